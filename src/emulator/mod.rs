@@ -1,0 +1,1 @@
+//! Google's APIs on a loopback port.

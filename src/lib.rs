@@ -1,0 +1,8 @@
+//! `provision`: Google's Cloud Service Mesh egress-gateway tutorial as ordered, resumable steps.
+//!
+//! Imports go one way, and a test holds them to it:
+//! `cli -> command -> {ui, engine -> kinds -> google, steps}`; `emulator` sees nobody, and only `command` starts it.
+
+pub mod emulator;
+pub mod google;
+pub mod steps;

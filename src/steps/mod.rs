@@ -1,0 +1,47 @@
+//! The tutorial as data: steps in, order out. No clock, no network, and no knowledge of what a kind can do.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+/// One thing the tutorial says should exist.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The name that references and messages use; unique in the tutorial.
+    pub id: String,
+    /// The chapter it stands in.
+    pub chapter: String,
+    /// The tutorial's reason, in a sentence.
+    pub says: String,
+    /// The name of its kind, for example `compute.network`.
+    pub kind: String,
+    /// Where the thing is: fills the path of its kind.
+    pub at: Map<String, Value>,
+    /// What it should look like, in the API's own JSON; only the fields we care about.
+    pub want: Value,
+    /// Steps that must be done before: those referred to, and those named in `needs`.
+    pub needs: BTreeSet<String>,
+    /// How long to wait for it before giving up.
+    pub within: Duration,
+    /// `down` leaves it.
+    pub keep: bool,
+    /// Where the step is written.
+    pub source: Place,
+}
+
+/// A file and a line, for complaints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file, as the reader would name it: `steps/20-network.yaml`.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
