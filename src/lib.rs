@@ -4,5 +4,7 @@
 //! `cli -> command -> {ui, engine -> kinds -> google, steps}`; `emulator` sees nobody, and only `command` starts it.
 
 pub mod emulator;
+pub mod engine;
 pub mod google;
+pub mod kinds;
 pub mod steps;

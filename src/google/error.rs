@@ -65,6 +65,21 @@ impl ApiError {
         }
     }
 
+    /// A call that could not even be written down: what it is about lacks something.
+    pub fn unsent(what: impl Into<String>, message: impl Into<String>) -> ApiError {
+        ApiError {
+            call: what.into(),
+            http: None,
+            class: Class::BadRequest,
+            reason: None,
+            message: message.into(),
+            left_machine: Departed::No,
+            attempts: 0,
+            of_operation: false,
+            retry_after: None,
+        }
+    }
+
     /// A refusal: the answer to `call`, or how the operation ended that `call` polls.
     pub(super) fn refused(call: &Call, refusal: Refusal) -> ApiError {
         let class = Class::of(&refusal);

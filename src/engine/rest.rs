@@ -1,0 +1,90 @@
+//! Looking at a thing until it has come to rest, or until enough reads in a row agree.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::failure::Failure;
+use super::journal::Left;
+use super::worker::Worker;
+use crate::google::retry;
+use crate::kinds::{Kind, Look, Thing};
+
+/// First and longest pause between two looks.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// Looks until the thing is not on its way anywhere: absent, here, or broken.
+pub async fn at_rest(worker: &Worker, kind: Kind, thing: &Thing, parts: &[String]) -> Result<Look, Failure> {
+    let what = format!("look at {} {}", kind.name(), thing.short());
+    let deadline = Instant::now() + worker.within;
+    for pause in retry::delays(PAUSES.0, PAUSES.1) {
+        let look = worker.unless_stopped(kind.look(&worker.door, &thing.at, parts)).await?;
+        match look.map_err(|error| Failure::of(&what, &error))? {
+            Look::Settling(why) if Instant::now() < deadline => worker.waiting(format!("{} is {why}", thing.short())),
+            Look::Settling(why) => {
+                let error = format!("{what}: still {why} after {} s", worker.within.as_secs());
+                let hint = "Google may still be at work: run again to go on waiting";
+                return Err(Failure::new(error, hint).leaving(Left::Something, format!("{} is {why}", thing.short())));
+            }
+            rest => return Ok(rest),
+        }
+        worker.pause(pause).await?;
+    }
+    // The pauses have no end.
+    Ok(Look::Absent)
+}
+
+/// Looks until the thing was found as often in a row as its kind asks.
+pub async fn confirmed(worker: &Worker, kind: Kind, thing: &Thing, parts: &[String]) -> Result<Value, Failure> {
+    let reads = kind.row().map_or(1, |row| row.reads);
+    let deadline = Instant::now() + worker.within;
+    let mut found = 0;
+    for pause in retry::delays(PAUSES.0, PAUSES.1) {
+        match at_rest(worker, kind, thing, parts).await? {
+            Look::Here(live) => {
+                found += 1;
+                if found >= reads {
+                    return Ok(live);
+                }
+                worker.waiting(format!("{} to be visible everywhere", thing.short()));
+            }
+            Look::Broken(why) => {
+                let error = format!("{} {}: {why}", kind.name(), thing.short());
+                let hint = "Google could not finish it: `provision down` removes it, then `provision up` makes it anew";
+                return Err(Failure::new(error, hint).leaving(Left::Something, format!("{} is there, broken", thing.short())));
+            }
+            Look::Absent | Look::Settling(_) => {
+                found = 0;
+                worker.waiting(format!("{} to become visible", thing.short()));
+            }
+        }
+        if Instant::now() > deadline {
+            break;
+        }
+        worker.pause(pause).await?;
+    }
+    let error = format!("{} {}: made, but not visible after {} s", kind.name(), thing.short(), worker.within.as_secs());
+    Err(Failure::new(error, "run again to go on waiting").leaving(Left::Unknown, format!("{} was made", thing.short())))
+}
+
+/// Looks until the thing is gone.
+pub async fn gone(worker: &Worker, kind: Kind, thing: &Thing, parts: &[String]) -> Result<(), Failure> {
+    let deadline = Instant::now() + worker.within;
+    for pause in retry::delays(PAUSES.0, PAUSES.1) {
+        let look = worker.unless_stopped(kind.look(&worker.door, &thing.at, parts)).await?;
+        let what = format!("look at {} {}", kind.name(), thing.short());
+        match look.map_err(|error| Failure::of(&what, &error))? {
+            Look::Absent => return Ok(()),
+            Look::Settling(_) | Look::Broken(_) | Look::Here(_) => {
+                worker.waiting(format!("{} to be gone", thing.short()));
+            }
+        }
+        if Instant::now() > deadline {
+            break;
+        }
+        worker.pause(pause).await?;
+    }
+    let error = format!("{} {}: deleted, but still there after {} s", kind.name(), thing.short(), worker.within.as_secs());
+    Err(Failure::new(error, "run again to go on waiting").leaving(Left::Something, format!("{} is still there", thing.short())))
+}
