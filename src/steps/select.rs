@@ -1,0 +1,112 @@
+//! The steps that hold for these parameters, through this chapter, each thing once.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::chapter::Template;
+use super::complaint::{Complaint, Complaints, unknown};
+use super::graph::Graph;
+use super::load::add_references;
+use super::{Params, Step, Tutorial, refs};
+
+impl Tutorial {
+    /// The steps in the tutorial's order, up to and with chapter `through` (all without it): those whose `when` holds,
+    /// with the parameters' values in `at`, `want` and `needs`. Where a later step is about the same thing as an earlier
+    /// one (same kind and same `at`), only the later is there, in its own place, and references to the earlier lead to it.
+    ///
+    /// # Errors
+    /// An unknown chapter, with the nearest names; needs that lead nowhere or in a circle for these parameters.
+    pub fn select(&self, params: &Params, through: Option<&str>) -> Result<Vec<Step>, Complaints> {
+        let chapters = self.through(through)?;
+        let mut steps: Vec<Step> = self
+            .templates
+            .iter()
+            .filter(|template| {
+                chapters.contains(&template.step.chapter.as_str()) && holds(template, params)
+            })
+            .map(|template| filled(template, params))
+            .collect();
+        supersede(&mut steps);
+        Graph::new(&steps, &[])?;
+        Ok(steps)
+    }
+
+    fn through(&self, last: Option<&str>) -> Result<Vec<&str>, Complaint> {
+        let names: Vec<&str> = self
+            .chapters
+            .iter()
+            .map(|chapter| chapter.name.as_str())
+            .collect();
+        let Some(last) = last else { return Ok(names) };
+        match names.iter().position(|name| *name == last) {
+            Some(n) => Ok(names[..=n].to_vec()),
+            None => Err(Complaint::nowhere(unknown("chapter", last, names))),
+        }
+    }
+}
+
+fn holds(template: &Template, params: &Params) -> bool {
+    template.when.iter().all(|(name, value, _)| {
+        let settled = params.get(name);
+        // `3` and `"3"` are the same to somebody who writes YAML.
+        settled == Some(value) || settled.is_some_and(|s| text(s) == text(value))
+    })
+}
+
+fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn filled(template: &Template, params: &Params) -> Step {
+    let mut step = template.step.clone();
+    let fill = |value: &Value| refs::fill_some(value, &|reference| params.of(reference));
+    step.at = step
+        .at
+        .iter()
+        .map(|(key, value)| (key.clone(), fill(value)))
+        .collect();
+    step.want = fill(&step.want);
+    let needs: Vec<String> = step
+        .needs
+        .iter()
+        .map(|need| text(&fill(&Value::String(need.clone()))))
+        .collect();
+    step.needs = needs.into_iter().collect();
+    add_references(&mut step);
+    step
+}
+
+fn supersede(steps: &mut Vec<Step>) {
+    let mut leads_to: BTreeMap<String, String> = BTreeMap::new();
+    for (n, step) in steps.iter().enumerate() {
+        // The last about a thing stands for all of them.
+        let last = steps[n + 1..]
+            .iter()
+            .rev()
+            .find(|later| later.kind == step.kind && later.at == step.at);
+        if let Some(last) = last {
+            leads_to.insert(step.id.clone(), last.id.clone());
+        }
+    }
+    if leads_to.is_empty() {
+        return;
+    }
+    steps.retain(|step| !leads_to.contains_key(&step.id));
+    for step in steps {
+        let lead = |value: &Value| refs::rename(value, &leads_to);
+        step.at = step
+            .at
+            .iter()
+            .map(|(key, value)| (key.clone(), lead(value)))
+            .collect();
+        step.want = lead(&step.want);
+        let needs = std::mem::take(&mut step.needs);
+        step.needs = needs
+            .into_iter()
+            .map(|need| leads_to.get(&need).cloned().unwrap_or(need))
+            .collect();
+    }
+}
