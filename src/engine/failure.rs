@@ -3,7 +3,7 @@
 use crate::google::{ApiError, Class};
 use crate::kinds::Field;
 
-use super::journal::{JournalError, Left};
+use super::journal::JournalError;
 
 /// Why a step did not come to its end.
 #[derive(Debug, Clone)]
@@ -22,9 +22,7 @@ pub struct Told {
     /// What to do.
     pub hint: Option<String>,
     /// What exists because of it.
-    pub left: Left,
-    /// The same in words.
-    pub left_says: String,
+    pub left: String,
     /// The class of the answer, where there was one.
     pub class: Option<Class>,
 }
@@ -35,8 +33,7 @@ impl Failure {
         Failure::Told(Told {
             error: format!("{what}: {error}"),
             hint: error.hint(),
-            left: Left::Nothing,
-            left_says: "nothing new".to_owned(),
+            left: "nothing new".to_owned(),
             class: Some(error.class),
         })
     }
@@ -46,16 +43,15 @@ impl Failure {
         Failure::Told(Told {
             error,
             hint: Some(hint.to_owned()),
-            left: Left::Nothing,
-            left_says: "nothing new".to_owned(),
+            left: "nothing new".to_owned(),
             class: None,
         })
     }
 
     /// The same, with what is left.
-    pub fn leaving(self, left: Left, says: String) -> Failure {
+    pub fn leaving(self, left: String) -> Failure {
         match self {
-            Failure::Told(told) => Failure::Told(Told { left, left_says: says, ..told }),
+            Failure::Told(told) => Failure::Told(Told { left, ..told }),
             Failure::Stopped => Failure::Stopped,
         }
     }

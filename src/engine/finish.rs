@@ -44,7 +44,7 @@ pub async fn finish(worker: &Worker, kind: Kind, thing: &Thing, open: &Open) -> 
         // The request may still be at work: it stays open.
         Err(error) => {
             let says = format!("{what} may still be going on");
-            return Err(Failure::of(&what, &error).leaving(Left::Unknown, says));
+            return Err(Failure::of(&what, &error).leaving(says));
         }
     };
     worker.write(entry).await?;

@@ -97,7 +97,7 @@ pub async fn present(worker: &Worker, wanted: &Wanted, known: Option<&Known>) ->
             close(worker, thing, open.as_ref(), false).await?;
             let error = format!("{} {}: {why}", kind.name(), thing.short());
             let hint = "Google could not finish it: `provision down` removes it, then `provision up` makes it anew";
-            Err(Failure::new(error, hint).leaving(Left::Something, format!("{} is there, broken", thing.short())))
+            Err(Failure::new(error, hint).leaving(format!("{} is there, broken", thing.short())))
         }
         Look::Here(live) => {
             let created = close(worker, thing, open.as_ref(), true).await?;
@@ -182,12 +182,12 @@ async fn correct(worker: &Worker, wanted: &Wanted, known: Option<&Known>, live: 
         Change::Foreign(fields) => {
             let error = format!("{} {} is there already and is not ours: {}", kind.name(), thing.short(), differences(&fields));
             let hint = "choose another name with --set, or remove what stands in the way";
-            return Err(Failure::new(error, hint).leaving(Left::Nothing, format!("{} as it was", thing.short())));
+            return Err(Failure::new(error, hint).leaving(format!("{} as it was", thing.short())));
         }
         Change::Fixed(fields) => {
             let error = format!("{} {} differs in what cannot be changed: {}", kind.name(), thing.short(), differences(&fields));
             let hint = "change the step to what is there, or `provision down` and `provision up` to make it anew";
-            return Err(Failure::new(error, hint).leaving(Left::Nothing, format!("{} as it was", thing.short())));
+            return Err(Failure::new(error, hint).leaving(format!("{} as it was", thing.short())));
         }
         Change::Create | Change::Delete | Change::Waits(_) => Vec::new(),
     };

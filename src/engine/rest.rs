@@ -6,7 +6,6 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::failure::Failure;
-use super::journal::Left;
 use super::worker::Worker;
 use crate::google::retry;
 use crate::kinds::{Kind, Look, Thing};
@@ -25,7 +24,7 @@ pub async fn at_rest(worker: &Worker, kind: Kind, thing: &Thing, parts: &[String
             Look::Settling(why) => {
                 let error = format!("{what}: still {why} after {} s", worker.within.as_secs());
                 let hint = "Google may still be at work: run again to go on waiting";
-                return Err(Failure::new(error, hint).leaving(Left::Something, format!("{} is {why}", thing.short())));
+                return Err(Failure::new(error, hint).leaving(format!("{} is {why}", thing.short())));
             }
             rest => return Ok(rest),
         }
@@ -52,7 +51,7 @@ pub async fn confirmed(worker: &Worker, kind: Kind, thing: &Thing, parts: &[Stri
             Look::Broken(why) => {
                 let error = format!("{} {}: {why}", kind.name(), thing.short());
                 let hint = "Google could not finish it: `provision down` removes it, then `provision up` makes it anew";
-                return Err(Failure::new(error, hint).leaving(Left::Something, format!("{} is there, broken", thing.short())));
+                return Err(Failure::new(error, hint).leaving(format!("{} is there, broken", thing.short())));
             }
             Look::Absent | Look::Settling(_) => {
                 found = 0;
@@ -65,7 +64,7 @@ pub async fn confirmed(worker: &Worker, kind: Kind, thing: &Thing, parts: &[Stri
         worker.pause(pause).await?;
     }
     let error = format!("{} {}: made, but not visible after {} s", kind.name(), thing.short(), worker.within.as_secs());
-    Err(Failure::new(error, "run again to go on waiting").leaving(Left::Unknown, format!("{} was made", thing.short())))
+    Err(Failure::new(error, "run again to go on waiting").leaving(format!("{} was made", thing.short())))
 }
 
 /// Looks until the thing is gone.
@@ -86,5 +85,5 @@ pub async fn gone(worker: &Worker, kind: Kind, thing: &Thing, parts: &[String]) 
         worker.pause(pause).await?;
     }
     let error = format!("{} {}: deleted, but still there after {} s", kind.name(), thing.short(), worker.within.as_secs());
-    Err(Failure::new(error, "run again to go on waiting").leaving(Left::Something, format!("{} is still there", thing.short())))
+    Err(Failure::new(error, "run again to go on waiting").leaving(format!("{} is still there", thing.short())))
 }

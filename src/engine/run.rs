@@ -181,7 +181,7 @@ fn settle(board: &mut Board, tally: &mut Tally, tell: &mut impl FnMut(&Event), i
 
 fn fail(board: &mut Board, tally: &mut Tally, tell: &mut impl FnMut(&Event), id: &str, told: Told) {
     tally.failed += 1;
-    tell(&Event::Failed { step: id.to_owned(), error: told.error, hint: told.hint, left: told.left_says });
+    tell(&Event::Failed { step: id.to_owned(), error: told.error, hint: told.hint, left: told.left });
     for step in board.block(id) {
         tally.blocked += 1;
         tell(&Event::Blocked { step, by: id.to_owned() });

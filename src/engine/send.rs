@@ -151,7 +151,7 @@ async fn account(worker: &Worker, intent: &Intent<'_>, error: &ApiError, failure
         (_, Err(_)) => (Left::Unknown, format!("whether {short} is there could not be seen")),
     };
     match worker.write(failed(&intent.thing.key(), &error.message, left)).await {
-        Ok(()) => failure.leaving(left, says),
+        Ok(()) => failure.leaving(says),
         Err(journal) => journal,
     }
 }
