@@ -5,16 +5,42 @@
 //! of the program. It does not check credentials, and it does not imitate quotas or latency beyond [`Pace`].
 
 pub mod answer;
+mod apis;
+mod batch;
 pub mod check;
 pub mod clock;
+pub mod compute;
 pub mod discovery;
+pub mod etag;
+mod exports;
 pub mod fields;
+mod front;
+mod multipart;
 pub mod names;
 pub mod operation;
 pub mod pace;
 pub mod request;
 pub mod schema;
+mod server;
+mod state;
 pub mod template;
 pub mod world;
 
-pub use pace::Pace;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub use exports::exports;
+pub use pace::{BadPace, Pace};
+pub use server::{Running, Seen, StartError, start};
+pub use state::StateError;
+
+/// How an emulator is to run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen: an address on loopback; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where to keep the state; without, it is gone when the emulator ends.
+    pub state: Option<PathBuf>,
+    /// How long things take.
+    pub pace: Pace,
+}

@@ -13,8 +13,8 @@ pub struct Request {
     pub method_id: String,
     /// The path's parameters, decoded.
     pub params: BTreeMap<String, String>,
-    /// The query, decoded, in the order sent; a name may repeat.
-    pub query: Vec<(String, String)>,
+    /// The query, decoded; a name may repeat.
+    pub query: BTreeMap<String, Vec<String>>,
     /// The JSON body; null when there is none.
     pub body: Value,
     /// What an upload carries beside its metadata (which is in `body`).
@@ -40,11 +40,7 @@ impl Request {
 
     /// A parameter of the query: the last one given of that name.
     pub fn query(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .rev()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.query.get(name)?.last().map(String::as_str)
     }
 
     /// Whether a parameter of the query is true. Google's Python clients write `True`.

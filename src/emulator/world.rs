@@ -2,7 +2,7 @@
 //!
 //! The world knows no API: what an object means, and what may not be done to it, is each service's business.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -138,15 +138,30 @@ impl World {
         found
     }
 
-    /// Who refers to the object: the keys of all objects of which some text, at any depth, is a link to it.
-    /// References are read from the objects themselves, so none can be forgotten.
+    /// Who refers to the object: the keys of all objects of which some text, at any depth, is a link to it, those that are
+    /// being made included. References are read from the objects themselves, so none can be forgotten.
     pub fn users(&self, key: &str) -> Vec<&str> {
         let path = names::path(key);
-        let others = self.objects.iter().filter(|(other, _)| *other != key);
-        others
+        let running = self
+            .operations
+            .values()
+            .filter(|operation| operation.failure.is_none());
+        let coming = running
+            .flat_map(|operation| &operation.effects)
+            .filter_map(|effect| match effect {
+                Effect::Put { key, value } => Some((key, value)),
+                _ => None,
+            });
+        let users = self
+            .objects
+            .iter()
+            .chain(coming)
+            .filter(|(other, _)| *other != key);
+        let users: BTreeSet<&str> = users
             .filter(|(_, value)| mentions(value, path))
             .map(|(other, _)| other.as_str())
-            .collect()
+            .collect();
+        users.into_iter().collect()
     }
 
     /// Every object there is, by key.
