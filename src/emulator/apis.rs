@@ -2,7 +2,9 @@
 
 use super::answer::{Answer, Refusal};
 use super::compute;
+use super::dns;
 use super::request::Request;
+use super::storage;
 use super::world::World;
 
 /// How an API answers.

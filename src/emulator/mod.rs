@@ -11,6 +11,7 @@ pub mod check;
 pub mod clock;
 pub mod compute;
 pub mod discovery;
+pub mod dns;
 pub mod etag;
 mod exports;
 pub mod fields;
@@ -23,6 +24,7 @@ pub mod request;
 pub mod schema;
 mod server;
 mod state;
+pub mod storage;
 pub mod template;
 pub mod world;
 

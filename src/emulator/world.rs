@@ -200,6 +200,14 @@ impl World {
         Some(project)
     }
 
+    /// The id of a project that was named before, by its number.
+    pub fn project_id(&self, number: &str) -> Option<&str> {
+        let mut known = self.projects.values();
+        known
+            .find(|project| project.number.to_string() == number)
+            .map(|project| project.id.as_str())
+    }
+
     /// Since when a service is enabled in a project; None when it is not.
     pub fn enabled_since(&self, project: &str, service: &str) -> Option<Millis> {
         self.services.get(&format!("{project}/{service}")).copied()
@@ -271,6 +279,12 @@ impl World {
         from.take_while(|(key, _)| key.starts_with(prefix))
             .map(|(_, operation)| operation)
             .collect()
+    }
+
+    /// Forgets all operations whose key begins with `prefix`: those of a thing that is gone.
+    pub fn forget(&mut self, prefix: &str) {
+        self.changed = true;
+        self.operations.retain(|key, _| !key.starts_with(prefix));
     }
 
     /// The operation that is being done to `target` right now.
