@@ -6,6 +6,7 @@ use super::dns;
 use super::request::Request;
 use super::storage;
 use super::world::World;
+use super::{billing, iam, projects, services};
 
 /// How an API answers.
 pub type Serve = fn(&mut World, &Request) -> Result<Answer, Refusal>;
@@ -25,13 +26,57 @@ pub struct Api {
 }
 
 /// All of them.
-pub const APIS: &[Api] = &[Api {
-    name: "compute",
-    title: "Compute Engine API",
-    gated: true,
-    by_number: true,
-    serve: compute::serve,
-}];
+pub const APIS: &[Api] = &[
+    Api {
+        name: "cloudbilling",
+        title: "Cloud Billing API",
+        gated: false,
+        by_number: false,
+        serve: billing::serve,
+    },
+    Api {
+        name: "cloudresourcemanager",
+        title: "Cloud Resource Manager API",
+        gated: false,
+        by_number: false,
+        serve: projects::serve,
+    },
+    Api {
+        name: "compute",
+        title: "Compute Engine API",
+        gated: true,
+        by_number: true,
+        serve: compute::serve,
+    },
+    Api {
+        name: "dns",
+        title: "Cloud DNS API",
+        gated: true,
+        by_number: false,
+        serve: dns::serve,
+    },
+    Api {
+        name: "iam",
+        title: "Identity and Access Management (IAM) API",
+        gated: false,
+        by_number: false,
+        serve: iam::serve,
+    },
+    Api {
+        name: "serviceusage",
+        title: "Service Usage API",
+        gated: false,
+        by_number: false,
+        serve: services::serve,
+    },
+    Api {
+        name: "storage",
+        title: "Cloud Storage API",
+        gated: false,
+        by_number: false,
+        serve: storage::serve,
+    },
+];
 
 /// The row of an API.
 pub fn find(name: &str) -> Option<&'static Api> {

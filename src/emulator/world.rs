@@ -208,6 +208,13 @@ impl World {
             .map(|project| project.id.as_str())
     }
 
+    /// Every project that was ever named.
+    pub fn projects(&self) -> Vec<Project> {
+        let mut found: Vec<Project> = self.projects.values().cloned().collect();
+        found.sort_by_key(|project| names::hash(&project.id));
+        found
+    }
+
     /// Since when a service is enabled in a project; None when it is not.
     pub fn enabled_since(&self, project: &str, service: &str) -> Option<Millis> {
         self.services.get(&format!("{project}/{service}")).copied()
