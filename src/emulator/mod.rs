@@ -1,1 +1,58 @@
 //! Google's APIs on a loopback port.
+//!
+//! The same wire as the real thing and another teacher: routes and schemas come from Google's discovery documents, behaviour
+//! from what was recorded of the real services, and where the two leave room it is stricter. It imports nothing from the rest
+//! of the program. It does not check credentials, and it does not imitate quotas or latency beyond [`Pace`].
+
+pub mod answer;
+mod apis;
+mod batch;
+mod billing;
+mod catalogue;
+pub mod check;
+pub mod clock;
+pub mod compute;
+pub mod discovery;
+pub mod dns;
+pub mod etag;
+mod exports;
+pub mod fields;
+mod front;
+mod iam;
+mod lro;
+mod members;
+mod multipart;
+pub mod names;
+pub mod operation;
+pub mod pace;
+mod paging;
+pub mod policy;
+mod projects;
+pub mod request;
+mod roles;
+pub mod schema;
+mod server;
+mod services;
+mod state;
+pub mod storage;
+pub mod template;
+pub mod world;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub use exports::exports;
+pub use pace::{BadPace, Pace};
+pub use server::{Running, Seen, StartError, start};
+pub use state::StateError;
+
+/// How an emulator is to run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen: an address on loopback; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where to keep the state; without, it is gone when the emulator ends.
+    pub state: Option<PathBuf>,
+    /// How long things take.
+    pub pace: Pace,
+}

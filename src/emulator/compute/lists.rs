@@ -1,0 +1,128 @@
+//! Lists of compute: of one scope, of all scopes (`aggregatedList`), filtered and in pages.
+
+use serde_json::{Map, Value, json};
+
+use super::catalogue;
+use super::filter::Filter;
+use super::resource;
+use super::scope::{self, Scope};
+use crate::emulator::answer::{Answer, Refusal};
+use crate::emulator::request::Request;
+use crate::emulator::world::World;
+
+/// GET on a collection.
+pub fn list(world: &World, request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+    catalogue::known(scope)?;
+    let collection = format!("{}/{}", scope.path, scope.collection);
+    let found = world.list(&scope::key(&collection));
+    let items = found
+        .into_iter()
+        .map(|(key, value)| resource::shown(world, key, value))
+        .collect();
+    page(request, &format!("{}List", kind(scope)), &collection, items)
+}
+
+/// GET on `aggregated/<collection>`: every scope there is, an empty one with the warning that it is empty.
+pub fn aggregated(world: &World, request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+    let filter = Filter::of(request)?;
+    let prefix = scope::key(&format!("{}/", scope.path));
+    let within = format!("/{}/", scope.collection);
+    let mut items: Map<String, Value> = Map::new();
+    for place in places(&scope.collection) {
+        items.insert(place, json!({}));
+    }
+    for (key, value) in world.shuffled(&prefix, |key| key.contains(&within)) {
+        let place = key[prefix.len()..]
+            .split(&within)
+            .next()
+            .unwrap_or_default();
+        if filter.holds(value)
+            && let Some(members) = items.get_mut(place)
+        {
+            if members[&scope.collection].is_null() {
+                members[&scope.collection] = json!([]);
+            }
+            if let Some(list) = members[&scope.collection].as_array_mut() {
+                list.push(value.clone());
+            }
+        }
+    }
+    for (place, members) in &mut items {
+        if members[&scope.collection].is_null() {
+            *members = json!({"warning": {
+                "code": "NO_RESULTS_ON_PAGE",
+                "message": format!("There are no results for scope '{place}' on this page."),
+                "data": [{"key": "scope", "value": place}],
+            }});
+        }
+    }
+    let id = format!("{}/aggregated/{}", scope.path, scope.collection);
+    Ok(json!({
+        "kind": format!("{}AggregatedList", kind(scope)),
+        "id": id,
+        "items": items,
+        "selfLink": scope::link(&id),
+    })
+    .into())
+}
+
+/// A page of `items`, as `filter`, `maxResults` and `pageToken` want it. There is no `items` in an empty list.
+pub fn page(
+    request: &Request,
+    kind: &str,
+    collection: &str,
+    items: Vec<Value>,
+) -> Result<Answer, Refusal> {
+    let filter = Filter::of(request)?;
+    let wanted: Vec<Value> = items
+        .into_iter()
+        .filter(|item| filter.holds(item))
+        .collect();
+    // 500 is both the default and the most; the token is the place where the next page begins.
+    let size = request
+        .query("maxResults")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(500)
+        .clamp(1, 500);
+    let from: usize = match request.query("pageToken") {
+        None | Some("") => 0,
+        Some(token) => token.parse().map_err(|_| {
+            Refusal::invalid(format!(
+                "Invalid value for field 'pageToken': '{token}'. The page token is invalid."
+            ))
+        })?,
+    };
+    let page: Vec<&Value> = wanted.iter().skip(from).take(size).collect();
+    let mut body = json!({"kind": kind, "id": collection});
+    if !page.is_empty() {
+        body["items"] = json!(page);
+    }
+    if wanted.len() > from + size {
+        body["nextPageToken"] = json!((from + size).to_string());
+    }
+    body["selfLink"] = json!(scope::link(collection));
+    Ok(body.into())
+}
+
+fn kind(scope: &Scope) -> String {
+    format!(
+        "compute#{}",
+        scope
+            .collection
+            .strip_suffix('s')
+            .unwrap_or(&scope.collection)
+    )
+}
+
+/// The scopes that a collection can have members in, as an aggregated list names them.
+fn places(collection: &str) -> Vec<String> {
+    if collection == "networkEndpointGroups" {
+        let global = std::iter::once("global".to_owned());
+        return global
+            .chain(catalogue::zone_names().map(|zone| format!("zones/{zone}")))
+            .collect();
+    }
+    catalogue::region_names()
+        .map(|region| format!("regions/{region}"))
+        .collect()
+}

@@ -1,0 +1,85 @@
+//! Compute Engine: networks, subnetworks, routers, firewall rules, network endpoint groups and the catalogue around them.
+//!
+//! No instance, disk or address: node machines belong to GKE and are never asked for here. Auto mode networks, IPv6 and
+//! shared VPC are refused or left out.
+
+mod catalogue;
+mod filter;
+mod firewalls;
+mod groups;
+mod lists;
+mod networks;
+mod operations;
+mod ranges;
+mod resource;
+mod routers;
+mod scope;
+mod subnetworks;
+
+pub use groups::group as network_endpoint_group;
+pub use scope::link;
+pub use subnetworks::conflict as range_conflict;
+
+use super::answer::{Answer, Refusal};
+use super::request::Request;
+use super::world::World;
+use scope::Scope;
+
+/// Serves one request to compute.
+///
+/// # Errors
+/// What Google would refuse, in Google's words.
+pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+    let scope = Scope::of(request);
+    match request.method_id.trim_start_matches("compute.") {
+        "networks.insert" => resource::insert(world, request, &scope, networks::draft),
+        "networks.patch" => resource::change(world, request, &scope, networks::patched),
+        "networks.delete" => networks::delete(world, request, &scope),
+        "networks.get" => resource::get(world, request, &scope),
+        "networks.getEffectiveFirewalls" => networks::effective_firewalls(world, request, &scope),
+        "subnetworks.insert" => resource::insert(world, request, &scope, subnetworks::draft),
+        "subnetworks.patch" => resource::change(world, request, &scope, subnetworks::patched),
+        "subnetworks.setPrivateIpGoogleAccess" => {
+            resource::change(world, request, &scope, subnetworks::with_google_access)
+        }
+        "routers.insert" => resource::insert(world, request, &scope, routers::draft),
+        "routers.patch" => resource::change(world, request, &scope, routers::patched),
+        "routers.update" => resource::change(world, request, &scope, routers::replaced),
+        "routers.getRouterStatus" => routers::status(world, request, &scope),
+        "firewalls.insert" => resource::insert(world, request, &scope, firewalls::draft),
+        "firewalls.patch" => resource::change(world, request, &scope, firewalls::patched),
+        "firewalls.update" => resource::change(world, request, &scope, firewalls::replaced),
+        "subnetworks.delete"
+        | "routers.delete"
+        | "firewalls.delete"
+        | "networkEndpointGroups.delete" => resource::delete(world, request, &scope),
+        "subnetworks.get" | "routers.get" | "firewalls.get" | "networkEndpointGroups.get" => {
+            resource::get(world, request, &scope)
+        }
+        "networks.list"
+        | "subnetworks.list"
+        | "routers.list"
+        | "firewalls.list"
+        | "networkEndpointGroups.list" => lists::list(world, request, &scope),
+        "subnetworks.aggregatedList"
+        | "routers.aggregatedList"
+        | "networkEndpointGroups.aggregatedList" => lists::aggregated(world, request, &scope),
+        "globalOperations.get" | "regionOperations.get" | "zoneOperations.get" => {
+            operations::get(world, request, &scope)
+        }
+        "globalOperations.wait" | "regionOperations.wait" | "zoneOperations.wait" => {
+            operations::wait(world, request, &scope)
+        }
+        "globalOperations.list" | "regionOperations.list" | "zoneOperations.list" => {
+            operations::list(world, request, &scope)
+        }
+        "projects.get" => catalogue::project(world, request, &scope),
+        "regions.get" => catalogue::region(world, request, &scope),
+        "regions.list" => catalogue::regions(world, request, &scope),
+        "zones.get" => catalogue::zone(request, &scope),
+        "zones.list" => catalogue::zones(request, &scope),
+        "machineTypes.get" => catalogue::machine_type(request, &scope),
+        "machineTypes.list" => catalogue::machine_types(request, &scope),
+        _ => Err(Refusal::not_served(&request.method_id)),
+    }
+}

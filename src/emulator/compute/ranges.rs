@@ -1,0 +1,86 @@
+//! Address ranges: what is a range, and which ranges of a network are taken. Pure functions of the state.
+
+use ipnet::Ipv4Net;
+use serde_json::Value;
+
+use super::scope;
+use crate::emulator::answer::Refusal;
+use crate::emulator::names;
+use crate::emulator::world::World;
+
+/// A range as compute takes it: an IPv4 prefix whose host bits are zero.
+///
+/// # Errors
+/// 400; the text is not recorded.
+pub fn parse(field: &str, text: &str) -> Result<Ipv4Net, Refusal> {
+    let range: Option<Ipv4Net> = text.parse().ok();
+    range.filter(|range| range.addr() == range.network()).ok_or_else(|| {
+        Refusal::invalid(format!("Invalid value for field 'resource.{field}': '{text}'. Must be a valid IPV4 CIDR range."))
+    })
+}
+
+/// The subnetworks of a network, named by its path.
+pub fn subnetworks<'a>(world: &'a World, network: &str) -> Vec<&'a Value> {
+    let project = names::segment(network, "projects").unwrap_or_default();
+    let prefix = scope::key(&format!("projects/{project}/regions/"));
+    let all = world.shuffled(&prefix, |key| key.contains("/subnetworks/"));
+    all.into_iter()
+        .map(|(_, value)| value)
+        .filter(|value| is_in(value, network))
+        .collect()
+}
+
+/// The ranges of a subnetwork, the primary first.
+pub fn of(subnetwork: &Value) -> Vec<Ipv4Net> {
+    let secondary = subnetwork["secondaryIpRanges"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    let all = std::iter::once(subnetwork).chain(secondary);
+    all.filter_map(|range| range["ipCidrRange"].as_str()?.parse().ok())
+        .collect()
+}
+
+/// Whether two ranges share an address.
+pub fn overlap(one: &Ipv4Net, other: &Ipv4Net) -> bool {
+    one.contains(other) || other.contains(one)
+}
+
+fn is_in(value: &Value, network: &str) -> bool {
+    value["network"]
+        .as_str()
+        .is_some_and(|link| names::path(link) == network)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_a_prefix_with_no_host_bits() {
+        for text in ["10.0.0.0/24", "10.5.0.0/28", "0.0.0.0/0"] {
+            assert!(parse("ipCidrRange", text).is_ok(), "{text}");
+        }
+        for text in ["10.0.0.1/24", "10.0.0.0/33", "10.0.0.0", "fd20::/48", ""] {
+            let refusal = parse("ipCidrRange", text).unwrap_err();
+            assert_eq!((refusal.http, refusal.reason), (400, "invalid"), "{text}");
+        }
+    }
+
+    #[test]
+    fn ranges_overlap_when_one_is_inside_the_other() {
+        let cases = [
+            ("10.0.0.0/24", "10.0.0.128/25", true),
+            ("10.0.0.0/24", "10.0.1.0/24", false),
+            ("10.0.0.0/8", "10.5.0.0/28", true),
+            ("10.5.0.0/28", "10.5.0.16/28", false),
+        ];
+        for (one, other, expected) in cases {
+            assert_eq!(
+                overlap(&one.parse().unwrap(), &other.parse().unwrap()),
+                expected,
+                "{one} {other}"
+            );
+        }
+    }
+}

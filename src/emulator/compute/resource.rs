@@ -1,0 +1,262 @@
+//! What all resources of compute have in common: made, changed and deleted by operations, one at a time each.
+
+use serde_json::{Map, Value, json};
+
+use super::scope::{self, Scope};
+use super::{catalogue, networks, operations};
+use crate::emulator::answer::{Answer, Refusal};
+use crate::emulator::clock;
+use crate::emulator::names;
+use crate::emulator::operation::Effect;
+use crate::emulator::request::Request;
+use crate::emulator::world::World;
+
+/// Makes a resource's value out of what was sent.
+pub type Draft = fn(&World, &Scope, &Value) -> Result<Value, Refusal>;
+
+/// Makes a resource's new value out of its old one and what was sent.
+pub type Change = fn(&World, &Scope, &Value, &Value) -> Result<Value, Refusal>;
+
+/// POST on a collection.
+pub fn insert(
+    world: &mut World,
+    request: &Request,
+    scope: &Scope,
+    draft: Draft,
+) -> Result<Answer, Refusal> {
+    if let Some(before) = operations::remembered(world, request, scope) {
+        return Ok(before);
+    }
+    catalogue::known(scope)?;
+    let name = request
+        .text("name")
+        .ok_or_else(|| Refusal::required("Required field 'resource.name' not specified"))?;
+    let path = scope.member(name);
+    let key = scope::key(&path);
+    match world
+        .in_flight(&key)
+        .map(|operation| operation.verb.as_str())
+    {
+        Some("insert") => return Err(exists(&path)),
+        Some(_) => return Err(Refusal::not_ready(&path)),
+        None if world.get(&key).is_some() => return Err(exists(&path)),
+        None => {}
+    }
+    let mut value = born(world, scope, &path, draft(world, scope, &request.body)?);
+    if let Some(region) = scope.region() {
+        value["region"] = json!(scope::link(&format!(
+            "projects/{}/regions/{region}",
+            scope.project
+        )));
+    }
+    let id = value["id"].clone();
+    let effects = vec![Effect::Put {
+        key: key.clone(),
+        value,
+    }];
+    Ok(operations::begin(
+        world,
+        request,
+        scope,
+        "insert",
+        &key,
+        &id,
+        Ok(effects),
+    ))
+}
+
+/// PATCH and PUT on a resource.
+pub fn change(
+    world: &mut World,
+    request: &Request,
+    scope: &Scope,
+    change: Change,
+) -> Result<Answer, Refusal> {
+    if let Some(before) = operations::remembered(world, request, scope) {
+        return Ok(before);
+    }
+    let (path, key) = located(request, scope);
+    let old = existing(world, &path, &key)?;
+    let new = change(world, scope, &old, &request.body)?;
+    let id = old["id"].clone();
+    let verb = request.method_id.rsplit('.').next().unwrap_or("patch");
+    let effects = vec![Effect::Put {
+        key: key.clone(),
+        value: new,
+    }];
+    Ok(operations::begin(
+        world,
+        request,
+        scope,
+        verb,
+        &key,
+        &id,
+        Ok(effects),
+    ))
+}
+
+/// DELETE on a resource that nothing may use.
+pub fn delete(world: &mut World, request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+    if let Some(before) = operations::remembered(world, request, scope) {
+        return Ok(before);
+    }
+    let (path, key) = located(request, scope);
+    let old = existing(world, &path, &key)?;
+    if let Some(user) = world.users(&key).first() {
+        return Err(Refusal::in_use(in_use(&scope.collection, &path, user)));
+    }
+    let effects = vec![Effect::Remove { key: key.clone() }];
+    Ok(operations::begin(
+        world,
+        request,
+        scope,
+        "delete",
+        &key,
+        &old["id"],
+        Ok(effects),
+    ))
+}
+
+/// GET on a resource.
+pub fn get(world: &World, request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+    let (path, key) = located(request, scope);
+    let value = world.get(&key).ok_or_else(|| scope::missing(&path))?;
+    Ok(shown(world, &key, value).into())
+}
+
+/// A resource as it is printed: a network's subnetworks are read from the subnetworks.
+pub fn shown(world: &World, key: &str, value: &Value) -> Value {
+    if value["kind"] == "compute#network" {
+        networks::shown(world, key, value)
+    } else {
+        value.clone()
+    }
+}
+
+/// The path and the key of the resource that the request's path names.
+pub fn located(request: &Request, scope: &Scope) -> (String, String) {
+    let path = scope.member(scope.name(request));
+    let key = scope::key(&path);
+    (path, key)
+}
+
+/// The resource, if it is there and nothing is being done to it.
+pub fn existing(world: &World, path: &str, key: &str) -> Result<Value, Refusal> {
+    let value = world.get(key).ok_or_else(|| scope::missing(path))?;
+    match world.in_flight(key) {
+        Some(_) => Err(Refusal::not_ready(path)),
+        None => Ok(value.clone()),
+    }
+}
+
+/// Checks that the network a body refers to is there and not about to go; returns its path.
+///
+/// # Errors
+/// The text for a missing network is not recorded; that for one in the middle of a change is as recorded of a DELETE.
+pub fn network(world: &World, scope: &Scope, body: &Value) -> Result<String, Refusal> {
+    let path = scope::reference(scope, body, "network")?
+        .ok_or_else(|| Refusal::required("Required field 'resource.network' not specified"))?;
+    let key = scope::key(&path);
+    if world.in_flight(&key).is_some() {
+        return Err(Refusal::not_ready(&path));
+    }
+    world.get(&key).ok_or_else(|| {
+        let sent = body["network"].as_str().unwrap_or_default();
+        Refusal::invalid(format!(
+            "Invalid value for field 'resource.network': '{sent}'. The referenced network resource cannot be found."
+        ))
+    })?;
+    Ok(path)
+}
+
+/// `"The network resource 'projects/…' is already being used by 'projects/…'"`: recorded of networks and health checks.
+pub fn in_use(collection: &str, path: &str, user: &str) -> String {
+    let kind = match collection {
+        "networkEndpointGroups" => "network_endpoint_group",
+        other => other.strip_suffix('s').unwrap_or(other),
+    };
+    format!(
+        "The {kind} resource '{path}' is already being used by '{}'",
+        names::path(user)
+    )
+}
+
+/// The fields sent, with arrays replaced whole and objects merged: what PATCH does. Null removes a field.
+pub fn merged(old: &Value, sent: &Value) -> Value {
+    let (Value::Object(old), Value::Object(sent)) = (old, sent) else {
+        return sent.clone();
+    };
+    let mut new = old.clone();
+    for (name, value) in sent {
+        if value.is_null() {
+            new.remove(name);
+        } else {
+            let before = new.get(name).cloned().unwrap_or(Value::Null);
+            new.insert(name.clone(), merged(&before, value));
+        }
+    }
+    Value::Object(new)
+}
+
+/// The fields that a resource keeps for life, whatever a PATCH or PUT sends back.
+const LIFELONG: &[&str] = &[
+    "kind",
+    "id",
+    "creationTimestamp",
+    "name",
+    "selfLink",
+    "network",
+    "region",
+    "zone",
+];
+
+/// `new` with the lifelong fields of `old`.
+///
+/// # Errors
+/// 400 when the client wants another value of one. The text is not recorded.
+pub fn same_life(old: &Value, mut new: Value) -> Result<Value, Refusal> {
+    for field in LIFELONG {
+        let (was, sent) = (&old[field], &new[field]);
+        let moved = !sent.is_null() && matches!(*field, "network" | "name") && {
+            let texts = (
+                was.as_str().unwrap_or_default(),
+                sent.as_str().unwrap_or_default(),
+            );
+            names::path(texts.0) != names::path(texts.1)
+        };
+        if moved {
+            return Err(Refusal::invalid(format!(
+                "Invalid value for field 'resource.{field}': '{}'. Cannot change {field} of an existing resource.",
+                sent.as_str().unwrap_or_default()
+            )));
+        }
+        if !was.is_null() {
+            new[field] = was.clone();
+        }
+    }
+    Ok(new)
+}
+
+fn exists(path: &str) -> Refusal {
+    Refusal::already_exists(format!("The resource '{path}' already exists"))
+}
+
+/// Gives a new resource what every resource has.
+fn born(world: &mut World, scope: &Scope, path: &str, drafted: Value) -> Value {
+    let kind = match scope.collection.strip_suffix('s') {
+        Some(singular) => format!("compute#{singular}"),
+        None => format!("compute#{}", scope.collection),
+    };
+    let mut value = Map::new();
+    value.insert("kind".to_owned(), json!(kind));
+    value.insert("id".to_owned(), json!(world.next_id().to_string()));
+    value.insert(
+        "creationTimestamp".to_owned(),
+        json!(clock::pacific(world.now())),
+    );
+    if let Value::Object(drafted) = drafted {
+        value.extend(drafted);
+    }
+    value.insert("selfLink".to_owned(), json!(scope::link(path)));
+    Value::Object(value)
+}

@@ -1,0 +1,148 @@
+//! Subnetworks: ranges that may not meet any other of the network.
+
+use ipnet::Ipv4Net;
+use serde_json::{Value, json};
+
+use super::ranges;
+use super::resource;
+use super::scope::{self, Scope};
+use crate::emulator::answer::Refusal;
+use crate::emulator::etag;
+use crate::emulator::names;
+use crate::emulator::operation::Effect;
+use crate::emulator::world::World;
+
+/// A new subnetwork.
+pub fn draft(world: &World, scope: &Scope, body: &Value) -> Result<Value, Refusal> {
+    let network = resource::network(world, scope, body)?;
+    let text = body["ipCidrRange"].as_str().unwrap_or_default();
+    let primary = ranges::parse("ipCidrRange", text)?;
+    // Google's smallest subnetwork is a /29.
+    if primary.prefix_len() > 29 {
+        return Err(Refusal::invalid(format!(
+            "Invalid value for field 'resource.ipCidrRange': '{text}'. Must be a range of at least 8 addresses."
+        )));
+    }
+    let mut value = resource::merged(
+        &json!({
+            "privateIpGoogleAccess": false,
+            "privateIpv6GoogleAccess": "DISABLE_GOOGLE_ACCESS",
+            "purpose": "PRIVATE",
+            "stackType": "IPV4_ONLY",
+            "allowSubnetCidrRoutesOverlap": false,
+        }),
+        body,
+    );
+    // Whether flow logs are on is said only to those who asked about logging.
+    if let Some(enable) = body.pointer("/logConfig/enable") {
+        value["enableFlowLogs"] = enable.clone();
+    }
+    value["network"] = json!(scope::link(&network));
+    value["gatewayAddress"] = json!(primary.hosts().next().map(|host| host.to_string()));
+    checked(world, &network, "", value)
+}
+
+/// A subnetwork after a PATCH, which must carry the fingerprint that was read.
+pub fn patched(world: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, Refusal> {
+    let [read, held] = [sent, old].map(|one| one["fingerprint"].as_str().unwrap_or_default());
+    if !etag::same(read, held) {
+        // Not recorded; compute's other fingerprints are refused so.
+        return Err(Refusal::condition_not_met(
+            "Supplied fingerprint does not match current metadata fingerprint.",
+        ));
+    }
+    let mut new = resource::same_life(old, resource::merged(old, sent))?;
+    new["ipCidrRange"] = old["ipCidrRange"].clone();
+    let network = names::path(old["network"].as_str().unwrap_or_default()).to_owned();
+    checked(
+        world,
+        &network,
+        old["selfLink"].as_str().unwrap_or_default(),
+        new,
+    )
+}
+
+/// A subnetwork after setPrivateIpGoogleAccess.
+pub fn with_google_access(
+    _: &World,
+    _: &Scope,
+    old: &Value,
+    sent: &Value,
+) -> Result<Value, Refusal> {
+    let mut new = old.clone();
+    new["privateIpGoogleAccess"] = json!(sent["privateIpGoogleAccess"] == json!(true));
+    Ok(fingerprinted(new))
+}
+
+/// The subnetwork of `network` (its path) that a range would collide with, if any, as compute complains about it; the
+/// subnetwork with the link `except` does not count. Those that are being made count.
+pub fn conflict(world: &World, network: &str, range: &Ipv4Net, except: &str) -> Option<String> {
+    let project = names::segment(network, "projects").unwrap_or_default();
+    let regions = world.operations(&scope::key(&format!("projects/{project}/regions/")));
+    let coming = regions
+        .into_iter()
+        .flat_map(|operation| &operation.effects)
+        .filter_map(|effect| match effect {
+            Effect::Put { value, .. } if value["kind"] == "compute#subnetwork" => Some(value),
+            _ => None,
+        });
+    let here = |value: &&Value| {
+        value["network"]
+            .as_str()
+            .is_some_and(|link| names::path(link) == network)
+    };
+    let all = ranges::subnetworks(world, network)
+        .into_iter()
+        .chain(coming.filter(here));
+    let others = all.filter(|other| other["selfLink"] != except);
+    let mut hit = others.filter(|other| {
+        ranges::of(other)
+            .iter()
+            .any(|taken| ranges::overlap(taken, range))
+    });
+    hit.next().map(|other| {
+        format!(
+            "Invalid IPCidrRange: {range} conflicts with existing subnetwork '{}' in region '{}'.",
+            other["name"].as_str().unwrap_or_default(),
+            names::leaf(other["region"].as_str().unwrap_or_default()),
+        )
+    })
+}
+
+/// Checks all ranges of a subnetwork, against each other and against the rest of its network.
+fn checked(world: &World, network: &str, except: &str, value: Value) -> Result<Value, Refusal> {
+    let secondary = value["secondaryIpRanges"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    for (at, range) in secondary.iter().enumerate() {
+        let text = range["ipCidrRange"].as_str().unwrap_or_default();
+        ranges::parse(&format!("secondaryIpRanges[{at}].ipCidrRange"), text)?;
+        let same = |other: &&Value| other["rangeName"] == range["rangeName"];
+        if secondary.iter().filter(same).count() > 1 {
+            return Err(Refusal::invalid(format!(
+                "Invalid value for field 'resource.secondaryIpRanges[{at}].rangeName': '{}'. Duplicate range name.",
+                range["rangeName"].as_str().unwrap_or_default()
+            )));
+        }
+    }
+    let all = ranges::of(&value);
+    for (at, range) in all.iter().enumerate() {
+        if let Some(other) = all[..at].iter().find(|other| ranges::overlap(range, other)) {
+            return Err(Refusal::invalid(format!(
+                "Invalid IPCidrRange: {range} overlaps with {other} of the same subnetwork."
+            )));
+        }
+        if let Some(complaint) = conflict(world, network, range, except) {
+            return Err(Refusal::invalid(complaint));
+        }
+    }
+    Ok(fingerprinted(value))
+}
+
+/// Every change gives a new fingerprint, and only a change does.
+fn fingerprinted(mut value: Value) -> Value {
+    value["fingerprint"] = Value::Null;
+    value["fingerprint"] = json!(etag::of(&value.to_string()));
+    value
+}

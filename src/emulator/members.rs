@@ -1,0 +1,77 @@
+//! Members of a policy: which are well formed, and whether the accounts and pools they name are there.
+
+use super::iam;
+use super::names;
+use super::world::World;
+
+/// How a member stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It may be bound.
+    Fine,
+    /// A service account that does not exist, or is not visible yet.
+    NoAccount(String),
+    /// A workload identity pool of a project in which no cluster has ever had one.
+    NoPool(String),
+    /// Not a kind of member.
+    NoType,
+}
+
+/// Kinds of members whose existence nobody checks here.
+const UNCHECKED: &[&str] = &[
+    "user",
+    "group",
+    "domain",
+    "deleted",
+    "principal",
+    "principalSet",
+    "projectOwner",
+    "projectEditor",
+    "projectViewer",
+];
+
+/// Judges a member as it would be judged in a policy that is being set.
+pub fn standing(world: &World, member: &str) -> Standing {
+    if ["allUsers", "allAuthenticatedUsers"].contains(&member) {
+        return Standing::Fine;
+    }
+    match member.split_once(':') {
+        Some(("serviceAccount", name)) => account(world, name),
+        Some((kind, name)) if UNCHECKED.contains(&kind) && !name.is_empty() => Standing::Fine,
+        _ => Standing::NoType,
+    }
+}
+
+fn account(world: &World, name: &str) -> Standing {
+    // A Kubernetes service account: its namespace and name need not exist, its pool must.
+    if let Some((pool, _)) = name.split_once('[') {
+        return if world.get(&pool_key(pool)).is_some() {
+            Standing::Fine
+        } else {
+            Standing::NoPool(pool.to_owned())
+        };
+    }
+    match name.split_once('@') {
+        None => Standing::NoAccount(name.to_owned()),
+        Some((local, domain)) if is_googles(local, domain) => Standing::Fine,
+        Some(_) if iam::visible(world, name) => Standing::Fine,
+        Some(_) => Standing::NoAccount(name.to_owned()),
+    }
+}
+
+/// Accounts that Google makes: agents (`service-NUMBER@…`) and those outside `iam.gserviceaccount.com`.
+fn is_googles(local: &str, domain: &str) -> bool {
+    let agent = local.strip_prefix("service-").is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    agent || !domain.ends_with(".iam.gserviceaccount.com")
+}
+
+/// The key of a workload identity pool, `p.svc.id.goog`. It is there from the first cluster with it on, and stays.
+pub fn pool_key(pool: &str) -> String {
+    let project = pool.strip_suffix(".svc.id.goog").unwrap_or(pool);
+    names::key(
+        "iam",
+        &format!("projects/{project}/locations/global/workloadIdentityPools/{pool}"),
+    )
+}

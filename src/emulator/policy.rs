@@ -1,0 +1,347 @@
+//! IAM policies: read, replaced as a whole under an etag, and full of other people's members.
+//!
+//! It decides nothing about access: every caller may do everything here. Roles are not looked up either, beyond the few
+//! that a service account can grant at all.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+use serde_json::{Map, Value, json};
+
+use super::answer::Refusal;
+use super::etag;
+use super::iam;
+use super::members::{self, Standing};
+use super::names;
+use super::world::{Project, World};
+
+/// What a policy is attached to.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// The key of the policy in the state.
+    key: String,
+    /// The bindings of a policy that nobody has set yet.
+    seed: Vec<(String, Vec<String>)>,
+    /// Whether only roles about service accounts can be granted.
+    account: bool,
+}
+
+impl Resource {
+    /// A project: its policy has members before anybody touches it, among them Google's own service agents and an
+    /// account that somebody deleted.
+    pub fn project(project: &Project) -> Resource {
+        Resource {
+            key: names::key(
+                "cloudresourcemanager",
+                &format!("projects/{}/iamPolicy", project.id),
+            ),
+            seed: seed(project),
+            account: false,
+        }
+    }
+
+    /// A service account, by its full name `projects/p/serviceAccounts/e`.
+    pub fn account(name: &str) -> Resource {
+        Resource {
+            key: names::key("iam", &format!("{name}/iamPolicy")),
+            seed: Vec::new(),
+            account: true,
+        }
+    }
+
+    /// The key under which the policy is stored, if somebody has set it.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+/// What a project of some age looks like: one human, Google's agents, and the remains of a deleted account.
+fn seed(project: &Project) -> Vec<(String, Vec<String>)> {
+    let number = project.number;
+    let agent =
+        |domain: &str| format!("serviceAccount:service-{number}@{domain}.iam.gserviceaccount.com");
+    let deleted = format!(
+        "deleted:serviceAccount:terraform@{}.iam.gserviceaccount.com?uid=10{number}4711001",
+        project.id
+    );
+    let rows: [(&str, Vec<String>); 8] = [
+        (
+            "roles/anthosservicemesh.serviceAgent",
+            vec![agent("gcp-sa-servicemesh")],
+        ),
+        ("roles/compute.serviceAgent", vec![agent("compute-system")]),
+        (
+            "roles/container.defaultNodeServiceAgent",
+            vec![agent("gcp-sa-gkenode")],
+        ),
+        (
+            "roles/container.serviceAgent",
+            vec![agent("container-engine-robot")],
+        ),
+        (
+            "roles/editor",
+            vec![
+                format!("serviceAccount:{number}-compute@developer.gserviceaccount.com"),
+                format!("serviceAccount:{number}@cloudservices.gserviceaccount.com"),
+            ],
+        ),
+        ("roles/gkehub.serviceAgent", vec![agent("gcp-sa-gkehub")]),
+        ("roles/owner", vec!["user:owner@example.com".to_owned()]),
+        ("roles/storage.objectViewer", vec![deleted]),
+    ];
+    rows.into_iter()
+        .map(|(role, members)| (role.to_owned(), members))
+        .collect()
+}
+
+/// The policy. Below version 3 a caller sees conditional bindings only as roles with another name.
+///
+/// # Errors
+/// 400 for a version that does not exist.
+pub fn get(world: &World, resource: &Resource, version: i64) -> Result<Value, Refusal> {
+    if ![0, 1, 3].contains(&version) {
+        return Err(Refusal::bad_request(
+            "Request contains an invalid argument.",
+        ));
+    }
+    let mut policy = stored(world, resource);
+    if version < 3 {
+        for binding in policy["bindings"].as_array_mut().into_iter().flatten() {
+            hide_condition(binding);
+        }
+        policy["version"] = json!(1);
+    }
+    // A policy without bindings has neither those nor a version.
+    if policy["bindings"].as_array().is_none_or(Vec::is_empty) {
+        return Ok(json!({"etag": policy["etag"]}));
+    }
+    Ok(policy)
+}
+
+/// Replaces the policy by `body.policy`.
+///
+/// # Errors
+/// 409 for a stale etag; 400 for a member that does not exist, and then nothing of it is set.
+pub fn set(world: &mut World, resource: &Resource, body: &Value) -> Result<Value, Refusal> {
+    let sent = &body["policy"];
+    let before = stored(world, resource);
+    if let Some(sent) = sent["etag"].as_str().filter(|etag| !etag.is_empty())
+        && !etag::same(sent, before["etag"].as_str().unwrap_or_default())
+    {
+        return Err(Refusal::aborted(
+            "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.",
+        ));
+    }
+    let version = sent["version"].as_i64().unwrap_or(0);
+    let mut bindings = Vec::new();
+    for binding in sent["bindings"].as_array().into_iter().flatten() {
+        check_role(resource, binding)?;
+        if binding.get("condition").is_some() && version != 3 {
+            return Err(Refusal::bad_request(
+                "Conditional policy bindings need a policy of version 3.",
+            ));
+        }
+        bindings.push(binding.clone());
+    }
+    check_members(world, &sent["bindings"])?;
+    let policy = json!({
+        "version": if bindings.iter().any(|one| one.get("condition").is_some()) { 3 } else { 1 },
+        "etag": fresh_etag(world),
+        "bindings": normal(bindings),
+    });
+    world.put(resource.key.clone(), policy);
+    get(world, resource, 3)
+}
+
+/// Which of the permissions asked the caller has: all of them.
+///
+/// # Errors
+/// 400 for a wildcard.
+pub fn test(body: &Value) -> Result<Value, Refusal> {
+    let asked = body["permissions"].as_array().cloned().unwrap_or_default();
+    if asked
+        .iter()
+        .filter_map(Value::as_str)
+        .any(|one| one.contains('*'))
+    {
+        return Err(Refusal::bad_request(
+            "Permissions with wildcards are not allowed.",
+        ));
+    }
+    Ok(if asked.is_empty() {
+        json!({})
+    } else {
+        json!({"permissions": asked})
+    })
+}
+
+/// Refuses a list of bindings with a member that cannot be, in Google's words.
+///
+/// # Errors
+/// 400; the whole list is refused.
+pub fn check_members(world: &mut World, bindings: &Value) -> Result<(), Refusal> {
+    let members: Vec<String> = bindings
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|binding| binding["members"].as_array().into_iter().flatten())
+        .filter_map(|member| member.as_str().map(str::to_owned))
+        .collect();
+    for member in members {
+        match members::standing(world, &member) {
+            Standing::Fine => {}
+            Standing::NoAccount(email) => {
+                let message = format!("Service account {email} does not exist.");
+                return Err(Refusal::bad_request(message));
+            }
+            Standing::NoPool(pool) => {
+                let message = format!(
+                    "Identity Pool does not exist ({pool}). Please check that you specified a valid resource name as returned \
+                     in the `name` attribute in the configuration API."
+                );
+                return Err(Refusal::bad_request(message));
+            }
+            Standing::NoType => {
+                let message = format!(
+                    "The member {member} is of an unknown type. Please set a valid type prefix for the member."
+                );
+                return Err(Refusal::bad_request(message));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Turns the bindings of an account that is being deleted into what Google leaves of them, in every policy there is.
+pub fn bury(world: &mut World, email: &str, unique_id: &str) {
+    let alive = json!(format!("serviceAccount:{email}"));
+    let dead = json!(format!("deleted:serviceAccount:{email}?uid={unique_id}"));
+    let holders: Vec<String> = world
+        .inventory()
+        .into_iter()
+        .filter(|(_, value)| value["bindings"].is_array())
+        .map(|(key, _)| key)
+        .collect();
+    for key in holders {
+        let etag = fresh_etag(world);
+        let Some(policy) = world.edit(&key) else {
+            continue;
+        };
+        let mut changed = false;
+        for member in policy["bindings"]
+            .as_array_mut()
+            .into_iter()
+            .flatten()
+            .flat_map(|binding| binding["members"].as_array_mut().into_iter().flatten())
+        {
+            if *member == alive {
+                *member = dead.clone();
+                changed = true;
+            }
+        }
+        // Whoever read the policy before would write the living name back.
+        if changed && key.contains("/iamPolicy") {
+            policy["etag"] = json!(etag);
+        }
+    }
+}
+
+fn stored(world: &World, resource: &Resource) -> Value {
+    if let Some(policy) = world.get(&resource.key) {
+        return policy.clone();
+    }
+    let bindings: Vec<Value> = resource
+        .seed
+        .iter()
+        .map(|(role, members)| json!({"role": role, "members": members}))
+        .collect();
+    // ACAB is the etag of an empty policy that was never set.
+    let etag = if bindings.is_empty() {
+        "ACAB".to_owned()
+    } else {
+        serial_etag(names::hash(&resource.key), 0)
+    };
+    json!({"version": 1, "etag": etag, "bindings": bindings})
+}
+
+/// Members once each, bindings without members dropped, equal roles and conditions joined, sorted by role.
+fn normal(bindings: Vec<Value>) -> Vec<Value> {
+    let mut joined: Vec<Value> = Vec::new();
+    for binding in bindings {
+        let at = joined.iter().position(|one| {
+            one["role"] == binding["role"] && one.get("condition") == binding.get("condition")
+        });
+        let target = match at {
+            Some(at) => &mut joined[at],
+            None => {
+                let mut empty = Map::new();
+                empty.insert("role".to_owned(), binding["role"].clone());
+                empty.insert("members".to_owned(), json!([]));
+                if let Some(condition) = binding.get("condition") {
+                    empty.insert("condition".to_owned(), condition.clone());
+                }
+                joined.push(Value::Object(empty));
+                let last = joined.len() - 1;
+                &mut joined[last]
+            }
+        };
+        if let Some(members) = target["members"].as_array_mut() {
+            for member in binding["members"].as_array().into_iter().flatten() {
+                if !members.contains(member) {
+                    members.push(member.clone());
+                }
+            }
+        }
+    }
+    joined.retain(|one| {
+        one["members"]
+            .as_array()
+            .is_some_and(|members| !members.is_empty())
+    });
+    joined.sort_by(|a, b| a["role"].as_str().cmp(&b["role"].as_str()));
+    joined
+}
+
+fn check_role(resource: &Resource, binding: &Value) -> Result<(), Refusal> {
+    let role = binding["role"].as_str().unwrap_or_default();
+    let named = ["roles/", "projects/", "organizations/"]
+        .iter()
+        .any(|prefix| role.starts_with(prefix));
+    if !named {
+        return Err(Refusal::bad_request(format!(
+            "Role ({role}) does not exist in the resource's hierarchy."
+        )));
+    }
+    if resource.account && !iam::grantable_on_account(role) {
+        return Err(Refusal::bad_request(format!(
+            "Role {role} is not supported for this resource."
+        )));
+    }
+    Ok(())
+}
+
+/// `roles/x` under a condition is `roles/x_withcond_…` to a caller who does not know of conditions.
+fn hide_condition(binding: &mut Value) {
+    let Some(condition) = binding
+        .as_object_mut()
+        .and_then(|fields| fields.remove("condition"))
+    else {
+        return;
+    };
+    let role = binding["role"].as_str().unwrap_or_default();
+    binding["role"] = json!(format!(
+        "{role}_withcond_{}",
+        names::hex(&condition.to_string(), 16)
+    ));
+}
+
+/// An etag that no policy has had yet.
+fn fresh_etag(world: &mut World) -> String {
+    let serial = world.count("policy");
+    serial_etag(names::hash(&serial.to_string()), serial)
+}
+
+/// Eight bytes in the URL-safe alphabet, as IAM prints its etags.
+fn serial_etag(noise: u64, serial: u64) -> String {
+    let (noise, low) = (noise.to_be_bytes(), serial.to_be_bytes());
+    URL_SAFE.encode([7, 6, noise[0], noise[1], noise[2], low[5], low[6], low[7]])
+}

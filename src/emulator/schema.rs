@@ -1,0 +1,400 @@
+//! Whether a JSON value fits a schema of a discovery document, for requests and for answers.
+//!
+//! Requests are held to more than Google holds them to: field names in camelCase only, no string for a boolean.
+//! Defaults are not filled in and nothing is said about values that depend on other values; that is the services' part.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::discovery::Document;
+
+/// A schema, or a property of one.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Schema {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    format: Option<String>,
+    #[serde(rename = "$ref")]
+    reference: Option<String>,
+    properties: BTreeMap<String, Schema>,
+    items: Option<Box<Schema>>,
+    additional_properties: Option<Box<Schema>>,
+    #[serde(rename = "enum")]
+    values: Vec<String>,
+    pattern: Option<String>,
+    read_only: bool,
+    #[serde(rename = "x-required")]
+    stated_required: bool,
+    annotations: Annotations,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Annotations {
+    required: Vec<String>,
+}
+
+/// One thing that is wrong with a request or an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Where, in Google's notation: `cluster.node_pools[0].config`; empty for the whole.
+    pub field: String,
+    /// What, in Google's words.
+    pub message: String,
+    /// `errors[].reason`: `invalid`, `required`, `badRequest`.
+    pub reason: &'static str,
+}
+
+/// Which way the value goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction<'a> {
+    /// To the service, for this method: output-only fields are ignored, required ones must be there.
+    Request {
+        /// `compute.networks.insert`.
+        method: &'a str,
+        /// Whether the method makes something, so that what a field's text calls required is required.
+        creates: bool,
+    },
+    /// From the service: every field must be known, every type right.
+    Answer,
+}
+
+/// Checks `value` against the schema `name`. For a request the answer is the value without output-only fields.
+pub fn fit(
+    document: &Document,
+    name: &str,
+    value: &Value,
+    direction: Direction<'_>,
+) -> Result<Value, Vec<Violation>> {
+    let mut walk = Walk {
+        document,
+        direction,
+        violations: Vec::new(),
+    };
+    let kept = walk.reference(name, value, "");
+    if walk.violations.is_empty() {
+        Ok(kept)
+    } else {
+        Err(walk.violations)
+    }
+}
+
+struct Walk<'a> {
+    document: &'a Document,
+    direction: Direction<'a>,
+    violations: Vec<Violation>,
+}
+
+impl Walk<'_> {
+    fn refuse(&mut self, field: &str, reason: &'static str, message: String) {
+        self.violations.push(Violation {
+            field: field.to_owned(),
+            message,
+            reason,
+        });
+    }
+
+    fn reference(&mut self, name: &str, value: &Value, at: &str) -> Value {
+        match self.document.schemas.get(name) {
+            Some(schema) => self.value(schema, name, value, at),
+            // A document names a schema that it lacks only when it was trimmed wrongly; say so instead of accepting all.
+            None => {
+                self.refuse(
+                    at,
+                    "invalid",
+                    format!("schema {name} is missing from the discovery document"),
+                );
+                value.clone()
+            }
+        }
+    }
+
+    /// Checks one value. `kind_name` names its type as Google's messages do: the schema, and the property in it.
+    fn value(&mut self, schema: &Schema, kind_name: &str, value: &Value, at: &str) -> Value {
+        if let Some(name) = &schema.reference {
+            return self.reference(name, value, at);
+        }
+        match (schema.kind.as_deref(), value) {
+            (Some("any") | None, _) => value.clone(),
+            (Some("object"), Value::Object(map)) => self.object(schema, kind_name, map, at),
+            (Some("array"), Value::Array(list)) => {
+                let Some(items) = &schema.items else {
+                    return value.clone();
+                };
+                let kept = list.iter().enumerate().map(|(index, item)| {
+                    self.value(items, kind_name, item, &format!("{at}[{index}]"))
+                });
+                Value::Array(kept.collect())
+            }
+            (_, Value::Array(_)) => {
+                let (parent, leaf) = split(at);
+                let said = format!(
+                    "Invalid JSON payload received. Unknown name \"{leaf}\"{}: Proto field is not repeating, cannot start list.",
+                    place(parent)
+                );
+                self.refuse(at, "invalid", said);
+                value.clone()
+            }
+            (Some(kind), _) => {
+                if let Some(type_name) = self.mismatch(schema, kind, kind_name, value) {
+                    self.refuse(
+                        at,
+                        "invalid",
+                        format!("Invalid value at '{at}' ({type_name}), {value}"),
+                    );
+                } else if let (Some(pattern), Value::String(text), Direction::Request { .. }) =
+                    (&schema.pattern, value, self.direction)
+                    && !super::check::fits_pattern(pattern, text)
+                {
+                    let said = format!(
+                        "Invalid value for field 'resource.{at}': '{text}'. Must be a match of regex '{pattern}'"
+                    );
+                    self.refuse(at, "invalid", said);
+                }
+                value.clone()
+            }
+        }
+    }
+
+    fn object(
+        &mut self,
+        schema: &Schema,
+        kind_name: &str,
+        map: &Map<String, Value>,
+        at: &str,
+    ) -> Value {
+        let mut kept = Map::new();
+        for (name, value) in map {
+            let inner = join(at, name);
+            let property = schema
+                .properties
+                .get(name)
+                .or(schema.additional_properties.as_deref());
+            match property {
+                // google.protobuf.Any carries its type; the rest of it belongs to another schema.
+                None if schema.format.as_deref() == Some("google.protobuf.Any") => {
+                    kept.insert(name.clone(), value.clone());
+                }
+                None => {
+                    let said = format!(
+                        "Invalid JSON payload received. Unknown name \"{name}\"{}: Cannot find field.",
+                        place(at)
+                    );
+                    self.refuse(&inner, "invalid", said);
+                }
+                Some(property) if property.read_only && self.direction != Direction::Answer => {}
+                // Absent and null are the same in proto3's JSON.
+                Some(_) if value.is_null() => {}
+                Some(property) => {
+                    let key = if schema.properties.contains_key(name) {
+                        format!("{kind_name}.{}", capital(name))
+                    } else {
+                        kind_name.to_owned()
+                    };
+                    let value = self.value(property, &key, value, &inner);
+                    kept.insert(name.clone(), value);
+                }
+            }
+        }
+        self.required(schema, &kept, at);
+        Value::Object(kept)
+    }
+
+    fn required(&mut self, schema: &Schema, kept: &Map<String, Value>, at: &str) {
+        let Direction::Request { method, creates } = self.direction else {
+            return;
+        };
+        for (name, property) in &schema.properties {
+            let by_method = property.annotations.required.iter().any(|id| id == method);
+            if (by_method || (creates && property.stated_required && !property.read_only))
+                && !kept.contains_key(name)
+            {
+                let field = join(at, name);
+                // compute and storage name the field so; no record of the other services' words.
+                self.refuse(
+                    &field,
+                    "required",
+                    format!("Required field '{field}' not specified"),
+                );
+            }
+        }
+    }
+
+    /// The type that was expected, if a scalar (or what stands for one) is not of it.
+    fn mismatch(
+        &self,
+        schema: &Schema,
+        kind: &str,
+        kind_name: &str,
+        value: &Value,
+    ) -> Option<String> {
+        let answer = self.direction == Direction::Answer;
+        let format = schema.format.as_deref();
+        let number = |ok: bool, name: &str| (!ok).then(|| name.to_owned());
+        match (kind, format) {
+            ("boolean", _) => number(value.is_boolean(), "TYPE_BOOL"),
+            ("integer", Some("uint32")) => number(
+                integer(value, !answer).is_some_and(|n| u32::try_from(n).is_ok()),
+                "TYPE_UINT32",
+            ),
+            ("integer", _) => number(
+                integer(value, !answer).is_some_and(|n| i32::try_from(n).is_ok()),
+                "TYPE_INT32",
+            ),
+            ("number", _) => number(value.is_number(), "TYPE_DOUBLE"),
+            ("string", Some("int64")) => number(
+                long(value, answer).is_some_and(|n| i64::try_from(n).is_ok()),
+                "TYPE_INT64",
+            ),
+            ("string", Some("uint64")) => number(
+                long(value, answer).is_some_and(|n| u64::try_from(n).is_ok()),
+                "TYPE_UINT64",
+            ),
+            ("string", Some("byte")) => number(value.as_str().is_some_and(base64), "TYPE_BYTES"),
+            ("string", _) if !schema.values.is_empty() => {
+                let known = value
+                    .as_str()
+                    .is_some_and(|text| schema.values.iter().any(|one| one == text));
+                (!known).then(|| {
+                    format!(
+                        "type.googleapis.com/google.{}.{}.{kind_name}",
+                        self.document.api, self.document.version
+                    )
+                })
+            }
+            ("string", _) => number(value.is_string(), "TYPE_STRING"),
+            _ => Some(format!(
+                "type.googleapis.com/google.{}.{}.{kind_name}",
+                self.document.api, self.document.version
+            )),
+        }
+    }
+}
+
+/// A 32-bit integer; proto3's JSON also takes it as a string.
+fn integer(value: &Value, lenient: bool) -> Option<i64> {
+    value
+        .as_i64()
+        .or_else(|| value.as_str().filter(|_| lenient)?.parse().ok())
+}
+
+/// A 64-bit integer: always a string in answers, either in requests.
+fn long(value: &Value, strict: bool) -> Option<i128> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        Value::Number(number) if !strict => number
+            .as_i64()
+            .map(i128::from)
+            .or_else(|| number.as_u64().map(i128::from)),
+        _ => None,
+    }
+}
+
+/// Both alphabets, padded or not: Google takes all of them.
+fn base64(text: &str) -> bool {
+    text.trim_end_matches('=')
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "+/-_".contains(c))
+}
+
+fn place(at: &str) -> String {
+    if at.is_empty() {
+        String::new()
+    } else {
+        format!(" at '{at}'")
+    }
+}
+
+fn join(at: &str, name: &str) -> String {
+    let name = snake(name);
+    if at.is_empty() {
+        name
+    } else {
+        format!("{at}.{name}")
+    }
+}
+
+fn split(at: &str) -> (&str, &str) {
+    at.rsplit_once('.').unwrap_or(("", at))
+}
+
+/// `nodePools` as the messages have it: `node_pools`.
+fn snake(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    for (at, c) in name.char_indices() {
+        // `IPProtocol` stays as it is: Google's own name begins with capitals.
+        if c.is_ascii_uppercase()
+            && at > 0
+            && !name.starts_with(|first: char| first.is_ascii_uppercase())
+        {
+            out.push('_');
+            out.push(c.to_ascii_lowercase());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+fn capital(name: &str) -> String {
+    let mut chars = name.chars();
+    chars
+        .next()
+        .map(|first| first.to_ascii_uppercase().to_string() + chars.as_str())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::emulator::discovery::method;
+
+    fn answers(name: &str, value: Value) -> Vec<String> {
+        let (document, _) = method("compute.networks.get").unwrap();
+        let found = fit(document, name, &value, Direction::Answer)
+            .err()
+            .unwrap_or_default();
+        found
+            .into_iter()
+            .map(|one| format!("{}: {}", one.field, one.message))
+            .collect()
+    }
+
+    #[test]
+    fn answers_are_held_to_the_schema_both_ways() {
+        assert_eq!(
+            answers(
+                "Network",
+                json!({"id": "1", "name": "n", "mtu": 1460, "selfLink": "x"})
+            ),
+            [""; 0]
+        );
+        // In an answer a 64-bit integer is a string and a 32-bit one a number, always.
+        assert_eq!(
+            answers("Network", json!({"id": 1})),
+            ["id: Invalid value at 'id' (TYPE_UINT64), 1"]
+        );
+        assert_eq!(
+            answers("Network", json!({"mtu": "1460"})),
+            ["mtu: Invalid value at 'mtu' (TYPE_INT32), \"1460\""]
+        );
+        assert_eq!(answers("Network", json!({"made": "up"})).len(), 1);
+        assert_eq!(answers("NoSuchSchema", json!({})).len(), 1);
+    }
+
+    #[test]
+    fn names_are_told_as_google_tells_them() {
+        for (name, want) in [
+            ("nodePools", "node_pools"),
+            ("IPProtocol", "IPProtocol"),
+            ("mtu", "mtu"),
+        ] {
+            assert_eq!(snake(name), want);
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! The server: one port on loopback, one world, one request at a time.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::Settings;
+use super::batch;
+use super::clock::{Clock, Millis};
+use super::discovery;
+use super::front::{self, Call, Reply};
+use super::state::{StateError, StateFile};
+use super::world::World;
+
+/// The largest body that is read.
+const BODY_LIMIT: usize = 64 << 20;
+/// `operations.wait` holds the line for two minutes at most.
+const LONGEST_WAIT: Millis = 120_000;
+/// How many requests are remembered.
+const SEEN_LIMIT: usize = 100_000;
+
+/// A request that was answered: what tests and evidence read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// The HTTP method.
+    pub method: String,
+    /// The path, as it came.
+    pub path: String,
+    /// The query, as it came.
+    pub query: String,
+    /// The body if it was JSON, otherwise null.
+    pub body: Value,
+    /// The status it was answered with.
+    pub status: u16,
+}
+
+/// Why the emulator does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is reachable from other machines.
+    #[error(
+        "the emulator listens on loopback only, not on {0}: it asks nobody for credentials; use 127.0.0.1"
+    )]
+    NotLoopback(SocketAddr),
+    /// The address cannot be had.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// The state file cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// An emulator that runs until it is stopped.
+#[derive(Debug)]
+pub struct Running {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The requests it has answered, oldest first.
+    pub fn seen(&self) -> Vec<Seen> {
+        lock(&self.shared.seen).iter().cloned().collect()
+    }
+
+    /// Every object that exists now, by its full resource name.
+    pub fn inventory(&self) -> Vec<(String, Value)> {
+        let mut world = lock(&self.shared.world);
+        world.tick();
+        world.inventory()
+    }
+
+    /// Ends it: no new connection is taken, requests under way are answered.
+    pub async fn stop(self) {
+        // An error means that it has ended already.
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    world: Mutex<World>,
+    state: StateFile,
+    seen: Mutex<VecDeque<Seen>>,
+    base: String,
+}
+
+/// Starts an emulator.
+///
+/// # Errors
+/// The address is not loopback or taken, or the state file is unusable.
+pub async fn start(settings: Settings) -> Result<Running, StartError> {
+    if !settings.listen.ip().is_loopback() {
+        return Err(StartError::NotLoopback(settings.listen));
+    }
+    let state = StateFile::new(settings.state);
+    let world = match state.load()? {
+        Some(world) => world.running(Clock::System, settings.pace),
+        None => World::new(Clock::System, settings.pace),
+    };
+    let taken = |error| StartError::Listen(settings.listen, error);
+    let listener = TcpListener::bind(settings.listen).await.map_err(taken)?;
+    let addr = listener.local_addr().map_err(taken)?;
+    let shared = Arc::new(Shared {
+        world: Mutex::new(world),
+        state,
+        seen: Mutex::default(),
+        base: format!("http://{addr}"),
+    });
+    let router = Router::new()
+        .fallback(handle)
+        .with_state(Arc::clone(&shared));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(async move {
+        let served = axum::serve(listener, router).with_graceful_shutdown(async {
+            let _ = stopped.await;
+        });
+        // The listener itself never fails; what a connection suffers is that connection's.
+        let _ = served.await;
+    });
+    Ok(Running {
+        addr,
+        shared,
+        stop,
+        task,
+    })
+}
+
+async fn handle(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let authority = head
+        .uri
+        .authority()
+        .map(|authority| authority.as_str().to_owned());
+    if let Some(complaint) = stranger(authority.as_deref(), &head.headers) {
+        return plain(StatusCode::FORBIDDEN, &complaint);
+    }
+    let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
+        return plain(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is too large or was cut off\n",
+        );
+    };
+    let target = head
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str())
+        .to_owned();
+    let content_type = head
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let call = Call {
+        method: head.method.as_str().to_owned(),
+        target,
+        content_type: content_type.map(str::to_owned),
+        body: body.to_vec(),
+        base: shared.base.clone(),
+    };
+    let reply = match discovery::batch(call.path()) {
+        Some(api) => shared.batch(api, &call).await,
+        None => shared.answer(&call).await,
+    };
+    rendered(reply)
+}
+
+impl Shared {
+    async fn batch(&self, api: &str, batch: &Call) -> Reply {
+        let Some(calls) = batch::calls(api, batch) else {
+            let headers = vec![("content-type", "text/plain; charset=UTF-8".to_owned())];
+            return Reply {
+                http: 400,
+                headers,
+                body: b"Failed to parse batch request\n".to_vec(),
+                hold: None,
+            };
+        };
+        let mut replies = Vec::new();
+        for (id, call) in calls {
+            replies.push((id, self.answer(&call).await));
+        }
+        batch::reply(&replies)
+    }
+
+    /// Answers a call; for a long poll the world is asked again when there may be something to say.
+    async fn answer(&self, call: &Call) -> Reply {
+        let began = Clock::System.now();
+        loop {
+            let (reply, now) = self.once(call);
+            match reply.hold {
+                Some(until) if now < until && now < began + LONGEST_WAIT => {
+                    let pause = (until.min(began + LONGEST_WAIT) - now).max(1);
+                    tokio::time::sleep(Duration::from_millis(pause.unsigned_abs())).await;
+                }
+                _ => {
+                    self.note(call, reply.http);
+                    return reply;
+                }
+            }
+        }
+    }
+
+    /// One look at the world. A change is on disk before anybody hears of it.
+    fn once(&self, call: &Call) -> (Reply, Millis) {
+        let mut world = lock(&self.world);
+        world.tick();
+        let reply = front::answer(&mut world, call);
+        if world.take_changed()
+            && let Err(error) = self.state.save(&world)
+        {
+            let headers = vec![("content-type", "text/plain; charset=UTF-8".to_owned())];
+            let reply = Reply {
+                http: 500,
+                headers,
+                body: format!("{error}\n").into_bytes(),
+                hold: None,
+            };
+            return (reply, world.now());
+        }
+        (reply, world.now())
+    }
+
+    fn note(&self, call: &Call, status: u16) {
+        let mut seen = lock(&self.seen);
+        if seen.len() == SEEN_LIMIT {
+            seen.pop_front();
+        }
+        seen.push_back(Seen {
+            method: call.method.clone(),
+            path: call.path().to_owned(),
+            query: call.raw_query().to_owned(),
+            body: serde_json::from_slice(&call.body).unwrap_or(Value::Null),
+            status,
+        });
+    }
+}
+
+/// Why a request is not from this machine's own programs: a name that some DNS made point here, or a page in a browser.
+fn stranger(authority: Option<&str>, headers: &HeaderMap) -> Option<String> {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok())
+        .or(authority)
+        .unwrap_or_default();
+    if !is_loopback(host) {
+        return Some(format!(
+            "the emulator answers requests for 127.0.0.1 or localhost, not for {host:?}\n"
+        ));
+    }
+    let origin = headers.get(header::ORIGIN)?.to_str().unwrap_or_default();
+    let from = origin.split_once("://").map_or(origin, |(_, host)| host);
+    (!is_loopback(from)).then(|| format!("the emulator does not answer pages of {origin:?}\n"))
+}
+
+/// Whether `host` or `host:port` is this machine's loopback.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
+}
+
+fn rendered(reply: Reply) -> Response<Body> {
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() =
+        StatusCode::from_u16(reply.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in reply.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}
+
+fn plain(status: StatusCode, text: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text.to_owned()));
+    *response.status_mut() = status;
+    response
+}
+
+/// A panic elsewhere leaves data that is still whole: every change is made by one call.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_names_are_answered() {
+        for host in [
+            "127.0.0.1",
+            "127.0.0.1:4010",
+            "localhost:1",
+            "[::1]:80",
+            "LOCALHOST",
+            "127.9.9.9:1",
+        ] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "",
+            "example.com",
+            "localhost.example.com:80",
+            "127.0.0.1.nip.io",
+            "10.0.0.1:80",
+            "[fd00::1]:80",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+}
