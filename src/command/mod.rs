@@ -73,9 +73,9 @@ fn row(verb: &str) -> Row {
 pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
     let global = &cli.global;
     match cli.verb {
-        Verb::Up { through, yes } => verbs::run(&mut Ground::lay(global)?, row("up"), through.as_deref(), yes).await,
-        Verb::Plan { through } => verbs::run(&mut Ground::lay(global)?, row("plan"), through.as_deref(), true).await,
-        Verb::Status => verbs::run(&mut Ground::lay(global)?, row("status"), None, true).await,
+        Verb::Up { through, yes } => verbs::towards(&mut Ground::lay(global)?, row("up"), through.as_deref(), yes).await,
+        Verb::Plan { through } => verbs::towards(&mut Ground::lay(global)?, row("plan"), through.as_deref(), true).await,
+        Verb::Status => verbs::towards(&mut Ground::lay(global)?, row("status"), None, true).await,
         Verb::Authorize => authorize::authorize(&mut Ground::lay(global)?, row("authorize")).await,
         Verb::Down { yes, delete_project } => verbs::down(&mut Ground::lay(global)?, row("down"), yes, delete_project).await,
         Verb::Steps { markdown, dot } => show::steps(global, markdown, dot),

@@ -166,10 +166,10 @@ impl Ground {
         let settings = emulator::Settings {
             listen: ([127, 0, 0, 1], 0).into(),
             state: Some(self.folder.join("emulator.json")),
-            keep: keeps,
             pace: pace(&self.global)?,
         };
-        let running = emulator::start(settings).await.map_err(|error| Halt::failed(format!("the emulator cannot start: {error}"), "free the port or the folder it names"))?;
+        let started = if keeps { emulator::start(settings).await } else { emulator::look(settings).await };
+        let running = started.map_err(|error| Halt::failed(format!("the emulator cannot start: {error}"), "free the port or the folder it names"))?;
         let endpoints = Endpoints::emulator(&format!("http://{}", running.addr()));
         Ok((Client::new(endpoints, Auth::none())?, Some(running)))
     }

@@ -12,7 +12,7 @@ use crate::error::{Exit, Halt};
 
 /// Serves, and says where on stdout.
 pub async fn serve(global: &Global, listen: SocketAddr, state: Option<PathBuf>) -> Result<Exit, Halt> {
-    let settings = emulator::Settings { listen, state, keep: true, pace: pace(global)? };
+    let settings = emulator::Settings { listen, state, pace: pace(global)? };
     let running = emulator::start(settings)
         .await
         .map_err(|error| Halt::failed(format!("the emulator cannot start: {error}"), "choose another address with --listen, on loopback"))?;

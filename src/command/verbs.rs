@@ -20,7 +20,7 @@ use crate::ui::plan::Plan;
 use crate::ui::{Screen, time};
 
 /// Runs a verb that is towards things being there.
-pub async fn run_present(ground: &mut Ground, row: Row, through: Option<&str>, yes: bool) -> Result<Exit, Halt> {
+pub async fn towards(ground: &mut Ground, row: Row, through: Option<&str>, yes: bool) -> Result<Exit, Halt> {
     if row.acts {
         ask::somebody_is_there(row.verb, yes)?;
     }
@@ -37,8 +37,6 @@ pub async fn run_present(ground: &mut Ground, row: Row, through: Option<&str>, y
     let ended = go(ground, row, &ready, tasks, Book::Write(&mut journal)).await;
     Ok(close(ground, row, &ended))
 }
-
-pub use run_present as run;
 
 /// Looks, and draws what was found.
 async fn look(ground: &Ground, row: Row, ready: &Ready) -> Result<Exit, Halt> {
