@@ -4,7 +4,7 @@ use super::answer::{Answer, Refusal};
 use super::compute;
 use super::request::Request;
 use super::world::World;
-use super::{billing, iam, projects, services};
+use super::{billing, container, hub, iam, projects, services};
 
 /// How an API answers.
 pub type Serve = fn(&mut World, &Request) -> Result<Answer, Refusal>;
@@ -45,6 +45,20 @@ pub const APIS: &[Api] = &[
         gated: true,
         by_number: true,
         serve: compute::serve,
+    },
+    Api {
+        name: "container",
+        title: "Kubernetes Engine API",
+        gated: true,
+        by_number: true,
+        serve: container::serve,
+    },
+    Api {
+        name: "gkehub",
+        title: "GKE Hub API",
+        gated: true,
+        by_number: false,
+        serve: hub::serve,
     },
     Api {
         name: "iam",
