@@ -14,6 +14,7 @@ pub mod clock;
 pub mod compute;
 pub mod container;
 pub mod discovery;
+pub mod dns;
 pub mod etag;
 mod exports;
 pub mod fields;
@@ -35,6 +36,7 @@ pub mod schema;
 mod server;
 mod services;
 mod state;
+pub mod storage;
 pub mod template;
 pub mod world;
 

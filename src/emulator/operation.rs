@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::clock::Millis;
 
-/// Which of Google's four forms an operation has.
+/// Which of Google's forms an operation has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Dialect {
@@ -20,6 +20,8 @@ pub enum Dialect {
     LongRunning,
     /// `google.longrunning.Operation` without `done` until it is: serviceusage.
     ServiceUsage,
+    /// A change of Cloud DNS: `pending`, then `done`.
+    Dns,
 }
 
 /// What changes in the world; applied in order when an operation or a timer ends.

@@ -200,6 +200,14 @@ impl World {
         Some(project)
     }
 
+    /// The id of a project that was named before, by its number.
+    pub fn project_id(&self, number: &str) -> Option<&str> {
+        let mut known = self.projects.values();
+        known
+            .find(|project| project.number.to_string() == number)
+            .map(|project| project.id.as_str())
+    }
+
     /// Every project that was ever named.
     pub fn projects(&self) -> Vec<Project> {
         let mut found: Vec<Project> = self.projects.values().cloned().collect();
@@ -278,6 +286,12 @@ impl World {
         from.take_while(|(key, _)| key.starts_with(prefix))
             .map(|(_, operation)| operation)
             .collect()
+    }
+
+    /// Forgets all operations whose key begins with `prefix`: those of a thing that is gone.
+    pub fn forget(&mut self, prefix: &str) {
+        self.changed = true;
+        self.operations.retain(|key, _| !key.starts_with(prefix));
     }
 
     /// The operation that is being done to `target` right now.

@@ -19,6 +19,9 @@ struct Term {
     test: Test,
 }
 
+/// Makes a test of a value, if the value can be one.
+type Make = fn(String) -> Option<Test>;
+
 #[derive(Debug)]
 enum Test {
     Equals(String),
@@ -62,7 +65,7 @@ impl Term {
         let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_'))?;
         let (field, rest) = text.split_at(end);
         let rest = rest.trim_start();
-        let operators: &[(&str, fn(String) -> Option<Test>)] = &[
+        let operators: &[(&str, Make)] = &[
             ("!=", |value| Some(Test::Differs(value))),
             ("=", |value| Some(Test::Equals(value))),
             (":", |value| Some(Test::Has(value))),

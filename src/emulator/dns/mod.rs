@@ -1,0 +1,131 @@
+//! Cloud DNS: managed zones, record sets, changes. It keeps records; nobody resolves names through it.
+//!
+//! DNSSEC, forwarding, peering and routing policies are stored as sent and mean nothing here.
+
+mod changes;
+mod records;
+mod zones;
+
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Refusal};
+use super::names;
+use super::request::Request;
+use super::world::World;
+
+/// Serves one request to DNS.
+///
+/// # Errors
+/// What Google would refuse, in Google's words.
+pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+    match request.method_id.trim_start_matches("dns.") {
+        "managedZones.create" => zones::create(world, request),
+        "managedZones.get" => zones::get(world, request),
+        "managedZones.list" => zones::list(world, request),
+        "managedZones.patch" => zones::change(world, request, false),
+        "managedZones.update" => zones::change(world, request, true),
+        "managedZones.delete" => zones::delete(world, request),
+        "resourceRecordSets.create" => records::create(world, request),
+        "resourceRecordSets.get" => records::get(world, request),
+        "resourceRecordSets.list" => records::list(world, request),
+        "resourceRecordSets.patch" => records::patch(world, request),
+        "resourceRecordSets.delete" => records::delete(world, request),
+        "changes.create" => changes::create(world, request),
+        "changes.get" => changes::get(world, request),
+        "changes.list" => changes::list(world, request),
+        "projects.get" => project(world, request),
+        _ => Err(Refusal::not_served(&request.method_id)),
+    }
+}
+
+/// A project's quotas, as they are before anybody asks for more.
+fn project(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+    let project = world
+        .project(request.param("project"))
+        .ok_or_else(Refusal::no_project)?;
+    Ok(json!({
+        "kind": "dns#project",
+        "id": project.id,
+        "number": project.number.to_string(),
+        "quota": {
+            "kind": "dns#quota",
+            "managedZones": 10_000,
+            "rrsetsPerManagedZone": 10_000,
+            "rrsetAdditionsPerChange": 1_000,
+            "rrsetDeletionsPerChange": 1_000,
+            "totalRrdataSizePerChange": 100_000,
+            "resourceRecordsPerRrset": 100,
+            "networksPerManagedZone": 100,
+            "managedZonesPerNetwork": 10_000,
+        },
+    })
+    .into())
+}
+
+/// A page of `items` under `field`, as `maxResults` and `pageToken` want it.
+fn page(request: &Request, kind: &str, field: &str, items: &[Value]) -> Result<Answer, Refusal> {
+    let from: usize = match request.query("pageToken") {
+        None | Some("") => 0,
+        Some(token) => token.parse().map_err(|_| {
+            Refusal::invalid(format!(
+                "Invalid value for 'parameters.pageToken': '{token}'"
+            ))
+        })?,
+    };
+    let size = request
+        .query("maxResults")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(100)
+        .clamp(1, 100_usize);
+    let page: Vec<&Value> = items.iter().skip(from).take(size).collect();
+    let mut body = json!({ "kind": kind });
+    body[field] = json!(page);
+    if items.len() > from + size {
+        body["nextPageToken"] = json!((from + size).to_string());
+    }
+    Ok(body.into())
+}
+
+/// The key of a zone of the request's project.
+fn zone_key(request: &Request, zone: &str) -> String {
+    names::key(
+        "dns",
+        &format!("projects/{}/managedZones/{zone}", request.param("project")),
+    )
+}
+
+/// The zone that a request's path names, by name or number: its key and value.
+fn zone(world: &World, request: &Request) -> Result<(String, Value), Refusal> {
+    let name = request.param("managedZone");
+    let key = zone_key(request, name);
+    if let Some(value) = world.get(&key) {
+        return Ok((key, value.clone()));
+    }
+    let all = world.list(&names::key(
+        "dns",
+        &format!("projects/{}/managedZones", request.param("project")),
+    ));
+    let numbered = all.into_iter().find(|(_, value)| value["id"] == name);
+    numbered
+        .map(|(key, value)| (key.to_owned(), value.clone()))
+        .ok_or_else(|| missing("parameters.managedZone", name))
+}
+
+/// What is said of a thing that is not there.
+fn missing(what: &str, name: &str) -> Refusal {
+    Refusal::not_found(format!(
+        "The '{what}' resource named '{name}' does not exist."
+    ))
+}
+
+/// What is said of a thing that is there already.
+fn exists(what: &str, name: &str) -> Refusal {
+    Refusal::already_exists(format!(
+        "The resource '{what}' named '{name}' already exists"
+    ))
+}
+
+/// What is said of a value that cannot be.
+fn invalid(what: &str, value: &str) -> Refusal {
+    Refusal::invalid(format!("Invalid value for '{what}': '{value}'"))
+}

@@ -1,0 +1,257 @@
+//! Managed zones: made and deleted at once, without an operation.
+
+use serde_json::{Value, json};
+
+use super::{exists, invalid, page, records, zone, zone_key};
+use crate::emulator::answer::{Answer, Refusal};
+use crate::emulator::clock;
+use crate::emulator::names;
+use crate::emulator::request::Request;
+use crate::emulator::world::World;
+
+/// POST on the collection.
+pub fn create(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+    let body = &request.body;
+    for field in ["name", "dnsName", "description"] {
+        if body.get(field).is_none() {
+            return Err(Refusal::required(format!(
+                "The 'entity.managedZone.{field}' parameter is required but was missing."
+            )));
+        }
+    }
+    let name = request.text("name").unwrap_or_default();
+    let dns_name = request
+        .text("dnsName")
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    if !records::is_name(&dns_name) {
+        return Err(invalid("entity.managedZone.dnsName", &dns_name));
+    }
+    let key = zone_key(request, name);
+    if world.get(&key).is_some() {
+        return Err(exists("entity.managedZone", name));
+    }
+    let private = body["visibility"] == "private";
+    let mut value = json!({
+        "kind": "dns#managedZone",
+        "name": name,
+        "dnsName": dns_name,
+        "description": body["description"],
+        "id": world.next_id().to_string(),
+        "nameServers": name_servers(private, &dns_name),
+        "creationTime": clock::utc(world.now()),
+        "visibility": if private { "private" } else { "public" },
+        "cloudLoggingConfig": {"kind": "dns#managedZoneCloudLoggingConfig"},
+    });
+    for (field, sent) in body.as_object().into_iter().flatten() {
+        if value.get(field).is_none() && field != "privateVisibilityConfig" {
+            value[field] = sent.clone();
+        }
+    }
+    if private {
+        value["privateVisibilityConfig"] = visible_to(
+            world,
+            request,
+            &key,
+            &dns_name,
+            &body["privateVisibilityConfig"],
+        )?;
+    }
+    world.put(&key, value.clone());
+    for (kind, record) in apex(private, &value) {
+        world.put(records::key(&key, &dns_name, kind), record);
+    }
+    Ok(value.into())
+}
+
+/// GET.
+pub fn get(world: &World, request: &Request) -> Result<Answer, Refusal> {
+    Ok(zone(world, request)?.1.into())
+}
+
+/// The project's zones, all or those of one `dnsName`.
+pub fn list(world: &World, request: &Request) -> Result<Answer, Refusal> {
+    let collection = names::key(
+        "dns",
+        &format!("projects/{}/managedZones", request.param("project")),
+    );
+    let wanted = request.query("dnsName");
+    let all = world
+        .list(&collection)
+        .into_iter()
+        .map(|(_, zone)| zone.clone());
+    let zones: Vec<Value> = all
+        .filter(|zone| wanted.is_none_or(|name| zone["dnsName"] == name))
+        .collect();
+    page(
+        request,
+        "dns#managedZonesListResponse",
+        "managedZones",
+        &zones,
+    )
+}
+
+/// PATCH, and PUT if `whole`. Both answer with an operation that is over, not with the zone.
+pub fn change(world: &mut World, request: &Request, whole: bool) -> Result<Answer, Refusal> {
+    let (key, old) = zone(world, request)?;
+    let mut new = old.clone();
+    if whole && let Value::Object(fields) = &mut new {
+        fields.retain(|field, _| field != "labels");
+    }
+    // What is not here is for life: the name, the domain, who sees it.
+    for field in [
+        "description",
+        "labels",
+        "cloudLoggingConfig",
+        "forwardingConfig",
+        "peeringConfig",
+        "dnssecConfig",
+    ] {
+        if let Some(sent) = request.body.get(field) {
+            new[field] = sent.clone();
+        }
+    }
+    if let Some(sent) = request.body.get("privateVisibilityConfig") {
+        let dns_name = old["dnsName"].as_str().unwrap_or_default();
+        new["privateVisibilityConfig"] = visible_to(world, request, &key, dns_name, sent)?;
+    }
+    let id = world.next_id().to_string();
+    let started = clock::utc(world.now());
+    world.put(&key, new.clone());
+    Ok(json!({
+        "kind": "dns#operation",
+        "id": id,
+        "startTime": started,
+        "status": "done",
+        "type": "update",
+        "user": "user@example.com",
+        "zoneContext": {"oldValue": old, "newValue": new},
+    })
+    .into())
+}
+
+/// DELETE: of an empty zone, which has the record sets it was born with and no other.
+pub fn delete(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+    let (key, value) = zone(world, request)?;
+    let records = records::of(world, &key);
+    let is_apex = |record: &Value| {
+        record["name"] == value["dnsName"] && (record["type"] == "NS" || record["type"] == "SOA")
+    };
+    if !records.iter().all(|(_, record)| is_apex(record)) {
+        let name = value["name"].as_str().unwrap_or_default();
+        return Err(Refusal::not_empty(
+            400,
+            "containerNotEmpty",
+            format!(
+                "The resource named '{name}' cannot be deleted because it contains one or more 'resource records'."
+            ),
+        ));
+    }
+    for (record, _) in records {
+        world.remove(&record);
+    }
+    world.remove(&key);
+    world.forget(&format!("{key}/changes/"));
+    Ok(json!({}).into())
+}
+
+/// Checks and completes a private zone's list of networks.
+fn visible_to(
+    world: &World,
+    request: &Request,
+    key: &str,
+    dns_name: &str,
+    config: &Value,
+) -> Result<Value, Refusal> {
+    let mut networks = Vec::new();
+    for (at, network) in config["networks"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .enumerate()
+    {
+        let url = network["networkUrl"].as_str().unwrap_or_default();
+        let path = names::path(url);
+        let there = names::key("compute", path);
+        // The text is not recorded. Only whole URLs are taken.
+        if !url.starts_with("http")
+            || world.get(&there).is_none()
+            || world.in_flight(&there).is_some()
+        {
+            return Err(invalid(
+                &format!("entity.managedZone.privateVisibilityConfig.networks[{at}].networkUrl"),
+                url,
+            ));
+        }
+        if let Some(other) = bound(world, request, key, dns_name, path) {
+            // One network cannot see two zones of one name; the text is not recorded.
+            return Err(Refusal::invalid(format!(
+                "Network '{url}' cannot be bound to this zone because it is already bound to zone '{other}' with the same DNS name."
+            )));
+        }
+        networks.push(json!({
+            "kind": "dns#managedZonePrivateVisibilityConfigNetwork",
+            "networkUrl": format!("https://www.googleapis.com/compute/v1/{path}"),
+        }));
+    }
+    Ok(json!({"kind": "dns#managedZonePrivateVisibilityConfig", "networks": networks}))
+}
+
+/// The other private zone of this domain that a network sees already.
+fn bound(
+    world: &World,
+    request: &Request,
+    key: &str,
+    dns_name: &str,
+    network: &str,
+) -> Option<String> {
+    let collection = names::key(
+        "dns",
+        &format!("projects/{}/managedZones", request.param("project")),
+    );
+    let mut others = world
+        .list(&collection)
+        .into_iter()
+        .filter(|(other, zone)| *other != key && zone["dnsName"] == dns_name);
+    let sees = |zone: &Value| {
+        let networks = zone
+            .pointer("/privateVisibilityConfig/networks")
+            .and_then(Value::as_array);
+        let mut urls = networks
+            .into_iter()
+            .flatten()
+            .filter_map(|network| network["networkUrl"].as_str());
+        urls.any(|url| names::path(url) == network)
+    };
+    others
+        .find(|(_, zone)| sees(zone))
+        .map(|(other, _)| names::leaf(other).to_owned())
+}
+
+fn name_servers(private: bool, dns_name: &str) -> Vec<String> {
+    if private {
+        return vec!["ns-gcp-private.googledomains.com.".to_owned()];
+    }
+    // Public zones get one of five sets of servers.
+    let set = ["a", "b", "c", "d", "e"][(names::hash(dns_name) % 5) as usize];
+    (1..=4)
+        .map(|number| format!("ns-cloud-{set}{number}.googledomains.com."))
+        .collect()
+}
+
+/// The two record sets that a zone is born with.
+fn apex(private: bool, zone: &Value) -> [(&'static str, Value); 2] {
+    let servers = &zone["nameServers"];
+    let first = servers[0].as_str().unwrap_or_default();
+    let serial = if private {
+        "ns-gcp-private.googledomains.com."
+    } else {
+        first
+    };
+    let soa = format!("{serial} cloud-dns-hostmaster.google.com. 1 21600 3600 259200 300");
+    let record = |kind: &str, data: Value| json!({"kind": "dns#resourceRecordSet", "name": zone["dnsName"], "type": kind, "ttl": 21_600, "rrdatas": data});
+    [
+        ("NS", record("NS", servers.clone())),
+        ("SOA", record("SOA", json!([soa]))),
+    ]
+}

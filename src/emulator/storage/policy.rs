@@ -1,0 +1,100 @@
+//! A bucket's policy: read and replaced under `/iam`, not `:setIamPolicy`; a stale etag is 412 and not 409.
+
+use serde_json::{Value, json};
+
+use super::{bucket, checksums};
+use crate::emulator::answer::{Answer, Refusal};
+use crate::emulator::etag;
+use crate::emulator::policy;
+use crate::emulator::request::Request;
+use crate::emulator::world::World;
+
+/// GET.
+pub fn get(world: &World, request: &Request) -> Result<Answer, Refusal> {
+    let (key, bucket) = bucket(world, request)?;
+    Ok(stored(world, &key, &bucket, request).into())
+}
+
+/// PUT: the whole policy is replaced.
+pub fn set(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+    let (key, bucket) = bucket(world, request)?;
+    let before = stored(world, &key, &bucket, request);
+    if let Some(sent) = request.text("etag").filter(|etag| !etag.is_empty())
+        && !etag::same(sent, before["etag"].as_str().unwrap_or_default())
+    {
+        return Err(Refusal::condition_not_met(
+            "At least one of the pre-conditions you specified did not hold.",
+        ));
+    }
+    let bindings = request.body["bindings"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    policy::check_members(world, &json!(bindings))?;
+    let is_conditional = bindings
+        .iter()
+        .any(|binding| binding.get("condition").is_some());
+    if is_conditional && request.body["version"] != json!(3) {
+        return Err(Refusal::invalid(
+            "Conditional policy bindings need a policy of version 3.",
+        ));
+    }
+    let count = world.count(&format!("bucket policy {key}")) + 1;
+    let kept: Vec<&Value> = bindings
+        .iter()
+        .filter(|binding| {
+            binding["members"]
+                .as_array()
+                .is_some_and(|members| !members.is_empty())
+        })
+        .collect();
+    let value = json!({
+        "kind": "storage#policy",
+        "resourceId": before["resourceId"],
+        "version": if is_conditional { 3 } else { 1 },
+        "etag": checksums::etag(&[(1, count)]),
+        "bindings": kept,
+    });
+    world.put(format!("{key}/iamPolicy"), value.clone());
+    Ok(value.into())
+}
+
+/// The caller may do everything here.
+pub fn test(world: &World, request: &Request) -> Result<Answer, Refusal> {
+    bucket(world, request)?;
+    let mut body = json!({ "kind": "storage#testIamPermissionsResponse" });
+    if let Some(asked) = request.query.get("permissions") {
+        body["permissions"] = json!(asked);
+    }
+    Ok(body.into())
+}
+
+/// The policy as it is, or as it is born: the project's owners, editors and viewers keep their old rights.
+fn stored(world: &World, key: &str, bucket: &Value, request: &Request) -> Value {
+    if let Some(policy) = world.get(&format!("{key}/iamPolicy")) {
+        return policy.clone();
+    }
+    let project = world
+        .project_id(bucket["projectNumber"].as_str().unwrap_or_default())
+        .unwrap_or_default();
+    let owners = json!([
+        format!("projectEditor:{project}"),
+        format!("projectOwner:{project}")
+    ]);
+    let viewers = json!([format!("projectViewer:{project}")]);
+    let mut bindings = vec![
+        json!({"role": "roles/storage.legacyBucketOwner", "members": owners}),
+        json!({"role": "roles/storage.legacyBucketReader", "members": viewers}),
+    ];
+    if bucket.pointer("/iamConfiguration/uniformBucketLevelAccess/enabled") == Some(&json!(true)) {
+        bindings.push(json!({"role": "roles/storage.legacyObjectOwner", "members": owners}));
+        bindings.push(json!({"role": "roles/storage.legacyObjectReader", "members": viewers}));
+    }
+    json!({
+        "kind": "storage#policy",
+        "resourceId": format!("projects/_/buckets/{}", request.param("bucket")),
+        "version": 1,
+        "etag": checksums::etag(&[(1, 1)]),
+        "bindings": bindings,
+    })
+}
