@@ -11,7 +11,12 @@ use clap_complete::Shell;
 /// `up` is always a resume: killed at any instant, the next `up` goes on. `down` removes what `up` made, and only that.
 /// With --emulate everything runs offline against a built-in emulator of Google's APIs.
 #[derive(Debug, Parser)]
-#[command(name = "provision", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "provision",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     /// Flags that every verb takes.
     #[command(flatten)]
@@ -53,10 +58,22 @@ pub struct Global {
     #[arg(long, global = true, value_name = "CIDR")]
     pub authorized_network: Vec<String>,
     /// How to print: text for people, json for programs (one object a line)
-    #[arg(long, global = true, value_enum, default_value = "text", value_name = "FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
     pub output: Output,
     /// When to colour
-    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN"
+    )]
     pub color: When,
     /// Say more
     #[arg(short, long, global = true)]
@@ -129,7 +146,12 @@ pub enum Verb {
         #[command(subcommand)]
         what: Option<EmulatorVerb>,
         /// Where to listen; loopback only, port 0 takes a free one
-        #[arg(long, global = true, value_name = "ADDR", default_value = "127.0.0.1:8787")]
+        #[arg(
+            long,
+            global = true,
+            value_name = "ADDR",
+            default_value = "127.0.0.1:8787"
+        )]
         listen: SocketAddr,
         /// Where to keep its state [default: nowhere]
         #[arg(long, value_name = "FILE")]

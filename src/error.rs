@@ -37,18 +37,30 @@ pub struct Halt {
 impl Halt {
     /// Bad usage or input.
     pub fn usage(error: impl Into<String>, hint: &str) -> Halt {
-        Halt { exit: Exit::Usage, errors: vec![error.into()], hint: Some(hint.to_owned()) }
+        Halt {
+            exit: Exit::Usage,
+            errors: vec![error.into()],
+            hint: Some(hint.to_owned()),
+        }
     }
 
     /// Something outside the command line failed.
     pub fn failed(error: impl Into<String>, hint: &str) -> Halt {
-        Halt { exit: Exit::Failed, errors: vec![error.into()], hint: Some(hint.to_owned()) }
+        Halt {
+            exit: Exit::Failed,
+            errors: vec![error.into()],
+            hint: Some(hint.to_owned()),
+        }
     }
 }
 
 impl fmt::Display for Halt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<String> = self.errors.iter().map(|error| format!("error: {error}")).collect();
+        let lines: Vec<String> = self
+            .errors
+            .iter()
+            .map(|error| format!("error: {error}"))
+            .collect();
         f.write_str(&lines.join("\n"))?;
         match &self.hint {
             Some(hint) => write!(f, "\nhint: {hint}"),
@@ -60,27 +72,49 @@ impl fmt::Display for Halt {
 impl From<Complaints> for Halt {
     fn from(complaints: Complaints) -> Halt {
         let errors = complaints.0.iter().map(ToString::to_string).collect();
-        Halt { exit: Exit::Usage, errors, hint: None }
+        Halt {
+            exit: Exit::Usage,
+            errors,
+            hint: None,
+        }
     }
 }
 
 impl From<JournalError> for Halt {
     fn from(error: JournalError) -> Halt {
         let (exit, hint) = match &error {
-            JournalError::Held { .. } => (Exit::Held, "wait for it, or stop it; nothing needs to be unlocked by hand"),
-            JournalError::Damaged { .. } => {
-                (Exit::Usage, "keep the file; what exists in the project is not touched until it is readable again")
-            }
-            JournalError::Newer { .. } => (Exit::Usage, "use the newer program: an older one must not write to it"),
-            JournalError::Io { .. } => (Exit::Usage, "make the folder writable, or name another with --state-dir"),
+            JournalError::Held { .. } => (
+                Exit::Held,
+                "wait for it, or stop it; nothing needs to be unlocked by hand",
+            ),
+            JournalError::Damaged { .. } => (
+                Exit::Usage,
+                "keep the file; what exists in the project is not touched until it is readable again",
+            ),
+            JournalError::Newer { .. } => (
+                Exit::Usage,
+                "use the newer program: an older one must not write to it",
+            ),
+            JournalError::Io { .. } => (
+                Exit::Usage,
+                "make the folder writable, or name another with --state-dir",
+            ),
         };
-        Halt { exit, errors: vec![error.to_string()], hint: Some(hint.to_owned()) }
+        Halt {
+            exit,
+            errors: vec![error.to_string()],
+            hint: Some(hint.to_owned()),
+        }
     }
 }
 
 impl From<SetupError> for Halt {
     fn from(error: SetupError) -> Halt {
-        Halt { exit: Exit::Usage, errors: vec![error.to_string()], hint: None }
+        Halt {
+            exit: Exit::Usage,
+            errors: vec![error.to_string()],
+            hint: None,
+        }
     }
 }
 

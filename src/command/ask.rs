@@ -10,7 +10,10 @@ pub fn somebody_is_there(verb: &str, yes: bool) -> Result<(), Halt> {
         return Ok(());
     }
     let error = format!("`provision {verb}` changes things and there is no terminal to ask on");
-    Err(Halt::usage(error, "look at `provision plan` or `provision status`, then say --yes"))
+    Err(Halt::usage(
+        error,
+        "look at `provision plan` or `provision status`, then say --yes",
+    ))
 }
 
 /// Asks; anything but `yes` or `y` is no.

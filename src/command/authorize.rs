@@ -18,21 +18,47 @@ pub async fn authorize(ground: &mut Ground, row: Row) -> Result<Exit, Halt> {
     let ready = ground.ready(None, row.looks_up, true).await?;
     let lists: Vec<Step> = ready.steps.iter().filter_map(only_allow_list).collect();
     if lists.is_empty() {
-        return Err(Halt::usage("the steps speak of no cluster", "add one, or leave out --steps"));
+        return Err(Halt::usage(
+            "the steps speak of no cluster",
+            "add one, or leave out --steps",
+        ));
     }
-    let door = Door { client: ready.client.clone(), watch: std::sync::Arc::new(Quiet) };
+    let door = Door {
+        client: ready.client.clone(),
+        watch: std::sync::Arc::new(Quiet),
+    };
     for step in &lists {
-        let Some(kind) = Kind::named(&step.kind) else { continue };
+        let Some(kind) = Kind::named(&step.kind) else {
+            continue;
+        };
         let look = kind.look(&door, &step.at, &[]).await;
-        if let Look::Absent = look.map_err(|error| Halt::failed(format!("look at {}: {error}", step.id), "see the words above"))? {
-            return Err(Halt::failed(format!("{}: there is no such cluster yet", step.id), "`provision up` makes it, with this machine on its list"));
+        if let Look::Absent = look.map_err(|error| {
+            Halt::failed(
+                format!("look at {}: {error}", step.id),
+                "see the words above",
+            )
+        })? {
+            return Err(Halt::failed(
+                format!("{}: there is no such cluster yet", step.id),
+                "`provision up` makes it, with this machine on its list",
+            ));
         }
     }
     let _ = ask::somebody_is_there;
-    let ended = go(ground, row, &ready, tasks::present(&lists)?, Book::Write(&mut journal)).await;
+    let ended = go(
+        ground,
+        row,
+        &ready,
+        tasks::present(&lists)?,
+        Book::Write(&mut journal),
+    )
+    .await;
     let exit = close(ground, row, &ended);
     if exit == Exit::Done && !ground.json() {
-        let networks = lists.iter().flat_map(|step| networks(&step.want)).collect::<Vec<_>>();
+        let networks = lists
+            .iter()
+            .flat_map(|step| networks(&step.want))
+            .collect::<Vec<_>>();
         say(&format!("on the allow list: {}\n", networks.join(", ")));
     }
     Ok(exit)
@@ -43,18 +69,28 @@ fn only_allow_list(step: &Step) -> Option<Step> {
     let path = Kind::named(&step.kind)?.row()?.allow_list?;
     // The switch beside the list goes with it: a list that is off lets everybody in.
     let (holder, _) = path.rsplit_once('.')?;
-    let value = holder.split('.').try_fold(&step.want, |value, key| value.get(key))?;
-    let want = holder.split('.').rev().fold(value.clone(), |inner, key| Value::Object(Map::from_iter([(key.to_owned(), inner)])));
-    Some(Step { want, needs: Default::default(), ..step.clone() })
+    let value = holder
+        .split('.')
+        .try_fold(&step.want, |value, key| value.get(key))?;
+    let want = holder.split('.').rev().fold(value.clone(), |inner, key| {
+        Value::Object(Map::from_iter([(key.to_owned(), inner)]))
+    });
+    Some(Step {
+        want,
+        needs: Default::default(),
+        ..step.clone()
+    })
 }
 
 fn networks(want: &Value) -> Vec<String> {
     match want {
-        Value::Object(fields) => fields.iter().flat_map(|(key, value)| match value {
-            Value::String(text) if key == "cidrBlock" => vec![text.clone()],
-            value => networks(value),
-        })
-        .collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(key, value)| match value {
+                Value::String(text) if key == "cidrBlock" => vec![text.clone()],
+                value => networks(value),
+            })
+            .collect(),
         Value::Array(items) => items.iter().flat_map(networks).collect(),
         _ => Vec::new(),
     }

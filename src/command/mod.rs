@@ -57,30 +57,96 @@ pub struct Row {
 
 /// The verbs that are one path through the engine.
 pub const TABLE: &[Row] = &[
-    Row { verb: "up", goal: Goal::Present, acts: true, draws: Draws::Progress, asks: false, looks_up: true },
-    Row { verb: "plan", goal: Goal::Present, acts: false, draws: Draws::Plan, asks: true, looks_up: true },
-    Row { verb: "status", goal: Goal::Present, acts: false, draws: Draws::Status, asks: false, looks_up: false },
-    Row { verb: "authorize", goal: Goal::Present, acts: true, draws: Draws::Progress, asks: false, looks_up: true },
-    Row { verb: "down", goal: Goal::Absent, acts: true, draws: Draws::Progress, asks: false, looks_up: false },
+    Row {
+        verb: "up",
+        goal: Goal::Present,
+        acts: true,
+        draws: Draws::Progress,
+        asks: false,
+        looks_up: true,
+    },
+    Row {
+        verb: "plan",
+        goal: Goal::Present,
+        acts: false,
+        draws: Draws::Plan,
+        asks: true,
+        looks_up: true,
+    },
+    Row {
+        verb: "status",
+        goal: Goal::Present,
+        acts: false,
+        draws: Draws::Status,
+        asks: false,
+        looks_up: false,
+    },
+    Row {
+        verb: "authorize",
+        goal: Goal::Present,
+        acts: true,
+        draws: Draws::Progress,
+        asks: false,
+        looks_up: true,
+    },
+    Row {
+        verb: "down",
+        goal: Goal::Absent,
+        acts: true,
+        draws: Draws::Progress,
+        asks: false,
+        looks_up: false,
+    },
 ];
 
 /// The row of a verb.
 fn row(verb: &str) -> Row {
-    TABLE.iter().copied().find(|row| row.verb == verb).unwrap_or(TABLE[0])
+    TABLE
+        .iter()
+        .copied()
+        .find(|row| row.verb == verb)
+        .unwrap_or(TABLE[0])
 }
 
 /// Carries out a command line.
 pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
     let global = &cli.global;
     match cli.verb {
-        Verb::Up { through, yes } => verbs::towards(&mut Ground::lay(global)?, row("up"), through.as_deref(), yes).await,
-        Verb::Plan { through } => verbs::towards(&mut Ground::lay(global)?, row("plan"), through.as_deref(), true).await,
+        Verb::Up { through, yes } => {
+            verbs::towards(
+                &mut Ground::lay(global)?,
+                row("up"),
+                through.as_deref(),
+                yes,
+            )
+            .await
+        }
+        Verb::Plan { through } => {
+            verbs::towards(
+                &mut Ground::lay(global)?,
+                row("plan"),
+                through.as_deref(),
+                true,
+            )
+            .await
+        }
         Verb::Status => verbs::towards(&mut Ground::lay(global)?, row("status"), None, true).await,
         Verb::Authorize => authorize::authorize(&mut Ground::lay(global)?, row("authorize")).await,
-        Verb::Down { yes, delete_project } => verbs::down(&mut Ground::lay(global)?, row("down"), yes, delete_project).await,
+        Verb::Down {
+            yes,
+            delete_project,
+        } => verbs::down(&mut Ground::lay(global)?, row("down"), yes, delete_project).await,
         Verb::Steps { markdown, dot } => show::steps(global, markdown, dot),
-        Verb::Emulator { what: None, listen, state } => serve::serve(global, listen, state).await,
-        Verb::Emulator { what: Some(crate::cli::EmulatorVerb::Env), listen, .. } => {
+        Verb::Emulator {
+            what: None,
+            listen,
+            state,
+        } => serve::serve(global, listen, state).await,
+        Verb::Emulator {
+            what: Some(crate::cli::EmulatorVerb::Env),
+            listen,
+            ..
+        } => {
             say(&crate::emulator::exports(listen));
             Ok(Exit::Done)
         }
@@ -109,6 +175,8 @@ fn say(text: &str) {
 /// `, did you mean …?` with the nearest of the names, or nothing.
 fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
     let distance = |other: &str| strsim::damerau_levenshtein(name, other);
-    let best = names.min_by_key(|other| distance(other)).filter(|other| distance(other) <= other.len() / 2 + 1);
+    let best = names
+        .min_by_key(|other| distance(other))
+        .filter(|other| distance(other) <= other.len() / 2 + 1);
     best.map_or_else(String::new, |best| format!(", did you mean `{best}`?"))
 }

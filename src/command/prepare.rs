@@ -69,14 +69,30 @@ impl Ground {
         let folder = state_dir.join(&project);
         let state = Journal::read(&folder.join("journal.jsonl"))?;
         let last = state.last_run.as_ref();
-        if let Some(last) = last.filter(|last| last.emulated != global.emulate && state.ours().next().is_some()) {
-            let (was, now) = if last.emulated { ("the emulator", "Google Cloud") } else { ("Google Cloud", "the emulator") };
-            let error = format!("the journal of {project} speaks of {was}, and this run would speak to {now}");
-            return Err(Halt::usage(error, "add or drop --emulate, or name another folder with --state-dir"));
+        if let Some(last) =
+            last.filter(|last| last.emulated != global.emulate && state.ours().next().is_some())
+        {
+            let (was, now) = if last.emulated {
+                ("the emulator", "Google Cloud")
+            } else {
+                ("Google Cloud", "the emulator")
+            };
+            let error = format!(
+                "the journal of {project} speaks of {was}, and this run would speak to {now}"
+            );
+            return Err(Halt::usage(
+                error,
+                "add or drop --emulate, or name another folder with --state-dir",
+            ));
         }
         let mut given = remembered(&state);
-        let of_journal = |name: &str| last.and_then(|last| last.given.get(name)?.as_str().map(str::to_owned));
-        let (region, zone) = place::region_and_zone(&flags, environment, (of_journal("region"), of_journal("zone")));
+        let of_journal =
+            |name: &str| last.and_then(|last| last.given.get(name)?.as_str().map(str::to_owned));
+        let (region, zone) = place::region_and_zone(
+            &flags,
+            environment,
+            (of_journal("region"), of_journal("zone")),
+        );
         given.insert("project".to_owned(), project.clone().into());
         for (name, value) in [("region", region), ("zone", zone)] {
             match value {
@@ -85,16 +101,33 @@ impl Ground {
             };
         }
         for pair in &global.set {
-            let (name, value) = pair
-                .split_once('=')
-                .ok_or_else(|| Halt::usage(format!("--set {pair}: no `=`"), "write --set NAME=VALUE; `provision steps` lists the names"))?;
+            let (name, value) = pair.split_once('=').ok_or_else(|| {
+                Halt::usage(
+                    format!("--set {pair}: no `=`"),
+                    "write --set NAME=VALUE; `provision steps` lists the names",
+                )
+            })?;
             given.insert(name.to_owned(), value.into());
         }
         if !global.authorized_network.is_empty() {
-            given.insert(AUTHORIZED.to_owned(), global.authorized_network.clone().into());
+            given.insert(
+                AUTHORIZED.to_owned(),
+                global.authorized_network.clone().into(),
+            );
         }
-        let paint = (paint(global.color, &std::io::stdout()), paint(global.color, &std::io::stderr()));
-        Ok(Ground { global: global.clone(), tutorial, project, folder, state, paint, given })
+        let paint = (
+            paint(global.color, &std::io::stdout()),
+            paint(global.color, &std::io::stderr()),
+        );
+        Ok(Ground {
+            global: global.clone(),
+            tutorial,
+            project,
+            folder,
+            state,
+            paint,
+            given,
+        })
     }
 
     /// Whether to print for programs.
@@ -104,17 +137,40 @@ impl Ground {
 
     /// The steps through a chapter, for a run that asks the cloud. `looks_up` says that this machine's address matters
     /// enough to ask the internet for it; otherwise the last known one does.
-    pub async fn ready(&mut self, through: Option<&str>, looks_up: bool, keeps: bool) -> Result<Ready, Halt> {
+    pub async fn ready(
+        &mut self,
+        through: Option<&str>,
+        looks_up: bool,
+        keeps: bool,
+    ) -> Result<Ready, Halt> {
         // What is wrong with the input is told before anything is asked of anybody.
         let steps = self.steps(through)?;
         let (client, emulator) = self.client(keeps).await?;
         if looks_up && !self.is_given(AUTHORIZED) && self.has_param(AUTHORIZED) {
             let loopback = client.endpoints().is_loopback(Api::Container);
-            let address = if loopback { std::net::Ipv4Addr::LOCALHOST } else { address::public().await.map_err(|error| Halt::failed(error.to_string(), "name the network with --authorized-network CIDR"))? };
-            self.given.insert(AUTHORIZED.to_owned(), vec![format!("{address}/32")].into());
-            return Ok(Ready { steps: self.steps(through)?, client, emulator });
+            let address = if loopback {
+                std::net::Ipv4Addr::LOCALHOST
+            } else {
+                address::public().await.map_err(|error| {
+                    Halt::failed(
+                        error.to_string(),
+                        "name the network with --authorized-network CIDR",
+                    )
+                })?
+            };
+            self.given
+                .insert(AUTHORIZED.to_owned(), vec![format!("{address}/32")].into());
+            return Ok(Ready {
+                steps: self.steps(through)?,
+                client,
+                emulator,
+            });
         }
-        Ok(Ready { steps, client, emulator })
+        Ok(Ready {
+            steps,
+            client,
+            emulator,
+        })
     }
 
     /// The steps through a chapter with what is given so far.
@@ -122,11 +178,19 @@ impl Ground {
         let mut given = self.given.clone();
         if self.has_param(AUTHORIZED) {
             // Until this machine's address is known; the emulator lets loopback in whatever the list says.
-            given.entry(AUTHORIZED.to_owned()).or_insert_with(|| self.last_known_networks());
+            given
+                .entry(AUTHORIZED.to_owned())
+                .or_insert_with(|| self.last_known_networks());
         }
-        for (name, flag) in [("region", "--region or CLOUDSDK_COMPUTE_REGION"), ("zone", "--zone or CLOUDSDK_COMPUTE_ZONE")] {
+        for (name, flag) in [
+            ("region", "--region or CLOUDSDK_COMPUTE_REGION"),
+            ("zone", "--zone or CLOUDSDK_COMPUTE_ZONE"),
+        ] {
             if self.has_param(name) && !given.contains_key(name) {
-                return Err(Halt::usage(format!("no {name} is named"), &format!("name one with {flag}")));
+                return Err(Halt::usage(
+                    format!("no {name} is named"),
+                    &format!("name one with {flag}"),
+                ));
             }
         }
         let params = self.tutorial.settle(&given)?;
@@ -144,7 +208,11 @@ impl Ground {
             pid: std::process::id(),
             program: env!("CARGO_PKG_VERSION").to_owned(),
             emulated: self.global.emulate,
-            given: self.given.iter().map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>(),
+            given: self
+                .given
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect::<Map<_, _>>(),
         };
         journal.write(&crate::engine::journal::Entry::Run(run))?;
         Ok(journal)
@@ -159,17 +227,37 @@ impl Ground {
     async fn client(&self, keeps: bool) -> Result<(Client, Option<emulator::Running>), Halt> {
         let environment: Environment<'_> = &env;
         if !self.global.emulate {
-            return Ok((Client::new(Endpoints::from_env(environment)?, Auth::from_env(environment))?, None));
+            return Ok((
+                Client::new(
+                    Endpoints::from_env(environment)?,
+                    Auth::from_env(environment),
+                )?,
+                None,
+            ));
         }
-        let make = |error: std::io::Error| Halt::usage(format!("{}: {error}", self.folder.display()), "name another folder with --state-dir");
+        let make = |error: std::io::Error| {
+            Halt::usage(
+                format!("{}: {error}", self.folder.display()),
+                "name another folder with --state-dir",
+            )
+        };
         private_folder(&self.folder).map_err(make)?;
         let settings = emulator::Settings {
             listen: ([127, 0, 0, 1], 0).into(),
             state: Some(self.folder.join("emulator.json")),
             pace: pace(&self.global)?,
         };
-        let started = if keeps { emulator::start(settings).await } else { emulator::look(settings).await };
-        let running = started.map_err(|error| Halt::failed(format!("the emulator cannot start: {error}"), "free the port or the folder it names"))?;
+        let started = if keeps {
+            emulator::start(settings).await
+        } else {
+            emulator::look(settings).await
+        };
+        let running = started.map_err(|error| {
+            Halt::failed(
+                format!("the emulator cannot start: {error}"),
+                "free the port or the folder it names",
+            )
+        })?;
         let endpoints = Endpoints::emulator(&format!("http://{}", running.addr()));
         Ok((Client::new(endpoints, Auth::none())?, Some(running)))
     }
@@ -183,20 +271,32 @@ impl Ground {
     }
 
     fn last_known_networks(&self) -> Value {
-        let last = self.state.last_run.as_ref().and_then(|last| last.given.get(AUTHORIZED));
+        let last = self
+            .state
+            .last_run
+            .as_ref()
+            .and_then(|last| last.given.get(AUTHORIZED));
         last.cloned().unwrap_or_else(|| vec!["127.0.0.1/32"].into())
     }
 }
 
 /// How long the emulator's operations take.
 pub fn pace(global: &Global) -> Result<emulator::Pace, Halt> {
-    global.pace.parse().map_err(|error: emulator::BadPace| Halt::usage(format!("--pace {}: {error}", global.pace), "write 0, real, or real/N"))
+    global.pace.parse().map_err(|error: emulator::BadPace| {
+        Halt::usage(
+            format!("--pace {}: {error}", global.pace),
+            "write 0, real, or real/N",
+        )
+    })
 }
 
 /// The parameters of the last run, as long as anything it made is there: a resume asks for the same environment. This
 /// machine's address is not among them, as it is looked up anew.
 fn remembered(state: &State) -> BTreeMap<String, Value> {
-    let last = state.last_run.as_ref().filter(|_| state.ours().next().is_some());
+    let last = state
+        .last_run
+        .as_ref()
+        .filter(|_| state.ours().next().is_some());
     let given = last.into_iter().flat_map(|last| last.given.clone());
     given.filter(|(name, _)| name != AUTHORIZED).collect()
 }
@@ -204,7 +304,12 @@ fn remembered(state: &State) -> BTreeMap<String, Value> {
 /// What the steps say of kinds: that they exist, where their things are, and what they give.
 fn check(tutorial: &Tutorial) -> Result<(), Complaints> {
     let mut complaints = Vec::new();
-    let kind_of = |id: &str| tutorial.steps().find(|step| step.id == id).and_then(|step| Kind::named(&step.kind));
+    let kind_of = |id: &str| {
+        tutorial
+            .steps()
+            .find(|step| step.id == id)
+            .and_then(|step| Kind::named(&step.kind))
+    };
     for step in tutorial.steps() {
         let mut complain = |text: String| complaints.push(Complaint::at(&step.source, text));
         let Some(kind) = Kind::named(&step.kind) else {
@@ -214,26 +319,43 @@ fn check(tutorial: &Tutorial) -> Result<(), Complaints> {
         };
         let keys = kind.keys();
         for key in keys.iter().filter(|key| !step.at.contains_key(**key)) {
-            complain(format!("{}: `at` has no `{key}`, which {} needs", step.id, step.kind));
+            complain(format!(
+                "{}: `at` has no `{key}`, which {} needs",
+                step.id, step.kind
+            ));
         }
         for key in step.at.keys().filter(|key| !keys.contains(&key.as_str())) {
             let near = super::nearest(key, keys.iter().copied());
             complain(format!("{}: unknown key `{key}` in `at`{near}", step.id));
         }
-        let references = crate::steps::refs::find(&step.want).into_iter().chain(crate::steps::refs::find(&Value::Object(step.at.clone())));
+        let references = crate::steps::refs::find(&step.want)
+            .into_iter()
+            .chain(crate::steps::refs::find(&Value::Object(step.at.clone())));
         for reference in references.filter(|reference| !reference.is_param()) {
             let field = reference.field.split('.').next().unwrap_or_default();
-            if let Some(other) = kind_of(&reference.step).filter(|other| !other.gives().contains(&field)) {
+            if let Some(other) =
+                kind_of(&reference.step).filter(|other| !other.gives().contains(&field))
+            {
                 let near = super::nearest(field, other.gives().iter().copied());
-                complain(format!("{}: `{}` ({}) gives no `{field}`{near}", step.id, reference.step, other.name()));
+                complain(format!(
+                    "{}: `{}` ({}) gives no `{field}`{near}",
+                    step.id,
+                    reference.step,
+                    other.name()
+                ));
             }
         }
     }
-    if complaints.is_empty() { Ok(()) } else { Err(Complaints(complaints)) }
+    if complaints.is_empty() {
+        Ok(())
+    } else {
+        Err(Complaints(complaints))
+    }
 }
 
 fn paint(when: When, stream: &impl std::io::IsTerminal) -> Paint {
-    let plain = env("NO_COLOR").is_some_and(|value| !value.is_empty()) || env("TERM").as_deref() == Some("dumb");
+    let plain = env("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || env("TERM").as_deref() == Some("dumb");
     Paint::new(match when {
         When::Always => true,
         When::Never => false,

@@ -22,7 +22,10 @@ pub fn steps(global: &Global, markdown: bool, dot: bool) -> Result<Exit, Halt> {
     say(&match (markdown, dot, global.output) {
         (true, _, _) => document(&tutorial),
         (_, true, _) => graph(&tutorial),
-        (_, _, Output::Json) => tutorial.steps().map(|step| format!("{}\n", line(step))).collect(),
+        (_, _, Output::Json) => tutorial
+            .steps()
+            .map(|step| format!("{}\n", line(step)))
+            .collect(),
         (_, _, Output::Text) => list(&tutorial),
     });
     Ok(Exit::Done)
@@ -39,8 +42,11 @@ fn list(tutorial: &Tutorial) -> String {
     let mut text = String::new();
     for chapter in &tutorial.chapters {
         let _ = writeln!(text, "{}  {}", chapter.name, chapter.title);
-        let rows: Vec<Vec<String>> =
-            tutorial.steps().filter(|step| step.chapter == chapter.name).map(|step| vec![format!("  {}", step.id), step.kind.clone()]).collect();
+        let rows: Vec<Vec<String>> = tutorial
+            .steps()
+            .filter(|step| step.chapter == chapter.name)
+            .map(|step| vec![format!("  {}", step.id), step.kind.clone()])
+            .collect();
         text += &columns(&rows);
         text.push('\n');
     }
@@ -49,7 +55,11 @@ fn list(tutorial: &Tutorial) -> String {
         .params
         .iter()
         .map(|param| {
-            let default = param.default.as_ref().map_or_else(String::new, |default| default.as_str().map_or_else(|| default.to_string(), str::to_owned));
+            let default = param.default.as_ref().map_or_else(String::new, |default| {
+                default
+                    .as_str()
+                    .map_or_else(|| default.to_string(), str::to_owned)
+            });
             vec![format!("  {}", param.name), param.of.is(), default]
         })
         .collect();
@@ -58,23 +68,54 @@ fn list(tutorial: &Tutorial) -> String {
 
 /// The tutorial as a document; `docs/tutorial.md` is this.
 fn document(tutorial: &Tutorial) -> String {
-    let mut text = "# The tutorial, as this program carries it out\n\nMade by `provision steps --markdown`.\n".to_owned();
+    let mut text =
+        "# The tutorial, as this program carries it out\n\nMade by `provision steps --markdown`.\n"
+            .to_owned();
     for chapter in &tutorial.chapters {
-        let _ = write!(text, "\n## {}: {}\n\n{}\n", chapter.name, chapter.title, chapter.says.trim());
+        let _ = write!(
+            text,
+            "\n## {}: {}\n\n{}\n",
+            chapter.name,
+            chapter.title,
+            chapter.says.trim()
+        );
         for step in tutorial.steps().filter(|step| step.chapter == chapter.name) {
             let path = Kind::named(&step.kind).map_or("", |kind| kind.template());
             let want = serde_json::to_string_pretty(&step.want).unwrap_or_default();
-            let _ = write!(text, "\n### {}\n\n{}\n\n`{}` at `{path}`", step.id, step.says.trim(), step.kind);
+            let _ = write!(
+                text,
+                "\n### {}\n\n{}\n\n`{}` at `{path}`",
+                step.id,
+                step.says.trim(),
+                step.kind
+            );
             if !step.needs.is_empty() {
-                let _ = write!(text, ", after {}", step.needs.iter().cloned().collect::<Vec<_>>().join(", "));
+                let _ = write!(
+                    text,
+                    ", after {}",
+                    step.needs.iter().cloned().collect::<Vec<_>>().join(", ")
+                );
             }
             let _ = write!(text, "\n\n```json\n{want}\n```\n");
         }
     }
     text += "\n## Parameters\n\n| name | what | default |\n|---|---|---|\n";
     for param in &tutorial.params {
-        let default = param.default.as_ref().map_or_else(String::new, |default| format!("`{}`", default.as_str().map_or_else(|| default.to_string(), str::to_owned)));
-        let _ = writeln!(text, "| {} | {} ({}) | {default} |", param.name, param.says.trim(), param.of.is());
+        let default = param.default.as_ref().map_or_else(String::new, |default| {
+            format!(
+                "`{}`",
+                default
+                    .as_str()
+                    .map_or_else(|| default.to_string(), str::to_owned)
+            )
+        });
+        let _ = writeln!(
+            text,
+            "| {} | {} ({}) | {default} |",
+            param.name,
+            param.says.trim(),
+            param.of.is()
+        );
     }
     text
 }
@@ -82,7 +123,11 @@ fn document(tutorial: &Tutorial) -> String {
 fn graph(tutorial: &Tutorial) -> String {
     let mut text = "digraph tutorial {\n  rankdir=LR;\n  node [shape=box];\n".to_owned();
     for (index, chapter) in tutorial.chapters.iter().enumerate() {
-        let _ = writeln!(text, "  subgraph cluster_{index} {{\n    label=\"{}\";", chapter.name);
+        let _ = writeln!(
+            text,
+            "  subgraph cluster_{index} {{\n    label=\"{}\";",
+            chapter.name
+        );
         for step in tutorial.steps().filter(|step| step.chapter == chapter.name) {
             let _ = writeln!(text, "    \"{}\";", step.id);
         }
@@ -107,24 +152,49 @@ pub fn status(steps: &[Step], heard: &[Event], state: &State, as_json: bool) -> 
             _ => continue,
         };
     }
-    let known = |step: &Step| state.things.iter().rev().find(|known| known.step == step.id && known.thing.kind == step.kind);
-    let mut rows = vec![["STEP", "KIND", "LIVE", "OURS", "OPEN SINCE"].map(str::to_owned).to_vec()];
+    let known = |step: &Step| state.things.iter().rev().find(|known| known.is_of(step));
+    let mut rows = vec![
+        ["STEP", "KIND", "LIVE", "OURS", "OPEN SINCE"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     for step in steps {
         let known = known(step);
         let open = known.and_then(|known| known.open.as_ref());
         rows.push(vec![
             step.id.clone(),
             step.kind.clone(),
-            live.get(step.id.as_str()).copied().unwrap_or("not asked").to_owned(),
-            if known.is_some_and(|known| known.is_ours()) { "ours" } else { "-" }.to_owned(),
-            open.map_or_else(|| "-".to_owned(), |open| format!("{} {}", open.verb.word(), open.since)),
+            live.get(step.id.as_str())
+                .copied()
+                .unwrap_or("not asked")
+                .to_owned(),
+            if known.is_some_and(|known| known.is_ours()) {
+                "ours"
+            } else {
+                "-"
+            }
+            .to_owned(),
+            open.map_or_else(
+                || "-".to_owned(),
+                |open| format!("{} {}", open.verb.word(), open.since),
+            ),
         ]);
     }
-    for known in state.ours().filter(|known| !steps.iter().any(|step| step.id == known.step && step.kind == known.thing.kind)) {
-        // A node pool that came along with its cluster is spoken of by its own step.
-        if !steps.iter().any(|step| step.kind == known.thing.kind && step.at == known.thing.at) {
-            rows.push(vec![known.thing.short(), known.thing.kind.clone(), "no step".to_owned(), "ours".to_owned(), "-".to_owned()]);
-        }
+    for known in state
+        .ours()
+        .filter(|known| !steps.iter().any(|step| known.is_of(step)))
+    {
+        let thing = &known.thing;
+        rows.push(
+            [
+                thing.short(),
+                thing.kind.clone(),
+                "no step".to_owned(),
+                "ours".to_owned(),
+                "-".to_owned(),
+            ]
+            .to_vec(),
+        );
     }
     if !as_json {
         return columns(&rows);

@@ -8,7 +8,10 @@ use crate::error::Exit;
 /// A word that turns true at the first SIGINT or SIGTERM; the second ends the process.
 pub fn listen() -> watch::Receiver<bool> {
     let (say, heard) = watch::channel(false);
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         // Without handlers a signal ends the process at once, which is safe too.
         return heard;
     };

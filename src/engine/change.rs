@@ -70,10 +70,26 @@ mod tests {
 
     #[test]
     fn what_to_do_depends_on_whose_it_is() {
-        let field = |path: &str, have: Value, fixed| Field { path: path.to_owned(), have, want: json!("x"), fixed };
-        let whose = |ours| Whose { ours, parts: &[], set: false, shared_list: None };
-        let list = Whose { shared_list: Some("cidrBlocks"), ..whose(false) };
-        let set = Whose { set: true, ..whose(false) };
+        let field = |path: &str, have: Value, fixed| Field {
+            path: path.to_owned(),
+            have,
+            want: json!("x"),
+            fixed,
+        };
+        let whose = |ours| Whose {
+            ours,
+            parts: &[],
+            set: false,
+            shared_list: None,
+        };
+        let list = Whose {
+            shared_list: Some("cidrBlocks"),
+            ..whose(false)
+        };
+        let set = Whose {
+            set: true,
+            ..whose(false)
+        };
         let mine = ["a A".to_owned()];
         let cases = [
             (vec![], whose(false), "none"),
@@ -81,12 +97,35 @@ mod tests {
             (vec![field("a", json!(1), true)], whose(true), "fixed"),
             (vec![field("a", json!(1), false)], whose(false), "foreign"),
             (vec![field("a", json!(1), true)], whose(false), "foreign"),
-            (vec![field("targetTags", Value::Null, false)], whose(false), "foreign"),
-            (vec![field("role member", Value::Null, false)], set, "update"),
+            (
+                vec![field("targetTags", Value::Null, false)],
+                whose(false),
+                "foreign",
+            ),
+            (
+                vec![field("role member", Value::Null, false)],
+                set,
+                "update",
+            ),
             (vec![field("gcr.io. A", json!(1), false)], set, "foreign"),
-            (vec![field("cidrBlocks", Value::Null, false)], list, "update"),
-            (vec![field("nodePools", Value::Null, false)], list, "foreign"),
-            (vec![field("a A", json!(1), false)], Whose { parts: &mine, ..whose(false) }, "update"),
+            (
+                vec![field("cidrBlocks", Value::Null, false)],
+                list,
+                "update",
+            ),
+            (
+                vec![field("nodePools", Value::Null, false)],
+                list,
+                "foreign",
+            ),
+            (
+                vec![field("a A", json!(1), false)],
+                Whose {
+                    parts: &mine,
+                    ..whose(false)
+                },
+                "update",
+            ),
         ];
         for (fields, whose, expected) in cases {
             let said = serde_json::to_value(Change::of(fields.clone(), whose)).unwrap();

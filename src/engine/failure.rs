@@ -76,6 +76,8 @@ impl From<JournalError> for Failure {
 
 /// Fields that differ, for one line of an error.
 pub fn differences(fields: &[Field]) -> String {
-    let each = fields.iter().map(|field| format!("{} is {}, wanted {}", field.path, field.have, field.want));
+    let each = fields
+        .iter()
+        .map(|field| format!("{} is {}, wanted {}", field.path, field.have, field.want));
     each.collect::<Vec<_>>().join("; ")
 }

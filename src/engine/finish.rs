@@ -17,7 +17,12 @@ pub enum Finished {
 }
 
 /// Asks Google about open work and waits for it.
-pub async fn finish(worker: &Worker, kind: Kind, thing: &Thing, open: &Open) -> Result<Finished, Failure> {
+pub async fn finish(
+    worker: &Worker,
+    kind: Kind,
+    thing: &Thing,
+    open: &Open,
+) -> Result<Finished, Failure> {
     let what = format!("{} {} {}", open.verb.word(), kind.name(), thing.short());
     let operation = match &open.operation {
         Some(operation) => Some(operation.clone()),
@@ -25,11 +30,22 @@ pub async fn finish(worker: &Worker, kind: Kind, thing: &Thing, open: &Open) -> 
         None => match kind.running(&worker.door, &thing.at).await {
             Ok(found) => found,
             Err(error) if matches!(error.class, Class::NotFound | Class::ApiDisabled) => None,
-            Err(error) => return Err(Failure::of(&format!("{what}: look for its operation"), &error)),
+            Err(error) => {
+                return Err(Failure::of(
+                    &format!("{what}: look for its operation"),
+                    &error,
+                ));
+            }
         },
     };
-    let Some(operation) = operation else { return Ok(Finished::Lost) };
-    worker.tell(Event::Reattached { step: worker.step.clone(), verb: open.verb.word(), since: open.since.clone() });
+    let Some(operation) = operation else {
+        return Ok(Finished::Lost);
+    };
+    worker.tell(Event::Reattached {
+        step: worker.step.clone(),
+        verb: open.verb.word(),
+        since: open.since.clone(),
+    });
     let wait = operation.wait(&worker.door.client, worker.within, &*worker.door.watch);
     let entry = match worker.unless_stopped(wait).await? {
         // A creation is done when the thing was seen; what is known now is that its request is over.
@@ -38,7 +54,11 @@ pub async fn finish(worker: &Worker, kind: Kind, thing: &Thing, open: &Open) -> 
             at: now(),
             key: thing.key(),
             message: error.message.clone(),
-            left: if open.verb == Verb::Create { Left::Unknown } else { Left::Something },
+            left: if open.verb == Verb::Create {
+                Left::Unknown
+            } else {
+                Left::Something
+            },
         },
         Err(error) if error.class == Class::NotFound => return Ok(Finished::Lost),
         // The request may still be at work: it stays open.

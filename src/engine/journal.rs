@@ -185,7 +185,10 @@ pub struct Journal {
 impl Journal {
     /// Opens for writing, making folder and file where they are not; only one process at a time can.
     pub fn open(path: &Path) -> Result<Journal, JournalError> {
-        let io = |source| JournalError::Io { path: path.display().to_string(), source };
+        let io = |source| JournalError::Io {
+            path: path.display().to_string(),
+            source,
+        };
         if let Some(folder) = path.parent() {
             private_folder(folder).map_err(io)?;
         }
@@ -195,19 +198,31 @@ impl Journal {
             Err(TryLockError::WouldBlock) => {
                 // The holder may be in the middle of a line: what it said before is enough to name it.
                 let last = Self::read(path).ok().and_then(|state| state.last_run);
-                let holder = last.map_or_else(String::new, |run| format!(": process {}, `provision {}`, since {}", run.pid, run.verb, run.at));
+                let holder = last.map_or_else(String::new, |run| {
+                    format!(
+                        ": process {}, `provision {}`, since {}",
+                        run.pid, run.verb, run.at
+                    )
+                });
                 return Err(JournalError::Held { holder });
             }
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
         let (state, good) = replay(&mut file, path)?;
         if state.format > FORMAT {
-            return Err(JournalError::Newer { path: path.display().to_string(), found: state.format });
+            return Err(JournalError::Newer {
+                path: path.display().to_string(),
+                found: state.format,
+            });
         }
         // A torn last line was never acted upon: its request waited for it to be whole.
         file.set_len(good).map_err(io)?;
         file.seek(SeekFrom::End(0)).map_err(io)?;
-        Ok(Journal { file, path: path.to_owned(), state })
+        Ok(Journal {
+            file,
+            path: path.to_owned(),
+            state,
+        })
     }
 
     /// Reads without the lock, for verbs that change nothing; an absent journal is an empty one.
@@ -215,14 +230,22 @@ impl Journal {
         match File::open(path) {
             Ok(mut file) => replay(&mut file, path).map(|(state, _)| state),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
-            Err(source) => Err(JournalError::Io { path: path.display().to_string(), source }),
+            Err(source) => Err(JournalError::Io {
+                path: path.display().to_string(),
+                source,
+            }),
         }
     }
 
     /// Appends one entry; on return it is on disk.
     pub fn write(&mut self, entry: &Entry) -> Result<(), JournalError> {
-        let io = |source| JournalError::Io { path: self.path.display().to_string(), source };
-        self.state.take(entry).map_err(|illegal| io(io::Error::other(illegal.to_string())))?;
+        let io = |source| JournalError::Io {
+            path: self.path.display().to_string(),
+            source,
+        };
+        self.state
+            .take(entry)
+            .map_err(|illegal| io(io::Error::other(illegal.to_string())))?;
         let line = seal(entry).map_err(|error| io(io::Error::other(error)))?;
         self.file.write_all(line.as_bytes()).map_err(io)?;
         self.file.sync_data().map_err(io)
@@ -232,19 +255,31 @@ impl Journal {
 /// Makes a folder that only its owner can enter.
 pub fn private_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
 }
 
 fn private_file(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
 }
 
 /// An entry as a line: its JSON with the checksum of that JSON as last field.
 fn seal(entry: &Entry) -> serde_json::Result<String> {
     let body = serde_json::to_string(entry)?;
     let sum = crc32fast::hash(body.as_bytes());
-    Ok(format!("{},\"sum\":\"{sum:08x}\"}}\n", body.strip_suffix('}').unwrap_or(&body)))
+    Ok(format!(
+        "{},\"sum\":\"{sum:08x}\"}}\n",
+        body.strip_suffix('}').unwrap_or(&body)
+    ))
 }
 
 /// The entry of a line, if its checksum holds.
@@ -264,14 +299,21 @@ fn replay(file: &mut File, path: &Path) -> Result<(State, u64), JournalError> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(0))
         .and_then(|_| file.read_to_end(&mut bytes))
-        .map_err(|source| JournalError::Io { path: shown.clone(), source })?;
+        .map_err(|source| JournalError::Io {
+            path: shown.clone(),
+            source,
+        })?;
     let mut state = State::default();
     let mut good = 0;
     for (index, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
         if !line.ends_with(b"\n") {
             break;
         }
-        let damaged = |why| JournalError::Damaged { path: shown.clone(), line: index + 1, why };
+        let damaged = |why| JournalError::Damaged {
+            path: shown.clone(),
+            line: index + 1,
+            why,
+        };
         let text = std::str::from_utf8(line).map_err(|error| damaged(error.to_string()))?;
         let entry = match unseal(text.trim_end()) {
             Ok(entry) => entry,
@@ -280,7 +322,9 @@ fn replay(file: &mut File, path: &Path) -> Result<(State, u64), JournalError> {
             Err(why) => return Err(damaged(why)),
         };
         if state.format <= FORMAT {
-            state.take(&entry).map_err(|illegal| damaged(illegal.to_string()))?;
+            state
+                .take(&entry)
+                .map_err(|illegal| damaged(illegal.to_string()))?;
         }
         good += line.len() as u64;
     }
@@ -289,5 +333,7 @@ fn replay(file: &mut File, path: &Path) -> Result<(State, u64), JournalError> {
 
 /// Now, as the journal writes it: UTC, to the millisecond.
 pub fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    jiff::Timestamp::now()
+        .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+        .to_string()
 }

@@ -5,17 +5,16 @@
 
 use std::time::Duration;
 
-use super::journal::Verb;
 use crate::google::Class;
 
 /// How long to go on asking, if at all. `within` is the step's own limit.
-pub fn patience(class: Class, verb: Verb, within: Duration) -> Option<Duration> {
+pub fn patience(class: Class, within: Duration) -> Option<Duration> {
     let minutes = |n: u64| Some(Duration::from_secs(n * 60));
-    match (class, verb) {
-        (Class::Busy, _) => Some(within),
-        (Class::NotReady | Class::AccountNotVisible, _) => minutes(3),
-        (Class::IdentityPoolMissing, Verb::Create | Verb::Update) => minutes(2),
-        (Class::ApiDisabled, Verb::Create | Verb::Update) => minutes(5),
+    match class {
+        Class::Busy => Some(within),
+        Class::NotReady | Class::AccountNotVisible => minutes(3),
+        Class::IdentityPoolMissing => minutes(2),
+        Class::ApiDisabled => minutes(5),
         _ => None,
     }
 }

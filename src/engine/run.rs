@@ -74,12 +74,22 @@ pub struct Ended {
 }
 
 /// Runs the tasks. `tell` hears every event in order; `stop` turns true when the run should end.
-pub async fn run(client: &Client, tasks: Vec<Task>, mut book: Book<'_>, mut tell: impl FnMut(&Event), stop: watch::Receiver<bool>) -> Ended {
+pub async fn run(
+    client: &Client,
+    tasks: Vec<Task>,
+    mut book: Book<'_>,
+    mut tell: impl FnMut(&Event),
+    stop: watch::Receiver<bool>,
+) -> Ended {
     let began = Instant::now();
     let (owner, mut asks) = mpsc::unbounded_channel();
     let mut work: JoinSet<(String, Instant, Result<Settled, Failure>)> = JoinSet::new();
     let mut board = Board::new(tasks);
-    let mut ended = Ended { tally: Tally::default(), stopped: false, journal: None };
+    let mut ended = Ended {
+        tally: Tally::default(),
+        stopped: false,
+        journal: None,
+    };
     let mut stopping = stop.clone();
     let locks = Locks::default();
     let last_words = tokio::time::sleep(Duration::MAX);
@@ -88,7 +98,14 @@ pub async fn run(client: &Client, tasks: Vec<Task>, mut book: Book<'_>, mut tell
     loop {
         while !ended.stopped && ended.journal.is_none() && work.len() < AT_ONCE {
             let Some(id) = board.next_ready() else { break };
-            let worker = Worker::new(&id, board.task(&id).step.within, client, owner.clone(), locks.clone(), stop.clone());
+            let worker = Worker::new(
+                &board.task(&id).step,
+                client,
+                board.enabled.clone(),
+                owner.clone(),
+                locks.clone(),
+                stop.clone(),
+            );
             match board.prepare(&id, &book) {
                 Ok(job) => {
                     tell(&Event::StepStarted {
@@ -99,17 +116,41 @@ pub async fn run(client: &Client, tasks: Vec<Task>, mut book: Book<'_>, mut tell
                     });
                     work.spawn(async move { (id, Instant::now(), job.carry_out(&worker).await) });
                 }
-                Err(Unprepared::Settled(outcome)) => settle(&mut board, &mut ended.tally, &mut tell, &id, Instant::now(), Settled {
-                    outcome,
-                    differs: false,
-                    gives: Map::new(),
-                }),
+                Err(Unprepared::Settled(outcome)) => settle(
+                    &mut board,
+                    &mut ended.tally,
+                    &mut tell,
+                    &id,
+                    Instant::now(),
+                    Settled {
+                        outcome,
+                        differs: false,
+                        gives: Map::new(),
+                    },
+                ),
                 Err(Unprepared::Waits(steps)) => {
                     let step = id.clone();
                     let want = board.task(&id).step.want.clone();
-                    tell(&Event::Looked { step, change: super::change::Change::Waits(steps), ours: false, want, inside: None });
-                    let settled = Settled { outcome: Outcome::Looked, differs: true, gives: Map::new() };
-                    settle(&mut board, &mut ended.tally, &mut tell, &id, Instant::now(), settled);
+                    tell(&Event::Looked {
+                        step,
+                        change: super::change::Change::Waits(steps),
+                        ours: false,
+                        want,
+                        inside: None,
+                    });
+                    let settled = Settled {
+                        outcome: Outcome::Looked,
+                        differs: true,
+                        gives: Map::new(),
+                    };
+                    settle(
+                        &mut board,
+                        &mut ended.tally,
+                        &mut tell,
+                        &id,
+                        Instant::now(),
+                        settled,
+                    );
                 }
             }
         }
@@ -137,12 +178,24 @@ pub async fn run(client: &Client, tasks: Vec<Task>, mut book: Book<'_>, mut tell
         }
     }
     if let Book::Write(journal) = &mut book {
-        let how = if ended.stopped { "interrupted" } else if ended.tally.failed > 0 { "failed" } else { "done" };
-        if let Err(error) = journal.write(&Entry::End { at: now(), how: how.to_owned() }) {
+        let how = if ended.stopped {
+            "interrupted"
+        } else if ended.tally.failed > 0 {
+            "failed"
+        } else {
+            "done"
+        };
+        if let Err(error) = journal.write(&Entry::End {
+            at: now(),
+            how: how.to_owned(),
+        }) {
             ended.journal.get_or_insert(error);
         }
     }
-    tell(&Event::RunFinished { tally: ended.tally, took: millis(began.elapsed()) });
+    tell(&Event::RunFinished {
+        tally: ended.tally,
+        took: millis(began.elapsed()),
+    });
     ended
 }
 
@@ -158,7 +211,10 @@ fn answer(ask: Ask, book: &mut Book<'_>, tell: &mut impl FnMut(&Event), ended: &
             let told = match written {
                 Ok(()) => Ok(()),
                 Err(error) => {
-                    let text = JournalError::Io { path: "journal".to_owned(), source: std::io::Error::other(error.to_string()) };
+                    let text = JournalError::Io {
+                        path: "journal".to_owned(),
+                        source: std::io::Error::other(error.to_string()),
+                    };
                     ended.journal.get_or_insert(error);
                     Err(text)
                 }
@@ -168,23 +224,42 @@ fn answer(ask: Ask, book: &mut Book<'_>, tell: &mut impl FnMut(&Event), ended: &
     }
 }
 
-fn settle(board: &mut Board, tally: &mut Tally, tell: &mut impl FnMut(&Event), id: &str, since: Instant, settled: Settled) {
+fn settle(
+    board: &mut Board,
+    tally: &mut Tally,
+    tell: &mut impl FnMut(&Event),
+    id: &str,
+    since: Instant,
+    settled: Settled,
+) {
     tally.count(settled.outcome);
     if settled.differs {
         tally.different += 1;
     } else if settled.outcome == Outcome::Looked {
         tally.unchanged += 1;
     }
-    tell(&Event::Finished { step: id.to_owned(), outcome: settled.outcome, took: millis(since.elapsed()) });
+    tell(&Event::Finished {
+        step: id.to_owned(),
+        outcome: settled.outcome,
+        took: millis(since.elapsed()),
+    });
     board.done(id, settled.gives);
 }
 
 fn fail(board: &mut Board, tally: &mut Tally, tell: &mut impl FnMut(&Event), id: &str, told: Told) {
     tally.failed += 1;
-    tell(&Event::Failed { step: id.to_owned(), error: told.error, hint: told.hint, left: told.left });
+    tell(&Event::Failed {
+        step: id.to_owned(),
+        error: told.error,
+        hint: told.hint,
+        left: told.left,
+    });
     for step in board.block(id) {
         tally.blocked += 1;
-        tell(&Event::Blocked { step, by: id.to_owned() });
+        tell(&Event::Blocked {
+            step,
+            by: id.to_owned(),
+        });
     }
 }
 
@@ -195,6 +270,8 @@ struct Board {
     waiting: Vec<String>,
     done: BTreeSet<String>,
     gives: BTreeMap<String, Map<String, Value>>,
+    /// Hosts of APIs that are enabled for sure.
+    enabled: BTreeSet<String>,
 }
 
 /// Why a task that is ready is not begun.
@@ -215,8 +292,17 @@ enum Job {
 impl Board {
     fn new(tasks: Vec<Task>) -> Board {
         let waiting = tasks.iter().map(|task| task.step.id.clone()).collect();
-        let tasks = tasks.into_iter().map(|task| (task.step.id.clone(), task)).collect();
-        Board { tasks, waiting, done: BTreeSet::new(), gives: BTreeMap::new() }
+        let tasks = tasks
+            .into_iter()
+            .map(|task| (task.step.id.clone(), task))
+            .collect();
+        Board {
+            tasks,
+            waiting,
+            done: BTreeSet::new(),
+            gives: BTreeMap::new(),
+            enabled: BTreeSet::new(),
+        }
     }
 
     fn task(&self, id: &str) -> &Task {
@@ -225,11 +311,20 @@ impl Board {
 
     /// Takes the first task that may begin.
     fn next_ready(&mut self) -> Option<String> {
-        let ready = self.waiting.iter().position(|id| self.tasks[id].after.iter().all(|before| self.done.contains(before)))?;
+        let ready = self.waiting.iter().position(|id| {
+            self.tasks[id]
+                .after
+                .iter()
+                .all(|before| self.done.contains(before))
+        })?;
         Some(self.waiting.remove(ready))
     }
 
     fn done(&mut self, id: &str, gives: Map<String, Value>) {
+        let step = &self.tasks[id].step;
+        if let Some(Kind::Services) = Kind::named(&step.kind) {
+            self.enabled.extend(Kind::Services.parts(&step.want));
+        }
         self.done.insert(id.to_owned());
         self.gives.insert(id.to_owned(), gives);
     }
@@ -240,7 +335,10 @@ impl Board {
         let mut causes = vec![failed.to_owned()];
         while let Some(cause) = causes.pop() {
             let tasks = &self.tasks;
-            let (stuck, rest): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|id| tasks[id].after.contains(&cause));
+            let (stuck, rest): (Vec<_>, Vec<_>) = self
+                .waiting
+                .drain(..)
+                .partition(|id| tasks[id].after.contains(&cause));
             self.waiting = rest;
             causes.extend(stuck.iter().cloned());
             blocked.extend(stuck);
@@ -258,7 +356,8 @@ impl Board {
             Goal::Absent { with: true, .. } => Err(Unprepared::Settled(Outcome::WithParent)),
             Goal::Absent { .. } if task.step.keep => Err(Unprepared::Settled(Outcome::Kept)),
             Goal::Absent { known, inside, .. } => {
-                let kind = Kind::named(&known.thing.kind).ok_or(Unprepared::Settled(Outcome::Kept))?;
+                let kind =
+                    Kind::named(&known.thing.kind).ok_or(Unprepared::Settled(Outcome::Kept))?;
                 Ok(Job::Absent(kind, known.clone(), inside.clone()))
             }
             Goal::Present { inside, with } => {
@@ -293,9 +392,18 @@ impl Board {
                 };
             }
             let gives = self.gives.get(&reference.step)?;
-            reference.field.split('.').try_fold(&Value::Object(gives.clone()), |value, key| value.get(key)).cloned()
+            reference
+                .field
+                .split('.')
+                .try_fold(&Value::Object(gives.clone()), |value, key| value.get(key))
+                .cloned()
         };
-        let names = |missing: Vec<refs::Ref>| missing.into_iter().map(|reference| reference.step).collect::<Vec<_>>();
+        let names = |missing: Vec<refs::Ref>| {
+            missing
+                .into_iter()
+                .map(|reference| reference.step)
+                .collect::<Vec<_>>()
+        };
         let at = match refs::fill(&Value::Object(step.at.clone()), &known) {
             Ok(Value::Object(at)) => at,
             Ok(_) => Map::new(),
@@ -306,9 +414,20 @@ impl Board {
             Err(missing) => (step.want.clone(), names(missing)),
         };
         // Kinds are checked when the steps are loaded.
-        let kind = Kind::named(&step.kind).ok_or_else(|| Unprepared::Waits(vec![step.kind.clone()]))?;
-        let thing = Thing { kind: step.kind.clone(), at };
-        Ok(Wanted { thing, kind, want, unknown, inside: Vec::new(), with: None })
+        let kind =
+            Kind::named(&step.kind).ok_or_else(|| Unprepared::Waits(vec![step.kind.clone()]))?;
+        let thing = Thing {
+            kind: step.kind.clone(),
+            at,
+        };
+        Ok(Wanted {
+            thing,
+            kind,
+            want,
+            unknown,
+            inside: Vec::new(),
+            with: None,
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::event::Event;
 use super::failure::Failure;
 use super::journal::{Entry, Left, Verb, now};
-use super::patience::{patience, reason};
+use super::patience::reason;
 use super::worker::Worker;
 use crate::google::{ApiError, Class, Departed, retry};
 use crate::kinds::{Kind, Look, Sent, Thing};
@@ -47,18 +47,29 @@ pub enum Carried {
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// Announces the request and carries it out. The caller closes the intent once it has seen the thing.
-pub async fn carry_out<F, R>(worker: &Worker, intent: Intent<'_>, request: F) -> Result<Carried, Failure>
+pub async fn carry_out<F, R>(
+    worker: &Worker,
+    intent: Intent<'_>,
+    request: F,
+) -> Result<Carried, Failure>
 where
     F: Fn(String) -> R,
     R: Future<Output = Result<Sent, ApiError>>,
 {
     let key = intent.thing.key();
-    let what = format!("{} {} {}", intent.verb.word(), intent.kind.name(), intent.thing.short());
+    let what = format!(
+        "{} {} {}",
+        intent.verb.word(),
+        intent.kind.name(),
+        intent.thing.short()
+    );
     let since = Instant::now();
     let mut pauses = retry::delays(PAUSES.0, PAUSES.1);
     let mut id = intent.request.clone();
     let mut attempt = 0;
-    let _turn = worker.unless_stopped(worker.lock(intent.kind.lock(&intent.thing.at))).await?;
+    let _turn = worker
+        .unless_stopped(worker.lock(intent.kind.lock(&intent.thing.at)))
+        .await?;
     loop {
         if worker.stopping() {
             return Err(Failure::Stopped);
@@ -67,9 +78,16 @@ where
             // Cut off or refused: the same request again, under the same intent.
             Some(id) if attempt > 0 => id.clone(),
             given => {
-                let request_id = given.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-                worker.write(announcement(worker, &intent, &request_id)).await?;
-                worker.tell(Event::Sending { step: worker.step.clone(), verb: intent.verb.word() });
+                let request_id = given
+                    .clone()
+                    .unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+                worker
+                    .write(announcement(worker, &intent, &request_id))
+                    .await?;
+                worker.tell(Event::Sending {
+                    step: worker.step.clone(),
+                    verb: intent.verb.word(),
+                });
                 request_id
             }
         };
@@ -78,12 +96,20 @@ where
         let error = match request(request_id).await {
             Ok(Sent::Now) => return Ok(Carried::Done { since }),
             Ok(Sent::Wait(operation)) => {
-                worker.write(Entry::Sent { at: now(), key: key.clone(), operation: operation.clone() }).await?;
+                worker
+                    .write(Entry::Sent {
+                        at: now(),
+                        key: key.clone(),
+                        operation: operation.clone(),
+                    })
+                    .await?;
                 let wait = operation.wait(&worker.door.client, worker.within, &*worker.door.watch);
                 match worker.unless_stopped(wait).await? {
                     Ok(_) => return Ok(Carried::Done { since }),
                     // Google forgets operations in time; what there is now decides.
-                    Err(error) if error.class == Class::NotFound && !error.of_operation => return Ok(Carried::Done { since }),
+                    Err(error) if error.class == Class::NotFound && !error.of_operation => {
+                        return Ok(Carried::Done { since });
+                    }
                     Err(error) => error,
                 }
             }
@@ -92,15 +118,24 @@ where
             }
             Err(error) => error,
         };
-        let patient = patience(error.class, intent.verb, worker.within).filter(|limit| since.elapsed() < *limit);
+        let patient = worker
+            .patience(error.class, intent.kind)
+            .filter(|limit| since.elapsed() < *limit);
         match (patient, pauses.next()) {
             (Some(_), Some(pause)) => {
                 if error.of_operation {
                     // This request has come to its end, and its id with it: the next one is another.
-                    worker.write(failed(&key, &error.message, left_of(intent.verb))).await?;
+                    worker
+                        .write(failed(&key, &error.message, left_of(intent.verb)))
+                        .await?;
                     id = None;
                 }
-                worker.door.watch.retrying(&what, &format!("{}: {}", reason(error.class), error.message), attempt, pause);
+                worker.door.watch.retrying(
+                    &what,
+                    &format!("{}: {}", reason(error.class), error.message),
+                    attempt,
+                    pause,
+                );
                 worker.pause(pause).await?;
             }
             _ => {
@@ -124,7 +159,12 @@ fn announcement(worker: &Worker, intent: &Intent<'_>, request: &str) -> Entry {
 }
 
 fn failed(key: &str, message: &str, left: Left) -> Entry {
-    Entry::Failed { at: now(), key: key.to_owned(), message: message.to_owned(), left }
+    Entry::Failed {
+        at: now(),
+        key: key.to_owned(),
+        message: message.to_owned(),
+        left,
+    }
 }
 
 /// What a failed operation leaves as a rule; a look corrects it before anybody is told.
@@ -136,21 +176,44 @@ fn left_of(verb: Verb) -> Left {
 }
 
 /// Closes the intent of a request that failed with the truth about what is left: it looks.
-async fn account(worker: &Worker, intent: &Intent<'_>, error: &ApiError, failure: Failure) -> Failure {
-    let seen = intent.kind.look(&worker.door, &intent.thing.at, &intent.parts).await;
+async fn account(
+    worker: &Worker,
+    intent: &Intent<'_>,
+    error: &ApiError,
+    failure: Failure,
+) -> Failure {
+    let seen = intent
+        .kind
+        .look(&worker.door, &intent.thing.at, &intent.parts)
+        .await;
     let short = intent.thing.short();
     let (left, says) = match (intent.verb, seen) {
-        (Verb::Create, _) if error.left_machine == Departed::No => (Left::Nothing, "nothing new".to_owned()),
-        (Verb::Create, Ok(Look::Absent)) if !error.of_operation => {
-            (Left::Unknown, format!("{short} is not there, but the answer was lost: run again to be sure"))
+        (Verb::Create, _) if error.left_machine == Departed::No => {
+            (Left::Nothing, "nothing new".to_owned())
         }
+        (Verb::Create, Ok(Look::Absent)) if !error.of_operation => (
+            Left::Unknown,
+            format!("{short} is not there, but the answer was lost: run again to be sure"),
+        ),
         (_, Ok(Look::Absent)) => (Left::Nothing, format!("{short} is not there")),
-        (Verb::Create, Ok(_)) => (Left::Something, format!("{short} is there, and counts as ours")),
-        (Verb::Update, Ok(_)) => (Left::Something, format!("{short} is there, perhaps unchanged")),
+        (Verb::Create, Ok(_)) => (
+            Left::Something,
+            format!("{short} is there, and counts as ours"),
+        ),
+        (Verb::Update, Ok(_)) => (
+            Left::Something,
+            format!("{short} is there, perhaps unchanged"),
+        ),
         (Verb::Delete, Ok(_)) => (Left::Something, format!("{short} is still there")),
-        (_, Err(_)) => (Left::Unknown, format!("whether {short} is there could not be seen")),
+        (_, Err(_)) => (
+            Left::Unknown,
+            format!("whether {short} is there could not be seen"),
+        ),
     };
-    match worker.write(failed(&intent.thing.key(), &error.message, left)).await {
+    match worker
+        .write(failed(&intent.thing.key(), &error.message, left))
+        .await
+    {
         Ok(()) => failure.leaving(says),
         Err(journal) => journal,
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use super::journal::{Entry, Left, Run, Verb};
 use crate::google::Operation;
 use crate::kinds::Thing;
+use crate::steps::Step;
 
 /// The environment as the journal knows it.
 #[derive(Debug, Clone, Default)]
@@ -72,14 +73,29 @@ impl State {
                 self.last_run = Some(run.clone());
             }
             Entry::End { .. } => {}
-            _ if self.last_run.is_none() => return Err(Illegal("an entry before any run".to_owned())),
-            Entry::Intent { at, step, thing, verb, request, parts, inside } => {
+            _ if self.last_run.is_none() => {
+                return Err(Illegal("an entry before any run".to_owned()));
+            }
+            Entry::Intent {
+                at,
+                step,
+                thing,
+                verb,
+                request,
+                parts,
+                inside,
+            } => {
                 let known = self.known(thing, step);
                 // A request that was cut off may be announced again: a creation as itself, by its id; a deletion in any way.
                 if let Some(open) = &known.open
                     && (open.verb != *verb || (*verb == Verb::Create && open.request != *request))
                 {
-                    return Err(Illegal(format!("{}: {} announced while {} is open", known.key, verb.word(), open.verb.word())));
+                    return Err(Illegal(format!(
+                        "{}: {} announced while {} is open",
+                        known.key,
+                        verb.word(),
+                        open.verb.word()
+                    )));
                 }
                 step.clone_into(&mut known.step);
                 known.open = Some(Open {
@@ -123,18 +139,22 @@ impl State {
 
     fn known(&mut self, thing: &Thing, step: &str) -> &mut Known {
         let key = thing.key();
-        let index = self.things.iter().position(|known| known.key == key).unwrap_or_else(|| {
-            self.things.push(Known {
-                thing: thing.clone(),
-                key,
-                step: step.to_owned(),
-                ours: false,
-                parts: Vec::new(),
-                open: None,
-                took: None,
+        let index = self
+            .things
+            .iter()
+            .position(|known| known.key == key)
+            .unwrap_or_else(|| {
+                self.things.push(Known {
+                    thing: thing.clone(),
+                    key,
+                    step: step.to_owned(),
+                    ours: false,
+                    parts: Vec::new(),
+                    open: None,
+                    took: None,
+                });
+                self.things.len() - 1
             });
-            self.things.len() - 1
-        });
         &mut self.things[index]
     }
 
@@ -144,11 +164,17 @@ impl State {
     }
 
     fn open(&mut self, key: &str, what: &str) -> Result<&mut Open, Illegal> {
-        self.find(key, what)?.open.as_mut().ok_or_else(|| Illegal(format!("{key}: {what} without an intent")))
+        self.find(key, what)?
+            .open
+            .as_mut()
+            .ok_or_else(|| Illegal(format!("{key}: {what} without an intent")))
     }
 
     fn close(&mut self, key: &str, what: &str) -> Result<Open, Illegal> {
-        self.find(key, what)?.open.take().ok_or_else(|| Illegal(format!("{key}: {what} without an intent")))
+        self.find(key, what)?
+            .open
+            .take()
+            .ok_or_else(|| Illegal(format!("{key}: {what} without an intent")))
     }
 
     /// What a request that came to its end means for whose the thing is.
@@ -162,14 +188,21 @@ impl State {
                 Verb::Create | Verb::Update | Verb::Delete => {}
             }
         }
-        let Ok(known) = self.find(key, "settled") else { return };
+        let Ok(known) = self.find(key, "settled") else {
+            return;
+        };
         match (open.verb, left) {
             (Verb::Create | Verb::Update, Left::Something | Left::Unknown) => {
                 // A set is ours by its parts; what stood there before stays somebody else's.
                 if open.verb == Verb::Create || !open.parts.is_empty() {
                     known.ours = true;
                 }
-                let new = open.parts.iter().filter(|part| !known.parts.contains(part)).cloned().collect::<Vec<_>>();
+                let new = open
+                    .parts
+                    .iter()
+                    .filter(|part| !known.parts.contains(part))
+                    .cloned()
+                    .collect::<Vec<_>>();
                 known.parts.extend(new);
                 known.took = took.or(known.took);
             }
@@ -185,14 +218,27 @@ impl State {
 }
 
 impl Known {
+    /// Whether a step speaks of this thing: by its id, or because it came along with another one's request.
+    pub fn is_of(&self, step: &Step) -> bool {
+        self.thing.kind == step.kind && (self.step == step.id || self.thing.at == step.at)
+    }
+
     /// Whether we made it, or may have: an open creation counts.
     pub fn is_ours(&self) -> bool {
-        self.ours || self.open.as_ref().is_some_and(|open| open.verb == Verb::Create || !open.parts.is_empty())
+        self.ours
+            || self
+                .open
+                .as_ref()
+                .is_some_and(|open| open.verb == Verb::Create || !open.parts.is_empty())
     }
 
     /// The parts of a set that are ours, or may be.
     pub fn our_parts(&self) -> Vec<String> {
-        let open = self.open.iter().filter(|open| open.verb != Verb::Delete).flat_map(|open| &open.parts);
+        let open = self
+            .open
+            .iter()
+            .filter(|open| open.verb != Verb::Delete)
+            .flat_map(|open| &open.parts);
         let mut parts = self.parts.clone();
         for part in open {
             if !parts.contains(part) {

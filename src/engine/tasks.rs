@@ -17,7 +17,10 @@ const WITHIN: std::time::Duration = std::time::Duration::from_secs(30 * 60);
 /// for what it needs itself: waiting for a service account is cheaper than a second operation on the cluster.
 pub fn present(steps: &[Step]) -> Result<Vec<Task>, Complaints> {
     let plain = Graph::new(steps, &[])?;
-    let parents: BTreeMap<&str, &str> = steps.iter().filter_map(|step| Some((step.id.as_str(), parent(step, steps, &plain)?))).collect();
+    let parents: BTreeMap<&str, &str> = steps
+        .iter()
+        .filter_map(|step| Some((step.id.as_str(), parent(step, steps, &plain)?)))
+        .collect();
     let mut extra = Vec::new();
     for (child, parent) in &parents {
         let others = plain.needs(child).iter().filter(|need| need != parent);
@@ -28,8 +31,14 @@ pub fn present(steps: &[Step]) -> Result<Vec<Task>, Complaints> {
         step: step.clone(),
         after: graph.needs(&step.id).clone(),
         goal: Goal::Present {
-            inside: parents.iter().filter(|(_, parent)| **parent == step.id).map(|(child, _)| (*child).to_owned()).collect(),
-            with: parents.get(step.id.as_str()).map(|parent| (*parent).to_owned()),
+            inside: parents
+                .iter()
+                .filter(|(_, parent)| **parent == step.id)
+                .map(|(child, _)| (*child).to_owned())
+                .collect(),
+            with: parents
+                .get(step.id.as_str())
+                .map(|parent| (*parent).to_owned()),
         },
     });
     Ok(tasks.collect())
@@ -39,8 +48,12 @@ pub fn present(steps: &[Step]) -> Result<Vec<Task>, Complaints> {
 fn parent<'a>(child: &Step, steps: &'a [Step], graph: &Graph) -> Option<&'a str> {
     let inside = Kind::named(&child.kind)?.row()?.inside.as_ref()?;
     let needs = graph.needs(&child.id);
-    let parent = steps.iter().find(|step| step.kind == inside.parent && needs.contains(&step.id))?;
-    let later = needs.iter().any(|need| *need != parent.id && graph.transitive_needs(need).contains(&parent.id));
+    let parent = steps
+        .iter()
+        .find(|step| step.kind == inside.parent && needs.contains(&step.id))?;
+    let later = needs
+        .iter()
+        .any(|need| *need != parent.id && graph.transitive_needs(need).contains(&parent.id));
     (!later).then_some(&parent.id)
 }
 
@@ -69,11 +82,24 @@ pub fn absent(steps: &[Step], state: &State) -> Result<Vec<Task>, Complaints> {
         if let Some(holder) = holder {
             after.insert(ids[holder].0.clone());
         }
-        let inside = ours.iter().filter(|other| goes_with(other, known)).map(|other| other.thing.clone());
+        let inside = ours
+            .iter()
+            .filter(|other| goes_with(other, known))
+            .map(|other| other.thing.clone());
         tasks.push(Task {
-            step: step.map_or_else(|| orphan(id, known), |step| Step { id: id.clone(), ..step.clone() }),
+            step: step.map_or_else(
+                || orphan(id, known),
+                |step| Step {
+                    id: id.clone(),
+                    ..step.clone()
+                },
+            ),
             after,
-            goal: Goal::Absent { known: Box::new((*known).clone()), inside: inside.collect(), with: holder.is_some() },
+            goal: Goal::Absent {
+                known: Box::new((*known).clone()),
+                inside: inside.collect(),
+                with: holder.is_some(),
+            },
         });
     }
     // The youngest first, so that readers see the order in which things go.
@@ -85,7 +111,7 @@ pub fn absent(steps: &[Step], state: &State) -> Result<Vec<Task>, Complaints> {
 fn names<'a>(ours: &[&Known], steps: &'a [Step]) -> Vec<(String, Option<&'a Step>)> {
     let mut taken = BTreeSet::new();
     let named = ours.iter().map(|known| {
-        let step = steps.iter().find(|step| step.id == known.step && step.kind == known.thing.kind);
+        let step = steps.iter().find(|step| known.is_of(step));
         match step {
             Some(step) if taken.insert(step.id.clone()) => (step.id.clone(), Some(step)),
             _ => (known.key.clone(), None),
@@ -96,10 +122,18 @@ fn names<'a>(ours: &[&Known], steps: &'a [Step]) -> Vec<(String, Option<&'a Step
 
 /// Whether `inner` is removed by removing `outer`.
 fn goes_with(inner: &Known, outer: &Known) -> bool {
-    let Some(inside) = Kind::named(&inner.thing.kind).and_then(|kind| kind.row()).and_then(|row| row.inside.as_ref()) else {
+    let Some(inside) = Kind::named(&inner.thing.kind)
+        .and_then(|kind| kind.row())
+        .and_then(|row| row.inside.as_ref())
+    else {
         return false;
     };
-    outer.thing.kind == inside.parent && outer.thing.at.iter().all(|(key, value)| inner.thing.at.get(key) == Some(value))
+    outer.thing.kind == inside.parent
+        && outer
+            .thing
+            .at
+            .iter()
+            .all(|(key, value)| inner.thing.at.get(key) == Some(value))
 }
 
 /// A step for a thing that no step speaks of.
@@ -114,6 +148,9 @@ fn orphan(id: &str, known: &Known) -> Step {
         needs: BTreeSet::new(),
         within: WITHIN,
         keep: false,
-        source: Place { file: "journal".to_owned(), line: 0 },
+        source: Place {
+            file: "journal".to_owned(),
+            line: 0,
+        },
     }
 }

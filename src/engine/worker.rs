@@ -1,7 +1,7 @@
 //! What a step at work may use: the door to Google, the owner (who alone writes the journal and tells events), locks, and
 //! the word to stop.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,8 +10,10 @@ use tokio::sync::{OwnedMutexGuard, mpsc, oneshot, watch};
 use super::event::Event;
 use super::failure::Failure;
 use super::journal::{Entry, JournalError};
-use crate::google::{Client, Watch};
-use crate::kinds::Door;
+use super::patience::patience;
+use crate::google::{Class, Client, Watch};
+use crate::kinds::{Door, Kind};
+use crate::steps::Step;
 
 /// What a worker asks of the owner.
 pub enum Ask {
@@ -30,6 +32,8 @@ pub struct Worker {
     pub door: Door,
     /// How long to wait for the step's thing.
     pub within: Duration,
+    /// Hosts of APIs that this run has found or made enabled: a refusal by one of these passes.
+    pub enabled: BTreeSet<String>,
     owner: mpsc::UnboundedSender<Ask>,
     locks: Locks,
     stop: watch::Receiver<bool>,
@@ -41,17 +45,46 @@ pub struct Locks(Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>);
 
 impl Worker {
     /// A worker for one step.
-    pub fn new(step: &str, within: Duration, client: &Client, owner: mpsc::UnboundedSender<Ask>, locks: Locks, stop: watch::Receiver<bool>) -> Worker {
-        let watch = Telling { step: step.to_owned(), owner: owner.clone() };
-        let door = Door { client: client.clone(), watch: Arc::new(watch) };
-        Worker { step: step.to_owned(), door, within, owner, locks, stop }
+    pub fn new(
+        step: &Step,
+        client: &Client,
+        enabled: BTreeSet<String>,
+        owner: mpsc::UnboundedSender<Ask>,
+        locks: Locks,
+        stop: watch::Receiver<bool>,
+    ) -> Worker {
+        let watch = Telling {
+            step: step.id.clone(),
+            owner: owner.clone(),
+        };
+        let door = Door {
+            client: client.clone(),
+            watch: Arc::new(watch),
+        };
+        Worker {
+            step: step.id.clone(),
+            door,
+            within: step.within,
+            enabled,
+            owner,
+            locks,
+            stop,
+        }
+    }
+
+    /// How long to go on asking after this refusal, if at all.
+    pub fn patience(&self, class: Class, kind: Kind) -> Option<Duration> {
+        let enabled = self.enabled.contains(kind.api().host());
+        patience(class, self.within).filter(|_| class != Class::ApiDisabled || enabled)
     }
 
     /// Writes an entry; on return it is on disk.
     pub async fn write(&self, entry: Entry) -> Result<(), Failure> {
         let (reply, written) = oneshot::channel();
         // An owner that is gone has stopped the run.
-        self.owner.send(Ask::Write(Box::new(entry), reply)).map_err(|_| Failure::Stopped)?;
+        self.owner
+            .send(Ask::Write(Box::new(entry), reply))
+            .map_err(|_| Failure::Stopped)?;
         Ok(written.await.map_err(|_| Failure::Stopped)??)
     }
 
@@ -63,7 +96,10 @@ impl Worker {
 
     /// Says what the step waits for.
     pub fn waiting(&self, on: impl Into<String>) {
-        self.tell(Event::Waiting { step: self.step.clone(), on: on.into() });
+        self.tell(Event::Waiting {
+            step: self.step.clone(),
+            on: on.into(),
+        });
     }
 
     /// Waits for a lock, where one is needed.
@@ -109,11 +145,20 @@ struct Telling {
 impl Watch for Telling {
     fn retrying(&self, call: &str, why: &str, attempt: u32, after: Duration) {
         let after = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-        let event = Event::Retrying { step: self.step.clone(), call: call.to_owned(), why: why.to_owned(), attempt, after };
+        let event = Event::Retrying {
+            step: self.step.clone(),
+            call: call.to_owned(),
+            why: why.to_owned(),
+            attempt,
+            after,
+        };
         let _ = self.owner.send(Ask::Tell(event));
     }
 
     fn progress(&self, says: &str) {
-        let _ = self.owner.send(Ask::Tell(Event::Waiting { step: self.step.clone(), on: says.to_owned() }));
+        let _ = self.owner.send(Ask::Tell(Event::Waiting {
+            step: self.step.clone(),
+            on: says.to_owned(),
+        }));
     }
 }

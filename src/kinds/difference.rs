@@ -66,12 +66,24 @@ struct Spot {
 
 impl Spot {
     fn field(&self, name: &str) -> Spot {
-        let join = |base: &str| if base.is_empty() { name.to_owned() } else { format!("{base}.{name}") };
-        Spot { shown: join(&self.shown), plain: join(&self.plain) }
+        let join = |base: &str| {
+            if base.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{base}.{name}")
+            }
+        };
+        Spot {
+            shown: join(&self.shown),
+            plain: join(&self.plain),
+        }
     }
 
     fn item(&self, name: &str) -> Spot {
-        Spot { shown: format!("{}[{name}]", self.shown), plain: self.plain.clone() }
+        Spot {
+            shown: format!("{}[{name}]", self.shown),
+            plain: self.plain.clone(),
+        }
     }
 }
 
@@ -87,7 +99,9 @@ fn compare(row: &Row, spot: &Spot, want: &Value, have: Option<&Value>, found: &m
                 compare(row, &spot.field(name), value, None, found);
             }
         }
-        (Value::Array(items), Some(Value::Array(there))) => compare_list(row, spot, items, there, found),
+        (Value::Array(items), Some(Value::Array(there))) => {
+            compare_list(row, spot, items, there, found)
+        }
         (want, None | Some(Value::Null)) if is_default(want) => {}
         (want, Some(have)) if same(want, have) => {}
         (want, have) => differs(row, spot, want, have, found),
@@ -104,28 +118,52 @@ fn compare_list(row: &Row, spot: &Spot, want: &[Value], have: &[Value], found: &
         Some(List::Keyed(key)) => {
             for item in want {
                 let name = item.get(key).unwrap_or(&Value::Null);
-                let shown = spot.item(name.as_str().map_or("?", |n| n.rsplit('/').next().unwrap_or(n)));
-                match have.iter().find(|there| there.get(key).is_some_and(|k| same(name, k))) {
+                let shown = spot.item(
+                    name.as_str()
+                        .map_or("?", |n| n.rsplit('/').next().unwrap_or(n)),
+                );
+                match have
+                    .iter()
+                    .find(|there| there.get(key).is_some_and(|k| same(name, k)))
+                {
                     Some(there) => compare(row, &shown, item, Some(there), found),
                     None => differs(row, &shown, item, None, found),
                 }
             }
         }
         Some(List::Holds) => {
-            for item in want.iter().filter(|item| !have.iter().any(|there| matches(item, there))) {
+            for item in want
+                .iter()
+                .filter(|item| !have.iter().any(|there| matches(item, there)))
+            {
                 differs(row, spot, item, None, found);
             }
         }
         Some(List::Set) => {
-            let all = want.iter().all(|item| have.iter().any(|there| matches(item, there)));
+            let all = want
+                .iter()
+                .all(|item| have.iter().any(|there| matches(item, there)));
             if !all || want.len() != have.len() {
-                differs(row, spot, &Value::from(want), Some(&Value::from(have)), found);
+                differs(
+                    row,
+                    spot,
+                    &Value::from(want),
+                    Some(&Value::from(have)),
+                    found,
+                );
             }
         }
         None => {
-            let same = want.len() == have.len() && want.iter().zip(have).all(|(w, h)| matches(w, h));
+            let same =
+                want.len() == have.len() && want.iter().zip(have).all(|(w, h)| matches(w, h));
             if !same {
-                differs(row, spot, &Value::from(want), Some(&Value::from(have)), found);
+                differs(
+                    row,
+                    spot,
+                    &Value::from(want),
+                    Some(&Value::from(have)),
+                    found,
+                );
             }
         }
     }
@@ -142,7 +180,10 @@ fn differs(row: &Row, spot: &Spot, want: &Value, have: Option<&Value>, found: &m
 
 fn is_fixed(row: &Row, plain: &str) -> bool {
     let top = plain.split('.').next().unwrap_or_default();
-    let listed = row.fixed.iter().any(|f| plain == *f || plain.starts_with(&format!("{f}.")));
+    let listed = row
+        .fixed
+        .iter()
+        .any(|f| plain == *f || plain.starts_with(&format!("{f}.")));
     listed
         || match row.update {
             Update::Never => true,
@@ -152,7 +193,10 @@ fn is_fixed(row: &Row, plain: &str) -> bool {
 }
 
 fn list_rule(row: &Row, plain: &str) -> Option<List> {
-    row.lists.iter().find(|(path, _)| *path == plain).map(|(_, rule)| *rule)
+    row.lists
+        .iter()
+        .find(|(path, _)| *path == plain)
+        .map(|(_, rule)| *rule)
 }
 
 fn is_default(value: &Value) -> bool {
@@ -169,7 +213,9 @@ fn is_default(value: &Value) -> bool {
 fn same(want: &Value, have: &Value) -> bool {
     match (want, have) {
         (Value::String(a), Value::String(b)) => a == b || same_name(a, b),
-        (Value::Number(n), Value::String(s)) | (Value::String(s), Value::Number(n)) => n.to_string() == *s,
+        (Value::Number(n), Value::String(s)) | (Value::String(s), Value::Number(n)) => {
+            n.to_string() == *s
+        }
         _ => want == have,
     }
 }
@@ -182,15 +228,21 @@ fn merge(row: &Row, plain: &str, want: &Value, live: &Value) -> Value {
                 .iter()
                 .map(|(name, value)| {
                     let there = live.get(name).unwrap_or(&Value::Null);
-                    (name.clone(), merge(row, &format!("{plain}.{name}"), value, there))
+                    (
+                        name.clone(),
+                        merge(row, &format!("{plain}.{name}"), value, there),
+                    )
                 })
                 .collect(),
         ),
         (Value::Array(items), Value::Array(there)) => match list_rule(row, plain) {
             Some(List::Keyed(key)) => {
-                let ours = |there: &Value| items.iter().find(|item| item.get(key) == there.get(key));
+                let ours =
+                    |there: &Value| items.iter().find(|item| item.get(key) == there.get(key));
                 let kept = there.iter().map(|item| ours(item).unwrap_or(item).clone());
-                let new = items.iter().filter(|item| !there.iter().any(|t| t.get(key) == item.get(key)));
+                let new = items
+                    .iter()
+                    .filter(|item| !there.iter().any(|t| t.get(key) == item.get(key)));
                 kept.chain(new.cloned()).collect()
             }
             Some(List::Holds) => {
@@ -218,21 +270,96 @@ mod tests {
         let link = "https://www.googleapis.com/compute/v1/projects/p/global/networks/vpc";
         // (kind, want, live, the paths that differ; `!` marks a fixed one)
         let cases = [
-            ("compute.network", json!({"autoCreateSubnetworks": false}), json!({}), ""),
-            ("compute.network", json!({"autoCreateSubnetworks": false}), json!({"autoCreateSubnetworks": true}), "!autoCreateSubnetworks"),
-            ("compute.network", json!({"routingConfig": {"routingMode": "REGIONAL"}}), json!({"routingConfig": {"routingMode": "GLOBAL"}}), "routingConfig.routingMode"),
-            ("compute.firewall", json!({"network": "projects/p/global/networks/vpc"}), json!({"network": link}), ""),
-            ("compute.firewall", json!({"network": "projects/q/global/networks/vpc"}), json!({"network": link}), "!network"),
-            ("compute.firewall", json!({"sourceRanges": ["a", "b"]}), json!({"sourceRanges": ["b", "a"]}), ""),
-            ("compute.firewall", json!({"sourceRanges": ["a"]}), json!({"sourceRanges": ["b", "a"]}), "sourceRanges"),
-            ("compute.firewall", json!({"allowed": [{"IPProtocol": "tcp", "ports": ["443"]}]}), json!({"allowed": [{"IPProtocol": "tcp"}]}), "allowed"),
-            ("compute.router", json!({"nats": [{"name": "n", "type": "PUBLIC"}]}), json!({"nats": [{"name": "other"}, {"name": "n", "type": "PUBLIC", "x": 1}]}), ""),
-            ("compute.router", json!({"nats": [{"name": "n"}]}), json!({}), "nats"),
-            ("compute.router", json!({"nats": [{"name": "n"}]}), json!({"nats": [{"name": "m"}]}), "nats[n]"),
-            ("container.cluster", json!({"network": link}), json!({"network": "vpc"}), ""),
-            ("container.cluster", json!({"releaseChannel": {"channel": "REGULAR"}}), json!({"releaseChannel": {"channel": "RAPID"}}), "!releaseChannel.channel"),
-            ("container.nodePool", json!({"initialNodeCount": 1}), json!({"initialNodeCount": "1"}), ""),
-            ("container.nodePool", json!({"initialNodeCount": 0}), json!({}), ""),
+            (
+                "compute.network",
+                json!({"autoCreateSubnetworks": false}),
+                json!({}),
+                "",
+            ),
+            (
+                "compute.network",
+                json!({"autoCreateSubnetworks": false}),
+                json!({"autoCreateSubnetworks": true}),
+                "!autoCreateSubnetworks",
+            ),
+            (
+                "compute.network",
+                json!({"routingConfig": {"routingMode": "REGIONAL"}}),
+                json!({"routingConfig": {"routingMode": "GLOBAL"}}),
+                "routingConfig.routingMode",
+            ),
+            (
+                "compute.firewall",
+                json!({"network": "projects/p/global/networks/vpc"}),
+                json!({"network": link}),
+                "",
+            ),
+            (
+                "compute.firewall",
+                json!({"network": "projects/q/global/networks/vpc"}),
+                json!({"network": link}),
+                "!network",
+            ),
+            (
+                "compute.firewall",
+                json!({"sourceRanges": ["a", "b"]}),
+                json!({"sourceRanges": ["b", "a"]}),
+                "",
+            ),
+            (
+                "compute.firewall",
+                json!({"sourceRanges": ["a"]}),
+                json!({"sourceRanges": ["b", "a"]}),
+                "sourceRanges",
+            ),
+            (
+                "compute.firewall",
+                json!({"allowed": [{"IPProtocol": "tcp", "ports": ["443"]}]}),
+                json!({"allowed": [{"IPProtocol": "tcp"}]}),
+                "allowed",
+            ),
+            (
+                "compute.router",
+                json!({"nats": [{"name": "n", "type": "PUBLIC"}]}),
+                json!({"nats": [{"name": "other"}, {"name": "n", "type": "PUBLIC", "x": 1}]}),
+                "",
+            ),
+            (
+                "compute.router",
+                json!({"nats": [{"name": "n"}]}),
+                json!({}),
+                "nats",
+            ),
+            (
+                "compute.router",
+                json!({"nats": [{"name": "n"}]}),
+                json!({"nats": [{"name": "m"}]}),
+                "nats[n]",
+            ),
+            (
+                "container.cluster",
+                json!({"network": link}),
+                json!({"network": "vpc"}),
+                "",
+            ),
+            (
+                "container.cluster",
+                json!({"releaseChannel": {"channel": "REGULAR"}}),
+                json!({"releaseChannel": {"channel": "RAPID"}}),
+                "!releaseChannel.channel",
+            ),
+            (
+                "container.nodePool",
+                json!({"initialNodeCount": 1}),
+                json!({"initialNodeCount": "1"}),
+                "",
+            ),
+            (
+                "container.nodePool",
+                json!({"initialNodeCount": 0}),
+                json!({}),
+                "",
+            ),
         ];
         for (kind, want, live, expected) in cases {
             let paths: Vec<String> = between(row(kind), &want, &live)
@@ -255,7 +382,9 @@ mod tests {
         assert_eq!(fields.len(), 1);
         assert!(!fields[0].fixed);
         let body = patch(row("container.cluster"), &fields, &want, &live);
-        let blocks = list(json!([{"cidrBlock": "198.51.100.1/32", "displayName": "office"}, {"cidrBlock": "203.0.113.9/32"}]));
+        let blocks = list(
+            json!([{"cidrBlock": "198.51.100.1/32", "displayName": "office"}, {"cidrBlock": "203.0.113.9/32"}]),
+        );
         assert_eq!(Value::Object(body), blocks);
     }
 
@@ -265,6 +394,9 @@ mod tests {
         let want = json!({"nats": [{"name": "nat-config"}], "network": "x"});
         let fields = between(row("compute.router"), &json!({"nats": want["nats"]}), &live);
         let body = patch(row("compute.router"), &fields, &want, &live);
-        assert_eq!(Value::Object(body), json!({"nats": [{"name": "theirs", "type": "PRIVATE"}, {"name": "nat-config"}]}));
+        assert_eq!(
+            Value::Object(body),
+            json!({"nats": [{"name": "theirs", "type": "PRIVATE"}, {"name": "nat-config"}]})
+        );
     }
 }

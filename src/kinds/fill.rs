@@ -35,7 +35,9 @@ pub fn fill(template: &str, at: &Map<String, Value>) -> Result<String, String> {
     let mut path = String::with_capacity(template.len() + 32);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
-        let (key, tail) = after.split_once('}').ok_or_else(|| format!("unclosed brace in {template}"))?;
+        let (key, tail) = after
+            .split_once('}')
+            .ok_or_else(|| format!("unclosed brace in {template}"))?;
         let value = match at.get(key) {
             Some(Value::String(s)) if !s.is_empty() => s.clone(),
             Some(Value::Number(n)) => n.to_string(),
@@ -52,7 +54,11 @@ pub fn fill(template: &str, at: &Map<String, Value>) -> Result<String, String> {
 /// The keys of a template, each once, in order.
 pub fn keys(template: &'static str) -> Vec<&'static str> {
     let mut keys: Vec<&str> = Vec::new();
-    for key in template.split('{').skip(1).filter_map(|part| part.split_once('}').map(|(key, _)| key)) {
+    for key in template
+        .split('{')
+        .skip(1)
+        .filter_map(|part| part.split_once('}').map(|(key, _)| key))
+    {
         if !keys.contains(&key) {
             keys.push(key);
         }
@@ -76,7 +82,11 @@ mod tests {
             ("{missing}", Err("missing")),
             ("{e}", Err("e")),
         ] {
-            assert_eq!(fill(template, at).as_deref().map_err(String::as_str), expected, "{template}");
+            assert_eq!(
+                fill(template, at).as_deref().map_err(String::as_str),
+                expected,
+                "{template}"
+            );
         }
         assert_eq!(keys("{a}/{b}@{a}"), ["a", "b"]);
     }

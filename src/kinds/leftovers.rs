@@ -1,4 +1,4 @@
-//! What GKE and its load balancing leave behind in a network, and which then keeps it from being deleted.
+//! What GKE and its load balancing leave behind in a network, and which then keeps it and its subnetwork from being deleted.
 //!
 //! Only things in the given network and with GKE's own marks count: the names that GKE gives (public reports, listed in
 //! docs/reliability.md) and, for endpoint groups, the cluster named in the description. A rule of the same network that
@@ -10,22 +10,45 @@ use super::difference::same_name;
 use super::{Door, Thing, fill};
 use crate::google::{Api, ApiError, Call};
 
-/// GKE's leftovers in the network, firewall rules first.
-pub async fn in_network(door: &Door, at: &Map<String, Value>) -> Result<Vec<Thing>, ApiError> {
-    let network = fill::path("projects/{project}/global/networks/{network}", at)?;
+/// GKE's leftovers in the network or subnetwork whose path is given, firewall rules first.
+pub async fn inside(
+    door: &Door,
+    own: &str,
+    at: &Map<String, Value>,
+) -> Result<Vec<Thing>, ApiError> {
     let project = at.get("project").cloned().unwrap_or_default();
-    let here = |item: &Value| item.get("network").and_then(Value::as_str).is_some_and(|n| same_name(n, &network));
+    let here = |item: &Value| {
+        let links = ["network", "subnetwork"]
+            .into_iter()
+            .filter_map(|field| item.get(field)?.as_str());
+        links.into_iter().any(|link| same_name(link, own))
+    };
 
     let mut found = Vec::new();
-    for rule in list(door, &fill::path("projects/{project}/global/firewalls", at)?).await? {
+    for rule in list(
+        door,
+        &fill::path("projects/{project}/global/firewalls", at)?,
+    )
+    .await?
+    {
         let name = rule.get("name").and_then(Value::as_str).unwrap_or_default();
         if here(&rule) && is_gke_rule(name) {
-            found.push(thing("compute.firewall", json!({"project": project, "firewall": name})));
+            found.push(thing(
+                "compute.firewall",
+                json!({"project": project, "firewall": name}),
+            ));
         }
     }
-    for group in list(door, &fill::path("projects/{project}/aggregated/networkEndpointGroups", at)?).await? {
-        let name = group.get("name").and_then(Value::as_str).unwrap_or_default();
-        let zone = group.get("zone").and_then(Value::as_str).and_then(|zone| zone.rsplit('/').next());
+    let groups = fill::path("projects/{project}/aggregated/networkEndpointGroups", at)?;
+    for group in list(door, &groups).await? {
+        let name = group
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let zone = group
+            .get("zone")
+            .and_then(Value::as_str)
+            .and_then(|zone| zone.rsplit('/').next());
         if let (true, true, Some(zone)) = (here(&group), is_gke_group(name, &group), zone) {
             let at = json!({"project": project, "zone": zone, "networkEndpointGroup": name});
             found.push(thing("compute.networkEndpointGroup", at));
@@ -35,8 +58,15 @@ pub async fn in_network(door: &Door, at: &Map<String, Value>) -> Result<Vec<Thin
 }
 
 fn thing(kind: &str, at: Value) -> Thing {
-    let at = if let Value::Object(at) = at { at } else { Map::new() };
-    Thing { kind: kind.to_owned(), at }
+    let at = if let Value::Object(at) = at {
+        at
+    } else {
+        Map::new()
+    };
+    Thing {
+        kind: kind.to_owned(),
+        at,
+    }
 }
 
 /// All pages of a list; an aggregated list is flattened.
@@ -52,12 +82,17 @@ async fn list(door: &Door, path: &str) -> Result<Vec<Value>, ApiError> {
         match answer.get("items") {
             Some(Value::Array(items)) => all.extend(items.iter().cloned()),
             Some(Value::Object(scopes)) => {
-                let lists = scopes.values().filter_map(|scope| scope.get("networkEndpointGroups")?.as_array());
+                let lists = scopes
+                    .values()
+                    .filter_map(|scope| scope.get("networkEndpointGroups")?.as_array());
                 all.extend(lists.flatten().cloned());
             }
             _ => {}
         }
-        page = answer.get("nextPageToken").and_then(Value::as_str).map(str::to_owned);
+        page = answer
+            .get("nextPageToken")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
         if page.is_none() {
             return Ok(all);
         }
@@ -75,14 +110,22 @@ fn is_gke_rule(name: &str) -> bool {
     of_cluster().unwrap_or(false)
         || name.starts_with("k8s-fw-")
         || name.starts_with("k8s2-fw-")
-        || (name.starts_with("k8s-") && (name.ends_with("-node-hc") || name.ends_with("-node-http-hc")))
+        || (name.starts_with("k8s-")
+            && (name.ends_with("-node-hc") || name.ends_with("-node-http-hc")))
 }
 
 /// `k8s1-<8 hex>-…` with the cluster's id in the description.
 fn is_gke_group(name: &str, group: &Value) -> bool {
-    let hash = name.strip_prefix("k8s1-").or_else(|| name.strip_prefix("k8s2-"));
-    let named = hash.and_then(|rest| rest.split('-').next()).is_some_and(|hash| is_hex(hash, 8));
-    let marked = group.get("description").and_then(Value::as_str).is_some_and(|text| text.contains("cluster-uid"));
+    let hash = name
+        .strip_prefix("k8s1-")
+        .or_else(|| name.strip_prefix("k8s2-"));
+    let named = hash
+        .and_then(|rest| rest.split('-').next())
+        .is_some_and(|hash| is_hex(hash, 8));
+    let marked = group
+        .get("description")
+        .and_then(Value::as_str)
+        .is_some_and(|text| text.contains("cluster-uid"));
     named && marked
 }
 
@@ -111,7 +154,10 @@ mod tests {
         }
         let marked = json!({"description": "{\"cluster-uid\":\"x\"}"});
         assert!(is_gke_group("k8s1-0a1b2c3d-ns-svc-80-9f8e7d6c", &marked));
-        assert!(!is_gke_group("k8s1-0a1b2c3d-ns-svc-80-9f8e7d6c", &json!({})));
+        assert!(!is_gke_group(
+            "k8s1-0a1b2c3d-ns-svc-80-9f8e7d6c",
+            &json!({})
+        ));
         assert!(!is_gke_group("my-neg", &marked));
     }
 }

@@ -67,18 +67,35 @@ const CONFLICTS: usize = 10;
 
 /// The pairs of a policy or of a step's `want`, as `role member`; conditional bindings are not ours to count.
 pub fn parts(policy: &Value) -> Vec<String> {
-    let bindings = policy.get("bindings").and_then(Value::as_array).into_iter().flatten();
+    let bindings = policy
+        .get("bindings")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     let open = bindings.filter(|binding| binding.get("condition").is_none());
     open.flat_map(|binding| {
-        let role = binding.get("role").and_then(Value::as_str).unwrap_or_default();
-        let members = binding.get("members").and_then(Value::as_array).into_iter().flatten();
-        members.filter_map(Value::as_str).map(move |member| format!("{role} {member}"))
+        let role = binding
+            .get("role")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let members = binding
+            .get("members")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        members
+            .filter_map(Value::as_str)
+            .map(move |member| format!("{role} {member}"))
     })
     .collect()
 }
 
 /// Reads the policy; none where its resource does not exist.
-pub async fn look(policy: &Policy, door: &Door, at: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
+pub async fn look(
+    policy: &Policy,
+    door: &Door,
+    at: &Map<String, Value>,
+) -> Result<Option<Value>, ApiError> {
     match read(policy, door, at).await {
         Ok(live) => Ok(Some(live)),
         Err(error) if error.class == Class::NotFound => Ok(None),
@@ -87,13 +104,23 @@ pub async fn look(policy: &Policy, door: &Door, at: &Map<String, Value>) -> Resu
 }
 
 /// Adds the pairs that are missing.
-pub async fn add(policy: &Policy, door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Sent, ApiError> {
+pub async fn add(
+    policy: &Policy,
+    door: &Door,
+    at: &Map<String, Value>,
+    want: &Value,
+) -> Result<Sent, ApiError> {
     let wanted = parts(want);
     rewrite(policy, door, at, |live| with(live, &wanted)).await
 }
 
 /// Takes the pairs out again. A policy whose resource is gone has none of them.
-pub async fn remove(policy: &Policy, door: &Door, at: &Map<String, Value>, ours: &[String]) -> Result<Sent, ApiError> {
+pub async fn remove(
+    policy: &Policy,
+    door: &Door,
+    at: &Map<String, Value>,
+    ours: &[String],
+) -> Result<Sent, ApiError> {
     match rewrite(policy, door, at, |live| without(live, ours)).await {
         Err(error) if error.class == Class::NotFound => Ok(Sent::Now),
         sent => sent,
@@ -101,8 +128,14 @@ pub async fn remove(policy: &Policy, door: &Door, at: &Map<String, Value>, ours:
 }
 
 /// Reads, changes and writes; nothing is written where nothing changes. The etag makes repeating the write safe.
-async fn rewrite(policy: &Policy, door: &Door, at: &Map<String, Value>, change: impl Fn(&Value) -> Value) -> Result<Sent, ApiError> {
-    let mut delays = retry::delays(Duration::from_millis(50), Duration::from_secs(5)).take(CONFLICTS);
+async fn rewrite(
+    policy: &Policy,
+    door: &Door,
+    at: &Map<String, Value>,
+    change: impl Fn(&Value) -> Value,
+) -> Result<Sent, ApiError> {
+    let mut delays =
+        retry::delays(Duration::from_millis(50), Duration::from_secs(5)).take(CONFLICTS);
     loop {
         let live = read(policy, door, at).await?;
         let changed = change(&live);
@@ -113,7 +146,8 @@ async fn rewrite(policy: &Policy, door: &Door, at: &Map<String, Value>, change: 
             Ok(_) => return Ok(Sent::Now),
             Err(error) if error.class == Class::PolicyConflict => match delays.next() {
                 Some(delay) => {
-                    door.watch.retrying(&error.call, "somebody else changed the policy", 1, delay);
+                    door.watch
+                        .retrying(&error.call, "somebody else changed the policy", 1, delay);
                     tokio::time::sleep(delay).await;
                 }
                 None => return Err(error),
@@ -132,18 +166,25 @@ async fn read(policy: &Policy, door: &Door, at: &Map<String, Value>) -> Result<V
         Verbs::Query => Call::post(policy.api, format!("{path}:getIamPolicy"))
             .query("options.requestedPolicyVersion", "3")
             .repeatable(),
-        Verbs::Storage => Call::get(policy.api, format!("{path}/iam")).query("optionsRequestedPolicyVersion", "3"),
+        Verbs::Storage => {
+            Call::get(policy.api, format!("{path}/iam")).query("optionsRequestedPolicyVersion", "3")
+        }
     };
     door.client.send(&call, &*door.watch).await
 }
 
-async fn write(policy: &Policy, door: &Door, at: &Map<String, Value>, mut changed: Value) -> Result<Value, ApiError> {
+async fn write(
+    policy: &Policy,
+    door: &Door,
+    at: &Map<String, Value>,
+    mut changed: Value,
+) -> Result<Value, ApiError> {
     let path = fill::path(policy.path, at)?;
     changed["version"] = 3.into();
     let call = match policy.dialect {
-        Verbs::Body | Verbs::Query => {
-            Call::post(policy.api, format!("{path}:setIamPolicy")).json(json!({"policy": changed})).repeatable()
-        }
+        Verbs::Body | Verbs::Query => Call::post(policy.api, format!("{path}:setIamPolicy"))
+            .json(json!({"policy": changed}))
+            .repeatable(),
         Verbs::Storage => Call::put(policy.api, format!("{path}/iam")).json(changed),
     };
     door.client.send(&call, &*door.watch).await
@@ -153,11 +194,22 @@ async fn write(policy: &Policy, door: &Door, at: &Map<String, Value>, mut change
 fn with(policy: &Value, pairs: &[String]) -> Value {
     let there = parts(policy);
     let mut policy = policy.clone();
-    let mut bindings = policy.get("bindings").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut bindings = policy
+        .get("bindings")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     for pair in pairs.iter().filter(|pair| !there.contains(pair)) {
         let (role, member) = pair.split_once(' ').unwrap_or((pair, ""));
-        let open = |b: &&mut Value| b.get("condition").is_none() && b.get("role").and_then(Value::as_str) == Some(role);
-        match bindings.iter_mut().find(open).and_then(|b| b.get_mut("members")).and_then(Value::as_array_mut) {
+        let open = |b: &&mut Value| {
+            b.get("condition").is_none() && b.get("role").and_then(Value::as_str) == Some(role)
+        };
+        match bindings
+            .iter_mut()
+            .find(open)
+            .and_then(|b| b.get_mut("members"))
+            .and_then(Value::as_array_mut)
+        {
             Some(members) => members.push(member.into()),
             None => bindings.push(json!({"role": role, "members": [member]})),
         }
@@ -169,13 +221,25 @@ fn with(policy: &Value, pairs: &[String]) -> Value {
 /// The policy without the pairs; a binding that loses its last member goes.
 fn without(policy: &Value, pairs: &[String]) -> Value {
     let mut policy = policy.clone();
-    let mut bindings = policy.get("bindings").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut bindings = policy
+        .get("bindings")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     bindings.retain_mut(|binding| {
-        let role = binding.get("role").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let role = binding
+            .get("role")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         let conditional = binding.get("condition").is_some();
         match binding.get_mut("members").and_then(Value::as_array_mut) {
             Some(members) if !conditional => {
-                members.retain(|member| !member.as_str().is_some_and(|m| pairs.contains(&format!("{role} {m}"))));
+                members.retain(|member| {
+                    !member
+                        .as_str()
+                        .is_some_and(|m| pairs.contains(&format!("{role} {m}")))
+                });
                 !members.is_empty()
             }
             _ => true,
@@ -198,7 +262,12 @@ mod tests {
 
     #[test]
     fn adds_beside_strangers_and_never_into_a_condition() {
-        let pairs = ["roles/a serviceAccount:sa@p", "roles/b serviceAccount:sa@p", "roles/c user:y"].map(str::to_owned);
+        let pairs = [
+            "roles/a serviceAccount:sa@p",
+            "roles/b serviceAccount:sa@p",
+            "roles/c user:y",
+        ]
+        .map(str::to_owned);
         let changed = with(&policy(), &pairs);
         assert_eq!(
             changed["bindings"],
@@ -210,13 +279,24 @@ mod tests {
             ])
         );
         assert_eq!(changed["auditConfigs"], policy()["auditConfigs"]);
-        assert_eq!(with(&changed, &pairs), changed, "adding twice is adding once");
-        assert_eq!(without(&changed, &pairs), policy(), "taking out restores what was there");
+        assert_eq!(
+            with(&changed, &pairs),
+            changed,
+            "adding twice is adding once"
+        );
+        assert_eq!(
+            without(&changed, &pairs),
+            policy(),
+            "taking out restores what was there"
+        );
     }
 
     #[test]
     fn an_empty_policy_gets_its_first_binding() {
         let changed = with(&json!({"etag": "ACAB"}), &["roles/a user:x".to_owned()]);
-        assert_eq!(changed, json!({"etag": "ACAB", "bindings": [{"role": "roles/a", "members": ["user:x"]}]}));
+        assert_eq!(
+            changed,
+            json!({"etag": "ACAB", "bindings": [{"role": "roles/a", "members": ["user:x"]}]})
+        );
     }
 }

@@ -107,7 +107,8 @@ impl Kind {
     pub fn all() -> impl Iterator<Item = Kind> {
         let rows = table::ROWS.iter().map(|row| Kind::Resource(row));
         let policies = members::POLICIES.iter().map(Kind::Members);
-        rows.chain(policies).chain([Kind::Records, Kind::Services, Kind::Object])
+        rows.chain(policies)
+            .chain([Kind::Records, Kind::Services, Kind::Object])
     }
 
     /// The kind of this name.
@@ -162,7 +163,10 @@ impl Kind {
     /// The keys that `at` must have.
     pub fn keys(&self) -> Vec<&'static str> {
         let query: &[(&str, &'static str)] = match self {
-            Kind::Resource(Row { create: row::Create::Post { query, .. }, .. }) => query,
+            Kind::Resource(Row {
+                create: row::Create::Post { query, .. },
+                ..
+            }) => query,
             _ => &[],
         };
         let mut keys = fill::keys(self.template());
@@ -220,7 +224,11 @@ impl Kind {
     /// Those of `parts` that are there.
     pub fn present(&self, parts: &[String], live: &Value) -> Vec<String> {
         let there = self.parts_of_live(live);
-        parts.iter().filter(|part| there.contains(part)).cloned().collect()
+        parts
+            .iter()
+            .filter(|part| there.contains(part))
+            .cloned()
+            .collect()
     }
 
     fn parts_of_live(&self, live: &Value) -> Vec<String> {
@@ -233,7 +241,12 @@ impl Kind {
     }
 
     /// Looks at the thing. A set counts as absent while none of `parts` is in it.
-    pub async fn look(&self, door: &Door, at: &Map<String, Value>, parts: &[String]) -> Result<Look, ApiError> {
+    pub async fn look(
+        &self,
+        door: &Door,
+        at: &Map<String, Value>,
+        parts: &[String],
+    ) -> Result<Look, ApiError> {
         let live = match self {
             Kind::Resource(row) => return rest::look(row, door, at).await,
             Kind::Object => object::look(door, at).await?,
@@ -242,7 +255,9 @@ impl Kind {
             Kind::Services => services::look(door, at, parts).await?,
         };
         Ok(match live {
-            Some(live) if parts.is_empty() || !self.present(parts, &live).is_empty() => Look::Here(live),
+            Some(live) if parts.is_empty() || !self.present(parts, &live).is_empty() => {
+                Look::Here(live)
+            }
             _ => Look::Absent,
         })
     }
@@ -255,14 +270,30 @@ impl Kind {
             Kind::Records => records::between(want, live),
             Kind::Members(_) | Kind::Services => {
                 let there = self.parts_of_live(live);
-                let missing = self.parts(want).into_iter().filter(|part| !there.contains(part));
-                missing.map(|part| Field { path: part, have: Value::Null, want: true.into(), fixed: false }).collect()
+                let missing = self
+                    .parts(want)
+                    .into_iter()
+                    .filter(|part| !there.contains(part));
+                missing
+                    .map(|part| Field {
+                        path: part,
+                        have: Value::Null,
+                        want: true.into(),
+                        fixed: false,
+                    })
+                    .collect()
             }
         }
     }
 
     /// Makes the thing.
-    pub async fn create(&self, door: &Door, at: &Map<String, Value>, want: &Value, request: &str) -> Result<Sent, ApiError> {
+    pub async fn create(
+        &self,
+        door: &Door,
+        at: &Map<String, Value>,
+        want: &Value,
+        request: &str,
+    ) -> Result<Sent, ApiError> {
         match self {
             Kind::Resource(row) => rest::create(row, door, at, want, request).await,
             Kind::Members(policy) => members::add(policy, door, at, want).await,
@@ -273,7 +304,14 @@ impl Kind {
     }
 
     /// Changes the fields that differ.
-    pub async fn update(&self, door: &Door, at: &Map<String, Value>, want: &Value, live: &Value, request: &str) -> Result<Sent, ApiError> {
+    pub async fn update(
+        &self,
+        door: &Door,
+        at: &Map<String, Value>,
+        want: &Value,
+        live: &Value,
+        request: &str,
+    ) -> Result<Sent, ApiError> {
         match self {
             Kind::Resource(row) => rest::update(row, door, at, want, live, request).await,
             _ => self.create(door, at, want, request).await,
@@ -281,7 +319,13 @@ impl Kind {
     }
 
     /// Removes the thing, or the named parts of a set.
-    pub async fn delete(&self, door: &Door, at: &Map<String, Value>, parts: &[String], request: &str) -> Result<Sent, ApiError> {
+    pub async fn delete(
+        &self,
+        door: &Door,
+        at: &Map<String, Value>,
+        parts: &[String],
+        request: &str,
+    ) -> Result<Sent, ApiError> {
         match self {
             Kind::Resource(row) => rest::delete(row, door, at, request).await,
             Kind::Members(policy) => members::remove(policy, door, at, parts).await,
@@ -293,7 +337,11 @@ impl Kind {
     }
 
     /// The operation that still runs on the thing: how to find again a request whose answer was lost.
-    pub async fn running(&self, door: &Door, at: &Map<String, Value>) -> Result<Option<Operation>, ApiError> {
+    pub async fn running(
+        &self,
+        door: &Door,
+        at: &Map<String, Value>,
+    ) -> Result<Option<Operation>, ApiError> {
         match self {
             Kind::Resource(row) => rest::running(row, door, at).await,
             _ => Ok(None),
@@ -301,16 +349,25 @@ impl Kind {
     }
 
     /// What others left inside the thing that is ours to clear away before it can go; only with their maker's marks.
-    pub async fn leftovers(&self, door: &Door, at: &Map<String, Value>) -> Result<Vec<Thing>, ApiError> {
+    pub async fn leftovers(
+        &self,
+        door: &Door,
+        at: &Map<String, Value>,
+    ) -> Result<Vec<Thing>, ApiError> {
         match self {
-            Kind::Resource(row) if row.leftovers => leftovers::in_network(door, at).await,
+            Kind::Resource(row) if row.leftovers => {
+                leftovers::inside(door, &fill::path(row.path, at)?, at).await
+            }
             _ => Ok(Vec::new()),
         }
     }
 
     /// What others may know of the thing: of a row, the fields it gives.
     pub fn give(&self, live: &Value) -> Map<String, Value> {
-        let known = self.gives().iter().filter_map(|field| Some(((*field).to_owned(), live.get(field)?.clone())));
+        let known = self
+            .gives()
+            .iter()
+            .filter_map(|field| Some(((*field).to_owned(), live.get(field)?.clone())));
         known.collect()
     }
 }

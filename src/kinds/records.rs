@@ -34,7 +34,10 @@ pub async fn look(door: &Door, at: &Map<String, Value>) -> Result<Option<Value>,
             answer => answer?,
         };
         all.extend(sets(&answer).cloned());
-        page = answer.get("nextPageToken").and_then(Value::as_str).map(str::to_owned);
+        page = answer
+            .get("nextPageToken")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
         if page.is_none() {
             return Ok(Some(json!({ "rrsets": all })));
         }
@@ -65,17 +68,30 @@ pub async fn add(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<S
 }
 
 /// Removes the named record sets, in one change.
-pub async fn remove(door: &Door, at: &Map<String, Value>, ours: &[String]) -> Result<Sent, ApiError> {
+pub async fn remove(
+    door: &Door,
+    at: &Map<String, Value>,
+    ours: &[String],
+) -> Result<Sent, ApiError> {
     let live = look(door, at).await?.unwrap_or_default();
     // A deletion must repeat the record set exactly, so it is what was just read.
-    let deletions: Vec<&Value> = sets(&live).filter(|there| ours.contains(&name(there))).collect();
+    let deletions: Vec<&Value> = sets(&live)
+        .filter(|there| ours.contains(&name(there)))
+        .collect();
     change(door, at, &json!({ "deletions": deletions })).await
 }
 
 fn addition(want: &Value, live: &Value) -> Value {
-    let changed: Vec<String> = between(want, live).into_iter().map(|field| field.path).collect();
-    let additions: Vec<&Value> = sets(want).filter(|wanted| changed.contains(&name(wanted))).collect();
-    let deletions: Vec<&Value> = sets(live).filter(|there| changed.contains(&name(there))).collect();
+    let changed: Vec<String> = between(want, live)
+        .into_iter()
+        .map(|field| field.path)
+        .collect();
+    let additions: Vec<&Value> = sets(want)
+        .filter(|wanted| changed.contains(&name(wanted)))
+        .collect();
+    let deletions: Vec<&Value> = sets(live)
+        .filter(|there| changed.contains(&name(there)))
+        .collect();
     if deletions.is_empty() {
         json!({ "additions": additions })
     } else {
@@ -84,17 +100,27 @@ fn addition(want: &Value, live: &Value) -> Value {
 }
 
 async fn change(door: &Door, at: &Map<String, Value>, change: &Value) -> Result<Sent, ApiError> {
-    let empty = |key| change.get(key).and_then(Value::as_array).is_none_or(Vec::is_empty);
+    let empty = |key| {
+        change
+            .get(key)
+            .and_then(Value::as_array)
+            .is_none_or(Vec::is_empty)
+    };
     if empty("additions") && empty("deletions") {
         return Ok(Sent::Now);
     }
-    let call = Call::post(Api::Dns, format!("{}/changes", fill::path(PATH, at)?)).json(change.clone());
+    let call =
+        Call::post(Api::Dns, format!("{}/changes", fill::path(PATH, at)?)).json(change.clone());
     let answer = door.client.send(&call, &*door.watch).await?;
     Ok(Operation::of(Dialect::DnsChange, &call, &answer)?.map_or(Sent::Now, Sent::Wait))
 }
 
 fn sets(value: &Value) -> impl Iterator<Item = &Value> {
-    value.get("rrsets").and_then(Value::as_array).into_iter().flatten()
+    value
+        .get("rrsets")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 fn name(set: &Value) -> String {
@@ -105,7 +131,12 @@ fn name(set: &Value) -> String {
 /// The same time to live and the same data, in any order.
 fn same(wanted: &Value, there: &Value) -> bool {
     let data = |set: &Value| {
-        let mut data: Vec<String> = set["rrdatas"].as_array().into_iter().flatten().map(Value::to_string).collect();
+        let mut data: Vec<String> = set["rrdatas"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(Value::to_string)
+            .collect();
         data.sort();
         data
     };
@@ -123,7 +154,10 @@ mod tests {
         let want = json!({"rrsets": [a(300, &["1", "2"])]});
         let same = json!({"rrsets": [soa, a(300, &["2", "1"])]});
         assert!(between(&want, &same).is_empty());
-        assert_eq!(addition(&want, &json!({"rrsets": [soa]})), json!({"additions": [a(300, &["1", "2"])]}));
+        assert_eq!(
+            addition(&want, &json!({"rrsets": [soa]})),
+            json!({"additions": [a(300, &["1", "2"])]})
+        );
         let other = json!({"rrsets": [soa, a(60, &["1", "2"])]});
         assert_eq!(
             addition(&want, &other),

@@ -9,7 +9,11 @@ use crate::google::{ApiError, Call, Class, Operation};
 /// Reads the resource and says whether it has come to rest.
 pub async fn look(row: &Row, door: &Door, at: &Map<String, Value>) -> Result<Look, ApiError> {
     let path = fill::path(row.path, at)?;
-    match door.client.send(&Call::get(row.api, path), &*door.watch).await {
+    match door
+        .client
+        .send(&Call::get(row.api, path), &*door.watch)
+        .await
+    {
         Ok(live) => Ok(rest_of(row, live)),
         Err(error) if error.class == Class::NotFound => Ok(Look::Absent),
         Err(error) => Err(error),
@@ -18,8 +22,14 @@ pub async fn look(row: &Row, door: &Door, at: &Map<String, Value>) -> Result<Loo
 
 /// Whether a live resource has come to rest. Pure.
 fn rest_of(row: &Row, live: Value) -> Look {
-    let Some(settled) = &row.settled else { return Look::Here(live) };
-    let text = |path: &str| path.split('.').try_fold(&live, |v, key| v.get(key)).and_then(Value::as_str);
+    let Some(settled) = &row.settled else {
+        return Look::Here(live);
+    };
+    let text = |path: &str| {
+        path.split('.')
+            .try_fold(&live, |v, key| v.get(key))
+            .and_then(Value::as_str)
+    };
     let state = text(settled.field).unwrap_or_default();
     if settled.good.contains(&state) {
         return Look::Here(live);
@@ -29,11 +39,21 @@ fn rest_of(row: &Row, live: Value) -> Look {
         _ if state.is_empty() => format!("no {} yet", settled.field),
         _ => state.to_owned(),
     };
-    if settled.bad.contains(&state) { Look::Broken(why) } else { Look::Settling(why) }
+    if settled.bad.contains(&state) {
+        Look::Broken(why)
+    } else {
+        Look::Settling(why)
+    }
 }
 
 /// Sends the request that makes the resource.
-pub async fn create(row: &Row, door: &Door, at: &Map<String, Value>, want: &Value, request: &str) -> Result<Sent, ApiError> {
+pub async fn create(
+    row: &Row,
+    door: &Door,
+    at: &Map<String, Value>,
+    want: &Value,
+    request: &str,
+) -> Result<Sent, ApiError> {
     let own = fill::path(row.path, at)?;
     let call = match &row.create {
         Create::PatchAllowMissing => Call::patch(row.api, own)
@@ -70,13 +90,22 @@ pub async fn create(row: &Row, door: &Door, at: &Map<String, Value>, want: &Valu
 }
 
 /// Sends the request that changes the fields that differ.
-pub async fn update(row: &Row, door: &Door, at: &Map<String, Value>, want: &Value, live: &Value, request: &str) -> Result<Sent, ApiError> {
+pub async fn update(
+    row: &Row,
+    door: &Door,
+    at: &Map<String, Value>,
+    want: &Value,
+    live: &Value,
+    request: &str,
+) -> Result<Sent, ApiError> {
     let fields = difference::between(row, want, live);
     let body = Value::Object(difference::patch(row, &fields, want, live));
     let own = fill::path(row.path, at)?;
     let call = match row.update {
         Update::Patch | Update::Never => Call::patch(row.api, own).json(body),
-        Update::PatchMask => Call::patch(row.api, own).query("updateMask", mask(&body)).json(body),
+        Update::PatchMask => Call::patch(row.api, own)
+            .query("updateMask", mask(&body))
+            .json(body),
         Update::Desired { field, desired } => {
             Call::put(row.api, own).json(json!({ "update": { desired: body.get(field).cloned() } }))
         }
@@ -86,7 +115,12 @@ pub async fn update(row: &Row, door: &Door, at: &Map<String, Value>, want: &Valu
 }
 
 /// Sends the request that removes the resource. Already gone is gone.
-pub async fn delete(row: &Row, door: &Door, at: &Map<String, Value>, request: &str) -> Result<Sent, ApiError> {
+pub async fn delete(
+    row: &Row,
+    door: &Door,
+    at: &Map<String, Value>,
+    request: &str,
+) -> Result<Sent, ApiError> {
     let call = Call::delete(row.api, fill::path(row.path, at)?);
     match send(row, door, call, request).await {
         Err(error) if error.class == Class::NotFound => Ok(Sent::Now),
@@ -95,7 +129,11 @@ pub async fn delete(row: &Row, door: &Door, at: &Map<String, Value>, request: &s
 }
 
 async fn send(row: &Row, door: &Door, call: Call, request: &str) -> Result<Sent, ApiError> {
-    let call = if row.request_id { call.query("requestId", request).repeatable() } else { call };
+    let call = if row.request_id {
+        call.query("requestId", request).repeatable()
+    } else {
+        call
+    };
     let answer = door.client.send(&call, &*door.watch).await?;
     let operation = match row.dialect {
         Some(dialect) => Operation::of(dialect, &call, &answer)?,
@@ -108,22 +146,43 @@ async fn send(row: &Row, door: &Door, call: Call, request: &str) -> Result<Sent,
 ///
 /// Compute names its target in `targetLink`, container too (by project number), the fleet in `metadata.target`: the
 /// resource's own part of the path decides.
-pub async fn running(row: &Row, door: &Door, at: &Map<String, Value>) -> Result<Option<Operation>, ApiError> {
-    let Some(dialect) = row.dialect else { return Ok(None) };
+pub async fn running(
+    row: &Row,
+    door: &Door,
+    at: &Map<String, Value>,
+) -> Result<Option<Operation>, ApiError> {
+    let Some(dialect) = row.dialect else {
+        return Ok(None);
+    };
     let own = fill::path(row.path, at)?;
     // projects/P/global, projects/P/regions/R, v1/projects/P/locations/L: what stands before the collection.
     let words: Vec<&str> = own.split('/').collect();
-    let place = words.iter().position(|w| *w == "global" || *w == "regions" || *w == "zones" || *w == "locations");
+    let place = words
+        .iter()
+        .position(|w| *w == "global" || *w == "regions" || *w == "zones" || *w == "locations");
     let Some(place) = place else { return Ok(None) };
-    let scope_length = if words[place] == "global" { place + 1 } else { place + 2 };
-    let (scope, target) = (words[..scope_length].join("/"), words[scope_length..].join("/"));
+    let scope_length = if words[place] == "global" {
+        place + 1
+    } else {
+        place + 2
+    };
+    let (scope, target) = (
+        words[..scope_length].join("/"),
+        words[scope_length..].join("/"),
+    );
 
     let call = Call::get(row.api, format!("{scope}/operations"));
     let answer = door.client.send(&call, &*door.watch).await?;
-    let operations = answer.get("items").or_else(|| answer.get("operations")).and_then(Value::as_array);
+    let operations = answer
+        .get("items")
+        .or_else(|| answer.get("operations"))
+        .and_then(Value::as_array);
     let on_us = |operation: &&Value| {
-        let link = operation.get("targetLink").or_else(|| operation.pointer("/metadata/target"));
-        link.and_then(Value::as_str).is_some_and(|link| link.ends_with(&format!("/{target}")))
+        let link = operation
+            .get("targetLink")
+            .or_else(|| operation.pointer("/metadata/target"));
+        link.and_then(Value::as_str)
+            .is_some_and(|link| link.ends_with(&format!("/{target}")))
     };
     for operation in operations.into_iter().flatten().filter(on_us) {
         // The request that would have been answered with it: its path tells where to ask.
@@ -150,9 +209,21 @@ mod tests {
     fn rest_is_read_from_the_field_the_row_names() {
         let cases = [
             ("container.cluster", json!({"status": "RUNNING"}), "here"),
-            ("container.cluster", json!({"status": "PROVISIONING"}), "settling PROVISIONING"),
-            ("container.cluster", json!({"status": "ERROR", "statusMessage": "no quota"}), "broken ERROR: no quota"),
-            ("gkehub.membership", json!({"state": {"code": "READY"}}), "here"),
+            (
+                "container.cluster",
+                json!({"status": "PROVISIONING"}),
+                "settling PROVISIONING",
+            ),
+            (
+                "container.cluster",
+                json!({"status": "ERROR", "statusMessage": "no quota"}),
+                "broken ERROR: no quota",
+            ),
+            (
+                "gkehub.membership",
+                json!({"state": {"code": "READY"}}),
+                "here",
+            ),
             ("gkehub.membership", json!({}), "settling no state.code yet"),
             ("compute.network", json!({}), "here"),
         ];

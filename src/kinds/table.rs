@@ -42,10 +42,19 @@ const PLAIN: Row = Row {
     leftovers: false,
 };
 
-const BY_NAME: Create = Create::Post { id: Id::Field("name"), wrap: None, query: &[] };
+const BY_NAME: Create = Create::Post {
+    id: Id::Field("name"),
+    wrap: None,
+    query: &[],
+};
 
 /// A compute resource: long-polled operations, a request id on every change.
-const COMPUTE: Row = Row { api: Api::Compute, dialect: Some(Dialect::Compute), request_id: true, ..PLAIN };
+const COMPUTE: Row = Row {
+    api: Api::Compute,
+    dialect: Some(Dialect::Compute),
+    request_id: true,
+    ..PLAIN
+};
 
 /// A VPC network. GKE and load balancing leave firewall rules and endpoint groups in it that nobody else removes.
 static NETWORK: Row = Row {
@@ -69,6 +78,7 @@ static SUBNETWORK: Row = Row {
     fixed: &["network", "ipCidrRange", "secondaryIpRanges"],
     lists: &[("secondaryIpRanges", List::Keyed("rangeName"))],
     gives: &["selfLink"],
+    leftovers: true,
     ..COMPUTE
 };
 
@@ -121,7 +131,11 @@ static SERVICE_ACCOUNT: Row = Row {
     api: Api::Iam,
     collection: "projects.serviceAccounts",
     path: "v1/projects/{project}/serviceAccounts/{account}@{project}.iam.gserviceaccount.com",
-    create: Create::Post { id: Id::Beside("accountId"), wrap: Some("serviceAccount"), query: &[] },
+    create: Create::Post {
+        id: Id::Beside("accountId"),
+        wrap: Some("serviceAccount"),
+        query: &[],
+    },
     // Names and descriptions of accounts are nobody's security: an account that differs is told, not changed.
     update: Update::Never,
     reads: 3,
@@ -137,7 +151,10 @@ static MANAGED_ZONE: Row = Row {
     collection: "managedZones",
     path: "projects/{project}/managedZones/{managedZone}",
     fixed: &["dnsName", "visibility"],
-    lists: &[("privateVisibilityConfig.networks", List::Keyed("networkUrl"))],
+    lists: &[(
+        "privateVisibilityConfig.networks",
+        List::Keyed("networkUrl"),
+    )],
     gives: &["name", "dnsName"],
     ..PLAIN
 };
@@ -159,7 +176,11 @@ static CLUSTER: Row = Row {
     api: Api::Container,
     collection: "projects.locations.clusters",
     path: "v1/projects/{project}/locations/{location}/clusters/{cluster}",
-    create: Create::Post { id: Id::Field("name"), wrap: Some("cluster"), query: &[] },
+    create: Create::Post {
+        id: Id::Field("name"),
+        wrap: Some("cluster"),
+        query: &[],
+    },
     update: Update::Desired {
         field: "controlPlaneEndpointsConfig",
         desired: "desiredControlPlaneEndpointsConfig",
@@ -177,7 +198,9 @@ static CLUSTER: Row = Row {
     ],
     gives: &["name", "location", "endpoint"],
     lock: CLUSTER_LOCK,
-    allow_list: Some("controlPlaneEndpointsConfig.ipEndpointsConfig.authorizedNetworksConfig.cidrBlocks"),
+    allow_list: Some(
+        "controlPlaneEndpointsConfig.ipEndpointsConfig.authorizedNetworksConfig.cidrBlocks",
+    ),
     ..PLAIN
 };
 
@@ -188,15 +211,30 @@ static NODE_POOL: Row = Row {
     api: Api::Container,
     collection: "projects.locations.clusters.nodePools",
     path: "v1/projects/{project}/locations/{location}/clusters/{cluster}/nodePools/{nodePool}",
-    create: Create::Post { id: Id::Field("name"), wrap: Some("nodePool"), query: &[] },
+    create: Create::Post {
+        id: Id::Field("name"),
+        wrap: Some("nodePool"),
+        query: &[],
+    },
     update: Update::Never,
     dialect: Some(Dialect::Container),
     settled: Some(STATUS),
-    fixed: &["config", "initialNodeCount", "management", "upgradeSettings"],
-    lists: &[("config.oauthScopes", List::Set), ("config.taints", List::Set)],
+    fixed: &[
+        "config",
+        "initialNodeCount",
+        "management",
+        "upgradeSettings",
+    ],
+    lists: &[
+        ("config.oauthScopes", List::Set),
+        ("config.taints", List::Set),
+    ],
     gives: &["name"],
     lock: CLUSTER_LOCK,
-    inside: Some(Inside { parent: "container.cluster", field: "nodePools" }),
+    inside: Some(Inside {
+        parent: "container.cluster",
+        field: "nodePools",
+    }),
     ..PLAIN
 };
 
@@ -207,7 +245,11 @@ static FEATURE: Row = Row {
     api: Api::GkeHub,
     collection: "projects.locations.features",
     path: "v1/projects/{project}/locations/{location}/features/{feature}",
-    create: Create::Post { id: Id::Query("featureId"), wrap: None, query: &[] },
+    create: Create::Post {
+        id: Id::Query("featureId"),
+        wrap: None,
+        query: &[],
+    },
     update: Update::PatchMask,
     dialect: Some(Dialect::LongRunning),
     request_id: true,
@@ -228,11 +270,20 @@ static MEMBERSHIP: Row = Row {
     api: Api::GkeHub,
     collection: "projects.locations.memberships",
     path: "v1/projects/{project}/locations/{location}/memberships/{membership}",
-    create: Create::Post { id: Id::Query("membershipId"), wrap: None, query: &[] },
+    create: Create::Post {
+        id: Id::Query("membershipId"),
+        wrap: None,
+        query: &[],
+    },
     update: Update::PatchMask,
     dialect: Some(Dialect::LongRunning),
     request_id: true,
-    settled: Some(Settled { field: "state.code", good: &["READY"], bad: &[], why: "state.description" }),
+    settled: Some(Settled {
+        field: "state.code",
+        good: &["READY"],
+        bad: &[],
+        why: "state.description",
+    }),
     fixed: &["endpoint"],
     gives: &["name"],
     ..PLAIN

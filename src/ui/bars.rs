@@ -24,16 +24,28 @@ impl Bars {
     /// On stderr.
     pub fn new(paint: Paint, verbose: bool) -> Bars {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        Bars { all, lines: Lines::new(paint, verbose), bars: HashMap::new(), began: std::time::Instant::now() }
+        Bars {
+            all,
+            lines: Lines::new(paint, verbose),
+            bars: HashMap::new(),
+            began: std::time::Instant::now(),
+        }
     }
 
     /// Shows one event.
     pub fn show(&mut self, event: &Event) {
         match event {
-            Event::StepStarted { step, name, expected, .. } => {
+            Event::StepStarted {
+                step,
+                name,
+                expected,
+                ..
+            } => {
                 let bar = ProgressBar::hidden().with_message(name.clone());
                 // The template is fixed; a broken one leaves the default.
-                if let Ok(style) = ProgressStyle::with_template("  {elapsed:>4} {prefix:<30} {wide_msg}") {
+                if let Ok(style) =
+                    ProgressStyle::with_template("  {elapsed:>4} {prefix:<32} {wide_msg}")
+                {
                     bar.set_style(style);
                 }
                 bar.set_prefix(step.clone());
@@ -43,8 +55,12 @@ impl Bars {
                 self.bars.insert(step.clone(), bar);
             }
             Event::Waiting { step, on } => self.say(step, plain(on)),
-            Event::Sending { step, verb } => self.say(step, format!("{verb}, waiting for the answer")),
-            Event::Retrying { step, why, attempt, .. } => self.say(step, format!("try {attempt}: {}", plain(why))),
+            Event::Sending { step, verb } => {
+                self.say(step, format!("{verb}, waiting for the answer"))
+            }
+            Event::Retrying {
+                step, why, attempt, ..
+            } => self.say(step, format!("try {attempt}: {}", plain(why))),
             Event::Finished { step, .. } | Event::Failed { step, .. } => {
                 if let Some(bar) = self.bars.remove(step) {
                     bar.finish_and_clear();

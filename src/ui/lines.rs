@@ -22,26 +22,45 @@ pub struct Lines {
 impl Lines {
     /// Begins now.
     pub fn new(paint: Paint, verbose: bool) -> Lines {
-        Lines { paint, verbose, began: Instant::now(), steps: HashMap::new() }
+        Lines {
+            paint,
+            verbose,
+            began: Instant::now(),
+            steps: HashMap::new(),
+        }
     }
 
     /// The line for an event, where it deserves one.
     pub fn line(&mut self, event: &Event) -> Option<String> {
         match event {
-            Event::StepStarted { step, kind, name, .. } => {
-                self.steps.insert(step.clone(), (format!("{kind} {name}"), Instant::now()));
+            Event::StepStarted {
+                step, kind, name, ..
+            } => {
+                self.steps
+                    .insert(step.clone(), (format!("{kind} {name}"), Instant::now()));
                 None
             }
-            Event::Looked { step, change: Change::None, ours: false, .. } => {
-                self.verbose.then(|| self.at(step, &self.paint.faint("is there already, not made by us")))
-            }
+            Event::Looked {
+                step,
+                change: Change::None,
+                ours: false,
+                ..
+            } => self
+                .verbose
+                .then(|| self.at(step, &self.paint.faint("is there already, not made by us"))),
             Event::Sending { step, verb } => {
                 let about = self.steps.get(step).map_or("", |(about, _)| about);
-                self.verbose.then(|| self.at(step, &format!("{verb} {about}")))
+                self.verbose
+                    .then(|| self.at(step, &format!("{verb} {about}")))
             }
-            Event::Reattached { step, verb, since } => {
-                Some(self.at(step, &self.paint.change(&format!("taking up {verb}, under way since {since}"))))
-            }
+            Event::Reattached { step, verb, since } => Some(
+                self.at(
+                    step,
+                    &self
+                        .paint
+                        .change(&format!("taking up {verb}, under way since {since}")),
+                ),
+            ),
             Event::Waiting { step, on } => {
                 let (_, last) = self.steps.get_mut(step)?;
                 if !self.verbose && last.elapsed() < QUIET {
@@ -50,35 +69,73 @@ impl Lines {
                 *last = Instant::now();
                 Some(self.at(step, &self.paint.faint(&format!("waiting: {}", plain(on)))))
             }
-            Event::Retrying { step, why, attempt, after, .. } => {
+            Event::Retrying {
+                step,
+                why,
+                attempt,
+                after,
+                ..
+            } => {
                 let text = format!("try {attempt}: {}; again in {}", plain(why), time(*after));
-                self.verbose.then(|| self.at(step, &self.paint.change(&text)))
+                self.verbose
+                    .then(|| self.at(step, &self.paint.change(&text)))
             }
             Event::Warned { step, text } => Some(self.at(step, &self.paint.change(&plain(text)))),
-            Event::Finished { step, outcome, took } => self.finished(step, *outcome, *took),
-            Event::Failed { step, error, hint, left } => Some(failed(self.paint, step, error, hint.as_deref(), left)),
-            Event::Blocked { step, by } => Some(self.at(step, &self.paint.faint(&format!("not begun: {by} failed")))),
+            Event::Finished {
+                step,
+                outcome,
+                took,
+            } => self.finished(step, *outcome, *took),
+            Event::Failed {
+                step,
+                error,
+                hint,
+                left,
+            } => Some(failed(self.paint, step, error, hint.as_deref(), left)),
+            Event::Blocked { step, by } => {
+                Some(self.at(step, &self.paint.faint(&format!("not begun: {by} failed"))))
+            }
             Event::RunStarted { .. } | Event::RunFinished { .. } | Event::Looked { .. } => None,
         }
     }
 
     fn finished(&mut self, step: &str, outcome: Outcome, took: u64) -> Option<String> {
-        let about = self.steps.remove(step).map(|(about, _)| about).unwrap_or_default();
+        let about = self
+            .steps
+            .remove(step)
+            .map(|(about, _)| about)
+            .unwrap_or_default();
         let word = match outcome {
             Outcome::Looked => return None,
             Outcome::Unchanged if !self.verbose => return None,
             Outcome::Created => self.paint.good(outcome.word()),
             Outcome::Updated => self.paint.change(outcome.word()),
             Outcome::Deleted => self.paint.bad(outcome.word()),
-            Outcome::Unchanged | Outcome::Gone | Outcome::Kept | Outcome::WithParent => self.paint.faint(outcome.word()),
+            Outcome::Unchanged | Outcome::Gone | Outcome::Kept | Outcome::WithParent => {
+                self.paint.faint(outcome.word())
+            }
         };
-        let took = if took < 100 { String::new() } else { format!(" in {}", time(took)) };
-        Some(self.at(step, &format!("{word}{took}{}", if self.verbose { format!("  {about}") } else { String::new() })))
+        let took = if took < 100 {
+            String::new()
+        } else {
+            format!(" in {}", time(took))
+        };
+        Some(self.at(
+            step,
+            &format!(
+                "{word}{took}{}",
+                if self.verbose {
+                    format!("  {about}")
+                } else {
+                    String::new()
+                }
+            ),
+        ))
     }
 
     fn at(&self, step: &str, text: &str) -> String {
         let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        format!("{:>6}  {step:<30} {text}", time(since))
+        format!("{:>6}  {step:<32} {text}", time(since))
     }
 }
 

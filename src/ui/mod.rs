@@ -68,7 +68,15 @@ pub fn time(millis: u64) -> String {
 
 /// Text from outside without what would move a terminal's cursor or change its colours.
 pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\n' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -77,7 +85,13 @@ mod tests {
 
     #[test]
     fn times_read_as_people_say_them() {
-        for (millis, said) in [(0, "0.0s"), (449, "0.4s"), (9_999, "9.9s"), (10_000, "10s"), (185_000, "3m05s")] {
+        for (millis, said) in [
+            (0, "0.0s"),
+            (449, "0.4s"),
+            (9_999, "9.9s"),
+            (10_000, "10s"),
+            (185_000, "3m05s"),
+        ] {
             assert_eq!(time(millis), said);
         }
         assert_eq!(plain("a\u{1b}[31mb\nc"), "a\u{fffd}[31mb\nc");

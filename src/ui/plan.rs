@@ -30,15 +30,29 @@ struct Found {
 impl Plan {
     /// Takes in one event.
     pub fn hear(&mut self, event: &Event) {
-        if let Event::Looked { step, change, ours, want, inside } = event {
-            let found = Found { change: change.clone(), ours: *ours, want: want.clone(), inside: inside.clone() };
+        if let Event::Looked {
+            step,
+            change,
+            ours,
+            want,
+            inside,
+        } = event
+        {
+            let found = Found {
+                change: change.clone(),
+                ours: *ours,
+                want: want.clone(),
+                inside: inside.clone(),
+            };
             self.found.insert(step.clone(), found);
         }
     }
 
     /// Whether a run that acts would do something.
     pub fn is_empty(&self) -> bool {
-        self.found.values().all(|found| !found.change.is_difference())
+        self.found
+            .values()
+            .all(|found| !found.change.is_difference())
     }
 
     /// The text.
@@ -63,32 +77,70 @@ impl Plan {
 
     /// One line: how many of what.
     pub fn summary(&self) -> String {
-        let count = |wanted: &dyn Fn(&Change) -> bool| self.found.values().filter(|found| wanted(&found.change)).count();
+        let count = |wanted: &dyn Fn(&Change) -> bool| {
+            self.found
+                .values()
+                .filter(|found| wanted(&found.change))
+                .count()
+        };
         let parts = [
             (count(&|c| matches!(c, Change::Create)), "to create"),
             (count(&|c| matches!(c, Change::Update(_))), "to change"),
-            (count(&|c| matches!(c, Change::Fixed(_) | Change::Foreign(_))), "in the way"),
+            (
+                count(&|c| matches!(c, Change::Fixed(_) | Change::Foreign(_))),
+                "in the way",
+            ),
             (count(&|c| matches!(c, Change::Waits(_))), "known later"),
             (count(&|c| matches!(c, Change::None)), "as wanted"),
         ];
-        let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        let said: Vec<String> = parts
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, what)| format!("{n} {what}"))
+            .collect();
         format!("{} steps: {}", self.found.len(), said.join(", "))
     }
 
     fn step(&self, text: &mut String, step: &Step, found: &Found, paint: Paint) {
         let (mark, note) = match &found.change {
             Change::Create => (paint.good("+"), self.along(found).unwrap_or_default()),
-            Change::Update(_) => (paint.change("~"), if found.ours { String::new() } else { " (not ours: adding only)".to_owned() }),
+            Change::Update(_) => (
+                paint.change("~"),
+                if found.ours {
+                    String::new()
+                } else {
+                    " (not ours: adding only)".to_owned()
+                },
+            ),
             Change::Delete => (paint.bad("-"), String::new()),
-            Change::Fixed(_) => (paint.bad("!"), " differs in what cannot be changed".to_owned()),
-            Change::Foreign(_) => (paint.bad("!"), " is there already and is not ours".to_owned()),
-            Change::Waits(steps) if steps.is_empty() => (paint.change("?"), " is on its way; run again".to_owned()),
-            Change::Waits(steps) => (paint.change("?"), format!(" known after {}", steps.join(", "))),
+            Change::Fixed(_) => (
+                paint.bad("!"),
+                " differs in what cannot be changed".to_owned(),
+            ),
+            Change::Foreign(_) => (
+                paint.bad("!"),
+                " is there already and is not ours".to_owned(),
+            ),
+            Change::Waits(steps) if steps.is_empty() => {
+                (paint.change("?"), " is on its way; run again".to_owned())
+            }
+            Change::Waits(steps) => (
+                paint.change("?"),
+                format!(" known after {}", steps.join(", ")),
+            ),
             Change::None => return,
         };
-        let _ = writeln!(text, "  {mark} {}  {}{}", paint.strong(&step.id), paint.faint(&step.kind), paint.faint(&note));
+        let _ = writeln!(
+            text,
+            "  {mark} {}  {}{}",
+            paint.strong(&step.id),
+            paint.faint(&step.kind),
+            paint.faint(&note)
+        );
         let indent = "      ";
-        let options = textwrap::Options::new(WIDTH).initial_indent(indent).subsequent_indent(indent);
+        let options = textwrap::Options::new(WIDTH)
+            .initial_indent(indent)
+            .subsequent_indent(indent);
         let _ = writeln!(text, "{}", textwrap::fill(step.says.trim(), options));
         match &found.change {
             Change::Create => {
@@ -97,8 +149,15 @@ impl Plan {
                 }
             }
             Change::Update(fields) | Change::Fixed(fields) | Change::Foreign(fields) => {
-                for Field { path, have, want, .. } in fields {
-                    let have = if have.is_null() { "nothing".to_owned() } else { short(have) };
+                for Field {
+                    path, have, want, ..
+                } in fields
+                {
+                    let have = if have.is_null() {
+                        "nothing".to_owned()
+                    } else {
+                        short(have)
+                    };
                     line(text, path, &format!("{have} -> {}", short(want)));
                 }
             }
@@ -122,7 +181,9 @@ fn line(text: &mut String, path: &str, value: &str) {
         let _ = writeln!(text, "{indent}{path}  {value}");
     } else {
         let below = format!("{indent}  ");
-        let options = textwrap::Options::new(WIDTH).initial_indent(&below).subsequent_indent(&below);
+        let options = textwrap::Options::new(WIDTH)
+            .initial_indent(&below)
+            .subsequent_indent(&below);
         let _ = writeln!(text, "{indent}{path}\n{}", textwrap::fill(&value, options));
     }
 }
@@ -133,16 +194,31 @@ fn flat(value: &Value) -> Vec<(String, String)> {
         match value {
             Value::Object(fields) => {
                 for (key, value) in fields {
-                    let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                    let path = if path.is_empty() {
+                        key.clone()
+                    } else {
+                        format!("{path}.{key}")
+                    };
                     walk(path, value, out);
                 }
             }
             Value::Array(items) if items.iter().any(Value::is_object) => {
                 for item in items {
-                    let key = ["name", "rangeName", "role", "cidrBlock", "networkUrl", "key"].iter().find_map(|key| item.get(key)?.as_str());
+                    let key = [
+                        "name",
+                        "rangeName",
+                        "role",
+                        "cidrBlock",
+                        "networkUrl",
+                        "key",
+                    ]
+                    .iter()
+                    .find_map(|key| item.get(key)?.as_str());
                     match (key, item) {
                         // An item that is only a name, or a list with few fields, reads best in one line.
-                        (_, Value::Object(fields)) if fields.values().all(|v| !v.is_object()) => out.push((path.clone(), pairs(item))),
+                        (_, Value::Object(fields)) if fields.values().all(|v| !v.is_object()) => {
+                            out.push((path.clone(), pairs(item)))
+                        }
                         (Some(key), _) => walk(format!("{path}[{key}]"), item, out),
                         (None, _) => out.push((path.clone(), short(item))),
                     }
@@ -159,7 +235,10 @@ fn flat(value: &Value) -> Vec<(String, String)> {
 /// A flat object as `field value, field value`.
 fn pairs(item: &Value) -> String {
     let fields = item.as_object().into_iter().flatten();
-    fields.map(|(key, value)| format!("{key} {}", short(value))).collect::<Vec<_>>().join(", ")
+    fields
+        .map(|(key, value)| format!("{key} {}", short(value)))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// A value as people write it: no quotes, lists with commas, references as what they wait for.
@@ -177,7 +256,9 @@ fn known_after(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
-        let Some((reference, tail)) = after.split_once('}') else { break };
+        let Some((reference, tail)) = after.split_once('}') else {
+            break;
+        };
         let (step, field) = reference.split_once('.').unwrap_or((reference, ""));
         let _ = write!(out, "{before}({field} of {step})");
         rest = tail;
@@ -197,10 +278,20 @@ mod tests {
             "allowed": [{"IPProtocol": "tcp", "ports": ["80", "443"]}],
             "nodePools": [{"name": "gw", "config": {"machineType": "m"}}],
         });
-        let lines: Vec<String> = flat(&body).into_iter().map(|(path, value)| format!("{path}={value}")).collect();
+        let lines: Vec<String> = flat(&body)
+            .into_iter()
+            .map(|(path, value)| format!("{path}={value}"))
+            .collect();
         assert_eq!(
             lines,
-            ["a.b=true", "c=x y", "net=(selfLink of vpc)", "allowed=IPProtocol tcp, ports 80 443", "nodePools[gw].name=gw", "nodePools[gw].config.machineType=m"]
+            [
+                "a.b=true",
+                "c=x y",
+                "net=(selfLink of vpc)",
+                "allowed=IPProtocol tcp, ports 80 443",
+                "nodePools[gw].name=gw",
+                "nodePools[gw].config.machineType=m"
+            ]
         );
     }
 }
