@@ -132,6 +132,7 @@ impl Client {
             Ok(token) => token.filter(|_| endpoints.is_trusted(call.api)),
             // What is served on this machine may want no credentials; if it does, it says so itself.
             Err(e) if loopback && e.nothing_found() => None,
+            Err(e) if e.is_network() => return Err(unsent(Class::LostConnection, e.to_string())),
             Err(e) => return Err(unsent(Class::Unauthenticated, e.to_string())),
         };
         let http = if loopback { inward } else { outward };

@@ -3,8 +3,6 @@
 //! Nothing is served from just anywhere: a root is a `googleapis.com` host over https or a loopback address, and the
 //! program refuses to start with another, because a token would be sent there.
 
-use std::net::IpAddr;
-
 use thiserror::Error;
 use url::{Host, Url};
 
@@ -133,6 +131,16 @@ fn without_base(value: &str, base: &str) -> String {
     format!("{root}/")
 }
 
+/// Whether an address is this machine's own.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
 /// Where an address points, or why it may not be used.
 fn place(url: &str) -> Result<Place, &'static str> {
     let url = Url::parse(url).map_err(|_| "it is not an address")?;
@@ -142,12 +150,10 @@ fn place(url: &str) -> Result<Place, &'static str> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err("it carries a query or a fragment");
     }
-    let loopback = match url.host() {
-        Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
-        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => return Err("it names no host"),
-    };
+    if url.host().is_none() {
+        return Err("it names no host");
+    }
+    let loopback = is_loopback(&url);
     let google = url
         .host_str()
         .is_some_and(|host| host.ends_with(".googleapis.com"));
