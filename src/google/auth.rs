@@ -1,28 +1,18 @@
-//! Where access tokens come from. Nothing is asked of anybody until a call needs a token.
+//! The credentials of a run and the tokens that come of them. Nothing is asked of anybody until a call needs a token.
 //!
 //! In gcloud's order: credentials switched off, a token in a file, a service account key, and then what the machine
-//! offers (application default credentials, the metadata server, gcloud), which is `gcp_auth`'s part.
+//! offers (application default credentials, the metadata server, gcloud). Tokens are kept until they are about to
+//! expire, renewed when Google refuses one, and printed by nothing here.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use gcp_auth::{
-    ConfigDefaultCredentials, CustomServiceAccount, GCloudAuthorizedUser, MetadataServiceAccount,
-    TokenProvider,
-};
 use reqwest::header::HeaderValue;
-use thiserror::Error;
 use tokio::sync::Mutex;
-use url::Url;
 
 use super::Environment;
-use super::endpoints::is_loopback;
-
-const SCOPES: &[&str] = &["https://www.googleapis.com/auth/cloud-platform"];
-/// The metadata server answers within milliseconds where there is one; gcloud takes a second or two.
-const ASKING: Duration = Duration::from_secs(15);
+use super::credentials::{AuthError, Provider, Source, look, token_in_file};
 
 /// The credentials of a run. Clones share them.
 #[derive(Clone)]
@@ -39,75 +29,12 @@ struct Inner {
 /// What looking for credentials came to; it is done once.
 type Found = Option<Result<Provider, AuthError>>;
 
-#[derive(Debug)]
-enum Source {
-    None,
-    TokenFile(PathBuf),
-    KeyFile(PathBuf),
-    Machine,
-}
-
-#[derive(Clone)]
-struct Provider {
-    tokens: Arc<dyn TokenProvider>,
-    /// Only user credentials name one; a service account is billed to its own project.
-    quota_project: Option<Arc<str>>,
-}
-
 /// An access token. It does not print.
 #[derive(Clone)]
 pub struct Token {
     value: Arc<str>,
     expires: Option<jiff::Timestamp>,
     quota_project: Option<Arc<str>>,
-}
-
-/// Why there is no token.
-#[derive(Debug, Clone, Error)]
-#[non_exhaustive]
-pub enum AuthError {
-    /// `CLOUDSDK_AUTH_ACCESS_TOKEN_FILE` cannot be used.
-    #[error("cannot read an access token from {path} (CLOUDSDK_AUTH_ACCESS_TOKEN_FILE): {why}")]
-    TokenFile {
-        /// The file.
-        path: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// `GOOGLE_APPLICATION_CREDENTIALS` cannot be used.
-    #[error("cannot use {path} (GOOGLE_APPLICATION_CREDENTIALS): {why}")]
-    KeyFile {
-        /// The file.
-        path: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The machine offers no credentials.
-    #[error("no credentials found: {tried}")]
-    NothingFound {
-        /// What was asked, and what each said.
-        tried: String,
-    },
-    /// The credentials are there and yield no token.
-    #[error("cannot get an access token: {why}")]
-    Refresh {
-        /// What the token endpoint, or gcloud, said.
-        why: String,
-        /// It could not be reached.
-        network: bool,
-    },
-}
-
-impl AuthError {
-    /// The network is at fault, and a later try may succeed.
-    pub(super) fn is_network(&self) -> bool {
-        matches!(self, AuthError::Refresh { network: true, .. })
-    }
-
-    /// There is nothing, as opposed to something that does not work.
-    pub(super) fn nothing_found(&self) -> bool {
-        matches!(self, AuthError::NothingFound { .. })
-    }
 }
 
 impl Auth {
@@ -152,12 +79,21 @@ impl Auth {
     pub async fn token(&self) -> Result<Option<Token>, AuthError> {
         match &self.inner.source {
             Source::None => Ok(None),
-            // Read every time: whoever renews the file need not tell us.
             Source::TokenFile(path) => token_in_file(path).await.map(Some),
-            source => {
-                let mut found = self.inner.found.lock().await;
-                provided(source, &mut found).await.map(Some)
-            }
+            source => provided(source, &mut *self.inner.found.lock().await)
+                .await
+                .map(Some),
+        }
+    }
+
+    /// Whose credentials these are, for the reader; looks for them if that was not done yet.
+    pub async fn origin(&self) -> Result<String, AuthError> {
+        match &self.inner.source {
+            Source::None => Ok("none (CLOUDSDK_AUTH_DISABLE_CREDENTIALS)".into()),
+            Source::TokenFile(path) => Ok(format!("the access token in {}", path.display())),
+            source => Ok(provider(source, &mut *self.inner.found.lock().await)
+                .await?
+                .origin),
         }
     }
 
@@ -186,27 +122,16 @@ impl Auth {
     }
 }
 
-/// A token of the provider that was found, which is looked for if none was yet.
-async fn provided(source: &Source, found: &mut Found) -> Result<Token, AuthError> {
-    let provider = match found {
+/// The provider that was found, which is looked for if none was yet.
+async fn provider(source: &Source, found: &mut Found) -> Result<Provider, AuthError> {
+    match found {
         Some(found) => found.clone(),
         None => found.insert(look(source).await).clone(),
-    }?;
-    let token = provider
-        .tokens
-        .token(SCOPES)
-        .await
-        .map_err(|e| AuthError::Refresh {
-            // gcp_auth tells a connection that failed from an endpoint that refused by the kind of its error.
-            network: matches!(e, gcp_auth::Error::Http(..) | gcp_auth::Error::Other(..)),
-            why: chain(&e),
-        })?;
-    let expires = jiff::Timestamp::from_second(token.expires_at().timestamp()).ok();
-    Ok(Token {
-        value: token.as_str().into(),
-        expires,
-        quota_project: provider.quota_project,
-    })
+    }
+}
+
+async fn provided(source: &Source, found: &mut Found) -> Result<Token, AuthError> {
+    provider(source, found).await?.token().await
 }
 
 impl fmt::Debug for Auth {
@@ -216,6 +141,18 @@ impl fmt::Debug for Auth {
 }
 
 impl Token {
+    pub(super) fn new(
+        value: &str,
+        expires: Option<jiff::Timestamp>,
+        quota_project: Option<Arc<str>>,
+    ) -> Token {
+        Token {
+            value: value.into(),
+            expires,
+            quota_project,
+        }
+    }
+
     /// The token itself, for a header or for the reader who asked for it.
     pub fn reveal(&self) -> &str {
         &self.value
@@ -226,6 +163,7 @@ impl Token {
         self.expires
     }
 
+    /// The project that pays for calls made with user credentials.
     pub(super) fn quota_project(&self) -> Option<&str> {
         self.quota_project.as_deref()
     }
@@ -246,124 +184,10 @@ impl fmt::Debug for Token {
     }
 }
 
-async fn token_in_file(path: &std::path::Path) -> Result<Token, AuthError> {
-    let failed = |why: String| AuthError::TokenFile {
-        path: path.display().to_string(),
-        why,
-    };
-    let text = tokio::fs::read_to_string(path)
-        .await
-        .map_err(|e| failed(e.to_string()))?;
-    match text.trim() {
-        "" => Err(failed("it is empty".into())),
-        token => Ok(Token {
-            value: token.into(),
-            expires: None,
-            quota_project: None,
-        }),
-    }
-}
-
-async fn look(source: &Source) -> Result<Provider, AuthError> {
-    match source {
-        Source::KeyFile(path) => service_account(path).await,
-        _ => machine().await,
-    }
-}
-
-async fn service_account(path: &std::path::Path) -> Result<Provider, AuthError> {
-    let failed = |why: String| AuthError::KeyFile {
-        path: path.display().to_string(),
-        why,
-    };
-    let text = tokio::fs::read_to_string(path)
-        .await
-        .map_err(|e| failed(e.to_string()))?;
-    let key = serde_json::from_str::<serde_json::Value>(&text)
-        .map_err(|e| failed(format!("it is not JSON: {e}")))?;
-    match key["type"].as_str() {
-        Some("service_account") | None => {}
-        // gcp_auth reads user credentials only from gcloud's own folder.
-        Some(kind) => {
-            return Err(failed(format!(
-                "it holds {kind:?} credentials and only service account keys are read from there; unset the variable to use those of `gcloud auth application-default login`"
-            )));
-        }
-    }
-    // What is sent there buys tokens. (gcp_auth panics on what is no address at all.)
-    let to = key["token_uri"].as_str().unwrap_or_default();
-    let safe = Url::parse(to).is_ok_and(|url| url.scheme() == "https" || is_loopback(&url));
-    if !safe {
-        return Err(failed(format!(
-            "its token_uri {to:?} is not an https address"
-        )));
-    }
-    let tokens = CustomServiceAccount::from_json(&text).map_err(|e| failed(chain(&e)))?;
-    Ok(Provider {
-        tokens: Arc::new(tokens),
-        quota_project: None,
-    })
-}
-
-/// Asks in the order of `gcp_auth::provider`, which would not say whose credentials it found; user credentials need
-/// their quota project sent along.
-async fn machine() -> Result<Provider, AuthError> {
-    let mut tried = Vec::new();
-    match asked(ConfigDefaultCredentials::new()).await {
-        Ok(tokens) => {
-            let quota_project = tokens.project_id().await.ok();
-            return Ok(Provider {
-                tokens: Arc::new(tokens),
-                quota_project,
-            });
-        }
-        Err(why) => tried.push(format!("application default credentials: {why}")),
-    }
-    match asked(MetadataServiceAccount::new()).await {
-        Ok(tokens) => {
-            return Ok(Provider {
-                tokens: Arc::new(tokens),
-                quota_project: None,
-            });
-        }
-        Err(why) => tried.push(format!("metadata server: {why}")),
-    }
-    match asked(GCloudAuthorizedUser::new()).await {
-        Ok(tokens) => {
-            return Ok(Provider {
-                tokens: Arc::new(tokens),
-                quota_project: None,
-            });
-        }
-        Err(why) => tried.push(format!("gcloud: {why}")),
-    }
-    Err(AuthError::NothingFound {
-        tried: tried.join("; "),
-    })
-}
-
-async fn asked<T>(provider: impl Future<Output = Result<T, gcp_auth::Error>>) -> Result<T, String> {
-    match tokio::time::timeout(ASKING, provider).await {
-        Ok(found) => found.map_err(|e| chain(&e)),
-        Err(_) => Err(format!("no answer within {} s", ASKING.as_secs())),
-    }
-}
-
-fn chain(error: &gcp_auth::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !words.contains(&more) {
-            words = format!("{words}: {more}");
-        }
-        cause = error.source();
-    }
-    words
-}
-
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+
     use serde_json::{Value, json};
     use tempfile::TempDir;
 
@@ -524,12 +348,68 @@ mod tests {
 
     #[test]
     fn nothing_prints_a_token() {
-        let token = Token {
-            value: "hunter2".into(),
-            expires: None,
-            quota_project: None,
-        };
+        let token = Token::new("hunter2", None, None);
         let shown = format!("{token:?} {:?} {:?}", token.bearer(), Auth::none());
         assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    /// Somebody's own credentials, billed to a project of theirs.
+    struct User;
+
+    impl gcp_auth::TokenProvider for User {
+        fn token<'a, 'b, 'c, 'd>(
+            &'a self,
+            _: &'b [&'c str],
+        ) -> Pin<Box<dyn Future<Output = Result<Arc<gcp_auth::Token>, gcp_auth::Error>> + Send + 'd>>
+        where
+            'a: 'd,
+            'b: 'd,
+            'c: 'd,
+            Self: 'd,
+        {
+            let token = json!({"access_token": "mine", "expires_in": 3600});
+            Box::pin(async { Ok(Arc::new(serde_json::from_value(token).unwrap())) })
+        }
+
+        fn project_id<'a, 'b>(
+            &'a self,
+        ) -> Pin<Box<dyn Future<Output = Result<Arc<str>, gcp_auth::Error>> + Send + 'b>>
+        where
+            'a: 'b,
+            Self: 'b,
+        {
+            Box::pin(async { Ok("payer".into()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn user_credentials_name_who_pays_but_not_to_enable_an_api() {
+        let auth = Auth::new(Source::Machine);
+        let provider = Provider {
+            tokens: Arc::new(User),
+            quota_project: Some("payer".into()),
+            origin: "a user".into(),
+        };
+        *auth.inner.found.lock().await = Some(Ok(provider));
+        let api = Scripted::plays([ok(), ok(), ok()]).await;
+        let client = Client::new(Endpoints::emulator(&api.base()), auth.clone()).unwrap();
+        for call in [
+            get(),
+            Call::post(Api::ServiceUsage, "v1/projects/p/services:batchEnable"),
+            Call::get(Api::ServiceUsage, "v1/operations/o"),
+        ] {
+            client.send(&call, &Quiet).await.unwrap();
+        }
+        let payers: Vec<_> = api
+            .seen()
+            .iter()
+            .map(|seen| seen.header("x-goog-user-project").map(str::to_owned))
+            .collect();
+        assert_eq!(
+            payers,
+            [Some("payer".to_owned()), None, Some("payer".to_owned())]
+        );
+        assert_eq!(bearers(&api), ["mine"; 3]);
+        assert_eq!(auth.origin().await.unwrap(), "a user");
     }
 }

@@ -88,11 +88,6 @@ impl Endpoints {
         self.roots[api.index()].place == Ok(Place::Loopback)
     }
 
-    /// Whether a token may be sent there.
-    pub(super) fn is_trusted(&self, api: Api) -> bool {
-        self.roots[api.index()].place.is_ok()
-    }
-
     /// The whole address of a call, its query included.
     pub(super) fn url(&self, call: &Call) -> Result<Url, url::ParseError> {
         let root = &self.roots[call.api.index()].url;

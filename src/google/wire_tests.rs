@@ -38,6 +38,7 @@ async fn a_call_arrives_as_it_was_said() {
         Reply::Json(200, json!({"a": 1})),
         Reply::Raw(204, String::new(), String::new()),
         Reply::Json(200, json!({})),
+        Reply::Json(200, json!({})),
     ])
     .await;
     let client = client(&server);
@@ -50,9 +51,18 @@ async fn a_call_arrives_as_it_was_said() {
         .upload("text/plain", b"hello".to_vec());
     assert_eq!(client.send(&object, &Quiet).await.unwrap(), json!({}));
 
+    client
+        .send(
+            &Call::post(Api::Compute, "projects/p/global/operations/o/wait"),
+            &Quiet,
+        )
+        .await
+        .unwrap();
+
     let seen = server.seen();
+    assert_eq!(seen[3].header("content-length"), Some("0"));
     assert_eq!(
-        server.lines(),
+        server.lines()[..3],
         [
             "POST /compute.googleapis.com/compute/v1/projects/p/global/networks?requestId=0-1&filter=a%3Db+c",
             "DELETE /storage.googleapis.com/storage/v1/b/x/o/y%2Fz",
@@ -201,6 +211,31 @@ async fn retry_after_is_kept() {
     let server = Scripted::plays([Reply::Raw(503, header, "{}".into())]).await;
     let error = client(&server).send(&get(), &Quiet).await.unwrap_err();
     assert_eq!(error.retry_after, Some(Duration::from_secs(86_400)));
+}
+
+#[tokio::test]
+async fn a_list_is_read_to_its_last_page() {
+    let server = Scripted::plays([
+        Reply::Json(200, json!({"services": [1, 2], "nextPageToken": "a=="})),
+        Reply::Json(200, json!({"nextPageToken": "b"})),
+        Reply::Json(200, json!({"services": [3]})),
+    ])
+    .await;
+    let call = Call::get(Api::ServiceUsage, "v1/projects/p/services").query("pageSize", "2");
+    let all = client(&server)
+        .list(&call, "services", &Quiet)
+        .await
+        .unwrap();
+    assert_eq!(all, [json!(1), json!(2), json!(3)]);
+    let first = "GET /serviceusage.googleapis.com/v1/projects/p/services?pageSize=2";
+    assert_eq!(
+        server.lines(),
+        [
+            first.to_owned(),
+            format!("{first}&pageToken=a%3D%3D"),
+            format!("{first}&pageToken=b")
+        ]
+    );
 }
 
 #[tokio::test]
