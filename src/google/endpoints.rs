@@ -88,6 +88,20 @@ impl Endpoints {
         self.roots[api.index()].place == Ok(Place::Loopback)
     }
 
+    /// Whether any call leaves this machine.
+    pub(super) fn has_google(&self) -> bool {
+        self.roots
+            .iter()
+            .any(|root| root.place == Ok(Place::Google))
+    }
+
+    /// Whether an API is served on this machine over https.
+    pub(super) fn has_https_here(&self) -> bool {
+        self.roots
+            .iter()
+            .any(|root| root.place == Ok(Place::Loopback) && root.url.starts_with("https:"))
+    }
+
     /// The whole address of a call, its query included.
     pub(super) fn url(&self, call: &Call) -> Result<Url, url::ParseError> {
         let root = &self.roots[call.api.index()].url;
@@ -163,6 +177,7 @@ fn place(url: &str) -> Result<Place, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Auth, Client};
     use super::*;
 
     fn env(variable: &'static str, value: &'static str) -> impl Fn(&str) -> Option<String> {
@@ -259,7 +274,13 @@ mod tests {
                 "{error}"
             );
         }
-        assert!(Endpoints::emulator("http://example.com").check().is_err());
+        let elsewhere = Client::new(Endpoints::emulator("http://example.com"), Auth::none());
+        assert!(
+            elsewhere
+                .unwrap_err()
+                .to_string()
+                .starts_with("the emulator is")
+        );
     }
 
     #[test]
