@@ -280,8 +280,9 @@ mod tests {
     #[tokio::test]
     async fn a_token_endpoint_out_of_reach_is_a_lost_connection() {
         let folder = tempfile::tempdir().unwrap();
-        // gcp_auth itself tries four times; the fifth is ours.
+        // gcp_auth itself tries five times; the sixth is ours.
         let script = [
+            Reply::ResetAfter,
             Reply::ResetAfter,
             Reply::ResetAfter,
             Reply::ResetAfter,
@@ -296,7 +297,7 @@ mod tests {
         client.send(&call, &Quiet).await.unwrap();
         assert_eq!(
             (tokens.seen().len(), bearers(&api)),
-            (5, vec!["t1".to_owned()])
+            (6, vec!["t1".to_owned()])
         );
     }
 

@@ -88,6 +88,11 @@ impl Endpoints {
         self.roots[api.index()].place == Ok(Place::Loopback)
     }
 
+    /// Where an API is served, up to its base path: `https://compute.googleapis.com/`.
+    pub fn root(&self, api: Api) -> &str {
+        &self.roots[api.index()].url
+    }
+
     /// Whether any call leaves this machine.
     pub(super) fn has_google(&self) -> bool {
         self.roots
@@ -104,7 +109,7 @@ impl Endpoints {
 
     /// The whole address of a call, its query included.
     pub(super) fn url(&self, call: &Call) -> Result<Url, url::ParseError> {
-        let root = &self.roots[call.api.index()].url;
+        let root = self.root(call.api);
         let upload = if matches!(call.body, Body::Upload { .. }) {
             "upload/"
         } else {

@@ -237,6 +237,9 @@ mod tests {
                 "{name}: {error}"
             );
 
+            // Whatever it did, it did.
+            assert_eq!(error.left_machine, Departed::Yes, "{name}");
+
             let gone = json!({"error": {"code": 404, "message": "not found"}});
             let (_server, client) = play(vec![says(&case.running), Reply::Json(404, gone)]).await;
             let error = operation.wait(&client, LONG, &Quiet).await.unwrap_err();

@@ -275,14 +275,20 @@ async fn a_token_that_was_replaced_is_read_again_once() {
     let folder = tempfile::tempdir().unwrap();
     let auth = token_file(&folder, "old\n");
     let file = folder.path().join("token");
-    let replaced = Reply::After(
-        Box::new(move || std::fs::write(file, "new\n").unwrap()),
-        Box::new(refusal(401, "invalid credentials")),
-    );
+    let replaced = |with: &'static str| {
+        let file = file.clone();
+        let write = move || std::fs::write(file, with).unwrap();
+        Reply::After(
+            Box::new(write),
+            Box::new(refusal(401, "invalid credentials")),
+        )
+    };
     let server = Scripted::plays([
-        replaced,
+        replaced("new\n"),
         Reply::Json(200, json!({})),
         refusal(401, "invalid credentials"),
+        replaced("newer\n"),
+        replaced("newest\n"),
     ])
     .await;
     let client = Client::new(Endpoints::emulator(&server.base()), auth).unwrap();
@@ -301,6 +307,9 @@ async fn a_token_that_was_replaced_is_read_again_once() {
         .map(|seen| seen.header("authorization").unwrap().to_owned())
         .collect();
     assert_eq!(tokens, ["Bearer old", "Bearer new", "Bearer new"]);
+    // Once: a file that changes for ever does not keep a call going for ever.
+    client.send(&post(), &Quiet).await.unwrap_err();
+    assert_eq!(server.seen().len(), 5);
 }
 
 #[tokio::test]
