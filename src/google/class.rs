@@ -59,21 +59,26 @@ struct Rule {
     class: Class,
 }
 
+const ANY: Rule = Rule {
+    http: None,
+    name: None,
+    words: &[],
+    class: Class::Other,
+};
+
 const fn named(name: &'static str, class: Class) -> Rule {
     Rule {
-        http: None,
         name: Some(name),
-        words: &[],
         class,
+        ..ANY
     }
 }
 
 const fn coded(http: u16, class: Class) -> Rule {
     Rule {
         http: Some(http),
-        name: None,
-        words: &[],
         class,
+        ..ANY
     }
 }
 
@@ -81,22 +86,23 @@ const fn both(http: u16, name: &'static str, class: Class) -> Rule {
     Rule {
         http: Some(http),
         name: Some(name),
-        words: &[],
         class,
+        ..ANY
     }
 }
 
 const fn worded(http: u16, words: &'static [&'static str], class: Class) -> Rule {
     Rule {
         http: Some(http),
-        name: None,
         words,
         class,
+        ..ANY
     }
 }
 
 /// The first rule that fits decides. Precise names come first, then sentences for the services that give no name (or
 /// one as wide as `forbidden`), then the bare HTTP code.
+#[rustfmt::skip]
 const RULES: &[Rule] = &[
     // Names that mean one thing whatever the code beside them.
     named("SERVICE_DISABLED", Class::ApiDisabled),
@@ -111,43 +117,19 @@ const RULES: &[Rule] = &[
     named("resourceInUseByAnotherResource", Class::InUse),
     named("containerNotEmpty", Class::ContainerNotEmpty),
     // Sentences. A service that was never used and one that was switched off say the same.
-    worded(
-        403,
-        &["has not been used in project", "it is disabled"],
-        Class::ApiDisabled,
-    ),
+    worded(403, &["has not been used in project", "it is disabled"], Class::ApiDisabled),
     worded(403, &["cannot be used for API calls"], Class::ApiDisabled),
-    worded(
-        403,
-        &["Insufficient", "quota to satisfy request"],
-        Class::QuotaExceeded,
-    ),
+    worded(403, &["Insufficient", "quota to satisfy request"], Class::QuotaExceeded),
     worded(429, &["concurrent operations quota"], Class::Busy),
-    worded(
-        400,
-        &["Billing account for project", "not found"],
-        Class::BillingDisabled,
-    ),
+    worded(400, &["Billing account for project", "not found"], Class::BillingDisabled),
     worded(400, &["Billing must be enabled"], Class::BillingDisabled),
     worded(400, &["running incompatible operation"], Class::Busy),
     worded(400, &["Please wait and try again"], Class::Busy),
     worded(400, &["is already being used by"], Class::InUse),
-    worded(
-        400,
-        &["Service account", "does not exist"],
-        Class::AccountNotVisible,
-    ),
-    worded(
-        400,
-        &["Identity Pool does not exist"],
-        Class::IdentityPoolMissing,
-    ),
+    worded(400, &["Service account", "does not exist"], Class::AccountNotVisible),
+    worded(400, &["Identity Pool does not exist"], Class::IdentityPoolMissing),
     // No record shows it; it is how Cloud Storage refuses to delete a bucket with objects in it.
-    worded(
-        409,
-        &["bucket you tried to delete is not empty"],
-        Class::ContainerNotEmpty,
-    ),
+    worded(409, &["bucket you tried to delete is not empty"], Class::ContainerNotEmpty),
     // A code and its name.
     both(409, "ABORTED", Class::PolicyConflict),
     coded(400, Class::BadRequest),

@@ -135,7 +135,7 @@ impl Client {
         loop {
             let mut answer = self.send(&page, watch).await?;
             // A list without members has no such field.
-            if let Value::Array(members) = answer[items].take() {
+            if let Some(Value::Array(members)) = answer.get_mut(items).map(Value::take) {
                 all.extend(members);
             }
             let Some(next) = answer["nextPageToken"]
