@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -40,6 +41,20 @@ pub enum Body {
         /// Its content.
         bytes: Vec<u8>,
     },
+}
+
+/// What a name may keep in a path. `*` is encoded, as gcloud does: `*.gcr.io.` is `%2A.gcr.io.`.
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'@')
+    .remove(b':');
+
+/// A name as one segment of a [`Call`]'s path.
+pub fn segment(name: &str) -> String {
+    utf8_percent_encode(name, KEPT).to_string()
 }
 
 /// How long `operations.wait` may be held by the server, with room for the answer to travel. The documented limit is
@@ -143,5 +158,34 @@ impl fmt::Display for Call {
             self.api.base(),
             self.path
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stays_one_segment() {
+        let cases = [
+            ("*.gcr.io.", "%2A.gcr.io."),
+            (
+                "sa@p.iam.gserviceaccount.com",
+                "sa@p.iam.gserviceaccount.com",
+            ),
+            ("a/b?c#d", "a%2Fb%3Fc%23d"),
+            ("é %", "%C3%A9%20%25"),
+        ];
+        for (name, want) in cases {
+            assert_eq!(segment(name), want);
+        }
+    }
+
+    #[test]
+    fn a_held_wait_outlasts_the_server_and_everything_else_does_not() {
+        let wait = Call::post(Api::Compute, "projects/p/global/operations/o/wait");
+        assert!(wait.patience() > std::time::Duration::from_secs(120));
+        let elsewhere = Call::get(Api::Storage, "b/x/o/wait");
+        assert_eq!(elsewhere.patience(), ANSWERED);
     }
 }

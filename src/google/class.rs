@@ -59,21 +59,26 @@ struct Rule {
     class: Class,
 }
 
+const ANY: Rule = Rule {
+    http: None,
+    name: None,
+    words: &[],
+    class: Class::Other,
+};
+
 const fn named(name: &'static str, class: Class) -> Rule {
     Rule {
-        http: None,
         name: Some(name),
-        words: &[],
         class,
+        ..ANY
     }
 }
 
 const fn coded(http: u16, class: Class) -> Rule {
     Rule {
         http: Some(http),
-        name: None,
-        words: &[],
         class,
+        ..ANY
     }
 }
 
@@ -81,22 +86,23 @@ const fn both(http: u16, name: &'static str, class: Class) -> Rule {
     Rule {
         http: Some(http),
         name: Some(name),
-        words: &[],
         class,
+        ..ANY
     }
 }
 
 const fn worded(http: u16, words: &'static [&'static str], class: Class) -> Rule {
     Rule {
         http: Some(http),
-        name: None,
         words,
         class,
+        ..ANY
     }
 }
 
 /// The first rule that fits decides. Precise names come first, then sentences for the services that give no name (or
 /// one as wide as `forbidden`), then the bare HTTP code.
+#[rustfmt::skip]
 const RULES: &[Rule] = &[
     // Names that mean one thing whatever the code beside them.
     named("SERVICE_DISABLED", Class::ApiDisabled),
@@ -105,46 +111,25 @@ const RULES: &[Rule] = &[
     named("rateLimitExceeded", Class::RateLimited),
     named("userRateLimitExceeded", Class::RateLimited),
     named("quotaExceeded", Class::QuotaExceeded),
+    named("GCE_QUOTA_EXCEEDED", Class::QuotaExceeded),
     named("CLUSTER_ALREADY_HAS_OPERATION", Class::Busy),
     named("resourceNotReady", Class::NotReady),
     named("resourceInUseByAnotherResource", Class::InUse),
     named("containerNotEmpty", Class::ContainerNotEmpty),
     // Sentences. A service that was never used and one that was switched off say the same.
-    worded(
-        403,
-        &["has not been used in project", "it is disabled"],
-        Class::ApiDisabled,
-    ),
+    worded(403, &["has not been used in project", "it is disabled"], Class::ApiDisabled),
     worded(403, &["cannot be used for API calls"], Class::ApiDisabled),
-    worded(403, &["Insufficient project quota"], Class::QuotaExceeded),
+    worded(403, &["Insufficient", "quota to satisfy request"], Class::QuotaExceeded),
     worded(429, &["concurrent operations quota"], Class::Busy),
-    worded(
-        400,
-        &["Billing account for project", "not found"],
-        Class::BillingDisabled,
-    ),
+    worded(400, &["Billing account for project", "not found"], Class::BillingDisabled),
     worded(400, &["Billing must be enabled"], Class::BillingDisabled),
-    worded(403, &["Billing must be enabled"], Class::BillingDisabled),
     worded(400, &["running incompatible operation"], Class::Busy),
     worded(400, &["Please wait and try again"], Class::Busy),
     worded(400, &["is already being used by"], Class::InUse),
-    worded(
-        400,
-        &["Service account", "does not exist"],
-        Class::AccountNotVisible,
-    ),
-    worded(
-        400,
-        &["Identity Pool does not exist"],
-        Class::IdentityPoolMissing,
-    ),
-    worded(409, &["concurrent policy changes"], Class::PolicyConflict),
+    worded(400, &["Service account", "does not exist"], Class::AccountNotVisible),
+    worded(400, &["Identity Pool does not exist"], Class::IdentityPoolMissing),
     // No record shows it; it is how Cloud Storage refuses to delete a bucket with objects in it.
-    worded(
-        409,
-        &["bucket you tried to delete is not empty"],
-        Class::ContainerNotEmpty,
-    ),
+    worded(409, &["bucket you tried to delete is not empty"], Class::ContainerNotEmpty),
     // A code and its name.
     both(409, "ABORTED", Class::PolicyConflict),
     coded(400, Class::BadRequest),
@@ -164,10 +149,8 @@ impl Class {
     pub(super) fn of(refusal: &Refusal) -> Class {
         // A front end that does not know an API yet answers HTML; one that is overloaded does too, and its code then
         // says what is the matter.
-        if !refusal.json
-            && (400..500).contains(&refusal.http)
-            && ![401, 408, 429].contains(&refusal.http)
-        {
+        let code = refusal.http.unwrap_or_default();
+        if !refusal.json && (400..500).contains(&code) && ![401, 408, 429].contains(&code) {
             return Class::NotJson;
         }
         match RULES.iter().find(|rule| rule.fits(refusal)) {
@@ -176,7 +159,7 @@ impl Class {
                 Class::QuotaExceeded
             }
             Some(rule) => rule.class,
-            None if (500..600).contains(&refusal.http) => Class::ServerFault,
+            None if (500..600).contains(&code) => Class::ServerFault,
             None => Class::Other,
         }
     }
@@ -233,7 +216,10 @@ impl Class {
 
 impl Rule {
     fn fits(&self, refusal: &Refusal) -> bool {
-        self.http.is_none_or(|http| http == refusal.http)
+        // An operation may give no code; that contradicts no sentence, and is no bare code.
+        let unsaid = refusal.http.is_none() && !self.words.is_empty();
+        self.http
+            .is_none_or(|http| unsaid || refusal.http == Some(http))
             && self.name.is_none_or(|name| {
                 [&refusal.reason, &refusal.status]
                     .into_iter()
@@ -256,4 +242,82 @@ fn same(a: &str, b: &str) -> bool {
             .collect::<Vec<_>>()
     };
     letters(a) == letters(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// What Google said, and the class that it should have; see fixtures/README.md.
+    fn recorded() -> Vec<(String, Refusal, Class)> {
+        let rows: Vec<Value> =
+            serde_json::from_str(include_str!("../../fixtures/errors.json")).unwrap();
+        rows.into_iter()
+            .map(|row| {
+                let http = u16::try_from(row["http"].as_u64().unwrap()).unwrap();
+                let body = &row["body"];
+                let text = body
+                    .as_str()
+                    .map_or_else(|| body.to_string(), str::to_owned);
+                let refusal = if row["operation"].is_string() {
+                    Refusal::of_operation(body)
+                } else {
+                    Refusal::of_answer(http, text.as_bytes())
+                };
+                let name = format!("{}: {}", row["origin"], row["call"]);
+                (
+                    name,
+                    refusal,
+                    serde_json::from_value(row["class"].clone()).unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_refusal_on_record_has_its_class() {
+        for (name, refusal, class) in recorded() {
+            assert_eq!(Class::of(&refusal), class, "{name}: {refusal:?}");
+        }
+    }
+
+    #[test]
+    fn every_rule_decides_something_on_record() {
+        let deciding: BTreeSet<usize> = recorded()
+            .iter()
+            .filter_map(|(_, refusal, _)| RULES.iter().position(|rule| rule.fits(refusal)))
+            .collect();
+        let idle: Vec<usize> = (0..RULES.len()).filter(|i| !deciding.contains(i)).collect();
+        let idle: Vec<_> = idle
+            .iter()
+            .map(|i| (RULES[*i].http, RULES[*i].name, RULES[*i].words))
+            .collect();
+        assert!(
+            idle.is_empty(),
+            "rules without a case in fixtures/errors.json: {idle:?}"
+        );
+    }
+
+    #[test]
+    fn any_answer_has_a_class() {
+        for http in 100..=599 {
+            for json in [false, true] {
+                let refusal = Refusal {
+                    http: Some(http),
+                    json,
+                    ..Refusal::default()
+                };
+                let class = Class::of(&refusal);
+                assert_eq!(
+                    class == Class::ServerFault,
+                    (http >= 500 && http != 501) || http == 408,
+                    "{http}"
+                );
+            }
+        }
+    }
 }

@@ -1,17 +1,16 @@
 //! Sends calls: adds the token, reads the answer, repeats what may be repeated.
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::redirect::Policy;
+use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-use super::envelope::Refusal;
 use super::retry::{self, Verdict};
 use super::{
-    Api, ApiError, Auth, Body, Call, Class, Departed, Endpoints, SetupError, Token, Watch,
+    Api, ApiError, Auth, Body, Call, Class, Departed, Endpoints, SetupError, Token, Watch, answer,
 };
 
 /// A client of Google's APIs. Clones share one pool of connections and one token.
@@ -30,6 +29,8 @@ struct Inner {
 }
 
 const CONNECT: Duration = Duration::from_secs(10);
+/// While calls are open. A laptop that slept finds out now rather than at the end of a two-minute wait.
+const PING: Duration = Duration::from_secs(30);
 /// A failed try, and the token that it was sent with.
 type Failed = (ApiError, Option<Token>);
 
@@ -45,12 +46,23 @@ impl Client {
                 .user_agent(concat!("provision/", env!("CARGO_PKG_VERSION")))
                 .redirect(Policy::none())
                 .connect_timeout(CONNECT)
+                .http2_keep_alive_interval(PING)
+                .http2_keep_alive_timeout(CONNECT)
         };
         let built = |builder: reqwest::ClientBuilder| {
-            builder.build().map_err(|e| SetupError::Http(chain(&e)))
+            builder
+                .build()
+                .map_err(|e| SetupError::Http(answer::chain(&e)))
         };
-        let inward = built(builder().no_proxy())?;
-        let outward = built(builder())?;
+        // Reading the machine's certificate authorities takes longer than everything else here: only who needs them.
+        let inward = match endpoints.has_https_here() {
+            true => built(builder().no_proxy())?,
+            false => built(builder().no_proxy().tls_certs_only([]))?,
+        };
+        let outward = match endpoints.has_google() {
+            true => built(builder())?,
+            false => inward.clone(),
+        };
         Ok(Client {
             inner: Arc::new(Inner {
                 endpoints,
@@ -111,7 +123,52 @@ impl Client {
         }
     }
 
+    /// Sends a call that lists, page after page, and returns the members of `items` of all of them.
+    pub async fn list(
+        &self,
+        call: &Call,
+        items: &str,
+        watch: &dyn Watch,
+    ) -> Result<Vec<Value>, ApiError> {
+        let mut all = Vec::new();
+        let mut page = call.clone();
+        loop {
+            let mut answer = self.send(&page, watch).await?;
+            // A list without members has no such field.
+            if let Some(Value::Array(members)) = answer.get_mut(items).map(Value::take) {
+                all.extend(members);
+            }
+            let Some(next) = answer["nextPageToken"]
+                .as_str()
+                .filter(|next| !next.is_empty())
+            else {
+                return Ok(all);
+            };
+            page = call.clone().query("pageToken", next);
+        }
+    }
+
+    /// One try.
     async fn once(&self, call: &Call) -> Result<Value, Box<Failed>> {
+        let (request, token) = self
+            .request(call)
+            .await
+            .map_err(|error| Box::new((error, None)))?;
+        let failed = |error| Box::new((error, token.clone()));
+        let answer = request
+            .send()
+            .await
+            .map_err(|e| failed(answer::missing(call, &e)))?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = answer
+            .bytes()
+            .await
+            .map_err(|e| failed(answer::cut_off(call, &e)))?;
+        answer::read(call, status, &headers, &body).map_err(failed)
+    }
+
+    /// The request, and the token that is in it.
+    async fn request(&self, call: &Call) -> Result<(RequestBuilder, Option<Token>), ApiError> {
         let Inner {
             endpoints,
             auth,
@@ -119,39 +176,39 @@ impl Client {
             inward,
         } = &*self.inner;
         let loopback = endpoints.is_loopback(call.api);
-        let unsent = |class, message| {
-            Box::new((
-                ApiError::unanswered(call, class, Departed::No, message),
-                None,
-            ))
-        };
+        let unsent = |class, message| ApiError::unanswered(call, class, Departed::No, message);
         let url = endpoints
             .url(call)
             .map_err(|e| unsent(Class::BadRequest, format!("{}: {e}", call.path)))?;
         let token = match auth.token().await {
-            Ok(token) => token.filter(|_| endpoints.is_trusted(call.api)),
+            Ok(token) => token,
             // What is served on this machine may want no credentials; if it does, it says so itself.
             Err(e) if loopback && e.nothing_found() => None,
+            Err(e) if e.is_network() => return Err(unsent(Class::LostConnection, e.to_string())),
             Err(e) => return Err(unsent(Class::Unauthenticated, e.to_string())),
         };
         let http = if loopback { inward } else { outward };
         let mut request = http
             .request(call.method.clone(), url)
             .timeout(call.patience())
-            .header(reqwest::header::ACCEPT, "application/json");
+            .header(ACCEPT, "application/json");
         if let Some(token) = &token {
-            let Some(bearer) = token.bearer() else {
-                return Err(unsent(
+            let bearer = token.bearer().ok_or_else(|| {
+                unsent(
                     Class::Unauthenticated,
                     "the access token is not printable text".into(),
-                ));
-            };
+                )
+            })?;
             request = request.header(AUTHORIZATION, bearer);
             if let Some(project) = token.quota_project().filter(|_| wants_quota_project(call)) {
                 request = request.header("x-goog-user-project", project);
             }
         }
-        request = match &call.body {
+        let request = match &call.body {
+            // Google's front ends refuse a POST that does not say its length with 411, be it nothing.
+            Body::Empty if !matches!(call.method, Method::GET | Method::DELETE) => {
+                request.header(CONTENT_LENGTH, 0)
+            }
             Body::Empty => request,
             Body::Json(body) => request.json(body),
             Body::Upload {
@@ -161,48 +218,7 @@ impl Client {
                 .header(CONTENT_TYPE, content_type)
                 .body(bytes.clone()),
         };
-        let failed = |error| Box::new((error, token.clone()));
-        let answer = request
-            .send()
-            .await
-            .map_err(|e| failed(unanswered(call, &e)))?;
-        let status = answer.status();
-        let headers = answer.headers().clone();
-        let body = answer.bytes().await.map_err(|e| {
-            let message = format!("the answer was cut off: {}", chain(&e));
-            failed(ApiError::unanswered(
-                call,
-                Class::LostConnection,
-                Departed::Yes,
-                message,
-            ))
-        })?;
-        if !status.is_success() {
-            let mut refusal = Refusal::of_answer(status.as_u16(), &body);
-            if let Some(to) = headers
-                .get(reqwest::header::LOCATION)
-                .filter(|_| status.is_redirection())
-            {
-                refusal.message = format!(
-                    "a redirect to {} was not followed",
-                    String::from_utf8_lossy(to.as_bytes())
-                );
-            }
-            let mut error = ApiError::refused(call, refusal);
-            error.retry_after = retry_after(&headers);
-            return Err(failed(error));
-        }
-        if body.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(&body).map_err(|_| {
-            let refusal = Refusal::of_answer(status.as_u16(), &body);
-            let error = ApiError::unanswered(call, Class::NotJson, Departed::Yes, refusal.message);
-            failed(ApiError {
-                http: Some(status.as_u16()),
-                ..error
-            })
-        })
+        Ok((request, token))
     }
 }
 
@@ -219,55 +235,6 @@ impl std::fmt::Debug for Client {
 fn wants_quota_project(call: &Call) -> bool {
     let enables = call.path.ends_with(":enable") || call.path.ends_with(":batchEnable");
     !(call.api == Api::ServiceUsage && enables)
-}
-
-/// An error of the connection. What happened before a connection stood cannot have reached anybody.
-fn unanswered(call: &Call, error: &reqwest::Error) -> ApiError {
-    let departed = if error.is_connect() || error.is_builder() {
-        Departed::No
-    } else {
-        Departed::Unknown
-    };
-    let message = if error.is_timeout() && !error.is_connect() {
-        format!("no answer within {} s", call.patience().as_secs())
-    } else {
-        chain(error)
-    };
-    // A certificate that is not accepted now will not be accepted on the next try.
-    let class = if message.contains("certificate") {
-        Class::Other
-    } else {
-        Class::LostConnection
-    };
-    ApiError::unanswered(call, class, departed, message)
-}
-
-/// An error and what caused it, without the address, which may carry an id.
-fn chain(error: &reqwest::Error) -> String {
-    let mut words = Vec::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words.push(error.to_string());
-        cause = error.source();
-    }
-    words.dedup();
-    if words.is_empty() {
-        error.to_string()
-    } else {
-        words.join(": ")
-    }
-}
-
-/// `Retry-After` in its form in seconds, the only one that Google's APIs use.
-fn retry_after(headers: &HeaderMap<HeaderValue>) -> Option<Duration> {
-    let seconds = headers
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(Duration::from_secs(seconds))
 }
 
 /// A number between 0 and 1, from the one source of chance that the package has.

@@ -3,8 +3,6 @@
 //! Nothing is served from just anywhere: a root is a `googleapis.com` host over https or a loopback address, and the
 //! program refuses to start with another, because a token would be sent there.
 
-use std::net::IpAddr;
-
 use thiserror::Error;
 use url::{Host, Url};
 
@@ -90,14 +88,28 @@ impl Endpoints {
         self.roots[api.index()].place == Ok(Place::Loopback)
     }
 
-    /// Whether a token may be sent there.
-    pub(super) fn is_trusted(&self, api: Api) -> bool {
-        self.roots[api.index()].place.is_ok()
+    /// Where an API is served, up to its base path: `https://compute.googleapis.com/`.
+    pub fn root(&self, api: Api) -> &str {
+        &self.roots[api.index()].url
+    }
+
+    /// Whether any call leaves this machine.
+    pub(super) fn has_google(&self) -> bool {
+        self.roots
+            .iter()
+            .any(|root| root.place == Ok(Place::Google))
+    }
+
+    /// Whether an API is served on this machine over https.
+    pub(super) fn has_https_here(&self) -> bool {
+        self.roots
+            .iter()
+            .any(|root| root.place == Ok(Place::Loopback) && root.url.starts_with("https:"))
     }
 
     /// The whole address of a call, its query included.
     pub(super) fn url(&self, call: &Call) -> Result<Url, url::ParseError> {
-        let root = &self.roots[call.api.index()].url;
+        let root = self.root(call.api);
         let upload = if matches!(call.body, Body::Upload { .. }) {
             "upload/"
         } else {
@@ -133,6 +145,16 @@ fn without_base(value: &str, base: &str) -> String {
     format!("{root}/")
 }
 
+/// Whether an address is this machine's own.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
 /// Where an address points, or why it may not be used.
 fn place(url: &str) -> Result<Place, &'static str> {
     let url = Url::parse(url).map_err(|_| "it is not an address")?;
@@ -142,12 +164,10 @@ fn place(url: &str) -> Result<Place, &'static str> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err("it carries a query or a fragment");
     }
-    let loopback = match url.host() {
-        Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
-        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => return Err("it names no host"),
-    };
+    if url.host().is_none() {
+        return Err("it names no host");
+    }
+    let loopback = is_loopback(&url);
     let google = url
         .host_str()
         .is_some_and(|host| host.ends_with(".googleapis.com"));
@@ -162,6 +182,7 @@ fn place(url: &str) -> Result<Place, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Auth, Client};
     use super::*;
 
     fn env(variable: &'static str, value: &'static str) -> impl Fn(&str) -> Option<String> {
@@ -258,7 +279,13 @@ mod tests {
                 "{error}"
             );
         }
-        assert!(Endpoints::emulator("http://example.com").check().is_err());
+        let elsewhere = Client::new(Endpoints::emulator("http://example.com"), Auth::none());
+        assert!(
+            elsewhere
+                .unwrap_err()
+                .to_string()
+                .starts_with("the emulator is")
+        );
     }
 
     #[test]

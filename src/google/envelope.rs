@@ -9,8 +9,8 @@ use serde_json::Value;
 /// A refusal, as far as it was said.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Refusal {
-    /// The HTTP code, or for an operation the one that its error stands for.
-    pub http: u16,
+    /// The HTTP code, or for an operation the one that its error stands for, if it has one.
+    pub http: Option<u16>,
     /// `errors[0].reason`, the reason of an `ErrorInfo`, or an operation's error code.
     pub reason: Option<String>,
     /// The canonical status: `PERMISSION_DENIED`.
@@ -35,7 +35,7 @@ impl Refusal {
                 let error = &answer["error"];
                 let said = error["message"].as_str().or(error.as_str());
                 Refusal {
-                    http,
+                    http: Some(http),
                     reason: reason(error),
                     status: text(&error["status"]),
                     message: said
@@ -45,44 +45,50 @@ impl Refusal {
                 }
             }
             _ => Refusal {
-                http,
+                http: Some(http),
                 message: excerpt(http, body),
                 ..Refusal::default()
             },
         }
     }
 
-    /// Reads the `error` of an operation that is done, in any dialect: `{errors: [{code, message}]}` of compute, with
-    /// the HTTP code beside it, or the `{code, message, details}` of all others.
-    pub fn of_operation(error: &Value, http: Option<u64>) -> Refusal {
+    /// Reads an operation that is done and failed, in any dialect: `error.errors[{code, message}]` of compute, with
+    /// the HTTP code beside it; `error{code, message, details}` of all others; GKE's older `statusMessage`, and the
+    /// conditions in which it names the cause.
+    pub fn of_operation(answer: &Value) -> Refusal {
+        let error = &answer["error"];
         let numbered = error["code"].as_u64();
         let canonical = numbered.and_then(|code| CODES.iter().find(|row| row.0 == code));
-        let listed = error["errors"]
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let messages: Vec<&str> = listed
-            .iter()
-            .filter_map(|one| one["message"].as_str())
-            .collect();
-        let message = error["message"]
-            .as_str()
-            .map_or_else(|| messages.join("; "), str::to_owned);
+        let said = answer["httpErrorStatusCode"]
+            .as_u64()
+            .and_then(|code| u16::try_from(code).ok());
+        let listed = list(&error["errors"]);
+        let all = || {
+            let messages: Vec<_> = listed
+                .iter()
+                .filter_map(|one| text(&one["message"]))
+                .collect();
+            Some(messages.join("; ")).filter(|all| !all.is_empty())
+        };
+        let condition = || {
+            let conditions = [&answer["clusterConditions"], &answer["nodepoolConditions"]];
+            conditions
+                .into_iter()
+                .flat_map(list)
+                .find_map(|one| text(&one["code"]))
+        };
         Refusal {
-            http: http
-                .and_then(|code| u16::try_from(code).ok())
-                .or(canonical.map(|row| row.2))
-                .unwrap_or(500),
+            http: said.or(canonical.map(|row| row.2)),
             reason: listed
                 .first()
                 .and_then(|one| text(&one["code"]))
-                .or_else(|| reason(error)),
+                .or_else(|| reason(error))
+                .or_else(condition),
             status: canonical.map(|row| row.1.to_owned()),
-            message: if message.is_empty() {
-                "the operation failed without a message".into()
-            } else {
-                message
-            },
+            message: text(&error["message"])
+                .or_else(all)
+                .or_else(|| text(&answer["statusMessage"]))
+                .unwrap_or_else(|| "the operation failed without a message".to_owned()),
             json: true,
             operation: true,
         }
@@ -100,11 +106,7 @@ const CODES: [(u64, &str, u16); 16] = [
 
 /// An `ErrorInfo` is the more precise of the two where both are there: `errors[0]` then says `forbidden`.
 fn reason(error: &Value) -> Option<String> {
-    let details = error["details"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    details
+    list(&error["details"])
         .iter()
         .filter(|detail| {
             detail["@type"]
@@ -113,6 +115,10 @@ fn reason(error: &Value) -> Option<String> {
         })
         .find_map(|detail| text(&detail["reason"]))
         .or_else(|| text(&error["errors"][0]["reason"]))
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 fn text(value: &Value) -> Option<String> {
@@ -179,23 +185,35 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_says_all_its_errors() {
-        let error =
-            json!({"errors": [{"code": "A", "message": "one"}, {"code": "B", "message": "two"}]});
-        let refusal = Refusal::of_operation(&error, Some(400));
-        assert_eq!(
+    fn an_operation_is_read_in_every_dialect() {
+        let cases = [
             (
-                refusal.http,
-                refusal.reason.as_deref(),
-                refusal.message.as_str()
+                json!({"httpErrorStatusCode": 400, "error": {"errors": [
+                    {"code": "A", "message": "one"}, {"code": "B", "message": "two"}]}}),
+                (Some(400), Some("A"), None, "one; two"),
             ),
-            (400, Some("A"), "one; two")
-        );
-        let refusal = Refusal::of_operation(&json!({"code": 7}), None);
-        assert_eq!(
-            (refusal.http, refusal.status.as_deref()),
-            (403, Some("PERMISSION_DENIED"))
-        );
-        assert_eq!(refusal.message, "the operation failed without a message");
+            (
+                json!({"error": {"code": 7, "message": "no"}}),
+                (Some(403), None, Some("PERMISSION_DENIED"), "no"),
+            ),
+            (
+                json!({"statusMessage": "no room", "nodepoolConditions": [{"code": "GCE_STOCKOUT"}]}),
+                (None, Some("GCE_STOCKOUT"), None, "no room"),
+            ),
+            (
+                json!({"error": {}}),
+                (None, None, None, "the operation failed without a message"),
+            ),
+        ];
+        for (answer, want) in cases {
+            let r = Refusal::of_operation(&answer);
+            let got = (
+                r.http,
+                r.reason.as_deref(),
+                r.status.as_deref(),
+                r.message.as_str(),
+            );
+            assert_eq!(got, want);
+        }
     }
 }

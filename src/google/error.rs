@@ -91,16 +91,16 @@ impl ApiError {
             _ => Departed::No,
         };
         ApiError {
-            http: Some(refusal.http),
+            http: refusal.http,
             reason: refusal.reason.or(refusal.status),
             of_operation: refusal.operation,
             ..ApiError::unanswered(call, class, left_machine, refusal.message)
         }
     }
 
-    /// The error with which the operation ended that `call` polls, in any dialect.
-    pub(super) fn operation(call: &Call, error: &Value, http: Option<u64>) -> ApiError {
-        ApiError::refused(call, Refusal::of_operation(error, http))
+    /// How the operation ended of which `answer` to `call` speaks.
+    pub(super) fn operation(call: &Call, answer: &Value) -> ApiError {
+        ApiError::refused(call, Refusal::of_operation(answer))
     }
 
     /// What to do about it.

@@ -6,26 +6,35 @@
 //! else) is returned with its [`Class`] and never waited out here.
 
 pub mod address;
+mod answer;
 mod api;
 mod auth;
 mod call;
 mod class;
 mod client;
+mod credentials;
+mod dialect;
 mod endpoints;
 mod envelope;
 mod error;
 mod operation;
 pub mod properties;
 pub mod retry;
+#[cfg(test)]
+mod scripted;
+#[cfg(test)]
+mod wire_tests;
 
 pub use api::Api;
-pub use auth::{Auth, AuthError, Token};
-pub use call::{Body, Call};
+pub use auth::{Auth, Token};
+pub use call::{Body, Call, segment};
 pub use class::Class;
 pub use client::Client;
+pub use credentials::AuthError;
+pub use dialect::Dialect;
 pub use endpoints::{Endpoints, SetupError};
 pub use error::{ApiError, Departed};
-pub use operation::{Dialect, Operation};
+pub use operation::Operation;
 
 use std::time::Duration;
 

@@ -47,9 +47,8 @@ fn configuration(env: Environment) -> Option<PathBuf> {
         .map(|name| name.trim().to_owned())
         .filter(|name| !name.is_empty())
         .unwrap_or_else(|| "default".into());
-    // A name is a plain word; anything else would lead out of the folder. `NONE` means no configuration.
-    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    (plain && name != "NONE").then(|| folder.join("configurations").join(format!("config_{name}")))
+    // `NONE` is gcloud's word for no configuration at all.
+    (name != "NONE").then(|| folder.join("configurations").join(format!("config_{name}")))
 }
 
 /// A property in the INI dialect of Python's configparser, which gcloud writes: `[section]`, `key = value`, comments
@@ -118,13 +117,6 @@ mod tests {
             "env-p r1 z1"
         );
         assert_eq!(ask(&[("CLOUDSDK_ACTIVE_CONFIG_NAME", "NONE")]), "  ");
-        assert_eq!(
-            ask(&[(
-                "CLOUDSDK_ACTIVE_CONFIG_NAME",
-                "../configurations/config_work"
-            )]),
-            "  "
-        );
         assert_eq!(ask(&[("CLOUDSDK_CONFIG", "/nowhere")]), "  ");
     }
 

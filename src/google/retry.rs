@@ -71,3 +71,142 @@ pub fn delays(first: Duration, cap: Duration) -> impl Iterator<Item = Duration> 
         .build();
     std::iter::from_fn(move || backoff.next_backoff())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Api, Call};
+    use super::*;
+
+    fn error(class: Class, departed: Departed) -> ApiError {
+        ApiError::unanswered(&Call::get(Api::Dns, "x"), class, departed, "m".into())
+    }
+
+    #[test]
+    fn what_is_repeated() {
+        use Class::*;
+        use Departed::*;
+        // class, departed, repeatable, attempt, waited s, again?
+        let cases = [
+            (LostConnection, No, false, 1, 0, true),
+            (LostConnection, Unknown, false, 1, 0, false),
+            (LostConnection, Yes, false, 1, 0, false),
+            (LostConnection, Yes, true, 1, 0, true),
+            (ServerFault, Yes, false, 1, 0, false),
+            (ServerFault, Yes, true, 1, 0, true),
+            (RateLimited, No, false, 1, 0, true),
+            (RateLimited, No, false, ATTEMPTS - 1, 0, true),
+            (RateLimited, No, false, ATTEMPTS, 0, false),
+            (ServerFault, Yes, true, 1, 89, true),
+            (ServerFault, Yes, true, 1, 90, false),
+        ];
+        for (class, departed, repeatable, attempt, waited, again) in cases {
+            let waited = Duration::from_secs(waited);
+            let verdict = verdict(&error(class, departed), repeatable, attempt, waited, 1.0);
+            assert_eq!(
+                verdict != Verdict::GiveUp,
+                again,
+                "{class:?} {departed:?} {repeatable}"
+            );
+        }
+        // Everything that is the caller's matter is the caller's even where repeating would do no harm.
+        for class in [
+            NotFound,
+            AlreadyExists,
+            PolicyConflict,
+            InUse,
+            Busy,
+            NotReady,
+            ApiDisabled,
+            BillingDisabled,
+        ] {
+            assert_eq!(
+                verdict(&error(class, No), true, 1, Duration::ZERO, 0.0),
+                Verdict::GiveUp
+            );
+        }
+        for class in [
+            PermissionDenied,
+            QuotaExceeded,
+            AccountNotVisible,
+            IdentityPoolMissing,
+            NotJson,
+            Other,
+        ] {
+            assert_eq!(
+                verdict(&error(class, No), true, 1, Duration::ZERO, 0.0),
+                Verdict::GiveUp
+            );
+        }
+    }
+
+    #[test]
+    fn the_pauses_double_are_spread_and_end_within_patience() {
+        let pause = |attempt, jitter| {
+            verdict(
+                &error(Class::RateLimited, Departed::No),
+                false,
+                attempt,
+                Duration::ZERO,
+                jitter,
+            )
+        };
+        let ms = |ms| Verdict::Again(Duration::from_millis(ms));
+        assert_eq!(
+            [pause(1, 1.0), pause(2, 1.0), pause(3, 1.0)],
+            [ms(200), ms(400), ms(800)]
+        );
+        assert_eq!(
+            [pause(1, 0.0), pause(1, 0.5), pause(11, 1.0)],
+            [ms(100), ms(150), ms(15_000)]
+        );
+
+        let mut waited = Duration::ZERO;
+        let mut attempt = 1;
+        while let Verdict::Again(pause) = verdict(
+            &error(Class::RateLimited, Departed::No),
+            false,
+            attempt,
+            waited,
+            1.0,
+        ) {
+            waited += pause;
+            attempt += 1;
+        }
+        // Long enough for a limit that is counted by the minute.
+        assert!(
+            waited > Duration::from_secs(60) && waited <= PATIENCE,
+            "{waited:?}"
+        );
+    }
+
+    #[test]
+    fn what_google_asks_for_is_kept_if_there_is_time() {
+        let asked = |seconds| ApiError {
+            retry_after: Some(Duration::from_secs(seconds)),
+            ..error(Class::RateLimited, Departed::No)
+        };
+        let now = Duration::ZERO;
+        assert_eq!(
+            verdict(&asked(7), false, 1, now, 1.0),
+            Verdict::Again(Duration::from_secs(7))
+        );
+        assert_eq!(
+            verdict(&asked(0), false, 1, now, 1.0),
+            Verdict::Again(Duration::from_millis(200))
+        );
+        assert_eq!(verdict(&asked(91), false, 1, now, 1.0), Verdict::GiveUp);
+        assert_eq!(
+            verdict(&asked(u64::MAX), false, 1, now, 1.0),
+            Verdict::GiveUp
+        );
+    }
+
+    #[test]
+    fn polls_start_fast_and_stay_at_the_cap() {
+        let ms: Vec<_> = delays(Duration::from_millis(50), Duration::from_secs(2))
+            .take(8)
+            .map(|pause| pause.as_millis())
+            .collect();
+        assert_eq!(ms, [50, 100, 200, 400, 800, 1600, 2000, 2000]);
+    }
+}
