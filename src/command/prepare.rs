@@ -40,8 +40,8 @@ pub struct Ready {
     pub steps: Vec<Step>,
     /// The client.
     pub client: Client,
-    /// The emulator, which lives as long as the run.
-    pub emulator: Option<emulator::Running>,
+    /// The emulator serves until this is dropped.
+    _emulator: Option<emulator::Running>,
 }
 
 /// The parameter that holds the networks on the cluster's allow list.
@@ -145,7 +145,7 @@ impl Ground {
     ) -> Result<Ready, Halt> {
         // What is wrong with the input is told before anything is asked of anybody.
         let steps = self.steps(through)?;
-        let (client, emulator) = self.client(keeps).await?;
+        let (client, _emulator) = self.client(keeps).await?;
         if looks_up && !self.is_given(AUTHORIZED) && self.has_param(AUTHORIZED) {
             let loopback = client.endpoints().is_loopback(Api::Container);
             let address = if loopback {
@@ -163,13 +163,13 @@ impl Ground {
             return Ok(Ready {
                 steps: self.steps(through)?,
                 client,
-                emulator,
+                _emulator,
             });
         }
         Ok(Ready {
             steps,
             client,
-            emulator,
+            _emulator,
         })
     }
 

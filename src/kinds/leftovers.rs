@@ -1,8 +1,7 @@
 //! What GKE and its load balancing leave behind in a network, and which then keeps it and its subnetwork from being deleted.
 //!
-//! Only things in the given network and with GKE's own marks count: the names that GKE gives (public reports, listed in
-//! docs/reliability.md) and, for endpoint groups, the cluster named in the description. A rule of the same network that
-//! somebody else wrote is never touched.
+//! Only things in the given network and under the names that GKE itself gives count (public reports; no record of them all
+//! exists). A rule of the same network that somebody else wrote is never touched.
 
 use serde_json::{Map, Value, json};
 
@@ -49,7 +48,7 @@ pub async fn inside(
             .get("zone")
             .and_then(Value::as_str)
             .and_then(|zone| zone.rsplit('/').next());
-        if let (true, true, Some(zone)) = (here(&group), is_gke_group(name, &group), zone) {
+        if let (true, true, Some(zone)) = (here(&group), is_gke_group(name), zone) {
             let at = json!({"project": project, "zone": zone, "networkEndpointGroup": name});
             found.push(thing("compute.networkEndpointGroup", at));
         }
@@ -114,19 +113,16 @@ fn is_gke_rule(name: &str) -> bool {
             && (name.ends_with("-node-hc") || name.ends_with("-node-http-hc")))
 }
 
-/// `k8s1-<8 hex>-…` with the cluster's id in the description.
-fn is_gke_group(name: &str, group: &Value) -> bool {
-    let hash = name
-        .strip_prefix("k8s1-")
-        .or_else(|| name.strip_prefix("k8s2-"));
-    let named = hash
-        .and_then(|rest| rest.split('-').next())
-        .is_some_and(|hash| is_hex(hash, 8));
-    let marked = group
-        .get("description")
-        .and_then(Value::as_str)
-        .is_some_and(|text| text.contains("cluster-uid"));
-    named && marked
+/// `k8s1-<8 hex of the cluster>-…-<8 hex>`, as the ingress controller names them.
+fn is_gke_group(name: &str) -> bool {
+    let of_controller = || {
+        let rest = name
+            .strip_prefix("k8s1-")
+            .or_else(|| name.strip_prefix("k8s2-"))?;
+        let (cluster, end) = (rest.split('-').next()?, rest.rsplit('-').next()?);
+        Some(rest.len() > 16 && is_hex(cluster, 8) && is_hex(end, 8))
+    };
+    of_controller().unwrap_or(false)
 }
 
 fn is_hex(text: &str, length: usize) -> bool {
@@ -152,12 +148,13 @@ mod tests {
         ] {
             assert_eq!(is_gke_rule(name), ours, "{name}");
         }
-        let marked = json!({"description": "{\"cluster-uid\":\"x\"}"});
-        assert!(is_gke_group("k8s1-0a1b2c3d-ns-svc-80-9f8e7d6c", &marked));
-        assert!(!is_gke_group(
-            "k8s1-0a1b2c3d-ns-svc-80-9f8e7d6c",
-            &json!({})
-        ));
-        assert!(!is_gke_group("my-neg", &marked));
+        for (name, ours) in [
+            ("k8s1-0a1b2c3d-ns-svc-80-9f8e7d6c", true),
+            ("k8s1-0a1b2c3d", false),
+            ("k8s1-mine-ns-svc-80-9f8e7d6c", false),
+            ("my-neg", false),
+        ] {
+            assert_eq!(is_gke_group(name), ours, "{name}");
+        }
     }
 }
