@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::prepare::Ground;
 use super::verbs::{close, go};
-use super::{Row, ask, say};
+use super::{Row, say};
 use crate::engine::run::Book;
 use crate::engine::tasks;
 use crate::error::{Exit, Halt};
@@ -14,7 +14,8 @@ use crate::steps::Step;
 
 /// Puts the authorized networks on the allow list of every cluster that the steps speak of.
 pub async fn authorize(ground: &mut Ground, row: Row) -> Result<Exit, Halt> {
-    let mut journal = ground.journal(row.verb)?;
+    ground.steps(None)?;
+    let mut journal = ground.journal()?;
     let ready = ground.ready(None, row.looks_up, true).await?;
     let lists: Vec<Step> = ready.steps.iter().filter_map(only_allow_list).collect();
     if lists.is_empty() {
@@ -44,7 +45,7 @@ pub async fn authorize(ground: &mut Ground, row: Row) -> Result<Exit, Halt> {
             ));
         }
     }
-    let _ = ask::somebody_is_there;
+    ground.begin(&mut journal, row.verb)?;
     let ended = go(
         ground,
         row,

@@ -29,9 +29,11 @@ pub async fn towards(
     if row.acts {
         ask::somebody_is_there(row.verb, yes)?;
     }
+    // Bad input is refused before anything is held, written or asked.
+    ground.steps(through)?;
     // One run at a time, and the emulator's state with it, before anything is asked of the cloud.
     let journal = if row.acts {
-        Some(ground.journal(row.verb)?)
+        Some(ground.journal()?)
     } else {
         None
     };
@@ -42,6 +44,7 @@ pub async fn towards(
     if !yes && !agreed_to_plan(ground, row, &ready, &journal).await? {
         return Ok(Exit::Done);
     }
+    ground.begin(&mut journal, row.verb)?;
     let tasks = tasks::present(&ready.steps)?;
     let ended = go(ground, row, &ready, tasks, Book::Write(&mut journal)).await;
     Ok(close(ground, row, &ended))
@@ -118,7 +121,8 @@ pub async fn down(
     delete_project: bool,
 ) -> Result<Exit, Halt> {
     ask::somebody_is_there(row.verb, yes)?;
-    let mut journal = ground.journal(row.verb)?;
+    ground.steps(None)?;
+    let mut journal = ground.journal()?;
     let ready = ground.ready(None, row.looks_up, true).await?;
     let tasks = tasks::absent(&ready.steps, &journal.state)?;
     if tasks.is_empty() && !ground.json() {
@@ -130,6 +134,7 @@ pub async fn down(
             return Ok(Exit::Done);
         }
     }
+    ground.begin(&mut journal, row.verb)?;
     let ended = go(ground, row, &ready, tasks, Book::Write(&mut journal)).await;
     let exit = close(ground, row, &ended);
     let left: Vec<String> = journal
