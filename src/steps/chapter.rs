@@ -55,7 +55,7 @@ pub(super) fn read(
     let chapter = read_chapter(file, name, first, complaints);
     let steps = rest
         .iter()
-        .filter_map(|document| read_step(file, &chapter.name, document, complaints))
+        .map(|document| read_step(file, &chapter.name, document, complaints))
         .collect();
     Some((chapter, steps))
 }
@@ -86,13 +86,7 @@ fn read_chapter(file: &str, name: &str, document: &Node, complaints: &mut Compla
     chapter
 }
 
-fn read_step(
-    file: &str,
-    chapter: &str,
-    document: &Node,
-    complaints: &mut Complaints,
-) -> Option<Template> {
-    let before = complaints.0.len();
+fn read_step(file: &str, chapter: &str, document: &Node, complaints: &mut Complaints) -> Template {
     let mut fields = Fields::of(file, document, STEP_FIELDS, complaints);
     let source = fields.place();
     let id = fields.text("step");
@@ -134,14 +128,12 @@ fn read_step(
         keep,
         source,
     };
-    let template = Template {
+    Template {
         step,
         when,
         texts,
         needs_at,
-    };
-    // A step that was complained about would only be complained about again.
-    (complaints.0.len() == before).then_some(template)
+    }
 }
 
 fn within(fields: &mut Fields<'_>) -> Duration {
