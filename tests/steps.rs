@@ -1,5 +1,10 @@
 //! `steps/` itself: it loads, its references lead somewhere, and every body is one that Google's documents take.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails as the test does"
+)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -235,4 +240,55 @@ fn every_step_and_chapter_says_why() {
         "private-pkg-dev-records",
     ];
     assert_eq!(differs, expected);
+}
+
+#[test]
+fn a_step_that_is_not_always_there_says_when() {
+    let tutorial = Tutorial::load(&Source::Embedded).unwrap();
+    let conditional: Vec<String> = tutorial
+        .steps()
+        .flat_map(|step| {
+            tutorial
+                .when(&step.id)
+                .map(|(name, value)| format!("{}: {name}={value}", step.id))
+        })
+        .collect();
+    let expected = [
+        "allow-ingress-api-server-to-webhook: control_plane=\"in-cluster\"",
+        "mesh-feature: control_plane=\"managed\"",
+        "mesh-management: control_plane=\"managed\"",
+    ];
+    assert_eq!(conditional, expected);
+}
+
+#[test]
+fn the_chapters_stand_under_the_tutorials_headings() {
+    let tutorial = Tutorial::load(&Source::Embedded).unwrap();
+    let chapters: Vec<(&str, &str)> = tutorial
+        .chapters
+        .iter()
+        .map(|chapter| (chapter.name.as_str(), chapter.title.as_str()))
+        .collect();
+    for (name, title) in [
+        ("project", "Before you begin"),
+        ("network", "Create a VPC network and subnet"),
+        ("nat", "Configure Cloud NAT"),
+        (
+            "service-accounts",
+            "Create service accounts for each GKE node pool",
+        ),
+        ("firewall", "Creating the firewall rules"),
+        (
+            "google-apis",
+            "Configuring private access to Google Cloud APIs",
+        ),
+        ("cluster", "Create a private GKE cluster"),
+        ("mesh", "Installing and setting up Cloud Service Mesh"),
+        (
+            "direct-access",
+            "Directly accessing Google APIs using Private Google Access and IAM permissions",
+        ),
+    ] {
+        assert!(chapters.contains(&(name, title)), "{name}: {chapters:?}");
+    }
 }

@@ -25,7 +25,7 @@ const WITHIN_AT_MOST: Duration = Duration::from_secs(6 * 3600);
 /// A step as it is written.
 #[derive(Debug, Clone)]
 pub(super) struct Template {
-    /// The step with open references; its `needs` are only those written as `needs`.
+    /// The step with open references.
     pub step: Step,
     /// The parameters' values for which it holds, each with the place where that is written.
     pub when: Vec<(String, Value, Place)>,
@@ -115,7 +115,16 @@ fn read_step(file: &str, chapter: &str, document: &Node, complaints: &mut Compla
         .into_iter()
         .map(|(line, need)| (fields.place_at(line), need))
         .collect();
-    let needs: BTreeSet<String> = needs_at.iter().map(|(_, need)| need.clone()).collect();
+    let mut needs: BTreeSet<String> = needs_at.iter().map(|(_, need)| need.clone()).collect();
+    // A reference is a need: nobody writes it twice.
+    let references = refs::find(&Value::Object(at.clone()))
+        .into_iter()
+        .chain(refs::find(&want));
+    needs.extend(
+        references
+            .filter(|found| !found.is_param())
+            .map(|found| found.step),
+    );
     let step = Step {
         id,
         chapter: chapter.to_owned(),

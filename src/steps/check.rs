@@ -50,20 +50,12 @@ pub(super) fn check(tutorial: &Tutorial, complaints: &mut Complaints) {
     }
     if complaints.0.is_empty() {
         let mut steps: Vec<Step> = tutorial.steps().cloned().collect();
-        steps.iter_mut().for_each(add_references);
+        // Which step such a need means is known when the parameters are.
+        steps
+            .iter_mut()
+            .for_each(|step| step.needs.retain(|need| !need.contains("${")));
         if let Err(found) = Graph::new(&steps, &[]) {
             complaints.0.extend(found.0);
-        }
-    }
-}
-
-/// Makes the steps that `step` refers to its needs; needs whose names hold a parameter are left for later.
-pub(super) fn add_references(step: &mut Step) {
-    step.needs.retain(|need| !need.contains("${"));
-    let at = Value::Object(step.at.clone());
-    for reference in refs::find(&at).into_iter().chain(refs::find(&step.want)) {
-        if !reference.is_param() {
-            step.needs.insert(reference.step);
         }
     }
 }

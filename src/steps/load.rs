@@ -1,5 +1,7 @@
 //! All files of a folder to a [`Tutorial`] whose every reference leads somewhere. Complains about everything at once.
 
+use serde_json::Value;
+
 use super::chapter::{self, Template};
 use super::check::check;
 use super::complaint::Complaints;
@@ -44,6 +46,20 @@ impl Tutorial {
     /// included.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.templates.iter().map(|template| &template.step)
+    }
+
+    /// The parameters' values for which a step is there; none: always.
+    pub fn when(&self, id: &str) -> impl Iterator<Item = (&str, &Value)> {
+        let of_step = self
+            .templates
+            .iter()
+            .filter(move |template| template.step.id == id);
+        of_step.flat_map(|template| {
+            template
+                .when
+                .iter()
+                .map(|(name, value, _)| (name.as_str(), value))
+        })
     }
 }
 

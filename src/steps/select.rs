@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::chapter::Template;
-use super::check::add_references;
 use super::complaint::{Complaint, Complaints, unknown};
 use super::graph::Graph;
 use super::{Params, Step, Tutorial, refs};
@@ -75,7 +74,6 @@ fn filled(template: &Template, params: &Params) -> Step {
         .map(|need| text(&fill(&Value::String(need.clone()))))
         .collect();
     step.needs = needs.into_iter().collect();
-    add_references(&mut step);
     step
 }
 
