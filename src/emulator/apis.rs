@@ -1,12 +1,9 @@
 //! The APIs that are served: one row each.
 
 use super::answer::{Answer, Refusal};
-use super::compute;
-use super::dns;
 use super::request::Request;
-use super::storage;
 use super::world::World;
-use super::{billing, iam, projects, services};
+use super::{billing, compute, container, dns, hub, iam, projects, services, storage};
 
 /// How an API answers.
 pub type Serve = fn(&mut World, &Request) -> Result<Answer, Refusal>;
@@ -25,57 +22,47 @@ pub struct Api {
     pub serve: Serve,
 }
 
+/// An API that answers without having been enabled.
+const fn open(name: &'static str, title: &'static str, serve: Serve) -> Api {
+    Api {
+        name,
+        title,
+        gated: false,
+        by_number: false,
+        serve,
+    }
+}
+
+/// An API that must be enabled first.
+const fn gated(name: &'static str, title: &'static str, by_number: bool, serve: Serve) -> Api {
+    Api {
+        name,
+        title,
+        gated: true,
+        by_number,
+        serve,
+    }
+}
+
 /// All of them.
 pub const APIS: &[Api] = &[
-    Api {
-        name: "cloudbilling",
-        title: "Cloud Billing API",
-        gated: false,
-        by_number: false,
-        serve: billing::serve,
-    },
-    Api {
-        name: "cloudresourcemanager",
-        title: "Cloud Resource Manager API",
-        gated: false,
-        by_number: false,
-        serve: projects::serve,
-    },
-    Api {
-        name: "compute",
-        title: "Compute Engine API",
-        gated: true,
-        by_number: true,
-        serve: compute::serve,
-    },
-    Api {
-        name: "dns",
-        title: "Cloud DNS API",
-        gated: true,
-        by_number: false,
-        serve: dns::serve,
-    },
-    Api {
-        name: "iam",
-        title: "Identity and Access Management (IAM) API",
-        gated: false,
-        by_number: false,
-        serve: iam::serve,
-    },
-    Api {
-        name: "serviceusage",
-        title: "Service Usage API",
-        gated: false,
-        by_number: false,
-        serve: services::serve,
-    },
-    Api {
-        name: "storage",
-        title: "Cloud Storage API",
-        gated: false,
-        by_number: false,
-        serve: storage::serve,
-    },
+    open("cloudbilling", "Cloud Billing API", billing::serve),
+    open(
+        "cloudresourcemanager",
+        "Cloud Resource Manager API",
+        projects::serve,
+    ),
+    gated("compute", "Compute Engine API", true, compute::serve),
+    gated("container", "Kubernetes Engine API", true, container::serve),
+    gated("dns", "Cloud DNS API", false, dns::serve),
+    gated("gkehub", "GKE Hub API", false, hub::serve),
+    open(
+        "iam",
+        "Identity and Access Management (IAM) API",
+        iam::serve,
+    ),
+    open("serviceusage", "Service Usage API", services::serve),
+    open("storage", "Cloud Storage API", storage::serve),
 ];
 
 /// The row of an API.

@@ -37,6 +37,13 @@ struct Annotations {
     required: Vec<String>,
 }
 
+impl Schema {
+    /// Whether it has a property of this name.
+    pub fn has(&self, property: &str) -> bool {
+        self.properties.contains_key(property)
+    }
+}
+
 /// One thing that is wrong with a request or an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {

@@ -1,0 +1,52 @@
+//! Kubernetes Engine: clusters and node pools, what GKE puts into their network, and what it leaves there.
+//!
+//! Only what the API says about a cluster; the cluster's own Kubernetes API is somebody else's. Autopilot, sandboxes,
+//! upgrades and maintenance are not played: their fields are kept and printed, nothing follows from them.
+
+mod clusters;
+mod config;
+mod draft;
+mod footprint;
+mod operations;
+mod place;
+mod pools;
+mod update;
+mod versions;
+
+use super::answer::{Answer, Refusal};
+use super::request::Request;
+use super::world::World;
+use place::Place;
+
+/// Serves one call.
+///
+/// # Errors
+/// What Google would refuse, in Google's words.
+pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+    let name = request
+        .params
+        .get("name")
+        .or_else(|| request.params.get("parent"));
+    let place = Place::of(world, name.map_or("", String::as_str))?;
+    let method = request
+        .method_id
+        .strip_prefix("container.projects.locations.")
+        .unwrap_or_default();
+    match method {
+        "getServerConfig" => Ok(versions::server_config().into()),
+        "clusters.get" => clusters::get(world, request, &place),
+        "clusters.list" => clusters::list(world, &place),
+        "clusters.create" => clusters::create(world, request, &place),
+        "clusters.update" => update::cluster(world, request, &place),
+        "clusters.setResourceLabels" => update::labels(world, request, &place),
+        "clusters.delete" => clusters::delete(world, request, &place),
+        "clusters.nodePools.get" => pools::get(world, request, &place),
+        "clusters.nodePools.list" => pools::list(world, request, &place),
+        "clusters.nodePools.create" => pools::create(world, request, &place),
+        "clusters.nodePools.update" => pools::update(world, request, &place),
+        "clusters.nodePools.delete" => pools::delete(world, request, &place),
+        "operations.get" => operations::get(world, request, &place),
+        "operations.list" => operations::list(world, &place),
+        _ => Err(Refusal::not_served(&request.method_id)),
+    }
+}

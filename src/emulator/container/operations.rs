@@ -1,0 +1,163 @@
+//! GKE's operations: how they begin, print and are polled, and that a cluster has one at a time.
+
+use serde_json::{Value, json};
+
+use super::place::Place;
+use crate::emulator::answer::{Answer, Refusal};
+use crate::emulator::clock;
+use crate::emulator::lro;
+use crate::emulator::names;
+use crate::emulator::operation::{Dialect, Effect, Operation, Start};
+use crate::emulator::request::Request;
+use crate::emulator::world::World;
+
+/// Operations that queue before they run: their first answer says PENDING. The others say RUNNING at once.
+const QUEUED: &[&str] = &[
+    "CREATE_NODE_POOL",
+    "DELETE_NODE_POOL",
+    "UPGRADE_NODES",
+    "SET_NODE_POOL_SIZE",
+];
+
+/// Begins `verb` on `target` (`clusters/c/nodePools/n`) and answers with it.
+pub fn begin(
+    world: &mut World,
+    request: &Request,
+    place: &Place,
+    verb: &str,
+    target: &str,
+    effects: Vec<Effect>,
+) -> Answer {
+    let serial = world.count("container.operation").to_string();
+    let name = format!(
+        "operation-{}-{}",
+        world.now(),
+        lro::uuid(&format!("gke {serial}"))
+    );
+    let operation = world.begin(Start {
+        key: place.key(&format!("operations/{name}")),
+        dialect: Dialect::Container,
+        verb: verb.to_owned(),
+        target: place.key(target),
+        duration: world.duration(&request.method_id),
+        effects,
+        failure: None,
+        extra: Value::Null,
+    });
+    let mut printed = print(place, &operation);
+    if QUEUED.contains(&verb) {
+        printed["status"] = json!("PENDING");
+    }
+    printed.into()
+}
+
+/// Refuses a change to a cluster to which another one is being made.
+///
+/// # Errors
+/// 400; the client is to wait for the operation that the message names.
+pub fn idle(world: &World, place: &Place, cluster: &str) -> Result<(), Refusal> {
+    let key = place.key(&format!("clusters/{cluster}"));
+    let of_cluster = |operation: &&Operation| {
+        operation.target == key || operation.target.starts_with(&format!("{key}/"))
+    };
+    let here = world.operations(&place.key("operations/"));
+    let Some(busy) = here
+        .into_iter()
+        .filter(|one| !one.is_done())
+        .find(of_cluster)
+    else {
+        return Ok(());
+    };
+    let message = format!("Cluster is running incompatible operation {}.", busy.name());
+    Err(Refusal::failed_precondition(message).with_detail(json!({
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": "CLUSTER_ALREADY_HAS_OPERATION",
+        "domain": "container.googleapis.com",
+    })))
+}
+
+/// GET.
+pub fn get(world: &mut World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
+    let name = names::leaf(request.param("name"));
+    let operation = world.poll(&place.key(&format!("operations/{name}")));
+    operation
+        .map(|found| print(place, &found).into())
+        .ok_or_else(|| {
+            Refusal::not_found(format!(
+                "Not found: {}.",
+                place.legacy_path(&format!("operations/{name}"))
+            ))
+        })
+}
+
+/// The operations of a location, or of all.
+pub fn list(world: &World, place: &Place) -> Result<Answer, Refusal> {
+    let prefix = names::key(
+        "container",
+        &format!("projects/{}/locations/", place.project.id),
+    );
+    let mut found = Vec::new();
+    for operation in world.operations(&prefix) {
+        let location = names::segment(&operation.key, "locations").unwrap_or_default();
+        if place.location == "-" || place.location == location {
+            let own = Place {
+                location: location.to_owned(),
+                ..place.clone()
+            };
+            found.push((names::hash(&operation.key), print(&own, operation)));
+        }
+    }
+    found.sort_by_key(|(hash, _)| *hash);
+    let printed: Vec<Value> = found.into_iter().map(|(_, printed)| printed).collect();
+    Ok(if printed.is_empty() {
+        json!({})
+    } else {
+        json!({"operations": printed})
+    }
+    .into())
+}
+
+fn print(place: &Place, operation: &Operation) -> Value {
+    let below = |key: &str| {
+        let location = format!("/locations/{}/", place.location);
+        key.split_once(&location)
+            .map_or(String::new(), |(_, rest)| rest.to_owned())
+    };
+    let mut printed = json!({
+        "name": operation.name(),
+        "zone": place.location,
+        "operationType": operation.verb,
+        "status": if operation.is_done() { "DONE" } else { "RUNNING" },
+        "selfLink": place.numbered_link(&below(&operation.key)),
+        "targetLink": place.numbered_link(&below(&operation.target)),
+        "startTime": clock::utc(operation.began),
+    });
+    if let Some(ended) = operation.ended {
+        printed["endTime"] = json!(clock::utc(ended));
+        if let Some(progress) = progress(&operation.verb) {
+            printed["progress"] = progress;
+        }
+    }
+    printed
+}
+
+/// What an operation that is over says of its progress: recorded, and not always complete.
+fn progress(verb: &str) -> Option<Value> {
+    let rows: &[(&str, &str)] = match verb {
+        "CREATE_CLUSTER" => &[
+            ("CLUSTER_CONFIGURING", "9"),
+            ("CLUSTER_CONFIGURING_TOTAL", "9"),
+            ("CLUSTER_DEPLOYING", "12"),
+            ("CLUSTER_DEPLOYING_TOTAL", "12"),
+            ("CLUSTER_HEALTHCHECKING", "1"),
+            ("CLUSTER_HEALTHCHECKING_TOTAL", "2"),
+        ],
+        "UPGRADE_NODES" => &[("NODES_TOTAL", "0")],
+        _ => return None,
+    };
+    let metrics: Vec<Value> = rows
+        .iter()
+        .map(|(name, value)| json!({"name": name, "intValue": value}))
+        .collect();
+    Some(json!({ "metrics": metrics }))
+}

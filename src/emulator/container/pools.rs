@@ -1,0 +1,282 @@
+//! Node pools.
+
+use serde_json::{Value, json};
+
+use super::config;
+use super::draft::check_name;
+use super::operations;
+use super::place::Place;
+use crate::emulator::answer::{Answer, Refusal};
+use crate::emulator::lro;
+use crate::emulator::members::{self, Standing};
+use crate::emulator::names;
+use crate::emulator::operation::Effect;
+use crate::emulator::request::Request;
+use crate::emulator::world::World;
+
+/// The scopes of nodes that run as the default account and were given none.
+const SCOPES: &[&str] = &[
+    "https://www.googleapis.com/auth/devstorage.read_only",
+    "https://www.googleapis.com/auth/logging.write",
+    "https://www.googleapis.com/auth/monitoring",
+    "https://www.googleapis.com/auth/service.management.readonly",
+    "https://www.googleapis.com/auth/servicecontrol",
+    "https://www.googleapis.com/auth/trace.append",
+];
+
+/// The pool that GKE makes of what was sent, as it will be when it runs.
+///
+/// # Errors
+/// 400 for a name or an account that cannot be.
+pub fn draft(
+    world: &mut World,
+    place: &Place,
+    cluster: &Value,
+    sent: &Value,
+) -> Result<Value, Refusal> {
+    let name = sent["name"].as_str().unwrap_or_default();
+    check_name("NodePool.name", name)?;
+    check_account(world, sent)?;
+    let cluster_name = cluster["name"].as_str().unwrap_or_default();
+    let serial = world.count("container.pool");
+    let seed = format!("{cluster_name} {name} {serial}");
+    let groups: Vec<String> = place
+        .zones()
+        .iter()
+        .map(|zone| {
+            let group = format!("gke-{cluster_name:.16}-{name:.16}-{}-grp", names::hex(&format!("{seed} {zone}"), 8));
+            format!("https://www.googleapis.com/compute/v1/projects/{}/zones/{zone}/instanceGroupManagers/{group}", place.project.id)
+        })
+        .collect();
+    let mut pool = json!({
+        "config": {
+            "bootDisk": {"diskType": "pd-balanced", "sizeGb": "100"},
+            "diskSizeGb": 100,
+            "diskType": "pd-balanced",
+            "effectiveCgroupMode": "EFFECTIVE_CGROUP_MODE_V2",
+            "imageType": "COS_CONTAINERD",
+            "kubeletConfig": {"insecureKubeletReadonlyPortEnabled": false, "maxParallelImagePulls": 2},
+            "machineType": "e2-medium",
+            "metadata": {"disable-legacy-endpoints": "true"},
+            "oauthScopes": SCOPES,
+            "resourceLabels": {"goog-gke-node-pool-provisioning-model": "on-demand"},
+            "serviceAccount": "default",
+            "shieldedInstanceConfig": {"enableIntegrityMonitoring": true},
+            "windowsNodeConfig": {},
+        },
+        "etag": lro::uuid(&seed),
+        "instanceGroupUrls": groups,
+        "locations": place.zones(),
+        "management": {"autoRepair": true, "autoUpgrade": true},
+        "maxPodsConstraint": cluster["defaultMaxPodsConstraint"],
+        "networkConfig": {
+            "subnetwork": cluster["networkConfig"]["subnetwork"],
+            "networkTierConfig": {"networkTier": "NETWORK_TIER_DEFAULT"},
+        },
+        "podIpv4CidrSize": 24,
+        "selfLink": place.link(&format!("clusters/{cluster_name}/nodePools/{name}")),
+        "status": "RUNNING",
+        "upgradeSettings": {"maxSurge": 1, "strategy": "SURGE"},
+        "version": cluster["currentNodeVersion"],
+    });
+    if cluster["networkConfig"]["defaultEnablePrivateNodes"] == json!(true) {
+        pool["networkConfig"]["enablePrivateNodes"] = json!(true);
+    }
+    // With workload identity on, nodes hide their own.
+    if cluster
+        .pointer("/workloadIdentityConfig/workloadPool")
+        .is_some()
+    {
+        pool["config"]["workloadMetadataConfig"] = json!({"mode": "GKE_METADATA"});
+    }
+    let mut pool = config::merged(pool, sent);
+    if pool["autoscaling"]["enabled"] == json!(true)
+        && pool["autoscaling"].get("locationPolicy").is_none()
+    {
+        pool["autoscaling"]["locationPolicy"] = json!("BALANCED");
+    }
+    set_pods(&mut pool, cluster);
+    Ok(config::printed(pool))
+}
+
+/// Writes where the pool's pods live, which the cluster knows.
+pub fn set_pods(pool: &mut Value, cluster: &Value) {
+    let policy = &cluster["ipAllocationPolicy"];
+    for (field, from) in [
+        ("podIpv4CidrBlock", "clusterIpv4Cidr"),
+        ("podRange", "clusterSecondaryRangeName"),
+    ] {
+        if let Some(value) = policy.get(from) {
+            pool["networkConfig"][field] = value.clone();
+        }
+    }
+}
+
+/// Nodes run as an account that is there. The words are those that users of GKE quote, not a record.
+fn check_account(world: &World, pool: &Value) -> Result<(), Refusal> {
+    let account = pool
+        .pointer("/config/serviceAccount")
+        .and_then(Value::as_str)
+        .unwrap_or("default");
+    if account == "default"
+        || members::standing(world, &format!("serviceAccount:{account}")) == Standing::Fine
+    {
+        return Ok(());
+    }
+    Err(Refusal::bad_request(format!(
+        "The user does not have access to service account \"{account}\". Ask a project owner to grant you the \
+         iam.serviceAccountUser role on the service account."
+    )))
+}
+
+/// GET.
+pub fn get(world: &World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
+    let (_, _, key) = find(world, request, place)?;
+    Ok(world.get(&key).cloned().unwrap_or_default().into())
+}
+
+/// LIST.
+pub fn list(world: &World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
+    let (key, _) = place.cluster(world, names::leaf(request.param("parent")))?;
+    let pools: Vec<Value> = world
+        .list(&format!("{key}/nodePools"))
+        .into_iter()
+        .map(|(_, pool)| pool.clone())
+        .collect();
+    Ok(if pools.is_empty() {
+        json!({})
+    } else {
+        json!({"nodePools": pools})
+    }
+    .into())
+}
+
+/// POST.
+pub fn create(world: &mut World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
+    let cluster_name = names::leaf(request.param("parent")).to_owned();
+    let (_, cluster) = place.cluster(world, &cluster_name)?;
+    let sent = &request.body["nodePool"];
+    let below = format!(
+        "clusters/{cluster_name}/nodePools/{}",
+        sent["name"].as_str().unwrap_or_default()
+    );
+    let key = place.key(&below);
+    if world.get(&key).is_some() {
+        return Err(Refusal::already_exists(format!(
+            "Already exists: {}.",
+            place.legacy_path(&below)
+        )));
+    }
+    operations::idle(world, place, &cluster_name)?;
+    let mut pool = draft(world, place, &cluster, sent)?;
+    let effects = vec![Effect::Put {
+        key: key.clone(),
+        value: pool.clone(),
+    }];
+    pool["status"] = json!("PROVISIONING");
+    world.put(key, pool);
+    Ok(operations::begin(
+        world,
+        request,
+        place,
+        "CREATE_NODE_POOL",
+        &below,
+        effects,
+    ))
+}
+
+/// Where a field of an update goes in the pool; the others go to `config` under their own name.
+const OWN: &[&str] = &[
+    "locations",
+    "upgradeSettings",
+    "maintenancePolicy",
+    "nodeDrainConfig",
+    "queuedProvisioning",
+];
+
+/// PUT: every field that it names is replaced.
+pub fn update(world: &mut World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
+    let (below, cluster, key) = find(world, request, place)?;
+    operations::idle(world, place, &cluster)?;
+    let mut pool = world.get(&key).cloned().unwrap_or_default();
+    let mut changed = false;
+    for (field, value) in request.body.as_object().into_iter().flatten() {
+        if [
+            "name",
+            "etag",
+            "projectId",
+            "zone",
+            "clusterId",
+            "nodePoolId",
+        ]
+        .contains(&field.as_str())
+        {
+            continue;
+        }
+        changed = true;
+        match field.as_str() {
+            // A list or a map inside a message of its own, so that an empty one can be told from none.
+            "taints" | "labels" | "tags" => pool["config"][field] = value[field].clone(),
+            "resourceLabels" => pool["config"][field] = value["labels"].clone(),
+            "nodeVersion" => pool["version"] = value.clone(),
+            own if OWN.contains(&own) => pool[field] = value.clone(),
+            _ => pool["config"][field] = value.clone(),
+        }
+    }
+    if !changed {
+        return Err(Refusal::bad_request("Must specify a field to update."));
+    }
+    let effects = vec![Effect::Put {
+        key: key.clone(),
+        value: config::printed(pool),
+    }];
+    if let Some(stored) = world.edit(&key) {
+        stored["status"] = json!("RECONCILING");
+    }
+    Ok(operations::begin(
+        world,
+        request,
+        place,
+        "UPGRADE_NODES",
+        &below,
+        effects,
+    ))
+}
+
+/// DELETE.
+pub fn delete(world: &mut World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
+    let (below, cluster, key) = find(world, request, place)?;
+    operations::idle(world, place, &cluster)?;
+    if let Some(stored) = world.edit(&key) {
+        stored["status"] = json!("STOPPING");
+    }
+    let effects = vec![Effect::Remove { key }];
+    Ok(operations::begin(
+        world,
+        request,
+        place,
+        "DELETE_NODE_POOL",
+        &below,
+        effects,
+    ))
+}
+
+/// The pool that a request names: `clusters/c/nodePools/n`, the cluster's name, and the pool's key.
+fn find(
+    world: &World,
+    request: &Request,
+    place: &Place,
+) -> Result<(String, String, String), Refusal> {
+    let name = request.param("name");
+    let cluster = names::segment(name, "clusters").unwrap_or_default();
+    place.cluster(world, cluster)?;
+    let pool = names::leaf(name);
+    let below = format!("clusters/{cluster}/nodePools/{pool}");
+    let key = place.key(&below);
+    match world.get(&key) {
+        Some(_) => Ok((below, cluster.to_owned(), key)),
+        None => Err(Refusal::not_found(format!(
+            "Not found: node pool \"{pool}\" not found."
+        ))),
+    }
+}

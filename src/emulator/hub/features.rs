@@ -1,0 +1,237 @@
+//! Features of a fleet, v1: enabled once for all members, with a spec and a state for each.
+
+use serde_json::{Map, Value, json};
+
+use super::operations::{self, Deed};
+use super::{
+    answer_page, halves, idle, key, mask, members, memberships, names, numbered, public, stored,
+    vacant,
+};
+use crate::emulator::answer::{Answer, Refusal};
+use crate::emulator::clock;
+use crate::emulator::operation::Effect;
+use crate::emulator::request::Request;
+use crate::emulator::world::{Project, World};
+
+/// GET.
+pub fn get(world: &World, request: &Request, project: &Project) -> Result<Answer, Refusal> {
+    let feature = stored(world, request.param("name"))?;
+    Ok(print(world, project, feature).into())
+}
+
+/// LIST.
+pub fn list(world: &World, request: &Request, project: &Project) -> Result<Answer, Refusal> {
+    let found = members(world, request, "features");
+    let printed = found
+        .into_iter()
+        .map(|(_, feature)| print(world, project, feature))
+        .collect();
+    answer_page(request, "resources", printed)
+}
+
+/// POST.
+pub fn create(world: &mut World, request: &Request, project: &Project) -> Result<Answer, Refusal> {
+    if let Some(answer) = operations::before(world, request, project) {
+        return Ok(answer);
+    }
+    let id = request.query("featureId").unwrap_or_default().to_owned();
+    let name = format!("{}/features/{id}", request.param("parent"));
+    if names::segment(&name, "locations") != Some("global") {
+        // Features are global; no record of the words.
+        return Err(Refusal::bad_request(format!(
+            "Location of '{name}' must be 'global'."
+        )));
+    }
+    vacant(world, &name)?;
+    let mut effects = specs(world, project, &id, &request.body)?;
+    check_defaults(world, project, &request.body)?;
+    let now = clock::utc(world.now());
+    let mut feature = json!({
+        "name": name,
+        "createTime": now,
+        "updateTime": now,
+        "resourceState": {"state": "ACTIVE"},
+        "spec": request.body.get("spec").cloned().unwrap_or_else(|| json!({})),
+    });
+    for field in ["labels", "fleetDefaultMemberConfig"] {
+        if let Some(value) = request.body.get(field) {
+            feature[field] = value.clone();
+        }
+    }
+    effects.insert(
+        0,
+        Effect::Put {
+            key: key(&name),
+            value: feature.clone(),
+        },
+    );
+    let mut coming = feature.clone();
+    coming["resourceState"] = json!({"state": "ENABLING"});
+    world.put(key(&name), coming);
+    let deed = Deed {
+        verb: "create",
+        target: &name,
+        kind: ("v1", "Feature"),
+        result: public(feature),
+    };
+    Ok(operations::begin(world, request, project, deed, effects))
+}
+
+/// PATCH. Recorded by those who maintain a client: a mask of `membershipSpecs` merges by key, and a key with an empty spec
+/// takes that one away.
+pub fn patch(world: &mut World, request: &Request, project: &Project) -> Result<Answer, Refusal> {
+    if let Some(answer) = operations::before(world, request, project) {
+        return Ok(answer);
+    }
+    let name = request.param("name");
+    let mut feature = stored(world, name)?;
+    idle(world, name)?;
+    let mut effects = Vec::new();
+    for field in mask(request)? {
+        match field.as_str() {
+            "membershipSpecs" => {
+                effects.extend(specs(world, project, names::leaf(name), &request.body)?)
+            }
+            "labels" | "spec" => {
+                feature[&field] = request
+                    .body
+                    .get(&field)
+                    .cloned()
+                    .unwrap_or_else(|| json!({}))
+            }
+            "fleetDefaultMemberConfig" => {
+                check_defaults(world, project, &request.body)?;
+                match (request.body.get(&field), feature.as_object_mut()) {
+                    (Some(value), _) => feature[&field] = value.clone(),
+                    (None, Some(fields)) => {
+                        fields.remove(&field);
+                    }
+                    (None, None) => {}
+                }
+            }
+            other => {
+                return Err(Refusal::bad_request(format!(
+                    "Field '{other}' cannot be updated."
+                )));
+            }
+        }
+    }
+    feature["updateTime"] = json!(clock::utc(world.now()));
+    effects.push(Effect::Put {
+        key: key(name),
+        value: feature.clone(),
+    });
+    let deed = Deed {
+        verb: "update",
+        target: name,
+        kind: ("v1", "Feature"),
+        result: public(feature),
+    };
+    Ok(operations::begin(world, request, project, deed, effects))
+}
+
+/// DELETE: with `force` the memberships' halves go too, without it they forbid it.
+pub fn delete(world: &mut World, request: &Request, project: &Project) -> Result<Answer, Refusal> {
+    if let Some(answer) = operations::before(world, request, project) {
+        return Ok(answer);
+    }
+    let name = request.param("name");
+    stored(world, name)?;
+    idle(world, name)?;
+    let id = names::leaf(name);
+    let below = halves::of_feature(world, project, id);
+    if !below.is_empty() && !request.flag("force") {
+        // Documented of `force`; no record of the words.
+        return Err(Refusal::failed_precondition(format!(
+            "Feature '{name}' has membership specs. Set 'force' to true to delete it with them."
+        )));
+    }
+    if let Some(stored) = world.edit(&key(name)) {
+        stored["resourceState"] = json!({"state": "DISABLING"});
+    }
+    let halves = below
+        .iter()
+        .map(|(membership, ..)| key(&format!("{membership}/features/{id}")));
+    let effects = halves
+        .chain([key(name)])
+        .map(|key| Effect::Remove { key })
+        .collect();
+    let deed = Deed {
+        verb: "delete",
+        target: name,
+        kind: ("v1", "Feature"),
+        result: Value::Null,
+    };
+    Ok(operations::begin(world, request, project, deed, effects))
+}
+
+/// Refuses the half of a feature that the fleet does not have. No record of the words.
+pub fn check_enabled(world: &World, project: &Project, feature: &str) -> Result<(), Refusal> {
+    let name = name(project, feature);
+    match world.get(&key(&name)) {
+        Some(_) => Ok(()),
+        None => Err(Refusal::failed_precondition(format!(
+            "Feature '{name}' is not enabled in the fleet."
+        ))),
+    }
+}
+
+/// What the mesh feature wants of every new member, if it says so.
+pub fn default_mesh(world: &World, project: &Project) -> Option<Value> {
+    let feature = world.get(&key(&name(project, "servicemesh")))?;
+    feature.pointer("/fleetDefaultMemberConfig/mesh").cloned()
+}
+
+fn name(project: &Project, feature: &str) -> String {
+    format!(
+        "projects/{}/locations/global/features/{feature}",
+        project.id
+    )
+}
+
+/// The effects of the `membershipSpecs` of a body.
+fn specs(
+    world: &World,
+    project: &Project,
+    feature: &str,
+    body: &Value,
+) -> Result<Vec<Effect>, Refusal> {
+    let sent = body["membershipSpecs"].as_object().into_iter().flatten();
+    sent.map(|(name, spec)| {
+        let membership = memberships::named(world, project, name)?;
+        Ok(halves::set_by_v1(world, &membership, feature, spec))
+    })
+    .collect()
+}
+
+/// Defaults for all members are for fleets with the anthos API on. The end of the sentence is not recorded.
+fn check_defaults(world: &World, project: &Project, body: &Value) -> Result<(), Refusal> {
+    if body.get("fleetDefaultMemberConfig").is_none()
+        || world
+            .enabled_since(&project.id, "anthos.googleapis.com")
+            .is_some()
+    {
+        return Ok(());
+    }
+    Err(Refusal::failed_precondition(
+        "The [anthos.googleapis.com] service is required for this operation.",
+    ))
+}
+
+/// The feature with the specs and states of its members, keyed by the project's number.
+fn print(world: &World, project: &Project, feature: Value) -> Value {
+    let mut printed = public(feature);
+    let id = names::leaf(printed["name"].as_str().unwrap_or_default()).to_owned();
+    let (mut specs, mut states) = (Map::new(), Map::new());
+    for (membership, spec, state) in halves::of_feature(world, project, &id) {
+        let key = numbered(&membership, project);
+        states.extend(state.map(|state| (key.clone(), state)));
+        specs.insert(key, spec);
+    }
+    for (field, map) in [("membershipSpecs", specs), ("membershipStates", states)] {
+        if !map.is_empty() {
+            printed[field] = Value::Object(map);
+        }
+    }
+    printed
+}

@@ -1,0 +1,354 @@
+//! Memberships: that a cluster belongs to the fleet. Registered by a user here, or by GKE for a cluster that asks for it.
+
+use serde_json::{Value, json};
+
+use super::operations::{self, Deed};
+use super::{
+    answer_page, fleets, halves, idle, key, mask, members, missing, numbered, public, stored,
+    vacant,
+};
+use crate::emulator::answer::{Answer, Refusal};
+use crate::emulator::clock;
+use crate::emulator::lro;
+use crate::emulator::names;
+use crate::emulator::operation::Effect;
+use crate::emulator::request::Request;
+use crate::emulator::world::{Project, World};
+
+/// Notes that GKE registered the cluster, so that GKE also ends the membership.
+const BY_GKE: &str = "_by_gke";
+
+/// GET.
+pub fn get(world: &World, request: &Request) -> Result<Answer, Refusal> {
+    Ok(public(stored(world, request.param("name"))?).into())
+}
+
+/// LIST.
+pub fn list(world: &World, request: &Request) -> Result<Answer, Refusal> {
+    let found = members(world, request, "memberships")
+        .into_iter()
+        .map(|(_, one)| public(one))
+        .collect();
+    answer_page(request, "resources", found)
+}
+
+/// POST.
+pub fn create(world: &mut World, request: &Request, project: &Project) -> Result<Answer, Refusal> {
+    if let Some(answer) = operations::before(world, request, project) {
+        return Ok(answer);
+    }
+    let id = request.query("membershipId").unwrap_or_default();
+    let name = format!("{}/memberships/{id}", request.param("parent"));
+    check_id(id)?;
+    vacant(world, &name)?;
+    let link = request
+        .body
+        .pointer("/endpoint/gkeCluster/resourceLink")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let cluster = Cluster::of(world, link)?;
+    cluster.check_issuer(&request.body)?;
+    let mut membership = object(
+        world,
+        &name,
+        &cluster,
+        request.body.get("authority").is_some(),
+    );
+    for field in ["labels", "externalId"] {
+        if let Some(value) = request.body.get(field) {
+            membership[field] = value.clone();
+        }
+    }
+    let mut coming = membership.clone();
+    coming["state"] = json!({"code": "CREATING"});
+    world.put(key(&name), coming);
+    let effects = joined(world, project, &name, &membership, &cluster.key);
+    let deed = Deed {
+        verb: "create",
+        target: &name,
+        kind: ("v1", "Membership"),
+        result: public(membership),
+    };
+    Ok(operations::begin(world, request, project, deed, effects))
+}
+
+/// PATCH.
+pub fn patch(world: &mut World, request: &Request, project: &Project) -> Result<Answer, Refusal> {
+    if let Some(answer) = operations::before(world, request, project) {
+        return Ok(answer);
+    }
+    let name = request.param("name");
+    let mut membership = stored(world, name)?;
+    idle(world, name)?;
+    for field in mask(request)? {
+        match field.as_str() {
+            "labels" | "externalId" => membership[&field] = request.body[&field].clone(),
+            "authority" => {
+                let link = membership
+                    .pointer("/endpoint/gkeCluster/resourceLink")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                let cluster = Cluster::of(world, link)?;
+                cluster.check_issuer(&request.body)?;
+                membership["authority"] = cluster.authority();
+            }
+            other => {
+                return Err(Refusal::bad_request(format!(
+                    "Field '{other}' cannot be updated."
+                )));
+            }
+        }
+    }
+    membership["updateTime"] = json!(clock::utc(world.now()));
+    let effects = vec![Effect::Put {
+        key: key(name),
+        value: membership.clone(),
+    }];
+    let deed = Deed {
+        verb: "update",
+        target: name,
+        kind: ("v1", "Membership"),
+        result: public(membership),
+    };
+    Ok(operations::begin(world, request, project, deed, effects))
+}
+
+/// DELETE: with `force` its features go too, without it they forbid it.
+pub fn delete(world: &mut World, request: &Request, project: &Project) -> Result<Answer, Refusal> {
+    if let Some(answer) = operations::before(world, request, project) {
+        return Ok(answer);
+    }
+    let name = request.param("name");
+    let membership = stored(world, name)?;
+    idle(world, name)?;
+    let below = halves::of_membership(world, name);
+    if !below.is_empty() && !request.flag("force") {
+        // Documented of `force`; no record of the words.
+        return Err(Refusal::failed_precondition(format!(
+            "Resource '{name}' has nested resources. If the API supports cascading delete, set 'force' to true to delete it and its nested resources."
+        )));
+    }
+    if let Some(stored) = world.edit(&key(name)) {
+        stored["state"] = json!({"code": "DELETING"});
+    }
+    let mut effects: Vec<Effect> = below
+        .into_iter()
+        .map(|key| Effect::Remove { key })
+        .collect();
+    effects.push(Effect::Remove { key: key(name) });
+    effects.extend(cluster_key(&membership).map(|key| Effect::Merge {
+        key,
+        fields: [("fleet".to_owned(), Value::Null)].into_iter().collect(),
+    }));
+    let deed = Deed {
+        verb: "delete",
+        target: name,
+        kind: ("v1", "Membership"),
+        result: Value::Null,
+    };
+    Ok(operations::begin(world, request, project, deed, effects))
+}
+
+/// What GKE does for a cluster with `fleet.project`: the cluster's own field, and a membership of the cluster's name in
+/// its region once the cluster runs. `place` is `projects/p/locations/l`.
+pub fn registered_by_gke(
+    world: &World,
+    project: &Project,
+    region: &str,
+    place: &str,
+    cluster: &str,
+) -> (Value, Vec<Effect>) {
+    let name = format!(
+        "projects/{}/locations/{region}/memberships/{cluster}",
+        project.id
+    );
+    let cluster = Cluster {
+        key: names::key("container", &format!("{place}/clusters/{cluster}")),
+        has_pool: true,
+    };
+    let mut membership = object(world, &name, &cluster, true);
+    membership[BY_GKE] = json!(true);
+    // The cluster's own effects say that it is in a fleet.
+    let mut effects = joined(world, project, &name, &membership, &cluster.key);
+    effects.retain(|effect| !matches!(effect, Effect::Merge { .. }));
+    (fleet_of(project, &name), effects)
+}
+
+/// The end of a membership that GKE made; one that a user made stays behind, dangling.
+pub fn unregistered_by_gke(world: &World, cluster: &Value) -> Vec<Effect> {
+    let link = cluster
+        .pointer("/fleet/membership")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let owner = cluster
+        .pointer("/fleet/project")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let rest = names::path(link).splitn(3, '/').nth(2).unwrap_or_default();
+    let name = format!("projects/{owner}/{rest}");
+    match world.get(&key(&name)) {
+        Some(membership) if membership.get(BY_GKE).is_some() => {
+            let below = halves::of_membership(world, &name);
+            below
+                .into_iter()
+                .chain([key(&name)])
+                .map(|key| Effect::Remove { key })
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The key of the cluster of a membership.
+pub fn cluster_key(membership: &Value) -> Option<String> {
+    let link = membership
+        .pointer("/endpoint/gkeCluster/resourceLink")?
+        .as_str()?;
+    Some(names::key("container", names::path(link)))
+}
+
+/// A membership by a name with the project's id or number in it.
+///
+/// # Errors
+/// 404.
+pub fn named(world: &World, project: &Project, name: &str) -> Result<String, Refusal> {
+    let mut parts = name.splitn(3, '/');
+    let (_, owner, rest) = (
+        parts.next(),
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    );
+    let own = format!("projects/{}/{rest}", project.id);
+    let ours = owner == project.id || owner == project.number.to_string();
+    if ours && world.get(&key(&own)).is_some() {
+        Ok(own)
+    } else {
+        Err(missing(name))
+    }
+}
+
+struct Cluster {
+    key: String,
+    has_pool: bool,
+}
+
+impl Cluster {
+    /// The cluster that a membership is to be for; it must be there. No record of the words.
+    fn of(world: &World, link: &str) -> Result<Cluster, Refusal> {
+        let key = names::key("container", names::path(link));
+        let found = world
+            .get(&key)
+            .filter(|_| link.starts_with("//container.googleapis.com/"));
+        match found {
+            None => Err(Refusal::bad_request(format!(
+                "GKE cluster '{link}' was not found."
+            ))),
+            Some(cluster) => Ok(Cluster {
+                key,
+                has_pool: cluster
+                    .pointer("/workloadIdentityConfig/workloadPool")
+                    .is_some(),
+            }),
+        }
+    }
+
+    fn issuer(&self) -> String {
+        format!(
+            "https://container.googleapis.com/v1/{}",
+            names::path(&self.key)
+        )
+    }
+
+    /// Only a cluster that issues identities can be told to, and only its own.
+    fn check_issuer(&self, sent: &Value) -> Result<(), Refusal> {
+        match sent
+            .pointer("/authority/issuer")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+        {
+            "" => Ok(()),
+            issuer if issuer == self.issuer() && self.has_pool => Ok(()),
+            issuer => Err(Refusal::bad_request(format!(
+                "Invalid authority issuer '{issuer}' for the GKE cluster."
+            ))),
+        }
+    }
+
+    fn authority(&self) -> Value {
+        let project = names::segment(&self.key, "projects").unwrap_or_default();
+        json!({
+            "issuer": self.issuer(),
+            "workloadIdentityPool": format!("{project}.svc.id.goog"),
+            "identityProvider": self.issuer(),
+        })
+    }
+}
+
+fn object(world: &World, name: &str, cluster: &Cluster, identity: bool) -> Value {
+    let now = clock::utc(world.now());
+    let path = names::path(&cluster.key);
+    let mut membership = json!({
+        "name": name,
+        "endpoint": {"gkeCluster": {"resourceLink": cluster.key}, "googleManaged": true},
+        "state": {"code": "READY"},
+        "createTime": now,
+        "updateTime": now,
+        "uniqueId": lro::uuid(&format!("membership {name} {now}")),
+        "externalId": lro::uuid(&format!("cluster {path}")),
+        "lastConnectionTime": now,
+        "monitoringConfig": {
+            "projectId": names::segment(path, "projects"),
+            "location": names::segment(path, "locations"),
+            "cluster": names::leaf(path),
+            "kubernetesMetricsPrefix": "kubernetes.io",
+            "clusterHash": names::hex(path, 16),
+        },
+    });
+    if identity {
+        membership["authority"] = cluster.authority();
+    }
+    membership
+}
+
+/// What a new membership changes: itself, the fleet if it is the first, the cluster's own field, and what the fleet's
+/// features want of every member.
+fn joined(
+    world: &World,
+    project: &Project,
+    name: &str,
+    membership: &Value,
+    cluster: &str,
+) -> Vec<Effect> {
+    let mut effects = vec![Effect::Put {
+        key: key(name),
+        value: membership.clone(),
+    }];
+    effects.extend(fleets::founded(world, project));
+    let fleet = [("fleet".to_owned(), fleet_of(project, name))];
+    effects.push(Effect::Merge {
+        key: cluster.to_owned(),
+        fields: fleet.into_iter().collect(),
+    });
+    effects.extend(halves::wanted_by_fleet(world, project, name));
+    effects
+}
+
+fn fleet_of(project: &Project, membership: &str) -> Value {
+    json!({"project": project.id, "membership": format!("//gkehub.googleapis.com/{}", numbered(membership, project))})
+}
+
+/// No record of the words.
+fn check_id(id: &str) -> Result<(), Refusal> {
+    let fine = (1..=63).contains(&id.len())
+        && id.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && !id.ends_with('-')
+        && id
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if fine {
+        return Ok(());
+    }
+    Err(Refusal::bad_request(format!(
+        "Invalid membership_id '{id}': must match the regex [a-z0-9]([-a-z0-9]*[a-z0-9])?."
+    )))
+}
