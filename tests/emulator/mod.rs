@@ -1,11 +1,8 @@
 //! An emulator and a client for tests over HTTP.
 
-<<<<<<< HEAD
-=======
 #[allow(dead_code)]
 pub mod longrunning;
 
->>>>>>> emu-rules
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -87,11 +84,8 @@ impl Cloud {
     /// A call; an empty body is null.
     pub async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-<<<<<<< HEAD
         let mut request = self.client.request(method, self.url(path));
-=======
         let mut request = self.client.request(method.clone(), self.url(path));
->>>>>>> emu-rules
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -103,10 +97,7 @@ impl Cloud {
         } else {
             serde_json::from_str(&text).unwrap_or(json!(text))
         };
-<<<<<<< HEAD
-=======
         longrunning::assert_fits(method.as_str(), path, status, &value);
->>>>>>> emu-rules
         (status, value)
     }
 
