@@ -172,6 +172,10 @@ mod tests {
                 "2:9: `soon` is no duration up to 6h, such as 90s, 30m or 1h",
             ),
             (
+                "within: 7h",
+                "2:9: `7h` is no duration up to 6h, such as 90s, 30m or 1h",
+            ),
+            (
                 "within: 0s",
                 "2:9: `0s` is no duration up to 6h, such as 90s, 30m or 1h",
             ),

@@ -46,10 +46,11 @@ impl Tutorial {
 }
 
 fn holds(template: &Template, params: &Params) -> bool {
+    // As texts: `3` and `"3"` are the same to somebody who writes YAML.
     template.when.iter().all(|(name, value, _)| {
-        let settled = params.get(name);
-        // `3` and `"3"` are the same to somebody who writes YAML.
-        settled == Some(value) || settled.is_some_and(|s| text(s) == text(value))
+        params
+            .get(name)
+            .is_some_and(|settled| text(settled) == text(value))
     })
 }
 
@@ -190,6 +191,31 @@ mod tests {
         );
         let superseded = select("one", None).unwrap();
         assert_eq!(superseded[0].want["link"], "${gate-again.self}");
+    }
+
+    #[test]
+    fn a_need_may_name_a_parameter() {
+        let second = "chapter: second\ntitle: t\nsays: s\n---\n\
+            step: late\nsays: s\nkind: k\nat: {name: late}\nneeds: [\"only-${param.mode}\"]\nwhen: {n: \"3\"}\n";
+        let files = [
+            ("10-first.yaml", FIRST),
+            ("20-second.yaml", second),
+            ("params.yaml", PARAMS),
+        ];
+        let tutorial = of_texts(&files).unwrap();
+        let select = |mode: &str| {
+            let params = tutorial
+                .settle(&BTreeMap::from([("mode".to_owned(), Value::from(mode))]))
+                .unwrap();
+            tutorial
+                .select(&params, None)
+                .map(|steps| shape(&steps[3..]))
+                .map_err(|told| told.to_string())
+        };
+        assert_eq!(select("two").unwrap(), "late<-only-two");
+        let told = "steps/20-second.yaml:5: step `late` needs an unknown step `only-one`, known are `gate`, `user` or `late`";
+        // The one that was probably meant is not there in this mode, so it is not named.
+        assert_eq!(select("one").unwrap_err(), told);
     }
 
     #[test]
