@@ -3,6 +3,8 @@
 //! Google's front ends do the same before any service sees a request: find the method, find the project, see that the API is
 //! enabled there, hold the request against the schema.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
@@ -65,13 +67,23 @@ impl Call {
 
 /// Answers one call.
 pub fn answer(world: &mut World, call: &Call) -> Reply {
-    let Some(matched) = discovery::route(&call.method, call.path()) else {
+    let Some(matched) = discovery::route(&call.method, &canonical(call.path())) else {
         return unrouted(call.path());
     };
     let api = matched.api();
     match served(world, call, &matched) {
         Ok(answer) => reply(api, answer),
         Err(refusal) => json_reply(api, refusal.http, &refusal.envelope(api)),
+    }
+}
+
+/// Downloads have a path of their own beside the method's (`useMediaDownloadService` in the discovery document), and Google's
+/// clients derive it from the root of a host; it leads to the method.
+fn canonical(path: &str) -> Cow<'_, str> {
+    let bare = path.strip_prefix("/storage.googleapis.com").unwrap_or(path);
+    match bare.strip_prefix("/download/") {
+        Some(rest) => Cow::Owned(format!("/storage.googleapis.com/{rest}")),
+        None => Cow::Borrowed(path),
     }
 }
 
