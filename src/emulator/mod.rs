@@ -5,7 +5,7 @@
 //! of the program. It does not check credentials, and it does not imitate quotas or latency beyond [`Pace`].
 
 pub mod answer;
-mod apis;
+pub mod apis;
 mod batch;
 mod billing;
 mod catalogue;

@@ -1,5 +1,8 @@
 //! An emulator and a client for tests over HTTP.
 
+#[allow(dead_code)]
+pub mod longrunning;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -81,7 +84,7 @@ impl Cloud {
     /// A call; an empty body is null.
     pub async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = self.client.request(method, self.url(path));
+        let mut request = self.client.request(method.clone(), self.url(path));
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -93,6 +96,7 @@ impl Cloud {
         } else {
             serde_json::from_str(&text).unwrap_or(json!(text))
         };
+        longrunning::assert_fits(method.as_str(), path, status, &value);
         (status, value)
     }
 
