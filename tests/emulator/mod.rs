@@ -84,7 +84,6 @@ impl Cloud {
     /// A call; an empty body is null.
     pub async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = self.client.request(method, self.url(path));
         let mut request = self.client.request(method.clone(), self.url(path));
         if let Some(body) = body {
             request = request.json(&body);
