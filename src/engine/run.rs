@@ -243,6 +243,9 @@ fn settle(
         outcome: settled.outcome,
         took: millis(since.elapsed()),
     });
+    if settled.outcome == Outcome::Created {
+        board.created.insert(id.to_owned());
+    }
     board.done(id, settled.gives);
 }
 
@@ -270,6 +273,8 @@ struct Board {
     waiting: Vec<String>,
     done: BTreeSet<String>,
     gives: BTreeMap<String, Map<String, Value>>,
+    /// Those that were made in this run.
+    created: BTreeSet<String>,
     /// Hosts of APIs that are enabled for sure.
     enabled: BTreeSet<String>,
 }
@@ -301,6 +306,7 @@ impl Board {
             waiting,
             done: BTreeSet::new(),
             gives: BTreeMap::new(),
+            created: BTreeSet::new(),
             enabled: BTreeSet::new(),
         }
     }
@@ -362,6 +368,9 @@ impl Board {
             }
             Goal::Present { inside, with } => {
                 let mut wanted = self.wanted(id, None)?;
+                wanted.came_along = with
+                    .as_ref()
+                    .is_some_and(|with| self.created.contains(with));
                 wanted.with.clone_from(with);
                 wanted.inside = inside
                     .iter()
@@ -427,6 +436,7 @@ impl Board {
             unknown,
             inside: Vec::new(),
             with: None,
+            came_along: false,
         })
     }
 }
