@@ -1,5 +1,8 @@
 //! The emulator as a server: who may talk to it, and what survives it.
 
+// What a test calls may unwrap like the test itself.
+#![allow(clippy::unwrap_used)]
+
 mod emulator;
 
 use std::net::SocketAddr;

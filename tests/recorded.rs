@@ -6,6 +6,9 @@
 //! What comes and goes by itself (a new account, an API that was just enabled) is asked for until it is as recorded.
 //! `varies` of a recording names the fields that differ between the real services' own answers, and why.
 
+// What a test calls may unwrap like the test itself.
+#![allow(clippy::unwrap_used)]
+
 mod emulator;
 
 use std::collections::BTreeSet;
