@@ -143,11 +143,19 @@ pub fn set(world: &mut World, resource: &Resource, body: &Value) -> Result<Value
         bindings.push(binding.clone());
     }
     check_members(world, &sent["bindings"])?;
-    let policy = json!({
+    let mut policy = json!({
         "version": if bindings.iter().any(|one| one.get("condition").is_some()) { 3 } else { 1 },
         "etag": fresh_etag(world),
         "bindings": normal(bindings),
     });
+    // Without a mask that names it, the audit configuration stays as it is.
+    let masked = body["updateMask"]
+        .as_str()
+        .is_some_and(|mask| mask.contains("auditConfigs"));
+    let audit = if masked { sent } else { &before };
+    if let Some(audit) = audit.get("auditConfigs") {
+        policy["auditConfigs"] = audit.clone();
+    }
     world.put(resource.key.clone(), policy);
     get(world, resource, 3)
 }

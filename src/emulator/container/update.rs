@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::config;
 use super::draft::labels_fingerprint;
+use super::endpoints;
 use super::operations;
 use super::place::Place;
 use crate::emulator::answer::{Answer, Refusal};
@@ -49,6 +50,20 @@ pub fn cluster(world: &mut World, request: &Request, place: &Place) -> Result<An
             if let Some(sent) = sent {
                 set_networks(&mut after, sent)?;
             }
+            endpoints::settle(&mut after);
+        }
+        "desiredEnablePrivateEndpoint" => {
+            let public = json!(*value != json!(true));
+            after["controlPlaneEndpointsConfig"]["ipEndpointsConfig"]["enablePublicEndpoint"] =
+                public;
+            endpoints::settle(&mut after);
+        }
+        "desiredPrivateClusterConfig" => {
+            if let Some(global) = value.pointer("/masterGlobalAccessConfig/enabled") {
+                after["controlPlaneEndpointsConfig"]["ipEndpointsConfig"]["globalAccess"] =
+                    global.clone();
+            }
+            endpoints::settle(&mut after);
         }
         "desiredMasterAuthorizedNetworksConfig" => set_networks(&mut after, value)?,
         "desiredNodePoolAutoscaling" => {
@@ -90,10 +105,15 @@ pub fn cluster(world: &mut World, request: &Request, place: &Place) -> Result<An
             }
         }
         other => {
-            let own = same_named(other).ok_or_else(|| {
+            let (home, own) = home_of(other).ok_or_else(|| {
                 Refusal::not_served(&format!("{} with {other}", request.method_id))
             })?;
-            after[&own] = config::merged(before[&own].clone(), value);
+            let home = match home {
+                "" => &mut after,
+                home => &mut after[home],
+            };
+            let old = home[&own].take();
+            home[&own] = config::merged(old, value);
         }
     }
     effects.push(Effect::Put {
@@ -147,13 +167,22 @@ fn set_networks(cluster: &mut Value, sent: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// `workloadIdentityConfig` for `desiredWorkloadIdentityConfig`, if a cluster has a field of that name.
-fn same_named(desired: &str) -> Option<String> {
+/// Where a cluster keeps what a `desired…` field is about, if under the same name: `("", "workloadIdentityConfig")` for
+/// `desiredWorkloadIdentityConfig`.
+fn home_of(desired: &str) -> Option<(&'static str, String)> {
     let rest = desired.strip_prefix("desired")?;
     let mut chars = rest.chars();
     let own: String = chars.next()?.to_lowercase().chain(chars).collect();
     let (document, _) = discovery::method("container.projects.locations.clusters.get")?;
-    document.schemas.get("Cluster")?.has(&own).then_some(own)
+    [("Cluster", ""), ("NetworkConfig", "networkConfig")]
+        .into_iter()
+        .find(|(schema, _)| {
+            document
+                .schemas
+                .get(*schema)
+                .is_some_and(|found| found.has(&own))
+        })
+        .map(|(_, home)| (home, own))
 }
 
 /// While a change is made the cluster says so; the effects put the running one back.
