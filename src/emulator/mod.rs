@@ -21,6 +21,7 @@ pub mod fields;
 mod front;
 pub mod hub;
 mod iam;
+mod loopback;
 mod lro;
 mod members;
 mod multipart;
