@@ -240,6 +240,13 @@ impl Cluster {
             .get(&key)
             .filter(|_| link.starts_with("//container.googleapis.com/"));
         match found {
+            Some(cluster)
+                if cluster["status"] == "PROVISIONING" || cluster["status"] == "STOPPING" =>
+            {
+                Err(Refusal::failed_precondition(format!(
+                    "GKE cluster '{link}' is not running."
+                )))
+            }
             None => Err(Refusal::bad_request(format!(
                 "GKE cluster '{link}' was not found."
             ))),
