@@ -15,6 +15,7 @@ pub mod compute;
 pub mod container;
 pub mod discovery;
 pub mod dns;
+mod document;
 pub mod etag;
 mod exports;
 pub mod fields;

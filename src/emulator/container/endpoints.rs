@@ -17,7 +17,7 @@ pub fn give(cluster: &mut Value, place: &Place, footprint: &Footprint) {
     let hash = names::hash(&footprint.hash);
     let public = format!(
         "{}.{}",
-        if hash % 2 == 0 {
+        if hash.is_multiple_of(2) {
             "203.0.113"
         } else {
             "198.51.100"

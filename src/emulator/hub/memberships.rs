@@ -245,6 +245,13 @@ impl Cluster {
         };
         let found = world.get(&key).filter(|_| is_cluster(link));
         match found {
+            Some(cluster)
+                if cluster["status"] == "PROVISIONING" || cluster["status"] == "STOPPING" =>
+            {
+                Err(Refusal::failed_precondition(format!(
+                    "GKE cluster '{link}' is not running."
+                )))
+            }
             None => Err(Refusal::bad_request(format!(
                 "GKE cluster '{link}' was not found."
             ))),
