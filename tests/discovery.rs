@@ -1,6 +1,9 @@
 //! The emulator against Google's discovery documents: every method is served, or is not for a stated reason, and no answer
 //! has anything that the documents do not know.
 
+// What a test calls may unwrap like the test itself.
+#![allow(clippy::unwrap_used)]
+
 mod emulator;
 
 use std::collections::BTreeMap;

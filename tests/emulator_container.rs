@@ -1,5 +1,8 @@
 //! Clusters and node pools, over HTTP.
 
+// What a test calls may unwrap like the test itself.
+#![allow(clippy::unwrap_used)]
+
 mod emulator;
 
 use std::time::Duration;

@@ -1,5 +1,8 @@
 //! Fleets, memberships and the mesh feature, over HTTP.
 
+// What a test calls may unwrap like the test itself.
+#![allow(clippy::unwrap_used)]
+
 mod emulator;
 
 use std::time::Duration;
@@ -393,4 +396,51 @@ async fn a_fleet_is_created_and_listed() {
         .get(&format!("{V1}/{PROJECT}/global/operations"))
         .await;
     assert_eq!(operations["operations"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_cluster_joins_the_fleet_when_it_runs_and_keeps_that_through_an_update_under_way() {
+    let cloud = Cloud::with_vpc().await;
+    let clusters = format!("{ZONE}/clusters");
+    let begun = cloud
+        .post(&clusters, json!({"cluster": cluster_body()}))
+        .await;
+    let path = format!("{V1}/{PROJECT}/us-central1/memberships?membershipId=cluster1");
+    let (status, refusal) = cloud.post(&path, membership_body()).await;
+    assert_eq!(
+        (status, refusal["error"]["status"].as_str()),
+        (400, Some("FAILED_PRECONDITION"))
+    );
+    cloud.finish(&clusters, begun).await;
+
+    let networks = json!({"enabled": true, "cidrBlocks": [{"cidrBlock": "198.51.100.7/32"}]});
+    let update = json!({"update": {"desiredMasterAuthorizedNetworksConfig": networks}});
+    let update = cloud.put(&format!("{clusters}/cluster1"), update).await;
+    register(&cloud).await;
+    cloud.finish(&clusters, update).await;
+    let (_, cluster) = cloud.get(&format!("{clusters}/cluster1")).await;
+    assert!(cluster["fleet"]["membership"].is_string(), "{cluster}");
+    assert_eq!(
+        cluster["masterAuthorizedNetworksConfig"]["cidrBlocks"][0]["cidrBlock"],
+        "198.51.100.7/32"
+    );
+}
+
+#[tokio::test]
+async fn a_membership_has_one_operation_at_a_time() {
+    let cloud = Cloud::with_vpc().await;
+    cloud.cluster().await;
+    register(&cloud).await;
+    let path = format!("{V1}/{MEMBERSHIP}?updateMask=labels");
+    let first = cloud.patch(&path, json!({"labels": {"a": "1"}})).await;
+    let (status, refusal) = cloud.patch(&path, json!({"labels": {"a": "2"}})).await;
+    assert_eq!(
+        (status, refusal["error"]["status"].as_str()),
+        (409, Some("ABORTED"))
+    );
+    cloud.finish(V1, first).await;
+    assert_eq!(
+        cloud.get(&format!("{V1}/{MEMBERSHIP}")).await.1["labels"],
+        json!({"a": "1"})
+    );
 }

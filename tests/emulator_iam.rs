@@ -1,5 +1,8 @@
 //! Service accounts and policies, over HTTP.
 
+// What a test calls may unwrap like the test itself.
+#![allow(clippy::unwrap_used)]
+
 mod emulator;
 
 use std::time::Duration;

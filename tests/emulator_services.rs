@@ -1,5 +1,8 @@
 //! Projects, billing and the APIs of a project, over HTTP.
 
+// What a test calls may unwrap like the test itself.
+#![allow(clippy::unwrap_used)]
+
 mod emulator;
 
 use emulator::{Cloud, message, reason};

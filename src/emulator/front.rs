@@ -15,6 +15,7 @@ use super::clock::Millis;
 use super::discovery::{self, Matched, Media};
 use super::fields;
 use super::multipart;
+use super::projects;
 use super::request::{Request, Upload};
 use super::schema::Violation;
 use super::world::World;
@@ -119,7 +120,11 @@ fn admit(
     let Some(named) = project_of(request, query) else {
         return Ok(());
     };
-    let project = world.project(&named).ok_or_else(Refusal::no_project)?;
+    // Resource Manager alone still knows a project that was deleted.
+    let project = match row.name {
+        "cloudresourcemanager" => world.project(&named).ok_or_else(Refusal::no_project)?,
+        _ => projects::named(world, &named)?,
+    };
     if project.id != named {
         for value in request.params.values_mut() {
             if *value == named {
@@ -139,7 +144,7 @@ fn admit(
     } else {
         project.id.as_str()
     };
-    let disabled = || Refusal::service_disabled(name, project.number, &service, row.title);
+    let disabled = || Refusal::service_disabled(name, project.number, &service, row.title());
     let since = world
         .enabled_since(&project.id, &service)
         .ok_or_else(disabled)?;

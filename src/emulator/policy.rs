@@ -143,11 +143,19 @@ pub fn set(world: &mut World, resource: &Resource, body: &Value) -> Result<Value
         bindings.push(binding.clone());
     }
     check_members(world, &sent["bindings"])?;
-    let policy = json!({
+    let mut policy = json!({
         "version": if bindings.iter().any(|one| one.get("condition").is_some()) { 3 } else { 1 },
         "etag": fresh_etag(world),
         "bindings": normal(bindings),
     });
+    // Without a mask that names it, the audit configuration stays as it is.
+    let masked = body["updateMask"]
+        .as_str()
+        .is_some_and(|mask| mask.contains("auditConfigs"));
+    let audit = if masked { sent } else { &before };
+    if let Some(audit) = audit.get("auditConfigs") {
+        policy["auditConfigs"] = audit.clone();
+    }
     world.put(resource.key.clone(), policy);
     get(world, resource, 3)
 }
@@ -344,4 +352,54 @@ fn fresh_etag(world: &mut World) -> String {
 fn serial_etag(noise: u64, serial: u64) -> String {
     let (noise, low) = (noise.to_be_bytes(), serial.to_be_bytes());
     URL_SAFE.encode([7, 6, noise[0], noise[1], noise[2], low[5], low[6], low[7]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emulator::Pace;
+    use crate::emulator::clock::Clock;
+
+    #[test]
+    fn bindings_are_joined_sorted_and_emptied_ones_dropped() {
+        let condition = json!({"title": "t"});
+        let sent = vec![
+            json!({"role": "roles/z", "members": ["user:b", "user:a", "user:b"]}),
+            json!({"role": "roles/a", "members": []}),
+            json!({"role": "roles/z", "members": ["user:c"]}),
+            json!({"role": "roles/b", "members": ["user:a"], "condition": condition}),
+            json!({"role": "roles/b", "members": ["user:a"]}),
+        ];
+        let want = json!([
+            {"role": "roles/b", "members": ["user:a"], "condition": condition},
+            {"role": "roles/b", "members": ["user:a"]},
+            {"role": "roles/z", "members": ["user:b", "user:a", "user:c"]},
+        ]);
+        assert_eq!(json!(normal(sent)), want);
+    }
+
+    #[test]
+    fn audit_configuration_survives_a_write_that_does_not_name_it() {
+        let mut world = World::new(Clock::At(0), Pace::Zero);
+        let project = world.project("demo-proj").unwrap();
+        let resource = Resource::project(&project);
+        let audit = json!([{"service": "allServices"}]);
+        let body = |mask: &str| {
+            let policy = json!({"bindings": [{"role": "roles/owner", "members": ["user:a@b"]}], "auditConfigs": audit});
+            json!({"policy": policy, "updateMask": mask})
+        };
+        assert!(
+            set(&mut world, &resource, &body("bindings"))
+                .unwrap()
+                .get("auditConfigs")
+                .is_none()
+        );
+        let set_it = set(&mut world, &resource, &body("bindings,auditConfigs")).unwrap();
+        assert_eq!(set_it["auditConfigs"], audit);
+        let again = json!({"policy": {"bindings": set_it["bindings"]}});
+        assert_eq!(
+            set(&mut world, &resource, &again).unwrap()["auditConfigs"],
+            audit
+        );
+    }
 }

@@ -158,13 +158,9 @@ pub fn list(world: &World, place: &Place) -> Result<Answer, Refusal> {
 
 /// The cluster with its pools, and what it says of the first of them as if it were its own.
 fn print(world: &World, key: &str, mut cluster: Value) -> Value {
-    let pools: Vec<Value> = world
-        .list(&format!("{key}/nodePools"))
-        .into_iter()
-        .map(|(_, pool)| pool.clone())
-        .collect();
+    let (pools, oldest) = pools::shown(world, key);
     let zones = cluster["locations"].as_array().map_or(1, Vec::len);
-    if let Some(first) = pools.first() {
+    if let Some(first) = pools.get(oldest) {
         cluster["nodeConfig"] = first["config"].clone();
         if let Some(count) = first.get("initialNodeCount") {
             cluster["initialNodeCount"] = count.clone();

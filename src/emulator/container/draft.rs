@@ -1,11 +1,10 @@
 //! From the body of a create to the cluster that GKE makes of it. What GKE fills in is recorded, see the fixtures.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
 use super::config;
+use super::endpoints;
 use super::footprint::Footprint;
 use super::place::Place;
 use super::versions;
@@ -15,11 +14,11 @@ use crate::emulator::lro;
 use crate::emulator::names;
 use crate::emulator::world::World;
 
-/// The certificate authority of every cluster, until a cluster has an API of its own to sign for.
-const CA: &str = include_str!("ca.pem");
-
 /// The range that services get when nobody names one.
 const SERVICES: &str = "34.118.224.0/20";
+
+/// Messages that are not printed when they were sent empty, where others are: recorded.
+const SILENT: &[(&str, &str)] = &[("", "networkPolicy"), ("maintenancePolicy", "window")];
 
 /// A cluster to be.
 #[derive(Debug)]
@@ -96,6 +95,17 @@ pub fn cluster(world: &mut World, place: &Place, sent: &Value) -> Result<Draft, 
         "labelFingerprint": labels_fingerprint(&sent["resourceLabels"]),
     });
     cluster = config::merged(cluster, &known);
+    for (parent, child) in SILENT {
+        let at = match *parent {
+            "" => Some(&mut cluster),
+            parent => cluster.get_mut(parent),
+        };
+        if let Some(fields) = at.and_then(Value::as_object_mut)
+            && fields.get(*child).is_some_and(|value| *value == json!({}))
+        {
+            fields.remove(*child);
+        }
+    }
     if let Some(fields) = cluster["ipAllocationPolicy"].as_object_mut() {
         // Asked once, at creation.
         fields.remove("createSubnetwork");
@@ -104,7 +114,7 @@ pub fn cluster(world: &mut World, place: &Place, sent: &Value) -> Result<Draft, 
         set_pods(&mut cluster, range);
     }
     check_identity(place, &cluster)?;
-    give_endpoints(&mut cluster, place, &footprint);
+    endpoints::give(&mut cluster, place, &footprint);
     config::set_networks(&mut cluster, &networks);
     Ok(Draft {
         cluster: config::printed(cluster),
@@ -346,48 +356,8 @@ fn check_identity(place: &Place, cluster: &Value) -> Result<(), Refusal> {
     )))
 }
 
-/// Addresses: public ones from the ranges reserved for documentation, the private one from the control plane's range.
-fn give_endpoints(cluster: &mut Value, place: &Place, footprint: &Footprint) {
-    let hash = names::hash(&footprint.hash);
-    let public = format!(
-        "{}.{}",
-        if hash % 2 == 0 {
-            "203.0.113"
-        } else {
-            "198.51.100"
-        },
-        2 + (hash >> 8) % 250
-    );
-    let private = footprint
-        .master
-        .and_then(|range| range.hosts().nth(1))
-        .map_or("10.128.0.2".to_owned(), |host| host.to_string());
-    cluster["endpoint"] = json!(public);
-    cluster["masterAuth"] =
-        json!({"clientCertificateConfig": {}, "clusterCaCertificate": STANDARD.encode(CA)});
-    cluster["privateClusterConfig"]["publicEndpoint"] = json!(public);
-    cluster["privateClusterConfig"]["privateEndpoint"] = json!(private);
-    let long: String = long_hex(&footprint.hash).chars().take(36).collect();
-    let dns = format!(
-        "gke-{long}-{}.{}.gke.goog",
-        place.project.number, place.location
-    );
-    cluster["controlPlaneEndpointsConfig"]["dnsEndpointConfig"]["endpoint"] = json!(dns);
-    let addresses = &mut cluster["controlPlaneEndpointsConfig"]["ipEndpointsConfig"];
-    addresses["publicEndpoint"] = json!(public);
-    addresses["privateEndpoint"] = json!(private);
-    if footprint.master.is_some() {
-        addresses["privateEndpointSubnetwork"] = json!(format!(
-            "projects/{}/regions/{}/subnetworks/{}",
-            place.project.id,
-            place.region(),
-            footprint.master_subnetwork()
-        ));
-    }
-}
-
 /// 64 hexadecimal digits that depend on `seed` alone.
-fn long_hex(seed: &str) -> String {
+pub fn long_hex(seed: &str) -> String {
     (0..4)
         .map(|part| names::hex(&format!("{seed} {part}"), 16))
         .collect()

@@ -27,13 +27,47 @@ pub struct Footprint {
     pub master: Option<Ipv4Net>,
 }
 
-/// The rules: the end of the name, the priority, who may come in (`master` for the control plane's range, `pods`
-/// for the pods'), and what to. The last one is about discovering services of other clusters, and outlives the cluster.
-const RULES: &[(&str, i64, &str, &[(&str, &[&str])])] = &[
-    (
+/// A firewall rule of a cluster.
+struct Rule {
+    /// The end of its name.
+    end: &'static str,
+    /// Its priority.
+    priority: i64,
+    /// Who may come in.
+    from: Source,
+    /// Protocols, and ports where not all of them.
+    lines: &'static [(&'static str, &'static [&'static str])],
+}
+
+/// Where traffic that a rule is about comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Master,
+    Pods,
+    Network,
+    Anyone,
+}
+
+const fn rule(
+    end: &'static str,
+    priority: i64,
+    from: Source,
+    lines: &'static [(&'static str, &'static [&'static str])],
+) -> Rule {
+    Rule {
+        end,
+        priority,
+        from,
+        lines,
+    }
+}
+
+/// All of them. The last one is about discovering services of other clusters, and outlives the cluster.
+const RULES: &[Rule] = &[
+    rule(
         "all",
         1000,
-        "pods",
+        Source::Pods,
         &[
             ("tcp", &[]),
             ("udp", &[]),
@@ -43,16 +77,26 @@ const RULES: &[(&str, i64, &str, &[(&str, &[&str])])] = &[
             ("sctp", &[]),
         ],
     ),
-    (
+    rule(
         "vms",
         1000,
-        "network",
+        Source::Network,
         &[("icmp", &[]), ("tcp", &["1-65535"]), ("udp", &["1-65535"])],
     ),
-    ("exkubelet", 1000, "anyone", &[("tcp", &["10255"])]),
-    ("inkubelet", 999, "pods", &[("tcp", &["10255"])]),
-    ("master", 1000, "master", &[("tcp", &["443", "10250"])]),
-    ("mcsd", 1000, "pods", &[("tcp", &["53"]), ("udp", &["53"])]),
+    rule("exkubelet", 1000, Source::Anyone, &[("tcp", &["10255"])]),
+    rule("inkubelet", 999, Source::Pods, &[("tcp", &["10255"])]),
+    rule(
+        "master",
+        1000,
+        Source::Master,
+        &[("tcp", &["443", "10250"])],
+    ),
+    rule(
+        LEFT,
+        1000,
+        Source::Pods,
+        &[("tcp", &["53"]), ("udp", &["53"])],
+    ),
 ];
 
 /// The rule that outlives its cluster.
@@ -88,14 +132,12 @@ impl Footprint {
             world.put(key, value);
         }
         for rule in RULES {
-            let from = match rule.2 {
-                "master" => match self.master {
-                    Some(range) => range.to_string(),
-                    None => continue,
-                },
-                "anyone" => "0.0.0.0/0".to_owned(),
-                "network" => "10.128.0.0/9".to_owned(),
-                _ => pods.to_owned(),
+            let from = match (rule.from, self.master) {
+                (Source::Master, Some(range)) => range.to_string(),
+                (Source::Master, None) => continue,
+                (Source::Anyone, _) => "0.0.0.0/0".to_owned(),
+                (Source::Network, _) => "10.128.0.0/9".to_owned(),
+                (Source::Pods, _) => pods.to_owned(),
             };
             let (key, value) = self.firewall(world, place, rule, &from);
             world.put(key, value);
@@ -152,8 +194,8 @@ impl Footprint {
         effects.extend(
             RULES
                 .iter()
-                .filter(|row| row.0 != LEFT)
-                .map(|row| rule(row.0)),
+                .filter(|row| row.end != LEFT)
+                .map(|row| rule(row.end)),
         );
         let later: Vec<Effect> = [rule(LEFT)].into_iter().chain(group).collect();
         effects.push(Effect::After {
@@ -195,10 +237,10 @@ impl Footprint {
         &self,
         world: &mut World,
         place: &Place,
-        (end, priority, _, lines): &(&str, i64, &str, &[(&str, &[&str])]),
+        rule: &Rule,
         from: &str,
     ) -> (String, Value) {
-        let name = self.rule(end);
+        let name = self.rule(rule.end);
         let path = format!("projects/{}/global/firewalls/{name}", place.project.id);
         let line = |(protocol, ports): &(&str, &[&str])| {
             let mut line = json!({"IPProtocol": protocol});
@@ -207,9 +249,9 @@ impl Footprint {
             }
             line
         };
-        let lines: Vec<Value> = lines.iter().map(line).collect();
+        let lines: Vec<Value> = rule.lines.iter().map(line).collect();
         // The read-only kubelet port is closed to all but the pods.
-        let verdict = if *end == "exkubelet" {
+        let verdict = if rule.end == "exkubelet" {
             "denied"
         } else {
             "allowed"
@@ -221,7 +263,7 @@ impl Footprint {
             "name": name,
             "description": "",
             "network": compute::link(&self.network),
-            "priority": priority,
+            "priority": rule.priority,
             "sourceRanges": [from],
             "targetTags": [format!("gke-{}-{}-node", self.cluster, self.hash)],
             "direction": "INGRESS",

@@ -6,6 +6,7 @@
 mod clusters;
 mod config;
 mod draft;
+mod endpoints;
 mod footprint;
 mod operations;
 mod place;

@@ -1,9 +1,10 @@
 //! Changes to a cluster: one `desired…` at a time, and its labels.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::config;
 use super::draft::labels_fingerprint;
+use super::endpoints;
 use super::operations;
 use super::place::Place;
 use crate::emulator::answer::{Answer, Refusal};
@@ -49,6 +50,20 @@ pub fn cluster(world: &mut World, request: &Request, place: &Place) -> Result<An
             if let Some(sent) = sent {
                 set_networks(&mut after, sent)?;
             }
+            endpoints::settle(&mut after);
+        }
+        "desiredEnablePrivateEndpoint" => {
+            let public = json!(*value != json!(true));
+            after["controlPlaneEndpointsConfig"]["ipEndpointsConfig"]["enablePublicEndpoint"] =
+                public;
+            endpoints::settle(&mut after);
+        }
+        "desiredPrivateClusterConfig" => {
+            if let Some(global) = value.pointer("/masterGlobalAccessConfig/enabled") {
+                after["controlPlaneEndpointsConfig"]["ipEndpointsConfig"]["globalAccess"] =
+                    global.clone();
+            }
+            endpoints::settle(&mut after);
         }
         "desiredMasterAuthorizedNetworksConfig" => set_networks(&mut after, value)?,
         "desiredNodePoolAutoscaling" => {
@@ -90,15 +105,20 @@ pub fn cluster(world: &mut World, request: &Request, place: &Place) -> Result<An
             }
         }
         other => {
-            let own = same_named(other).ok_or_else(|| {
+            let (home, own) = home_of(other).ok_or_else(|| {
                 Refusal::not_served(&format!("{} with {other}", request.method_id))
             })?;
-            after[&own] = config::merged(before[&own].clone(), value);
+            let home = match home {
+                "" => &mut after,
+                home => &mut after[home],
+            };
+            let old = home[&own].take();
+            home[&own] = config::merged(old, value);
         }
     }
-    effects.push(Effect::Put {
+    effects.push(Effect::Merge {
         key: key.clone(),
-        value: config::printed(after),
+        fields: changes(&before, &config::printed(after)),
     });
     reconciling(world, &key);
     Ok(operations::begin(
@@ -114,7 +134,7 @@ pub fn cluster(world: &mut World, request: &Request, place: &Place) -> Result<An
 /// POST `:setResourceLabels`: all of them, under the fingerprint of those that were read.
 pub fn labels(world: &mut World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
     let name = names::leaf(request.param("name")).to_owned();
-    let (key, mut cluster) = place.cluster(world, &name)?;
+    let (key, cluster) = place.cluster(world, &name)?;
     if request.text("labelFingerprint") != cluster["labelFingerprint"].as_str() {
         // The words are those that users of GKE quote, not a record.
         return Err(Refusal::failed_precondition(
@@ -123,11 +143,12 @@ pub fn labels(world: &mut World, request: &Request, place: &Place) -> Result<Ans
     }
     operations::idle(world, place, &name)?;
     let labels = request.body["resourceLabels"].clone();
-    cluster["labelFingerprint"] = json!(labels_fingerprint(&labels));
-    cluster["resourceLabels"] = labels;
-    let effects = vec![Effect::Put {
+    let mut after = cluster.clone();
+    after["labelFingerprint"] = json!(labels_fingerprint(&labels));
+    after["resourceLabels"] = labels;
+    let effects = vec![Effect::Merge {
         key: key.clone(),
-        value: cluster,
+        fields: changes(&cluster, &after),
     }];
     reconciling(world, &key);
     Ok(operations::begin(
@@ -147,13 +168,38 @@ fn set_networks(cluster: &mut Value, sent: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// `workloadIdentityConfig` for `desiredWorkloadIdentityConfig`, if a cluster has a field of that name.
-fn same_named(desired: &str) -> Option<String> {
+/// Where a cluster keeps what a `desired…` field is about, if under the same name: `("", "workloadIdentityConfig")` for
+/// `desiredWorkloadIdentityConfig`.
+fn home_of(desired: &str) -> Option<(&'static str, String)> {
     let rest = desired.strip_prefix("desired")?;
     let mut chars = rest.chars();
     let own: String = chars.next()?.to_lowercase().chain(chars).collect();
     let (document, _) = discovery::method("container.projects.locations.clusters.get")?;
-    document.schemas.get("Cluster")?.has(&own).then_some(own)
+    [("Cluster", ""), ("NetworkConfig", "networkConfig")]
+        .into_iter()
+        .find(|(schema, _)| {
+            document
+                .schemas
+                .get(*schema)
+                .is_some_and(|found| found.has(&own))
+        })
+        .map(|(_, home)| (home, own))
+}
+
+/// The fields that an update leaves otherwise, null for those that go. The others stay whatever they are when it ends: the
+/// fleet may have written its own meanwhile.
+fn changes(before: &Value, after: &Value) -> Map<String, Value> {
+    let fields = |value: &Value| value.as_object().cloned().unwrap_or_default();
+    let (before, after) = (fields(before), fields(after));
+    let gone = before.keys().filter(|name| !after.contains_key(*name));
+    let mut changed: Map<String, Value> = gone.map(|name| (name.clone(), Value::Null)).collect();
+    changed.extend(
+        after
+            .into_iter()
+            .filter(|(name, value)| before.get(name) != Some(value)),
+    );
+    changed.insert("status".to_owned(), json!("RUNNING"));
+    changed
 }
 
 /// While a change is made the cluster says so; the effects put the running one back.
