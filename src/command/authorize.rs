@@ -8,7 +8,7 @@ use super::{Row, say};
 use crate::engine::run::Book;
 use crate::engine::tasks;
 use crate::error::{Exit, Halt};
-use crate::google::Quiet;
+use crate::google::{Class, Quiet};
 use crate::kinds::{Door, Kind, Look};
 use crate::steps::Step;
 
@@ -32,13 +32,16 @@ pub async fn authorize(ground: &mut Ground, row: Row) -> Result<Exit, Halt> {
         let Some(kind) = Kind::named(&step.kind) else {
             continue;
         };
-        let look = kind.look(&door, &step.at, &[]).await;
-        if let Look::Absent = look.map_err(|error| {
-            Halt::failed(
-                format!("look at {}: {error}", step.id),
-                "see the words above",
-            )
-        })? {
+        let look = match kind.look(&door, &step.at, &[]).await {
+            // An API that is off has no clusters.
+            Err(error) if error.class == Class::ApiDisabled => Look::Absent,
+            look => look.map_err(|error| Halt {
+                exit: Exit::Failed,
+                errors: vec![format!("look at {}: {error}", step.id)],
+                hint: error.hint(),
+            })?,
+        };
+        if let Look::Absent = look {
             return Err(Halt::failed(
                 format!("{}: there is no such cluster yet", step.id),
                 "`provision up` makes it, with this machine on its list",
