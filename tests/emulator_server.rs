@@ -154,6 +154,31 @@ async fn a_killed_emulator_continues_from_its_file_with_what_was_in_flight() {
 }
 
 #[tokio::test]
+async fn a_long_poll_does_not_outlive_the_emulator() {
+    let cloud = Cloud::with("real/30", None).await;
+    cloud.enable(&["compute"]).await;
+    let body = json!({"name": "vpc", "autoCreateSubnetworks": false});
+    let (_, operation) = cloud.post(&compute("global/networks"), body).await;
+    let wait = compute(&format!(
+        "global/operations/{}/wait",
+        operation["name"].as_str().unwrap()
+    ));
+    let held = tokio::spawn(cloud.raw("POST", &wait).send());
+    let asked = |seen: &[provision::emulator::Seen]| seen.iter().any(|one| one.path == wait);
+    // The request has to be there before the end comes.
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    assert!(
+        !asked(&cloud.running.seen()),
+        "half a second, and not over yet"
+    );
+    let began = std::time::Instant::now();
+    cloud.running.stop().await;
+    let answer: serde_json::Value = held.await.unwrap().unwrap().json().await.unwrap();
+    assert_eq!(answer["status"], "RUNNING");
+    assert!(began.elapsed().as_millis() < 400, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_state_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("emulator.json");

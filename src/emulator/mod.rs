@@ -22,6 +22,7 @@ pub mod fields;
 mod front;
 pub mod hub;
 mod iam;
+mod loopback;
 mod lro;
 mod members;
 mod multipart;

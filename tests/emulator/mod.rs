@@ -1,5 +1,8 @@
 //! An emulator and a client for tests over HTTP.
 
+// What a test calls may unwrap like the test itself.
+#![allow(clippy::unwrap_used)]
+
 #[allow(dead_code)]
 pub mod longrunning;
 
@@ -60,6 +63,7 @@ impl Cloud {
             let (status, mut operation) = self.post(&format!("{service}:enable"), json!({})).await;
             assert_eq!(status, 200, "{operation}");
             while operation["done"] != true {
+                tokio::time::sleep(Duration::from_millis(5)).await;
                 let name = operation["name"].as_str().unwrap().to_owned();
                 operation = self
                     .get(&format!("/serviceusage.googleapis.com/v1/{name}"))
