@@ -3,6 +3,12 @@
 //! Imports go one way, and a test holds them to it:
 //! `cli -> command -> {ui, engine -> kinds -> google, steps}`; `emulator` sees nobody, and only `command` starts it.
 
+pub mod cli;
+pub mod command;
 pub mod emulator;
+pub mod engine;
+pub mod error;
 pub mod google;
+pub mod kinds;
 pub mod steps;
+pub mod ui;

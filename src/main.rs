@@ -1,3 +1,33 @@
 //! Parse, run, exit.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use provision::cli::Cli;
+use provision::{command, error};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Fails only where a provider is installed already, which would be the same one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the runtime cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let exit = runtime
+        .block_on(command::carry_out(cli))
+        .unwrap_or_else(|halt| {
+            eprintln!("{halt}");
+            halt.exit
+        });
+    // A request that nobody waits for any more must not hold the exit up.
+    runtime.shutdown_background();
+    ExitCode::from(error::code(exit))
+}

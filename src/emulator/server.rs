@@ -110,6 +110,18 @@ struct Shared {
 /// # Errors
 /// The address is not loopback or taken, or the state file is unusable.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
+    serve(settings, true).await
+}
+
+/// Starts an emulator that reads its state file and never writes it: for looking while another one is at work.
+///
+/// # Errors
+/// As [`start`].
+pub async fn look(settings: Settings) -> Result<Running, StartError> {
+    serve(settings, false).await
+}
+
+async fn serve(settings: Settings, keeps: bool) -> Result<Running, StartError> {
     if !settings.listen.ip().is_loopback() {
         return Err(StartError::NotLoopback(settings.listen));
     }
@@ -118,6 +130,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         Some(world) => world.running(Clock::System, settings.pace),
         None => World::new(Clock::System, settings.pace),
     };
+    let state = if keeps { state } else { StateFile::default() };
     let taken = |error| StartError::Listen(settings.listen, error);
     let listener = TcpListener::bind(settings.listen).await.map_err(taken)?;
     let addr = listener.local_addr().map_err(taken)?;

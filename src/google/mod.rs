@@ -1,1 +1,59 @@
-//! The one door to Google.
+//! The one door to Google's APIs: a call goes in, Google's JSON or a classified error comes out.
+//!
+//! It knows hosts, tokens, error envelopes, long-running operations and which failures may be repeated. It
+//! deliberately knows no resource, no step, no journal and no screen: what waits, retries or fails is told through
+//! [`Watch`], and whatever is the caller's decision (a busy cluster, an API just enabled, a policy changed by somebody
+//! else) is returned with its [`Class`] and never waited out here.
+
+pub mod address;
+mod answer;
+mod api;
+mod auth;
+mod call;
+mod class;
+mod client;
+mod credentials;
+mod dialect;
+mod endpoints;
+mod envelope;
+mod error;
+mod operation;
+pub mod properties;
+pub mod retry;
+#[cfg(test)]
+mod scripted;
+#[cfg(test)]
+mod wire_tests;
+
+pub use api::Api;
+pub use auth::{Auth, Token};
+pub use call::{Body, Call, segment};
+pub use class::Class;
+pub use client::Client;
+pub use credentials::AuthError;
+pub use dialect::Dialect;
+pub use endpoints::{Endpoints, SetupError};
+pub use error::{ApiError, Departed};
+pub use operation::Operation;
+
+use std::time::Duration;
+
+/// How this module learns about the environment: `std::env::var(name).ok()`, or a table in a test.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Somebody who is told what takes time. Both are called from the task that sends.
+pub trait Watch: Send + Sync {
+    /// `call` failed with `why` and is sent again after a pause; `attempt` counts the tries made so far, from 1.
+    fn retrying(&self, call: &str, why: &str, attempt: u32, after: Duration);
+    /// Google's own words on how far an operation has come; said once a change.
+    fn progress(&self, says: &str);
+}
+
+/// Nobody watches.
+#[derive(Debug, Clone, Copy)]
+pub struct Quiet;
+
+impl Watch for Quiet {
+    fn retrying(&self, _: &str, _: &str, _: u32, _: Duration) {}
+    fn progress(&self, _: &str) {}
+}

@@ -1,10 +1,39 @@
 //! The tutorial as data: steps in, order out. No clock, no network, and no knowledge of what a kind can do.
+//!
+//! `steps/` holds one file a chapter, in the tutorial's own order; its first document names the chapter, every further
+//! one is a step. [`Tutorial::load`] reads and checks them, [`Tutorial::settle`] gives the parameters their values,
+//! [`Tutorial::select`] makes the list of [`Step`]s that hold for those values, and [`graph`] puts them in order.
+//!
+//! The only file access is that of [`Source`], and it stays within the folder it is given.
+
+mod chapter;
+mod check;
+mod complaint;
+mod fields;
+pub mod graph;
+mod load;
+mod params;
+pub mod refs;
+mod select;
+mod settle;
+mod source;
+#[cfg(test)]
+mod testing;
+mod values;
+mod yaml;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+
+pub use complaint::{Complaint, Complaints};
+pub use load::{Chapter, Tutorial};
+pub use params::Param;
+pub use settle::Params;
+pub use source::Source;
+pub use values::ParamType;
 
 /// One thing the tutorial says should exist.
 #[derive(Debug, Clone)]

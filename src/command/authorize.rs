@@ -1,0 +1,101 @@
+//! `authorize`: the allow list of the cluster's API server and nothing else. Never makes a cluster.
+
+use serde_json::{Map, Value};
+
+use super::prepare::Ground;
+use super::verbs::{close, go};
+use super::{Row, say};
+use crate::engine::run::Book;
+use crate::engine::tasks;
+use crate::error::{Exit, Halt};
+use crate::google::{Class, Quiet};
+use crate::kinds::{Door, Kind, Look};
+use crate::steps::Step;
+
+/// Puts the authorized networks on the allow list of every cluster that the steps speak of.
+pub async fn authorize(ground: &mut Ground, row: Row) -> Result<Exit, Halt> {
+    ground.steps(None)?;
+    let mut journal = ground.journal()?;
+    let ready = ground.ready(None, row.looks_up, true).await?;
+    let lists: Vec<Step> = ready.steps.iter().filter_map(only_allow_list).collect();
+    if lists.is_empty() {
+        return Err(Halt::usage(
+            "the steps speak of no cluster",
+            "add one, or leave out --steps",
+        ));
+    }
+    let door = Door {
+        client: ready.client.clone(),
+        watch: std::sync::Arc::new(Quiet),
+    };
+    for step in &lists {
+        let Some(kind) = Kind::named(&step.kind) else {
+            continue;
+        };
+        let look = match kind.look(&door, &step.at, &[]).await {
+            // An API that is off has no clusters.
+            Err(error) if error.class == Class::ApiDisabled => Look::Absent,
+            look => look.map_err(|error| Halt {
+                exit: Exit::Failed,
+                errors: vec![format!("look at {}: {error}", step.id)],
+                hint: error.hint(),
+            })?,
+        };
+        if let Look::Absent = look {
+            return Err(Halt::failed(
+                format!("{}: there is no such cluster yet", step.id),
+                "`provision up` makes it, with this machine on its list",
+            ));
+        }
+    }
+    ground.begin(&mut journal, row.verb)?;
+    let ended = go(
+        ground,
+        row,
+        &ready,
+        tasks::present(&lists)?,
+        Book::Write(&mut journal),
+    )
+    .await;
+    let exit = close(ground, row, &ended);
+    if exit == Exit::Done && !ground.json() {
+        let networks = lists
+            .iter()
+            .flat_map(|step| networks(&step.want))
+            .collect::<Vec<_>>();
+        say(&format!("on the allow list: {}\n", networks.join(", ")));
+    }
+    Ok(exit)
+}
+
+/// The step with nothing but its allow list, if its kind has one.
+fn only_allow_list(step: &Step) -> Option<Step> {
+    let path = Kind::named(&step.kind)?.row()?.allow_list?;
+    // The switch beside the list goes with it: a list that is off lets everybody in.
+    let (holder, _) = path.rsplit_once('.')?;
+    let value = holder
+        .split('.')
+        .try_fold(&step.want, |value, key| value.get(key))?;
+    let want = holder.split('.').rev().fold(value.clone(), |inner, key| {
+        Value::Object(Map::from_iter([(key.to_owned(), inner)]))
+    });
+    Some(Step {
+        want,
+        needs: Default::default(),
+        ..step.clone()
+    })
+}
+
+fn networks(want: &Value) -> Vec<String> {
+    match want {
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(key, value)| match value {
+                Value::String(text) if key == "cidrBlock" => vec![text.clone()],
+                value => networks(value),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().flat_map(networks).collect(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,182 @@
+//! From a verb to what it does. The table below is all that tells `up`, `plan`, `status`, `authorize` and `down` apart;
+//! nothing under it knows a verb's name.
+
+mod ask;
+mod authorize;
+mod place;
+mod prepare;
+mod serve;
+mod show;
+mod stop;
+mod verbs;
+
+use std::io::Write;
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Verb};
+use crate::error::{Exit, Halt};
+use prepare::Ground;
+
+/// What a run is towards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// Every step's thing is there.
+    Present,
+    /// What is ours is gone.
+    Absent,
+}
+
+/// What a reader gets of a run that only looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Draws {
+    /// What happens, as it happens.
+    Progress,
+    /// What would change.
+    Plan,
+    /// What is, whose it is, and what is open.
+    Status,
+}
+
+/// A verb, as the engine needs it told.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// Its name.
+    pub verb: &'static str,
+    /// What it is towards.
+    pub goal: Goal,
+    /// Whether it changes anything.
+    pub acts: bool,
+    /// What the reader gets.
+    pub draws: Draws,
+    /// Whether a difference is the answer to a question (exit 3).
+    pub asks: bool,
+    /// Whether this machine's address is looked up for it.
+    pub looks_up: bool,
+}
+
+/// The verbs that are one path through the engine.
+pub const TABLE: &[Row] = &[
+    Row {
+        verb: "up",
+        goal: Goal::Present,
+        acts: true,
+        draws: Draws::Progress,
+        asks: false,
+        looks_up: true,
+    },
+    Row {
+        verb: "plan",
+        goal: Goal::Present,
+        acts: false,
+        draws: Draws::Plan,
+        asks: true,
+        looks_up: true,
+    },
+    Row {
+        verb: "status",
+        goal: Goal::Present,
+        acts: false,
+        draws: Draws::Status,
+        asks: false,
+        looks_up: false,
+    },
+    Row {
+        verb: "authorize",
+        goal: Goal::Present,
+        acts: true,
+        draws: Draws::Progress,
+        asks: false,
+        looks_up: true,
+    },
+    Row {
+        verb: "down",
+        goal: Goal::Absent,
+        acts: true,
+        draws: Draws::Progress,
+        asks: false,
+        looks_up: false,
+    },
+];
+
+/// The row of a verb.
+fn row(verb: &str) -> Row {
+    TABLE
+        .iter()
+        .copied()
+        .find(|row| row.verb == verb)
+        .unwrap_or(TABLE[0])
+}
+
+/// Carries out a command line.
+pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
+    let global = &cli.global;
+    match cli.verb {
+        Verb::Up { through, yes } => {
+            verbs::towards(
+                &mut Ground::lay(global)?,
+                row("up"),
+                through.as_deref(),
+                yes,
+            )
+            .await
+        }
+        Verb::Plan { through } => {
+            verbs::towards(
+                &mut Ground::lay(global)?,
+                row("plan"),
+                through.as_deref(),
+                true,
+            )
+            .await
+        }
+        Verb::Status => verbs::towards(&mut Ground::lay(global)?, row("status"), None, true).await,
+        Verb::Authorize => authorize::authorize(&mut Ground::lay(global)?, row("authorize")).await,
+        Verb::Down {
+            yes,
+            delete_project,
+        } => verbs::down(&mut Ground::lay(global)?, row("down"), yes, delete_project).await,
+        Verb::Steps { markdown, dot } => show::steps(global, markdown, dot),
+        Verb::Emulator {
+            what: None,
+            listen,
+            state,
+        } => serve::serve(global, listen, state).await,
+        Verb::Emulator {
+            what: Some(crate::cli::EmulatorVerb::Env),
+            listen,
+            ..
+        } => {
+            say(&crate::emulator::exports(listen));
+            Ok(Exit::Done)
+        }
+        Verb::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "provision", &mut text);
+            say(&String::from_utf8_lossy(&text));
+            Ok(Exit::Done)
+        }
+        Verb::Man => {
+            let mut text = Vec::new();
+            let rendered = clap_mangen::Man::new(Cli::command()).render(&mut text);
+            rendered.map_err(|error| Halt::failed(error.to_string(), "write it to a file"))?;
+            say(&String::from_utf8_lossy(&text));
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Writes data to stdout. A reader who went away is no reason to fail.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// `, did you mean …?` with the nearest of the names, or nothing.
+fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let distance = |other: &str| strsim::damerau_levenshtein(name, other);
+    let best = names
+        .min_by_key(|other| distance(other))
+        .filter(|other| distance(other) <= other.len() / 2 + 1);
+    best.map_or_else(String::new, |best| format!(", did you mean `{best}`?"))
+}

@@ -1,0 +1,363 @@
+//! Everything a verb stands on: the tutorial with its parameters, the journal, the way to Google or to the emulator.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::place::{self, Flags};
+use crate::cli::{Global, Output, When};
+use crate::emulator;
+use crate::engine::journal::{Entry, FORMAT, Journal, Run, now, private_folder};
+use crate::engine::state::State;
+use crate::error::Halt;
+use crate::google::{Api, Auth, Client, Endpoints, Environment, address};
+use crate::kinds::Kind;
+use crate::steps::{Complaint, Complaints, Source, Step, Tutorial};
+use crate::ui::Paint;
+
+/// What a verb stands on before it looks at any step.
+pub struct Ground {
+    /// The flags.
+    pub global: Global,
+    /// The tutorial.
+    pub tutorial: Tutorial,
+    /// The project.
+    pub project: String,
+    /// The folder of its journal.
+    pub folder: PathBuf,
+    /// What the journal said when the verb began.
+    pub state: State,
+    /// How to colour what goes to stdout, and what goes to stderr.
+    pub paint: (Paint, Paint),
+    /// Region, zone and parameters that were given, now or to the last run.
+    given: BTreeMap<String, Value>,
+}
+
+/// The steps of one run, and the way to the cloud.
+pub struct Ready {
+    /// The steps, parameters filled in.
+    pub steps: Vec<Step>,
+    /// The client.
+    pub client: Client,
+    /// The emulator serves until this is dropped.
+    _emulator: Option<emulator::Running>,
+}
+
+/// The parameter that holds the networks on the cluster's allow list.
+const AUTHORIZED: &str = "authorized_networks";
+
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+impl Ground {
+    /// Loads the tutorial and reads the journal; nothing is sent.
+    pub fn lay(global: &Global) -> Result<Ground, Halt> {
+        let source = global.steps.clone().map_or(Source::Embedded, Source::Dir);
+        let tutorial = Tutorial::load(&source)?;
+        check(&tutorial)?;
+        let environment: Environment<'_> = &env;
+        let flags = Flags {
+            project: global.project.as_deref(),
+            region: global.region.as_deref(),
+            zone: global.zone.as_deref(),
+            emulate: global.emulate,
+        };
+        let state_dir = place::state_dir(global.state_dir.as_deref(), environment)?;
+        let project = place::project(&flags, environment, &place::journalled(&state_dir))?;
+        let folder = state_dir.join(&project);
+        let state = Journal::read(&folder.join("journal.jsonl"))?;
+        let last = state.last_run.as_ref();
+        if let Some(last) =
+            last.filter(|last| last.emulated != global.emulate && state.ours().next().is_some())
+        {
+            let (was, now) = if last.emulated {
+                ("the emulator", "Google Cloud")
+            } else {
+                ("Google Cloud", "the emulator")
+            };
+            let error = format!(
+                "the journal of {project} speaks of {was}, and this run would speak to {now}"
+            );
+            return Err(Halt::usage(
+                error,
+                "add or drop --emulate, or name another folder with --state-dir",
+            ));
+        }
+        let mut given = remembered(&state);
+        let of_journal =
+            |name: &str| last.and_then(|last| last.given.get(name)?.as_str().map(str::to_owned));
+        let (region, zone) = place::region_and_zone(
+            &flags,
+            environment,
+            (of_journal("region"), of_journal("zone")),
+        );
+        given.insert("project".to_owned(), project.clone().into());
+        for (name, value) in [("region", region), ("zone", zone)] {
+            match value {
+                Some(value) => given.insert(name.to_owned(), value.into()),
+                None => given.remove(name),
+            };
+        }
+        for pair in &global.set {
+            let (name, value) = pair.split_once('=').ok_or_else(|| {
+                Halt::usage(
+                    format!("--set {pair}: no `=`"),
+                    "write --set NAME=VALUE; `provision steps` lists the names",
+                )
+            })?;
+            given.insert(name.to_owned(), value.into());
+        }
+        if !global.authorized_network.is_empty() {
+            given.insert(
+                AUTHORIZED.to_owned(),
+                global.authorized_network.clone().into(),
+            );
+        }
+        let paint = (
+            paint(global.color, &std::io::stdout()),
+            paint(global.color, &std::io::stderr()),
+        );
+        Ok(Ground {
+            global: global.clone(),
+            tutorial,
+            project,
+            folder,
+            state,
+            paint,
+            given,
+        })
+    }
+
+    /// Whether to print for programs.
+    pub fn json(&self) -> bool {
+        self.global.output == Output::Json
+    }
+
+    /// The steps through a chapter, for a run that asks the cloud. `looks_up` says that this machine's address matters
+    /// enough to ask the internet for it; otherwise the last known one does.
+    pub async fn ready(
+        &mut self,
+        through: Option<&str>,
+        looks_up: bool,
+        keeps: bool,
+    ) -> Result<Ready, Halt> {
+        // What is wrong with the input is told before anything is asked of anybody.
+        let steps = self.steps(through)?;
+        let (client, _emulator) = self.client(keeps).await?;
+        if looks_up && !self.is_given(AUTHORIZED) && self.has_param(AUTHORIZED) {
+            let loopback = client.endpoints().is_loopback(Api::Container);
+            let address = if loopback {
+                std::net::Ipv4Addr::LOCALHOST
+            } else {
+                address::public().await.map_err(|error| {
+                    Halt::failed(
+                        error.to_string(),
+                        "name the network with --authorized-network CIDR",
+                    )
+                })?
+            };
+            self.given
+                .insert(AUTHORIZED.to_owned(), vec![format!("{address}/32")].into());
+            return Ok(Ready {
+                steps: self.steps(through)?,
+                client,
+                _emulator,
+            });
+        }
+        Ok(Ready {
+            steps,
+            client,
+            _emulator,
+        })
+    }
+
+    /// The steps through a chapter with what is given so far.
+    pub fn steps(&self, through: Option<&str>) -> Result<Vec<Step>, Halt> {
+        let mut given = self.given.clone();
+        if self.has_param(AUTHORIZED) {
+            // Until this machine's address is known; the emulator lets loopback in whatever the list says.
+            given
+                .entry(AUTHORIZED.to_owned())
+                .or_insert_with(|| self.last_known_networks());
+        }
+        for (name, flag) in [
+            ("region", "--region or CLOUDSDK_COMPUTE_REGION"),
+            ("zone", "--zone or CLOUDSDK_COMPUTE_ZONE"),
+        ] {
+            if self.has_param(name) && !given.contains_key(name) {
+                return Err(Halt::usage(
+                    format!("no {name} is named"),
+                    &format!("name one with {flag}"),
+                ));
+            }
+        }
+        let params = self.tutorial.settle(&given)?;
+        Ok(self.tutorial.select(&params, through)?)
+    }
+
+    /// Opens the journal for a run that acts: from here on, no other run acts on this environment.
+    pub fn journal(&self) -> Result<Journal, Halt> {
+        Ok(Journal::open(&self.journal_path())?)
+    }
+
+    /// Writes the first line of a run, with what was given: a resume asks for the same.
+    pub fn begin(&self, journal: &mut Journal, verb: &str) -> Result<(), Halt> {
+        let run = Run {
+            at: now(),
+            format: FORMAT,
+            run: uuid::Uuid::new_v4().to_string(),
+            verb: verb.to_owned(),
+            pid: std::process::id(),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            emulated: self.global.emulate,
+            given: self.given.clone().into_iter().collect(),
+        };
+        Ok(journal.write(&Entry::Run(run))?)
+    }
+
+    /// Where the journal is.
+    pub fn journal_path(&self) -> PathBuf {
+        self.folder.join("journal.jsonl")
+    }
+
+    /// The way to Google, or to an emulator of its own whose state is kept only by runs that act.
+    async fn client(&self, keeps: bool) -> Result<(Client, Option<emulator::Running>), Halt> {
+        let environment: Environment<'_> = &env;
+        if !self.global.emulate {
+            return Ok((
+                Client::new(
+                    Endpoints::from_env(environment)?,
+                    Auth::from_env(environment),
+                )?,
+                None,
+            ));
+        }
+        let make = |error: std::io::Error| {
+            Halt::usage(
+                format!("{}: {error}", self.folder.display()),
+                "name another folder with --state-dir",
+            )
+        };
+        private_folder(&self.folder).map_err(make)?;
+        let settings = emulator::Settings {
+            listen: ([127, 0, 0, 1], 0).into(),
+            state: Some(self.folder.join("emulator.json")),
+            pace: pace(&self.global)?,
+        };
+        let started = if keeps {
+            emulator::start(settings).await
+        } else {
+            emulator::look(settings).await
+        };
+        let running = started.map_err(|error| {
+            Halt::failed(
+                format!("the emulator cannot start: {error}"),
+                "free the port or the folder it names",
+            )
+        })?;
+        let endpoints = Endpoints::emulator(&format!("http://{}", running.addr()));
+        Ok((Client::new(endpoints, Auth::none())?, Some(running)))
+    }
+
+    fn has_param(&self, name: &str) -> bool {
+        self.tutorial.params.iter().any(|param| param.name == name)
+    }
+
+    fn is_given(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
+    fn last_known_networks(&self) -> Value {
+        let last = self
+            .state
+            .last_run
+            .as_ref()
+            .and_then(|last| last.given.get(AUTHORIZED));
+        last.cloned().unwrap_or_else(|| vec!["127.0.0.1/32"].into())
+    }
+}
+
+/// How long the emulator's operations take.
+pub fn pace(global: &Global) -> Result<emulator::Pace, Halt> {
+    global.pace.parse().map_err(|error: emulator::BadPace| {
+        Halt::usage(
+            format!("--pace {}: {error}", global.pace),
+            "write 0, real, or real/N",
+        )
+    })
+}
+
+/// The parameters of the last run, as long as anything it made is there: a resume asks for the same environment. This
+/// machine's address is not among them, as it is looked up anew.
+fn remembered(state: &State) -> BTreeMap<String, Value> {
+    let last = state
+        .last_run
+        .as_ref()
+        .filter(|_| state.ours().next().is_some());
+    let given = last.into_iter().flat_map(|last| last.given.clone());
+    given.filter(|(name, _)| name != AUTHORIZED).collect()
+}
+
+/// What the steps say of kinds: that they exist, where their things are, and what they give.
+fn check(tutorial: &Tutorial) -> Result<(), Complaints> {
+    let mut complaints = Vec::new();
+    let kind_of = |id: &str| {
+        tutorial
+            .steps()
+            .find(|step| step.id == id)
+            .and_then(|step| Kind::named(&step.kind))
+    };
+    for step in tutorial.steps() {
+        let mut complain = |text: String| complaints.push(Complaint::at(&step.source, text));
+        let Some(kind) = Kind::named(&step.kind) else {
+            let near = super::nearest(&step.kind, Kind::all().map(|kind| kind.name()));
+            complain(format!("{}: unknown kind `{}`{near}", step.id, step.kind));
+            continue;
+        };
+        let keys = kind.keys();
+        for key in keys.iter().filter(|key| !step.at.contains_key(**key)) {
+            complain(format!(
+                "{}: `at` has no `{key}`, which {} needs",
+                step.id, step.kind
+            ));
+        }
+        for key in step.at.keys().filter(|key| !keys.contains(&key.as_str())) {
+            let near = super::nearest(key, keys.iter().copied());
+            complain(format!("{}: unknown key `{key}` in `at`{near}", step.id));
+        }
+        let references = crate::steps::refs::find(&step.want)
+            .into_iter()
+            .chain(crate::steps::refs::find(&Value::Object(step.at.clone())));
+        for reference in references.filter(|reference| !reference.is_param()) {
+            let field = reference.field.split('.').next().unwrap_or_default();
+            if let Some(other) =
+                kind_of(&reference.step).filter(|other| !other.gives().contains(&field))
+            {
+                let near = super::nearest(field, other.gives().iter().copied());
+                complain(format!(
+                    "{}: `{}` ({}) gives no `{field}`{near}",
+                    step.id,
+                    reference.step,
+                    other.name()
+                ));
+            }
+        }
+    }
+    if complaints.is_empty() {
+        Ok(())
+    } else {
+        Err(Complaints(complaints))
+    }
+}
+
+fn paint(when: When, stream: &impl std::io::IsTerminal) -> Paint {
+    let plain = env("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || env("TERM").as_deref() == Some("dumb");
+    Paint::new(match when {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => stream.is_terminal() && !plain,
+    })
+}

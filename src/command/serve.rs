@@ -1,0 +1,45 @@
+//! `emulator`: serves Google's APIs on a loopback port until it is told to stop.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::prepare::pace;
+use super::stop;
+use crate::cli::Global;
+use crate::emulator;
+use crate::error::{Exit, Halt};
+
+/// Serves, and says where on stdout.
+pub async fn serve(
+    global: &Global,
+    listen: SocketAddr,
+    state: Option<PathBuf>,
+) -> Result<Exit, Halt> {
+    let settings = emulator::Settings {
+        listen,
+        state,
+        pace: pace(global)?,
+    };
+    let running = emulator::start(settings).await.map_err(|error| {
+        Halt::failed(
+            format!("the emulator cannot start: {error}"),
+            "choose another address with --listen, on loopback",
+        )
+    })?;
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "listening on http://{}", running.addr()).and_then(|()| out.flush());
+    drop(out);
+    eprintln!(
+        "An emulator: it shows that the requests are right and the configuration fits together. It has no quotas, evaluates"
+    );
+    eprintln!(
+        "no permissions and moves no packets. `provision emulator env --listen {}` prints exports for gcloud.",
+        running.addr()
+    );
+    let mut stop = stop::listen();
+    // An error means that nobody can say stop any more; signals then end the process by themselves.
+    let _ = stop.wait_for(|stop| *stop).await;
+    running.stop().await;
+    Ok(Exit::Done)
+}

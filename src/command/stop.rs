@@ -1,0 +1,31 @@
+//! Being asked to stop: once lets what has left reach the journal, twice is at once.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::error::Exit;
+
+/// A word that turns true at the first SIGINT or SIGTERM; the second ends the process.
+pub fn listen() -> watch::Receiver<bool> {
+    let (say, heard) = watch::channel(false);
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        // Without handlers a signal ends the process at once, which is safe too.
+        return heard;
+    };
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if say.send_replace(true) {
+                std::process::exit(Exit::Interrupted as i32);
+            }
+            eprintln!("stopping: nothing new is begun; once more ends at once");
+        }
+    });
+    heard
+}

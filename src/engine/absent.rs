@@ -1,0 +1,200 @@
+//! One thing towards being gone: finish open work - look - intend - delete - wait - done. Only what the journal says is ours.
+
+use std::time::Duration;
+
+use serde_json::Map;
+use tokio::time::Instant;
+
+use super::event::{Event, Outcome};
+use super::failure::Failure;
+use super::finish::{Finished, finish};
+use super::journal::{Entry, Verb, now};
+use super::present::{Settled, millis};
+use super::rest::{at_rest, gone};
+use super::send::{Carried, Intent, carry_out};
+use super::state::Known;
+use super::worker::Worker;
+use crate::google::{Class, retry};
+use crate::kinds::{Kind, Look, Thing};
+
+/// How often a deletion is tried while something uses the thing and nothing moves, and the pauses in between: some 25 s
+/// in all, which outlasts what Google removes by itself after a cluster, and does not outlast a reader.
+const IN_USE: (usize, Duration, Duration) =
+    (9, Duration::from_millis(100), Duration::from_secs(15));
+
+/// Removes the thing, or our parts of a set. `inside` are things that go with it.
+pub async fn absent(
+    worker: &Worker,
+    kind: Kind,
+    known: &Known,
+    inside: &[Thing],
+) -> Result<Settled, Failure> {
+    let thing = &known.thing;
+    let mut open = known.open.clone();
+    if let Some(work) = &open
+        && let Finished::Ended = finish(worker, kind, thing, work).await?
+    {
+        open = None;
+    }
+    let parts = known.our_parts();
+    let found = at_rest(worker, kind, thing, &parts).await;
+    let cut_off = open
+        .as_ref()
+        .filter(|open| open.verb == Verb::Delete)
+        .map(|open| open.request.clone());
+    if let (Some(open), None) = (&open, &cut_off) {
+        // A creation or a change nobody saw the end of: it is over, and what is there is ours.
+        let took = 0;
+        worker
+            .write(Entry::Done {
+                at: open.since.clone(),
+                key: thing.key(),
+                took,
+            })
+            .await?;
+    }
+    let outcome = match found? {
+        Look::Absent => {
+            forget(worker, kind, thing, inside, cut_off).await?;
+            Outcome::Gone
+        }
+        Look::Here(_) | Look::Broken(_) | Look::Settling(_) => {
+            remove(worker, kind, thing, &parts, inside, cut_off).await?;
+            Outcome::Deleted
+        }
+    };
+    Ok(Settled {
+        outcome,
+        differs: false,
+        gives: Map::new(),
+    })
+}
+
+/// Sends the deletion, again while something that is on its way out still uses the thing.
+async fn remove(
+    worker: &Worker,
+    kind: Kind,
+    thing: &Thing,
+    parts: &[String],
+    inside: &[Thing],
+    mut again: Option<String>,
+) -> Result<(), Failure> {
+    let mut pauses = retry::delays(IN_USE.1, IN_USE.2).take(IN_USE.0);
+    loop {
+        let moved = clear(worker, kind, thing).await?;
+        let intent = Intent {
+            thing,
+            kind,
+            verb: Verb::Delete,
+            parts: parts.to_vec(),
+            inside: inside.to_vec(),
+            request: again.take(),
+        };
+        let carried = carry_out(worker, intent, |request| async move {
+            kind.delete(&worker.door, &thing.at, parts, &request).await
+        })
+        .await;
+        let failure = match carried {
+            Ok(Carried::Done { since } | Carried::AlreadyThere { since }) => {
+                gone(worker, kind, thing, parts).await?;
+                let took = millis(since.elapsed());
+                return worker
+                    .write(Entry::Done {
+                        at: now(),
+                        key: thing.key(),
+                        took,
+                    })
+                    .await;
+            }
+            Err(failure) => failure,
+        };
+        if failure.class() != Some(Class::InUse) {
+            return Err(failure);
+        }
+        if moved {
+            pauses = retry::delays(IN_USE.1, IN_USE.2).take(IN_USE.0);
+        }
+        let Some(pause) = pauses.next() else {
+            return Err(failure);
+        };
+        if let Failure::Told(told) = &failure {
+            worker
+                .door
+                .watch
+                .retrying(&format!("delete {}", thing.short()), &told.error, 1, pause);
+        }
+        worker.pause(pause).await?;
+    }
+}
+
+/// Clears away what GKE left inside the thing, each told before it goes. Says whether there was anything.
+async fn clear(worker: &Worker, kind: Kind, thing: &Thing) -> Result<bool, Failure> {
+    let listed = worker
+        .unless_stopped(kind.leftovers(&worker.door, &thing.at))
+        .await?;
+    let what = format!("list what is left in {}", thing.short());
+    let leftovers = listed.map_err(|error| Failure::of(&what, &error))?;
+    for leftover in &leftovers {
+        let text = format!("GKE left {leftover} in {}; removing it", thing.short());
+        worker.tell(Event::Warned {
+            step: worker.step.clone(),
+            text,
+        });
+    }
+    for leftover in &leftovers {
+        let Some(kind) = Kind::named(&leftover.kind) else {
+            continue;
+        };
+        let intent = Intent {
+            thing: leftover,
+            kind,
+            verb: Verb::Delete,
+            parts: Vec::new(),
+            inside: Vec::new(),
+            request: None,
+        };
+        carry_out(worker, intent, |request| async move {
+            kind.delete(&worker.door, &leftover.at, &[], &request).await
+        })
+        .await?;
+        gone(worker, kind, leftover, &[]).await?;
+        worker
+            .write(Entry::Done {
+                at: now(),
+                key: leftover.key(),
+                took: 0,
+            })
+            .await?;
+    }
+    Ok(!leftovers.is_empty())
+}
+
+/// What is gone already is not ours any more; the journal learns it as a deletion that had nothing to do.
+async fn forget(
+    worker: &Worker,
+    kind: Kind,
+    thing: &Thing,
+    inside: &[Thing],
+    announced: Option<String>,
+) -> Result<(), Failure> {
+    if announced.is_none() {
+        let intent = Entry::Intent {
+            at: now(),
+            step: worker.step.clone(),
+            thing: thing.clone(),
+            verb: Verb::Delete,
+            request: format!("none: {} was gone", kind.name()),
+            parts: Vec::new(),
+            inside: inside.to_vec(),
+        };
+        worker.write(intent).await?;
+    }
+    let since = Instant::now();
+    worker
+        .write(Entry::Done {
+            at: now(),
+            key: thing.key(),
+            took: millis(since.elapsed()),
+        })
+        .await
+}

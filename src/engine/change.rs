@@ -1,0 +1,135 @@
+//! What stands between what is and what should be: pure data. `plan` prints it, `up` acts on it.
+
+use serde::Serialize;
+
+use crate::kinds::Field;
+
+/// What a step would do, or did find.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "change", content = "fields", rename_all = "kebab-case")]
+pub enum Change {
+    /// It is as wanted.
+    None,
+    /// It is not there.
+    Create,
+    /// These fields differ and can be changed.
+    Update(Vec<Field>),
+    /// It is ours and should not be there.
+    Delete,
+    /// These fields differ and nobody can change them.
+    Fixed(Vec<Field>),
+    /// It is there, differs, and we did not make it.
+    Foreign(Vec<Field>),
+    /// It cannot be said before these steps are done.
+    Waits(Vec<String>),
+}
+
+/// Whose a thing is, for the comparison.
+#[derive(Debug, Clone, Copy)]
+pub struct Whose<'a> {
+    /// Whether the journal says that we made it.
+    pub ours: bool,
+    /// The parts of a set that are ours.
+    pub parts: &'a [String],
+    /// Whether it is a set, to which anybody may add.
+    pub set: bool,
+    /// The list in which adding ours among others' is nobody's harm.
+    pub shared_list: Option<&'a str>,
+}
+
+impl Change {
+    /// What to do about fields that differ.
+    pub fn of(fields: Vec<Field>, whose: Whose<'_>) -> Change {
+        let harmless = |field: &Field| {
+            // Adding where nothing stands takes nothing from anybody: a member, a record, a network on an allow list.
+            let added = field.have.is_null() && !field.fixed;
+            let shared = whose.set || whose.shared_list.is_some_and(|list| field.path == list);
+            (added && shared) || whose.parts.contains(&field.path)
+        };
+        if fields.is_empty() {
+            Change::None
+        } else if !whose.ours && !fields.iter().all(harmless) {
+            Change::Foreign(fields)
+        } else if fields.iter().any(|field| field.fixed) {
+            Change::Fixed(fields)
+        } else {
+            Change::Update(fields)
+        }
+    }
+
+    /// Whether `plan` counts it as a difference.
+    pub fn is_difference(&self) -> bool {
+        !matches!(self, Change::None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn what_to_do_depends_on_whose_it_is() {
+        let field = |path: &str, have: Value, fixed| Field {
+            path: path.to_owned(),
+            have,
+            want: json!("x"),
+            fixed,
+        };
+        let whose = |ours| Whose {
+            ours,
+            parts: &[],
+            set: false,
+            shared_list: None,
+        };
+        let list = Whose {
+            shared_list: Some("cidrBlocks"),
+            ..whose(false)
+        };
+        let set = Whose {
+            set: true,
+            ..whose(false)
+        };
+        let mine = ["a A".to_owned()];
+        let cases = [
+            (vec![], whose(false), "none"),
+            (vec![field("a", json!(1), false)], whose(true), "update"),
+            (vec![field("a", json!(1), true)], whose(true), "fixed"),
+            (vec![field("a", json!(1), false)], whose(false), "foreign"),
+            (vec![field("a", json!(1), true)], whose(false), "foreign"),
+            (
+                vec![field("targetTags", Value::Null, false)],
+                whose(false),
+                "foreign",
+            ),
+            (
+                vec![field("role member", Value::Null, false)],
+                set,
+                "update",
+            ),
+            (vec![field("gcr.io. A", json!(1), false)], set, "foreign"),
+            (
+                vec![field("cidrBlocks", Value::Null, false)],
+                list,
+                "update",
+            ),
+            (
+                vec![field("nodePools", Value::Null, false)],
+                list,
+                "foreign",
+            ),
+            (
+                vec![field("a A", json!(1), false)],
+                Whose {
+                    parts: &mine,
+                    ..whose(false)
+                },
+                "update",
+            ),
+        ];
+        for (fields, whose, expected) in cases {
+            let said = serde_json::to_value(Change::of(fields.clone(), whose)).unwrap();
+            assert_eq!(said["change"], expected, "{fields:?} {whose:?}");
+        }
+    }
+}

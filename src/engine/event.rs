@@ -1,0 +1,199 @@
+//! All that a screen may know. The engine and the screen meet here and nowhere else; a retry is an event, not a log line.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::change::Change;
+
+/// Something that happened, as `--output json` prints it: one object a line.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A run begins.
+    RunStarted {
+        /// Its verb.
+        verb: String,
+        /// The project.
+        project: String,
+        /// How many steps it looks at.
+        steps: usize,
+    },
+    /// A step begins.
+    StepStarted {
+        /// The step.
+        step: String,
+        /// Its kind.
+        kind: String,
+        /// What readers call the thing.
+        name: String,
+        /// Milliseconds that it took the last time, where the journal knows.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expected: Option<u64>,
+    },
+    /// A step has looked and compared.
+    Looked {
+        /// The step.
+        step: String,
+        /// What it found.
+        #[serde(flatten)]
+        change: Change,
+        /// Whether the thing is ours.
+        ours: bool,
+        /// What it should be, as far as that is known.
+        want: Value,
+        /// The step whose request brings it along.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        inside: Option<String>,
+    },
+    /// Work of an earlier run is taken up again.
+    Reattached {
+        /// The step.
+        step: String,
+        /// What was being done.
+        verb: &'static str,
+        /// Since when.
+        since: String,
+    },
+    /// A request that changes something is about to leave.
+    Sending {
+        /// The step.
+        step: String,
+        /// What it does.
+        verb: &'static str,
+    },
+    /// The step waits for something.
+    Waiting {
+        /// The step.
+        step: String,
+        /// For what.
+        on: String,
+    },
+    /// A request is about to be repeated.
+    Retrying {
+        /// The step.
+        step: String,
+        /// The request.
+        call: String,
+        /// Why.
+        why: String,
+        /// Which attempt failed, from 1.
+        attempt: u32,
+        /// Milliseconds until the next.
+        after: u64,
+    },
+    /// Something worth knowing that stops nothing.
+    Warned {
+        /// The step.
+        step: String,
+        /// What.
+        text: String,
+    },
+    /// A step came to its end.
+    Finished {
+        /// The step.
+        step: String,
+        /// How.
+        outcome: Outcome,
+        /// Milliseconds since it began.
+        took: u64,
+    },
+    /// A step failed.
+    Failed {
+        /// The step.
+        step: String,
+        /// What, where, and Google's own words.
+        error: String,
+        /// What to do.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+        /// What exists because of it.
+        left: String,
+    },
+    /// A step was not begun because another failed.
+    Blocked {
+        /// The step.
+        step: String,
+        /// The step that failed.
+        by: String,
+    },
+    /// The run ended.
+    RunFinished {
+        /// How many steps came to which end.
+        tally: Tally,
+        /// Milliseconds since it began.
+        took: u64,
+    },
+}
+
+/// How a step came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It was made.
+    Created,
+    /// It was changed.
+    Updated,
+    /// It was as wanted.
+    Unchanged,
+    /// It was removed.
+    Deleted,
+    /// It was gone already.
+    Gone,
+    /// It stays, on purpose.
+    Kept,
+    /// It goes with the thing that holds it.
+    WithParent,
+    /// It was only looked at.
+    Looked,
+}
+
+impl Outcome {
+    /// As readers see it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Created => "created",
+            Outcome::Updated => "updated",
+            Outcome::Unchanged => "unchanged",
+            Outcome::Deleted => "deleted",
+            Outcome::Gone => "gone already",
+            Outcome::Kept => "kept",
+            Outcome::WithParent => "goes with its parent",
+            Outcome::Looked => "looked",
+        }
+    }
+}
+
+/// How many steps came to which end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Made.
+    pub created: usize,
+    /// Changed.
+    pub updated: usize,
+    /// As wanted.
+    pub unchanged: usize,
+    /// Removed.
+    pub deleted: usize,
+    /// Kept on purpose.
+    pub kept: usize,
+    /// Not as wanted, and only looked at.
+    pub different: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Not begun because another failed.
+    pub blocked: usize,
+}
+
+impl Tally {
+    /// Counts one more.
+    pub fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Created => self.created += 1,
+            Outcome::Updated => self.updated += 1,
+            Outcome::Unchanged => self.unchanged += 1,
+            Outcome::Deleted | Outcome::Gone | Outcome::WithParent => self.deleted += 1,
+            Outcome::Kept => self.kept += 1,
+            Outcome::Looked => {}
+        }
+    }
+}

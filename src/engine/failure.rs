@@ -1,0 +1,83 @@
+//! Why a step did not come to its end: what failed, in Google's own words, what to do, and what is left behind.
+
+use crate::google::{ApiError, Class};
+use crate::kinds::Field;
+
+use super::journal::JournalError;
+
+/// Why a step did not come to its end.
+#[derive(Debug, Clone)]
+pub enum Failure {
+    /// It failed.
+    Told(Told),
+    /// The run was asked to stop; nothing is wrong.
+    Stopped,
+}
+
+/// A failure as it is told.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// What and where: `create compute.network vpc-network`, and Google's own words.
+    pub error: String,
+    /// What to do.
+    pub hint: Option<String>,
+    /// What exists because of it.
+    pub left: String,
+    /// The class of the answer, where there was one.
+    pub class: Option<Class>,
+}
+
+impl Failure {
+    /// A call that failed and left nothing.
+    pub fn of(what: &str, error: &ApiError) -> Failure {
+        Failure::Told(Told {
+            error: format!("{what}: {error}"),
+            hint: error.hint(),
+            left: "nothing new".to_owned(),
+            class: Some(error.class),
+        })
+    }
+
+    /// A state that nobody can mend from here.
+    pub fn new(error: String, hint: &str) -> Failure {
+        Failure::Told(Told {
+            error,
+            hint: Some(hint.to_owned()),
+            left: "nothing new".to_owned(),
+            class: None,
+        })
+    }
+
+    /// The same, with what is left.
+    pub fn leaving(self, left: String) -> Failure {
+        match self {
+            Failure::Told(told) => Failure::Told(Told { left, ..told }),
+            Failure::Stopped => Failure::Stopped,
+        }
+    }
+
+    /// The class of the answer, where there was one.
+    pub fn class(&self) -> Option<Class> {
+        match self {
+            Failure::Told(told) => told.class,
+            Failure::Stopped => None,
+        }
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Failure {
+        Failure::new(
+            format!("the journal cannot be written: {error}"),
+            "nothing is sent that is not announced there first: make room, or name another folder with --state-dir",
+        )
+    }
+}
+
+/// Fields that differ, for one line of an error.
+pub fn differences(fields: &[Field]) -> String {
+    let each = fields
+        .iter()
+        .map(|field| format!("{} is {}, wanted {}", field.path, field.have, field.want));
+    each.collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,398 @@
+//! One step towards being there: finish open work - look - compare - intend - send - wait - done.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use super::change::{Change, Whose};
+use super::event::{Event, Outcome};
+use super::failure::{Failure, differences};
+use super::finish::{Finished, finish};
+use super::journal::{Entry, Left, Verb, now};
+use super::rest::{at_rest, confirmed};
+use super::send::{Carried, Intent, carry_out};
+use super::state::{Known, Open};
+use super::worker::Worker;
+use crate::google::Class;
+use crate::kinds::{Kind, Look, Thing};
+
+/// What a step is to bring about.
+#[derive(Clone)]
+pub struct Wanted {
+    /// The thing.
+    pub thing: Thing,
+    /// Its kind.
+    pub kind: Kind,
+    /// What it should look like, references filled.
+    pub want: Value,
+    /// Steps that must be done before the rest of `want` is known; only a run that does not act meets any.
+    pub unknown: Vec<String>,
+    /// Things to be made inside it by the same request, if it is made.
+    pub inside: Vec<(Thing, Value)>,
+    /// The step whose request would bring this one along.
+    pub with: Option<String>,
+    /// That request was sent in this run.
+    pub came_along: bool,
+}
+
+/// How a step ended, and what others may know of its thing.
+pub struct Settled {
+    /// How.
+    pub outcome: Outcome,
+    /// Whether a run that acts would do something.
+    pub differs: bool,
+    /// Fields that other steps may refer to.
+    pub gives: Map<String, Value>,
+}
+
+/// Looks and compares, and does nothing about it.
+pub async fn look_only(
+    worker: &Worker,
+    wanted: &Wanted,
+    known: Option<&Known>,
+) -> Result<Settled, Failure> {
+    let Wanted {
+        thing, kind, want, ..
+    } = wanted;
+    let parts = kind.parts(want);
+    let what = format!("look at {} {}", kind.name(), thing.short());
+    let look = match worker
+        .unless_stopped(kind.look(&worker.door, &thing.at, &parts))
+        .await?
+    {
+        // An API that is off has no resources.
+        Err(error) if error.class == Class::ApiDisabled => Look::Absent,
+        look => look.map_err(|error| Failure::of(&what, &error))?,
+    };
+    let (change, live) = match look {
+        Look::Absent => (Change::Create, None),
+        Look::Here(live) if wanted.unknown.is_empty() => (
+            Change::of(
+                kind.between(want, &live),
+                whose(
+                    *kind,
+                    known,
+                    &known.map(Known::our_parts).unwrap_or_default(),
+                ),
+            ),
+            Some(live),
+        ),
+        Look::Here(live) => (Change::Waits(wanted.unknown.clone()), Some(live)),
+        Look::Settling(why) | Look::Broken(why) => {
+            worker.tell(Event::Warned {
+                step: worker.step.clone(),
+                text: format!("{} is {why}", thing.short()),
+            });
+            (Change::Waits(vec![]), None)
+        }
+    };
+    let differs = change.is_difference();
+    worker.tell(Event::Looked {
+        step: worker.step.clone(),
+        change,
+        ours: known.is_some_and(Known::is_ours),
+        want: want.clone(),
+        inside: wanted.with.clone(),
+    });
+    Ok(Settled {
+        outcome: Outcome::Looked,
+        differs,
+        gives: live.map(|live| kind.give(&live)).unwrap_or_default(),
+    })
+}
+
+/// Brings the thing about.
+pub async fn present(
+    worker: &Worker,
+    wanted: &Wanted,
+    known: Option<&Known>,
+) -> Result<Settled, Failure> {
+    let Wanted {
+        thing, kind, want, ..
+    } = wanted;
+    let (kind, parts) = (*kind, kind.parts(want));
+    let mut open = known.and_then(|known| known.open.clone());
+    if let Some(work) = &open
+        && let Finished::Ended = finish(worker, kind, thing, work).await?
+    {
+        open = None;
+    }
+
+    let found = match at_rest(worker, kind, thing, &parts).await? {
+        // A kind that is seen only after several reads may hide at the first.
+        Look::Here(_) if open.is_some() => {
+            Look::Here(confirmed(worker, kind, thing, &parts).await?)
+        }
+        found => found,
+    };
+    match found {
+        Look::Broken(why) => {
+            close(worker, thing, open.as_ref(), false).await?;
+            let error = format!("{} {}: {why}", kind.name(), thing.short());
+            let hint = "Google could not finish it: `provision down` removes it, then `provision up` makes it anew";
+            Err(Failure::new(error, hint).leaving(format!("{} is there, broken", thing.short())))
+        }
+        Look::Here(live) => {
+            let created = close(worker, thing, open.as_ref(), true).await? || wanted.came_along;
+            correct(worker, wanted, known, live, created).await
+        }
+        Look::Absent | Look::Settling(_) => {
+            // A deletion that was cut off has taken effect; a creation has not, and may be sent again as itself.
+            let again = open
+                .as_ref()
+                .filter(|open| open.verb == Verb::Create)
+                .map(|open| open.request.clone());
+            if again.is_none() {
+                close(worker, thing, open.as_ref(), false).await?;
+            }
+            create(worker, wanted, known, again).await
+        }
+    }
+}
+
+/// Makes the thing and waits until it is seen.
+async fn create(
+    worker: &Worker,
+    wanted: &Wanted,
+    known: Option<&Known>,
+    again: Option<String>,
+) -> Result<Settled, Failure> {
+    let Wanted {
+        thing,
+        kind,
+        want,
+        inside,
+        ..
+    } = wanted;
+    let parts = kind.parts(want);
+    let cut_off = again.is_some();
+    worker.tell(Event::Looked {
+        step: worker.step.clone(),
+        change: Change::Create,
+        ours: known.is_some_and(Known::is_ours),
+        want: want.clone(),
+        inside: None,
+    });
+    let mut body = want.clone();
+    if let Some(list) = kind.row().and_then(|_| inside_list(inside)) {
+        let mut items = body
+            .get(list)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
+        items.extend(inside.iter().map(|(inner, want)| named(inner, want)));
+        body[list] = items.into();
+    }
+    let intent = Intent {
+        thing,
+        kind: *kind,
+        verb: Verb::Create,
+        parts: parts.clone(),
+        inside: inside.iter().map(|(inner, _)| inner.clone()).collect(),
+        request: again,
+    };
+    let carried = carry_out(worker, intent, |request| {
+        let (door, at, body) = (&worker.door, &thing.at, &body);
+        async move { kind.create(door, at, body, &request).await }
+    })
+    .await?;
+    match carried {
+        Carried::Done { since } => {
+            let live = confirmed(worker, *kind, thing, &parts).await?;
+            done(worker, thing, since).await?;
+            Ok(Settled {
+                outcome: Outcome::Created,
+                differs: false,
+                gives: kind.give(&live),
+            })
+        }
+        // Ours, if we had asked for it before; a look that found nothing may have looked in the wrong place.
+        Carried::AlreadyThere { since } if cut_off || known.is_some_and(|known| known.ours) => {
+            let live = confirmed(worker, *kind, thing, &parts).await?;
+            done(worker, thing, since).await?;
+            correct(worker, wanted, known, live, true).await
+        }
+        Carried::AlreadyThere { .. } => {
+            let message = "it was there already".to_owned();
+            worker
+                .write(Entry::Failed {
+                    at: now(),
+                    key: thing.key(),
+                    message,
+                    left: Left::Nothing,
+                })
+                .await?;
+            let live = confirmed(worker, *kind, thing, &parts).await?;
+            correct(worker, wanted, known, live, false).await
+        }
+    }
+}
+
+/// Compares what is there and changes what differs. `created` says that the thing is ours since this run.
+async fn correct(
+    worker: &Worker,
+    wanted: &Wanted,
+    known: Option<&Known>,
+    live: Value,
+    created: bool,
+) -> Result<Settled, Failure> {
+    let Wanted {
+        thing, kind, want, ..
+    } = wanted;
+    let our_parts = known.map(Known::our_parts).unwrap_or_default();
+    let ours = created || known.is_some_and(|known| known.ours);
+    let change = Change::of(
+        kind.between(want, &live),
+        Whose {
+            ours,
+            ..whose(*kind, known, &our_parts)
+        },
+    );
+    worker.tell(Event::Looked {
+        step: worker.step.clone(),
+        change: change.clone(),
+        ours,
+        want: want.clone(),
+        inside: None,
+    });
+    let fields = match change {
+        Change::None => {
+            let outcome = if created {
+                Outcome::Created
+            } else {
+                Outcome::Unchanged
+            };
+            return Ok(Settled {
+                outcome,
+                differs: false,
+                gives: kind.give(&live),
+            });
+        }
+        Change::Update(fields) => fields,
+        Change::Foreign(fields) => {
+            let error = format!(
+                "{} {} is there already and is not ours: {}",
+                kind.name(),
+                thing.short(),
+                differences(&fields)
+            );
+            let hint = "choose another name with --set, or remove what stands in the way";
+            return Err(Failure::new(error, hint).leaving(format!("{} as it was", thing.short())));
+        }
+        Change::Fixed(fields) => {
+            let error = format!(
+                "{} {} differs in what cannot be changed: {}",
+                kind.name(),
+                thing.short(),
+                differences(&fields)
+            );
+            let hint = "change the step to what is there, or `provision down` and `provision up` to make it anew";
+            return Err(Failure::new(error, hint).leaving(format!("{} as it was", thing.short())));
+        }
+        Change::Create | Change::Delete | Change::Waits(_) => Vec::new(),
+    };
+    let parts: Vec<String> = kind
+        .parts(want)
+        .into_iter()
+        .filter(|part| fields.iter().any(|f| f.path == *part))
+        .collect();
+    let intent = Intent {
+        thing,
+        kind: *kind,
+        verb: Verb::Update,
+        parts,
+        inside: Vec::new(),
+        request: None,
+    };
+    let carried = carry_out(worker, intent, |request| {
+        let (door, at, live) = (&worker.door, &thing.at, &live);
+        async move { kind.update(door, at, want, live, &request).await }
+    })
+    .await?;
+    let (Carried::Done { since } | Carried::AlreadyThere { since }) = carried;
+    let live = confirmed(worker, *kind, thing, &kind.parts(want)).await?;
+    done(worker, thing, since).await?;
+    Ok(Settled {
+        outcome: Outcome::Updated,
+        differs: false,
+        gives: kind.give(&live),
+    })
+}
+
+/// Closes work whose end was not seen, by what a look found. Says whether the thing was made by it.
+async fn close(
+    worker: &Worker,
+    thing: &Thing,
+    open: Option<&Open>,
+    here: bool,
+) -> Result<bool, Failure> {
+    let Some(open) = open else { return Ok(false) };
+    let (at, key) = (now(), thing.key());
+    let (entry, created) = match (open.verb, here) {
+        (Verb::Create, true) => (Entry::Done { at, key, took: 0 }, true),
+        (Verb::Delete, false) => (Entry::Done { at, key, took: 0 }, false),
+        (Verb::Create, false) => (
+            Entry::Failed {
+                at,
+                key,
+                message: "it broke".to_owned(),
+                left: Left::Something,
+            },
+            false,
+        ),
+        (Verb::Update | Verb::Delete, _) => {
+            let message = "cut off; what is there now decides".to_owned();
+            (
+                Entry::Failed {
+                    at,
+                    key,
+                    message,
+                    left: Left::Something,
+                },
+                false,
+            )
+        }
+    };
+    worker.write(entry).await?;
+    Ok(created)
+}
+
+async fn done(worker: &Worker, thing: &Thing, since: Instant) -> Result<(), Failure> {
+    let took = millis(since.elapsed());
+    worker
+        .write(Entry::Done {
+            at: now(),
+            key: thing.key(),
+            took,
+        })
+        .await
+}
+
+/// Whole milliseconds.
+pub fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn whose<'a>(kind: Kind, known: Option<&Known>, parts: &'a [String]) -> Whose<'a> {
+    let row = kind.row();
+    Whose {
+        ours: known.is_some_and(Known::is_ours),
+        parts,
+        set: row.is_none(),
+        shared_list: row.and_then(|row| row.allow_list),
+    }
+}
+
+/// The list of the parent's body that things made inside it go into.
+fn inside_list(inside: &[(Thing, Value)]) -> Option<&'static str> {
+    let (first, _) = inside.first()?;
+    Some(Kind::named(&first.kind)?.row()?.inside.as_ref()?.field)
+}
+
+/// What a thing made inside another looks like there: its body with its name.
+fn named(thing: &Thing, want: &Value) -> Value {
+    let mut body = want.clone();
+    body["name"] = thing.short().into();
+    body
+}

@@ -1,0 +1,267 @@
+//! The loop: one owner of what is ready, of the journal and of events; steps at work beside each other where order allows.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::Map;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::board::{Board, Unprepared};
+use super::event::{Event, Outcome, Tally};
+use super::failure::{Failure, Told};
+use super::journal::{Entry, Journal, JournalError, now};
+use super::present::{Settled, millis};
+use super::state::{Known, State};
+use super::worker::{Ask, Locks, Worker};
+use crate::google::Client;
+use crate::kinds::Thing;
+use crate::steps::Step;
+
+/// How many steps are at work at once. Google's quotas allow more; a reader's eyes do not.
+const AT_ONCE: usize = 12;
+/// After being asked to stop: how long requests that have left may take to reach the journal.
+const LAST_WORDS: Duration = Duration::from_millis(4500);
+
+/// One step of a run.
+pub struct Task {
+    /// The step; of a thing that no step speaks of any more, made up from the journal.
+    pub step: Step,
+    /// Ids of tasks that must come to a good end before it begins.
+    pub after: BTreeSet<String>,
+    /// What it is towards.
+    pub goal: Goal,
+}
+
+/// What a task is towards.
+pub enum Goal {
+    /// The thing is there, as the step wants it; tasks whose things its create may bring along.
+    Present {
+        /// Ids of those tasks.
+        inside: Vec<String>,
+        /// The task whose create may bring this one's thing along.
+        with: Option<String>,
+    },
+    /// What the journal says is ours is gone.
+    Absent {
+        /// What the journal knows.
+        known: Box<Known>,
+        /// Things that go with it.
+        inside: Vec<Thing>,
+        /// It goes with the thing that holds it: there is nothing to do for it.
+        with: bool,
+    },
+}
+
+/// The journal, as far as a run may touch it.
+pub enum Book<'a> {
+    /// For runs that act.
+    Write(&'a mut Journal),
+    /// For runs that only look.
+    Read(&'a State),
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The counts.
+    pub tally: Tally,
+    /// Whether it was asked to stop.
+    pub stopped: bool,
+    /// The journal failed: nothing more was sent.
+    pub journal: Option<JournalError>,
+}
+
+/// Runs the tasks. `tell` hears every event in order; `stop` turns true when the run should end.
+pub async fn run(
+    client: &Client,
+    tasks: Vec<Task>,
+    mut book: Book<'_>,
+    mut tell: impl FnMut(&Event),
+    stop: watch::Receiver<bool>,
+) -> Ended {
+    let began = Instant::now();
+    let (owner, mut asks) = mpsc::unbounded_channel();
+    let mut work: JoinSet<(String, Instant, Result<Settled, Failure>)> = JoinSet::new();
+    let mut board = Board::new(tasks);
+    let mut ended = Ended {
+        tally: Tally::default(),
+        stopped: false,
+        journal: None,
+    };
+    let mut stopping = stop.clone();
+    let locks = Locks::default();
+    let last_words = tokio::time::sleep(Duration::MAX);
+    tokio::pin!(last_words);
+
+    loop {
+        while !ended.stopped && ended.journal.is_none() && work.len() < AT_ONCE {
+            let Some(id) = board.next_ready() else { break };
+            let worker = Worker::new(
+                &board.task(&id).step,
+                client,
+                board.enabled().clone(),
+                owner.clone(),
+                locks.clone(),
+                stop.clone(),
+            );
+            match board.prepare(&id, &book) {
+                Ok(job) => {
+                    tell(&Event::StepStarted {
+                        step: id.clone(),
+                        kind: board.task(&id).step.kind.clone(),
+                        name: job.name(),
+                        expected: job.known().and_then(|known| known.took),
+                    });
+                    work.spawn(async move { (id, Instant::now(), job.carry_out(&worker).await) });
+                }
+                Err(Unprepared::Settled(outcome)) => settle(
+                    &mut board,
+                    &mut ended.tally,
+                    &mut tell,
+                    &id,
+                    Instant::now(),
+                    Settled {
+                        outcome,
+                        differs: false,
+                        gives: Map::new(),
+                    },
+                ),
+                Err(Unprepared::Waits(steps)) => {
+                    let step = id.clone();
+                    let want = board.task(&id).step.want.clone();
+                    tell(&Event::Looked {
+                        step,
+                        change: super::change::Change::Waits(steps),
+                        ours: false,
+                        want,
+                        inside: None,
+                    });
+                    let settled = Settled {
+                        outcome: Outcome::Looked,
+                        differs: true,
+                        gives: Map::new(),
+                    };
+                    settle(
+                        &mut board,
+                        &mut ended.tally,
+                        &mut tell,
+                        &id,
+                        Instant::now(),
+                        settled,
+                    );
+                }
+            }
+        }
+        if work.is_empty() {
+            break;
+        }
+        tokio::select! {
+            Some(ask) = asks.recv() => answer(ask, &mut book, &mut tell, &mut ended),
+            Some(done) = work.join_next() => {
+                // What the step said before it ended comes before its end.
+                while let Ok(ask) = asks.try_recv() {
+                    answer(ask, &mut book, &mut tell, &mut ended);
+                }
+                match done {
+                    Ok((id, since, Ok(settled))) => settle(&mut board, &mut ended.tally, &mut tell, &id, since, settled),
+                    Ok((id, _, Err(Failure::Told(told)))) => fail(&mut board, &mut ended.tally, &mut tell, &id, told),
+                    Ok((_, _, Err(Failure::Stopped))) | Err(_) => {}
+                }
+            }
+            _ = stopping.wait_for(|stop| *stop), if !ended.stopped => {
+                ended.stopped = true;
+                last_words.as_mut().reset(Instant::now() + LAST_WORDS);
+            }
+            () = &mut last_words, if ended.stopped => break,
+        }
+    }
+    if let Book::Write(journal) = &mut book {
+        let how = if ended.stopped {
+            "interrupted"
+        } else if ended.tally.failed > 0 {
+            "failed"
+        } else {
+            "done"
+        };
+        if let Err(error) = journal.write(&Entry::End {
+            at: now(),
+            how: how.to_owned(),
+        }) {
+            ended.journal.get_or_insert(error);
+        }
+    }
+    tell(&Event::RunFinished {
+        tally: ended.tally,
+        took: millis(began.elapsed()),
+    });
+    ended
+}
+
+fn answer(ask: Ask, book: &mut Book<'_>, tell: &mut impl FnMut(&Event), ended: &mut Ended) {
+    match ask {
+        Ask::Tell(event) => tell(&event),
+        Ask::Write(entry, reply) => {
+            let written = match book {
+                Book::Write(journal) => journal.write(&entry),
+                Book::Read(_) => Ok(()),
+            };
+            // The step learns that it failed; the run learns why.
+            let told = match written {
+                Ok(()) => Ok(()),
+                Err(error) => {
+                    let text = JournalError::Io {
+                        path: "journal".to_owned(),
+                        source: std::io::Error::other(error.to_string()),
+                    };
+                    ended.journal.get_or_insert(error);
+                    Err(text)
+                }
+            };
+            let _ = reply.send(told);
+        }
+    }
+}
+
+fn settle(
+    board: &mut Board,
+    tally: &mut Tally,
+    tell: &mut impl FnMut(&Event),
+    id: &str,
+    since: Instant,
+    settled: Settled,
+) {
+    tally.count(settled.outcome);
+    if settled.differs {
+        tally.different += 1;
+    } else if settled.outcome == Outcome::Looked {
+        tally.unchanged += 1;
+    }
+    tell(&Event::Finished {
+        step: id.to_owned(),
+        outcome: settled.outcome,
+        took: millis(since.elapsed()),
+    });
+    if settled.outcome == Outcome::Created {
+        board.made(id);
+    }
+    board.done(id, settled.gives);
+}
+
+fn fail(board: &mut Board, tally: &mut Tally, tell: &mut impl FnMut(&Event), id: &str, told: Told) {
+    tally.failed += 1;
+    tell(&Event::Failed {
+        step: id.to_owned(),
+        error: told.error,
+        hint: told.hint,
+        left: told.left,
+    });
+    for step in board.block(id) {
+        tally.blocked += 1;
+        tell(&Event::Blocked {
+            step,
+            by: id.to_owned(),
+        });
+    }
+}

@@ -1,0 +1,415 @@
+//! What the journal's lines add up to: a fold with one `match` of legal transitions. Pure; no file, no clock.
+
+use std::fmt;
+
+use super::journal::{Entry, Left, Run, Verb};
+use crate::google::Operation;
+use crate::kinds::Thing;
+use crate::steps::Step;
+
+/// The environment as the journal knows it.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// The newest format that any run wrote.
+    pub format: u32,
+    /// The last run.
+    pub last_run: Option<Run>,
+    /// Every thing that was ever spoken of, in the order of its first intent.
+    pub things: Vec<Known>,
+}
+
+/// What the journal knows of one thing.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The thing.
+    pub thing: Thing,
+    /// Its key.
+    pub key: String,
+    /// The step that last spoke of it.
+    pub step: String,
+    /// Whether we made it, or may have.
+    pub ours: bool,
+    /// The parts of a set that we added, or may have.
+    pub parts: Vec<String>,
+    /// The request that has not come to its end.
+    pub open: Option<Open>,
+    /// Milliseconds that its last creation took.
+    pub took: Option<u64>,
+}
+
+/// A request that has not come to its end.
+#[derive(Debug, Clone)]
+pub struct Open {
+    /// What it does.
+    pub verb: Verb,
+    /// The id under which it may be repeated.
+    pub request: String,
+    /// When it was announced.
+    pub since: String,
+    /// How to ask how far it is, where Google said so.
+    pub operation: Option<Operation>,
+    /// The parts of a set that it concerns.
+    pub parts: Vec<String>,
+    /// Things that it makes inside this one.
+    pub inside: Vec<Thing>,
+}
+
+/// A line that cannot follow those before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Illegal(String);
+
+impl fmt::Display for Illegal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl State {
+    /// Takes one more line.
+    pub fn take(&mut self, entry: &Entry) -> Result<(), Illegal> {
+        match entry {
+            Entry::Run(run) => {
+                self.format = self.format.max(run.format);
+                self.last_run = Some(run.clone());
+            }
+            Entry::End { .. } => {}
+            _ if self.last_run.is_none() => {
+                return Err(Illegal("an entry before any run".to_owned()));
+            }
+            Entry::Intent {
+                at,
+                step,
+                thing,
+                verb,
+                request,
+                parts,
+                inside,
+            } => {
+                let known = self.known(thing, step);
+                // A request that was cut off may be announced again: a creation as itself, by its id; a deletion in any way.
+                if let Some(open) = &known.open
+                    && (open.verb != *verb || (*verb == Verb::Create && open.request != *request))
+                {
+                    return Err(Illegal(format!(
+                        "{}: {} announced while {} is open",
+                        known.key,
+                        verb.word(),
+                        open.verb.word()
+                    )));
+                }
+                step.clone_into(&mut known.step);
+                known.open = Some(Open {
+                    verb: *verb,
+                    request: request.clone(),
+                    since: at.clone(),
+                    operation: None,
+                    parts: parts.clone(),
+                    inside: inside.clone(),
+                });
+            }
+            Entry::Sent { key, operation, .. } => {
+                self.open(key, "sent")?.operation = Some(operation.clone());
+            }
+            Entry::Done { key, took, .. } => {
+                let open = self.close(key, "done")?;
+                self.settle(key, &open, Left::Something, Some(*took));
+            }
+            Entry::Failed { key, left, .. } => {
+                let open = self.close(key, "failed")?;
+                self.settle(key, &open, *left, None);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is known of a thing.
+    pub fn get(&self, key: &str) -> Option<&Known> {
+        self.things.iter().find(|known| known.key == key)
+    }
+
+    /// Whether we made it, or may have: an open creation counts.
+    pub fn is_ours(&self, key: &str) -> bool {
+        self.get(key).is_some_and(Known::is_ours)
+    }
+
+    /// Everything of ours, in the order in which it was first made.
+    pub fn ours(&self) -> impl Iterator<Item = &Known> {
+        self.things.iter().filter(|known| known.is_ours())
+    }
+
+    fn known(&mut self, thing: &Thing, step: &str) -> &mut Known {
+        let key = thing.key();
+        let index = self
+            .things
+            .iter()
+            .position(|known| known.key == key)
+            .unwrap_or_else(|| {
+                self.things.push(Known {
+                    thing: thing.clone(),
+                    key,
+                    step: step.to_owned(),
+                    ours: false,
+                    parts: Vec::new(),
+                    open: None,
+                    took: None,
+                });
+                self.things.len() - 1
+            });
+        &mut self.things[index]
+    }
+
+    fn find(&mut self, key: &str, what: &str) -> Result<&mut Known, Illegal> {
+        let found = self.things.iter_mut().find(|known| known.key == key);
+        found.ok_or_else(|| Illegal(format!("{key}: {what} without an intent")))
+    }
+
+    fn open(&mut self, key: &str, what: &str) -> Result<&mut Open, Illegal> {
+        self.find(key, what)?
+            .open
+            .as_mut()
+            .ok_or_else(|| Illegal(format!("{key}: {what} without an intent")))
+    }
+
+    fn close(&mut self, key: &str, what: &str) -> Result<Open, Illegal> {
+        self.find(key, what)?
+            .open
+            .take()
+            .ok_or_else(|| Illegal(format!("{key}: {what} without an intent")))
+    }
+
+    /// What a request that came to its end means for whose the thing is.
+    fn settle(&mut self, key: &str, open: &Open, left: Left, took: Option<u64>) {
+        let finished = took.is_some();
+        for inner in &open.inside {
+            let known = self.known(inner, key);
+            match open.verb {
+                Verb::Create if left != Left::Nothing => known.ours = true,
+                Verb::Delete if finished => known.ours = false,
+                Verb::Create | Verb::Update | Verb::Delete => {}
+            }
+        }
+        let Ok(known) = self.find(key, "settled") else {
+            return;
+        };
+        match (open.verb, left) {
+            (Verb::Create | Verb::Update, Left::Something | Left::Unknown) => {
+                // A set is ours by its parts; what stood there before stays somebody else's.
+                if open.verb == Verb::Create || !open.parts.is_empty() {
+                    known.ours = true;
+                }
+                let new = open
+                    .parts
+                    .iter()
+                    .filter(|part| !known.parts.contains(part))
+                    .cloned()
+                    .collect::<Vec<_>>();
+                known.parts.extend(new);
+                known.took = took.or(known.took);
+            }
+            (Verb::Create | Verb::Update, Left::Nothing) => {}
+            (Verb::Delete, _) if finished => {
+                known.ours = false;
+                known.parts.clear();
+            }
+            // What could not be removed is still ours.
+            (Verb::Delete, _) => {}
+        }
+    }
+}
+
+impl Known {
+    /// Whether a step speaks of this thing: by its id, or because it came along with another one's request.
+    pub fn is_of(&self, step: &Step) -> bool {
+        self.thing.kind == step.kind && (self.step == step.id || self.thing.at == step.at)
+    }
+
+    /// Whether we made it, or may have: an open creation counts.
+    pub fn is_ours(&self) -> bool {
+        self.ours
+            || self
+                .open
+                .as_ref()
+                .is_some_and(|open| open.verb == Verb::Create || !open.parts.is_empty())
+    }
+
+    /// The parts of a set that are ours, or may be.
+    pub fn our_parts(&self) -> Vec<String> {
+        let open = self
+            .open
+            .iter()
+            .filter(|open| open.verb != Verb::Delete)
+            .flat_map(|open| &open.parts);
+        let mut parts = self.parts.clone();
+        for part in open {
+            if !parts.contains(part) {
+                parts.push(part.clone());
+            }
+        }
+        parts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::journal::FORMAT;
+    use serde_json::json;
+
+    fn network(name: &str) -> Thing {
+        let at = json!({"project": "p", "network": name});
+        Thing {
+            kind: "compute.network".to_owned(),
+            at: at.as_object().unwrap().clone(),
+        }
+    }
+
+    fn run() -> Entry {
+        Entry::Run(Run {
+            at: String::new(),
+            format: FORMAT,
+            run: String::new(),
+            verb: "up".to_owned(),
+            pid: 1,
+            program: String::new(),
+            emulated: true,
+            given: Default::default(),
+        })
+    }
+
+    fn intent(verb: Verb, request: &str, parts: &[&str], inside: &[Thing]) -> Entry {
+        Entry::Intent {
+            at: String::new(),
+            step: "s".to_owned(),
+            thing: network("n"),
+            verb,
+            request: request.to_owned(),
+            parts: parts.iter().map(|part| (*part).to_owned()).collect(),
+            inside: inside.to_vec(),
+        }
+    }
+
+    fn done() -> Entry {
+        Entry::Done {
+            at: String::new(),
+            key: network("n").key(),
+            took: 1,
+        }
+    }
+
+    fn failed(left: Left) -> Entry {
+        Entry::Failed {
+            at: String::new(),
+            key: network("n").key(),
+            message: String::new(),
+            left,
+        }
+    }
+
+    /// What a row of entries adds up to: `ours` or `-`, then what is open.
+    fn said(entries: &[Entry]) -> String {
+        let mut state = State::default();
+        for entry in entries {
+            if let Err(illegal) = state.take(entry) {
+                return format!("illegal: {illegal}");
+            }
+        }
+        let Some(known) = state.get(&network("n").key()) else {
+            return "nothing".to_owned();
+        };
+        let ours = if known.is_ours() { "ours" } else { "-" };
+        let parts = known.our_parts().join(",");
+        let open = known.open.as_ref().map_or("", |open| open.verb.word());
+        [ours, &parts, open]
+            .iter()
+            .filter(|word| !word.is_empty())
+            .copied()
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn lines_add_up_to_whose_it_is_and_what_is_open() {
+        use Verb::{Create, Delete, Update};
+        let make = || intent(Create, "1", &[], &[]);
+        let remove = || intent(Delete, "2", &[], &[]);
+        let cases: Vec<(Vec<Entry>, &str)> = vec![
+            (vec![run()], "nothing"),
+            (vec![make()], "illegal: an entry before any run"),
+            (vec![run(), make()], "ours create"),
+            (vec![run(), make(), make()], "ours create"),
+            (vec![run(), make(), done()], "ours"),
+            (vec![run(), make(), failed(Left::Nothing)], "-"),
+            (vec![run(), make(), failed(Left::Something)], "ours"),
+            (vec![run(), make(), failed(Left::Unknown)], "ours"),
+            (vec![run(), make(), done(), remove()], "ours delete"),
+            (vec![run(), make(), done(), remove(), done()], "-"),
+            (
+                vec![run(), make(), done(), remove(), failed(Left::Nothing)],
+                "ours",
+            ),
+            (
+                vec![run(), make(), done(), remove(), failed(Left::Something)],
+                "ours",
+            ),
+            (vec![run(), intent(Update, "1", &[], &[]), done()], "-"),
+            (
+                vec![run(), intent(Create, "1", &["a", "b"], &[])],
+                "ours a,b create",
+            ),
+            (
+                vec![run(), intent(Update, "1", &["a"], &[]), done()],
+                "ours a",
+            ),
+            (
+                vec![
+                    run(),
+                    intent(Update, "1", &["a"], &[]),
+                    done(),
+                    intent(Delete, "2", &["a"], &[]),
+                    done(),
+                ],
+                "-",
+            ),
+        ];
+        for (entries, expected) in cases {
+            assert_eq!(said(&entries), expected, "{entries:#?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_happen_is_refused() {
+        use Verb::{Create, Delete};
+        for entries in [
+            vec![run(), done()],
+            vec![run(), failed(Left::Nothing)],
+            vec![run(), intent(Create, "1", &[], &[]), done(), done()],
+            vec![
+                run(),
+                intent(Create, "1", &[], &[]),
+                intent(Create, "2", &[], &[]),
+            ],
+            vec![
+                run(),
+                intent(Create, "1", &[], &[]),
+                intent(Delete, "1", &[], &[]),
+            ],
+        ] {
+            assert!(said(&entries).starts_with("illegal"), "{entries:#?}");
+        }
+    }
+
+    #[test]
+    fn what_comes_along_comes_and_goes_with_it() {
+        let inner = [network("inner")];
+        let mut state = State::default();
+        for entry in [run(), intent(Verb::Create, "1", &[], &inner), done()] {
+            state.take(&entry).unwrap();
+        }
+        assert!(state.is_ours(&inner[0].key()));
+        for entry in [intent(Verb::Delete, "2", &[], &inner), done()] {
+            state.take(&entry).unwrap();
+        }
+        assert!(!state.is_ours(&inner[0].key()));
+        assert_eq!(state.ours().count(), 0);
+    }
+}

@@ -1,0 +1,156 @@
+//! What a run is made of: tasks from steps, towards being there or towards being gone. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::run::{Goal, Task};
+use super::state::{Known, State};
+use crate::kinds::Kind;
+use crate::steps::graph::Graph;
+use crate::steps::{Complaints, Place, Step};
+
+/// How long to wait for a thing that no step speaks of any more.
+const WITHIN: std::time::Duration = std::time::Duration::from_secs(30 * 60);
+
+/// Tasks that bring every step about. A step whose thing may come along with its parent's create makes the parent wait
+/// for what it needs itself: waiting for a service account is cheaper than a second operation on the cluster.
+pub fn present(steps: &[Step]) -> Result<Vec<Task>, Complaints> {
+    let plain = Graph::new(steps, &[])?;
+    let parents: BTreeMap<&str, &str> = steps
+        .iter()
+        .filter_map(|step| Some((step.id.as_str(), parent(step, steps, &plain)?)))
+        .collect();
+    let mut extra = Vec::new();
+    for (child, parent) in &parents {
+        let others = plain.needs(child).iter().filter(|need| need != parent);
+        extra.extend(others.map(|need| ((*parent).to_owned(), need.clone())));
+    }
+    let graph = Graph::new(steps, &extra)?;
+    let tasks = steps.iter().map(|step| Task {
+        step: step.clone(),
+        after: graph.needs(&step.id).clone(),
+        goal: Goal::Present {
+            inside: parents
+                .iter()
+                .filter(|(_, parent)| **parent == step.id)
+                .map(|(child, _)| (*child).to_owned())
+                .collect(),
+            with: parents
+                .get(step.id.as_str())
+                .map(|parent| (*parent).to_owned()),
+        },
+    });
+    Ok(tasks.collect())
+}
+
+/// The step whose create may bring this one's thing along: unless what it needs can only be had after that.
+fn parent<'a>(child: &Step, steps: &'a [Step], graph: &Graph) -> Option<&'a str> {
+    let inside = Kind::named(&child.kind)?.row()?.inside.as_ref()?;
+    let needs = graph.needs(&child.id);
+    let parent = steps
+        .iter()
+        .find(|step| step.kind == inside.parent && needs.contains(&step.id))?;
+    let later = needs
+        .iter()
+        .any(|need| *need != parent.id && graph.transitive_needs(need).contains(&parent.id));
+    (!later).then_some(&parent.id)
+}
+
+/// Tasks that remove everything of ours, in reverse order: a thing goes when everything of ours that needs it is gone.
+///
+/// What no step speaks of any more (a name that was changed since) goes before everything that was made earlier.
+pub fn absent(steps: &[Step], state: &State) -> Result<Vec<Task>, Complaints> {
+    let graph = Graph::new(steps, &[])?;
+    let ours: Vec<&Known> = state.ours().collect();
+    let ids = names(&ours, steps);
+    let mut tasks = Vec::new();
+    for (index, (known, (id, step))) in ours.iter().zip(&ids).enumerate() {
+        let mut after = BTreeSet::new();
+        for (other, (other_id, other_step)) in ids.iter().enumerate() {
+            let needs_me = match (step, other_step) {
+                (Some(me), Some(other)) => graph.transitive_needs(&other.id).contains(&me.id),
+                // Orphans go first, the youngest first.
+                (_, None) => other > index,
+                (None, Some(_)) => false,
+            };
+            if needs_me && !goes_with(ours[other], known) {
+                after.insert(other_id.clone());
+            }
+        }
+        let holder = ours.iter().position(|other| goes_with(known, other));
+        if let Some(holder) = holder {
+            after.insert(ids[holder].0.clone());
+        }
+        let inside = ours
+            .iter()
+            .filter(|other| goes_with(other, known))
+            .map(|other| other.thing.clone());
+        tasks.push(Task {
+            step: step.map_or_else(
+                || orphan(id, known),
+                |step| Step {
+                    id: id.clone(),
+                    ..step.clone()
+                },
+            ),
+            after,
+            goal: Goal::Absent {
+                known: Box::new((*known).clone()),
+                inside: inside.collect(),
+                with: holder.is_some(),
+            },
+        });
+    }
+    // The youngest first, so that readers see the order in which things go.
+    tasks.reverse();
+    Ok(tasks)
+}
+
+/// A name for every thing of ours, and the step that speaks of it; no step twice.
+fn names<'a>(ours: &[&Known], steps: &'a [Step]) -> Vec<(String, Option<&'a Step>)> {
+    let mut taken = BTreeSet::new();
+    let named = ours.iter().map(|known| {
+        let step = steps.iter().find(|step| known.is_of(step));
+        match step {
+            Some(step) if taken.insert(step.id.clone()) => (step.id.clone(), Some(step)),
+            _ => (known.key.clone(), None),
+        }
+    });
+    named.collect()
+}
+
+/// Whether `inner` is removed by removing `outer`.
+fn goes_with(inner: &Known, outer: &Known) -> bool {
+    let Some(inside) = Kind::named(&inner.thing.kind)
+        .and_then(|kind| kind.row())
+        .and_then(|row| row.inside.as_ref())
+    else {
+        return false;
+    };
+    outer.thing.kind == inside.parent
+        && outer
+            .thing
+            .at
+            .iter()
+            .all(|(key, value)| inner.thing.at.get(key) == Some(value))
+}
+
+/// A step for a thing that no step speaks of.
+fn orphan(id: &str, known: &Known) -> Step {
+    Step {
+        id: id.to_owned(),
+        chapter: String::new(),
+        says: "No step speaks of it any more; the journal says that it is ours.".to_owned(),
+        kind: known.thing.kind.clone(),
+        at: known.thing.at.clone(),
+        want: Value::Null,
+        needs: BTreeSet::new(),
+        within: WITHIN,
+        keep: false,
+        source: Place {
+            file: "journal".to_owned(),
+            line: 0,
+        },
+    }
+}

@@ -1,0 +1,124 @@
+//! Exit codes, and the failures that end a command before or outside its run.
+
+use std::fmt;
+
+use crate::engine::journal::JournalError;
+use crate::google::SetupError;
+use crate::steps::Complaints;
+
+/// How a command ends, as its caller sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// As asked.
+    Done = 0,
+    /// A step failed.
+    Failed = 1,
+    /// Bad usage or input; nothing was sent.
+    Usage = 2,
+    /// A difference, or a claim that does not hold.
+    Different = 3,
+    /// Another run holds the environment.
+    Held = 4,
+    /// Interrupted; run again to resume.
+    Interrupted = 130,
+}
+
+/// Why a command ends before or outside its run.
+#[derive(Debug)]
+pub struct Halt {
+    /// The exit code.
+    pub exit: Exit,
+    /// What is wrong, a line each.
+    pub errors: Vec<String>,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl Halt {
+    /// Bad usage or input.
+    pub fn usage(error: impl Into<String>, hint: &str) -> Halt {
+        Halt {
+            exit: Exit::Usage,
+            errors: vec![error.into()],
+            hint: Some(hint.to_owned()),
+        }
+    }
+
+    /// Something outside the command line failed.
+    pub fn failed(error: impl Into<String>, hint: &str) -> Halt {
+        Halt {
+            exit: Exit::Failed,
+            errors: vec![error.into()],
+            hint: Some(hint.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self
+            .errors
+            .iter()
+            .map(|error| format!("error: {error}"))
+            .collect();
+        f.write_str(&lines.join("\n"))?;
+        match &self.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<Complaints> for Halt {
+    fn from(complaints: Complaints) -> Halt {
+        let errors = complaints.0.iter().map(ToString::to_string).collect();
+        Halt {
+            exit: Exit::Usage,
+            errors,
+            hint: None,
+        }
+    }
+}
+
+impl From<JournalError> for Halt {
+    fn from(error: JournalError) -> Halt {
+        let (exit, hint) = match &error {
+            JournalError::Held { .. } => (
+                Exit::Held,
+                "wait for it, or stop it; nothing needs to be unlocked by hand",
+            ),
+            JournalError::Damaged { .. } => (
+                Exit::Usage,
+                "keep the file; what exists in the project is not touched until it is readable again",
+            ),
+            JournalError::Newer { .. } => (
+                Exit::Usage,
+                "use the newer program: an older one must not write to it",
+            ),
+            JournalError::Io { .. } => (
+                Exit::Usage,
+                "make the folder writable, or name another with --state-dir",
+            ),
+        };
+        Halt {
+            exit,
+            errors: vec![error.to_string()],
+            hint: Some(hint.to_owned()),
+        }
+    }
+}
+
+impl From<SetupError> for Halt {
+    fn from(error: SetupError) -> Halt {
+        Halt {
+            exit: Exit::Usage,
+            errors: vec![error.to_string()],
+            hint: None,
+        }
+    }
+}
+
+/// The number that the shell sees.
+pub fn code(exit: Exit) -> u8 {
+    exit as u8
+}

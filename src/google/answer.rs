@@ -1,0 +1,98 @@
+//! What came back for a call, or why nothing did. Pure but for the types: no sending, no deciding.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use serde_json::Value;
+
+use super::envelope::Refusal;
+use super::{ApiError, Call, Class, Departed};
+
+/// The JSON of an answer that arrived whole, `null` if it is empty, or the error that it is.
+pub(super) fn read(
+    call: &Call,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Value, ApiError> {
+    let code = status.as_u16();
+    if !status.is_success() {
+        let mut refusal = Refusal::of_answer(code, body);
+        if let Some(to) = headers.get(LOCATION).filter(|_| status.is_redirection()) {
+            let to = String::from_utf8_lossy(to.as_bytes());
+            refusal.message = format!("a redirect to {to} was not followed");
+        }
+        let error = ApiError::refused(call, refusal);
+        return Err(ApiError {
+            retry_after: retry_after(headers),
+            ..error
+        });
+    }
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(body).map_err(|_| {
+        let words = Refusal::of_answer(code, body).message;
+        let error = ApiError::unanswered(call, Class::NotJson, Departed::Yes, words);
+        ApiError {
+            http: Some(code),
+            ..error
+        }
+    })
+}
+
+/// The error of an answer that began and did not end.
+pub(super) fn cut_off(call: &Call, error: &reqwest::Error) -> ApiError {
+    let message = format!("the answer was cut off: {}", chain(error));
+    ApiError::unanswered(call, Class::LostConnection, Departed::Yes, message)
+}
+
+/// An error of the connection. What happened before a connection stood cannot have reached anybody.
+pub(super) fn missing(call: &Call, error: &reqwest::Error) -> ApiError {
+    let departed = if error.is_connect() || error.is_builder() {
+        Departed::No
+    } else {
+        Departed::Unknown
+    };
+    let message = if error.is_timeout() && !error.is_connect() {
+        format!("no answer within {} s", call.patience().as_secs())
+    } else {
+        chain(error)
+    };
+    // A certificate that is not accepted now will not be accepted on the next try.
+    if message.contains("certificate") {
+        let advice = "if a proxy on the way inspects HTTPS, name its authority in SSL_CERT_FILE";
+        return ApiError::unanswered(call, Class::Other, departed, format!("{message}; {advice}"));
+    }
+    ApiError::unanswered(call, Class::LostConnection, departed, message)
+}
+
+/// An error and what caused it, without the address, which may carry an id.
+pub(super) fn chain(error: &reqwest::Error) -> String {
+    let mut words = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words.push(error.to_string());
+        cause = error.source();
+    }
+    words.dedup();
+    if words.is_empty() {
+        error.to_string()
+    } else {
+        words.join(": ")
+    }
+}
+
+/// `Retry-After` in its form in seconds, the only one that Google's APIs use.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    Some(Duration::from_secs(seconds))
+}

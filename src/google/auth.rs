@@ -1,0 +1,416 @@
+//! The credentials of a run and the tokens that come of them. Nothing is asked of anybody until a call needs a token.
+//!
+//! In gcloud's order: credentials switched off, a token in a file, a service account key, and then what the machine
+//! offers (application default credentials, the metadata server, gcloud). Tokens are kept until they are about to
+//! expire, renewed when Google refuses one, and printed by nothing here.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use reqwest::header::HeaderValue;
+use tokio::sync::Mutex;
+
+use super::Environment;
+use super::credentials::{AuthError, Provider, Source, look, token_in_file};
+
+/// The credentials of a run. Clones share them.
+#[derive(Clone)]
+pub struct Auth {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    source: Source,
+    /// Held while credentials are looked for and while a token is fetched, so that calls side by side do it once.
+    found: Mutex<Found>,
+}
+
+/// What looking for credentials came to; it is done once.
+type Found = Option<Result<Provider, AuthError>>;
+
+/// An access token. It does not print.
+#[derive(Clone)]
+pub struct Token {
+    value: Arc<str>,
+    expires: Option<jiff::Timestamp>,
+    quota_project: Option<Arc<str>>,
+}
+
+impl Auth {
+    fn new(source: Source) -> Auth {
+        Auth {
+            inner: Arc::new(Inner {
+                source,
+                found: Mutex::new(None),
+            }),
+        }
+    }
+
+    /// No credentials: every call goes without a token.
+    pub fn none() -> Auth {
+        Auth::new(Source::None)
+    }
+
+    /// What the environment names: `CLOUDSDK_AUTH_DISABLE_CREDENTIALS`, `CLOUDSDK_AUTH_ACCESS_TOKEN_FILE`,
+    /// `GOOGLE_APPLICATION_CREDENTIALS`, else what the machine offers. Reads nothing yet.
+    pub fn from_env(env: Environment) -> Auth {
+        let path = |name| {
+            env(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
+        // The words that gcloud takes for true.
+        let off = env("CLOUDSDK_AUTH_DISABLE_CREDENTIALS").is_some_and(|said| {
+            ["1", "true", "on", "yes", "y"].contains(&said.trim().to_lowercase().as_str())
+        });
+        Auth::new(if off {
+            Source::None
+        } else if let Some(file) = path("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE") {
+            Source::TokenFile(file)
+        } else if let Some(file) = path("GOOGLE_APPLICATION_CREDENTIALS") {
+            Source::KeyFile(file)
+        } else {
+            Source::Machine
+        })
+    }
+
+    /// A token that is good for another 20 seconds at least, or `None` where credentials are switched off.
+    pub async fn token(&self) -> Result<Option<Token>, AuthError> {
+        match &self.inner.source {
+            Source::None => Ok(None),
+            Source::TokenFile(path) => token_in_file(path).await.map(Some),
+            source => provided(source, &mut *self.inner.found.lock().await)
+                .await
+                .map(Some),
+        }
+    }
+
+    /// Whose credentials these are, for the reader; looks for them if that was not done yet.
+    pub async fn origin(&self) -> Result<String, AuthError> {
+        match &self.inner.source {
+            Source::None => Ok("none (CLOUDSDK_AUTH_DISABLE_CREDENTIALS)".into()),
+            Source::TokenFile(path) => Ok(format!("the access token in {}", path.display())),
+            source => Ok(provider(source, &mut *self.inner.found.lock().await)
+                .await?
+                .origin),
+        }
+    }
+
+    /// Called when Google refused `token`: looks again, and says whether another token came of it.
+    pub(super) async fn renew(&self, refused: &Token) -> bool {
+        let another = |token: &Token| token.value != refused.value;
+        match &self.inner.source {
+            Source::None => false,
+            Source::TokenFile(path) => token_in_file(path).await.is_ok_and(|token| another(&token)),
+            source => {
+                let mut found = self.inner.found.lock().await;
+                // Of calls that were refused together the first has renewed it for all.
+                if provided(source, &mut found)
+                    .await
+                    .is_ok_and(|token| another(&token))
+                {
+                    return true;
+                }
+                // A provider keeps its token until it expires; only a new provider asks again.
+                *found = None;
+                provided(source, &mut found)
+                    .await
+                    .is_ok_and(|token| another(&token))
+            }
+        }
+    }
+}
+
+/// The provider that was found, which is looked for if none was yet.
+async fn provider(source: &Source, found: &mut Found) -> Result<Provider, AuthError> {
+    match found {
+        Some(found) => found.clone(),
+        None => found.insert(look(source).await).clone(),
+    }
+}
+
+async fn provided(source: &Source, found: &mut Found) -> Result<Token, AuthError> {
+    provider(source, found).await?.token().await
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Auth").field(&self.inner.source).finish()
+    }
+}
+
+impl Token {
+    pub(super) fn new(
+        value: &str,
+        expires: Option<jiff::Timestamp>,
+        quota_project: Option<Arc<str>>,
+    ) -> Token {
+        Token {
+            value: value.into(),
+            expires,
+            quota_project,
+        }
+    }
+
+    /// The token itself, for a header or for the reader who asked for it.
+    pub fn reveal(&self) -> &str {
+        &self.value
+    }
+
+    /// When it ends; not known of a token in a file.
+    pub fn expires(&self) -> Option<jiff::Timestamp> {
+        self.expires
+    }
+
+    /// The project that pays for calls made with user credentials.
+    pub(super) fn quota_project(&self) -> Option<&str> {
+        self.quota_project.as_deref()
+    }
+
+    /// The header's value, marked so that no log of headers shows it.
+    pub(super) fn bearer(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", self.value)).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token")
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+
+    use serde_json::{Value, json};
+    use tempfile::TempDir;
+
+    use super::super::scripted::{Reply, Scripted};
+    use super::super::{Api, Call, Class, Client, Endpoints, Quiet};
+    use super::*;
+
+    fn environment(name: &'static str, value: String) -> impl Fn(&str) -> Option<String> {
+        move |asked| (asked == name).then(|| value.clone())
+    }
+
+    /// A service account whose tokens come from `endpoint`. The key was made for this test and opens nothing.
+    fn key_file(folder: &TempDir, endpoint: &str) -> Auth {
+        let mut key: Value =
+            serde_json::from_str(include_str!("../../fixtures/service-account.json")).unwrap();
+        key["token_uri"] = json!(endpoint);
+        let file = folder.path().join("key.json");
+        std::fs::write(&file, key.to_string()).unwrap();
+        Auth::from_env(&environment(
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            file.display().to_string(),
+        ))
+    }
+
+    fn token(value: &str, expires_in: u64) -> Reply {
+        Reply::Json(
+            200,
+            json!({"access_token": value, "expires_in": expires_in, "token_type": "Bearer"}),
+        )
+    }
+
+    /// What the API was sent as tokens.
+    fn bearers(api: &Scripted) -> Vec<String> {
+        let bearer = |value: Option<&str>| value.unwrap_or("none").replace("Bearer ", "");
+        api.seen()
+            .iter()
+            .map(|seen| bearer(seen.header("authorization")))
+            .collect()
+    }
+
+    fn get() -> Call {
+        Call::get(Api::Dns, "projects/p/managedZones/z")
+    }
+
+    fn ok() -> Reply {
+        Reply::Json(200, json!({}))
+    }
+
+    fn refused() -> Reply {
+        Reply::Json(
+            401,
+            json!({"error": {"code": 401, "message": "invalid", "status": "UNAUTHENTICATED"}}),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_key_is_exchanged_once_kept_and_exchanged_again_when_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = Scripted::plays([token("t1", 3600), token("t2", 3600)]).await;
+        let api = Scripted::plays([ok(), ok(), refused(), ok(), refused()]).await;
+        let auth = key_file(&folder, &tokens.base());
+        let client = Client::new(Endpoints::emulator(&api.base()), auth.clone()).unwrap();
+        let call = get();
+        let (first, second) = tokio::join!(client.send(&call, &Quiet), client.send(&call, &Quiet));
+        first.and(second).unwrap();
+        assert_eq!(tokens.lines(), ["POST /"], "calls side by side ask once");
+        assert!(tokens.seen()[0].body.contains("assertion="));
+        client.send(&call, &Quiet).await.unwrap();
+        assert_eq!(bearers(&api), ["t1", "t1", "t1", "t2"]);
+        let expires = auth.token().await.unwrap().unwrap().expires().unwrap();
+        assert!(expires > jiff::Timestamp::now());
+        // The endpoint has no third token: the refusal stands, and is Google's.
+        let error = client.send(&call, &Quiet).await.unwrap_err();
+        assert_eq!(
+            (error.class, error.http),
+            (Class::Unauthenticated, Some(401))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_token_about_to_expire_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = Scripted::plays([token("t1", 5), token("t2", 3600)]).await;
+        let auth = key_file(&folder, &tokens.base());
+        for want in ["t1", "t2", "t2"] {
+            assert_eq!(auth.token().await.unwrap().unwrap().reveal(), want);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_endpoint_out_of_reach_is_a_lost_connection() {
+        let folder = tempfile::tempdir().unwrap();
+        // gcp_auth itself tries five times; the sixth is ours.
+        let script = [
+            Reply::ResetAfter,
+            Reply::ResetAfter,
+            Reply::ResetAfter,
+            Reply::ResetAfter,
+            Reply::ResetAfter,
+            token("t1", 3600),
+        ];
+        let tokens = Scripted::plays(script).await;
+        let api = Scripted::plays([ok()]).await;
+        let auth = key_file(&folder, &tokens.base());
+        let client = Client::new(Endpoints::emulator(&api.base()), auth).unwrap();
+        let call = Call::post(Api::Dns, "projects/p/managedZones");
+        client.send(&call, &Quiet).await.unwrap();
+        assert_eq!(
+            (tokens.seen().len(), bearers(&api)),
+            (6, vec!["t1".to_owned()])
+        );
+    }
+
+    #[tokio::test]
+    async fn what_the_environment_names_is_used_or_named_in_the_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let file = folder.path().join(name);
+            std::fs::write(&file, text).unwrap();
+            file.display().to_string()
+        };
+        let key = "GOOGLE_APPLICATION_CREDENTIALS";
+        let file = "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE";
+        let cases = [
+            (file, write("token", " abc\n"), "abc"),
+            (file, write("empty", "\n"), "it is empty"),
+            (
+                file,
+                "/nowhere".into(),
+                "cannot read an access token from /nowhere",
+            ),
+            (
+                key,
+                "/nowhere".into(),
+                "cannot use /nowhere (GOOGLE_APPLICATION_CREDENTIALS)",
+            ),
+            (key, write("text", "x"), "it is not JSON"),
+            (
+                key,
+                write("user", r#"{"type": "authorized_user"}"#),
+                "gcloud auth application-default login",
+            ),
+            (
+                key,
+                write("uri", r#"{"token_uri": "http://example.com/"}"#),
+                "is not an https address",
+            ),
+            ("CLOUDSDK_AUTH_DISABLE_CREDENTIALS", "True".into(), "none"),
+        ];
+        for (name, value, want) in cases {
+            let got = match Auth::from_env(&environment(name, value)).token().await {
+                Ok(Some(token)) => token.reveal().to_owned(),
+                Ok(None) => "none".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            assert!(got.contains(want), "{name}: {got}");
+        }
+    }
+
+    #[test]
+    fn nothing_prints_a_token() {
+        let token = Token::new("hunter2", None, None);
+        let shown = format!("{token:?} {:?} {:?}", token.bearer(), Auth::none());
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    /// Somebody's own credentials, billed to a project of theirs.
+    struct User;
+
+    impl gcp_auth::TokenProvider for User {
+        fn token<'a, 'b, 'c, 'd>(
+            &'a self,
+            _: &'b [&'c str],
+        ) -> Pin<Box<dyn Future<Output = Result<Arc<gcp_auth::Token>, gcp_auth::Error>> + Send + 'd>>
+        where
+            'a: 'd,
+            'b: 'd,
+            'c: 'd,
+            Self: 'd,
+        {
+            let token = json!({"access_token": "mine", "expires_in": 3600});
+            Box::pin(async { Ok(Arc::new(serde_json::from_value(token).unwrap())) })
+        }
+
+        fn project_id<'a, 'b>(
+            &'a self,
+        ) -> Pin<Box<dyn Future<Output = Result<Arc<str>, gcp_auth::Error>> + Send + 'b>>
+        where
+            'a: 'b,
+            Self: 'b,
+        {
+            Box::pin(async { Ok("payer".into()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn user_credentials_name_who_pays_but_not_to_enable_an_api() {
+        let auth = Auth::new(Source::Machine);
+        let provider = Provider {
+            tokens: Arc::new(User),
+            quota_project: Some("payer".into()),
+            origin: "a user".into(),
+        };
+        *auth.inner.found.lock().await = Some(Ok(provider));
+        let api = Scripted::plays([ok(), ok(), ok()]).await;
+        let client = Client::new(Endpoints::emulator(&api.base()), auth.clone()).unwrap();
+        for call in [
+            get(),
+            Call::post(Api::ServiceUsage, "v1/projects/p/services:batchEnable"),
+            Call::get(Api::ServiceUsage, "v1/operations/o"),
+        ] {
+            client.send(&call, &Quiet).await.unwrap();
+        }
+        let payers: Vec<_> = api
+            .seen()
+            .iter()
+            .map(|seen| seen.header("x-goog-user-project").map(str::to_owned))
+            .collect();
+        assert_eq!(
+            payers,
+            [Some("payer".to_owned()), None, Some("payer".to_owned())]
+        );
+        assert_eq!(bearers(&api), ["mine"; 3]);
+        assert_eq!(auth.origin().await.unwrap(), "a user");
+    }
+}

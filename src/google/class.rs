@@ -1,0 +1,323 @@
+//! What kind of failure it is, decided by one table, and what a person can do about it, by another.
+
+use super::envelope::Refusal;
+
+/// The failures that a caller tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Class {
+    /// It is not there; of an operation: Google no longer knows it.
+    NotFound,
+    /// It is there already.
+    AlreadyExists,
+    /// Somebody else changed it since it was read (409 ABORTED, 412): read again, recompute, write again.
+    PolicyConflict,
+    /// It cannot be deleted while something else uses it.
+    InUse,
+    /// Another operation runs on the same thing; it will be free later.
+    Busy,
+    /// It, or something it refers to, is still being made or deleted.
+    NotReady,
+    /// The API is not enabled, or was enabled too recently to be usable.
+    ApiDisabled,
+    /// The project has no billing account.
+    BillingDisabled,
+    /// The caller lacks a permission; also what a project that does not exist looks like.
+    PermissionDenied,
+    /// No credentials, or they were not accepted.
+    Unauthenticated,
+    /// The project's quota does not suffice; waiting does not help.
+    QuotaExceeded,
+    /// Too many calls; waiting helps.
+    RateLimited,
+    /// A policy names a service account that IAM does not know, or not everywhere yet.
+    AccountNotVisible,
+    /// A policy names a workload identity pool that no cluster has made yet.
+    IdentityPoolMissing,
+    /// It cannot be deleted before what it contains.
+    ContainerNotEmpty,
+    /// The request is wrong.
+    BadRequest,
+    /// Google failed.
+    ServerFault,
+    /// The connection could not be made or broke.
+    LostConnection,
+    /// The answer was not JSON, as a front end's is that does not know the API yet.
+    NotJson,
+    /// An operation was not done in the time given to it.
+    Deadline,
+    /// None of these.
+    Other,
+}
+
+/// A condition on a refusal; what is not stated matches anything.
+struct Rule {
+    http: Option<u16>,
+    /// A reason, status or operation code, in any of Google's spellings.
+    name: Option<&'static str>,
+    /// Words of the message, all of which must be there.
+    words: &'static [&'static str],
+    class: Class,
+}
+
+const ANY: Rule = Rule {
+    http: None,
+    name: None,
+    words: &[],
+    class: Class::Other,
+};
+
+const fn named(name: &'static str, class: Class) -> Rule {
+    Rule {
+        name: Some(name),
+        class,
+        ..ANY
+    }
+}
+
+const fn coded(http: u16, class: Class) -> Rule {
+    Rule {
+        http: Some(http),
+        class,
+        ..ANY
+    }
+}
+
+const fn both(http: u16, name: &'static str, class: Class) -> Rule {
+    Rule {
+        http: Some(http),
+        name: Some(name),
+        class,
+        ..ANY
+    }
+}
+
+const fn worded(http: u16, words: &'static [&'static str], class: Class) -> Rule {
+    Rule {
+        http: Some(http),
+        words,
+        class,
+        ..ANY
+    }
+}
+
+/// The first rule that fits decides. Precise names come first, then sentences for the services that give no name (or
+/// one as wide as `forbidden`), then the bare HTTP code.
+#[rustfmt::skip]
+const RULES: &[Rule] = &[
+    // Names that mean one thing whatever the code beside them.
+    named("SERVICE_DISABLED", Class::ApiDisabled),
+    named("accessNotConfigured", Class::ApiDisabled),
+    named("BILLING_DISABLED", Class::BillingDisabled),
+    named("rateLimitExceeded", Class::RateLimited),
+    named("userRateLimitExceeded", Class::RateLimited),
+    named("quotaExceeded", Class::QuotaExceeded),
+    named("GCE_QUOTA_EXCEEDED", Class::QuotaExceeded),
+    named("CLUSTER_ALREADY_HAS_OPERATION", Class::Busy),
+    named("resourceNotReady", Class::NotReady),
+    named("resourceInUseByAnotherResource", Class::InUse),
+    named("containerNotEmpty", Class::ContainerNotEmpty),
+    // Sentences. A service that was never used and one that was switched off say the same.
+    worded(403, &["has not been used in project", "it is disabled"], Class::ApiDisabled),
+    worded(403, &["cannot be used for API calls"], Class::ApiDisabled),
+    worded(403, &["Insufficient", "quota to satisfy request"], Class::QuotaExceeded),
+    worded(429, &["concurrent operations quota"], Class::Busy),
+    worded(400, &["Billing account for project", "not found"], Class::BillingDisabled),
+    worded(400, &["Billing must be enabled"], Class::BillingDisabled),
+    worded(400, &["running incompatible operation"], Class::Busy),
+    worded(400, &["Please wait and try again"], Class::Busy),
+    worded(400, &["is already being used by"], Class::InUse),
+    worded(400, &["Service account", "does not exist"], Class::AccountNotVisible),
+    worded(400, &["Identity Pool does not exist"], Class::IdentityPoolMissing),
+    // No record shows it; it is how Cloud Storage refuses to delete a bucket with objects in it.
+    worded(409, &["bucket you tried to delete is not empty"], Class::ContainerNotEmpty),
+    // A code and its name.
+    both(409, "ABORTED", Class::PolicyConflict),
+    coded(400, Class::BadRequest),
+    coded(401, Class::Unauthenticated),
+    coded(403, Class::PermissionDenied),
+    coded(404, Class::NotFound),
+    coded(408, Class::ServerFault),
+    coded(409, Class::AlreadyExists),
+    coded(412, Class::PolicyConflict),
+    coded(429, Class::RateLimited),
+    // Not implemented will not be implemented a second later.
+    coded(501, Class::Other),
+];
+
+impl Class {
+    /// What a refusal is.
+    pub(super) fn of(refusal: &Refusal) -> Class {
+        // A front end that does not know an API yet answers HTML; one that is overloaded does too, and its code then
+        // says what is the matter.
+        let code = refusal.http.unwrap_or_default();
+        if !refusal.json && (400..500).contains(&code) && ![401, 408, 429].contains(&code) {
+            return Class::NotJson;
+        }
+        match RULES.iter().find(|rule| rule.fits(refusal)) {
+            // An operation does not end for want of calls: what is exhausted is a resource.
+            Some(rule) if refusal.operation && rule.class == Class::RateLimited => {
+                Class::QuotaExceeded
+            }
+            Some(rule) => rule.class,
+            None if (500..600).contains(&code) => Class::ServerFault,
+            None => Class::Other,
+        }
+    }
+
+    /// What to do about it, for the person in front of the screen.
+    pub fn hint(self) -> Option<&'static str> {
+        Some(match self {
+            Class::ApiDisabled => {
+                "enable the API, or wait some minutes if it was just enabled, then run the same command again"
+            }
+            Class::BillingDisabled => {
+                "link a billing account to the project (https://console.cloud.google.com/billing/linkedaccount)"
+            }
+            Class::PermissionDenied => {
+                "check the project id and the account's roles; `provision doctor` lists the permissions that are missing"
+            }
+            Class::Unauthenticated => {
+                "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to a service account key"
+            }
+            Class::QuotaExceeded => {
+                "ask for more at https://console.cloud.google.com/iam-admin/quotas, or free what is not needed"
+            }
+            Class::RateLimited => "run the same command again in a minute; nothing is made twice",
+            Class::Busy | Class::NotReady => {
+                "another operation is still running on it; run the same command again when it is done"
+            }
+            Class::InUse => "remove what uses it, named above, then run the same command again",
+            Class::ContainerNotEmpty => "remove what is in it, then run the same command again",
+            Class::PolicyConflict => {
+                "somebody else changed it at the same time; run the same command again"
+            }
+            Class::AlreadyExists => {
+                "something of this name is there already; `provision status` says whether it is ours"
+            }
+            Class::AccountNotVisible => {
+                "a service account takes up to two minutes to be known everywhere; run the same command again"
+            }
+            Class::IdentityPoolMissing => {
+                "the pool comes with the project's first cluster with workload identity; run again when it is up"
+            }
+            Class::LostConnection => {
+                "check the network (and HTTPS_PROXY); run the same command again to continue"
+            }
+            Class::ServerFault | Class::Deadline => {
+                "see https://status.cloud.google.com; run the same command again to continue"
+            }
+            Class::NotJson => {
+                "the API may have been enabled moments ago, or a proxy answered; run again in some minutes"
+            }
+            Class::NotFound | Class::BadRequest | Class::Other => return None,
+        })
+    }
+}
+
+impl Rule {
+    fn fits(&self, refusal: &Refusal) -> bool {
+        // An operation may give no code; that contradicts no sentence, and is no bare code.
+        let unsaid = refusal.http.is_none() && !self.words.is_empty();
+        self.http
+            .is_none_or(|http| unsaid || refusal.http == Some(http))
+            && self.name.is_none_or(|name| {
+                [&refusal.reason, &refusal.status]
+                    .into_iter()
+                    .flatten()
+                    .any(|said| same(name, said))
+            })
+            && self
+                .words
+                .iter()
+                .all(|words| refusal.message.contains(words))
+    }
+}
+
+/// Google writes the same name as `resourceNotReady` in an answer and `RESOURCE_NOT_READY` in an operation.
+fn same(a: &str, b: &str) -> bool {
+    let letters = |s: &'_ str| {
+        s.bytes()
+            .filter(|b| *b != b'_')
+            .map(|b| b.to_ascii_lowercase())
+            .collect::<Vec<_>>()
+    };
+    letters(a) == letters(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// What Google said, and the class that it should have; see fixtures/README.md.
+    fn recorded() -> Vec<(String, Refusal, Class)> {
+        let rows: Vec<Value> =
+            serde_json::from_str(include_str!("../../fixtures/errors.json")).unwrap();
+        rows.into_iter()
+            .map(|row| {
+                let http = u16::try_from(row["http"].as_u64().unwrap()).unwrap();
+                let body = &row["body"];
+                let text = body
+                    .as_str()
+                    .map_or_else(|| body.to_string(), str::to_owned);
+                let refusal = if row["operation"].is_string() {
+                    Refusal::of_operation(body)
+                } else {
+                    Refusal::of_answer(http, text.as_bytes())
+                };
+                let name = format!("{}: {}", row["origin"], row["call"]);
+                (
+                    name,
+                    refusal,
+                    serde_json::from_value(row["class"].clone()).unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_refusal_on_record_has_its_class() {
+        for (name, refusal, class) in recorded() {
+            assert_eq!(Class::of(&refusal), class, "{name}: {refusal:?}");
+        }
+    }
+
+    #[test]
+    fn every_rule_decides_something_on_record() {
+        let deciding: BTreeSet<usize> = recorded()
+            .iter()
+            .filter_map(|(_, refusal, _)| RULES.iter().position(|rule| rule.fits(refusal)))
+            .collect();
+        let idle: Vec<usize> = (0..RULES.len()).filter(|i| !deciding.contains(i)).collect();
+        let idle: Vec<_> = idle
+            .iter()
+            .map(|i| (RULES[*i].http, RULES[*i].name, RULES[*i].words))
+            .collect();
+        assert!(
+            idle.is_empty(),
+            "rules without a case in fixtures/errors.json: {idle:?}"
+        );
+    }
+
+    #[test]
+    fn any_answer_has_a_class() {
+        for http in 100..=599 {
+            for json in [false, true] {
+                let refusal = Refusal {
+                    http: Some(http),
+                    json,
+                    ..Refusal::default()
+                };
+                let class = Class::of(&refusal);
+                assert_eq!(
+                    class == Class::ServerFault,
+                    (http >= 500 && http != 501) || http == 408,
+                    "{http}"
+                );
+            }
+        }
+    }
+}

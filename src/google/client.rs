@@ -1,0 +1,243 @@
+//! Sends calls: adds the token, reads the answer, repeats what may be repeated.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use reqwest::redirect::Policy;
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+
+use super::retry::{self, Verdict};
+use super::{
+    Api, ApiError, Auth, Body, Call, Class, Departed, Endpoints, SetupError, Token, Watch, answer,
+};
+
+/// A client of Google's APIs. Clones share one pool of connections and one token.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    endpoints: Endpoints,
+    auth: Auth,
+    /// For Google: through the machine's proxy if it has one.
+    outward: reqwest::Client,
+    /// For this machine: never through a proxy, which would be handed the token in clear.
+    inward: reqwest::Client,
+}
+
+const CONNECT: Duration = Duration::from_secs(10);
+/// While calls are open. A laptop that slept finds out now rather than at the end of a two-minute wait.
+const PING: Duration = Duration::from_secs(30);
+/// A failed try, and the token that it was sent with.
+type Failed = (ApiError, Option<Token>);
+
+impl Client {
+    /// A client that calls `endpoints` with the credentials of `auth`. Fails on an endpoint that could leak a token,
+    /// and where HTTPS cannot be set up. Nothing is sent yet, and no credentials are looked for.
+    pub fn new(endpoints: Endpoints, auth: Auth) -> Result<Client, SetupError> {
+        endpoints.check()?;
+        // The program chose its provider when it started, and then this changes nothing; a test has not.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("provision/", env!("CARGO_PKG_VERSION")))
+                .redirect(Policy::none())
+                .connect_timeout(CONNECT)
+                .http2_keep_alive_interval(PING)
+                .http2_keep_alive_timeout(CONNECT)
+        };
+        let built = |builder: reqwest::ClientBuilder| {
+            builder
+                .build()
+                .map_err(|e| SetupError::Http(answer::chain(&e)))
+        };
+        // Reading the machine's certificate authorities takes longer than everything else here: only who needs them.
+        let inward = match endpoints.has_https_here() {
+            true => built(builder().no_proxy())?,
+            false => built(builder().no_proxy().tls_certs_only([]))?,
+        };
+        let outward = match endpoints.has_google() {
+            true => built(builder())?,
+            false => inward.clone(),
+        };
+        Ok(Client {
+            inner: Arc::new(Inner {
+                endpoints,
+                auth,
+                outward,
+                inward,
+            }),
+        })
+    }
+
+    /// Where the calls go.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.inner.endpoints
+    }
+
+    /// The credentials in use.
+    pub fn auth(&self) -> &Auth {
+        &self.inner.auth
+    }
+
+    /// Sends a call and returns the JSON of the answer; an empty answer is `null`.
+    ///
+    /// A rate limit is waited out, a server fault and a lost connection too where sending twice does no harm, all
+    /// within [`retry::PATIENCE`]; a token that is refused is replaced once. Everything else is returned.
+    pub async fn send(&self, call: &Call, watch: &dyn Watch) -> Result<Value, ApiError> {
+        let started = Instant::now();
+        let mut departed = Departed::No;
+        let mut renewed = false;
+        let mut attempt = 1;
+        loop {
+            let (mut error, token) = match self.once(call).await {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => *failed,
+            };
+            departed = departed.max(error.left_machine);
+            error.left_machine = departed;
+            error.attempts = attempt;
+            let refused = token.filter(|_| error.class == Class::Unauthenticated && !renewed);
+            let pause = match refused {
+                Some(token) if self.inner.auth.renew(&token).await => {
+                    renewed = true;
+                    Duration::ZERO
+                }
+                _ => match retry::verdict(
+                    &error,
+                    call.repeatable,
+                    attempt,
+                    started.elapsed(),
+                    dice(),
+                ) {
+                    Verdict::GiveUp => return Err(error),
+                    Verdict::Again(pause) => pause,
+                },
+            };
+            watch.retrying(&error.call, &error.message, attempt, pause);
+            tokio::time::sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    /// Sends a call that lists, page after page, and returns the members of `items` of all of them.
+    pub async fn list(
+        &self,
+        call: &Call,
+        items: &str,
+        watch: &dyn Watch,
+    ) -> Result<Vec<Value>, ApiError> {
+        let mut all = Vec::new();
+        let mut page = call.clone();
+        loop {
+            let mut answer = self.send(&page, watch).await?;
+            // A list without members has no such field.
+            if let Some(Value::Array(members)) = answer.get_mut(items).map(Value::take) {
+                all.extend(members);
+            }
+            let Some(next) = answer["nextPageToken"]
+                .as_str()
+                .filter(|next| !next.is_empty())
+            else {
+                return Ok(all);
+            };
+            page = call.clone().query("pageToken", next);
+        }
+    }
+
+    /// One try.
+    async fn once(&self, call: &Call) -> Result<Value, Box<Failed>> {
+        let (request, token) = self
+            .request(call)
+            .await
+            .map_err(|error| Box::new((error, None)))?;
+        let failed = |error| Box::new((error, token.clone()));
+        let answer = request
+            .send()
+            .await
+            .map_err(|e| failed(answer::missing(call, &e)))?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = answer
+            .bytes()
+            .await
+            .map_err(|e| failed(answer::cut_off(call, &e)))?;
+        answer::read(call, status, &headers, &body).map_err(failed)
+    }
+
+    /// The request, and the token that is in it.
+    async fn request(&self, call: &Call) -> Result<(RequestBuilder, Option<Token>), ApiError> {
+        let Inner {
+            endpoints,
+            auth,
+            outward,
+            inward,
+        } = &*self.inner;
+        let loopback = endpoints.is_loopback(call.api);
+        let unsent = |class, message| ApiError::unanswered(call, class, Departed::No, message);
+        let url = endpoints
+            .url(call)
+            .map_err(|e| unsent(Class::BadRequest, format!("{}: {e}", call.path)))?;
+        let token = match auth.token().await {
+            Ok(token) => token,
+            // What is served on this machine may want no credentials; if it does, it says so itself.
+            Err(e) if loopback && e.nothing_found() => None,
+            Err(e) if e.is_network() => return Err(unsent(Class::LostConnection, e.to_string())),
+            Err(e) => return Err(unsent(Class::Unauthenticated, e.to_string())),
+        };
+        let http = if loopback { inward } else { outward };
+        let mut request = http
+            .request(call.method.clone(), url)
+            .timeout(call.patience())
+            .header(ACCEPT, "application/json");
+        if let Some(token) = &token {
+            let bearer = token.bearer().ok_or_else(|| {
+                unsent(
+                    Class::Unauthenticated,
+                    "the access token is not printable text".into(),
+                )
+            })?;
+            request = request.header(AUTHORIZATION, bearer);
+            if let Some(project) = token.quota_project().filter(|_| wants_quota_project(call)) {
+                request = request.header("x-goog-user-project", project);
+            }
+        }
+        let request = match &call.body {
+            // Google's front ends refuse a POST that does not say its length with 411, be it nothing.
+            Body::Empty if !matches!(call.method, Method::GET | Method::DELETE) => {
+                request.header(CONTENT_LENGTH, 0)
+            }
+            Body::Empty => request,
+            Body::Json(body) => request.json(body),
+            Body::Upload {
+                content_type,
+                bytes,
+            } => request
+                .header(CONTENT_TYPE, content_type)
+                .body(bytes.clone()),
+        };
+        Ok((request, token))
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("endpoints", &self.inner.endpoints)
+            .finish_non_exhaustive()
+    }
+}
+
+/// User credentials are billed to a project of their own, which must have the called API enabled. Enabling the first
+/// API there is the one call that cannot name it.
+fn wants_quota_project(call: &Call) -> bool {
+    let enables = call.path.ends_with(":enable") || call.path.ends_with(":batchEnable");
+    !(call.api == Api::ServiceUsage && enables)
+}
+
+/// A number between 0 and 1, from the one source of chance that the package has.
+fn dice() -> f64 {
+    f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX)
+}

@@ -1,0 +1,248 @@
+//! Where credentials are found, and how each kind yields tokens. The last of the ways is `gcp_auth`'s.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gcp_auth::{
+    ConfigDefaultCredentials, CustomServiceAccount, GCloudAuthorizedUser, MetadataServiceAccount,
+    TokenProvider,
+};
+use thiserror::Error;
+use tokio::time::timeout;
+use url::Url;
+
+use super::Token;
+use super::endpoints::is_loopback;
+
+const SCOPES: &[&str] = &["https://www.googleapis.com/auth/cloud-platform"];
+/// The metadata server answers within milliseconds where there is one; gcloud takes a second or two.
+const ASKING: Duration = Duration::from_secs(15);
+
+/// What the environment names.
+#[derive(Debug)]
+pub(super) enum Source {
+    None,
+    TokenFile(PathBuf),
+    KeyFile(PathBuf),
+    Machine,
+}
+
+/// Credentials that were found.
+#[derive(Clone)]
+pub(super) struct Provider {
+    pub tokens: Arc<dyn TokenProvider>,
+    /// Only user credentials name one; a service account is billed to its own project.
+    pub quota_project: Option<Arc<str>>,
+    /// Whose they are, for the reader.
+    pub origin: String,
+}
+
+/// Why there is no token.
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// `CLOUDSDK_AUTH_ACCESS_TOKEN_FILE` cannot be used.
+    #[error("cannot read an access token from {path} (CLOUDSDK_AUTH_ACCESS_TOKEN_FILE): {why}")]
+    TokenFile {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// `GOOGLE_APPLICATION_CREDENTIALS` cannot be used.
+    #[error("cannot use {path} (GOOGLE_APPLICATION_CREDENTIALS): {why}")]
+    KeyFile {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The machine offers no credentials.
+    #[error("no credentials found: {tried}")]
+    NothingFound {
+        /// What was asked, and what each said.
+        tried: String,
+    },
+    /// The credentials are there and yield no token.
+    #[error("cannot get an access token from {origin}: {why}")]
+    Refresh {
+        /// Whose credentials they are.
+        origin: String,
+        /// What the token endpoint, or gcloud, said.
+        why: String,
+        /// It could not be reached.
+        network: bool,
+    },
+}
+
+impl AuthError {
+    /// There is nothing, as opposed to something that does not work.
+    pub(super) fn nothing_found(&self) -> bool {
+        matches!(self, AuthError::NothingFound { .. })
+    }
+
+    /// The network is at fault, and a later try may succeed.
+    pub(super) fn is_network(&self) -> bool {
+        matches!(self, AuthError::Refresh { network: true, .. })
+    }
+}
+
+impl Provider {
+    /// The token it has, or a new one if that is about to expire.
+    pub async fn token(&self) -> Result<Token, AuthError> {
+        let failed = |why, network| AuthError::Refresh {
+            origin: self.origin.clone(),
+            why,
+            network,
+        };
+        let token = match timeout(ASKING, self.tokens.token(SCOPES)).await {
+            Ok(Ok(token)) => token,
+            // gcp_auth tells a connection that failed from an endpoint that refused by the kind of its error.
+            Ok(Err(e)) => {
+                let network = matches!(e, gcp_auth::Error::Http(..) | gcp_auth::Error::Other(..));
+                return Err(failed(chain(&e), network));
+            }
+            Err(_) => return Err(failed(silence(), true)),
+        };
+        let expires = jiff::Timestamp::from_second(token.expires_at().timestamp()).ok();
+        Ok(Token::new(
+            token.as_str(),
+            expires,
+            self.quota_project.clone(),
+        ))
+    }
+}
+
+/// The token in a file. It is read every time, so that whoever renews the file need not tell us.
+pub(super) async fn token_in_file(path: &Path) -> Result<Token, AuthError> {
+    let failed = |why: String| AuthError::TokenFile {
+        path: path.display().to_string(),
+        why,
+    };
+    let text = tokio::fs::read_to_string(path)
+        .await
+        .map_err(|e| failed(e.to_string()))?;
+    match text.trim() {
+        "" => Err(failed("it is empty".into())),
+        token => Ok(Token::new(token, None, None)),
+    }
+}
+
+/// Looks for credentials that can be asked for tokens.
+pub(super) async fn look(source: &Source) -> Result<Provider, AuthError> {
+    match source {
+        Source::KeyFile(path) => service_account(path).await,
+        _ => machine().await,
+    }
+}
+
+async fn service_account(path: &Path) -> Result<Provider, AuthError> {
+    let failed = |why: String| AuthError::KeyFile {
+        path: path.display().to_string(),
+        why,
+    };
+    let text = tokio::fs::read_to_string(path)
+        .await
+        .map_err(|e| failed(e.to_string()))?;
+    let key: serde_json::Value =
+        serde_json::from_str(&text).map_err(|e| failed(format!("it is not JSON: {e}")))?;
+    match key["type"].as_str() {
+        Some("service_account") | None => {}
+        // gcp_auth reads user credentials only from gcloud's own folder.
+        Some(kind) => {
+            return Err(failed(format!(
+                "it holds {kind:?} credentials, and only service account keys are read from there; \
+                 unset the variable to use those of `gcloud auth application-default login`"
+            )));
+        }
+    }
+    // What is sent there buys tokens. (And gcp_auth panics on what is no address at all.)
+    let to = key["token_uri"].as_str().unwrap_or_default();
+    if !Url::parse(to).is_ok_and(|url| url.scheme() == "https" || is_loopback(&url)) {
+        return Err(failed(format!(
+            "its token_uri {to:?} is not an https address"
+        )));
+    }
+    let tokens = CustomServiceAccount::from_json(&text).map_err(|e| failed(chain(&e)))?;
+    let email = key["client_email"].as_str().unwrap_or_default();
+    Ok(found(
+        tokens,
+        None,
+        format!("the key of {email} in {}", path.display()),
+    ))
+}
+
+/// Asks in the order of `gcp_auth::provider`, which would not say whose credentials it found; user credentials need
+/// their quota project sent along.
+async fn machine() -> Result<Provider, AuthError> {
+    let mut tried = Vec::new();
+    match asked(ConfigDefaultCredentials::new()).await {
+        Ok(tokens) => {
+            let quota_project = tokens.project_id().await.ok();
+            return Ok(found(
+                tokens,
+                quota_project,
+                "application default credentials".into(),
+            ));
+        }
+        Err(why) => tried.push(format!("application default credentials: {why}")),
+    }
+    match asked(MetadataServiceAccount::new()).await {
+        Ok(tokens) => return Ok(found(tokens, None, "the metadata server".into())),
+        Err(why) => tried.push(format!("metadata server: {why}")),
+    }
+    match asked(GCloudAuthorizedUser::new()).await {
+        Ok(tokens) => return Ok(found(tokens, None, "gcloud".into())),
+        Err(why) => tried.push(format!("gcloud: {why}")),
+    }
+    Err(AuthError::NothingFound {
+        tried: tried.join("; "),
+    })
+}
+
+fn found(
+    tokens: impl TokenProvider + 'static,
+    quota_project: Option<Arc<str>>,
+    origin: String,
+) -> Provider {
+    Provider {
+        tokens: Arc::new(tokens),
+        quota_project,
+        origin,
+    }
+}
+
+async fn asked<T>(provider: impl Future<Output = Result<T, gcp_auth::Error>>) -> Result<T, String> {
+    match timeout(ASKING, provider).await {
+        Ok(found) => found.map_err(|e| chain(&e)),
+        Err(_) => Err(silence()),
+    }
+}
+
+fn silence() -> String {
+    format!("no answer within {} s", ASKING.as_secs())
+}
+
+/// An error and what caused it.
+fn chain(error: &gcp_auth::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !words.contains(&more) {
+            words = format!("{words}: {more}");
+        }
+        cause = error.source();
+    }
+    words
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider")
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}

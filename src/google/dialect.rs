@@ -1,0 +1,114 @@
+//! The dialects in which Google's APIs speak of work in progress: how an operation is named and found, how far it is,
+//! and how it ended. Pure: answers in, facts out.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Call;
+
+/// How an API speaks of work in progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dialect {
+    /// `status: DONE`, `error.errors[]`; can be waited for.
+    Compute,
+    /// `status: DONE`, `error{code, message}` or `statusMessage`.
+    Container,
+    /// `google.longrunning.Operation`: `done`, then `error` or `response`.
+    LongRunning,
+    /// `status: done` of a change to a zone, in lower case.
+    DnsChange,
+}
+
+/// How far an answer says that the operation is.
+pub(super) enum State {
+    Running,
+    Done,
+    Failed,
+}
+
+/// What Service Usage calls the operation of enabling what is enabled. Nobody knows it when asked.
+const NOTHING_TO_DO: &str = "operations/noop.DONE_OPERATION";
+impl Dialect {
+    /// Where the operation of an answer is found, from what was asked and its name.
+    pub(super) fn path(self, call: &Call, answer: &Value) -> Option<String> {
+        let name = answer["name"].as_str().filter(|name| !name.is_empty());
+        match self {
+            // projects/P/global or projects/P/{regions,zones}/L, whichever was asked.
+            Dialect::Compute => {
+                let scope = if call.path.split('/').nth(2) == Some("global") {
+                    3
+                } else {
+                    4
+                };
+                Some(format!("{}/operations/{}", head(&call.path, scope)?, name?))
+            }
+            // v1/projects/P/locations/L
+            Dialect::Container => Some(format!("{}/operations/{}", head(&call.path, 5)?, name?)),
+            // The name is a path of its own; the version is the one that was asked.
+            Dialect::LongRunning => Some(format!("{}/{}", head(&call.path, 1)?, name?)),
+            // projects/P/managedZones/Z/changes; a change to the zone itself is an operation beside its changes.
+            Dialect::DnsChange => {
+                // A zone has an id too; only work in progress has a status.
+                answer["status"].as_str()?;
+                let kind = match answer["kind"].as_str() {
+                    Some("dns#operation") => "operations",
+                    _ => "changes",
+                };
+                let id = answer["id"].as_str()?;
+                Some(format!("{}/{kind}/{id}", head(&call.path, 4)?))
+            }
+        }
+    }
+
+    pub(super) fn state(self, answer: &Value) -> State {
+        let done = match self {
+            Dialect::Compute | Dialect::Container => answer["status"] == "DONE",
+            Dialect::LongRunning => answer["done"] == true || answer["name"] == NOTHING_TO_DO,
+            Dialect::DnsChange => answer["status"] == "done",
+        };
+        if !done {
+            return State::Running;
+        }
+        // DONE alone is not success: a refused deletion ends with 200, DONE and an error. GKE also says it in the older,
+        // deprecated way.
+        let older = self == Dialect::Container
+            && answer["statusMessage"]
+                .as_str()
+                .is_some_and(|message| !message.is_empty());
+        if answer["error"].is_object() || older {
+            State::Failed
+        } else {
+            State::Done
+        }
+    }
+
+    /// What the operation says about itself, for the person who waits.
+    pub(super) fn progress(self, answer: &Value) -> String {
+        let status = answer["status"].as_str().unwrap_or_default();
+        match self {
+            Dialect::Compute => match answer["progress"].as_u64() {
+                Some(percent) if percent > 0 => format!("{status} {percent} %"),
+                _ => status.to_owned(),
+            },
+            Dialect::Container => match answer["detail"].as_str() {
+                Some(detail) if !detail.is_empty() => format!("{status}: {detail}"),
+                _ => status.to_owned(),
+            },
+            Dialect::LongRunning => answer["metadata"]["statusDetail"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+            Dialect::DnsChange => status.to_owned(),
+        }
+    }
+}
+
+/// The first `n` segments of a path.
+fn head(path: &str, n: usize) -> Option<&str> {
+    let mut ends = path
+        .match_indices('/')
+        .map(|(at, _)| at)
+        .chain([path.len()]);
+    ends.nth(n - 1).map(|end| &path[..end])
+}

@@ -1,0 +1,311 @@
+//! Where each API is served: Google's own host, or what gcloud's override variables say.
+//!
+//! Nothing is served from just anywhere: a root is a `googleapis.com` host over https or a loopback address, and the
+//! program refuses to start with another, because a token would be sent there.
+
+use thiserror::Error;
+use url::{Host, Url};
+
+use super::{Api, Body, Call, Environment};
+
+/// Why a client cannot be made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// An endpoint that may not be used.
+    #[error("{origin} is {value:?}: {why}; use https://….googleapis.com/ or a loopback address")]
+    Endpoint {
+        /// The variable, or whatever else gave the endpoint.
+        origin: String,
+        /// What it says.
+        value: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The HTTP client could not be built; usually the machine has no certificate authorities.
+    #[error("cannot set up HTTPS: {0}")]
+    Http(String),
+}
+
+/// The root of every API, with what may be sent to it.
+#[derive(Debug, Clone)]
+pub struct Endpoints {
+    roots: [Root; Api::ALL.len()],
+}
+
+/// An address that ends in a slash, before an API's base path.
+#[derive(Debug, Clone)]
+struct Root {
+    url: String,
+    origin: String,
+    place: Result<Place, &'static str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Google,
+    Loopback,
+}
+
+impl Endpoints {
+    /// Google's hosts, except where `CLOUDSDK_API_ENDPOINT_OVERRIDES_<API>` says otherwise. An override may end in the
+    /// API's base path (`…/compute/v1/`) or leave it out.
+    pub fn from_env(env: Environment) -> Result<Endpoints, SetupError> {
+        let roots = Api::ALL.map(|api| {
+            let said = env(api.variable()).filter(|value| !value.trim().is_empty());
+            match said {
+                Some(value) => Root::new(without_base(value.trim(), api.base()), api.variable()),
+                None => Root::new(format!("https://{}/", api.host()), api.name()),
+            }
+        });
+        let endpoints = Endpoints { roots };
+        endpoints.check()?;
+        Ok(endpoints)
+    }
+
+    /// Every API at one emulator, whose address is `base` (`http://127.0.0.1:PORT`): the host becomes the first
+    /// segment of the path.
+    pub fn emulator(base: &str) -> Endpoints {
+        let base = base.trim_end_matches('/');
+        Endpoints {
+            roots: Api::ALL.map(|api| Root::new(format!("{base}/{}/", api.host()), "the emulator")),
+        }
+    }
+
+    /// The first root that may not be used, as an error.
+    pub(super) fn check(&self) -> Result<(), SetupError> {
+        for root in &self.roots {
+            if let Err(why) = root.place {
+                let (origin, value) = (root.origin.clone(), root.url.clone());
+                return Err(SetupError::Endpoint { origin, value, why });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an API is served on this machine.
+    pub fn is_loopback(&self, api: Api) -> bool {
+        self.roots[api.index()].place == Ok(Place::Loopback)
+    }
+
+    /// Where an API is served, up to its base path: `https://compute.googleapis.com/`.
+    pub fn root(&self, api: Api) -> &str {
+        &self.roots[api.index()].url
+    }
+
+    /// Whether any call leaves this machine.
+    pub(super) fn has_google(&self) -> bool {
+        self.roots
+            .iter()
+            .any(|root| root.place == Ok(Place::Google))
+    }
+
+    /// Whether an API is served on this machine over https.
+    pub(super) fn has_https_here(&self) -> bool {
+        self.roots
+            .iter()
+            .any(|root| root.place == Ok(Place::Loopback) && root.url.starts_with("https:"))
+    }
+
+    /// The whole address of a call, its query included.
+    pub(super) fn url(&self, call: &Call) -> Result<Url, url::ParseError> {
+        let root = self.root(call.api);
+        let upload = if matches!(call.body, Body::Upload { .. }) {
+            "upload/"
+        } else {
+            ""
+        };
+        let mut url = Url::parse(&format!("{root}{upload}{}{}", call.api.base(), call.path))?;
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&call.query);
+        }
+        Ok(url)
+    }
+}
+
+impl Root {
+    fn new(url: String, origin: &str) -> Root {
+        let place = place(&url);
+        Root {
+            url,
+            origin: origin.to_owned(),
+            place,
+        }
+    }
+}
+
+/// The override without the API's base path, and with a slash at its end.
+fn without_base(value: &str, base: &str) -> String {
+    let value = value.trim_end_matches('/');
+    let base = base.trim_end_matches('/');
+    let root = match value.strip_suffix(base) {
+        Some(root) if !base.is_empty() && root.ends_with('/') => root.trim_end_matches('/'),
+        _ => value,
+    };
+    format!("{root}/")
+}
+
+/// Whether an address is this machine's own.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// Where an address points, or why it may not be used.
+fn place(url: &str) -> Result<Place, &'static str> {
+    let url = Url::parse(url).map_err(|_| "it is not an address")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it carries a user name or password");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("it carries a query or a fragment");
+    }
+    if url.host().is_none() {
+        return Err("it names no host");
+    }
+    let loopback = is_loopback(&url);
+    let google = url
+        .host_str()
+        .is_some_and(|host| host.ends_with(".googleapis.com"));
+    match (url.scheme(), loopback, google) {
+        ("http" | "https", true, _) => Ok(Place::Loopback),
+        ("https", _, true) => Ok(Place::Google),
+        ("http", _, _) => Err("without https a token could be read on the way"),
+        ("https", _, _) => Err("the host is not Google's, and would be given a token"),
+        _ => Err("only http and https are understood"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Auth, Client};
+    use super::*;
+
+    fn env(variable: &'static str, value: &'static str) -> impl Fn(&str) -> Option<String> {
+        move |name| (name == variable).then(|| value.to_owned())
+    }
+
+    #[test]
+    fn a_call_is_sent_where_the_override_says_with_or_without_the_base() {
+        let cases = [
+            (
+                Api::Compute,
+                "",
+                "https://compute.googleapis.com/compute/v1/x",
+            ),
+            (
+                Api::Compute,
+                "http://127.0.0.1:9/compute/v1/",
+                "http://127.0.0.1:9/compute/v1/x",
+            ),
+            (
+                Api::Compute,
+                "http://127.0.0.1:9/compute/v1",
+                "http://127.0.0.1:9/compute/v1/x",
+            ),
+            (
+                Api::Compute,
+                "http://127.0.0.1:9",
+                "http://127.0.0.1:9/compute/v1/x",
+            ),
+            (
+                Api::Compute,
+                "http://[::1]:9/",
+                "http://[::1]:9/compute/v1/x",
+            ),
+            (
+                Api::Compute,
+                "http://localhost:9/compute.googleapis.com/compute/v1/",
+                "http://localhost:9/compute.googleapis.com/compute/v1/x",
+            ),
+            (
+                Api::Dns,
+                "http://127.0.0.1:9/dns/v1/",
+                "http://127.0.0.1:9/dns/v1/x",
+            ),
+            (
+                Api::Storage,
+                "http://127.0.0.1:9/storage/v1/",
+                "http://127.0.0.1:9/storage/v1/x",
+            ),
+            (
+                Api::Iam,
+                "http://127.0.0.1:9/iam.googleapis.com/",
+                "http://127.0.0.1:9/iam.googleapis.com/x",
+            ),
+            (
+                Api::GkeHub,
+                "https://eu-gkehub.googleapis.com",
+                "https://eu-gkehub.googleapis.com/x",
+            ),
+        ];
+        for (api, value, want) in cases {
+            let endpoints = Endpoints::from_env(&env(api.variable(), value)).unwrap();
+            let url = endpoints.url(&Call::get(api, "x")).unwrap();
+            assert_eq!(url.as_str(), want, "{value}");
+            assert_eq!(
+                endpoints.is_loopback(api),
+                !want.starts_with("https"),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_would_leak_a_token_is_refused_by_its_variable() {
+        let cases = [
+            ("http://compute.googleapis.com/", "without https"),
+            ("http://10.0.0.1:9/", "without https"),
+            ("https://evil.example/compute/v1/", "not Google's"),
+            ("https://googleapis.com.evil.example/", "not Google's"),
+            ("https://evilgoogleapis.com/", "not Google's"),
+            ("https://compute.googleapis.com@evil.example/", "user name"),
+            ("http://127.0.0.1.evil.example/", "without https"),
+            ("ftp://127.0.0.1/", "only http"),
+            ("127.0.0.1:9", "it is not an address"),
+            ("https://compute.googleapis.com/?x=", "query"),
+        ];
+        for (value, why) in cases {
+            let error = Endpoints::from_env(&env(Api::Compute.variable(), value))
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(why), "{value}: {error}");
+            assert!(
+                error.starts_with("CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"),
+                "{error}"
+            );
+        }
+        let elsewhere = Client::new(Endpoints::emulator("http://example.com"), Auth::none());
+        assert!(
+            elsewhere
+                .unwrap_err()
+                .to_string()
+                .starts_with("the emulator is")
+        );
+    }
+
+    #[test]
+    fn the_emulator_serves_each_host_as_a_folder_uploads_too() {
+        let endpoints = Endpoints::emulator("http://127.0.0.1:9/");
+        let upload = Call::post(Api::Storage, "b/x/o")
+            .query("name", "a b/é")
+            .upload("text/plain", vec![]);
+        assert_eq!(
+            endpoints.url(&upload).unwrap().as_str(),
+            "http://127.0.0.1:9/storage.googleapis.com/upload/storage/v1/b/x/o?name=a+b%2F%C3%A9&uploadType=media"
+        );
+        let star = Call::delete(
+            Api::Dns,
+            "projects/p/managedZones/z/rrsets/%2A.gcr.io./CNAME",
+        );
+        assert_eq!(
+            endpoints.url(&star).unwrap().path(),
+            "/dns.googleapis.com/dns/v1/projects/p/managedZones/z/rrsets/%2A.gcr.io./CNAME"
+        );
+        assert!(Api::ALL.into_iter().all(|api| endpoints.is_loopback(api)));
+    }
+}

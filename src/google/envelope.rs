@@ -1,0 +1,219 @@
+//! What Google says when it refuses, read out of an error body.
+//!
+//! The envelope differs from API to API: compute, dns and storage send no `status`, gkehub sends no `errors`, newer
+//! APIs put the reason into `details`, and a front end may answer with HTML. Everything here is optional but the HTTP
+//! code, and nothing that was sent can make it fail.
+
+use serde_json::Value;
+
+/// A refusal, as far as it was said.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Refusal {
+    /// The HTTP code, or for an operation the one that its error stands for, if it has one.
+    pub http: Option<u16>,
+    /// `errors[0].reason`, the reason of an `ErrorInfo`, or an operation's error code.
+    pub reason: Option<String>,
+    /// The canonical status: `PERMISSION_DENIED`.
+    pub status: Option<String>,
+    /// The sentence for people.
+    pub message: String,
+    /// The body was JSON.
+    pub json: bool,
+    /// It is how an operation ended, not the answer to a call.
+    pub operation: bool,
+}
+
+/// The length of an HTML or text body that is worth showing.
+const EXCERPT: usize = 160;
+
+impl Refusal {
+    /// Reads the body of an answer that is no success.
+    pub fn of_answer(http: u16, body: &[u8]) -> Refusal {
+        match serde_json::from_slice::<Value>(body) {
+            Ok(answer) if answer.is_object() => {
+                // The token endpoint says `{"error": "invalid_grant"}`; all others an object.
+                let error = &answer["error"];
+                let said = error["message"].as_str().or(error.as_str());
+                Refusal {
+                    http: Some(http),
+                    reason: reason(error),
+                    status: text(&error["status"]),
+                    message: said
+                        .map_or_else(|| format!("HTTP {http} without a message"), str::to_owned),
+                    json: true,
+                    operation: false,
+                }
+            }
+            _ => Refusal {
+                http: Some(http),
+                message: excerpt(http, body),
+                ..Refusal::default()
+            },
+        }
+    }
+
+    /// Reads an operation that is done and failed, in any dialect: `error.errors[{code, message}]` of compute, with
+    /// the HTTP code beside it; `error{code, message, details}` of all others; GKE's older `statusMessage`, and the
+    /// conditions in which it names the cause.
+    pub fn of_operation(answer: &Value) -> Refusal {
+        let error = &answer["error"];
+        let numbered = error["code"].as_u64();
+        let canonical = numbered.and_then(|code| CODES.iter().find(|row| row.0 == code));
+        let said = answer["httpErrorStatusCode"]
+            .as_u64()
+            .and_then(|code| u16::try_from(code).ok());
+        let listed = list(&error["errors"]);
+        let all = || {
+            let messages: Vec<_> = listed
+                .iter()
+                .filter_map(|one| text(&one["message"]))
+                .collect();
+            Some(messages.join("; ")).filter(|all| !all.is_empty())
+        };
+        let condition = || {
+            let conditions = [&answer["clusterConditions"], &answer["nodepoolConditions"]];
+            conditions
+                .into_iter()
+                .flat_map(list)
+                .find_map(|one| text(&one["code"]))
+        };
+        Refusal {
+            http: said.or(canonical.map(|row| row.2)),
+            reason: listed
+                .first()
+                .and_then(|one| text(&one["code"]))
+                .or_else(|| reason(error))
+                .or_else(condition),
+            status: canonical.map(|row| row.1.to_owned()),
+            message: text(&error["message"])
+                .or_else(all)
+                .or_else(|| text(&answer["statusMessage"]))
+                .unwrap_or_else(|| "the operation failed without a message".to_owned()),
+            json: true,
+            operation: true,
+        }
+    }
+}
+
+/// The codes of `google.rpc.Code`, their names, and the HTTP codes that the definition gives for them.
+#[rustfmt::skip]
+const CODES: [(u64, &str, u16); 16] = [
+    (1, "CANCELLED", 499), (2, "UNKNOWN", 500), (3, "INVALID_ARGUMENT", 400), (4, "DEADLINE_EXCEEDED", 504),
+    (5, "NOT_FOUND", 404), (6, "ALREADY_EXISTS", 409), (7, "PERMISSION_DENIED", 403), (8, "RESOURCE_EXHAUSTED", 429),
+    (9, "FAILED_PRECONDITION", 400), (10, "ABORTED", 409), (11, "OUT_OF_RANGE", 400), (12, "UNIMPLEMENTED", 501),
+    (13, "INTERNAL", 500), (14, "UNAVAILABLE", 503), (15, "DATA_LOSS", 500), (16, "UNAUTHENTICATED", 401),
+];
+
+/// An `ErrorInfo` is the more precise of the two where both are there: `errors[0]` then says `forbidden`.
+fn reason(error: &Value) -> Option<String> {
+    list(&error["details"])
+        .iter()
+        .filter(|detail| {
+            detail["@type"]
+                .as_str()
+                .is_some_and(|t| t.ends_with("google.rpc.ErrorInfo"))
+        })
+        .find_map(|detail| text(&detail["reason"]))
+        .or_else(|| text(&error["errors"][0]["reason"]))
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn text(value: &Value) -> Option<String> {
+    value
+        .as_str()
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+}
+
+/// The words of a body that is not JSON, without its tags.
+fn excerpt(http: u16, body: &[u8]) -> String {
+    let body = String::from_utf8_lossy(body);
+    let mut words = String::new();
+    let mut tag = false;
+    for c in body.chars() {
+        match c {
+            '<' => tag = true,
+            '>' if tag => {
+                tag = false;
+                words.push(' ');
+            }
+            _ if tag => {}
+            c if c.is_control() => words.push(' '),
+            c => words.push(c),
+        }
+    }
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.is_empty() {
+        return format!("HTTP {http} with an empty answer");
+    }
+    let shown: String = words.chars().take(EXCERPT).collect();
+    format!("HTTP {http} with an answer that is not JSON: {shown}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn any_body_is_read_without_complaint() {
+        #[rustfmt::skip]
+        let cases: [(&[u8], &str); 6] = [
+            (b"", "HTTP 404 with an empty answer"),
+            (b"<!DOCTYPE html><title>Error 404 (Not Found)!!1</title>\n<p>gone", "HTTP 404 with an answer that is not JSON: Error 404 (Not Found)!!1 gone"),
+            (b"\xff\xfe", "HTTP 404 with an answer that is not JSON: \u{fffd}\u{fffd}"),
+            (b"[1]", "HTTP 404 with an answer that is not JSON: [1]"),
+            (b"{}", "HTTP 404 without a message"),
+            (br#"{"error":"invalid_grant"}"#, "invalid_grant"),
+        ];
+        for (body, want) in cases {
+            assert_eq!(Refusal::of_answer(404, body).message, want);
+        }
+    }
+
+    #[test]
+    fn the_more_precise_reason_wins() {
+        let body = json!({"error": {"code": 403, "message": "m", "errors": [{"reason": "forbidden"}], "details": [
+            {"@type": "type.googleapis.com/google.rpc.Help"},
+            {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "SERVICE_DISABLED"}]}});
+        let refusal = Refusal::of_answer(403, body.to_string().as_bytes());
+        assert_eq!(refusal.reason.as_deref(), Some("SERVICE_DISABLED"));
+    }
+
+    #[test]
+    fn an_operation_is_read_in_every_dialect() {
+        let cases = [
+            (
+                json!({"httpErrorStatusCode": 400, "error": {"errors": [
+                    {"code": "A", "message": "one"}, {"code": "B", "message": "two"}]}}),
+                (Some(400), Some("A"), None, "one; two"),
+            ),
+            (
+                json!({"error": {"code": 7, "message": "no"}}),
+                (Some(403), None, Some("PERMISSION_DENIED"), "no"),
+            ),
+            (
+                json!({"statusMessage": "no room", "nodepoolConditions": [{"code": "GCE_STOCKOUT"}]}),
+                (None, Some("GCE_STOCKOUT"), None, "no room"),
+            ),
+            (
+                json!({"error": {}}),
+                (None, None, None, "the operation failed without a message"),
+            ),
+        ];
+        for (answer, want) in cases {
+            let r = Refusal::of_operation(&answer);
+            let got = (
+                r.http,
+                r.reason.as_deref(),
+                r.status.as_deref(),
+                r.message.as_str(),
+            );
+            assert_eq!(got, want);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What went wrong with a call, in Google's own words.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use thiserror::Error;
+
+use super::envelope::Refusal;
+use super::{Call, Class};
+
+/// Whether a failed request can have taken effect. A caller that keeps a record closes it on `No` and looks on
+/// anything else. Ordered from the harmless to the dangerous.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Departed {
+    /// It never left this machine, or Google refused it: nothing happened.
+    No,
+    /// The connection broke before an answer: it may or may not have arrived.
+    Unknown,
+    /// It arrived, and what became of it was not said: a server fault, or an answer that was cut off.
+    Yes,
+}
+
+/// A failed call, or the error with which an operation ended.
+#[derive(Debug, Clone, Error)]
+#[error("{}", self.words())]
+pub struct ApiError {
+    /// Method and address, as [`Call`] prints them.
+    pub call: String,
+    /// The HTTP code, if there was an answer; for an operation the one that its error stands for.
+    pub http: Option<u16>,
+    /// What kind of failure it is.
+    pub class: Class,
+    /// Google's name for it, `resourceNotReady`, if it gave one.
+    pub reason: Option<String>,
+    /// Google's own words, or the operating system's.
+    pub message: String,
+    /// Whether it can have taken effect, over all tries.
+    pub left_machine: Departed,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// It is how an operation ended, not the answer to a call.
+    pub of_operation: bool,
+    /// How long Google asks to wait (`Retry-After`).
+    pub retry_after: Option<Duration>,
+}
+
+impl ApiError {
+    /// An error without an answer.
+    pub(super) fn unanswered(
+        call: &Call,
+        class: Class,
+        departed: Departed,
+        message: String,
+    ) -> ApiError {
+        ApiError {
+            call: call.to_string(),
+            http: None,
+            class,
+            reason: None,
+            message,
+            left_machine: departed,
+            attempts: 1,
+            of_operation: false,
+            retry_after: None,
+        }
+    }
+
+    /// A call that could not even be written down: what it is about lacks something.
+    pub fn unsent(what: impl Into<String>, message: impl Into<String>) -> ApiError {
+        ApiError {
+            call: what.into(),
+            http: None,
+            class: Class::BadRequest,
+            reason: None,
+            message: message.into(),
+            left_machine: Departed::No,
+            attempts: 0,
+            of_operation: false,
+            retry_after: None,
+        }
+    }
+
+    /// A refusal: the answer to `call`, or how the operation ended that `call` polls.
+    pub(super) fn refused(call: &Call, refusal: Refusal) -> ApiError {
+        let class = Class::of(&refusal);
+        // An operation's end is known: what it did it did, and it is over. A refusal below 500 means that nothing was
+        // done; above, Google itself does not know.
+        let left_machine = match class {
+            _ if refusal.operation => Departed::Yes,
+            Class::ServerFault => Departed::Yes,
+            _ => Departed::No,
+        };
+        ApiError {
+            http: refusal.http,
+            reason: refusal.reason.or(refusal.status),
+            of_operation: refusal.operation,
+            ..ApiError::unanswered(call, class, left_machine, refusal.message)
+        }
+    }
+
+    /// How the operation ended of which `answer` to `call` speaks.
+    pub(super) fn operation(call: &Call, answer: &Value) -> ApiError {
+        ApiError::refused(call, Refusal::of_operation(answer))
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        self.class.hint().map(str::to_owned)
+    }
+
+    /// A try may be made later with a fair chance: Google or the network is at fault, not the request.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self.class,
+            Class::RateLimited | Class::ServerFault | Class::LostConnection
+        )
+    }
+
+    fn words(&self) -> String {
+        let mut words = self.message.clone();
+        match (self.http, &self.reason) {
+            (Some(http), Some(reason)) => words += &format!(" (HTTP {http} {reason})"),
+            // The words of an answer that is not JSON name the code themselves.
+            (Some(http), None) if !words.contains(&format!("HTTP {http}")) => {
+                words += &format!(" (HTTP {http})")
+            }
+            _ => {}
+        }
+        if self.attempts > 1 {
+            words += &format!(", after {} tries", self.attempts);
+        }
+        words
+    }
+}

@@ -1,0 +1,212 @@
+//! Whether a failed call is sent again, and when. Pure: the clock and the dice are the caller's.
+//!
+//! It repeats only what cannot do harm, and only what is nobody's decision: a lost connection, a server fault, a rate
+//! limit. This is the one file that knows the crate `backoff`, for the arithmetic of its delays alone; the crate is no
+//! longer maintained (RUSTSEC-2025-0012), and [`delays`] is all that would have to be written to do without it.
+
+use std::time::Duration;
+
+use backoff::backoff::Backoff;
+use backoff::exponential::ExponentialBackoff;
+use backoff::{ExponentialBackoffBuilder, SystemClock};
+
+use super::{ApiError, Class, Departed};
+
+/// What to do about a failed call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Return the error.
+    GiveUp,
+    /// Send it again after this pause.
+    Again(Duration),
+}
+
+/// A call is not sent more often than this.
+pub const ATTEMPTS: u32 = 12;
+/// A call is not repeated for longer than this. Google's rate limits are counted by the minute.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+const FIRST: Duration = Duration::from_millis(200);
+const CAP: Duration = Duration::from_secs(15);
+
+/// Decides on a call that failed with `error` for the `attempt`th time (from 1), `waited` after it was first sent.
+/// `jitter` between 0 and 1 spreads the pauses of calls that failed together over half their length.
+pub fn verdict(
+    error: &ApiError,
+    repeatable: bool,
+    attempt: u32,
+    waited: Duration,
+    jitter: f64,
+) -> Verdict {
+    let harmless = match error.class {
+        // Refused before it was looked at.
+        Class::RateLimited => true,
+        Class::LostConnection | Class::ServerFault => {
+            repeatable || error.left_machine == Departed::No
+        }
+        _ => false,
+    };
+    if !harmless || attempt >= ATTEMPTS {
+        return Verdict::GiveUp;
+    }
+    let pause = delays(FIRST, CAP)
+        .nth(attempt.saturating_sub(1) as usize)
+        .unwrap_or(CAP);
+    let pause = pause.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
+    let pause = pause.max(error.retry_after.unwrap_or_default());
+    if waited.saturating_add(pause) > PATIENCE {
+        Verdict::GiveUp
+    } else {
+        Verdict::Again(pause)
+    }
+}
+
+/// Pauses that begin with `first`, double, and stay at `cap`; without end and without chance.
+pub fn delays(first: Duration, cap: Duration) -> impl Iterator<Item = Duration> {
+    let mut backoff: ExponentialBackoff<SystemClock> = ExponentialBackoffBuilder::new()
+        .with_initial_interval(first)
+        .with_max_interval(cap)
+        .with_multiplier(2.0)
+        .with_randomization_factor(0.0)
+        .with_max_elapsed_time(None)
+        .build();
+    std::iter::from_fn(move || backoff.next_backoff())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Api, Call};
+    use super::*;
+
+    fn error(class: Class, departed: Departed) -> ApiError {
+        ApiError::unanswered(&Call::get(Api::Dns, "x"), class, departed, "m".into())
+    }
+
+    #[test]
+    fn what_is_repeated() {
+        use Class::*;
+        use Departed::*;
+        // class, departed, repeatable, attempt, waited s, again?
+        let cases = [
+            (LostConnection, No, false, 1, 0, true),
+            (LostConnection, Unknown, false, 1, 0, false),
+            (LostConnection, Yes, false, 1, 0, false),
+            (LostConnection, Yes, true, 1, 0, true),
+            (ServerFault, Yes, false, 1, 0, false),
+            (ServerFault, Yes, true, 1, 0, true),
+            (RateLimited, No, false, 1, 0, true),
+            (RateLimited, No, false, ATTEMPTS - 1, 0, true),
+            (RateLimited, No, false, ATTEMPTS, 0, false),
+            (ServerFault, Yes, true, 1, 89, true),
+            (ServerFault, Yes, true, 1, 90, false),
+        ];
+        for (class, departed, repeatable, attempt, waited, again) in cases {
+            let waited = Duration::from_secs(waited);
+            let verdict = verdict(&error(class, departed), repeatable, attempt, waited, 1.0);
+            assert_eq!(
+                verdict != Verdict::GiveUp,
+                again,
+                "{class:?} {departed:?} {repeatable}"
+            );
+        }
+        // Everything that is the caller's matter is the caller's even where repeating would do no harm.
+        for class in [
+            NotFound,
+            AlreadyExists,
+            PolicyConflict,
+            InUse,
+            Busy,
+            NotReady,
+            ApiDisabled,
+            BillingDisabled,
+        ] {
+            assert_eq!(
+                verdict(&error(class, No), true, 1, Duration::ZERO, 0.0),
+                Verdict::GiveUp
+            );
+        }
+        for class in [
+            PermissionDenied,
+            QuotaExceeded,
+            AccountNotVisible,
+            IdentityPoolMissing,
+            NotJson,
+            Other,
+        ] {
+            assert_eq!(
+                verdict(&error(class, No), true, 1, Duration::ZERO, 0.0),
+                Verdict::GiveUp
+            );
+        }
+    }
+
+    #[test]
+    fn the_pauses_double_are_spread_and_end_within_patience() {
+        let pause = |attempt, jitter| {
+            verdict(
+                &error(Class::RateLimited, Departed::No),
+                false,
+                attempt,
+                Duration::ZERO,
+                jitter,
+            )
+        };
+        let ms = |ms| Verdict::Again(Duration::from_millis(ms));
+        assert_eq!(
+            [pause(1, 1.0), pause(2, 1.0), pause(3, 1.0)],
+            [ms(200), ms(400), ms(800)]
+        );
+        assert_eq!(
+            [pause(1, 0.0), pause(1, 0.5), pause(11, 1.0)],
+            [ms(100), ms(150), ms(15_000)]
+        );
+
+        let mut waited = Duration::ZERO;
+        let mut attempt = 1;
+        while let Verdict::Again(pause) = verdict(
+            &error(Class::RateLimited, Departed::No),
+            false,
+            attempt,
+            waited,
+            1.0,
+        ) {
+            waited += pause;
+            attempt += 1;
+        }
+        // Long enough for a limit that is counted by the minute.
+        assert!(
+            waited > Duration::from_secs(60) && waited <= PATIENCE,
+            "{waited:?}"
+        );
+    }
+
+    #[test]
+    fn what_google_asks_for_is_kept_if_there_is_time() {
+        let asked = |seconds| ApiError {
+            retry_after: Some(Duration::from_secs(seconds)),
+            ..error(Class::RateLimited, Departed::No)
+        };
+        let now = Duration::ZERO;
+        assert_eq!(
+            verdict(&asked(7), false, 1, now, 1.0),
+            Verdict::Again(Duration::from_secs(7))
+        );
+        assert_eq!(
+            verdict(&asked(0), false, 1, now, 1.0),
+            Verdict::Again(Duration::from_millis(200))
+        );
+        assert_eq!(verdict(&asked(91), false, 1, now, 1.0), Verdict::GiveUp);
+        assert_eq!(
+            verdict(&asked(u64::MAX), false, 1, now, 1.0),
+            Verdict::GiveUp
+        );
+    }
+
+    #[test]
+    fn polls_start_fast_and_stay_at_the_cap() {
+        let ms: Vec<_> = delays(Duration::from_millis(50), Duration::from_secs(2))
+            .take(8)
+            .map(|pause| pause.as_millis())
+            .collect();
+        assert_eq!(ms, [50, 100, 200, 400, 800, 1600, 2000, 2000]);
+    }
+}

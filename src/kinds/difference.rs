@@ -1,0 +1,402 @@
+//! The difference between what a step wants and what is there: pure, and only about the fields that the step states.
+//!
+//! Three equalities beside the plain one, each because Google answers otherwise than it was asked: a link equals its path and its last
+//! segment, a 64-bit integer equals its string, and a field that is not there equals its default (container and IAM
+//! drop defaults, compute prints them; facts recorded in fixtures/recorded).
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::row::{List, Row, Update};
+
+/// One field that is not as the step wants it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Field {
+    /// Its path, with dots; items of keyed lists as `nats[nat-config]`.
+    pub path: String,
+    /// What is there.
+    pub have: Value,
+    /// What the step wants.
+    pub want: Value,
+    /// Whether the API lets nobody change it.
+    pub fixed: bool,
+}
+
+/// Every field of `want` that `live` does not have.
+pub fn between(row: &Row, want: &Value, live: &Value) -> Vec<Field> {
+    let mut found = Vec::new();
+    compare(row, &Spot::default(), want, Some(live), &mut found);
+    found
+}
+
+/// The fields to send so that `live` becomes as wanted: whole top-level fields, in which what others put into
+/// shared lists stays.
+pub fn patch(row: &Row, fields: &[Field], want: &Value, live: &Value) -> Map<String, Value> {
+    let mut body = Map::new();
+    for field in fields {
+        let top = field.path.split(['.', '[']).next().unwrap_or_default();
+        if let Some(wanted) = want.get(top) {
+            let there = live.get(top).unwrap_or(&Value::Null);
+            body.insert(top.to_owned(), merge(row, top, wanted, there));
+        }
+    }
+    body
+}
+
+/// Whether two strings name the same resource: as links, as paths, or as a bare name.
+pub fn same_name(a: &str, b: &str) -> bool {
+    fn path(s: &str) -> &str {
+        s.find("projects/").map_or(s, |at| &s[at..])
+    }
+    let (a, b) = (path(a), path(b));
+    let last = |s: &str| s.rsplit('/').next().map(str::to_owned);
+    match (a.contains('/'), b.contains('/')) {
+        (true, false) => a.contains("projects/") && last(a).as_deref() == Some(b),
+        (false, true) => b.contains("projects/") && last(b).as_deref() == Some(a),
+        _ => a == b,
+    }
+}
+
+/// Where a comparison stands: the path as shown, and the path as rows write it (without items of lists).
+#[derive(Default, Clone)]
+struct Spot {
+    shown: String,
+    plain: String,
+}
+
+impl Spot {
+    fn field(&self, name: &str) -> Spot {
+        let join = |base: &str| {
+            if base.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{base}.{name}")
+            }
+        };
+        Spot {
+            shown: join(&self.shown),
+            plain: join(&self.plain),
+        }
+    }
+
+    fn item(&self, name: &str) -> Spot {
+        Spot {
+            shown: format!("{}[{name}]", self.shown),
+            plain: self.plain.clone(),
+        }
+    }
+}
+
+fn compare(row: &Row, spot: &Spot, want: &Value, have: Option<&Value>, found: &mut Vec<Field>) {
+    match (want, have) {
+        (Value::Object(fields), Some(Value::Object(there))) => {
+            for (name, value) in fields {
+                compare(row, &spot.field(name), value, there.get(name), found);
+            }
+        }
+        (Value::Object(fields), None) if fields.values().any(|value| !is_default(value)) => {
+            for (name, value) in fields {
+                compare(row, &spot.field(name), value, None, found);
+            }
+        }
+        (Value::Array(items), Some(Value::Array(there))) => {
+            compare_list(row, spot, items, there, found)
+        }
+        (want, None | Some(Value::Null)) if is_default(want) => {}
+        (want, Some(have)) if same(want, have) => {}
+        (want, have) => differs(row, spot, want, have, found),
+    }
+}
+
+fn compare_list(row: &Row, spot: &Spot, want: &[Value], have: &[Value], found: &mut Vec<Field>) {
+    let matches = |wanted: &Value, there: &Value| {
+        let mut inner = Vec::new();
+        compare(row, spot, wanted, Some(there), &mut inner);
+        inner.is_empty()
+    };
+    match list_rule(row, &spot.plain) {
+        Some(List::Keyed(key)) => {
+            for item in want {
+                let name = item.get(key).unwrap_or(&Value::Null);
+                let shown = spot.item(
+                    name.as_str()
+                        .map_or("?", |n| n.rsplit('/').next().unwrap_or(n)),
+                );
+                match have
+                    .iter()
+                    .find(|there| there.get(key).is_some_and(|k| same(name, k)))
+                {
+                    Some(there) => compare(row, &shown, item, Some(there), found),
+                    None => differs(row, &shown, item, None, found),
+                }
+            }
+        }
+        Some(List::Holds) => {
+            for item in want
+                .iter()
+                .filter(|item| !have.iter().any(|there| matches(item, there)))
+            {
+                differs(row, spot, item, None, found);
+            }
+        }
+        Some(List::Set) => {
+            let all = want
+                .iter()
+                .all(|item| have.iter().any(|there| matches(item, there)));
+            if !all || want.len() != have.len() {
+                differs(
+                    row,
+                    spot,
+                    &Value::from(want),
+                    Some(&Value::from(have)),
+                    found,
+                );
+            }
+        }
+        None => {
+            let same =
+                want.len() == have.len() && want.iter().zip(have).all(|(w, h)| matches(w, h));
+            if !same {
+                differs(
+                    row,
+                    spot,
+                    &Value::from(want),
+                    Some(&Value::from(have)),
+                    found,
+                );
+            }
+        }
+    }
+}
+
+fn differs(row: &Row, spot: &Spot, want: &Value, have: Option<&Value>, found: &mut Vec<Field>) {
+    found.push(Field {
+        path: spot.shown.clone(),
+        have: have.cloned().unwrap_or(Value::Null),
+        want: want.clone(),
+        fixed: is_fixed(row, &spot.plain),
+    });
+}
+
+fn is_fixed(row: &Row, plain: &str) -> bool {
+    let top = plain.split('.').next().unwrap_or_default();
+    let listed = row
+        .fixed
+        .iter()
+        .any(|f| plain == *f || plain.starts_with(&format!("{f}.")));
+    listed
+        || match row.update {
+            Update::Never => true,
+            Update::Desired { field, .. } => top != field,
+            Update::Patch | Update::PatchMask => false,
+        }
+}
+
+fn list_rule(row: &Row, plain: &str) -> Option<List> {
+    row.lists
+        .iter()
+        .find(|(path, _)| *path == plain)
+        .map(|(_, rule)| *rule)
+}
+
+fn is_default(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(b) => !b,
+        Value::Number(n) => n.as_f64() == Some(0.0),
+        Value::String(s) => s.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.values().all(is_default),
+    }
+}
+
+fn same(want: &Value, have: &Value) -> bool {
+    match (want, have) {
+        (Value::String(a), Value::String(b)) => a == b || same_name(a, b),
+        (Value::Number(n), Value::String(s)) | (Value::String(s), Value::Number(n)) => {
+            n.to_string() == *s
+        }
+        _ => want == have,
+    }
+}
+
+/// `want` laid over `live`: in keyed lists and lists that hold ours among others', the others' items stay.
+fn merge(row: &Row, plain: &str, want: &Value, live: &Value) -> Value {
+    match (want, live) {
+        (Value::Object(fields), _) => Value::Object(
+            fields
+                .iter()
+                .map(|(name, value)| {
+                    let there = live.get(name).unwrap_or(&Value::Null);
+                    (
+                        name.clone(),
+                        merge(row, &format!("{plain}.{name}"), value, there),
+                    )
+                })
+                .collect(),
+        ),
+        (Value::Array(items), Value::Array(there)) => match list_rule(row, plain) {
+            Some(List::Keyed(key)) => {
+                let ours =
+                    |there: &Value| items.iter().find(|item| item.get(key) == there.get(key));
+                let kept = there.iter().map(|item| ours(item).unwrap_or(item).clone());
+                let new = items
+                    .iter()
+                    .filter(|item| !there.iter().any(|t| t.get(key) == item.get(key)));
+                kept.chain(new.cloned()).collect()
+            }
+            Some(List::Holds) => {
+                let new = items.iter().filter(|item| !there.contains(item));
+                there.iter().chain(new).cloned().collect()
+            }
+            Some(List::Set) | None => want.clone(),
+        },
+        _ => want.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::table::ROWS;
+    use serde_json::json;
+
+    fn row(kind: &str) -> &'static Row {
+        ROWS.iter().find(|row| row.kind == kind).unwrap()
+    }
+
+    #[test]
+    fn says_what_differs_and_nothing_else() {
+        let link = "https://www.googleapis.com/compute/v1/projects/p/global/networks/vpc";
+        // (kind, want, live, the paths that differ; `!` marks a fixed one)
+        let cases = [
+            (
+                "compute.network",
+                json!({"autoCreateSubnetworks": false}),
+                json!({}),
+                "",
+            ),
+            (
+                "compute.network",
+                json!({"autoCreateSubnetworks": false}),
+                json!({"autoCreateSubnetworks": true}),
+                "!autoCreateSubnetworks",
+            ),
+            (
+                "compute.network",
+                json!({"routingConfig": {"routingMode": "REGIONAL"}}),
+                json!({"routingConfig": {"routingMode": "GLOBAL"}}),
+                "routingConfig.routingMode",
+            ),
+            (
+                "compute.firewall",
+                json!({"network": "projects/p/global/networks/vpc"}),
+                json!({"network": link}),
+                "",
+            ),
+            (
+                "compute.firewall",
+                json!({"network": "projects/q/global/networks/vpc"}),
+                json!({"network": link}),
+                "!network",
+            ),
+            (
+                "compute.firewall",
+                json!({"sourceRanges": ["a", "b"]}),
+                json!({"sourceRanges": ["b", "a"]}),
+                "",
+            ),
+            (
+                "compute.firewall",
+                json!({"sourceRanges": ["a"]}),
+                json!({"sourceRanges": ["b", "a"]}),
+                "sourceRanges",
+            ),
+            (
+                "compute.firewall",
+                json!({"allowed": [{"IPProtocol": "tcp", "ports": ["443"]}]}),
+                json!({"allowed": [{"IPProtocol": "tcp"}]}),
+                "allowed",
+            ),
+            (
+                "compute.router",
+                json!({"nats": [{"name": "n", "type": "PUBLIC"}]}),
+                json!({"nats": [{"name": "other"}, {"name": "n", "type": "PUBLIC", "x": 1}]}),
+                "",
+            ),
+            (
+                "compute.router",
+                json!({"nats": [{"name": "n"}]}),
+                json!({}),
+                "nats",
+            ),
+            (
+                "compute.router",
+                json!({"nats": [{"name": "n"}]}),
+                json!({"nats": [{"name": "m"}]}),
+                "nats[n]",
+            ),
+            (
+                "container.cluster",
+                json!({"network": link}),
+                json!({"network": "vpc"}),
+                "",
+            ),
+            (
+                "container.cluster",
+                json!({"releaseChannel": {"channel": "REGULAR"}}),
+                json!({"releaseChannel": {"channel": "RAPID"}}),
+                "!releaseChannel.channel",
+            ),
+            (
+                "container.nodePool",
+                json!({"initialNodeCount": 1}),
+                json!({"initialNodeCount": "1"}),
+                "",
+            ),
+            (
+                "container.nodePool",
+                json!({"initialNodeCount": 0}),
+                json!({}),
+                "",
+            ),
+        ];
+        for (kind, want, live, expected) in cases {
+            let paths: Vec<String> = between(row(kind), &want, &live)
+                .into_iter()
+                .map(|f| format!("{}{}", if f.fixed { "!" } else { "" }, f.path))
+                .collect();
+            assert_eq!(paths.join(" "), expected, "{kind}: {want} against {live}");
+        }
+    }
+
+    #[test]
+    fn an_allow_list_grows_and_keeps_the_others() {
+        let list = |blocks: Value| {
+            json!({"controlPlaneEndpointsConfig": {"ipEndpointsConfig": {"authorizedNetworksConfig":
+                {"enabled": true, "cidrBlocks": blocks}}}})
+        };
+        let live = list(json!([{"cidrBlock": "198.51.100.1/32", "displayName": "office"}]));
+        let want = list(json!([{"cidrBlock": "203.0.113.9/32"}]));
+        let fields = between(row("container.cluster"), &want, &live);
+        assert_eq!(fields.len(), 1);
+        assert!(!fields[0].fixed);
+        let body = patch(row("container.cluster"), &fields, &want, &live);
+        let blocks = list(
+            json!([{"cidrBlock": "198.51.100.1/32", "displayName": "office"}, {"cidrBlock": "203.0.113.9/32"}]),
+        );
+        assert_eq!(Value::Object(body), blocks);
+    }
+
+    #[test]
+    fn a_nat_beside_ours_survives_the_patch() {
+        let live = json!({"nats": [{"name": "theirs", "type": "PRIVATE"}]});
+        let want = json!({"nats": [{"name": "nat-config"}], "network": "x"});
+        let fields = between(row("compute.router"), &json!({"nats": want["nats"]}), &live);
+        let body = patch(row("compute.router"), &fields, &want, &live);
+        assert_eq!(
+            Value::Object(body),
+            json!({"nats": [{"name": "theirs", "type": "PRIVATE"}, {"name": "nat-config"}]})
+        );
+    }
+}

@@ -1,0 +1,160 @@
+//! What GKE and its load balancing leave behind in a network, and which then keeps it and its subnetwork from being deleted.
+//!
+//! Only things in the given network and under the names that GKE itself gives count (public reports; no record of them all
+//! exists). A rule of the same network that somebody else wrote is never touched.
+
+use serde_json::{Map, Value, json};
+
+use super::difference::same_name;
+use super::{Door, Thing, fill};
+use crate::google::{Api, ApiError, Call};
+
+/// GKE's leftovers in the network or subnetwork whose path is given, firewall rules first.
+pub async fn inside(
+    door: &Door,
+    own: &str,
+    at: &Map<String, Value>,
+) -> Result<Vec<Thing>, ApiError> {
+    let project = at.get("project").cloned().unwrap_or_default();
+    let here = |item: &Value| {
+        let links = ["network", "subnetwork"]
+            .into_iter()
+            .filter_map(|field| item.get(field)?.as_str());
+        links.into_iter().any(|link| same_name(link, own))
+    };
+
+    let mut found = Vec::new();
+    for rule in list(
+        door,
+        &fill::path("projects/{project}/global/firewalls", at)?,
+    )
+    .await?
+    {
+        let name = rule.get("name").and_then(Value::as_str).unwrap_or_default();
+        if here(&rule) && is_gke_rule(name) {
+            found.push(thing(
+                "compute.firewall",
+                json!({"project": project, "firewall": name}),
+            ));
+        }
+    }
+    let groups = fill::path("projects/{project}/aggregated/networkEndpointGroups", at)?;
+    for group in list(door, &groups).await? {
+        let name = group
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let zone = group
+            .get("zone")
+            .and_then(Value::as_str)
+            .and_then(|zone| zone.rsplit('/').next());
+        if let (true, true, Some(zone)) = (here(&group), is_gke_group(name), zone) {
+            let at = json!({"project": project, "zone": zone, "networkEndpointGroup": name});
+            found.push(thing("compute.networkEndpointGroup", at));
+        }
+    }
+    Ok(found)
+}
+
+fn thing(kind: &str, at: Value) -> Thing {
+    let at = if let Value::Object(at) = at {
+        at
+    } else {
+        Map::new()
+    };
+    Thing {
+        kind: kind.to_owned(),
+        at,
+    }
+}
+
+/// All pages of a list; an aggregated list is flattened.
+async fn list(door: &Door, path: &str) -> Result<Vec<Value>, ApiError> {
+    let mut all = Vec::new();
+    let mut page: Option<String> = None;
+    loop {
+        let mut call = Call::get(Api::Compute, path);
+        if let Some(token) = &page {
+            call = call.query("pageToken", token);
+        }
+        let answer = door.client.send(&call, &*door.watch).await?;
+        match answer.get("items") {
+            Some(Value::Array(items)) => all.extend(items.iter().cloned()),
+            Some(Value::Object(scopes)) => {
+                let lists = scopes
+                    .values()
+                    .filter_map(|scope| scope.get("networkEndpointGroups")?.as_array());
+                all.extend(lists.flatten().cloned());
+            }
+            _ => {}
+        }
+        page = answer
+            .get("nextPageToken")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        if page.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+/// `gke-CLUSTER-<8 hex>-WHAT` of a cluster, `k8s-fw-…` and `k8s-…-node-hc`, `k8s-…-node-http-hc` of load balancers.
+fn is_gke_rule(name: &str) -> bool {
+    let of_cluster = || {
+        let mut words = name.strip_prefix("gke-")?.rsplit('-').skip(1);
+        let hash = words.next()?;
+        words.next()?;
+        Some(is_hex(hash, 8))
+    };
+    of_cluster().unwrap_or(false)
+        || name.starts_with("k8s-fw-")
+        || name.starts_with("k8s2-fw-")
+        || (name.starts_with("k8s-")
+            && (name.ends_with("-node-hc") || name.ends_with("-node-http-hc")))
+}
+
+/// `k8s1-<8 hex of the cluster>-…-<8 hex>`, as the ingress controller names them.
+fn is_gke_group(name: &str) -> bool {
+    let of_controller = || {
+        let rest = name
+            .strip_prefix("k8s1-")
+            .or_else(|| name.strip_prefix("k8s2-"))?;
+        let (cluster, end) = (rest.split('-').next()?, rest.rsplit('-').next()?);
+        Some(rest.len() > 16 && is_hex(cluster, 8) && is_hex(end, 8))
+    };
+    of_controller().unwrap_or(false)
+}
+
+fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_gkes_own_names_count() {
+        for (name, ours) in [
+            ("gke-cluster1-0a1b2c3d-mcsd", true),
+            ("gke-my-long-cluster-0a1b2c3d-all", true),
+            ("k8s-fw-a1b2c3", true),
+            ("k8s-0a1b2c3d4e5f6071-node-http-hc", true),
+            ("gke-cluster1-mcsd", false),
+            ("gke-allow-office", false),
+            ("vpc-network-odm2l5xrgkhkgaqqdwsg4qbt", false),
+            ("k8s-my-rule", false),
+            ("allow-ssh", false),
+        ] {
+            assert_eq!(is_gke_rule(name), ours, "{name}");
+        }
+        for (name, ours) in [
+            ("k8s1-0a1b2c3d-ns-svc-80-9f8e7d6c", true),
+            ("k8s1-0a1b2c3d", false),
+            ("k8s1-mine-ns-svc-80-9f8e7d6c", false),
+            ("my-neg", false),
+        ] {
+            assert_eq!(is_gke_group(name), ours, "{name}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Records of a Cloud DNS zone: all of a step's in one change, which is awaited. The zone's own SOA and NS are left alone:
+//! gcloud's transactions renew the SOA, the API does not ask for it (not recorded; stated by Google's documentation).
+
+use serde_json::{Map, Value, json};
+
+use super::difference::Field;
+use super::{Door, Sent, fill};
+use crate::google::{Api, ApiError, Call, Class, Dialect, Operation};
+
+/// The name that steps use.
+pub const KIND: &str = "dns.records";
+/// What it is.
+pub const SAYS: &str = "records of a Cloud DNS zone";
+/// The zone.
+pub const PATH: &str = "projects/{project}/managedZones/{managedZone}";
+
+/// The record sets of a step's `want` or of a zone, as `name TYPE`.
+pub fn parts(value: &Value) -> Vec<String> {
+    sets(value).map(name).collect()
+}
+
+/// Reads all record sets of the zone; none where the zone does not exist.
+pub async fn look(door: &Door, at: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
+    let path = format!("{}/rrsets", fill::path(PATH, at)?);
+    let mut all = Vec::new();
+    let mut page = None;
+    loop {
+        let mut call = Call::get(Api::Dns, path.clone());
+        if let Some(token) = &page {
+            call = call.query("pageToken", token);
+        }
+        let answer = match door.client.send(&call, &*door.watch).await {
+            Err(error) if error.class == Class::NotFound => return Ok(None),
+            answer => answer?,
+        };
+        all.extend(sets(&answer).cloned());
+        page = answer
+            .get("nextPageToken")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        if page.is_none() {
+            return Ok(Some(json!({ "rrsets": all })));
+        }
+    }
+}
+
+/// The record sets that are missing or say something else. Pure.
+pub fn between(want: &Value, live: &Value) -> Vec<Field> {
+    let differing = sets(want).filter_map(|wanted| {
+        let there = sets(live).find(|there| name(there) == name(wanted));
+        match there {
+            Some(there) if same(wanted, there) => None,
+            there => Some(Field {
+                path: name(wanted),
+                have: there.map_or(Value::Null, |there| there["rrdatas"].clone()),
+                want: wanted["rrdatas"].clone(),
+                fixed: false,
+            }),
+        }
+    });
+    differing.collect()
+}
+
+/// Adds what is missing and replaces what differs, in one change.
+pub async fn add(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Sent, ApiError> {
+    let live = look(door, at).await?.unwrap_or_default();
+    change(door, at, &addition(want, &live)).await
+}
+
+/// Removes the named record sets, in one change.
+pub async fn remove(
+    door: &Door,
+    at: &Map<String, Value>,
+    ours: &[String],
+) -> Result<Sent, ApiError> {
+    let live = look(door, at).await?.unwrap_or_default();
+    // A deletion must repeat the record set exactly, so it is what was just read.
+    let deletions: Vec<&Value> = sets(&live)
+        .filter(|there| ours.contains(&name(there)))
+        .collect();
+    change(door, at, &json!({ "deletions": deletions })).await
+}
+
+fn addition(want: &Value, live: &Value) -> Value {
+    let changed: Vec<String> = between(want, live)
+        .into_iter()
+        .map(|field| field.path)
+        .collect();
+    let additions: Vec<&Value> = sets(want)
+        .filter(|wanted| changed.contains(&name(wanted)))
+        .collect();
+    let deletions: Vec<&Value> = sets(live)
+        .filter(|there| changed.contains(&name(there)))
+        .collect();
+    if deletions.is_empty() {
+        json!({ "additions": additions })
+    } else {
+        json!({ "additions": additions, "deletions": deletions })
+    }
+}
+
+async fn change(door: &Door, at: &Map<String, Value>, change: &Value) -> Result<Sent, ApiError> {
+    let empty = |key| {
+        change
+            .get(key)
+            .and_then(Value::as_array)
+            .is_none_or(Vec::is_empty)
+    };
+    if empty("additions") && empty("deletions") {
+        return Ok(Sent::Now);
+    }
+    let call =
+        Call::post(Api::Dns, format!("{}/changes", fill::path(PATH, at)?)).json(change.clone());
+    let answer = door.client.send(&call, &*door.watch).await?;
+    Ok(Operation::of(Dialect::DnsChange, &call, &answer)?.map_or(Sent::Now, Sent::Wait))
+}
+
+fn sets(value: &Value) -> impl Iterator<Item = &Value> {
+    value
+        .get("rrsets")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+}
+
+fn name(set: &Value) -> String {
+    let text = |key| set.get(key).and_then(Value::as_str).unwrap_or_default();
+    format!("{} {}", text("name"), text("type"))
+}
+
+/// The same time to live and the same data, in any order.
+fn same(wanted: &Value, there: &Value) -> bool {
+    let data = |set: &Value| {
+        let mut data: Vec<String> = set["rrdatas"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(Value::to_string)
+            .collect();
+        data.sort();
+        data
+    };
+    wanted["ttl"] == there["ttl"] && data(wanted) == data(there)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_change_adds_replaces_and_leaves_the_rest() {
+        let soa = json!({"name": "gcr.io.", "type": "SOA", "ttl": 21600, "rrdatas": ["x"]});
+        let a = |ttl: u32, data: &[&str]| json!({"name": "gcr.io.", "type": "A", "ttl": ttl, "rrdatas": data});
+        let want = json!({"rrsets": [a(300, &["1", "2"])]});
+        let same = json!({"rrsets": [soa, a(300, &["2", "1"])]});
+        assert!(between(&want, &same).is_empty());
+        assert_eq!(
+            addition(&want, &json!({"rrsets": [soa]})),
+            json!({"additions": [a(300, &["1", "2"])]})
+        );
+        let other = json!({"rrsets": [soa, a(60, &["1", "2"])]});
+        assert_eq!(
+            addition(&want, &other),
+            json!({"additions": [a(300, &["1", "2"])], "deletions": [a(60, &["1", "2"])]})
+        );
+    }
+}

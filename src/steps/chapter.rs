@@ -1,0 +1,213 @@
+//! One chapter's file: the chapter itself, then its steps as they are written, references still open.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::complaint::Complaints;
+use super::fields::Fields;
+use super::load::Chapter;
+use super::yaml::{Node, Tree, Where};
+use super::{Place, Step, refs};
+
+const CHAPTER_FIELDS: &[&str] = &["chapter", "title", "says"];
+const STEP_FIELDS: &[&str] = &[
+    "step", "says", "kind", "at", "want", "needs", "within", "keep", "when",
+];
+
+/// What a step waits when it says nothing: what is quick at Google takes seconds, and what is slow says so.
+const WITHIN: Duration = Duration::from_secs(10 * 60);
+
+/// Nothing takes longer; more is a slip of the pen.
+const WITHIN_AT_MOST: Duration = Duration::from_secs(6 * 3600);
+
+/// A step as it is written.
+#[derive(Debug, Clone)]
+pub(super) struct Template {
+    /// The step with open references.
+    pub step: Step,
+    /// The parameters' values for which it holds, each with the place where that is written.
+    pub when: Vec<(String, Value, Place)>,
+    /// Every text in `at`, `want` and `needs`, with its place: for complaints about references.
+    pub texts: Vec<(Place, String)>,
+    /// Where each of its `needs` is written.
+    pub needs_at: Vec<(Place, String)>,
+}
+
+/// The chapter and the steps of one file. `name` is the file's, without folder and ending.
+pub(super) fn read(
+    file: &str,
+    name: &str,
+    documents: &[Node],
+    complaints: &mut Complaints,
+) -> Option<(Chapter, Vec<Template>)> {
+    let Some((first, rest)) = documents.split_first() else {
+        complaints.add(
+            &Place {
+                file: file.to_owned(),
+                line: 1,
+            },
+            "an empty file",
+        );
+        return None;
+    };
+    let chapter = read_chapter(file, name, first, complaints);
+    let steps = rest
+        .iter()
+        .map(|document| read_step(file, &chapter.name, document, complaints))
+        .collect();
+    Some((chapter, steps))
+}
+
+fn read_chapter(file: &str, name: &str, document: &Node, complaints: &mut Complaints) -> Chapter {
+    let mut fields = Fields::of(file, document, CHAPTER_FIELDS, complaints);
+    let source = fields.place();
+    let chapter = Chapter {
+        name: fields.text("chapter"),
+        title: fields.prose("title"),
+        says: fields.prose("says"),
+        source: source.clone(),
+    };
+    // The number in front orders the files; the rest is what the reader calls the chapter.
+    match name.split_once('-') {
+        Some((number, rest))
+            if !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()) =>
+        {
+            if !chapter.name.is_empty() && rest != chapter.name {
+                fields.complain(
+                    source.line,
+                    format!("chapter `{}` is in a file named `{rest}`", chapter.name),
+                );
+            }
+        }
+        _ => fields.complain(1, "a chapter's file is named NN-CHAPTER.yaml"),
+    }
+    chapter
+}
+
+fn read_step(file: &str, chapter: &str, document: &Node, complaints: &mut Complaints) -> Template {
+    let mut fields = Fields::of(file, document, STEP_FIELDS, complaints);
+    let source = fields.place();
+    let id = fields.text("step");
+    if !id.is_empty() && (!is_id(&id) || id == refs::PARAM) {
+        fields.complain(
+            source.line,
+            format!("`{id}` is no step's name: small letters, digits and `-`"),
+        );
+    }
+    let says = fields.prose("says");
+    let kind = fields.text("kind");
+    let at: Map<String, Value> = fields
+        .mapping("at")
+        .iter()
+        .map(|(k, v)| (k.name.clone(), v.value()))
+        .collect();
+    let want = fields
+        .get("want")
+        .map_or_else(|| Value::Object(Map::new()), Node::value);
+    let within = within(&mut fields);
+    let keep = fields.flag("keep");
+    let when = when(&mut fields);
+    let texts = texts(&mut fields);
+    let needs_at: Vec<(Place, String)> = fields
+        .texts("needs")
+        .into_iter()
+        .map(|(line, need)| (fields.place_at(line), need))
+        .collect();
+    let mut needs: BTreeSet<String> = needs_at.iter().map(|(_, need)| need.clone()).collect();
+    // A reference is a need: nobody writes it twice.
+    let references = refs::find(&Value::Object(at.clone()))
+        .into_iter()
+        .chain(refs::find(&want));
+    needs.extend(
+        references
+            .filter(|found| !found.is_param())
+            .map(|found| found.step),
+    );
+    let step = Step {
+        id,
+        chapter: chapter.to_owned(),
+        says,
+        kind,
+        at,
+        want,
+        needs,
+        within,
+        keep,
+        source,
+    };
+    Template {
+        step,
+        when,
+        texts,
+        needs_at,
+    }
+}
+
+fn within(fields: &mut Fields<'_>) -> Duration {
+    let Some(node) = fields.get("within") else {
+        return WITHIN;
+    };
+    let text = fields.text("within");
+    let duration = text
+        .parse::<jiff::SignedDuration>()
+        .ok()
+        .and_then(|d| Duration::try_from(d).ok());
+    match duration.filter(|d| !d.is_zero() && *d <= WITHIN_AT_MOST) {
+        Some(duration) => duration,
+        None => {
+            if !text.is_empty() {
+                fields.complain(
+                    node.line,
+                    format!("`{text}` is no duration up to 6h, such as 90s, 30m or 1h"),
+                );
+            }
+            WITHIN
+        }
+    }
+}
+
+fn when(fields: &mut Fields<'_>) -> Vec<(String, Value, Place)> {
+    let mut when = Vec::new();
+    for (key, node) in fields.mapping("when") {
+        match &node.tree {
+            Tree::Scalar(value) if !value.is_null() => {
+                when.push((key.name.clone(), value.clone(), fields.place_at(node.line)));
+            }
+            _ => fields.complain(
+                node.line,
+                format!("`when` compares with one value, this is {}", node.is_a()),
+            ),
+        }
+    }
+    when
+}
+
+fn texts(fields: &mut Fields<'_>) -> Vec<(Place, String)> {
+    let mut texts = Vec::new();
+    let mut found = Vec::new();
+    for name in ["at", "want", "needs"] {
+        if let Some(node) = fields.get(name) {
+            node.texts(&mut |line, text, place| found.push((line, text.to_owned(), place)));
+        }
+    }
+    for (line, text, place) in found {
+        if place == Where::Value {
+            texts.push((fields.place_at(line), text));
+        } else if text.contains("${") {
+            fields.complain(
+                line,
+                format!("a field's name holds no references: `{text}`"),
+            );
+        }
+    }
+    texts
+}
+
+fn is_id(id: &str) -> bool {
+    id.starts_with(|c: char| c.is_ascii_lowercase())
+        && id
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}

@@ -1,0 +1,283 @@
+//! All files of a folder to a [`Tutorial`] whose every reference leads somewhere. Complains about everything at once.
+
+use serde_json::Value;
+
+use super::chapter::{self, Template};
+use super::check::check;
+use super::complaint::Complaints;
+use super::params::{self, Param};
+use super::source::{self, File, PARAMS_FILE, Source};
+use super::{Place, Step, yaml};
+
+/// A part of the tutorial, under the tutorial's own heading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chapter {
+    /// The name, as in `--through NAME`.
+    pub name: String,
+    /// The tutorial's heading.
+    pub title: String,
+    /// What the chapter is for.
+    pub says: String,
+    /// Where it is written.
+    pub source: Place,
+}
+
+/// The tutorial as this program knows it.
+#[derive(Debug, Clone)]
+pub struct Tutorial {
+    /// What may be set, in the order of its file.
+    pub params: Vec<Param>,
+    /// The chapters, in the tutorial's order.
+    pub chapters: Vec<Chapter>,
+    pub(super) templates: Vec<Template>,
+}
+
+impl Tutorial {
+    /// Reads and checks a folder.
+    ///
+    /// # Errors
+    /// Everything that is wrong in any file: what is no YAML, unknown and missing fields, names that are there twice,
+    /// references that lead nowhere, forward, or in a circle.
+    pub fn load(source: &Source) -> Result<Tutorial, Complaints> {
+        parse(&source::files(source)?)
+    }
+
+    /// All steps as they are written, in the tutorial's order: references open, `when` not applied, superseded ones
+    /// included.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.templates.iter().map(|template| &template.step)
+    }
+
+    /// The parameters' values for which a step is there; none: always.
+    pub fn when(&self, id: &str) -> impl Iterator<Item = (&str, &Value)> {
+        let of_step = self
+            .templates
+            .iter()
+            .filter(move |template| template.step.id == id);
+        of_step.flat_map(|template| {
+            template
+                .when
+                .iter()
+                .map(|(name, value, _)| (name.as_str(), value))
+        })
+    }
+}
+
+/// The files' texts to a tutorial. Pure.
+pub(super) fn parse(files: &[File]) -> Result<Tutorial, Complaints> {
+    let mut complaints = Complaints::default();
+    let mut tutorial = Tutorial {
+        params: Vec::new(),
+        chapters: Vec::new(),
+        templates: Vec::new(),
+    };
+    let mut skipped = false;
+    for file in files {
+        let documents = match yaml::documents(&file.shown, &file.text) {
+            Ok(documents) => documents,
+            Err(complaint) => {
+                complaints.0.push(complaint);
+                skipped = true;
+                continue;
+            }
+        };
+        if file.name == PARAMS_FILE {
+            tutorial.params = params::read(&file.shown, &documents, &mut complaints);
+        } else if let Some(name) = file.name.strip_suffix(".yaml") {
+            if let Some((chapter, templates)) =
+                chapter::read(&file.shown, name, &documents, &mut complaints)
+            {
+                tutorial.add(chapter, templates, &mut complaints);
+            }
+        } else {
+            complaints.add(
+                &Place {
+                    file: file.shown.clone(),
+                    line: 1,
+                },
+                "a chapter's file is named NN-CHAPTER.yaml",
+            );
+        }
+    }
+    // What a file that could not be read would have held is not missing.
+    if !skipped {
+        check(&tutorial, &mut complaints);
+    }
+    complaints.or(tutorial)
+}
+
+impl Tutorial {
+    fn add(&mut self, chapter: Chapter, templates: Vec<Template>, complaints: &mut Complaints) {
+        if let Some(first) = self.chapters.iter().find(|c| c.name == chapter.name) {
+            let text = format!(
+                "chapter `{}` is there twice, first at {}",
+                chapter.name, first.source
+            );
+            complaints.add(&chapter.source, text);
+        }
+        self.chapters.push(chapter);
+        for template in templates {
+            // It was complained about, and nothing can refer to it.
+            if template.step.id.is_empty() {
+                continue;
+            }
+            if let Some(first) = self.steps().find(|step| step.id == template.step.id) {
+                let text = format!(
+                    "step `{}` is there twice, first at {}",
+                    first.id, first.source
+                );
+                complaints.add(&template.step.source, text);
+                continue;
+            }
+            self.templates.push(template);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{FIRST, PARAMS, STEP, of_texts, with};
+
+    #[test]
+    fn a_step_is_read_as_it_is_written() {
+        let text = "says: >\n  Two\n  lines.\nstep: b\nkind: k\nat: {project: x}\nwant: {n: [1, true]}\nneeds: [a]\n\
+            within: 90s\nkeep: true\n";
+        let tutorial = with(text).unwrap();
+        let step = tutorial.steps().find(|step| step.id == "b").unwrap();
+        assert_eq!(
+            (step.says.as_str(), step.chapter.as_str()),
+            ("Two lines.", "second")
+        );
+        assert_eq!(step.want, serde_json::json!({"n": [1, true]}));
+        assert_eq!((step.within.as_secs(), step.keep), (90, true));
+        // A step is where its name is, whatever comes before it.
+        assert_eq!(step.source.to_string(), "steps/20-second.yaml:8");
+        let names: Vec<&str> = tutorial
+            .chapters
+            .iter()
+            .map(|chapter| chapter.name.as_str())
+            .collect();
+        assert_eq!(names, ["first", "second"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line() {
+        for (lines, told) in [
+            (
+                "wants: {}",
+                "2:9: unknown field `wants`, did you mean `want`?",
+            ),
+            (
+                "within: soon",
+                "2:9: `soon` is no duration up to 6h, such as 90s, 30m or 1h",
+            ),
+            (
+                "within: 7h",
+                "2:9: `7h` is no duration up to 6h, such as 90s, 30m or 1h",
+            ),
+            (
+                "within: 0s",
+                "2:9: `0s` is no duration up to 6h, such as 90s, 30m or 1h",
+            ),
+            ("within: 30", "2:9: `within` is a text, this is a number"),
+            ("keep: yes", "2:9: `keep` is true or false, this is a text"),
+            ("needs: a", "2:9: `needs` is a list, this is a text"),
+            (
+                "want: {x: 1, x: 2}",
+                "2:9: not the YAML we read: duplicate mapping key `x`",
+            ),
+            ("want: [1", "2:9: not the YAML we read: unclosed"),
+        ] {
+            let found = with(&format!("{STEP}{lines}\n")).unwrap_err();
+            assert!(found.starts_with(told), "{lines}: {found}");
+            assert_eq!(found.lines().count(), 1, "{lines}: {found}");
+        }
+    }
+
+    #[test]
+    fn whole_documents_are_held_to_their_form() {
+        for (text, told) in [
+            (
+                "step: a\nsays: s\nkind: k\nat: {}\n",
+                "2:5: step `a` is there twice, first at steps/10-first.yaml:5",
+            ),
+            (
+                "step: param\nsays: s\nkind: k\n",
+                "2:5: `param` is no step's name: small letters, digits and `-`",
+            ),
+            (
+                "step: a.b\nsays: s\nkind: k\n",
+                "2:5: `a.b` is no step's name: small letters, digits and `-`",
+            ),
+            ("step: b\nsays: s\nat: {}\n", "2:5: missing field `kind`"),
+            ("step: b\nsays: ''\nkind: k\n", "2:6: `says` is empty"),
+            (
+                "- step: b\n",
+                "2:5: a document is a mapping of fields, this is a list\n2:5: missing field `step`",
+            ),
+        ] {
+            let found = with(text).unwrap_err();
+            assert!(found.starts_with(told), "{text}: {found}");
+        }
+        for (name, text, told) in [
+            (
+                "20-other.yaml",
+                "chapter: second\ntitle: t\nsays: s\n",
+                "1: chapter `second` is in a file named `other`",
+            ),
+            (
+                "second.yaml",
+                "chapter: second\ntitle: t\nsays: s\n",
+                "1: a chapter's file is named NN-CHAPTER.yaml",
+            ),
+            (
+                "20-b.yml",
+                "chapter: b\ntitle: t\nsays: s\n",
+                "1: a chapter's file is named NN-CHAPTER.yaml",
+            ),
+            (
+                "20-first.yaml",
+                "chapter: first\ntitle: t\nsays: s\n",
+                "1: chapter `first` is there twice, first at steps/10-first.yaml:1",
+            ),
+            ("20-b.yaml", "", "1: an empty file"),
+        ] {
+            let files = [
+                ("10-first.yaml", FIRST),
+                (name, text),
+                ("params.yaml", PARAMS),
+            ];
+            let found = of_texts(&files).unwrap_err().to_string();
+            assert_eq!(found, format!("steps/{name}:{told}"));
+        }
+    }
+
+    #[test]
+    fn everything_is_told_at_once_in_the_order_of_lines() {
+        let text =
+            format!("{STEP}wants: 1\nneeds: [aa]\n---\nstep: c\nsays: s\nkind: k\nwithin: x\n");
+        let found = with(&text).unwrap_err();
+        let lines: Vec<&str> = found
+            .lines()
+            .map(|line| line.split(' ').next().unwrap())
+            .collect();
+        assert_eq!(lines, ["2:9:", "2:10:", "2:15:"], "{found}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC*", name in "[a-z0-9-]{0,9}") {
+            let _ = of_texts(&[(&format!("{name}.yaml"), &text), ("params.yaml", &text)]);
+        }
+
+        #[test]
+        fn no_yaml_makes_it_panic(lines in proptest::collection::vec(LINE, 0..20)) {
+            let text = lines.join("\n");
+            let _ = with(&text);
+            let _ = of_texts(&[("params.yaml", &text)]);
+        }
+    }
+
+    const LINE: &str = "(step|param|chapter|says|kind|at|want|needs|within|keep|when|of|min|default|---|  x|  - y|choices)\
+        (: |:|)([a-z0-9]{0,3}|[\\[\\]{},'\"&*!|>%@`$-]{0,3}|\\$\\{[a-z.]{0,4}\\}|\\{a: b\\}|\\[c\\]|90s|true)";
+}

@@ -1,0 +1,255 @@
+//! What may be set about a run, as it is written: the file of parameters. Pure.
+
+use serde_json::Value;
+
+use super::Place;
+use super::complaint::{Complaints, unknown};
+use super::fields::Fields;
+use super::refs;
+use super::values::ParamType;
+use super::yaml::Node;
+
+/// Something a user may or must set.
+#[derive(Debug, Clone)]
+pub struct Param {
+    /// The name, as in `--set NAME=VALUE` and `${param.NAME}`.
+    pub name: String,
+    /// What it decides, in a sentence.
+    pub says: String,
+    /// The values it takes.
+    pub of: ParamType,
+    /// The value when none is given; may refer to parameters written above it. None: it must be given.
+    pub default: Option<Value>,
+    /// Where it is written.
+    pub source: Place,
+}
+
+pub(super) const PARAM_FIELDS: &[&str] = &[
+    "param", "says", "of", "min", "max", "choices", "each", "default",
+];
+
+/// The words of `of:`.
+const TYPES: &[&str] = &[
+    "project-id",
+    "region",
+    "zone",
+    "name",
+    "bucket",
+    "cidr",
+    "cidr-list",
+    "integer",
+    "choice",
+    "text",
+];
+
+/// The parameters of one file.
+pub(super) fn read(file: &str, documents: &[Node], complaints: &mut Complaints) -> Vec<Param> {
+    let mut params: Vec<Param> = Vec::new();
+    for document in documents {
+        let Some((param, good)) = read_one(file, document, complaints) else {
+            continue;
+        };
+        if let Some(first) = params.iter().find(|p| p.name == param.name) {
+            let text = format!(
+                "parameter `{}` is there twice, first at {}",
+                param.name, first.source
+            );
+            complaints.add(&param.source, text);
+            continue;
+        }
+        if good {
+            check_default(&param, &params, complaints);
+        }
+        params.push(param);
+    }
+    params
+}
+
+/// The parameter, and whether there was nothing to complain about.
+fn read_one(file: &str, document: &Node, complaints: &mut Complaints) -> Option<(Param, bool)> {
+    let before = complaints.0.len();
+    let mut fields = Fields::of(file, document, PARAM_FIELDS, complaints);
+    let source = fields.place();
+    let name = fields.text("param");
+    if !name.is_empty() && !is_param_name(&name) {
+        fields.complain(
+            source.line,
+            format!("`{name}` is no parameter's name: small letters, digits and `_`"),
+        );
+    }
+    let says = fields.prose("says");
+    let of = param_type(&mut fields);
+    let default = fields.get("default").map(Node::value);
+    let good = complaints.0.len() == before;
+    // A parameter of an unknown type still is one: nobody who refers to it is to blame.
+    let of = of.unwrap_or(ParamType::Text);
+    (!name.is_empty()).then_some((
+        Param {
+            name,
+            says,
+            of,
+            default,
+            source,
+        },
+        good,
+    ))
+}
+
+fn param_type(fields: &mut Fields<'_>) -> Option<ParamType> {
+    let word = fields.text("of");
+    let line = fields.get("of")?.line;
+    let uses: &[&str] = match word.as_str() {
+        "name" => &["max"],
+        "cidr" | "integer" => &["min", "max"],
+        "cidr-list" => &["each"],
+        "choice" => &["choices"],
+        _ => &[],
+    };
+    for field in ["min", "max", "choices", "each"] {
+        if let Some(node) = fields
+            .get(field)
+            .filter(|_| !uses.contains(&field) && TYPES.contains(&word.as_str()))
+        {
+            fields.complain(
+                node.line,
+                format!("`{field}` says nothing about `of: {word}`"),
+            );
+        }
+    }
+    let found = match word.as_str() {
+        "" => return None,
+        "project-id" => ParamType::ProjectId,
+        "region" => ParamType::Region,
+        "zone" => ParamType::Zone,
+        "name" => ParamType::Name {
+            max: bounds(fields, 1, 63).1 as usize,
+        },
+        "bucket" => ParamType::Bucket,
+        "cidr" => {
+            let (min, max) = bounds(fields, 0, 32);
+            ParamType::Cidr {
+                min: min as u8,
+                max: max as u8,
+            }
+        }
+        "cidr-list" => ParamType::CidrList {
+            each: fields.get("each").map(|_| fields.text("each")),
+        },
+        "integer" => {
+            let (min, max) = bounds(fields, i64::MIN, i64::MAX);
+            ParamType::Integer { min, max }
+        }
+        "choice" => {
+            let choices: Vec<String> = fields
+                .texts("choices")
+                .into_iter()
+                .map(|(_, text)| text)
+                .collect();
+            if choices.is_empty() {
+                fields.complain(line, "`of: choice` needs `choices`");
+            }
+            ParamType::Choice(choices)
+        }
+        "text" => ParamType::Text,
+        _ => {
+            fields.complain(line, unknown("type", &word, TYPES.iter().copied()));
+            return None;
+        }
+    };
+    Some(found)
+}
+
+/// `min` and `max`, which must lie between `least` and `most`; these two when they are not written.
+fn bounds(fields: &mut Fields<'_>, least: i64, most: i64) -> (i64, i64) {
+    let mut bound = |name: &str, otherwise: i64| {
+        let found = fields.integer(name).unwrap_or(otherwise);
+        if !(least..=most).contains(&found) {
+            let line = fields.get(name).map_or(0, |node| node.line);
+            fields.complain(line, format!("`{name}` lies between {least} and {most}"));
+        }
+        found
+    };
+    let (min, max) = (bound("min", least), bound("max", most));
+    if min > max
+        && let Some(node) = fields.get("min")
+    {
+        fields.complain(node.line, "`min` is greater than `max`");
+    }
+    (min, max)
+}
+
+fn check_default(param: &Param, above: &[Param], complaints: &mut Complaints) {
+    let Some(default) = &param.default else {
+        return;
+    };
+    let found = refs::find(default);
+    for reference in &found {
+        if !reference.is_param() || !above.iter().any(|p| p.name == reference.field) {
+            let text = format!(
+                "the default of `{}` may refer to parameters above it, {reference} is none",
+                param.name
+            );
+            complaints.add(&param.source, text);
+        }
+    }
+    // A default that refers to others is checked when they have their values.
+    if found.is_empty()
+        && let Err(why) = param.of.take(default)
+    {
+        complaints.add(
+            &param.source,
+            format!("the default of `{}`: {why}", param.name),
+        );
+    }
+}
+
+fn is_param_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::of_texts;
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line() {
+        for (lines, told) in [
+            ("of: tekst", "4: unknown type `tekst`, did you mean `text`?"),
+            ("default: 1", "2: missing field `of`"),
+            ("of: choice", "4: `of: choice` needs `choices`"),
+            ("of: text\nmin: 1", "5: `min` says nothing about `of: text`"),
+            (
+                "of: integer\nmin: 2\nmax: 1",
+                "5: `min` is greater than `max`",
+            ),
+            ("of: cidr\nmax: 33", "5: `max` lies between 0 and 32"),
+            (
+                "of: integer\nmin: one",
+                "5: `min` is a whole number, this is a text",
+            ),
+            (
+                "of: integer\ndefault: x",
+                "2: the default of `p`: `x` is not a whole number",
+            ),
+            (
+                "of: text\ndefault: ${param.q}",
+                "2: the default of `p` may refer to parameters above it, ${param.q} is none",
+            ),
+            (
+                "of: text\ndefault: ${p.q}",
+                "2: the default of `p` may refer to parameters above it, ${p.q} is none",
+            ),
+            (
+                "of: text\n---\nparam: p\nsays: s\nof: text",
+                "6: parameter `p` is there twice, first at steps/params.yaml:2",
+            ),
+        ] {
+            let text = format!("# A word.\nparam: p\nsays: s\n{lines}\n");
+            let found = of_texts(&[("params.yaml", &text)]).unwrap_err().to_string();
+            assert_eq!(found, format!("steps/params.yaml:{told}"));
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Where the chapters come from: the folder inside the program, or one on disk. Nothing outside the folder is read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use include_dir::{Dir, include_dir};
+
+use super::Place;
+use super::complaint::{Complaint, Complaints};
+
+// Adding a chapter is adding its file: nobody lists the files. The compiler does not see a file that is new in the
+// folder until something here changes; tests/steps.rs compares this copy with the folder.
+static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/steps");
+
+/// As a reader would name the folder inside the program.
+const EMBEDDED_NAME: &str = "steps";
+
+/// More than the tutorial will ever have.
+const MAX_FILES: usize = 200;
+
+/// The largest file that is read into memory; how much of it is YAML we accept is decided in `yaml`.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// The file of parameters; every other YAML file is a chapter.
+pub(super) const PARAMS_FILE: &str = "params.yaml";
+
+/// A folder of steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The one that travels inside the program.
+    Embedded,
+    /// One on disk (`--steps DIR`).
+    Dir(PathBuf),
+}
+
+/// A file that was read: its name in the folder, how a reader would name it, and its text.
+#[derive(Debug, Clone)]
+pub(super) struct File {
+    pub name: String,
+    pub shown: String,
+    pub text: String,
+}
+
+/// The YAML files at the top of the folder, in the order of their names. Folders in it and other files are passed over.
+pub(super) fn files(source: &Source) -> Result<Vec<File>, Complaints> {
+    let mut files = match source {
+        Source::Embedded => embedded()?,
+        Source::Dir(dir) => on_disk(dir)?,
+    };
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
+fn embedded() -> Result<Vec<File>, Complaints> {
+    let mut files = Vec::new();
+    for file in EMBEDDED.files() {
+        let name = file
+            .path()
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if !is_yaml(&name) {
+            continue;
+        }
+        let shown = format!("{EMBEDDED_NAME}/{name}");
+        let text = file
+            .contents_utf8()
+            .ok_or_else(|| about(&shown, "not UTF-8 text"))?
+            .to_owned();
+        files.push(File { name, shown, text });
+    }
+    Ok(files)
+}
+
+fn on_disk(dir: &Path) -> Result<Vec<File>, Complaints> {
+    let folder = dir.display().to_string();
+    let failed = |shown: &str, error: std::io::Error| {
+        Complaint::nowhere(format!("cannot read {shown}: {error}"))
+    };
+    let inside = dir.canonicalize().map_err(|e| failed(&folder, e))?;
+    let mut files = Vec::new();
+    let mut complaints = Complaints::default();
+    for entry in fs::read_dir(&inside).map_err(|e| failed(&folder, e))? {
+        let entry = entry.map_err(|e| failed(&folder, e))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !is_yaml(&name) {
+            continue;
+        }
+        if files.len() == MAX_FILES {
+            return Err(
+                Complaint::nowhere(format!("more than {MAX_FILES} files in {folder}")).into(),
+            );
+        }
+        let shown = dir.join(&name).display().to_string();
+        match read(&entry.path(), &inside) {
+            Ok(text) => files.push(File { name, shown, text }),
+            Err(why) => complaints.0.push(about(&shown, &why)),
+        }
+    }
+    complaints.or(files)
+}
+
+fn read(path: &Path, inside: &Path) -> Result<String, String> {
+    let real = path
+        .canonicalize()
+        .map_err(|e| format!("cannot be read: {e}"))?;
+    if !real.starts_with(inside) {
+        return Err("a link that leads out of the folder".to_owned());
+    }
+    let about = fs::metadata(&real).map_err(|e| format!("cannot be read: {e}"))?;
+    // A pipe or a device would have us wait for ever.
+    if !about.is_file() {
+        return Err("not a file".to_owned());
+    }
+    if about.len() > MAX_BYTES {
+        return Err(format!(
+            "{} bytes, at most {MAX_BYTES} are read",
+            about.len()
+        ));
+    }
+    fs::read_to_string(&real).map_err(|e| match e.kind() {
+        std::io::ErrorKind::InvalidData => "not UTF-8 text".to_owned(),
+        _ => format!("cannot be read: {e}"),
+    })
+}
+
+fn is_yaml(name: &str) -> bool {
+    !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".yml"))
+}
+
+fn about(shown: &str, why: &str) -> Complaint {
+    Complaint::at(
+        &Place {
+            file: shown.to_owned(),
+            line: 1,
+        },
+        why,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_read_in_the_order_of_names_and_never_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("secret.yaml"), "a: 1").unwrap();
+        for name in ["20-b.yaml", "10-a.yaml", "README.md", ".hidden.yaml"] {
+            fs::write(dir.path().join(name), "a: 1").unwrap();
+        }
+        fs::create_dir(dir.path().join("manifests")).unwrap();
+        let names = |source| {
+            files(&source)
+                .unwrap()
+                .into_iter()
+                .map(|f| f.name)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names(Source::Dir(dir.path().into())),
+            ["10-a.yaml", "20-b.yaml"]
+        );
+
+        std::os::unix::fs::symlink(
+            outside.path().join("secret.yaml"),
+            dir.path().join("30-c.yaml"),
+        )
+        .unwrap();
+        let told = files(&Source::Dir(dir.path().into()))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            told.ends_with("30-c.yaml:1: a link that leads out of the folder"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = dir.path().join("none");
+        let told = files(&Source::Dir(missing.clone()))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            told.starts_with(&format!("cannot read {}: ", missing.display())),
+            "{told}"
+        );
+        fs::write(dir.path().join("10-a.yaml"), [0xff, 0xfe, 0x00]).unwrap();
+        fs::create_dir(dir.path().join("20-b.yaml")).unwrap();
+        fs::write(
+            dir.path().join("30-c.yaml"),
+            vec![b' '; MAX_BYTES as usize + 1],
+        )
+        .unwrap();
+        let told = files(&Source::Dir(dir.path().into()))
+            .unwrap_err()
+            .to_string();
+        for why in [
+            "10-a.yaml:1: not UTF-8 text",
+            "20-b.yaml:1: not a file",
+            "30-c.yaml:1: 1048577 bytes",
+        ] {
+            assert!(told.contains(why), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_folder_of_too_many_files_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        for n in 0..=MAX_FILES {
+            fs::write(dir.path().join(format!("{n}-a.yaml")), "").unwrap();
+        }
+        let told = files(&Source::Dir(dir.path().into()))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            told,
+            format!("more than {MAX_FILES} files in {}", dir.path().display())
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! A bar for each step at work: what it is, what it waits for, how long already and how long the last time.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::lines::Lines;
+use super::{Paint, plain, time};
+use crate::engine::event::Event;
+
+/// Nothing is drawn for what is over before a reader could see it.
+const FIRST_DRAW: Duration = Duration::from_millis(250);
+
+/// Draws bars under the lines that stay.
+pub struct Bars {
+    all: MultiProgress,
+    lines: Lines,
+    bars: HashMap<String, ProgressBar>,
+    began: std::time::Instant,
+}
+
+impl Bars {
+    /// On stderr.
+    pub fn new(paint: Paint, verbose: bool) -> Bars {
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        Bars {
+            all,
+            lines: Lines::new(paint, verbose),
+            bars: HashMap::new(),
+            began: std::time::Instant::now(),
+        }
+    }
+
+    /// Shows one event.
+    pub fn show(&mut self, event: &Event) {
+        match event {
+            Event::StepStarted {
+                step,
+                name,
+                expected,
+                ..
+            } => {
+                let bar = ProgressBar::hidden().with_message(name.clone());
+                // The template is fixed; a broken one leaves the default.
+                if let Ok(style) =
+                    ProgressStyle::with_template("  {elapsed:>4} {prefix:<32} {wide_msg}")
+                {
+                    bar.set_style(style);
+                }
+                bar.set_prefix(step.clone());
+                if let Some(expected) = expected {
+                    bar.set_message(format!("{name} (last time {})", time(*expected)));
+                }
+                self.bars.insert(step.clone(), bar);
+            }
+            Event::Waiting { step, on } => self.say(step, plain(on)),
+            Event::Sending { step, verb } => {
+                self.say(step, format!("{verb}, waiting for the answer"))
+            }
+            Event::Retrying {
+                step, why, attempt, ..
+            } => self.say(step, format!("try {attempt}: {}", plain(why))),
+            Event::Finished { step, .. } | Event::Failed { step, .. } => {
+                if let Some(bar) = self.bars.remove(step) {
+                    bar.finish_and_clear();
+                }
+            }
+            _ => {}
+        }
+        if self.began.elapsed() >= FIRST_DRAW {
+            for bar in self.bars.values().filter(|bar| bar.is_hidden()) {
+                let shown = self.all.add(bar.clone());
+                shown.enable_steady_tick(Duration::from_millis(200));
+            }
+        }
+        // A line that stays says what a bar said while it was there: only what is not over at once.
+        let waiting = matches!(event, Event::Waiting { .. });
+        if let Some(text) = self.lines.line(event).filter(|_| !waiting) {
+            self.all.suspend(|| eprintln!("{text}"));
+        }
+    }
+
+    /// Takes all bars away.
+    pub fn clear(&mut self) {
+        for (_, bar) in self.bars.drain() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn say(&self, step: &str, text: String) {
+        if let Some(bar) = self.bars.get(step) {
+            bar.set_message(text);
+        }
+    }
+}

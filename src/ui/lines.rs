@@ -1,0 +1,169 @@
+//! A line for what happened: for logs, pipes and terminals that cannot do better.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use super::{Paint, plain, time};
+use crate::engine::change::Change;
+use crate::engine::event::{Event, Outcome};
+
+/// A step that waits says so again after this time, if there is something new to say.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// Turns events into lines.
+pub struct Lines {
+    paint: Paint,
+    verbose: bool,
+    began: Instant,
+    /// What each step at work is about, and when it last said something.
+    steps: HashMap<String, (String, Instant)>,
+    /// How many steps were not begun, by the one that failed.
+    blocked: BTreeMap<String, usize>,
+}
+
+impl Lines {
+    /// Begins now.
+    pub fn new(paint: Paint, verbose: bool) -> Lines {
+        Lines {
+            paint,
+            verbose,
+            began: Instant::now(),
+            steps: HashMap::new(),
+            blocked: BTreeMap::new(),
+        }
+    }
+
+    /// The line for an event, where it deserves one.
+    pub fn line(&mut self, event: &Event) -> Option<String> {
+        match event {
+            Event::StepStarted {
+                step, kind, name, ..
+            } => {
+                self.steps
+                    .insert(step.clone(), (format!("{kind} {name}"), Instant::now()));
+                None
+            }
+            Event::Looked {
+                step,
+                change: Change::None,
+                ours: false,
+                ..
+            } => self
+                .verbose
+                .then(|| self.at(step, &self.paint.faint("is there already, not made by us"))),
+            Event::Sending { step, verb } => {
+                let about = self.steps.get(step).map_or("", |(about, _)| about);
+                self.verbose
+                    .then(|| self.at(step, &format!("{verb} {about}")))
+            }
+            Event::Reattached { step, verb, since } => Some(
+                self.at(
+                    step,
+                    &self
+                        .paint
+                        .change(&format!("taking up {verb}, under way since {since}")),
+                ),
+            ),
+            Event::Waiting { step, on } => {
+                let (_, last) = self.steps.get_mut(step)?;
+                if !self.verbose && last.elapsed() < QUIET {
+                    return None;
+                }
+                *last = Instant::now();
+                Some(self.at(step, &self.paint.faint(&format!("waiting: {}", plain(on)))))
+            }
+            Event::Retrying {
+                step,
+                why,
+                attempt,
+                after,
+                ..
+            } => {
+                let text = format!("try {attempt}: {}; again in {}", plain(why), time(*after));
+                self.verbose
+                    .then(|| self.at(step, &self.paint.change(&text)))
+            }
+            Event::Warned { step, text } => Some(self.at(step, &self.paint.change(&plain(text)))),
+            Event::Finished {
+                step,
+                outcome,
+                took,
+            } => self.finished(step, *outcome, *took),
+            Event::Failed {
+                step,
+                error,
+                hint,
+                left,
+            } => Some(failed(self.paint, step, error, hint.as_deref(), left)),
+            Event::Blocked { by, .. } => {
+                *self.blocked.entry(by.clone()).or_default() += 1;
+                None
+            }
+            Event::RunFinished { .. } => self.not_begun(),
+            Event::RunStarted { .. } | Event::Looked { .. } => None,
+        }
+    }
+
+    /// One line for each failure that others waited for.
+    fn not_begun(&mut self) -> Option<String> {
+        let blocked = std::mem::take(&mut self.blocked);
+        let lines = blocked.iter().map(|(by, count)| {
+            let steps = if *count == 1 { "step" } else { "steps" };
+            self.at(
+                by,
+                &self.paint.faint(&format!(
+                    "failed, so {count} {steps} that need it were not begun"
+                )),
+            )
+        });
+        Some(lines.collect::<Vec<_>>().join("\n")).filter(|text| !text.is_empty())
+    }
+
+    fn finished(&mut self, step: &str, outcome: Outcome, took: u64) -> Option<String> {
+        let about = self
+            .steps
+            .remove(step)
+            .map(|(about, _)| about)
+            .unwrap_or_default();
+        let word = match outcome {
+            Outcome::Looked => return None,
+            Outcome::Unchanged if !self.verbose => return None,
+            Outcome::Created => self.paint.good(outcome.word()),
+            Outcome::Updated => self.paint.change(outcome.word()),
+            Outcome::Deleted => self.paint.bad(outcome.word()),
+            Outcome::Unchanged | Outcome::Gone | Outcome::Kept | Outcome::WithParent => {
+                self.paint.faint(outcome.word())
+            }
+        };
+        let took = if took < 100 {
+            String::new()
+        } else {
+            format!(" in {}", time(took))
+        };
+        Some(self.at(
+            step,
+            &format!(
+                "{word}{took}{}",
+                if self.verbose {
+                    format!("  {about}")
+                } else {
+                    String::new()
+                }
+            ),
+        ))
+    }
+
+    fn at(&self, step: &str, text: &str) -> String {
+        let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        format!("{:>6}  {step:<32} {text}", time(since))
+    }
+}
+
+/// A failure, as every screen shows it.
+pub fn failed(paint: Paint, step: &str, error: &str, hint: Option<&str>, left: &str) -> String {
+    let mut text = format!("{} {step}: {}", paint.bad("error:"), plain(error));
+    if let Some(hint) = hint {
+        text += &format!("\n{} {}", paint.change("hint:"), plain(hint));
+    }
+    text + &format!("\n{} {}", paint.strong("left:"), plain(left))
+}

@@ -1,0 +1,297 @@
+//! A plan that an engineer can read and approve: what, why in the tutorial's words, and with which values.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::{Paint, plain};
+use crate::engine::change::Change;
+use crate::engine::event::Event;
+use crate::kinds::Field;
+use crate::steps::{Chapter, Step};
+
+/// Width of the text; a plan is read in an 80-column terminal and pasted into reviews.
+const WIDTH: usize = 80;
+
+/// What looking at every step found.
+#[derive(Default)]
+pub struct Plan {
+    found: HashMap<String, Found>,
+}
+
+struct Found {
+    change: Change,
+    ours: bool,
+    want: Value,
+    inside: Option<String>,
+}
+
+impl Plan {
+    /// Takes in one event.
+    pub fn hear(&mut self, event: &Event) {
+        if let Event::Looked {
+            step,
+            change,
+            ours,
+            want,
+            inside,
+        } = event
+        {
+            let found = Found {
+                change: change.clone(),
+                ours: *ours,
+                want: want.clone(),
+                inside: inside.clone(),
+            };
+            self.found.insert(step.clone(), found);
+        }
+    }
+
+    /// Whether a run that acts would do something.
+    pub fn is_empty(&self) -> bool {
+        self.found
+            .values()
+            .all(|found| !found.change.is_difference())
+    }
+
+    /// The text.
+    pub fn text(&self, chapters: &[Chapter], steps: &[Step], paint: Paint) -> String {
+        let mut text = String::new();
+        for chapter in chapters {
+            let of_chapter = steps.iter().filter(|step| step.chapter == chapter.name);
+            let changes: Vec<_> = of_chapter
+                .filter_map(|step| Some((step, self.found.get(&step.id)?)))
+                .filter(|(_, found)| found.change.is_difference())
+                .collect();
+            if changes.is_empty() {
+                continue;
+            }
+            let _ = writeln!(text, "{}  {}\n", paint.strong(&chapter.name), chapter.title);
+            for (step, found) in changes {
+                self.step(&mut text, step, found, paint);
+            }
+        }
+        text + &self.summary() + "\n"
+    }
+
+    /// One line: how many of what.
+    pub fn summary(&self) -> String {
+        let count = |wanted: &dyn Fn(&Change) -> bool| {
+            self.found
+                .values()
+                .filter(|found| wanted(&found.change))
+                .count()
+        };
+        let parts = [
+            (count(&|c| matches!(c, Change::Create)), "to create"),
+            (count(&|c| matches!(c, Change::Update(_))), "to change"),
+            (
+                count(&|c| matches!(c, Change::Fixed(_) | Change::Foreign(_))),
+                "in the way",
+            ),
+            (count(&|c| matches!(c, Change::Waits(_))), "known later"),
+            (count(&|c| matches!(c, Change::None)), "as wanted"),
+        ];
+        let said: Vec<String> = parts
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, what)| format!("{n} {what}"))
+            .collect();
+        format!("{} steps: {}", self.found.len(), said.join(", "))
+    }
+
+    fn step(&self, text: &mut String, step: &Step, found: &Found, paint: Paint) {
+        let (mark, note) = match &found.change {
+            Change::Create => (paint.good("+"), self.along(found).unwrap_or_default()),
+            Change::Update(_) => (
+                paint.change("~"),
+                if found.ours {
+                    String::new()
+                } else {
+                    " (not ours: adding only)".to_owned()
+                },
+            ),
+            Change::Delete => (paint.bad("-"), String::new()),
+            Change::Fixed(_) => (
+                paint.bad("!"),
+                " differs in what cannot be changed".to_owned(),
+            ),
+            Change::Foreign(_) => (
+                paint.bad("!"),
+                " is there already and is not ours".to_owned(),
+            ),
+            Change::Waits(steps) if steps.is_empty() => {
+                (paint.change("?"), " is on its way; run again".to_owned())
+            }
+            Change::Waits(steps) => (
+                paint.change("?"),
+                format!(" known after {}", steps.join(", ")),
+            ),
+            Change::None => return,
+        };
+        let _ = writeln!(
+            text,
+            "  {mark} {}  {}{}",
+            paint.strong(&step.id),
+            paint.faint(&step.kind),
+            paint.faint(&note)
+        );
+        let indent = "      ";
+        let options = textwrap::Options::new(WIDTH)
+            .initial_indent(indent)
+            .subsequent_indent(indent);
+        let _ = writeln!(text, "{}", textwrap::fill(step.says.trim(), options));
+        match &found.change {
+            Change::Create => {
+                for (path, value) in flat(&found.want) {
+                    line(text, &path, &value);
+                }
+            }
+            Change::Update(fields) | Change::Fixed(fields) | Change::Foreign(fields) => {
+                for Field {
+                    path, have, want, ..
+                } in fields
+                {
+                    let have = if have.is_null() {
+                        "nothing".to_owned()
+                    } else {
+                        short(have)
+                    };
+                    line(text, path, &format!("{have} -> {}", short(want)));
+                }
+            }
+            _ => {}
+        }
+        text.push('\n');
+    }
+
+    /// What a thing that is made inside its parent's create says about it.
+    fn along(&self, found: &Found) -> Option<String> {
+        let parent = found.inside.as_ref()?;
+        let made = matches!(self.found.get(parent)?.change, Change::Create);
+        made.then(|| format!(" (in the same request as {parent})"))
+    }
+}
+
+/// A value under its path; what does not fit beside it goes below.
+fn line(text: &mut String, path: &str, value: &str) {
+    let (indent, value) = ("        ", plain(value));
+    if indent.len() + path.len() + 2 + value.len() <= WIDTH {
+        let _ = writeln!(text, "{indent}{path}  {value}");
+    } else {
+        let below = format!("{indent}  ");
+        let options = textwrap::Options::new(WIDTH)
+            .initial_indent(&below)
+            .subsequent_indent(&below);
+        let _ = writeln!(text, "{indent}{path}\n{}", textwrap::fill(&value, options));
+    }
+}
+
+/// A body as lines of path and value; lists of plain values stay in one line.
+fn flat(value: &Value) -> Vec<(String, String)> {
+    fn walk(path: String, value: &Value, out: &mut Vec<(String, String)>) {
+        match value {
+            Value::Object(fields) => {
+                for (key, value) in fields {
+                    let path = if path.is_empty() {
+                        key.clone()
+                    } else {
+                        format!("{path}.{key}")
+                    };
+                    walk(path, value, out);
+                }
+            }
+            Value::Array(items) if items.iter().any(Value::is_object) => {
+                for item in items {
+                    let key = [
+                        "name",
+                        "rangeName",
+                        "role",
+                        "cidrBlock",
+                        "networkUrl",
+                        "key",
+                    ]
+                    .iter()
+                    .find_map(|key| item.get(key)?.as_str());
+                    match (key, item) {
+                        // An item that is only a name, or a list with few fields, reads best in one line.
+                        (_, Value::Object(fields)) if fields.values().all(|v| !v.is_object()) => {
+                            out.push((path.clone(), pairs(item)))
+                        }
+                        (Some(key), _) => walk(format!("{path}[{key}]"), item, out),
+                        (None, _) => out.push((path.clone(), short(item))),
+                    }
+                }
+            }
+            value => out.push((path, short(value))),
+        }
+    }
+    let mut out = Vec::new();
+    walk(String::new(), value, &mut out);
+    out
+}
+
+/// A flat object as `field value, field value`.
+fn pairs(item: &Value) -> String {
+    let fields = item.as_object().into_iter().flatten();
+    fields
+        .map(|(key, value)| format!("{key} {}", short(value)))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// A value as people write it: no quotes, lists with commas, references as what they wait for.
+fn short(value: &Value) -> String {
+    match value {
+        Value::String(text) => known_after(text),
+        Value::Array(items) => items.iter().map(short).collect::<Vec<_>>().join(" "),
+        Value::Object(_) => pairs(value),
+        other => other.to_string(),
+    }
+}
+
+/// `${vpc.selfLink}` as `(selfLink of vpc)`.
+fn known_after(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let Some((reference, tail)) = after.split_once('}') else {
+            break;
+        };
+        let (step, field) = reference.split_once('.').unwrap_or((reference, ""));
+        let _ = write!(out, "{before}({field} of {step})");
+        rest = tail;
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn bodies_read_as_lines() {
+        let body = json!({
+            "a": {"b": true}, "c": ["x", "y"], "net": "${vpc.selfLink}",
+            "allowed": [{"IPProtocol": "tcp", "ports": ["80", "443"]}],
+            "nodePools": [{"name": "gw", "config": {"machineType": "m"}}],
+        });
+        let lines: Vec<String> = flat(&body)
+            .into_iter()
+            .map(|(path, value)| format!("{path}={value}"))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "a.b=true",
+                "c=x y",
+                "net=(selfLink of vpc)",
+                "allowed=IPProtocol tcp, ports 80 443",
+                "nodePools[gw].name=gw",
+                "nodePools[gw].config.machineType=m"
+            ]
+        );
+    }
+}
