@@ -1,6 +1,9 @@
 //! The whole program against a cloud that counts: what `up` makes, what `down` leaves, and what neither touches. Crashes and
 //! refusals by Google are elsewhere.
 
+// What a test calls may unwrap like the test itself.
+#![allow(clippy::unwrap_used)]
+
 mod common {
     pub mod cloud;
     pub mod program;

@@ -42,17 +42,17 @@ impl Cloud {
         let endpoints = Endpoints::emulator(&format!("http://{}", running.addr()));
         let client = Client::new(endpoints, Auth::none()).unwrap();
         let mut user = User::new();
+        let mut set = |name: &str, value: &str| user.env.push((name.to_owned(), value.to_owned()));
         for line in exports(running.addr()).lines() {
             let (name, value) = line
                 .strip_prefix("export ")
                 .unwrap()
                 .split_once('=')
                 .unwrap();
-            user = user.with(name, value.trim_matches('\''));
+            set(name, value.trim_matches('\''));
         }
-        let user = user
-            .with("CLOUDSDK_CORE_PROJECT", PROJECT)
-            .with("CLOUDSDK_COMPUTE_ZONE", "us-central1-a");
+        set("CLOUDSDK_CORE_PROJECT", PROJECT);
+        set("CLOUDSDK_COMPUTE_ZONE", "us-central1-a");
         Cloud {
             running,
             client,
