@@ -10,11 +10,13 @@ use std::collections::BTreeMap;
 
 use emulator::longrunning::assert_fits;
 use provision::emulator::Pace;
+use provision::emulator::answer::Body;
 use provision::emulator::apis;
 use provision::emulator::clock::Clock;
 use provision::emulator::discovery::{Method, documents};
 use provision::emulator::names;
 use provision::emulator::request::Request;
+use provision::emulator::schema::{Direction, fit};
 use provision::emulator::world::World;
 use serde_json::{Value, json};
 
@@ -182,4 +184,101 @@ fn an_answer_that_the_documents_do_not_know_is_noticed() {
     assert!(!fails(json!({"email": "a@b", "uniqueId": "1"})));
     assert!(fails(json!({"email": "a@b", "number": 1})));
     assert!(fails(json!({"email": 1})));
+}
+
+/// A value of a schema with every field that a client may send. Fields with a pattern are left out: a sample would not fit it.
+fn sample(document: &Value, schema: &Value, depth: usize) -> Value {
+    if let Some(name) = schema["$ref"].as_str() {
+        return sample(document, &document["schemas"][name], depth);
+    }
+    let text = |format: Option<&str>| match format {
+        Some("byte") => "AAAA",
+        Some("int64" | "uint64") => "7",
+        Some("google-datetime" | "date-time") => "2024-04-01T12:34:56Z",
+        Some("google-duration") => "7s",
+        _ => "sample",
+    };
+    match schema["type"].as_str() {
+        Some("object") => {
+            let fields = schema["properties"].as_object().into_iter().flatten();
+            let sent = fields
+                .filter(|(_, field)| field["readOnly"] != true && field.get("pattern").is_none());
+            let below: serde_json::Map<String, Value> = sent
+                .filter(|_| depth > 0)
+                .map(|(name, field)| (name.clone(), sample(document, field, depth - 1)))
+                .collect();
+            Value::Object(below)
+        }
+        Some("array") => json!([sample(document, &schema["items"], depth)]),
+        Some("boolean") => json!(true),
+        Some("integer") => json!(7),
+        Some("number") => json!(0.5),
+        Some("string") => match schema["enum"].as_array() {
+            Some(values) => values.last().cloned().unwrap_or_default(),
+            None => json!(text(schema["format"].as_str())),
+        },
+        _ => json!({}),
+    }
+}
+
+/// What the documents allow is never called unknown, and whatever a service makes of it is an answer that fits or a refusal.
+#[test]
+fn a_body_with_every_field_is_answered_or_refused_but_never_breaks_anything() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/discovery");
+    let mut bodies = 0;
+    for document in documents() {
+        let file = format!("{folder}/{}.{}.json", document.api, document.version);
+        let raw: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        for method in document.methods.values() {
+            let Some(schema) = &method.request else {
+                continue;
+            };
+            for depth in [1, 3, 9] {
+                let body = sample(&raw, &raw["schemas"][schema], depth);
+                let direction = Direction::Request {
+                    method: &method.id,
+                    creates: false,
+                };
+                let kept = match fit(document, schema, &body, direction) {
+                    Ok(kept) => kept,
+                    // A required field may be one with a pattern.
+                    Err(found) => {
+                        assert!(
+                            found.iter().all(|one| one.reason == "required"),
+                            "{}: {found:?}",
+                            method.id
+                        );
+                        body
+                    }
+                };
+                let request = Request {
+                    body: kept,
+                    ..request(&document.api, method)
+                };
+                let row = apis::find(&document.api).unwrap();
+                bodies += 1;
+                match (row.serve)(&mut world(), &request) {
+                    Err(refusal) => assert!(
+                        (400..=501).contains(&refusal.http) && refusal.http != 500,
+                        "{}",
+                        method.id
+                    ),
+                    Ok(answer) => {
+                        let (Body::Json(value), Some(response)) = (&answer.body, &method.response)
+                        else {
+                            continue;
+                        };
+                        let fitted = fit(document, response, value, Direction::Answer);
+                        assert!(
+                            fitted.is_ok(),
+                            "{}: {:#?}\n{value:#}",
+                            method.id,
+                            fitted.err()
+                        );
+                    }
+                }
+            }
+        }
+    }
+    assert!(bodies > 100, "{bodies}");
 }

@@ -101,6 +101,11 @@ async fn a_request_id_makes_a_thing_once() {
         message(&refusal),
         "The resource 'projects/demo-proj/global/networks/vpc' already exists"
     );
+    for id in ["up", "00000000-0000-0000-0000-000000000000"] {
+        let path = compute(&format!("global/networks/vpc?requestId={id}"));
+        let (status, refusal) = cloud.delete(&path).await;
+        assert_eq!((status, reason(&refusal)), (400, "invalid"), "{id}");
+    }
 }
 
 #[tokio::test]

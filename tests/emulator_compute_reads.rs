@@ -175,7 +175,7 @@ async fn the_catalogue_knows_regions_zones_machines_and_quotas() {
         (&machine["guestCpus"], &machine["memoryMb"]),
         (&json!(4), &json!(16384))
     );
-    let (_, project) = cloud.get(&compute("").trim_end_matches('/')).await;
+    let (_, project) = cloud.get(compute("").trim_end_matches('/')).await;
     let networks = project["quotas"]
         .as_array()
         .unwrap()

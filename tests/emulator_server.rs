@@ -100,7 +100,7 @@ async fn what_was_asked_can_be_read() {
 async fn a_killed_emulator_continues_from_its_file_with_what_was_in_flight() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("emulator.json");
-    let cloud = Cloud::with("real/100", Some(file.clone())).await;
+    let cloud = Cloud::with("real/20", Some(file.clone())).await;
     cloud.enable(&["compute"]).await;
     cloud.network().await;
     let insert =
@@ -117,7 +117,7 @@ async fn a_killed_emulator_continues_from_its_file_with_what_was_in_flight() {
     // What is on disk now is all that a kill leaves: a second emulator reads a copy of it while the first still runs.
     let copy = folder.path().join("copy.json");
     std::fs::write(&copy, &kept).unwrap();
-    let second = Cloud::with("real/100", Some(copy.clone())).await;
+    let second = Cloud::with("real/20", Some(copy.clone())).await;
     assert_eq!(
         second
             .get(&compute("regions/us-central1/subnetworks/s"))

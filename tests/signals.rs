@@ -4,6 +4,8 @@
 // What a test calls may unwrap like the test itself.
 #![allow(clippy::unwrap_used)]
 
+// Each test file uses its part of what is common.
+#[allow(dead_code)]
 mod common {
     pub mod program;
 }

@@ -8,6 +8,7 @@ pub mod answer;
 pub mod apis;
 mod batch;
 mod billing;
+mod bindings;
 mod catalogue;
 pub mod check;
 pub mod clock;

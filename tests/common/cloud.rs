@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use std::net::SocketAddr;
+
 use provision::emulator::{Pace, Running, Seen, Settings, exports, start};
 use provision::google::{ApiError, Auth, Call, Client, Dialect, Endpoints, Operation, Quiet};
 use serde_json::Value;
@@ -41,24 +43,18 @@ impl Cloud {
         let running = runtime.block_on(start(settings)).unwrap();
         let endpoints = Endpoints::emulator(&format!("http://{}", running.addr()));
         let client = Client::new(endpoints, Auth::none()).unwrap();
-        let mut user = User::new();
-        let mut set = |name: &str, value: &str| user.env.push((name.to_owned(), value.to_owned()));
-        for line in exports(running.addr()).lines() {
-            let (name, value) = line
-                .strip_prefix("export ")
-                .unwrap()
-                .split_once('=')
-                .unwrap();
-            set(name, value.trim_matches('\''));
-        }
-        set("CLOUDSDK_CORE_PROJECT", PROJECT);
-        set("CLOUDSDK_COMPUTE_ZONE", "us-central1-a");
+        let user = pointed_at(User::new(), running.addr());
         Cloud {
             running,
             client,
             runtime,
             user,
         }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.running.addr()
     }
 
     /// Runs the program against it.
@@ -148,12 +144,31 @@ pub fn between(one: &BTreeMap<String, Value>, other: &BTreeMap<String, Value>) -
         .collect()
 }
 
+/// A user whose program is pointed at a cloud.
+pub fn pointed_at(mut user: User, address: SocketAddr) -> User {
+    for line in exports(address).lines() {
+        let (name, value) = line
+            .strip_prefix("export ")
+            .unwrap()
+            .split_once('=')
+            .unwrap();
+        user = user.with(name, value.trim_matches('\''));
+    }
+    user.with("CLOUDSDK_CORE_PROJECT", PROJECT)
+        .with("CLOUDSDK_COMPUTE_ZONE", "us-central1-a")
+}
+
 /// Whether a request is meant to change something: not one that reads, and not one that only waits.
 fn changes(seen: &Seen) -> bool {
+    is_change(&seen.method, &seen.path)
+}
+
+/// The same of a method and a path.
+pub fn is_change(method: &str, path: &str) -> bool {
     let reads = ["getIamPolicy", "testIamPermissions", "/wait"]
         .iter()
-        .any(|end| seen.path.ends_with(end));
-    seen.method != "GET" && !reads
+        .any(|end| path.ends_with(end));
+    method != "GET" && !reads
 }
 
 /// Fields that differ from one making to the next.

@@ -8,8 +8,7 @@ use tempfile::TempDir;
 /// A user's account on a machine: a home folder and nothing else.
 pub struct User {
     home: TempDir,
-    /// What the environment holds beside the home folder.
-    pub env: Vec<(String, String)>,
+    env: Vec<(String, String)>,
 }
 
 /// What a run said, and how it ended.
@@ -30,6 +29,12 @@ impl User {
             home: tempfile::tempdir().unwrap(),
             env: Vec::new(),
         }
+    }
+
+    /// The same account with one variable more.
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> User {
+        self.env.push((name.to_owned(), value.into()));
+        self
     }
 
     /// The home folder.

@@ -4,6 +4,7 @@
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
+use super::firewalls::{self, Source};
 use super::place::Place;
 use crate::emulator::answer::Refusal;
 use crate::emulator::clock;
@@ -26,81 +27,6 @@ pub struct Footprint {
     /// The control plane's range, if the cluster is private.
     pub master: Option<Ipv4Net>,
 }
-
-/// A firewall rule of a cluster.
-struct Rule {
-    /// The end of its name.
-    end: &'static str,
-    /// Its priority.
-    priority: i64,
-    /// Who may come in.
-    from: Source,
-    /// Protocols, and ports where not all of them.
-    lines: &'static [(&'static str, &'static [&'static str])],
-}
-
-/// Where traffic that a rule is about comes from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Source {
-    Master,
-    Pods,
-    Network,
-    Anyone,
-}
-
-const fn rule(
-    end: &'static str,
-    priority: i64,
-    from: Source,
-    lines: &'static [(&'static str, &'static [&'static str])],
-) -> Rule {
-    Rule {
-        end,
-        priority,
-        from,
-        lines,
-    }
-}
-
-/// All of them. The last one is about discovering services of other clusters, and outlives the cluster.
-const RULES: &[Rule] = &[
-    rule(
-        "all",
-        1000,
-        Source::Pods,
-        &[
-            ("tcp", &[]),
-            ("udp", &[]),
-            ("icmp", &[]),
-            ("esp", &[]),
-            ("ah", &[]),
-            ("sctp", &[]),
-        ],
-    ),
-    rule(
-        "vms",
-        1000,
-        Source::Network,
-        &[("icmp", &[]), ("tcp", &["1-65535"]), ("udp", &["1-65535"])],
-    ),
-    rule("exkubelet", 1000, Source::Anyone, &[("tcp", &["10255"])]),
-    rule("inkubelet", 999, Source::Pods, &[("tcp", &["10255"])]),
-    rule(
-        "master",
-        1000,
-        Source::Master,
-        &[("tcp", &["443", "10250"])],
-    ),
-    rule(
-        LEFT,
-        1000,
-        Source::Pods,
-        &[("tcp", &["53"]), ("udp", &["53"])],
-    ),
-];
-
-/// The rule that outlives its cluster.
-const LEFT: &str = "mcsd";
 
 impl Footprint {
     /// The name of the subnetwork that holds the control plane's range.
@@ -131,15 +57,20 @@ impl Footprint {
             let (key, value) = self.pe_subnetwork(world, place, master);
             world.put(key, value);
         }
-        for rule in RULES {
+        let nodes = world
+            .get(&names::key("compute", &self.subnetwork))
+            .and_then(|stored| stored["ipCidrRange"].as_str())
+            .unwrap_or_default()
+            .to_owned();
+        for rule in firewalls::RULES {
             let from = match (rule.from, self.master) {
                 (Source::Master, Some(range)) => range.to_string(),
                 (Source::Master, None) => continue,
                 (Source::Anyone, _) => "0.0.0.0/0".to_owned(),
-                (Source::Network, _) => "10.128.0.0/9".to_owned(),
+                (Source::Nodes, _) => nodes.clone(),
                 (Source::Pods, _) => pods.to_owned(),
             };
-            let (key, value) = self.firewall(world, place, rule, &from);
+            let (key, value) = firewalls::render(world, place, self, rule, &from);
             world.put(key, value);
         }
     }
@@ -192,12 +123,12 @@ impl Footprint {
             self.master_subnetwork()
         ))];
         effects.extend(
-            RULES
+            firewalls::RULES
                 .iter()
-                .filter(|row| row.end != LEFT)
+                .filter(|row| row.end != firewalls::LEFT)
                 .map(|row| rule(row.end)),
         );
-        let later: Vec<Effect> = [rule(LEFT)].into_iter().chain(group).collect();
+        let later: Vec<Effect> = [rule(firewalls::LEFT)].into_iter().chain(group).collect();
         effects.push(Effect::After {
             delay: world.duration("gke.leftovers"),
             effects: later,
@@ -205,7 +136,8 @@ impl Footprint {
         effects
     }
 
-    fn rule(&self, end: &str) -> String {
+    /// The name of a rule.
+    pub fn rule(&self, end: &str) -> String {
         format!("gke-{}-{}-{end}", self.cluster, self.hash)
     }
 
@@ -230,48 +162,6 @@ impl Footprint {
             "stackType": "IPV4_ONLY",
             "fingerprint": "AAAAAAAAAAA=",
         });
-        (names::key("compute", &path), value)
-    }
-
-    fn firewall(
-        &self,
-        world: &mut World,
-        place: &Place,
-        rule: &Rule,
-        from: &str,
-    ) -> (String, Value) {
-        let name = self.rule(rule.end);
-        let path = format!("projects/{}/global/firewalls/{name}", place.project.id);
-        let line = |(protocol, ports): &(&str, &[&str])| {
-            let mut line = json!({"IPProtocol": protocol});
-            if !ports.is_empty() {
-                line["ports"] = json!(ports);
-            }
-            line
-        };
-        let lines: Vec<Value> = rule.lines.iter().map(line).collect();
-        // The read-only kubelet port is closed to all but the pods.
-        let verdict = if rule.end == "exkubelet" {
-            "denied"
-        } else {
-            "allowed"
-        };
-        let mut value = json!({
-            "kind": "compute#firewall",
-            "id": world.next_id().to_string(),
-            "creationTimestamp": clock::pacific(world.now()),
-            "name": name,
-            "description": "",
-            "network": compute::link(&self.network),
-            "priority": rule.priority,
-            "sourceRanges": [from],
-            "targetTags": [format!("gke-{}-{}-node", self.cluster, self.hash)],
-            "direction": "INGRESS",
-            "disabled": false,
-            "logConfig": {"enable": false},
-            "selfLink": compute::link(&path),
-        });
-        value[verdict] = json!(lines);
         (names::key("compute", &path), value)
     }
 }

@@ -103,6 +103,16 @@ pub fn draft(
     Ok(config::printed(pool))
 }
 
+/// Puts a drafted pool there, PROVISIONING; the effect is that it runs.
+pub fn coming(world: &mut World, place: &Place, cluster: &str, pool: Value) -> Effect {
+    let name = pool["name"].as_str().unwrap_or_default();
+    let key = place.key(&format!("clusters/{cluster}/nodePools/{name}"));
+    let mut before = pool.clone();
+    before["status"] = json!("PROVISIONING");
+    world.put(key.clone(), before);
+    Effect::Put { key, value: pool }
+}
+
 /// Writes where the pool's pods live, which the cluster knows.
 pub fn set_pods(pool: &mut Value, cluster: &Value) {
     let policy = &cluster["ipAllocationPolicy"];
@@ -189,13 +199,8 @@ pub fn create(world: &mut World, request: &Request, place: &Place) -> Result<Ans
         )));
     }
     operations::idle(world, place, &cluster_name)?;
-    let mut pool = draft(world, place, &cluster, sent)?;
-    let effects = vec![Effect::Put {
-        key: key.clone(),
-        value: pool.clone(),
-    }];
-    pool["status"] = json!("PROVISIONING");
-    world.put(key, pool);
+    let pool = draft(world, place, &cluster, sent)?;
+    let effects = vec![coming(world, place, &cluster_name, pool)];
     Ok(operations::begin(
         world,
         request,
@@ -296,8 +301,11 @@ fn find(
     let key = place.key(&below);
     match world.get(&key) {
         Some(_) => Ok((below, cluster.to_owned(), key)),
-        None => Err(Refusal::not_found(format!(
-            "Not found: node pool \"{pool}\" not found."
-        ))),
+        None => Err(missing(pool)),
     }
+}
+
+/// The refusal for a pool that is not there.
+pub fn missing(pool: &str) -> Refusal {
+    Refusal::not_found(format!("Not found: node pool \"{pool}\" not found."))
 }
