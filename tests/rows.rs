@@ -2,6 +2,9 @@
 //! documents: paths, verbs, parameters, request ids and field names. What the documents cannot say (which list is a set,
 //! what may not run side by side) is not looked at here.
 
+// What a test calls may unwrap like the test itself.
+#![allow(clippy::unwrap_used)]
+
 mod common {
     pub mod faults;
     pub mod methods;

@@ -1,6 +1,11 @@
 //! The whole program against a cloud that counts: what `up` makes, what `down` leaves, and what neither touches. Crashes and
 //! refusals by Google are elsewhere.
 
+// What a test calls may unwrap like the test itself.
+#![allow(clippy::unwrap_used)]
+
+// Each test file uses its part of what is common.
+#[allow(dead_code)]
 mod common {
     pub mod cloud;
     pub mod program;

@@ -96,6 +96,11 @@ pub async fn run(
     tokio::pin!(last_words);
 
     loop {
+        // Asked here and not where it is heard: the last step may have given up before that.
+        if !ended.stopped && *stop.borrow() {
+            ended.stopped = true;
+            last_words.as_mut().reset(Instant::now() + LAST_WORDS);
+        }
         while !ended.stopped && ended.journal.is_none() && work.len() < AT_ONCE {
             let Some(id) = board.next_ready() else { break };
             let worker = Worker::new(
@@ -167,13 +172,13 @@ pub async fn run(
                 match done {
                     Ok((id, since, Ok(settled))) => settle(&mut board, &mut ended.tally, &mut tell, &id, since, settled),
                     Ok((id, _, Err(Failure::Told(told)))) => fail(&mut board, &mut ended.tally, &mut tell, &id, told),
-                    Ok((_, _, Err(Failure::Stopped))) | Err(_) => {}
+                    Ok((_, _, Err(Failure::Stopped))) => {}
+                    // It broke off in the middle, and has said so on stderr; what comes after it is not begun.
+                    Err(_) => ended.tally.failed += 1,
                 }
             }
-            _ = stopping.wait_for(|stop| *stop), if !ended.stopped => {
-                ended.stopped = true;
-                last_words.as_mut().reset(Instant::now() + LAST_WORDS);
-            }
+            // Where nobody can say stop any more, nobody has.
+            Ok(_) = stopping.wait_for(|stop| *stop), if !ended.stopped => {}
             () = &mut last_words, if ended.stopped => break,
         }
     }
@@ -263,5 +268,47 @@ fn fail(board: &mut Board, tally: &mut Tally, tell: &mut impl FnMut(&Event), id:
             step,
             by: id.to_owned(),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tasks::present;
+    use crate::google::{Auth, Endpoints};
+    use crate::steps::Place;
+
+    /// A step that fails before anything is sent.
+    fn nowhere() -> Step {
+        Step {
+            id: "nowhere".to_owned(),
+            chapter: String::new(),
+            says: String::new(),
+            kind: "storage.bucket".to_owned(),
+            at: Map::new(),
+            want: serde_json::Value::Null,
+            needs: BTreeSet::new(),
+            within: Duration::from_secs(1),
+            keep: false,
+            source: Place {
+                file: String::new(),
+                line: 1,
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn a_run_that_was_asked_to_stop_says_so_and_no_other_does() {
+        let client = Client::new(Endpoints::emulator("http://127.0.0.1:9"), Auth::none()).unwrap();
+        // Often, because who is heard first is a matter of luck.
+        for _ in 0..50 {
+            for asked in [true, false] {
+                let (say, stop) = watch::channel(asked);
+                drop(say);
+                let (state, tasks) = (State::default(), present(&[nowhere()]).unwrap());
+                let ended = run(&client, tasks, Book::Read(&state), |_| {}, stop).await;
+                assert_eq!(ended.stopped, asked);
+            }
+        }
     }
 }

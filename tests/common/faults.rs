@@ -112,7 +112,7 @@ fn creation(row: &Row, document: &Document, create: &Method<'_>) -> Vec<String> 
             ),
             Id::Beside(field) => (in_body(field), format!("no field {field}")),
         };
-        let wrapped = wrap.is_none_or(|wrap| in_body(wrap));
+        let wrapped = wrap.is_none_or(in_body);
         let asked = query.iter().find(|(parameter, _)| !create.takes(parameter));
         faults.extend((!there).then(|| format!("create: {what}")));
         faults.extend((!wrapped).then(|| format!("create: no field {}", wrap.unwrap_or_default())));
