@@ -4,6 +4,7 @@
 //! `cli -> command -> {ui, engine -> kinds -> google, steps}`; `emulator` sees nobody, and only `command` starts it.
 
 pub mod cli;
+pub mod cluster;
 pub mod command;
 pub mod emulator;
 pub mod engine;

@@ -1,0 +1,129 @@
+//! What a cluster can say no with, told apart as far as a caller acts on it.
+
+use std::fmt;
+
+/// A call that did not do what it was to do.
+#[derive(Debug, Clone)]
+pub struct ClusterError {
+    /// What it was about.
+    pub what: String,
+    /// Which kind of failure.
+    pub fault: Fault,
+    /// The HTTP code, if there was an answer.
+    pub http: Option<u16>,
+    /// The cluster's own words, or the operating system's.
+    pub message: String,
+}
+
+/// The failures that a caller tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The object, or the kind, is not there.
+    NotFound,
+    /// Somebody else owns a field, or changed the object in between.
+    Conflict,
+    /// The token was not accepted.
+    Unauthenticated,
+    /// Not allowed.
+    Forbidden,
+    /// The object is wrong.
+    Invalid,
+    /// A webhook did not answer, or said no.
+    Webhook,
+    /// The namespace is being deleted.
+    Terminating,
+    /// Too many requests, or the server is not ready.
+    Busy,
+    /// The server failed.
+    Server,
+    /// No connection: this machine's address may not be on the cluster's list.
+    Unreachable,
+    /// Nothing was sent.
+    Local,
+}
+
+impl ClusterError {
+    /// A call that was never sent.
+    pub fn local(what: String, message: String) -> ClusterError {
+        ClusterError { what, fault: Fault::Local, http: None, message }
+    }
+
+    /// From what the client says.
+    pub(super) fn of(what: String, error: kube::Error) -> ClusterError {
+        match error {
+            kube::Error::Api(status) => ClusterError {
+                what,
+                fault: fault(status.code, &status.reason, &status.message),
+                http: Some(status.code),
+                message: status.message.clone(),
+            },
+            other => ClusterError { what, fault: Fault::Unreachable, http: None, message: chain(&other) },
+        }
+    }
+}
+
+/// Code first, then reason, then words.
+fn fault(code: u16, reason: &str, message: &str) -> Fault {
+    match (code, reason) {
+        (404, _) => Fault::NotFound,
+        (403, _) if message.contains("is being terminated") => Fault::Terminating,
+        (403, _) => Fault::Forbidden,
+        (401, _) => Fault::Unauthenticated,
+        (409, _) => Fault::Conflict,
+        (_, _) if message.contains("webhook") => Fault::Webhook,
+        (400 | 422, _) => Fault::Invalid,
+        (429 | 503 | 504, _) => Fault::Busy,
+        (_, "ServiceUnavailable" | "Timeout" | "ServerTimeout") => Fault::Busy,
+        (500.., _) => Fault::Server,
+        _ => Fault::Invalid,
+    }
+}
+
+/// An error with what caused it, each once: the operating system's word stands at the end.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !words.contains(&said) {
+            words += &format!(": {said}");
+        }
+        cause = error.source();
+    }
+    words
+}
+
+impl fmt::Display for ClusterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.http {
+            Some(http) => write!(f, "{} (HTTP {http})", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for ClusterError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_told_apart() {
+        for (code, reason, message, expected) in [
+            (404, "NotFound", "the server could not find the requested resource", Fault::NotFound),
+            (409, "Conflict", "Apply failed with 1 conflict: conflict with \"kubectl\": .spec.replicas", Fault::Conflict),
+            (401, "Unauthorized", "Unauthorized", Fault::Unauthenticated),
+            (403, "Forbidden", "namespaces \"x\" is forbidden: User \"u\" cannot get resource", Fault::Forbidden),
+            (403, "Forbidden", "unable to create new content in namespace x because it is being terminated", Fault::Terminating),
+            (500, "InternalError", "failed calling webhook \"namespace.sidecar-injector.istio.io\": context deadline exceeded", Fault::Webhook),
+            (400, "", "admission webhook \"validation.istio.io\" denied the request: x", Fault::Webhook),
+            (422, "Invalid", "Deployment.apps \"x\" is invalid", Fault::Invalid),
+            (400, "BadRequest", "strict decoding error: unknown field \"spec.replicaz\"", Fault::Invalid),
+            (503, "ServiceUnavailable", "the server is currently unable to handle the request", Fault::Busy),
+            (500, "InternalError", "etcdserver: leader changed", Fault::Server),
+        ] {
+            assert_eq!(fault(code, reason, message), expected, "{code} {message}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The one door to a cluster's Kubernetes API: an object goes in, the object as the cluster has it or a classified error comes out.
+//!
+//! Connected by the cluster's own endpoint and authority and a token of Google's; no kubeconfig, no plugin. It knows no step,
+//! no journal and no Google API, and waits for nothing: who calls decides when to look again.
+
+mod error;
+mod object;
+
+use std::time::Duration;
+
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, ValidationDirective};
+use kube::config::AuthInfo;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use serde_json::Value;
+
+pub use error::{ClusterError, Fault};
+pub use object::Object;
+
+/// The name under which our fields are owned.
+pub const MANAGER: &str = "provision";
+
+/// How long to try for a connection: an API server that does not list this machine's address drops its packets.
+const CONNECT: Duration = Duration::from_secs(15);
+/// How long an answer may take; admission webhooks have 10 s each.
+const READ: Duration = Duration::from_secs(60);
+
+/// A connection to one cluster.
+#[derive(Clone)]
+pub struct Cluster {
+    client: kube::Client,
+}
+
+/// What an apply is to do beside applying.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Apply {
+    /// Say what would be, change nothing.
+    pub dry_run: bool,
+    /// Take over fields that somebody else owns.
+    pub force: bool,
+}
+
+impl Cluster {
+    /// Connects to `endpoint` (`host[:port]`, as GKE answers it), trusting only `authority` (PEM).
+    ///
+    /// # Errors
+    /// An endpoint that is no address, an authority that is no certificate.
+    pub fn connect(endpoint: &str, authority: &[u8], token: &str) -> Result<Cluster, ClusterError> {
+        let bad = |why: String| ClusterError::local(format!("https://{endpoint}"), why);
+        let url = format!("https://{endpoint}").parse().map_err(|error| bad(format!("not an address: {error}")))?;
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(authority).collect();
+        let certificates = certificates.map_err(|error| bad(format!("its authority is no certificate: {error}")))?;
+        let mut config = kube::Config::new(url);
+        config.root_cert = Some(certificates.into_iter().map(|certificate| certificate.to_vec()).collect());
+        config.connect_timeout = Some(CONNECT);
+        config.read_timeout = Some(READ);
+        config.auth_info = AuthInfo { token: Some(token.to_owned().into()), ..AuthInfo::default() };
+        let client = kube::Client::try_from(config).map_err(|error| bad(error.to_string()))?;
+        Ok(Cluster { client })
+    }
+
+    /// The object; none where there is none, or where nobody has told the cluster of its kind.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn get(&self, object: &Object) -> Result<Option<Value>, ClusterError> {
+        match self.api(object).get_opt(&object.name).await {
+            Ok(found) => found.map(|found| plain(object, &found)).transpose(),
+            Err(error) => match ClusterError::of(object.to_string(), error) {
+                error if error.fault == Fault::NotFound => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// Objects of the same kind and namespace.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn list(&self, like: &Object, selector: &str) -> Result<Vec<Value>, ClusterError> {
+        let params = ListParams::default().labels(selector);
+        let found = self.api(like).list(&params).await.map_err(|error| ClusterError::of(like.to_string(), error))?;
+        found.items.iter().map(|item| plain(like, item)).collect()
+    }
+
+    /// Applies the object: our fields become as stated, others' stay.
+    ///
+    /// # Errors
+    /// See [`Fault`]; a conflict names who owns what.
+    pub async fn apply(&self, object: &Object, body: &Value, how: Apply) -> Result<Value, ClusterError> {
+        let params = PatchParams {
+            dry_run: how.dry_run,
+            force: how.force,
+            field_manager: Some(MANAGER.to_owned()),
+            field_validation: Some(ValidationDirective::Strict),
+        };
+        let applied = self.api(object).patch(&object.name, &params, &Patch::Apply(body)).await;
+        plain(object, &applied.map_err(|error| ClusterError::of(object.to_string(), error))?)
+    }
+
+    /// Merges fields into an object, as `kubectl patch --type merge`.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn merge(&self, object: &Object, body: &Value) -> Result<Value, ClusterError> {
+        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let merged = self.api(object).patch(&object.name, &params, &Patch::Merge(body)).await;
+        plain(object, &merged.map_err(|error| ClusterError::of(object.to_string(), error))?)
+    }
+
+    /// Deletes the object. Already gone is gone.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn delete(&self, object: &Object) -> Result<(), ClusterError> {
+        match self.api(object).delete(&object.name, &DeleteParams::foreground()).await {
+            Ok(_) => Ok(()),
+            Err(error) => match ClusterError::of(object.to_string(), error) {
+                error if error.fault == Fault::NotFound => Ok(()),
+                error => Err(error),
+            },
+        }
+    }
+
+    fn api(&self, object: &Object) -> Api<DynamicObject> {
+        let resource = object.resource();
+        match &object.namespace {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
+            None => Api::all_with(self.client.clone(), &resource),
+        }
+    }
+}
+
+fn plain(object: &Object, found: &DynamicObject) -> Result<Value, ClusterError> {
+    serde_json::to_value(found).map_err(|error| ClusterError::local(object.to_string(), error.to_string()))
+}

@@ -1,0 +1,83 @@
+//! Which object: kind, namespace and name, and the path that follows from them.
+
+use std::fmt;
+
+use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::{Map, Value};
+
+/// Which object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// `networking.istio.io/v1beta1`, or `v1`.
+    pub api_version: String,
+    /// `VirtualService`.
+    pub kind: String,
+    /// None for objects of the whole cluster.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+impl Object {
+    /// From the keys that say where it is; an error names the one that is missing.
+    pub fn at(at: &Map<String, Value>) -> Result<Object, String> {
+        let text = |key: &str| at.get(key).and_then(Value::as_str).map(str::to_owned);
+        let needed = |key: &str| text(key).ok_or_else(|| key.to_owned());
+        Ok(Object {
+            api_version: needed("apiVersion")?,
+            kind: needed("kind")?,
+            namespace: text("namespace"),
+            name: needed("name")?,
+        })
+    }
+
+    /// An object of another kind in the same namespace.
+    pub fn beside(&self, api_version: &str, kind: &str, name: &str) -> Object {
+        Object { api_version: api_version.to_owned(), kind: kind.to_owned(), name: name.to_owned(), ..self.clone() }
+    }
+
+    /// How the API names its kind. The plural follows English, as for every kind that the tutorial uses.
+    pub(super) fn resource(&self) -> ApiResource {
+        let (group, version) = self.api_version.split_once('/').unwrap_or(("", &self.api_version));
+        ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &self.kind))
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{} {namespace}/{}", self.kind, self.name),
+            None => write!(f, "{} {}", self.kind, self.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn plurals_are_those_of_the_kinds_in_use() {
+        for (api_version, kind, plural) in [
+            ("v1", "Namespace", "namespaces"),
+            ("apps/v1", "Deployment", "deployments"),
+            ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+            ("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+            ("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
+            ("networking.istio.io/v1beta1", "ServiceEntry", "serviceentries"),
+            ("networking.istio.io/v1beta1", "Gateway", "gateways"),
+            ("networking.istio.io/v1beta1", "Sidecar", "sidecars"),
+            ("security.istio.io/v1beta1", "PeerAuthentication", "peerauthentications"),
+            ("security.istio.io/v1beta1", "AuthorizationPolicy", "authorizationpolicies"),
+            ("telemetry.istio.io/v1alpha1", "Telemetry", "telemetries"),
+            ("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings"),
+        ] {
+            let at = json!({"apiVersion": api_version, "kind": kind, "name": "x"});
+            let object = Object::at(at.as_object().unwrap()).unwrap();
+            assert_eq!(object.resource().plural, plural);
+            assert_eq!(object.resource().api_version, api_version);
+        }
+        assert_eq!(Object::at(&Map::new()).unwrap_err(), "apiVersion");
+    }
+}
