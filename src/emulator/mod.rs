@@ -21,6 +21,7 @@ pub mod fields;
 mod front;
 pub mod hub;
 mod iam;
+pub mod kubernetes;
 mod lro;
 mod members;
 mod multipart;
