@@ -17,14 +17,14 @@ fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: the runtime cannot start: {error}");
+            command::note(&format!("error: the runtime cannot start: {error}"));
             return ExitCode::FAILURE;
         }
     };
     let exit = runtime
         .block_on(command::carry_out(cli))
         .unwrap_or_else(|halt| {
-            eprintln!("{halt}");
+            command::note(&halt.to_string());
             halt.exit
         });
     // A request that nobody waits for any more must not hold the exit up.

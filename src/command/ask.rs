@@ -18,19 +18,21 @@ pub fn somebody_is_there(verb: &str, yes: bool) -> Result<(), Halt> {
 
 /// Asks; anything but `yes` or `y` is no.
 pub fn agreed(question: &str) -> bool {
-    eprint!("{question} [y/N] ");
-    matches!(answer().as_deref(), Some("y" | "yes"))
+    matches!(
+        answer(&format!("{question} [y/N]")).as_deref(),
+        Some("y" | "yes")
+    )
 }
 
 /// Asks for a word to be typed.
 pub fn typed(question: &str, word: &str) -> bool {
-    eprint!("{question} ");
-    answer().as_deref() == Some(word)
+    answer(question).as_deref() == Some(word)
 }
 
-/// A line from stdin; none where it is closed.
-fn answer() -> Option<String> {
-    let _ = std::io::stderr().flush();
+/// Asks, and reads a line from stdin; none where it is closed.
+fn answer(question: &str) -> Option<String> {
+    let mut err = std::io::stderr();
+    let _ = write!(err, "{question} ").and_then(|()| err.flush());
     let mut line = String::new();
     match std::io::stdin().read_line(&mut line) {
         Ok(read) if read > 0 => Some(line.trim().to_owned()),

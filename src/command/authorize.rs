@@ -4,17 +4,18 @@ use serde_json::{Map, Value};
 
 use super::prepare::Ground;
 use super::verbs::{close, go};
-use super::{Row, ask, say};
+use super::{Row, say};
 use crate::engine::run::Book;
 use crate::engine::tasks;
 use crate::error::{Exit, Halt};
-use crate::google::Quiet;
+use crate::google::{Class, Quiet};
 use crate::kinds::{Door, Kind, Look};
 use crate::steps::Step;
 
 /// Puts the authorized networks on the allow list of every cluster that the steps speak of.
 pub async fn authorize(ground: &mut Ground, row: Row) -> Result<Exit, Halt> {
-    let mut journal = ground.journal(row.verb)?;
+    ground.steps(None)?;
+    let mut journal = ground.journal()?;
     let ready = ground.ready(None, row.looks_up, true).await?;
     let lists: Vec<Step> = ready.steps.iter().filter_map(only_allow_list).collect();
     if lists.is_empty() {
@@ -31,20 +32,23 @@ pub async fn authorize(ground: &mut Ground, row: Row) -> Result<Exit, Halt> {
         let Some(kind) = Kind::named(&step.kind) else {
             continue;
         };
-        let look = kind.look(&door, &step.at, &[]).await;
-        if let Look::Absent = look.map_err(|error| {
-            Halt::failed(
-                format!("look at {}: {error}", step.id),
-                "see the words above",
-            )
-        })? {
+        let look = match kind.look(&door, &step.at, &[]).await {
+            // An API that is off has no clusters.
+            Err(error) if error.class == Class::ApiDisabled => Look::Absent,
+            look => look.map_err(|error| Halt {
+                exit: Exit::Failed,
+                errors: vec![format!("look at {}: {error}", step.id)],
+                hint: error.hint(),
+            })?,
+        };
+        if let Look::Absent = look {
             return Err(Halt::failed(
                 format!("{}: there is no such cluster yet", step.id),
                 "`provision up` makes it, with this machine on its list",
             ));
         }
     }
-    let _ = ask::somebody_is_there;
+    ground.begin(&mut journal, row.verb)?;
     let ended = go(
         ground,
         row,

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::place::{self, Flags};
 use crate::cli::{Global, Output, When};
 use crate::emulator;
-use crate::engine::journal::{Journal, Run, now, private_folder};
+use crate::engine::journal::{Entry, FORMAT, Journal, Run, now, private_folder};
 use crate::engine::state::State;
 use crate::error::Halt;
 use crate::google::{Api, Auth, Client, Endpoints, Environment, address};
@@ -197,25 +197,24 @@ impl Ground {
         Ok(self.tutorial.select(&params, through)?)
     }
 
-    /// Opens the journal for a run that acts, and writes its first line.
-    pub fn journal(&self, verb: &str) -> Result<Journal, Halt> {
-        let mut journal = Journal::open(&self.journal_path())?;
+    /// Opens the journal for a run that acts: from here on, no other run acts on this environment.
+    pub fn journal(&self) -> Result<Journal, Halt> {
+        Ok(Journal::open(&self.journal_path())?)
+    }
+
+    /// Writes the first line of a run, with what was given: a resume asks for the same.
+    pub fn begin(&self, journal: &mut Journal, verb: &str) -> Result<(), Halt> {
         let run = Run {
             at: now(),
-            format: crate::engine::journal::FORMAT,
+            format: FORMAT,
             run: uuid::Uuid::new_v4().to_string(),
             verb: verb.to_owned(),
             pid: std::process::id(),
             program: env!("CARGO_PKG_VERSION").to_owned(),
             emulated: self.global.emulate,
-            given: self
-                .given
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect::<Map<_, _>>(),
+            given: self.given.clone().into_iter().collect(),
         };
-        journal.write(&crate::engine::journal::Entry::Run(run))?;
-        Ok(journal)
+        Ok(journal.write(&Entry::Run(run))?)
     }
 
     /// Where the journal is.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::prepare::pace;
-use super::stop;
+use super::{note, stop};
 use crate::cli::Global;
 use crate::emulator;
 use crate::error::{Exit, Halt};
@@ -30,13 +30,13 @@ pub async fn serve(
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "listening on http://{}", running.addr()).and_then(|()| out.flush());
     drop(out);
-    eprintln!(
-        "An emulator: it shows that the requests are right and the configuration fits together. It has no quotas, evaluates"
+    note(
+        "An emulator: it shows that the requests are right and the configuration fits together. It has no quotas, evaluates",
     );
-    eprintln!(
+    note(&format!(
         "no permissions and moves no packets. `provision emulator env --listen {}` prints exports for gcloud.",
         running.addr()
-    );
+    ));
     let mut stop = stop::listen();
     // An error means that nobody can say stop any more; signals then end the process by themselves.
     let _ = stop.wait_for(|stop| *stop).await;

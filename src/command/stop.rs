@@ -3,6 +3,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::note;
 use crate::error::Exit;
 
 /// A word that turns true at the first SIGINT or SIGTERM; the second ends the process.
@@ -24,7 +25,7 @@ pub fn listen() -> watch::Receiver<bool> {
             if say.send_replace(true) {
                 std::process::exit(Exit::Interrupted as i32);
             }
-            eprintln!("stopping: nothing new is begun; once more ends at once");
+            note("stopping: nothing new is begun; once more ends at once");
         }
     });
     heard

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::ask;
 use super::prepare::{Ground, Ready};
 use super::show::status;
-use super::{Draws, Row, say, stop};
+use super::{Draws, Row, note, say, stop};
 use crate::engine::event::{Event, Tally};
 use crate::engine::journal::{Entry, Journal, Verb, now};
 use crate::engine::run::{Book, Ended, Task, run};
@@ -29,9 +29,11 @@ pub async fn towards(
     if row.acts {
         ask::somebody_is_there(row.verb, yes)?;
     }
+    // Bad input is refused before anything is held, written or asked.
+    ground.steps(through)?;
     // One run at a time, and the emulator's state with it, before anything is asked of the cloud.
     let journal = if row.acts {
-        Some(ground.journal(row.verb)?)
+        Some(ground.journal()?)
     } else {
         None
     };
@@ -42,6 +44,7 @@ pub async fn towards(
     if !yes && !agreed_to_plan(ground, row, &ready, &journal).await? {
         return Ok(Exit::Done);
     }
+    ground.begin(&mut journal, row.verb)?;
     let tasks = tasks::present(&ready.steps)?;
     let ended = go(ground, row, &ready, tasks, Book::Write(&mut journal)).await;
     Ok(close(ground, row, &ended))
@@ -118,7 +121,8 @@ pub async fn down(
     delete_project: bool,
 ) -> Result<Exit, Halt> {
     ask::somebody_is_there(row.verb, yes)?;
-    let mut journal = ground.journal(row.verb)?;
+    ground.steps(None)?;
+    let mut journal = ground.journal()?;
     let ready = ground.ready(None, row.looks_up, true).await?;
     let tasks = tasks::absent(&ready.steps, &journal.state)?;
     if tasks.is_empty() && !ground.json() {
@@ -130,6 +134,7 @@ pub async fn down(
             return Ok(Exit::Done);
         }
     }
+    ground.begin(&mut journal, row.verb)?;
     let ended = go(ground, row, &ready, tasks, Book::Write(&mut journal)).await;
     let exit = close(ground, row, &ended);
     let left: Vec<String> = journal
@@ -227,10 +232,11 @@ async fn watch(
     let json = ground.json() && row.draws != Draws::Status;
     let terminal = std::io::stderr().is_terminal();
     let mut screen = Screen::new(json, terminal, ground.paint.1, ground.global.verbose);
+    let steps = tasks.len();
     let started = Event::RunStarted {
         verb: row.verb.to_owned(),
         project: ground.project.clone(),
-        steps: tasks.len(),
+        steps,
     };
     screen.show(&started);
     let ended = run(
@@ -242,7 +248,7 @@ async fn watch(
             screen.show(event);
             if let (Event::RunFinished { tally, took }, true) = (event, row.acts && !json) {
                 screen.clear();
-                say(&format!("{}\n", closing(*tally, *took)));
+                say(&format!("{}\n", closing(steps, *tally, *took)));
             }
         },
         stop::listen(),
@@ -255,19 +261,19 @@ async fn watch(
 /// What is said of a run that acted, after it: also what stopped it.
 pub fn close(ground: &Ground, row: Row, ended: &Ended) -> Exit {
     if let Some(error) = &ended.journal {
-        eprintln!(
+        note(&format!(
             "error: {error}\nhint: nothing is sent that the journal does not hold: make room or name another folder with --state-dir\nleft: what the journal says; run again to go on"
-        );
+        ));
     } else if ended.stopped {
-        eprintln!(
+        note(&format!(
             "interrupted: what had begun is in the journal; `provision {}` goes on from there",
             row.verb
-        );
+        ));
     } else if ended.tally.failed > 0 && !ground.json() {
-        eprintln!(
+        note(&format!(
             "run `provision {}` again when that is mended: it goes on from here",
             row.verb
-        );
+        ));
     }
     outcome(ended)
 }
@@ -283,7 +289,7 @@ fn outcome(ended: &Ended) -> Exit {
 }
 
 /// The last line of a run that acted.
-fn closing(tally: Tally, took: u64) -> String {
+fn closing(steps: usize, tally: Tally, took: u64) -> String {
     let counts = [
         (tally.created, "created"),
         (tally.updated, "changed"),
@@ -298,10 +304,11 @@ fn closing(tally: Tally, took: u64) -> String {
         .filter(|(n, _)| *n > 0)
         .map(|(n, what)| format!("{n} {what}"))
         .collect();
-    let said = if said.is_empty() {
-        "nothing to do".to_owned()
-    } else {
-        said.join(", ")
+    let said = match (said.is_empty(), steps) {
+        (true, 0) => "nothing to do".to_owned(),
+        // It was asked to stop.
+        (true, _) => "nothing finished".to_owned(),
+        (false, _) => said.join(", "),
     };
     format!("{said} in {}", time(took))
 }

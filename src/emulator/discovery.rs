@@ -6,9 +6,8 @@
 use std::{collections::BTreeMap, sync::OnceLock};
 
 use include_dir::{Dir, include_dir};
-use serde::Deserialize;
 
-use super::{schema::Schema, template::Template};
+pub use super::document::{Document, Media, Method, Parameter};
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/fixtures/discovery");
 
@@ -28,73 +27,6 @@ const ALIASES: &[(&str, &str, &str, &str)] = &[
         "gkehub.projects.locations.memberships.get",
     ),
 ];
-
-/// One API in one version.
-#[derive(Debug)]
-pub struct Document {
-    /// `compute`, `iam`: the first label of the host.
-    pub api: String,
-    /// `v1`, `v3`.
-    pub version: String,
-    /// Methods by id (`compute.networks.insert`).
-    pub methods: BTreeMap<String, Method>,
-    /// Schemas by name (`Network`).
-    pub schemas: BTreeMap<String, Schema>,
-    /// Query parameters that every method takes (`alt`, `fields`).
-    pub parameters: BTreeMap<String, Parameter>,
-}
-
-/// One method.
-#[derive(Debug)]
-pub struct Method {
-    /// `compute.networks.insert`.
-    pub id: String,
-    /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE`.
-    pub http_method: String,
-    /// Path and query parameters by name.
-    pub parameters: BTreeMap<String, Parameter>,
-    /// Name of the schema of the body.
-    pub request: Option<String>,
-    /// Name of the schema of the answer; none answers without a body.
-    pub response: Option<String>,
-    /// The paths it answers, and the kind of request each takes.
-    routes: Vec<(Template, Media)>,
-}
-
-/// A parameter of a method.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Parameter {
-    /// `path` or `query`.
-    pub location: String,
-    /// `string`, `integer`, `boolean`.
-    #[serde(rename = "type", default)]
-    pub kind: String,
-    /// Whether a request without it is refused.
-    #[serde(default)]
-    pub required: bool,
-    /// The same, where Google says it only in the field's text.
-    #[serde(rename = "x-required", default)]
-    pub stated_required: bool,
-    /// Whether it may come several times.
-    #[serde(default)]
-    pub repeated: bool,
-    /// A regular expression that the whole value must match.
-    pub pattern: Option<String>,
-    /// The values it may have, where they are counted.
-    #[serde(rename = "enum", default)]
-    pub values: Vec<String>,
-}
-
-/// How the content of an object comes with a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Media {
-    /// Not at all: an ordinary JSON request.
-    None,
-    /// In the request itself (`/upload/…`, `uploadType=media` or `multipart`).
-    Simple,
-    /// In requests that follow (`/resumable/upload/…`).
-    Resumable,
-}
 
 /// A request's method, found.
 #[derive(Debug, Clone)]
@@ -122,8 +54,7 @@ pub fn documents() -> &'static [Document] {
     DOCUMENTS.get_or_init(|| {
         let mut found: Vec<Document> = FILES
             .files()
-            .filter_map(|file| serde_json::from_slice::<Raw>(file.contents()).ok())
-            .map(Document::from)
+            .filter_map(|file| Document::parse(file.contents()).ok())
             .collect();
         found.sort_by(|a, b| (&a.api, &a.version).cmp(&(&b.api, &b.version)));
         found
@@ -222,114 +153,6 @@ fn alias(http_method: &str, api: &str, rest: &str) -> Option<Matched> {
             let path = format!("/{api}.googleapis.com/{served}/{tail}");
             route(http_method, &path).filter(|matched| matched.method.id == *id)
         })
-}
-
-/// The document as it stands in the file.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Raw {
-    name: String,
-    version: String,
-    service_path: String,
-    #[serde(default)]
-    parameters: BTreeMap<String, Parameter>,
-    #[serde(default)]
-    schemas: BTreeMap<String, Schema>,
-    #[serde(flatten)]
-    resource: RawResource,
-}
-
-#[derive(Deserialize)]
-struct RawResource {
-    #[serde(default)]
-    methods: BTreeMap<String, RawMethod>,
-    #[serde(default)]
-    resources: BTreeMap<String, RawResource>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawMethod {
-    id: String,
-    http_method: String,
-    path: String,
-    #[serde(default)]
-    parameters: BTreeMap<String, Parameter>,
-    request: Option<RawReference>,
-    response: Option<RawReference>,
-    media_upload: Option<RawUpload>,
-}
-
-#[derive(Deserialize)]
-struct RawReference {
-    #[serde(rename = "$ref")]
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct RawUpload {
-    protocols: BTreeMap<String, RawProtocol>,
-}
-
-#[derive(Deserialize)]
-struct RawProtocol {
-    path: String,
-}
-
-impl From<Raw> for Document {
-    fn from(raw: Raw) -> Self {
-        let mut methods = BTreeMap::new();
-        collect(&raw.service_path, raw.resource, &mut methods);
-        Self {
-            api: raw.name,
-            version: raw.version,
-            methods,
-            schemas: raw.schemas,
-            parameters: raw.parameters,
-        }
-    }
-}
-
-fn collect(service_path: &str, resource: RawResource, into: &mut BTreeMap<String, Method>) {
-    for raw in resource.methods.into_values() {
-        let method = compile(service_path, raw);
-        into.insert(method.id.clone(), method);
-    }
-    for child in resource.resources.into_values() {
-        collect(service_path, child, into);
-    }
-}
-
-fn compile(service_path: &str, raw: RawMethod) -> Method {
-    let pattern = |name: &str| {
-        raw.parameters
-            .get(name)
-            .and_then(|parameter| parameter.pattern.as_deref())
-    };
-    let mut routes = vec![(
-        Template::new(&format!("{service_path}{}", raw.path), pattern),
-        Media::None,
-    )];
-    for (protocol, RawProtocol { path }) in raw
-        .media_upload
-        .into_iter()
-        .flat_map(|upload| upload.protocols)
-    {
-        let media = if protocol == "resumable" {
-            Media::Resumable
-        } else {
-            Media::Simple
-        };
-        routes.push((Template::new(&path, pattern), media));
-    }
-    Method {
-        id: raw.id,
-        http_method: raw.http_method,
-        request: raw.request.map(|reference| reference.name),
-        response: raw.response.map(|reference| reference.name),
-        routes,
-        parameters: raw.parameters,
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-/// What gcloud calls an API, and what it appends nothing to: the base of the API's methods as gcloud wants it.
+/// gcloud's name of an API, and the base that it expects there: with the version for compute, dns and storage, bare otherwise.
 const ENDPOINTS: &[(&str, &str)] = &[
     ("CLOUDBILLING", "cloudbilling.googleapis.com/"),
     (

@@ -75,3 +75,62 @@ pub fn pool_key(pool: &str) -> String {
         &format!("projects/{project}/locations/global/workloadIdentityPools/{pool}"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::emulator::Pace;
+    use crate::emulator::clock::Clock;
+
+    #[test]
+    fn members_stand_or_fall_as_google_says() {
+        let mut world = World::new(Clock::At(1_000_000), Pace::Zero);
+        let key = "//iam.googleapis.com/projects/demo-proj/serviceAccounts/old@demo-proj.iam.gserviceaccount.com";
+        world.put(key, json!({"_since": 0}));
+        world.put(key.replace("old@", "new@"), json!({"_since": 999_900}));
+        world.put(pool_key("demo-proj.svc.id.goog"), json!({}));
+        let gone = |name: &str| Standing::NoAccount(name.to_owned());
+        let cases = [
+            ("user:a@example.com", Standing::Fine),
+            ("allUsers", Standing::Fine),
+            (
+                "deleted:serviceAccount:x@p.iam.gserviceaccount.com?uid=1",
+                Standing::Fine,
+            ),
+            (
+                "serviceAccount:old@demo-proj.iam.gserviceaccount.com",
+                Standing::Fine,
+            ),
+            // Made a moment ago: not visible yet.
+            (
+                "serviceAccount:new@demo-proj.iam.gserviceaccount.com",
+                gone("new@demo-proj.iam.gserviceaccount.com"),
+            ),
+            ("serviceAccount:x", gone("x")),
+            (
+                "serviceAccount:service-7@gcp-sa-servicemesh.iam.gserviceaccount.com",
+                Standing::Fine,
+            ),
+            (
+                "serviceAccount:7-compute@developer.gserviceaccount.com",
+                Standing::Fine,
+            ),
+            (
+                "serviceAccount:demo-proj.svc.id.goog[team-x/test]",
+                Standing::Fine,
+            ),
+            (
+                "serviceAccount:other-proj.svc.id.goog[a/b]",
+                Standing::NoPool("other-proj.svc.id.goog".to_owned()),
+            ),
+            ("a@example.com", Standing::NoType),
+            ("user:", Standing::NoType),
+            ("robot:a@example.com", Standing::NoType),
+        ];
+        for (member, want) in cases {
+            assert_eq!(standing(&world, member), want, "{member}");
+        }
+    }
+}

@@ -5,9 +5,10 @@
 //! of the program. It does not check credentials, and it does not imitate quotas or latency beyond [`Pace`].
 
 pub mod answer;
-mod apis;
+pub mod apis;
 mod batch;
 mod billing;
+mod bindings;
 mod catalogue;
 pub mod check;
 pub mod clock;
@@ -15,6 +16,7 @@ pub mod compute;
 pub mod container;
 pub mod discovery;
 pub mod dns;
+mod document;
 pub mod etag;
 mod exports;
 pub mod fields;
@@ -22,6 +24,7 @@ mod front;
 pub mod hub;
 mod iam;
 pub mod kubernetes;
+mod loopback;
 mod lro;
 mod members;
 mod multipart;

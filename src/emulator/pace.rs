@@ -95,7 +95,7 @@ const DURATIONS: &[(&str, Millis, Millis)] = &[
     ("serviceusage.services.enable", 30_000, UNATTENDED),
     // A change to a zone is `pending` until Google's name servers have it.
     ("dns.changes.create", 8_000, 50),
-    // An API that was just enabled refuses some calls for a while.
+    // An API that was just enabled goes on refusing for a while.
     ("services.propagation", 30_000, 100),
     // A service account is not visible everywhere at once.
     ("iam.visibility", 15_000, 250),

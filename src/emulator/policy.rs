@@ -5,9 +5,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::answer::Refusal;
+use super::bindings;
 use super::etag;
 use super::iam;
 use super::members::{self, Standing};
@@ -106,7 +107,7 @@ pub fn get(world: &World, resource: &Resource, version: i64) -> Result<Value, Re
     let mut policy = stored(world, resource);
     if version < 3 {
         for binding in policy["bindings"].as_array_mut().into_iter().flatten() {
-            hide_condition(binding);
+            bindings::hide_condition(binding);
         }
         policy["version"] = json!(1);
     }
@@ -132,7 +133,7 @@ pub fn set(world: &mut World, resource: &Resource, body: &Value) -> Result<Value
         ));
     }
     let version = sent["version"].as_i64().unwrap_or(0);
-    let mut bindings = Vec::new();
+    let mut sent_bindings = Vec::new();
     for binding in sent["bindings"].as_array().into_iter().flatten() {
         check_role(resource, binding)?;
         if binding.get("condition").is_some() && version != 3 {
@@ -140,14 +141,22 @@ pub fn set(world: &mut World, resource: &Resource, body: &Value) -> Result<Value
                 "Conditional policy bindings need a policy of version 3.",
             ));
         }
-        bindings.push(binding.clone());
+        sent_bindings.push(binding.clone());
     }
     check_members(world, &sent["bindings"])?;
-    let policy = json!({
-        "version": if bindings.iter().any(|one| one.get("condition").is_some()) { 3 } else { 1 },
+    let mut policy = json!({
+        "version": if sent_bindings.iter().any(|one| one.get("condition").is_some()) { 3 } else { 1 },
         "etag": fresh_etag(world),
-        "bindings": normal(bindings),
+        "bindings": bindings::normal(sent_bindings),
     });
+    // Without a mask that names it, the audit configuration stays as it is.
+    let masked = body["updateMask"]
+        .as_str()
+        .is_some_and(|mask| mask.contains("auditConfigs"));
+    let audit = if masked { sent } else { &before };
+    if let Some(audit) = audit.get("auditConfigs") {
+        policy["auditConfigs"] = audit.clone();
+    }
     world.put(resource.key.clone(), policy);
     get(world, resource, 3)
 }
@@ -263,44 +272,6 @@ fn stored(world: &World, resource: &Resource) -> Value {
     json!({"version": 1, "etag": etag, "bindings": bindings})
 }
 
-/// Members once each, bindings without members dropped, equal roles and conditions joined, sorted by role.
-fn normal(bindings: Vec<Value>) -> Vec<Value> {
-    let mut joined: Vec<Value> = Vec::new();
-    for binding in bindings {
-        let at = joined.iter().position(|one| {
-            one["role"] == binding["role"] && one.get("condition") == binding.get("condition")
-        });
-        let target = match at {
-            Some(at) => &mut joined[at],
-            None => {
-                let mut empty = Map::new();
-                empty.insert("role".to_owned(), binding["role"].clone());
-                empty.insert("members".to_owned(), json!([]));
-                if let Some(condition) = binding.get("condition") {
-                    empty.insert("condition".to_owned(), condition.clone());
-                }
-                joined.push(Value::Object(empty));
-                let last = joined.len() - 1;
-                &mut joined[last]
-            }
-        };
-        if let Some(members) = target["members"].as_array_mut() {
-            for member in binding["members"].as_array().into_iter().flatten() {
-                if !members.contains(member) {
-                    members.push(member.clone());
-                }
-            }
-        }
-    }
-    joined.retain(|one| {
-        one["members"]
-            .as_array()
-            .is_some_and(|members| !members.is_empty())
-    });
-    joined.sort_by(|a, b| a["role"].as_str().cmp(&b["role"].as_str()));
-    joined
-}
-
 fn check_role(resource: &Resource, binding: &Value) -> Result<(), Refusal> {
     let role = binding["role"].as_str().unwrap_or_default();
     let named = ["roles/", "projects/", "organizations/"]
@@ -319,21 +290,6 @@ fn check_role(resource: &Resource, binding: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// `roles/x` under a condition is `roles/x_withcond_…` to a caller who does not know of conditions.
-fn hide_condition(binding: &mut Value) {
-    let Some(condition) = binding
-        .as_object_mut()
-        .and_then(|fields| fields.remove("condition"))
-    else {
-        return;
-    };
-    let role = binding["role"].as_str().unwrap_or_default();
-    binding["role"] = json!(format!(
-        "{role}_withcond_{}",
-        names::hex(&condition.to_string(), 16)
-    ));
-}
-
 /// An etag that no policy has had yet.
 fn fresh_etag(world: &mut World) -> String {
     let serial = world.count("policy");
@@ -344,4 +300,36 @@ fn fresh_etag(world: &mut World) -> String {
 fn serial_etag(noise: u64, serial: u64) -> String {
     let (noise, low) = (noise.to_be_bytes(), serial.to_be_bytes());
     URL_SAFE.encode([7, 6, noise[0], noise[1], noise[2], low[5], low[6], low[7]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emulator::Pace;
+    use crate::emulator::clock::Clock;
+
+    #[test]
+    fn audit_configuration_survives_a_write_that_does_not_name_it() {
+        let mut world = World::new(Clock::At(0), Pace::Zero);
+        let project = world.project("demo-proj").unwrap();
+        let resource = Resource::project(&project);
+        let audit = json!([{"service": "allServices"}]);
+        let body = |mask: &str| {
+            let policy = json!({"bindings": [{"role": "roles/owner", "members": ["user:a@b"]}], "auditConfigs": audit});
+            json!({"policy": policy, "updateMask": mask})
+        };
+        assert!(
+            set(&mut world, &resource, &body("bindings"))
+                .unwrap()
+                .get("auditConfigs")
+                .is_none()
+        );
+        let set_it = set(&mut world, &resource, &body("bindings,auditConfigs")).unwrap();
+        assert_eq!(set_it["auditConfigs"], audit);
+        let again = json!({"policy": {"bindings": set_it["bindings"]}});
+        assert_eq!(
+            set(&mut world, &resource, &again).unwrap()["auditConfigs"],
+            audit
+        );
+    }
 }

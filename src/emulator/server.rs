@@ -8,10 +8,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::Settings;
@@ -20,6 +20,7 @@ use super::clock::{Clock, Millis};
 use super::discovery;
 use super::front::{self, Call, Reply};
 use super::kubernetes::{self, Hosting, Keeper};
+use super::loopback;
 use super::state::{StateError, StateFile};
 use super::world::World;
 
@@ -66,7 +67,7 @@ pub enum StartError {
 pub struct Running {
     addr: SocketAddr,
     shared: Arc<Shared>,
-    stop: oneshot::Sender<()>,
+    stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -88,10 +89,10 @@ impl Running {
         world.inventory()
     }
 
-    /// Ends it: no new connection is taken, requests under way are answered.
+    /// Ends it: no new connection is taken, requests under way are answered, long polls with what there is to say now.
     pub async fn stop(self) {
         // An error means that it has ended already.
-        let _ = self.stop.send(());
+        let _ = self.stop.send(true);
         let _ = self.task.await;
         // The clusters' servers know this one and it knows them; somebody has to let go.
         *lock(&self.shared.hosting) = Hosting::default();
@@ -106,6 +107,7 @@ struct Shared {
     state: StateFile,
     seen: Mutex<VecDeque<Seen>>,
     base: String,
+    stopping: watch::Receiver<bool>,
 }
 
 /// Starts an emulator.
@@ -137,7 +139,9 @@ async fn serve(settings: Settings, keeps: bool) -> Result<Running, StartError> {
     let taken = |error| StartError::Listen(settings.listen, error);
     let listener = TcpListener::bind(settings.listen).await.map_err(taken)?;
     let addr = listener.local_addr().map_err(taken)?;
+    let (stop, stopping) = watch::channel(false);
     let shared = Arc::new(Shared {
+        stopping: stopping.clone(),
         world: Mutex::new(world),
         hosting: Mutex::default(),
         state,
@@ -147,11 +151,8 @@ async fn serve(settings: Settings, keeps: bool) -> Result<Running, StartError> {
     let router = Router::new()
         .fallback(handle)
         .with_state(Arc::clone(&shared));
-    let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(async {
-            let _ = stopped.await;
-        });
+        let served = axum::serve(listener, router).with_graceful_shutdown(ended(stopping));
         // The listener itself never fails; what a connection suffers is that connection's.
         let _ = served.await;
     });
@@ -163,13 +164,19 @@ async fn serve(settings: Settings, keeps: bool) -> Result<Running, StartError> {
     })
 }
 
+/// Resolves when the emulator is told to stop.
+async fn ended(mut stopping: watch::Receiver<bool>) {
+    // An error means that nobody is left who could tell.
+    let _ = stopping.wait_for(|stop| *stop).await;
+}
+
 async fn handle(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let authority = head
         .uri
         .authority()
         .map(|authority| authority.as_str().to_owned());
-    if let Some(complaint) = stranger(authority.as_deref(), &head.headers) {
+    if let Some(complaint) = loopback::stranger(authority.as_deref(), &head.headers) {
         return plain(StatusCode::FORBIDDEN, &complaint);
     }
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
@@ -225,9 +232,13 @@ impl Shared {
         loop {
             let (reply, now) = self.once(call);
             match reply.hold {
-                Some(until) if now < until && now < began + LONGEST_WAIT => {
+                Some(until)
+                    if now < until && now < began + LONGEST_WAIT && !*self.stopping.borrow() =>
+                {
                     let pause = (until.min(began + LONGEST_WAIT) - now).max(1);
-                    tokio::time::sleep(Duration::from_millis(pause.unsigned_abs())).await;
+                    let pause = Duration::from_millis(pause.unsigned_abs());
+                    // Whichever comes first: something to say, or the end.
+                    let _ = tokio::time::timeout(pause, ended(self.stopping.clone())).await;
                 }
                 _ => {
                     self.note(call, reply.http);
@@ -298,35 +309,6 @@ impl Keeper for Shared {
     }
 }
 
-/// Why a request is not from this machine's own programs: a name that some DNS made point here, or a page in a browser.
-fn stranger(authority: Option<&str>, headers: &HeaderMap) -> Option<String> {
-    let host = headers
-        .get(header::HOST)
-        .and_then(|value| value.to_str().ok())
-        .or(authority)
-        .unwrap_or_default();
-    if !is_loopback(host) {
-        return Some(format!(
-            "the emulator answers requests for 127.0.0.1 or localhost, not for {host:?}\n"
-        ));
-    }
-    let origin = headers.get(header::ORIGIN)?.to_str().unwrap_or_default();
-    let from = origin.split_once("://").map_or(origin, |(_, host)| host);
-    (!is_loopback(from)).then(|| format!("the emulator does not answer pages of {origin:?}\n"))
-}
-
-/// Whether `host` or `host:port` is this machine's loopback.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    name.eq_ignore_ascii_case("localhost")
-        || name
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
-}
-
 fn rendered(reply: Reply) -> Response<Body> {
     let mut response = Response::new(Body::from(reply.body));
     *response.status_mut() =
@@ -348,33 +330,4 @@ fn plain(status: StatusCode, text: &str) -> Response<Body> {
 /// A panic elsewhere leaves data that is still whole: every change is made by one call.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_loopback_names_are_answered() {
-        for host in [
-            "127.0.0.1",
-            "127.0.0.1:4010",
-            "localhost:1",
-            "[::1]:80",
-            "LOCALHOST",
-            "127.9.9.9:1",
-        ] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in [
-            "",
-            "example.com",
-            "localhost.example.com:80",
-            "127.0.0.1.nip.io",
-            "10.0.0.1:80",
-            "[fd00::1]:80",
-        ] {
-            assert!(!is_loopback(host), "{host}");
-        }
-    }
 }

@@ -2,6 +2,8 @@
 //!
 //! The world knows no API: what an object means, and what may not be done to it, is each service's business.
 
+mod flow;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,7 @@ use serde_json::Value;
 use super::clock::{Clock, Millis};
 use super::kubernetes::Cluster;
 use super::names;
-use super::operation::{Effect, Operation, Start};
+use super::operation::{Effect, Operation};
 use super::pace::Pace;
 
 /// A project that a request has named.
@@ -29,12 +31,6 @@ pub struct Project {
 struct Timer {
     due: Millis,
     effects: Vec<Effect>,
-}
-
-/// The next thing that happens by itself: an operation by its key, or a timer by its place.
-enum Due {
-    Operation(String),
-    Timer(usize),
 }
 
 /// The whole state.
@@ -96,8 +92,6 @@ impl World {
     pub fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }
-
-    // --- objects -----------------------------------------------------------------------------------------------------
 
     /// An object by its full resource name.
     pub fn get(&self, key: &str) -> Option<&Value> {
@@ -176,8 +170,6 @@ impl World {
             .collect()
     }
 
-    // --- what is inside clusters --------------------------------------------------------------------------------------
-
     /// The inside of a cluster.
     pub fn cluster(&self, key: &str) -> Option<&Cluster> {
         self.clusters.get(key)
@@ -218,8 +210,6 @@ impl World {
     pub fn pace(&self) -> Pace {
         self.pace
     }
-
-    // --- projects and services ---------------------------------------------------------------------------------------
 
     /// The project of this id or number. Any well-formed id is known as soon as it is named; None for what Google would refuse.
     pub fn project(&mut self, name: &str) -> Option<Project> {
@@ -267,187 +257,6 @@ impl World {
         self.services.get(&format!("{project}/{service}")).copied()
     }
 
-    // --- operations --------------------------------------------------------------------------------------------------
-
-    /// Begins an operation and returns it as it is at that moment: not done.
-    pub fn begin(&mut self, start: Start) -> Operation {
-        let now = self.now();
-        let operation = Operation {
-            key: start.key.clone(),
-            id: self.next_id(),
-            dialect: start.dialect,
-            verb: start.verb,
-            target: start.target,
-            began: now,
-            due: now + start.duration,
-            ended: None,
-            polled: false,
-            effects: start.effects,
-            failure: start.failure,
-            extra: start.extra,
-        };
-        self.changed = true;
-        self.operations.insert(start.key, operation.clone());
-        operation
-    }
-
-    /// Answers a poll. At pace 0 the first poll never sees the end and the second always does; at other paces time decides.
-    pub fn poll(&mut self, key: &str) -> Option<Operation> {
-        self.tick();
-        let seen = self.operations.get_mut(key)?;
-        if self.pace != Pace::Zero {
-            return Some(seen.clone());
-        }
-        if !seen.polled {
-            seen.polled = true;
-            self.changed = true;
-            return Some(seen.clone().unfinished());
-        }
-        self.finish(key)
-    }
-
-    /// Ends an operation now, if it is not over yet: `operations.wait` at pace 0.
-    pub fn finish(&mut self, key: &str) -> Option<Operation> {
-        let now = self.now();
-        let operation = self.operations.get_mut(key)?;
-        operation.polled = true;
-        if operation.ended.is_none() {
-            operation.ended = Some(now);
-            let effects = std::mem::take(&mut operation.effects);
-            if operation.failure.is_none() {
-                self.apply(effects);
-            }
-        }
-        self.changed = true;
-        self.operations.get(key).cloned()
-    }
-
-    /// An operation as it is, without this being a poll.
-    pub fn operation(&self, key: &str) -> Option<&Operation> {
-        self.operations.get(key)
-    }
-
-    /// All operations whose key begins with `prefix`.
-    pub fn operations(&self, prefix: &str) -> Vec<&Operation> {
-        let from = self.operations.range(prefix.to_owned()..);
-        from.take_while(|(key, _)| key.starts_with(prefix))
-            .map(|(_, operation)| operation)
-            .collect()
-    }
-
-    /// Forgets all operations whose key begins with `prefix`: those of a thing that is gone.
-    pub fn forget(&mut self, prefix: &str) {
-        self.changed = true;
-        self.operations.retain(|key, _| !key.starts_with(prefix));
-    }
-
-    /// The operation that is being done to `target` right now.
-    pub fn in_flight(&self, target: &str) -> Option<&Operation> {
-        self.operations
-            .values()
-            .find(|operation| operation.target == target && !operation.is_done())
-    }
-
-    /// Whether operations.wait has to hold the line: at pace 0 nothing is worth waiting for.
-    pub fn holds(&self) -> bool {
-        self.pace != Pace::Zero
-    }
-
-    /// Remembers that `request_id` in `project` led to an operation.
-    pub fn remember(&mut self, project: &str, request_id: &str, operation: &str) {
-        self.changed = true;
-        self.requests
-            .insert(format!("{project}/{request_id}"), operation.to_owned());
-    }
-
-    /// The operation that this request id led to before: it is answered again, and nothing is made twice.
-    pub fn remembered(&self, project: &str, request_id: &str) -> Option<&Operation> {
-        self.requests
-            .get(&format!("{project}/{request_id}"))
-            .and_then(|key| self.operations.get(key))
-    }
-
-    // --- time --------------------------------------------------------------------------------------------------------
-
-    /// Lets `effects` happen after `delay`.
-    pub fn after(&mut self, delay: Millis, effects: Vec<Effect>) {
-        let due = self.now() + delay;
-        self.changed = true;
-        self.timers.push(Timer { due, effects });
-    }
-
-    /// Catches up with time: ends operations and runs timers that are due, in the order in which they were.
-    pub fn tick(&mut self) {
-        let now = self.now();
-        while let Some((due, next)) = self.next_due().filter(|(due, _)| *due <= now) {
-            match next {
-                Due::Operation(key) => self.end_unattended(&key, due),
-                Due::Timer(at) => {
-                    let timer = self.timers.swap_remove(at);
-                    self.apply(timer.effects);
-                }
-            }
-        }
-    }
-
-    /// What happens next by itself, and when.
-    fn next_due(&self) -> Option<(Millis, Due)> {
-        let running = self
-            .operations
-            .values()
-            .filter(|operation| !operation.is_done());
-        let operations = running.map(|one| (one.due, Due::Operation(one.key.clone())));
-        let timers = self
-            .timers
-            .iter()
-            .enumerate()
-            .map(|(at, one)| (one.due, Due::Timer(at)));
-        operations.chain(timers).min_by_key(|(due, _)| *due)
-    }
-
-    /// Ends an operation that nobody looked at; at pace 0 its first poll will still say "not done".
-    fn end_unattended(&mut self, key: &str, due: Millis) {
-        let polled = self
-            .operations
-            .get(key)
-            .is_some_and(|operation| operation.polled);
-        self.finish(key);
-        if let Some(operation) = self.operations.get_mut(key) {
-            (operation.polled, operation.ended) = (polled, Some(due));
-        }
-    }
-
-    fn apply(&mut self, effects: Vec<Effect>) {
-        self.changed = true;
-        for effect in effects {
-            match effect {
-                Effect::Put { key, value } => {
-                    self.objects.insert(key, value);
-                }
-                Effect::Merge { key, fields } => {
-                    if let Some(Value::Object(object)) = self.objects.get_mut(&key) {
-                        merge(object, fields);
-                    }
-                }
-                Effect::Remove { key } => {
-                    self.objects.remove(&key);
-                }
-                Effect::Enable { project, service } => {
-                    let now = self.now();
-                    self.services
-                        .entry(format!("{project}/{service}"))
-                        .or_insert(now);
-                }
-                Effect::Disable { project, service } => {
-                    self.services.remove(&format!("{project}/{service}"));
-                }
-                Effect::After { delay, effects } => self.after(delay, effects),
-            }
-        }
-    }
-
-    // --- numbers -----------------------------------------------------------------------------------------------------
-
     /// The next value of a named counter, from 1.
     pub fn count(&mut self, name: &str) -> u64 {
         self.changed = true;
@@ -465,17 +274,6 @@ impl World {
     }
 }
 
-/// Sets top-level fields; null removes one.
-fn merge(object: &mut serde_json::Map<String, Value>, fields: serde_json::Map<String, Value>) {
-    for (name, value) in fields {
-        if value.is_null() {
-            object.remove(&name);
-        } else {
-            object.insert(name, value);
-        }
-    }
-}
-
 /// Whether some text in `value` is a link to `path`.
 fn mentions(value: &Value, path: &str) -> bool {
     match value {
@@ -485,5 +283,65 @@ fn mentions(value: &Value, path: &str) -> bool {
             .iter()
             .any(|(name, field)| name != "selfLink" && mentions(field, path)),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn lists_hold_direct_members_in_an_order_of_their_own() {
+        let mut world = World::default();
+        let names = ["a", "b", "c", "d", "e"];
+        for name in names {
+            world.put(format!("//x/zones/{name}"), json!({}));
+            world.put(format!("//x/zones/{name}/records/r"), json!({}));
+        }
+        let listed: Vec<&str> = world
+            .list("//x/zones")
+            .iter()
+            .map(|(key, _)| names::leaf(key))
+            .collect();
+        assert_eq!(listed.len(), names.len());
+        assert_ne!(listed, names);
+    }
+
+    #[test]
+    fn users_are_found_by_any_link_in_any_form() {
+        let mut world = World::default();
+        let network = "//compute.googleapis.com/projects/p/global/networks/n";
+        world.put(network, json!({"selfLink": "https://www.googleapis.com/compute/v1/projects/p/global/networks/n"}));
+        assert!(world.users(network).is_empty(), "nothing is its own user");
+        world.put(
+            "//x/deep",
+            json!({"a": [{"b": "projects/p/global/networks/n"}]}),
+        );
+        world.put("//x/link", json!({"network": "https://www.googleapis.com/compute/v1/projects/p/global/networks/n"}));
+        world.put("//x/other", json!({"network": "projects/p/global/networks/nn", "of": "projects/q/global/networks/n"}));
+        assert_eq!(world.users(network), ["//x/deep", "//x/link"]);
+    }
+
+    #[test]
+    fn a_project_is_known_once_it_was_named_by_id_and_by_number() {
+        let mut world = World::default();
+        assert!(world.project("Not A Project").is_none());
+        let number = names::project_number("demo-proj").to_string();
+        assert!(
+            world.project(&number).is_none(),
+            "a number alone says nothing"
+        );
+        let project = world.project("demo-proj").unwrap();
+        assert_eq!(world.project(&number), Some(project));
+    }
+
+    #[test]
+    fn ids_never_meet() {
+        let mut world = World::default();
+        let ids: BTreeSet<u64> = (0..1_000).map(|_| world.next_id()).collect();
+        assert_eq!(ids.len(), 1_000);
+        assert!(ids.iter().all(|id| id.to_string().len() == 19));
     }
 }

@@ -32,6 +32,8 @@ pub struct Wanted {
     pub inside: Vec<(Thing, Value)>,
     /// The step whose request would bring this one along.
     pub with: Option<String>,
+    /// That request was sent in this run.
+    pub came_along: bool,
 }
 
 /// How a step ended, and what others may know of its thing.
@@ -132,7 +134,7 @@ pub async fn present(
             Err(Failure::new(error, hint).leaving(format!("{} is there, broken", thing.short())))
         }
         Look::Here(live) => {
-            let created = close(worker, thing, open.as_ref(), true).await?;
+            let created = close(worker, thing, open.as_ref(), true).await? || wanted.came_along;
             correct(worker, wanted, known, live, created).await
         }
         Look::Absent | Look::Settling(_) => {

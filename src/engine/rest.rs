@@ -16,6 +16,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 /// Between two of several reads that must agree: each is meant to meet another of Google's replicas.
 const NEXT_READ: Duration = Duration::from_millis(200);
 
+/// How long a thing that was just made may hide behind a refusal.
+const HIDDEN: Duration = Duration::from_secs(60);
+
 /// Looks once; an API that was switched on and is not usable yet is waited for.
 async fn look(
     worker: &Worker,
@@ -85,9 +88,15 @@ pub async fn confirmed(
 ) -> Result<Value, Failure> {
     let reads = kind.row().map_or(1, |row| row.reads);
     let deadline = Instant::now() + worker.within;
+    let since = Instant::now();
     let mut found = 0;
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
-        match at_rest(worker, kind, thing, parts).await? {
+        let seen = match at_rest(worker, kind, thing, parts).await {
+            // A replica that has not heard of an account yet may say that it is forbidden (reported, not recorded).
+            Err(failure) if hides(reads, &failure) && since.elapsed() < HIDDEN => Look::Absent,
+            seen => seen?,
+        };
+        match seen {
             Look::Here(live) => {
                 found += 1;
                 if found >= reads {
@@ -121,6 +130,11 @@ pub async fn confirmed(
     );
     Err(Failure::new(error, "run again to go on waiting")
         .leaving(format!("{} was made", thing.short())))
+}
+
+/// Whether a refusal may come from a replica that does not know the thing yet.
+fn hides(reads: u32, failure: &Failure) -> bool {
+    reads > 1 && failure.class() == Some(Class::PermissionDenied)
 }
 
 /// Looks until the thing is gone.

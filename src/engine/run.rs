@@ -1,23 +1,23 @@
 //! The loop: one owner of what is ready, of the journal and of events; steps at work beside each other where order allows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Map;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::absent::absent;
+use super::board::{Board, Unprepared};
 use super::event::{Event, Outcome, Tally};
 use super::failure::{Failure, Told};
 use super::journal::{Entry, Journal, JournalError, now};
-use super::present::{Settled, Wanted, look_only, millis, present};
+use super::present::{Settled, millis};
 use super::state::{Known, State};
 use super::worker::{Ask, Locks, Worker};
 use crate::google::Client;
-use crate::kinds::{Kind, Thing};
-use crate::steps::{Step, refs};
+use crate::kinds::Thing;
+use crate::steps::Step;
 
 /// How many steps are at work at once. Google's quotas allow more; a reader's eyes do not.
 const AT_ONCE: usize = 12;
@@ -96,12 +96,17 @@ pub async fn run(
     tokio::pin!(last_words);
 
     loop {
+        // Asked here and not where it is heard: the last step may have given up before that.
+        if !ended.stopped && *stop.borrow() {
+            ended.stopped = true;
+            last_words.as_mut().reset(Instant::now() + LAST_WORDS);
+        }
         while !ended.stopped && ended.journal.is_none() && work.len() < AT_ONCE {
             let Some(id) = board.next_ready() else { break };
             let worker = Worker::new(
                 &board.task(&id).step,
                 client,
-                board.enabled.clone(),
+                board.enabled().clone(),
                 owner.clone(),
                 locks.clone(),
                 stop.clone(),
@@ -167,13 +172,13 @@ pub async fn run(
                 match done {
                     Ok((id, since, Ok(settled))) => settle(&mut board, &mut ended.tally, &mut tell, &id, since, settled),
                     Ok((id, _, Err(Failure::Told(told)))) => fail(&mut board, &mut ended.tally, &mut tell, &id, told),
-                    Ok((_, _, Err(Failure::Stopped))) | Err(_) => {}
+                    Ok((_, _, Err(Failure::Stopped))) => {}
+                    // It broke off in the middle, and has said so on stderr; what comes after it is not begun.
+                    Err(_) => ended.tally.failed += 1,
                 }
             }
-            _ = stopping.wait_for(|stop| *stop), if !ended.stopped => {
-                ended.stopped = true;
-                last_words.as_mut().reset(Instant::now() + LAST_WORDS);
-            }
+            // Where nobody can say stop any more, nobody has.
+            Ok(_) = stopping.wait_for(|stop| *stop), if !ended.stopped => {}
             () = &mut last_words, if ended.stopped => break,
         }
     }
@@ -243,6 +248,9 @@ fn settle(
         outcome: settled.outcome,
         took: millis(since.elapsed()),
     });
+    if settled.outcome == Outcome::Created {
+        board.made(id);
+    }
     board.done(id, settled.gives);
 }
 
@@ -263,194 +271,44 @@ fn fail(board: &mut Board, tally: &mut Tally, tell: &mut impl FnMut(&Event), id:
     }
 }
 
-/// Who is ready, who is done, and what they gave.
-struct Board {
-    tasks: BTreeMap<String, Task>,
-    /// Not begun yet, in the order in which they were given.
-    waiting: Vec<String>,
-    done: BTreeSet<String>,
-    gives: BTreeMap<String, Map<String, Value>>,
-    /// Hosts of APIs that are enabled for sure.
-    enabled: BTreeSet<String>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tasks::present;
+    use crate::google::{Auth, Endpoints};
+    use crate::steps::Place;
 
-/// Why a task that is ready is not begun.
-enum Unprepared {
-    /// There is nothing to do for it.
-    Settled(Outcome),
-    /// Where it is cannot be said before these steps are done.
-    Waits(Vec<String>),
-}
-
-/// A task with its references filled.
-enum Job {
-    Look(Wanted, Option<Known>),
-    Present(Wanted, Option<Known>),
-    Absent(Kind, Box<Known>, Vec<Thing>),
-}
-
-impl Board {
-    fn new(tasks: Vec<Task>) -> Board {
-        let waiting = tasks.iter().map(|task| task.step.id.clone()).collect();
-        let tasks = tasks
-            .into_iter()
-            .map(|task| (task.step.id.clone(), task))
-            .collect();
-        Board {
-            tasks,
-            waiting,
-            done: BTreeSet::new(),
-            gives: BTreeMap::new(),
-            enabled: BTreeSet::new(),
+    /// A step that fails before anything is sent.
+    fn nowhere() -> Step {
+        Step {
+            id: "nowhere".to_owned(),
+            chapter: String::new(),
+            says: String::new(),
+            kind: "storage.bucket".to_owned(),
+            at: Map::new(),
+            want: serde_json::Value::Null,
+            needs: BTreeSet::new(),
+            within: Duration::from_secs(1),
+            keep: false,
+            source: Place {
+                file: String::new(),
+                line: 1,
+            },
         }
     }
 
-    fn task(&self, id: &str) -> &Task {
-        &self.tasks[id]
-    }
-
-    /// Takes the first task that may begin.
-    fn next_ready(&mut self) -> Option<String> {
-        let ready = self.waiting.iter().position(|id| {
-            self.tasks[id]
-                .after
-                .iter()
-                .all(|before| self.done.contains(before))
-        })?;
-        Some(self.waiting.remove(ready))
-    }
-
-    fn done(&mut self, id: &str, gives: Map<String, Value>) {
-        let step = &self.tasks[id].step;
-        if let Some(Kind::Services) = Kind::named(&step.kind) {
-            self.enabled.extend(Kind::Services.parts(&step.want));
-        }
-        self.done.insert(id.to_owned());
-        self.gives.insert(id.to_owned(), gives);
-    }
-
-    /// Takes away every task that was to come after a failed one.
-    fn block(&mut self, failed: &str) -> Vec<String> {
-        let mut blocked = Vec::new();
-        let mut causes = vec![failed.to_owned()];
-        while let Some(cause) = causes.pop() {
-            let tasks = &self.tasks;
-            let (stuck, rest): (Vec<_>, Vec<_>) = self
-                .waiting
-                .drain(..)
-                .partition(|id| tasks[id].after.contains(&cause));
-            self.waiting = rest;
-            causes.extend(stuck.iter().cloned());
-            blocked.extend(stuck);
-        }
-        blocked
-    }
-
-    fn prepare(&self, id: &str, book: &Book<'_>) -> Result<Job, Unprepared> {
-        let task = self.task(id);
-        let state = match book {
-            Book::Write(journal) => &journal.state,
-            Book::Read(state) => state,
-        };
-        match &task.goal {
-            Goal::Absent { with: true, .. } => Err(Unprepared::Settled(Outcome::WithParent)),
-            Goal::Absent { .. } if task.step.keep => Err(Unprepared::Settled(Outcome::Kept)),
-            Goal::Absent { known, inside, .. } => {
-                let kind =
-                    Kind::named(&known.thing.kind).ok_or(Unprepared::Settled(Outcome::Kept))?;
-                Ok(Job::Absent(kind, known.clone(), inside.clone()))
+    #[tokio::test]
+    async fn a_run_that_was_asked_to_stop_says_so_and_no_other_does() {
+        let client = Client::new(Endpoints::emulator("http://127.0.0.1:9"), Auth::none()).unwrap();
+        // Often, because who is heard first is a matter of luck.
+        for _ in 0..50 {
+            for asked in [true, false] {
+                let (say, stop) = watch::channel(asked);
+                drop(say);
+                let (state, tasks) = (State::default(), present(&[nowhere()]).unwrap());
+                let ended = run(&client, tasks, Book::Read(&state), |_| {}, stop).await;
+                assert_eq!(ended.stopped, asked);
             }
-            Goal::Present { inside, with } => {
-                let mut wanted = self.wanted(id, None)?;
-                wanted.with.clone_from(with);
-                wanted.inside = inside
-                    .iter()
-                    .filter_map(|inner| self.wanted(inner, Some((id, &wanted.thing))).ok())
-                    .filter(|inner| inner.unknown.is_empty())
-                    .map(|inner| (inner.thing, inner.want))
-                    .collect();
-                let known = state.get(&wanted.thing.key()).cloned();
-                Ok(match book {
-                    Book::Write(_) => Job::Present(wanted, known),
-                    Book::Read(_) => Job::Look(wanted, known),
-                })
-            }
-        }
-    }
-
-    /// The task's thing and what it should look like. `parent` is a step whose thing is not there yet but whose names
-    /// are known from where it will be.
-    fn wanted(&self, id: &str, parent: Option<(&str, &Thing)>) -> Result<Wanted, Unprepared> {
-        let step = &self.task(id).step;
-        let known = |reference: &refs::Ref| {
-            if let Some((parent, thing)) = parent
-                && parent == reference.step
-            {
-                return match reference.field.as_str() {
-                    "name" => Some(thing.short().into()),
-                    field => thing.at.get(field).cloned(),
-                };
-            }
-            let gives = self.gives.get(&reference.step)?;
-            reference
-                .field
-                .split('.')
-                .try_fold(&Value::Object(gives.clone()), |value, key| value.get(key))
-                .cloned()
-        };
-        let names = |missing: Vec<refs::Ref>| {
-            missing
-                .into_iter()
-                .map(|reference| reference.step)
-                .collect::<Vec<_>>()
-        };
-        let at = match refs::fill(&Value::Object(step.at.clone()), &known) {
-            Ok(Value::Object(at)) => at,
-            Ok(_) => Map::new(),
-            Err(missing) => return Err(Unprepared::Waits(names(missing))),
-        };
-        let (want, unknown) = match refs::fill(&step.want, &known) {
-            Ok(want) => (want, Vec::new()),
-            Err(missing) => (step.want.clone(), names(missing)),
-        };
-        // Kinds are checked when the steps are loaded.
-        let kind =
-            Kind::named(&step.kind).ok_or_else(|| Unprepared::Waits(vec![step.kind.clone()]))?;
-        let thing = Thing {
-            kind: step.kind.clone(),
-            at,
-        };
-        Ok(Wanted {
-            thing,
-            kind,
-            want,
-            unknown,
-            inside: Vec::new(),
-            with: None,
-        })
-    }
-}
-
-impl Job {
-    fn name(&self) -> String {
-        match self {
-            Job::Look(wanted, _) | Job::Present(wanted, _) => wanted.thing.short(),
-            Job::Absent(_, known, _) => known.thing.short(),
-        }
-    }
-
-    fn known(&self) -> Option<&Known> {
-        match self {
-            Job::Look(_, known) | Job::Present(_, known) => known.as_ref(),
-            Job::Absent(_, known, _) => Some(known),
-        }
-    }
-
-    async fn carry_out(self, worker: &Worker) -> Result<Settled, Failure> {
-        match self {
-            Job::Look(wanted, known) => look_only(worker, &wanted, known.as_ref()).await,
-            Job::Present(wanted, known) => present(worker, &wanted, known.as_ref()).await,
-            Job::Absent(kind, known, inside) => absent(worker, kind, &known, &inside).await,
         }
     }
 }

@@ -248,3 +248,168 @@ impl Known {
         parts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::journal::FORMAT;
+    use serde_json::json;
+
+    fn network(name: &str) -> Thing {
+        let at = json!({"project": "p", "network": name});
+        Thing {
+            kind: "compute.network".to_owned(),
+            at: at.as_object().unwrap().clone(),
+        }
+    }
+
+    fn run() -> Entry {
+        Entry::Run(Run {
+            at: String::new(),
+            format: FORMAT,
+            run: String::new(),
+            verb: "up".to_owned(),
+            pid: 1,
+            program: String::new(),
+            emulated: true,
+            given: Default::default(),
+        })
+    }
+
+    fn intent(verb: Verb, request: &str, parts: &[&str], inside: &[Thing]) -> Entry {
+        Entry::Intent {
+            at: String::new(),
+            step: "s".to_owned(),
+            thing: network("n"),
+            verb,
+            request: request.to_owned(),
+            parts: parts.iter().map(|part| (*part).to_owned()).collect(),
+            inside: inside.to_vec(),
+        }
+    }
+
+    fn done() -> Entry {
+        Entry::Done {
+            at: String::new(),
+            key: network("n").key(),
+            took: 1,
+        }
+    }
+
+    fn failed(left: Left) -> Entry {
+        Entry::Failed {
+            at: String::new(),
+            key: network("n").key(),
+            message: String::new(),
+            left,
+        }
+    }
+
+    /// What a row of entries adds up to: `ours` or `-`, then what is open.
+    fn said(entries: &[Entry]) -> String {
+        let mut state = State::default();
+        for entry in entries {
+            if let Err(illegal) = state.take(entry) {
+                return format!("illegal: {illegal}");
+            }
+        }
+        let Some(known) = state.get(&network("n").key()) else {
+            return "nothing".to_owned();
+        };
+        let ours = if known.is_ours() { "ours" } else { "-" };
+        let parts = known.our_parts().join(",");
+        let open = known.open.as_ref().map_or("", |open| open.verb.word());
+        [ours, &parts, open]
+            .iter()
+            .filter(|word| !word.is_empty())
+            .copied()
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn lines_add_up_to_whose_it_is_and_what_is_open() {
+        use Verb::{Create, Delete, Update};
+        let make = || intent(Create, "1", &[], &[]);
+        let remove = || intent(Delete, "2", &[], &[]);
+        let cases: Vec<(Vec<Entry>, &str)> = vec![
+            (vec![run()], "nothing"),
+            (vec![make()], "illegal: an entry before any run"),
+            (vec![run(), make()], "ours create"),
+            (vec![run(), make(), make()], "ours create"),
+            (vec![run(), make(), done()], "ours"),
+            (vec![run(), make(), failed(Left::Nothing)], "-"),
+            (vec![run(), make(), failed(Left::Something)], "ours"),
+            (vec![run(), make(), failed(Left::Unknown)], "ours"),
+            (vec![run(), make(), done(), remove()], "ours delete"),
+            (vec![run(), make(), done(), remove(), done()], "-"),
+            (
+                vec![run(), make(), done(), remove(), failed(Left::Nothing)],
+                "ours",
+            ),
+            (
+                vec![run(), make(), done(), remove(), failed(Left::Something)],
+                "ours",
+            ),
+            (vec![run(), intent(Update, "1", &[], &[]), done()], "-"),
+            (
+                vec![run(), intent(Create, "1", &["a", "b"], &[])],
+                "ours a,b create",
+            ),
+            (
+                vec![run(), intent(Update, "1", &["a"], &[]), done()],
+                "ours a",
+            ),
+            (
+                vec![
+                    run(),
+                    intent(Update, "1", &["a"], &[]),
+                    done(),
+                    intent(Delete, "2", &["a"], &[]),
+                    done(),
+                ],
+                "-",
+            ),
+        ];
+        for (entries, expected) in cases {
+            assert_eq!(said(&entries), expected, "{entries:#?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_happen_is_refused() {
+        use Verb::{Create, Delete};
+        for entries in [
+            vec![run(), done()],
+            vec![run(), failed(Left::Nothing)],
+            vec![run(), intent(Create, "1", &[], &[]), done(), done()],
+            vec![
+                run(),
+                intent(Create, "1", &[], &[]),
+                intent(Create, "2", &[], &[]),
+            ],
+            vec![
+                run(),
+                intent(Create, "1", &[], &[]),
+                intent(Delete, "1", &[], &[]),
+            ],
+        ] {
+            assert!(said(&entries).starts_with("illegal"), "{entries:#?}");
+        }
+    }
+
+    #[test]
+    fn what_comes_along_comes_and_goes_with_it() {
+        let inner = [network("inner")];
+        let mut state = State::default();
+        for entry in [run(), intent(Verb::Create, "1", &[], &inner), done()] {
+            state.take(&entry).unwrap();
+        }
+        assert!(state.is_ours(&inner[0].key()));
+        for entry in [intent(Verb::Delete, "2", &[], &inner), done()] {
+            state.take(&entry).unwrap();
+        }
+        assert!(!state.is_ours(&inner[0].key()));
+        assert_eq!(state.ours().count(), 0);
+    }
+}

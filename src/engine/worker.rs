@@ -131,7 +131,7 @@ impl Worker {
         let mut stop = self.stop.clone();
         tokio::select! {
             done = work => Ok(done),
-            _ = stop.wait_for(|stop| *stop) => Err(Failure::Stopped),
+            Ok(_) = stop.wait_for(|stop| *stop) => Err(Failure::Stopped),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{Door, Sent, fill};
 use crate::google::{Api, ApiError, Call, Class, retry};
 
 /// A resource that has a policy.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Policy {
     /// The name that steps use.
     pub kind: &'static str,
@@ -27,7 +27,7 @@ pub struct Policy {
 }
 
 /// How a policy is read and written.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub enum Verbs {
     /// POST `:getIamPolicy` with the version in the body, POST `:setIamPolicy`.
     Body,

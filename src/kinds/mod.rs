@@ -6,7 +6,7 @@
 mod difference;
 mod fill;
 mod leftovers;
-mod members;
+pub mod members;
 mod object;
 mod records;
 mod rest;

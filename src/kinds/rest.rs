@@ -34,7 +34,7 @@ fn rest_of(row: &Row, live: Value) -> Look {
     if settled.good.contains(&state) {
         return Look::Here(live);
     }
-    let why = match text(settled.why) {
+    let why = match settled.why.and_then(text) {
         Some(why) if !why.is_empty() => format!("{state}: {why}"),
         _ if state.is_empty() => format!("no {} yet", settled.field),
         _ => state.to_owned(),
@@ -56,6 +56,10 @@ pub async fn create(
 ) -> Result<Sent, ApiError> {
     let own = fill::path(row.path, at)?;
     let call = match &row.create {
+        Create::Never => {
+            let why = format!("{} is never made here, only cleared away", row.says);
+            return Err(ApiError::unsent(&own, why));
+        }
         Create::PatchAllowMissing => Call::patch(row.api, own)
             .query("allowMissing", "true")
             .query("updateMask", mask(want))

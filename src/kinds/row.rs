@@ -7,7 +7,7 @@
 use crate::google::{Api, Dialect};
 
 /// A kind of Google resource that is created, read, updated and deleted at one path.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Row {
     /// The name that steps use, for example `compute.network`.
     pub kind: &'static str,
@@ -48,7 +48,7 @@ pub struct Row {
 }
 
 /// How a resource comes into being.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub enum Create {
     /// POST to the collection above it.
     Post {
@@ -61,10 +61,12 @@ pub enum Create {
     },
     /// PATCH of the resource itself with `allowMissing=true`.
     PatchAllowMissing,
+    /// Not by this program: it only clears away what others left.
+    Never,
 }
 
 /// Where a new resource's name stands in the request that creates it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub enum Id {
     /// In the resource, under this field.
     Field(&'static str),
@@ -75,7 +77,7 @@ pub enum Id {
 }
 
 /// How a resource is changed.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub enum Update {
     /// PATCH with the fields that differ.
     Patch,
@@ -93,7 +95,7 @@ pub enum Update {
 }
 
 /// The field that tells whether a resource has come to rest.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Settled {
     /// Path of the field, with dots.
     pub field: &'static str,
@@ -101,8 +103,8 @@ pub struct Settled {
     pub good: &'static [&'static str],
     /// Values that waiting does not mend.
     pub bad: &'static [&'static str],
-    /// The field that says why.
-    pub why: &'static str,
+    /// The field that says why, where the resource has one.
+    pub why: Option<&'static str>,
 }
 
 /// What a list means.
@@ -117,7 +119,7 @@ pub enum List {
 }
 
 /// The kind whose create may bring a resource along.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Inside {
     /// The parent's kind.
     pub parent: &'static str,

@@ -52,7 +52,7 @@ pub async fn look(
     let project = parent.trim_start_matches("v1/").to_owned();
     let mut call = Call::get(Api::ServiceUsage, format!("{parent}/services:batchGet"));
     for name in names {
-        call = call.query("names", &format!("{project}/services/{name}"));
+        call = call.query("names", format!("{project}/services/{name}"));
     }
     door.client.send(&call, &*door.watch).await.map(Some)
 }

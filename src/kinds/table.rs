@@ -119,6 +119,7 @@ static ENDPOINT_GROUP: Row = Row {
     says: "a network endpoint group that GKE left behind",
     collection: "networkEndpointGroups",
     path: "projects/{project}/zones/{zone}/networkEndpointGroups/{networkEndpointGroup}",
+    create: Create::Never,
     update: Update::Never,
     ..COMPUTE
 };
@@ -162,13 +163,6 @@ static MANAGED_ZONE: Row = Row {
 /// One write at a time: GKE refuses a second operation on a cluster.
 const CLUSTER_LOCK: Option<&str> = Some("cluster {project}/{location}/{cluster}");
 
-const STATUS: Settled = Settled {
-    field: "status",
-    good: &["RUNNING", "RUNNING_WITH_ERROR"],
-    bad: &["ERROR", "DEGRADED"],
-    why: "statusMessage",
-};
-
 /// A GKE cluster. Only its allow list is changed in place; every other difference is told.
 static CLUSTER: Row = Row {
     kind: "container.cluster",
@@ -186,7 +180,12 @@ static CLUSTER: Row = Row {
         desired: "desiredControlPlaneEndpointsConfig",
     },
     dialect: Some(Dialect::Container),
-    settled: Some(STATUS),
+    settled: Some(Settled {
+        field: "status",
+        good: &["RUNNING"],
+        bad: &["ERROR", "DEGRADED"],
+        why: Some("statusMessage"),
+    }),
     lists: &[
         ("nodePools", List::Keyed("name")),
         ("nodePools.config.oauthScopes", List::Set),
@@ -218,7 +217,12 @@ static NODE_POOL: Row = Row {
     },
     update: Update::Never,
     dialect: Some(Dialect::Container),
-    settled: Some(STATUS),
+    settled: Some(Settled {
+        field: "status",
+        good: &["RUNNING", "RUNNING_WITH_ERROR"],
+        bad: &["ERROR"],
+        why: Some("statusMessage"),
+    }),
     fixed: &[
         "config",
         "initialNodeCount",
@@ -257,7 +261,7 @@ static FEATURE: Row = Row {
         field: "resourceState.state",
         good: &["ACTIVE"],
         bad: &[],
-        why: "state.state.description",
+        why: Some("state.state.description"),
     }),
     gives: &["name"],
     ..PLAIN
@@ -282,7 +286,7 @@ static MEMBERSHIP: Row = Row {
         field: "state.code",
         good: &["READY"],
         bad: &[],
-        why: "state.description",
+        why: None,
     }),
     fixed: &["endpoint"],
     gives: &["name"],

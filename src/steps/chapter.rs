@@ -25,7 +25,7 @@ const WITHIN_AT_MOST: Duration = Duration::from_secs(6 * 3600);
 /// A step as it is written.
 #[derive(Debug, Clone)]
 pub(super) struct Template {
-    /// The step with open references; its `needs` are only those written as `needs`.
+    /// The step with open references.
     pub step: Step,
     /// The parameters' values for which it holds, each with the place where that is written.
     pub when: Vec<(String, Value, Place)>,
@@ -55,7 +55,7 @@ pub(super) fn read(
     let chapter = read_chapter(file, name, first, complaints);
     let steps = rest
         .iter()
-        .filter_map(|document| read_step(file, &chapter.name, document, complaints))
+        .map(|document| read_step(file, &chapter.name, document, complaints))
         .collect();
     Some((chapter, steps))
 }
@@ -86,13 +86,7 @@ fn read_chapter(file: &str, name: &str, document: &Node, complaints: &mut Compla
     chapter
 }
 
-fn read_step(
-    file: &str,
-    chapter: &str,
-    document: &Node,
-    complaints: &mut Complaints,
-) -> Option<Template> {
-    let before = complaints.0.len();
+fn read_step(file: &str, chapter: &str, document: &Node, complaints: &mut Complaints) -> Template {
     let mut fields = Fields::of(file, document, STEP_FIELDS, complaints);
     let source = fields.place();
     let id = fields.text("step");
@@ -121,7 +115,16 @@ fn read_step(
         .into_iter()
         .map(|(line, need)| (fields.place_at(line), need))
         .collect();
-    let needs: BTreeSet<String> = needs_at.iter().map(|(_, need)| need.clone()).collect();
+    let mut needs: BTreeSet<String> = needs_at.iter().map(|(_, need)| need.clone()).collect();
+    // A reference is a need: nobody writes it twice.
+    let references = refs::find(&Value::Object(at.clone()))
+        .into_iter()
+        .chain(refs::find(&want));
+    needs.extend(
+        references
+            .filter(|found| !found.is_param())
+            .map(|found| found.step),
+    );
     let step = Step {
         id,
         chapter: chapter.to_owned(),
@@ -134,14 +137,12 @@ fn read_step(
         keep,
         source,
     };
-    let template = Template {
+    Template {
         step,
         when,
         texts,
         needs_at,
-    };
-    // A step that was complained about would only be complained about again.
-    (complaints.0.len() == before).then_some(template)
+    }
 }
 
 fn within(fields: &mut Fields<'_>) -> Duration {

@@ -110,14 +110,15 @@ pub(super) fn quoted(names: &[&str]) -> String {
     }
 }
 
-/// Up to three names that a typing mistake away from `name`: an edit in three letters, or one begins with the other.
+/// Up to three names that are a typing mistake away from `name`: an edit in three letters, or one begins with the other.
 fn nearest<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
     let name = name.to_lowercase();
     let mut near: Vec<(usize, &str)> = known
         .iter()
         .filter_map(|candidate| {
             let edits = strsim::osa_distance(&name, &candidate.to_lowercase());
-            let allowed = (candidate.chars().count().max(name.chars().count()) / 3).max(1);
+            let longer = candidate.chars().count().max(name.chars().count());
+            let allowed = longer.div_ceil(3);
             let prefix =
                 name.len() >= 3 && (candidate.starts_with(&name) || name.starts_with(candidate));
             (edits <= allowed || prefix).then_some((edits, *candidate))

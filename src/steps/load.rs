@@ -1,14 +1,13 @@
 //! All files of a folder to a [`Tutorial`] whose every reference leads somewhere. Complains about everything at once.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::chapter::{self, Template};
-use super::complaint::{Complaints, unknown};
-use super::params::{self, Param, ParamType};
+use super::check::check;
+use super::complaint::Complaints;
+use super::params::{self, Param};
 use super::source::{self, File, PARAMS_FILE, Source};
-use super::{Place, Step, graph::Graph, refs, yaml};
+use super::{Place, Step, yaml};
 
 /// A part of the tutorial, under the tutorial's own heading.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +46,20 @@ impl Tutorial {
     /// included.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.templates.iter().map(|template| &template.step)
+    }
+
+    /// The parameters' values for which a step is there; none: always.
+    pub fn when(&self, id: &str) -> impl Iterator<Item = (&str, &Value)> {
+        let of_step = self
+            .templates
+            .iter()
+            .filter(move |template| template.step.id == id);
+        of_step.flat_map(|template| {
+            template
+                .when
+                .iter()
+                .map(|(name, value, _)| (name.as_str(), value))
+        })
     }
 }
 
@@ -87,7 +100,7 @@ pub(super) fn parse(files: &[File]) -> Result<Tutorial, Complaints> {
         }
     }
     // What a file that could not be read would have held is not missing.
-    if !skipped && complaints.0.is_empty() {
+    if !skipped {
         check(&tutorial, &mut complaints);
     }
     complaints.or(tutorial)
@@ -104,6 +117,10 @@ impl Tutorial {
         }
         self.chapters.push(chapter);
         for template in templates {
+            // It was complained about, and nothing can refer to it.
+            if template.step.id.is_empty() {
+                continue;
+            }
             if let Some(first) = self.steps().find(|step| step.id == template.step.id) {
                 let text = format!(
                     "step `{}` is there twice, first at {}",
@@ -117,149 +134,150 @@ impl Tutorial {
     }
 }
 
-fn check(tutorial: &Tutorial, complaints: &mut Complaints) {
-    let chapters: BTreeMap<&str, usize> = tutorial
-        .chapters
-        .iter()
-        .enumerate()
-        .map(|(n, chapter)| (chapter.name.as_str(), n))
-        .collect();
-    let known = Known {
-        params: tutorial
-            .params
-            .iter()
-            .map(|param| (param.name.as_str(), &param.of))
-            .collect(),
-        steps: tutorial
-            .templates
-            .iter()
-            .map(|template| (template.step.id.as_str(), template))
-            .collect(),
-        chapters,
-    };
-    for template in &tutorial.templates {
-        for (place, text) in &template.texts {
-            known.check_text(template, place, text, complaints);
-        }
-        for (place, need) in template
-            .needs_at
-            .iter()
-            .filter(|(_, need)| !need.contains("${"))
-        {
-            known.check_step(template, place, need, complaints);
-        }
-        for (name, value, place) in &template.when {
-            known.check_when(name, value, place, complaints);
-        }
-    }
-    if complaints.0.is_empty() {
-        let mut steps: Vec<Step> = tutorial.steps().cloned().collect();
-        steps.iter_mut().for_each(add_references);
-        if let Err(found) = Graph::new(&steps, &[]) {
-            complaints.0.extend(found.0);
-        }
-    }
-}
-
-/// Makes the steps that `step` refers to its needs; needs whose names hold a parameter are left for later.
-pub(super) fn add_references(step: &mut Step) {
-    step.needs.retain(|need| !need.contains("${"));
-    let at = Value::Object(step.at.clone());
-    for reference in refs::find(&at).into_iter().chain(refs::find(&step.want)) {
-        if !reference.is_param() {
-            step.needs.insert(reference.step);
-        }
-    }
-}
-
-/// What references may lead to.
-struct Known<'a> {
-    params: BTreeMap<&'a str, &'a ParamType>,
-    steps: BTreeMap<&'a str, &'a Template>,
-    chapters: BTreeMap<&'a str, usize>,
-}
-
-impl Known<'_> {
-    fn check_text(
-        &self,
-        template: &Template,
-        place: &Place,
-        text: &str,
-        complaints: &mut Complaints,
-    ) {
-        if let Some(broken) = refs::broken(text) {
-            let told = format!(
-                "`{broken}` is neither ${{STEP.FIELD}} nor ${{param.NAME}}; `$${{` stands for itself"
-            );
-            complaints.add(place, told);
-        }
-        for reference in refs::find(&Value::String(text.to_owned())) {
-            if !reference.is_param() {
-                self.check_step(template, place, &reference.step, complaints);
-                continue;
-            }
-            match self.params.get(reference.field.as_str()) {
-                None => complaints.add(
-                    place,
-                    unknown("parameter", &reference.field, self.params.keys().copied()),
-                ),
-                Some(of) if params::is_list(of) && reference.to_string() != text => {
-                    complaints.add(
-                        place,
-                        format!("{reference} is a list, it cannot stand within a text"),
-                    );
-                }
-                Some(_) => {}
-            }
-        }
-    }
-
-    fn check_step(&self, from: &Template, place: &Place, id: &str, complaints: &mut Complaints) {
-        let Some(target) = self.steps.get(id) else {
-            return complaints.add(place, unknown("step", id, self.steps.keys().copied()));
-        };
-        let chapter = |template: &Template| self.chapters.get(template.step.chapter.as_str());
-        // `--through` a chapter would leave the reference without its step.
-        if chapter(target) > chapter(from) {
-            let text = format!(
-                "step `{id}` stands in a later chapter, `{}`",
-                target.step.chapter
-            );
-            complaints.add(place, text);
-        }
-        for (name, value, _) in &target.when {
-            if !from.when.iter().any(|(n, v, _)| n == name && v == value) {
-                let text = format!(
-                    "step `{id}` is there only when {name} is {value}, `{}` says no such thing",
-                    from.step.id
-                );
-                complaints.add(place, text);
-            }
-        }
-    }
-
-    fn check_when(&self, name: &str, value: &Value, place: &Place, complaints: &mut Complaints) {
-        match self.params.get(name) {
-            None => complaints.add(
-                place,
-                unknown("parameter", name, self.params.keys().copied()),
-            ),
-            Some(of) => {
-                if let Err(why) = of.take(value) {
-                    complaints.add(place, format!("`{name}` never is that: {why}"));
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::super::testing::{FIRST, PARAMS, STEP, of_texts, with};
 
     #[test]
-    fn the_tutorial_loads() {
-        let tutorial = Tutorial::load(&Source::Embedded).unwrap_or_else(|e| panic!("{e}"));
-        assert_eq!(tutorial.chapters[0].name, "project");
+    fn a_step_is_read_as_it_is_written() {
+        let text = "says: >\n  Two\n  lines.\nstep: b\nkind: k\nat: {project: x}\nwant: {n: [1, true]}\nneeds: [a]\n\
+            within: 90s\nkeep: true\n";
+        let tutorial = with(text).unwrap();
+        let step = tutorial.steps().find(|step| step.id == "b").unwrap();
+        assert_eq!(
+            (step.says.as_str(), step.chapter.as_str()),
+            ("Two lines.", "second")
+        );
+        assert_eq!(step.want, serde_json::json!({"n": [1, true]}));
+        assert_eq!((step.within.as_secs(), step.keep), (90, true));
+        // A step is where its name is, whatever comes before it.
+        assert_eq!(step.source.to_string(), "steps/20-second.yaml:8");
+        let names: Vec<&str> = tutorial
+            .chapters
+            .iter()
+            .map(|chapter| chapter.name.as_str())
+            .collect();
+        assert_eq!(names, ["first", "second"]);
     }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line() {
+        for (lines, told) in [
+            (
+                "wants: {}",
+                "2:9: unknown field `wants`, did you mean `want`?",
+            ),
+            (
+                "within: soon",
+                "2:9: `soon` is no duration up to 6h, such as 90s, 30m or 1h",
+            ),
+            (
+                "within: 7h",
+                "2:9: `7h` is no duration up to 6h, such as 90s, 30m or 1h",
+            ),
+            (
+                "within: 0s",
+                "2:9: `0s` is no duration up to 6h, such as 90s, 30m or 1h",
+            ),
+            ("within: 30", "2:9: `within` is a text, this is a number"),
+            ("keep: yes", "2:9: `keep` is true or false, this is a text"),
+            ("needs: a", "2:9: `needs` is a list, this is a text"),
+            (
+                "want: {x: 1, x: 2}",
+                "2:9: not the YAML we read: duplicate mapping key `x`",
+            ),
+            ("want: [1", "2:9: not the YAML we read: unclosed"),
+        ] {
+            let found = with(&format!("{STEP}{lines}\n")).unwrap_err();
+            assert!(found.starts_with(told), "{lines}: {found}");
+            assert_eq!(found.lines().count(), 1, "{lines}: {found}");
+        }
+    }
+
+    #[test]
+    fn whole_documents_are_held_to_their_form() {
+        for (text, told) in [
+            (
+                "step: a\nsays: s\nkind: k\nat: {}\n",
+                "2:5: step `a` is there twice, first at steps/10-first.yaml:5",
+            ),
+            (
+                "step: param\nsays: s\nkind: k\n",
+                "2:5: `param` is no step's name: small letters, digits and `-`",
+            ),
+            (
+                "step: a.b\nsays: s\nkind: k\n",
+                "2:5: `a.b` is no step's name: small letters, digits and `-`",
+            ),
+            ("step: b\nsays: s\nat: {}\n", "2:5: missing field `kind`"),
+            ("step: b\nsays: ''\nkind: k\n", "2:6: `says` is empty"),
+            (
+                "- step: b\n",
+                "2:5: a document is a mapping of fields, this is a list\n2:5: missing field `step`",
+            ),
+        ] {
+            let found = with(text).unwrap_err();
+            assert!(found.starts_with(told), "{text}: {found}");
+        }
+        for (name, text, told) in [
+            (
+                "20-other.yaml",
+                "chapter: second\ntitle: t\nsays: s\n",
+                "1: chapter `second` is in a file named `other`",
+            ),
+            (
+                "second.yaml",
+                "chapter: second\ntitle: t\nsays: s\n",
+                "1: a chapter's file is named NN-CHAPTER.yaml",
+            ),
+            (
+                "20-b.yml",
+                "chapter: b\ntitle: t\nsays: s\n",
+                "1: a chapter's file is named NN-CHAPTER.yaml",
+            ),
+            (
+                "20-first.yaml",
+                "chapter: first\ntitle: t\nsays: s\n",
+                "1: chapter `first` is there twice, first at steps/10-first.yaml:1",
+            ),
+            ("20-b.yaml", "", "1: an empty file"),
+        ] {
+            let files = [
+                ("10-first.yaml", FIRST),
+                (name, text),
+                ("params.yaml", PARAMS),
+            ];
+            let found = of_texts(&files).unwrap_err().to_string();
+            assert_eq!(found, format!("steps/{name}:{told}"));
+        }
+    }
+
+    #[test]
+    fn everything_is_told_at_once_in_the_order_of_lines() {
+        let text =
+            format!("{STEP}wants: 1\nneeds: [aa]\n---\nstep: c\nsays: s\nkind: k\nwithin: x\n");
+        let found = with(&text).unwrap_err();
+        let lines: Vec<&str> = found
+            .lines()
+            .map(|line| line.split(' ').next().unwrap())
+            .collect();
+        assert_eq!(lines, ["2:9:", "2:10:", "2:15:"], "{found}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC*", name in "[a-z0-9-]{0,9}") {
+            let _ = of_texts(&[(&format!("{name}.yaml"), &text), ("params.yaml", &text)]);
+        }
+
+        #[test]
+        fn no_yaml_makes_it_panic(lines in proptest::collection::vec(LINE, 0..20)) {
+            let text = lines.join("\n");
+            let _ = with(&text);
+            let _ = of_texts(&[("params.yaml", &text)]);
+        }
+    }
+
+    const LINE: &str = "(step|param|chapter|says|kind|at|want|needs|within|keep|when|of|min|default|---|  x|  - y|choices)\
+        (: |:|)([a-z0-9]{0,3}|[\\[\\]{},'\"&*!|>%@`$-]{0,3}|\\$\\{[a-z.]{0,4}\\}|\\{a: b\\}|\\[c\\]|90s|true)";
 }

@@ -7,6 +7,7 @@
 //! The only file access is that of [`Source`], and it stays within the folder it is given.
 
 mod chapter;
+mod check;
 mod complaint;
 mod fields;
 pub mod graph;
@@ -16,6 +17,9 @@ pub mod refs;
 mod select;
 mod settle;
 mod source;
+#[cfg(test)]
+mod testing;
+mod values;
 mod yaml;
 
 use std::collections::BTreeSet;
@@ -26,9 +30,10 @@ use serde_json::{Map, Value};
 
 pub use complaint::{Complaint, Complaints};
 pub use load::{Chapter, Tutorial};
-pub use params::{Param, ParamType};
+pub use params::Param;
 pub use settle::Params;
 pub use source::Source;
+pub use values::ParamType;
 
 /// One thing the tutorial says should exist.
 #[derive(Debug, Clone)]

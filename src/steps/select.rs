@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::chapter::Template;
 use super::complaint::{Complaint, Complaints, unknown};
 use super::graph::Graph;
-use super::load::add_references;
 use super::{Params, Step, Tutorial, refs};
 
 impl Tutorial {
@@ -47,10 +46,11 @@ impl Tutorial {
 }
 
 fn holds(template: &Template, params: &Params) -> bool {
+    // As texts: `3` and `"3"` are the same to somebody who writes YAML.
     template.when.iter().all(|(name, value, _)| {
-        let settled = params.get(name);
-        // `3` and `"3"` are the same to somebody who writes YAML.
-        settled == Some(value) || settled.is_some_and(|s| text(s) == text(value))
+        params
+            .get(name)
+            .is_some_and(|settled| text(settled) == text(value))
     })
 }
 
@@ -75,7 +75,6 @@ fn filled(template: &Template, params: &Params) -> Step {
         .map(|need| text(&fill(&Value::String(need.clone()))))
         .collect();
     step.needs = needs.into_iter().collect();
-    add_references(&mut step);
     step
 }
 
@@ -108,5 +107,132 @@ fn supersede(steps: &mut Vec<Step>) {
             .into_iter()
             .map(|need| leads_to.get(&need).cloned().unwrap_or(need))
             .collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::of_texts;
+    use super::*;
+
+    const PARAMS: &str = "param: mode\nsays: s\nof: choice\nchoices: [one, two]\ndefault: one\n---\n\
+        param: n\nsays: s\nof: integer\ndefault: 3\n";
+    const FIRST: &str = "chapter: first\ntitle: t\nsays: s\n---\n\
+        step: gate\nsays: s\nkind: k\nat: {name: \"x-${param.mode}\"}\nwant: {n: \"${param.n}\"}\n---\n\
+        step: only-two\nsays: s\nkind: k\nat: {name: two}\nwhen: {mode: two}\n---\n\
+        step: user\nsays: s\nkind: k\nat: {name: user}\nwant: {link: \"${gate.self}\", note: \"$${gate.self}\"}\n";
+    const SECOND: &str = "chapter: second\ntitle: t\nsays: s\n---\n\
+        step: gate-again\nsays: s\nkind: k\nat: {name: x-one}\nwant: {n: 4}\n---\n\
+        step: late\nsays: s\nkind: k\nat: {name: late}\nneeds: [gate]\n";
+
+    fn select(mode: &str, through: Option<&str>) -> Result<Vec<Step>, String> {
+        let files = [
+            ("10-first.yaml", FIRST),
+            ("20-second.yaml", SECOND),
+            ("params.yaml", PARAMS),
+        ];
+        let tutorial = of_texts(&files).unwrap_or_else(|complaints| panic!("{complaints}"));
+        let params = tutorial
+            .settle(&BTreeMap::from([("mode".to_owned(), Value::from(mode))]))
+            .unwrap();
+        tutorial
+            .select(&params, through)
+            .map_err(|complaints| complaints.to_string())
+    }
+
+    /// `id<-need,need`.
+    fn shape(steps: &[Step]) -> String {
+        let one = |step: &Step| {
+            let needs: Vec<&str> = step.needs.iter().map(String::as_str).collect();
+            format!("{}<-{}", step.id, needs.join(","))
+        };
+        steps.iter().map(one).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn chapters_conditions_and_what_supersedes() {
+        for (mode, through, expected) in [
+            ("one", Some("first"), "gate<- user<-gate"),
+            ("two", Some("first"), "gate<- only-two<- user<-gate"),
+            (
+                "one",
+                None,
+                "user<-gate-again gate-again<- late<-gate-again",
+            ),
+            // At another place it is another thing.
+            (
+                "two",
+                Some("second"),
+                "gate<- only-two<- user<-gate gate-again<- late<-gate",
+            ),
+        ] {
+            assert_eq!(
+                shape(&select(mode, through).unwrap()),
+                expected,
+                "{mode} {through:?}"
+            );
+        }
+        assert_eq!(
+            select("one", Some("frist")).unwrap_err(),
+            "unknown chapter `frist`, did you mean `first`?"
+        );
+    }
+
+    #[test]
+    fn parameters_are_filled_and_references_stay_for_later() {
+        let steps = select("one", Some("first")).unwrap();
+        assert_eq!(
+            (&steps[0].at["name"], &steps[0].want["n"]),
+            (&Value::from("x-one"), &Value::from(3))
+        );
+        assert_eq!(
+            steps[1].want,
+            serde_json::json!({"link": "${gate.self}", "note": "$${gate.self}"})
+        );
+        let superseded = select("one", None).unwrap();
+        assert_eq!(superseded[0].want["link"], "${gate-again.self}");
+    }
+
+    #[test]
+    fn a_need_may_name_a_parameter() {
+        let second = "chapter: second\ntitle: t\nsays: s\n---\n\
+            step: late\nsays: s\nkind: k\nat: {name: late}\nneeds: [\"only-${param.mode}\"]\nwhen: {n: \"3\"}\n";
+        let files = [
+            ("10-first.yaml", FIRST),
+            ("20-second.yaml", second),
+            ("params.yaml", PARAMS),
+        ];
+        let tutorial = of_texts(&files).unwrap();
+        let select = |mode: &str| {
+            let params = tutorial
+                .settle(&BTreeMap::from([("mode".to_owned(), Value::from(mode))]))
+                .unwrap();
+            tutorial
+                .select(&params, None)
+                .map(|steps| shape(&steps[3..]))
+                .map_err(|told| told.to_string())
+        };
+        assert_eq!(select("two").unwrap(), "late<-only-two");
+        let told = "steps/20-second.yaml:5: step `late` needs an unknown step `only-one`, known are `gate`, `user` or `late`";
+        // The one that was probably meant is not there in this mode, so it is not named.
+        assert_eq!(select("one").unwrap_err(), told);
+    }
+
+    #[test]
+    fn a_circle_that_only_superseding_makes_is_told() {
+        let second = "chapter: second\ntitle: t\nsays: s\n---\n\
+            step: gate-again\nsays: s\nkind: k\nat: {name: x-one}\nneeds: [user]\n";
+        let files = [
+            ("10-first.yaml", FIRST),
+            ("20-second.yaml", second),
+            ("params.yaml", PARAMS),
+        ];
+        let tutorial = of_texts(&files).unwrap();
+        let params = tutorial.settle(&BTreeMap::new()).unwrap();
+        let told = tutorial.select(&params, None).unwrap_err().to_string();
+        assert!(
+            told.ends_with("circle: user needs gate-again needs user"),
+            "{told}"
+        );
     }
 }

@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::Tutorial;
 use super::complaint::{Complaint, Complaints, unknown};
-use super::params::{Param, ParamType};
+use super::params::Param;
 use super::refs::{self, Ref};
+use super::values::ParamType;
 
 /// The value of every parameter.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -140,5 +141,105 @@ fn ranges_lie_apart(params: &[Param], settled: &Params, complaints: &mut Complai
                 complaints.0.push(Complaint::nowhere(text));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::of_texts;
+    use super::*;
+    use serde_json::json;
+
+    const PARAMS: &str = "param: project\nsays: s\nof: project-id\n---\nparam: region\nsays: s\nof: region\n---\n\
+        param: zone\nsays: s\nof: zone\n---\nparam: nodes\nsays: s\nof: integer\nmin: 1\nmax: 9\ndefault: 3\n---\n\
+        param: pods\nsays: s\nof: cidr\ndefault: 10.1.0.0/16\n---\nparam: services\nsays: s\nof: cidr\n\
+        default: 10.2.0.0/20\n---\nparam: bucket\nsays: s\nof: bucket\ndefault: ${param.project}-bucket\n";
+
+    fn settle(given: &[(&str, &str)]) -> Result<Params, String> {
+        let asked = [
+            ("project", "demo-proj"),
+            ("region", "us-central1"),
+            ("zone", "us-central1-a"),
+        ];
+        let mut all: BTreeMap<String, Value> = BTreeMap::new();
+        for (name, value) in asked.iter().chain(given) {
+            all.insert((*name).to_owned(), json!(value));
+        }
+        all.retain(|_, value| value != "-");
+        let tutorial = of_texts(&[("params.yaml", PARAMS)]).unwrap();
+        tutorial
+            .settle(&all)
+            .map_err(|complaints| complaints.to_string())
+    }
+
+    #[test]
+    fn what_is_not_given_has_its_default() {
+        let params = settle(&[("nodes", "5")]).unwrap();
+        let found: Vec<String> = params
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let expected = [
+            r#"bucket="demo-proj-bucket""#,
+            "nodes=5",
+            r#"pods="10.1.0.0/16""#,
+            r#"project="demo-proj""#,
+            r#"region="us-central1""#,
+            r#"services="10.2.0.0/20""#,
+            r#"zone="us-central1-a""#,
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_does_not_hold_is_told() {
+        for (given, told) in [
+            (
+                &[("nods", "5")][..],
+                "unknown parameter `nods`, did you mean `nodes` or `pods`?",
+            ),
+            (
+                &[("nodes", "10")],
+                "parameter `nodes`: `10` is not a whole number from 1 to 9",
+            ),
+            (
+                &[("project", "-")],
+                "parameter `project` has no value, it is a project id: 6 to 30 small letters, digits and hyphens",
+            ),
+            (
+                &[("zone", "europe-west1-b")],
+                "parameter `zone`: `europe-west1-b` does not lie in the region `us-central1`",
+            ),
+            (
+                &[("zone", "us-central1")],
+                "parameter `zone`: `us-central1` is not a zone, such as us-central1-a",
+            ),
+            (
+                &[("pods", "10.2.8.0/24")],
+                "parameters `pods` (10.2.8.0/24) and `services` (10.2.0.0/20) overlap",
+            ),
+            (
+                &[("services", "10.0.0.0/8")],
+                "parameters `pods` (10.1.0.0/16) and `services` (10.0.0.0/8) overlap",
+            ),
+            (
+                &[("nodes", "0"), ("region", "here")],
+                "parameter `region`: `here` is not a region, such as us-central1\n\
+                 parameter `nodes`: `0` is not a whole number from 1 to 9",
+            ),
+        ] {
+            assert_eq!(settle(given).unwrap_err(), told);
+        }
+    }
+
+    #[test]
+    fn what_was_settled_can_be_settled_again() {
+        let tutorial = of_texts(&[("params.yaml", PARAMS)]).unwrap();
+        let once = settle(&[]).unwrap();
+        let again = once
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .collect();
+        assert_eq!(tutorial.settle(&again).unwrap(), once);
     }
 }

@@ -207,4 +207,19 @@ mod tests {
             assert!(told.contains(why), "{told}");
         }
     }
+
+    #[test]
+    fn a_folder_of_too_many_files_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        for n in 0..=MAX_FILES {
+            fs::write(dir.path().join(format!("{n}-a.yaml")), "").unwrap();
+        }
+        let told = files(&Source::Dir(dir.path().into()))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            told,
+            format!("more than {MAX_FILES} files in {}", dir.path().display())
+        );
+    }
 }

@@ -120,12 +120,32 @@ pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Node>, Complaint> 
     };
     serde_saphyr::from_multiple_with_options::<Node>(text, options).map_err(|error| {
         let line = error.location().map_or(1, |at| at.line() as usize).max(1);
-        // The library closes its text with the position; ours stands in front.
-        let text = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-        let text = text.lines().next().unwrap_or_default();
-        let text = text.split(" at line ").next().unwrap_or(text);
-        Complaint::at(&place(line), format!("not the YAML we read: {text}"))
+        Complaint::at(
+            &place(line),
+            format!("not the YAML we read: {}", why(&error)),
+        )
     })
+}
+
+fn why(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::{Error, budget::BudgetBreach};
+    if let Error::Budget { breach, .. } = error.without_snippet() {
+        match breach {
+            BudgetBreach::Anchors { .. } | BudgetBreach::Aliases { .. } => {
+                return "anchors (`&`) and aliases (`*`) are not for here".to_owned();
+            }
+            BudgetBreach::Depth { .. } => return format!("more than {MAX_DEPTH} levels deep"),
+            BudgetBreach::Documents { .. } => {
+                return format!("more than {MAX_DOCUMENTS} documents");
+            }
+            BudgetBreach::Nodes { .. } => return format!("more than {MAX_NODES} values"),
+            _ => {}
+        }
+    }
+    let text = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
+    // The library closes its text with the position; ours stands in front.
+    let line = text.lines().next().unwrap_or_default();
+    line.split(" at line ").next().unwrap_or(line).to_owned()
 }
 
 impl<'de> Deserialize<'de> for Node {
@@ -230,13 +250,30 @@ mod tests {
 
     #[test]
     fn what_is_not_plain_is_refused_at_its_line() {
+        let deep: String = (0..40).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
         for (text, line, words) in [
-            ("a: 1\na: 2\n", 2, "duplicate"),
-            ("a: 1\nb: [1, 2\n", 2, ""),
-            ("a: &x 1\nb: *x\n", 1, "anchor"),
+            ("a: 1\na: 2\n", 2, "duplicate mapping key `a`"),
+            ("a: 1\nb: [1, 2\n", 2, "unclosed bracket '['"),
+            ("a: &x 1\nb: *x\n", 1, "anchors"),
             ("a: 1\n<<: {b: 2}\n", 2, "merge"),
             ("a: 1\n  b: 2\n", 2, ""),
+            ("a: !secret b\n", 1, "tag"),
+            ("a: .inf\n", 1, ""),
+            ("? [a]\n: b\n", 1, ""),
+            ("a: \"\u{7}\"\n", 1, ""),
             (&"[".repeat(60), 1, ""),
+            (&deep, 33, "more than 32 levels deep"),
+            (&"a: 1\n---\n".repeat(250), 400, "more than 200 documents"),
+            (
+                &"a: 1\n".repeat(60_000),
+                1,
+                "300000 bytes, at most 262144 are read",
+            ),
+            (
+                &format!("a: [{}]\n", "1,".repeat(30_000)),
+                1,
+                "more than 20000 values",
+            ),
         ] {
             let complaint = documents("f.yaml", text).unwrap_err();
             assert_eq!(complaint.place.as_ref().unwrap().line, line, "{complaint}");

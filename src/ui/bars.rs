@@ -1,6 +1,7 @@
 //! A bar for each step at work: what it is, what it waits for, how long already and how long the last time.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -77,7 +78,8 @@ impl Bars {
         // A line that stays says what a bar said while it was there: only what is not over at once.
         let waiting = matches!(event, Event::Waiting { .. });
         if let Some(text) = self.lines.line(event).filter(|_| !waiting) {
-            self.all.suspend(|| eprintln!("{text}"));
+            // Nobody reading is no reason to fail.
+            let _ = self.all.suspend(|| writeln!(std::io::stderr(), "{text}"));
         }
     }
 

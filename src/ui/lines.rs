@@ -1,6 +1,6 @@
 //! A line for what happened: for logs, pipes and terminals that cannot do better.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use super::{Paint, plain, time};
@@ -17,6 +17,8 @@ pub struct Lines {
     began: Instant,
     /// What each step at work is about, and when it last said something.
     steps: HashMap<String, (String, Instant)>,
+    /// How many steps were not begun, by the one that failed.
+    blocked: BTreeMap<String, usize>,
 }
 
 impl Lines {
@@ -27,6 +29,7 @@ impl Lines {
             verbose,
             began: Instant::now(),
             steps: HashMap::new(),
+            blocked: BTreeMap::new(),
         }
     }
 
@@ -92,11 +95,28 @@ impl Lines {
                 hint,
                 left,
             } => Some(failed(self.paint, step, error, hint.as_deref(), left)),
-            Event::Blocked { step, by } => {
-                Some(self.at(step, &self.paint.faint(&format!("not begun: {by} failed"))))
+            Event::Blocked { by, .. } => {
+                *self.blocked.entry(by.clone()).or_default() += 1;
+                None
             }
-            Event::RunStarted { .. } | Event::RunFinished { .. } | Event::Looked { .. } => None,
+            Event::RunFinished { .. } => self.not_begun(),
+            Event::RunStarted { .. } | Event::Looked { .. } => None,
         }
+    }
+
+    /// One line for each failure that others waited for.
+    fn not_begun(&mut self) -> Option<String> {
+        let blocked = std::mem::take(&mut self.blocked);
+        let lines = blocked.iter().map(|(by, count)| {
+            let steps = if *count == 1 { "step" } else { "steps" };
+            self.at(
+                by,
+                &self.paint.faint(&format!(
+                    "failed, so {count} {steps} that need it were not begun"
+                )),
+            )
+        });
+        Some(lines.collect::<Vec<_>>().join("\n")).filter(|text| !text.is_empty())
     }
 
     fn finished(&mut self, step: &str, outcome: Outcome, took: u64) -> Option<String> {

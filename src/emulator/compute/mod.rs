@@ -31,6 +31,7 @@ use scope::Scope;
 /// What Google would refuse, in Google's words.
 pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
     let scope = Scope::of(request);
+    operations::check_request_id(request)?;
     match request.method_id.trim_start_matches("compute.") {
         "networks.insert" => resource::insert(world, request, &scope, networks::draft),
         "networks.patch" => resource::change(world, request, &scope, networks::patched),

@@ -29,7 +29,7 @@ pub fn draft(_: &World, scope: &Scope, body: &Value) -> Result<Value, Refusal> {
     );
     let path = scope.member(body["name"].as_str().unwrap_or_default());
     value["selfLinkWithId"] = json!(scope::link(&path));
-    with_ula(&path, &mut value);
+    with_derived(&path, &mut value);
     Ok(value)
 }
 
@@ -37,7 +37,7 @@ pub fn draft(_: &World, scope: &Scope, body: &Value) -> Result<Value, Refusal> {
 pub fn patched(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, Refusal> {
     let mut new = resource::same_life(old, resource::merged(old, sent))?;
     let path = names::path(old["selfLink"].as_str().unwrap_or_default()).to_owned();
-    with_ula(&path, &mut new);
+    with_derived(&path, &mut new);
     Ok(new)
 }
 
@@ -95,11 +95,21 @@ pub fn effective_firewalls(
     Ok(json!({ "firewalls": rules }).into())
 }
 
-/// A network with unique local addresses gets a /48 of its own.
-fn with_ula(path: &str, value: &mut Value) {
+/// What Google makes of what was sent: a network with unique local addresses gets a /48 of its own, one without does not say
+/// so, and a profile is named by its whole link.
+fn with_derived(path: &str, value: &mut Value) {
     if value["enableUlaInternalIpv6"] == json!(true) && value["internalIpv6Range"].is_null() {
         let hex = names::hex(path, 7);
         let (middle, low) = (&hex[..3], &hex[3..]);
         value["internalIpv6Range"] = json!(format!("fd20:{middle}:{low}:0:0:0:0:0/48"));
+    }
+    let profile = value["networkProfile"]
+        .as_str()
+        .map(|link| scope::link(names::path(link)));
+    if let Value::Object(fields) = value {
+        fields.retain(|name, value| name != "enableUlaInternalIpv6" || *value != json!(false));
+        if let Some(profile) = profile {
+            fields.insert("networkProfile".to_owned(), json!(profile));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Compute's operations: how they begin, print, are polled and waited for.
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::lists;
 use super::scope::{self, Scope};
@@ -49,6 +50,19 @@ pub fn remembered(world: &World, request: &Request, scope: &Scope) -> Option<Ans
     world
         .remembered(&scope.project, id)
         .map(|operation| printed(operation).into())
+}
+
+/// Checks the request id, if there is one.
+///
+/// # Errors
+/// 400 for what is no UUID, or the zero one; that is documented, the text is not recorded.
+pub fn check_request_id(request: &Request) -> Result<(), Refusal> {
+    match request.query("requestId") {
+        Some(id) if !Uuid::parse_str(id).is_ok_and(|uuid| !uuid.is_nil()) => Err(Refusal::invalid(
+            format!("Invalid value for field 'requestId': '{id}'. Must be a valid, non-zero UUID."),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// GET.

@@ -79,7 +79,11 @@ pub fn change(
     let old = existing(world, &path, &key)?;
     let new = change(world, scope, &old, &request.body)?;
     let id = old["id"].clone();
-    let verb = request.method_id.rsplit('.').next().unwrap_or("patch");
+    // As recorded: a network's PATCH has a name of its own.
+    let verb = match request.method_id.rsplit('.').next() {
+        Some("patch") if scope.collection == "networks" => "updateNetwork",
+        verb => verb.unwrap_or_default(),
+    };
     let effects = vec![Effect::Put {
         key: key.clone(),
         value: new,

@@ -32,6 +32,7 @@ pub fn create(world: &mut World, request: &Request, place: &Place) -> Result<Ans
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_owned();
+    // All that can be refused is refused before anything is touched.
     let Draft {
         mut cluster,
         pools: sent_pools,
@@ -42,7 +43,6 @@ pub fn create(world: &mut World, request: &Request, place: &Place) -> Result<Ans
     for pool in &sent_pools {
         drafted.push(pools::draft(world, place, &cluster, pool)?);
     }
-    // Nothing is refused from here on, so the network may be touched.
     let pods = match pods {
         Some(range) => Some(range),
         None => {
@@ -63,19 +63,11 @@ pub fn create(world: &mut World, request: &Request, place: &Place) -> Result<Ans
         footprint.appear(world, place, &range.to_string());
     }
     let mut effects = vec![footprint.endpoint_group(world, place)];
-    for mut pool in drafted {
+    effects.extend(drafted.into_iter().map(|mut pool| {
         pools::set_pods(&mut pool, &cluster);
-        let pool_key = place.key(&format!(
-            "{below}/nodePools/{}",
-            pool["name"].as_str().unwrap_or_default()
-        ));
-        effects.push(Effect::Put {
-            key: pool_key.clone(),
-            value: pool.clone(),
-        });
-        pool["status"] = json!("PROVISIONING");
-        world.put(pool_key, pool);
-    }
+        pools::coming(world, place, &name, pool)
+    }));
+    // From the first cluster with workload identity on, the project's pool of identities is there for good.
     if let Some(pool) = cluster
         .pointer("/workloadIdentityConfig/workloadPool")
         .and_then(Value::as_str)
@@ -85,6 +77,7 @@ pub fn create(world: &mut World, request: &Request, place: &Place) -> Result<Ans
             value: json!({"name": pool, "state": "ACTIVE"}),
         });
     }
+    // GKE registers a cluster that names a fleet by itself, in the same operation.
     if !fleet.is_empty() {
         let (fleet, more) =
             hub::registered_by_gke(world, &place.project, place.region(), &place.path(), &name);
@@ -158,13 +151,9 @@ pub fn list(world: &World, place: &Place) -> Result<Answer, Refusal> {
 
 /// The cluster with its pools, and what it says of the first of them as if it were its own.
 fn print(world: &World, key: &str, mut cluster: Value) -> Value {
-    let pools: Vec<Value> = world
-        .list(&format!("{key}/nodePools"))
-        .into_iter()
-        .map(|(_, pool)| pool.clone())
-        .collect();
+    let (pools, oldest) = pools::shown(world, key);
     let zones = cluster["locations"].as_array().map_or(1, Vec::len);
-    if let Some(first) = pools.first() {
+    if let Some(first) = pools.get(oldest) {
         cluster["nodeConfig"] = first["config"].clone();
         if let Some(count) = first.get("initialNodeCount") {
             cluster["initialNodeCount"] = count.clone();
@@ -208,7 +197,7 @@ pub fn delete(world: &mut World, request: &Request, place: &Place) -> Result<Ans
             .parse()
             .ok(),
     };
-    // The range for pods goes early, before the operation is over; one that a user made stays.
+    // Recorded: the range for pods goes early, before the operation is over; one that a user made stays.
     footprint::remove_pods_range(world, &footprint.subnetwork, &pods_range(&footprint));
     let pools: Vec<String> = world
         .list(&format!("{key}/nodePools"))

@@ -1,12 +1,13 @@
 //! From the body of a create to the cluster that GKE makes of it. What GKE fills in is recorded, see the fixtures.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
 use super::config;
+use super::defaults;
+use super::endpoints;
 use super::footprint::Footprint;
+use super::network;
 use super::place::Place;
 use super::versions;
 use crate::emulator::answer::Refusal;
@@ -15,11 +16,8 @@ use crate::emulator::lro;
 use crate::emulator::names;
 use crate::emulator::world::World;
 
-/// The certificate authority of every cluster, until a cluster has an API of its own to sign for.
-const CA: &str = include_str!("ca.pem");
-
-/// The range that services get when nobody names one.
-const SERVICES: &str = "34.118.224.0/20";
+/// Messages that are not printed when they were sent empty, where others are: recorded.
+const SILENT: &[(&str, &str)] = &[("", "networkPolicy"), ("maintenancePolicy", "window")];
 
 /// A cluster to be.
 #[derive(Debug)]
@@ -41,17 +39,17 @@ pub struct Draft {
 pub fn cluster(world: &mut World, place: &Place, sent: &Value) -> Result<Draft, Refusal> {
     let name = sent["name"].as_str().unwrap_or_default();
     check_name("Cluster.name", name)?;
-    let (network, subnetwork) = networks(world, place, sent)?;
+    let (network, subnetwork) = network::networks(world, place, sent)?;
     let ranges = world
         .get(&names::key("compute", &subnetwork))
         .cloned()
         .unwrap_or_default();
     let alloc = &sent["ipAllocationPolicy"];
-    let pods = secondary(&ranges, alloc["clusterSecondaryRangeName"].as_str())?;
-    let services = secondary(&ranges, alloc["servicesSecondaryRangeName"].as_str())?;
+    let pods = network::secondary(&ranges, alloc["clusterSecondaryRangeName"].as_str())?;
+    let services = network::secondary(&ranges, alloc["servicesSecondaryRangeName"].as_str())?;
     let private = sent.pointer("/privateClusterConfig/enablePrivateNodes") == Some(&json!(true))
         || sent.pointer("/networkConfig/defaultEnablePrivateNodes") == Some(&json!(true));
-    let master = master_range(sent, private)?;
+    let master = network::master_range(sent, private)?;
     let serial = world.count("container.cluster");
     let id = long_hex(&format!("{} {name} {serial}", place.path()));
     let footprint = Footprint {
@@ -68,14 +66,14 @@ pub fn cluster(world: &mut World, place: &Place, sent: &Value) -> Result<Draft, 
         .pointer("/releaseChannel/channel")
         .and_then(Value::as_str);
     let version = versions::of_channel(channel);
-    let mut cluster = config::merged(defaults(&id), sent);
+    let mut cluster = config::merged(defaults::cluster(&id), sent);
     if let Some(fields) = cluster.as_object_mut() {
         for input_only in ["nodePools", "nodeConfig", "initialNodeCount", "fleet"] {
             fields.remove(input_only);
         }
     }
     let below = format!("clusters/{name}");
-    let services = services.map_or(SERVICES.to_owned(), |range| range.to_string());
+    let services = services.map_or(network::SERVICES.to_owned(), |range| range.to_string());
     let known = json!({
         "id": id,
         "etag": lro::uuid(&id),
@@ -96,6 +94,17 @@ pub fn cluster(world: &mut World, place: &Place, sent: &Value) -> Result<Draft, 
         "labelFingerprint": labels_fingerprint(&sent["resourceLabels"]),
     });
     cluster = config::merged(cluster, &known);
+    for (parent, child) in SILENT {
+        let at = match *parent {
+            "" => Some(&mut cluster),
+            parent => cluster.get_mut(parent),
+        };
+        if let Some(fields) = at.and_then(Value::as_object_mut)
+            && fields.get(*child).is_some_and(|value| *value == json!({}))
+        {
+            fields.remove(*child);
+        }
+    }
     if let Some(fields) = cluster["ipAllocationPolicy"].as_object_mut() {
         // Asked once, at creation.
         fields.remove("createSubnetwork");
@@ -104,7 +113,7 @@ pub fn cluster(world: &mut World, place: &Place, sent: &Value) -> Result<Draft, 
         set_pods(&mut cluster, range);
     }
     check_identity(place, &cluster)?;
-    give_endpoints(&mut cluster, place, &footprint);
+    endpoints::give(&mut cluster, place, &footprint);
     config::set_networks(&mut cluster, &networks);
     Ok(Draft {
         cluster: config::printed(cluster),
@@ -147,165 +156,6 @@ pub fn check_name(field: &str, name: &str) -> Result<(), Refusal> {
     )))
 }
 
-/// What every cluster says that nobody told otherwise.
-fn defaults(id: &str) -> Value {
-    let mut components = [
-        "SYSTEM_COMPONENTS",
-        "STATEFULSET",
-        "JOBSET",
-        "STORAGE",
-        "HPA",
-        "POD",
-        "DAEMONSET",
-        "DEPLOYMENT",
-        "CADVISOR",
-        "KUBELET",
-        "DCGM",
-    ];
-    // Their order differs from cluster to cluster.
-    components.sort_by_key(|name| names::hash(&format!("{id}{name}")));
-    json!({
-        "addonsConfig": {
-            "dnsCacheConfig": {"enabled": true},
-            "gcePersistentDiskCsiDriverConfig": {"enabled": true},
-            "kubernetesDashboard": {"disabled": true},
-            "networkPolicyConfig": {"disabled": true},
-        },
-        "anonymousAuthenticationConfig": {"mode": "ENABLED"},
-        "autopilot": {},
-        "autoscaling": {"autoscalingProfile": "BALANCED"},
-        "binaryAuthorization": {},
-        "controlPlaneEgress": {"mode": "VIA_CONTROL_PLANE"},
-        "controlPlaneEndpointsConfig": {
-            "dnsEndpointConfig": {"allowExternalTraffic": false, "enableK8sCertsViaDns": false, "enableK8sTokensViaDns": false},
-            "ipEndpointsConfig": {"enabled": true, "enablePublicEndpoint": true},
-        },
-        "databaseEncryption": {"state": "DECRYPTED", "currentState": "CURRENT_STATE_DECRYPTED"},
-        "defaultMaxPodsConstraint": {"maxPodsPerNode": "110"},
-        "enterpriseConfig": {"clusterTier": "STANDARD"},
-        "ipAllocationPolicy": {
-            "stackType": "IPV4",
-            "podCidrOverprovisionConfig": {},
-            "networkTierConfig": {"networkTier": "NETWORK_TIER_DEFAULT"},
-        },
-        "legacyAbac": {},
-        "loggingConfig": {"componentConfig": {"enableComponents": ["SYSTEM_COMPONENTS", "WORKLOADS"]}},
-        "loggingService": "logging.googleapis.com/kubernetes",
-        "maintenancePolicy": {"resourceVersion": "e3b0c442"},
-        "monitoringConfig": {
-            "advancedDatapathObservabilityConfig": {},
-            "componentConfig": {"enableComponents": components},
-            "managedPrometheusConfig": {"enabled": true},
-        },
-        "monitoringService": "monitoring.googleapis.com/kubernetes",
-        "networkConfig": {"defaultSnatStatus": {}, "serviceExternalIpsConfig": {}},
-        "nodePoolAutoConfig": {"nodeKubeletConfig": {"insecureKubeletReadonlyPortEnabled": false}},
-        "nodePoolDefaults": {"nodeConfigDefaults": {
-            "loggingConfig": {"variantConfig": {"variant": "DEFAULT"}},
-            "nodeKubeletConfig": {"insecureKubeletReadonlyPortEnabled": false},
-        }},
-        "notificationConfig": {"pubsub": {}},
-        "podAutoscaling": {"hpaProfile": "HPA_PROFILE_UNSPECIFIED"},
-        "privateClusterConfig": {},
-        "rbacBindingConfig": {
-            "enableInsecureBindingSystemAuthenticated": true,
-            "enableInsecureBindingSystemUnauthenticated": true,
-        },
-        "releaseChannel": {"channel": "REGULAR"},
-        "securityPostureConfig": {"mode": "BASIC", "vulnerabilityMode": "VULNERABILITY_MODE_UNSPECIFIED"},
-        "shieldedNodes": {"enabled": true},
-        "userManagedKeysConfig": {},
-    })
-}
-
-/// The paths of network and subnetwork, which must be there and belong together.
-fn networks(world: &World, place: &Place, sent: &Value) -> Result<(String, String), Refusal> {
-    let project = &place.project.id;
-    let full = |text: &str, within: &str| {
-        let path = names::path(text);
-        if path.starts_with("projects/") {
-            path.to_owned()
-        } else {
-            format!("projects/{project}/{within}/{text}")
-        }
-    };
-    let said = |field: &str, longer: &str| {
-        let long = sent["networkConfig"][longer].as_str();
-        sent[field]
-            .as_str()
-            .or(long)
-            .filter(|text| !text.is_empty())
-            .unwrap_or("default")
-            .to_owned()
-    };
-    let network = full(&said("network", "network"), "global/networks");
-    if world.get(&names::key("compute", &network)).is_none() {
-        let name = names::leaf(&network);
-        return Err(Refusal::bad_request(format!(
-            "Project \"{project}\" has no network named \"{name}\"."
-        )));
-    }
-    let region = place.region();
-    let subnetwork = full(
-        &said("subnetwork", "subnetwork"),
-        &format!("regions/{region}/subnetworks"),
-    );
-    let stored = world.get(&names::key("compute", &subnetwork));
-    let belongs = stored
-        .is_some_and(|found| names::path(found["network"].as_str().unwrap_or_default()) == network);
-    if !belongs || names::segment(&subnetwork, "regions") != Some(region) {
-        let name = names::leaf(&subnetwork);
-        return Err(Refusal::bad_request(format!(
-            "Subnetwork \"{name}\" of network \"{}\" not found in region \"{region}\".",
-            names::leaf(&network)
-        )));
-    }
-    Ok((network, subnetwork))
-}
-
-/// A secondary range of the subnetwork by its name.
-fn secondary(subnetwork: &Value, name: Option<&str>) -> Result<Option<Ipv4Net>, Refusal> {
-    let Some(name) = name.filter(|name| !name.is_empty()) else {
-        return Ok(None);
-    };
-    let mut ranges = subnetwork["secondaryIpRanges"]
-        .as_array()
-        .into_iter()
-        .flatten();
-    let found = ranges
-        .find(|range| range["rangeName"] == name)
-        .and_then(|range| range["ipCidrRange"].as_str()?.parse().ok());
-    match found {
-        Some(range) => Ok(Some(range)),
-        None => Err(Refusal::bad_request(format!(
-            "Invalid secondary range name: \"{name}\" does not exist in subnetwork \"{}\".",
-            subnetwork["name"].as_str().unwrap_or_default()
-        ))),
-    }
-}
-
-fn master_range(sent: &Value, private: bool) -> Result<Option<Ipv4Net>, Refusal> {
-    let text = sent
-        .pointer("/privateClusterConfig/masterIpv4CidrBlock")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    if !private {
-        return Err(Refusal::bad_request(
-            "Cannot specify master_ipv4_cidr_block without private nodes.",
-        ));
-    }
-    let range: Option<Ipv4Net> = text.parse().ok();
-    match range.filter(|range| range.addr() == range.network() && range.prefix_len() == 28) {
-        Some(range) => Ok(Some(range)),
-        None => Err(Refusal::bad_request(format!(
-            "Invalid master_ipv4_cidr_block \"{text}\": must be a valid /28 CIDR block."
-        ))),
-    }
-}
-
 /// `nodePools`, or the older pair of `initialNodeCount` and `nodeConfig`, which makes one pool.
 fn sent_pools(sent: &Value) -> Result<Vec<Value>, Refusal> {
     let pools = sent["nodePools"].as_array().cloned().unwrap_or_default();
@@ -346,48 +196,8 @@ fn check_identity(place: &Place, cluster: &Value) -> Result<(), Refusal> {
     )))
 }
 
-/// Addresses: public ones from the ranges reserved for documentation, the private one from the control plane's range.
-fn give_endpoints(cluster: &mut Value, place: &Place, footprint: &Footprint) {
-    let hash = names::hash(&footprint.hash);
-    let public = format!(
-        "{}.{}",
-        if hash % 2 == 0 {
-            "203.0.113"
-        } else {
-            "198.51.100"
-        },
-        2 + (hash >> 8) % 250
-    );
-    let private = footprint
-        .master
-        .and_then(|range| range.hosts().nth(1))
-        .map_or("10.128.0.2".to_owned(), |host| host.to_string());
-    cluster["endpoint"] = json!(public);
-    cluster["masterAuth"] =
-        json!({"clientCertificateConfig": {}, "clusterCaCertificate": STANDARD.encode(CA)});
-    cluster["privateClusterConfig"]["publicEndpoint"] = json!(public);
-    cluster["privateClusterConfig"]["privateEndpoint"] = json!(private);
-    let long: String = long_hex(&footprint.hash).chars().take(36).collect();
-    let dns = format!(
-        "gke-{long}-{}.{}.gke.goog",
-        place.project.number, place.location
-    );
-    cluster["controlPlaneEndpointsConfig"]["dnsEndpointConfig"]["endpoint"] = json!(dns);
-    let addresses = &mut cluster["controlPlaneEndpointsConfig"]["ipEndpointsConfig"];
-    addresses["publicEndpoint"] = json!(public);
-    addresses["privateEndpoint"] = json!(private);
-    if footprint.master.is_some() {
-        addresses["privateEndpointSubnetwork"] = json!(format!(
-            "projects/{}/regions/{}/subnetworks/{}",
-            place.project.id,
-            place.region(),
-            footprint.master_subnetwork()
-        ));
-    }
-}
-
 /// 64 hexadecimal digits that depend on `seed` alone.
-fn long_hex(seed: &str) -> String {
+pub fn long_hex(seed: &str) -> String {
     (0..4)
         .map(|part| names::hex(&format!("{seed} {part}"), 16))
         .collect()

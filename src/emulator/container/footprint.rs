@@ -4,6 +4,7 @@
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
+use super::firewalls::{self, Source};
 use super::place::Place;
 use crate::emulator::answer::Refusal;
 use crate::emulator::clock;
@@ -26,37 +27,6 @@ pub struct Footprint {
     /// The control plane's range, if the cluster is private.
     pub master: Option<Ipv4Net>,
 }
-
-/// The rules: the end of the name, the priority, who may come in (`master` for the control plane's range, `pods`
-/// for the pods'), and what to. The last one is about discovering services of other clusters, and outlives the cluster.
-const RULES: &[(&str, i64, &str, &[(&str, &[&str])])] = &[
-    (
-        "all",
-        1000,
-        "pods",
-        &[
-            ("tcp", &[]),
-            ("udp", &[]),
-            ("icmp", &[]),
-            ("esp", &[]),
-            ("ah", &[]),
-            ("sctp", &[]),
-        ],
-    ),
-    (
-        "vms",
-        1000,
-        "network",
-        &[("icmp", &[]), ("tcp", &["1-65535"]), ("udp", &["1-65535"])],
-    ),
-    ("exkubelet", 1000, "anyone", &[("tcp", &["10255"])]),
-    ("inkubelet", 999, "pods", &[("tcp", &["10255"])]),
-    ("master", 1000, "master", &[("tcp", &["443", "10250"])]),
-    ("mcsd", 1000, "pods", &[("tcp", &["53"]), ("udp", &["53"])]),
-];
-
-/// The rule that outlives its cluster.
-const LEFT: &str = "mcsd";
 
 impl Footprint {
     /// The name of the subnetwork that holds the control plane's range.
@@ -87,17 +57,20 @@ impl Footprint {
             let (key, value) = self.pe_subnetwork(world, place, master);
             world.put(key, value);
         }
-        for rule in RULES {
-            let from = match rule.2 {
-                "master" => match self.master {
-                    Some(range) => range.to_string(),
-                    None => continue,
-                },
-                "anyone" => "0.0.0.0/0".to_owned(),
-                "network" => "10.128.0.0/9".to_owned(),
-                _ => pods.to_owned(),
+        let nodes = world
+            .get(&names::key("compute", &self.subnetwork))
+            .and_then(|stored| stored["ipCidrRange"].as_str())
+            .unwrap_or_default()
+            .to_owned();
+        for rule in firewalls::RULES {
+            let from = match (rule.from, self.master) {
+                (Source::Master, Some(range)) => range.to_string(),
+                (Source::Master, None) => continue,
+                (Source::Anyone, _) => "0.0.0.0/0".to_owned(),
+                (Source::Nodes, _) => nodes.clone(),
+                (Source::Pods, _) => pods.to_owned(),
             };
-            let (key, value) = self.firewall(world, place, rule, &from);
+            let (key, value) = firewalls::render(world, place, self, rule, &from);
             world.put(key, value);
         }
     }
@@ -150,12 +123,12 @@ impl Footprint {
             self.master_subnetwork()
         ))];
         effects.extend(
-            RULES
+            firewalls::RULES
                 .iter()
-                .filter(|row| row.0 != LEFT)
-                .map(|row| rule(row.0)),
+                .filter(|row| row.end != firewalls::LEFT)
+                .map(|row| rule(row.end)),
         );
-        let later: Vec<Effect> = [rule(LEFT)].into_iter().chain(group).collect();
+        let later: Vec<Effect> = [rule(firewalls::LEFT)].into_iter().chain(group).collect();
         effects.push(Effect::After {
             delay: world.duration("gke.leftovers"),
             effects: later,
@@ -163,7 +136,8 @@ impl Footprint {
         effects
     }
 
-    fn rule(&self, end: &str) -> String {
+    /// The name of a rule.
+    pub fn rule(&self, end: &str) -> String {
         format!("gke-{}-{}-{end}", self.cluster, self.hash)
     }
 
@@ -188,48 +162,6 @@ impl Footprint {
             "stackType": "IPV4_ONLY",
             "fingerprint": "AAAAAAAAAAA=",
         });
-        (names::key("compute", &path), value)
-    }
-
-    fn firewall(
-        &self,
-        world: &mut World,
-        place: &Place,
-        (end, priority, _, lines): &(&str, i64, &str, &[(&str, &[&str])]),
-        from: &str,
-    ) -> (String, Value) {
-        let name = self.rule(end);
-        let path = format!("projects/{}/global/firewalls/{name}", place.project.id);
-        let line = |(protocol, ports): &(&str, &[&str])| {
-            let mut line = json!({"IPProtocol": protocol});
-            if !ports.is_empty() {
-                line["ports"] = json!(ports);
-            }
-            line
-        };
-        let lines: Vec<Value> = lines.iter().map(line).collect();
-        // The read-only kubelet port is closed to all but the pods.
-        let verdict = if *end == "exkubelet" {
-            "denied"
-        } else {
-            "allowed"
-        };
-        let mut value = json!({
-            "kind": "compute#firewall",
-            "id": world.next_id().to_string(),
-            "creationTimestamp": clock::pacific(world.now()),
-            "name": name,
-            "description": "",
-            "network": compute::link(&self.network),
-            "priority": priority,
-            "sourceRanges": [from],
-            "targetTags": [format!("gke-{}-{}-node", self.cluster, self.hash)],
-            "direction": "INGRESS",
-            "disabled": false,
-            "logConfig": {"enable": false},
-            "selfLink": compute::link(&path),
-        });
-        value[verdict] = json!(lines);
         (names::key("compute", &path), value)
     }
 }

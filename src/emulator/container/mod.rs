@@ -5,8 +5,12 @@
 
 mod clusters;
 mod config;
+mod defaults;
 mod draft;
+mod endpoints;
+mod firewalls;
 mod footprint;
+mod network;
 mod operations;
 mod place;
 mod pools;

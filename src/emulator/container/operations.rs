@@ -11,14 +11,6 @@ use crate::emulator::operation::{Dialect, Effect, Operation, Start};
 use crate::emulator::request::Request;
 use crate::emulator::world::World;
 
-/// Operations that queue before they run: their first answer says PENDING. The others say RUNNING at once.
-const QUEUED: &[&str] = &[
-    "CREATE_NODE_POOL",
-    "DELETE_NODE_POOL",
-    "UPGRADE_NODES",
-    "SET_NODE_POOL_SIZE",
-];
-
 /// Begins `verb` on `target` (`clusters/c/nodePools/n`) and answers with it.
 pub fn begin(
     world: &mut World,
@@ -45,10 +37,15 @@ pub fn begin(
         extra: Value::Null,
     });
     let mut printed = print(place, &operation);
-    if QUEUED.contains(&verb) {
+    // What is done to a pool queues first; what is done to the cluster runs at once.
+    if is_pool(&operation.target) {
         printed["status"] = json!("PENDING");
     }
     printed.into()
+}
+
+fn is_pool(target: &str) -> bool {
+    target.contains("/nodePools/")
 }
 
 /// Refuses a change to a cluster to which another one is being made.
@@ -134,7 +131,7 @@ fn print(place: &Place, operation: &Operation) -> Value {
     });
     if let Some(ended) = operation.ended {
         printed["endTime"] = json!(clock::utc(ended));
-        if let Some(progress) = progress(&operation.verb) {
+        if let Some(progress) = progress(&operation.verb, &operation.target) {
             printed["progress"] = progress;
         }
     }
@@ -142,7 +139,7 @@ fn print(place: &Place, operation: &Operation) -> Value {
 }
 
 /// What an operation that is over says of its progress: recorded, and not always complete.
-fn progress(verb: &str) -> Option<Value> {
+fn progress(verb: &str, target: &str) -> Option<Value> {
     let rows: &[(&str, &str)] = match verb {
         "CREATE_CLUSTER" => &[
             ("CLUSTER_CONFIGURING", "9"),
@@ -152,7 +149,7 @@ fn progress(verb: &str) -> Option<Value> {
             ("CLUSTER_HEALTHCHECKING", "1"),
             ("CLUSTER_HEALTHCHECKING_TOTAL", "2"),
         ],
-        "UPGRADE_NODES" => &[("NODES_TOTAL", "0")],
+        "UPGRADE_NODES" | "UPDATE_CLUSTER" if is_pool(target) => &[("NODES_TOTAL", "0")],
         _ => return None,
     };
     let metrics: Vec<Value> = rows

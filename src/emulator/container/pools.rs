@@ -24,6 +24,9 @@ const SCOPES: &[&str] = &[
     "https://www.googleapis.com/auth/trace.append",
 ];
 
+/// Where the state notes which pool came first; never printed.
+const SERIAL: &str = "_serial";
+
 /// The pool that GKE makes of what was sent, as it will be when it runs.
 ///
 /// # Errors
@@ -96,7 +99,18 @@ pub fn draft(
         pool["autoscaling"]["locationPolicy"] = json!("BALANCED");
     }
     set_pods(&mut pool, cluster);
+    pool[SERIAL] = json!(serial);
     Ok(config::printed(pool))
+}
+
+/// Puts a drafted pool there, PROVISIONING; the effect is that it runs.
+pub fn coming(world: &mut World, place: &Place, cluster: &str, pool: Value) -> Effect {
+    let name = pool["name"].as_str().unwrap_or_default();
+    let key = place.key(&format!("clusters/{cluster}/nodePools/{name}"));
+    let mut before = pool.clone();
+    before["status"] = json!("PROVISIONING");
+    world.put(key.clone(), before);
+    Effect::Put { key, value: pool }
 }
 
 /// Writes where the pool's pods live, which the cluster knows.
@@ -110,6 +124,27 @@ pub fn set_pods(pool: &mut Value, cluster: &Value) {
             pool["networkConfig"][field] = value.clone();
         }
     }
+}
+
+/// The pools of a cluster as they are printed, in no order, and the place of the oldest among them: the cluster says of
+/// it what it would say of itself.
+pub fn shown(world: &World, cluster_key: &str) -> (Vec<Value>, usize) {
+    let stored: Vec<&Value> = world
+        .list(&format!("{cluster_key}/nodePools"))
+        .into_iter()
+        .map(|(_, pool)| pool)
+        .collect();
+    let age = |at: &usize| stored[*at][SERIAL].as_u64().unwrap_or_default();
+    let oldest = (0..stored.len()).min_by_key(age).unwrap_or_default();
+    (stored.into_iter().map(print).collect(), oldest)
+}
+
+fn print(pool: &Value) -> Value {
+    let mut pool = pool.clone();
+    if let Some(fields) = pool.as_object_mut() {
+        fields.remove(SERIAL);
+    }
+    pool
 }
 
 /// Nodes run as an account that is there. The words are those that users of GKE quote, not a record.
@@ -132,17 +167,13 @@ fn check_account(world: &World, pool: &Value) -> Result<(), Refusal> {
 /// GET.
 pub fn get(world: &World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
     let (_, _, key) = find(world, request, place)?;
-    Ok(world.get(&key).cloned().unwrap_or_default().into())
+    Ok(world.get(&key).map(print).unwrap_or_default().into())
 }
 
 /// LIST.
 pub fn list(world: &World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
     let (key, _) = place.cluster(world, names::leaf(request.param("parent")))?;
-    let pools: Vec<Value> = world
-        .list(&format!("{key}/nodePools"))
-        .into_iter()
-        .map(|(_, pool)| pool.clone())
-        .collect();
+    let (pools, _) = shown(world, &key);
     Ok(if pools.is_empty() {
         json!({})
     } else {
@@ -168,13 +199,8 @@ pub fn create(world: &mut World, request: &Request, place: &Place) -> Result<Ans
         )));
     }
     operations::idle(world, place, &cluster_name)?;
-    let mut pool = draft(world, place, &cluster, sent)?;
-    let effects = vec![Effect::Put {
-        key: key.clone(),
-        value: pool.clone(),
-    }];
-    pool["status"] = json!("PROVISIONING");
-    world.put(key, pool);
+    let pool = draft(world, place, &cluster, sent)?;
+    let effects = vec![coming(world, place, &cluster_name, pool)];
     Ok(operations::begin(
         world,
         request,
@@ -275,8 +301,11 @@ fn find(
     let key = place.key(&below);
     match world.get(&key) {
         Some(_) => Ok((below, cluster.to_owned(), key)),
-        None => Err(Refusal::not_found(format!(
-            "Not found: node pool \"{pool}\" not found."
-        ))),
+        None => Err(missing(pool)),
     }
+}
+
+/// The refusal for a pool that is not there.
+pub fn missing(pool: &str) -> Refusal {
+    Refusal::not_found(format!("Not found: node pool \"{pool}\" not found."))
 }

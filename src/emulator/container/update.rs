@@ -1,11 +1,13 @@
 //! Changes to a cluster: one `desired…` at a time, and its labels.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::config;
 use super::draft::labels_fingerprint;
+use super::endpoints;
 use super::operations;
 use super::place::Place;
+use super::pools;
 use crate::emulator::answer::{Answer, Refusal};
 use crate::emulator::discovery;
 use crate::emulator::hub;
@@ -17,88 +19,45 @@ use crate::emulator::world::World;
 /// Fields of an update that say where or when, not what.
 const COMPANIONS: &[&str] = &["etag", "desiredNodePoolId"];
 
+/// What an update is to leave.
+struct Plan {
+    /// The cluster as it will be.
+    after: Value,
+    /// What it changes beside the cluster.
+    effects: Vec<Effect>,
+    /// What the operation is said to be about: the cluster, or one of its pools.
+    target: String,
+}
+
 /// PUT. The API's reference allows one field in each request; the recorded clients keep to it.
 pub fn cluster(world: &mut World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
     let name = names::leaf(request.param("name")).to_owned();
     let (key, before) = place.cluster(world, &name)?;
-    let update = request.body["update"]
-        .as_object()
-        .cloned()
-        .unwrap_or_default();
+    let update = &request.body["update"];
     let mut fields = update
-        .iter()
+        .as_object()
+        .into_iter()
+        .flatten()
         .filter(|(field, _)| !COMPANIONS.contains(&field.as_str()));
     let Some((field, value)) = fields.next() else {
         return Err(Refusal::bad_request("Must specify a field to update."));
     };
+    // No record of these words; gcloud and the recorded clients never send two.
     if fields.next().is_some() {
         return Err(Refusal::bad_request(
             "Only one field can be updated at a time.",
         ));
     }
     operations::idle(world, place, &name)?;
-    let mut effects = Vec::new();
-    let below = format!("clusters/{name}");
-    let mut after = before.clone();
-    let mut target = below.clone();
-    match field.as_str() {
-        "desiredControlPlaneEndpointsConfig" => {
-            after["controlPlaneEndpointsConfig"] =
-                config::merged(before["controlPlaneEndpointsConfig"].clone(), value);
-            let sent = value.pointer("/ipEndpointsConfig/authorizedNetworksConfig");
-            if let Some(sent) = sent {
-                set_networks(&mut after, sent)?;
-            }
-        }
-        "desiredMasterAuthorizedNetworksConfig" => set_networks(&mut after, value)?,
-        "desiredNodePoolAutoscaling" => {
-            let pool = update
-                .get("desiredNodePoolId")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            target = format!("{below}/nodePools/{pool}");
-            let pool_key = place.key(&target);
-            let Some(stored) = world.get(&pool_key) else {
-                return Err(Refusal::not_found(format!(
-                    "Not found: node pool \"{pool}\" not found."
-                )));
-            };
-            let mut stored = stored.clone();
-            stored["autoscaling"] = value.clone();
-            effects.push(Effect::Put {
-                key: pool_key,
-                value: config::printed(stored),
-            });
-        }
-        "desiredFleet" => {
-            let wanted = value["project"].as_str().unwrap_or_default();
-            if wanted.is_empty() {
-                effects.extend(hub::unregistered_by_gke(world, &before));
-                if let Some(fields) = after.as_object_mut() {
-                    fields.remove("fleet");
-                }
-            } else {
-                let (fleet, more) = hub::registered_by_gke(
-                    world,
-                    &place.project,
-                    place.region(),
-                    &place.path(),
-                    &name,
-                );
-                after["fleet"] = fleet;
-                effects.extend(more);
-            }
-        }
-        other => {
-            let own = same_named(other).ok_or_else(|| {
-                Refusal::not_served(&format!("{} with {other}", request.method_id))
-            })?;
-            after[&own] = config::merged(before[&own].clone(), value);
-        }
-    }
-    effects.push(Effect::Put {
+    let pool = update["desiredNodePoolId"].as_str().unwrap_or_default();
+    let mut plan = match field.as_str() {
+        "desiredFleet" => fleet(world, place, &before, value),
+        "desiredNodePoolAutoscaling" => autoscaling(world, place, &before, pool, value)?,
+        _ => plain(&before, field, value)?,
+    };
+    plan.effects.push(Effect::Merge {
         key: key.clone(),
-        value: config::printed(after),
+        fields: changes(&before, &config::printed(plan.after)),
     });
     reconciling(world, &key);
     Ok(operations::begin(
@@ -106,15 +65,120 @@ pub fn cluster(world: &mut World, request: &Request, place: &Place) -> Result<An
         request,
         place,
         "UPDATE_CLUSTER",
-        &target,
-        effects,
+        &plan.target,
+        plan.effects,
     ))
+}
+
+/// A change to the cluster's own fields and to nothing else.
+fn plain(before: &Value, field: &str, value: &Value) -> Result<Plan, Refusal> {
+    let mut after = before.clone();
+    let ip = |after: &mut Value, name: &str, value: Value| {
+        after["controlPlaneEndpointsConfig"]["ipEndpointsConfig"][name] = value;
+        endpoints::settle(after);
+    };
+    match field {
+        "desiredControlPlaneEndpointsConfig" => {
+            let old = before["controlPlaneEndpointsConfig"].clone();
+            after["controlPlaneEndpointsConfig"] = config::merged(old, value);
+            if let Some(sent) = value.pointer("/ipEndpointsConfig/authorizedNetworksConfig") {
+                set_networks(&mut after, sent)?;
+            }
+            endpoints::settle(&mut after);
+        }
+        "desiredMasterAuthorizedNetworksConfig" => set_networks(&mut after, value)?,
+        "desiredEnablePrivateEndpoint" => {
+            ip(
+                &mut after,
+                "enablePublicEndpoint",
+                json!(*value != json!(true)),
+            );
+        }
+        "desiredPrivateClusterConfig" => {
+            let old = before["privateClusterConfig"].clone();
+            after["privateClusterConfig"] = config::merged(old, value);
+            if let Some(global) = value.pointer("/masterGlobalAccessConfig/enabled") {
+                ip(&mut after, "globalAccess", global.clone());
+            }
+        }
+        other => {
+            let Some((home, own)) = home_of(other) else {
+                return Err(Refusal::not_served(&format!(
+                    "a cluster update with {other}"
+                )));
+            };
+            let home = match home {
+                "" => &mut after,
+                home => &mut after[home],
+            };
+            let old = home[&own].take();
+            home[&own] = config::merged(old, value);
+        }
+    }
+    Ok(Plan {
+        target: target(before),
+        effects: Vec::new(),
+        after,
+    })
+}
+
+/// Into the fleet of a project, or out of it with an empty one. Who is in it already stays as registered.
+fn fleet(world: &World, place: &Place, before: &Value, value: &Value) -> Plan {
+    let mut after = before.clone();
+    let mut effects = Vec::new();
+    let name = before["name"].as_str().unwrap_or_default();
+    let member = before.get("fleet").is_some();
+    match value["project"].as_str().unwrap_or_default() {
+        "" => {
+            effects = hub::unregistered_by_gke(world, before);
+            if let Some(fields) = after.as_object_mut() {
+                fields.remove("fleet");
+            }
+        }
+        _ if member => {}
+        _ => {
+            let (project, region) = (&place.project, place.region());
+            (after["fleet"], effects) =
+                hub::registered_by_gke(world, project, region, &place.path(), name);
+        }
+    }
+    Plan {
+        target: target(before),
+        effects,
+        after,
+    }
+}
+
+/// Autoscaling is the pool's, and the operation is said to be about the pool: recorded.
+fn autoscaling(
+    world: &World,
+    place: &Place,
+    before: &Value,
+    pool: &str,
+    value: &Value,
+) -> Result<Plan, Refusal> {
+    let target = format!("{}/nodePools/{pool}", target(before));
+    let key = place.key(&target);
+    let Some(mut stored) = world.get(&key).cloned() else {
+        return Err(pools::missing(pool));
+    };
+    stored["autoscaling"] = value.clone();
+    let value = config::printed(stored);
+    Ok(Plan {
+        target,
+        effects: vec![Effect::Put { key, value }],
+        after: before.clone(),
+    })
+}
+
+fn target(cluster: &Value) -> String {
+    format!("clusters/{}", cluster["name"].as_str().unwrap_or_default())
 }
 
 /// POST `:setResourceLabels`: all of them, under the fingerprint of those that were read.
 pub fn labels(world: &mut World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
     let name = names::leaf(request.param("name")).to_owned();
-    let (key, mut cluster) = place.cluster(world, &name)?;
+    let (key, cluster) = place.cluster(world, &name)?;
     if request.text("labelFingerprint") != cluster["labelFingerprint"].as_str() {
         // The words are those that users of GKE quote, not a record.
         return Err(Refusal::failed_precondition(
@@ -123,11 +187,12 @@ pub fn labels(world: &mut World, request: &Request, place: &Place) -> Result<Ans
     }
     operations::idle(world, place, &name)?;
     let labels = request.body["resourceLabels"].clone();
-    cluster["labelFingerprint"] = json!(labels_fingerprint(&labels));
-    cluster["resourceLabels"] = labels;
-    let effects = vec![Effect::Put {
+    let mut after = cluster.clone();
+    after["labelFingerprint"] = json!(labels_fingerprint(&labels));
+    after["resourceLabels"] = labels;
+    let effects = vec![Effect::Merge {
         key: key.clone(),
-        value: cluster,
+        fields: changes(&cluster, &after),
     }];
     reconciling(world, &key);
     Ok(operations::begin(
@@ -147,13 +212,38 @@ fn set_networks(cluster: &mut Value, sent: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// `workloadIdentityConfig` for `desiredWorkloadIdentityConfig`, if a cluster has a field of that name.
-fn same_named(desired: &str) -> Option<String> {
+/// Where a cluster keeps what a `desired…` field is about, if under the same name: `("", "workloadIdentityConfig")` for
+/// `desiredWorkloadIdentityConfig`.
+fn home_of(desired: &str) -> Option<(&'static str, String)> {
     let rest = desired.strip_prefix("desired")?;
     let mut chars = rest.chars();
     let own: String = chars.next()?.to_lowercase().chain(chars).collect();
     let (document, _) = discovery::method("container.projects.locations.clusters.get")?;
-    document.schemas.get("Cluster")?.has(&own).then_some(own)
+    [("Cluster", ""), ("NetworkConfig", "networkConfig")]
+        .into_iter()
+        .find(|(schema, _)| {
+            document
+                .schemas
+                .get(*schema)
+                .is_some_and(|found| found.has(&own))
+        })
+        .map(|(_, home)| (home, own))
+}
+
+/// The fields that an update leaves otherwise, null for those that go. The others stay whatever they are when it ends: the
+/// fleet may have written its own meanwhile.
+fn changes(before: &Value, after: &Value) -> Map<String, Value> {
+    let fields = |value: &Value| value.as_object().cloned().unwrap_or_default();
+    let (before, after) = (fields(before), fields(after));
+    let gone = before.keys().filter(|name| !after.contains_key(*name));
+    let mut changed: Map<String, Value> = gone.map(|name| (name.clone(), Value::Null)).collect();
+    changed.extend(
+        after
+            .into_iter()
+            .filter(|(name, value)| before.get(name) != Some(value)),
+    );
+    changed.insert("status".to_owned(), json!("RUNNING"));
+    changed
 }
 
 /// While a change is made the cluster says so; the effects put the running one back.

@@ -160,7 +160,12 @@ mod tests {
         let alias =
             json!({"name": "gcr.io.", "type": "CNAME", "ttl": 300, "rrdatas": ["x.gcr.io."]});
         let held = vec![soa.clone(), a.clone()];
-        let cases: Vec<(Vec<&Value>, Vec<&Value>, Result<usize, (u16, &str)>)> = vec![
+        type Case<'a> = (
+            Vec<&'a Value>,
+            Vec<&'a Value>,
+            Result<usize, (u16, &'static str)>,
+        );
+        let cases: Vec<Case> = vec![
             (vec![&soa], vec![&next], Ok(2)),
             (vec![&turned], vec![], Ok(1)),
             (vec![&a], vec![&other], Ok(2)),

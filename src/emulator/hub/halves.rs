@@ -96,6 +96,7 @@ fn begin(
     stored(world, membership)?;
     idle(world, name)?;
     features::check_enabled(world, project, feature)?;
+    // What the mask does not name stays as it was; a new half has no mask to go by.
     let before = world.get(&key(name)).cloned();
     let fields = if verb == "update" {
         mask(request)?
@@ -164,6 +165,7 @@ fn state(world: &World, name: &str, half: &Value) -> Option<Value> {
     if feature != "servicemesh" {
         return None;
     }
+    // The state is read off the clock each time, so nothing has to tick for it.
     let cluster = world.get(&super::memberships::cluster_key(
         world.get(&key(membership))?,
     )?);

@@ -54,6 +54,8 @@ pub fn create(world: &mut World, request: &Request, project: &Project) -> Result
         &cluster,
         request.body.get("authority").is_some(),
     );
+    // As it was sent: gcloud unregisters only what has the link that it would send itself.
+    membership["endpoint"]["gkeCluster"]["resourceLink"] = json!(link);
     for field in ["labels", "externalId"] {
         if let Some(value) = request.body.get(field) {
             membership[field] = value.clone();
@@ -236,10 +238,20 @@ impl Cluster {
     /// The cluster that a membership is to be for; it must be there. No record of the words.
     fn of(world: &World, link: &str) -> Result<Cluster, Refusal> {
         let key = names::key("container", names::path(link));
-        let found = world
-            .get(&key)
-            .filter(|_| link.starts_with("//container.googleapis.com/"));
+        // gcloud takes the host from where it sends its requests: `//127.0.0.1:4010/container.googleapis.com/projects/…`.
+        let is_cluster = |link: &str| {
+            let host = link.split("/projects/").next().unwrap_or_default();
+            host.starts_with("//") && host.ends_with("/container.googleapis.com")
+        };
+        let found = world.get(&key).filter(|_| is_cluster(link));
         match found {
+            Some(cluster)
+                if cluster["status"] == "PROVISIONING" || cluster["status"] == "STOPPING" =>
+            {
+                Err(Refusal::failed_precondition(format!(
+                    "GKE cluster '{link}' is not running."
+                )))
+            }
             None => Err(Refusal::bad_request(format!(
                 "GKE cluster '{link}' was not found."
             ))),
@@ -267,7 +279,14 @@ impl Cluster {
             .unwrap_or_default()
         {
             "" => Ok(()),
-            issuer if issuer == self.issuer() && self.has_pool => Ok(()),
+            // The host is again the one that gcloud sends its requests to.
+            issuer
+                if self.has_pool
+                    && names::path(issuer) == names::path(&self.key)
+                    && issuer.contains("/container.googleapis.com/v1/") =>
+            {
+                Ok(())
+            }
             issuer => Err(Refusal::bad_request(format!(
                 "Invalid authority issuer '{issuer}' for the GKE cluster."
             ))),

@@ -33,7 +33,7 @@ pub fn insert(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
         .text("location")
         .unwrap_or("US")
         .to_ascii_uppercase();
-    let (kind, more) = place(&location)?;
+    let (kind, (extra, said)) = place(&location)?;
     let now = world.now();
     let printed_now = clock::utc(now);
     let mut value = json!({
@@ -51,9 +51,7 @@ pub fn insert(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
         "softDeletePolicy": {"retentionDurationSeconds": "604800", "effectiveTime": printed_now},
         "locationType": kind,
     });
-    for (field, sent) in more {
-        value[field] = sent;
-    }
+    value[extra] = said;
     value["etag"] = json!(etag(&value));
     let value = settled(now, &value, &request.body, &["name", "location"]);
     world.put(&key, value.clone());
@@ -220,16 +218,19 @@ fn remove(value: &mut Value, field: &str) {
     }
 }
 
+/// A field that only buckets of one type of location have.
+type Extra = (&'static str, Value);
+
 /// The type of a location, and what is printed only for that type.
-fn place(location: &str) -> Result<(&'static str, Vec<(&'static str, Value)>), Refusal> {
+fn place(location: &str) -> Result<(&'static str, Extra), Refusal> {
     match location {
-        "US" | "EU" | "ASIA" => Ok(("multi-region", vec![("rpo", json!("DEFAULT"))])),
+        "US" | "EU" | "ASIA" => Ok(("multi-region", ("rpo", json!("DEFAULT")))),
         "NAM4" | "EUR4" | "EUR5" | "EUR7" | "EUR8" | "ASIA1" => {
-            Ok(("dual-region", vec![("rpo", json!("DEFAULT"))]))
+            Ok(("dual-region", ("rpo", json!("DEFAULT"))))
         }
         // A region is a place, a compass point and a number: US-CENTRAL1.
         region if region.contains('-') && region.ends_with(|c: char| c.is_ascii_digit()) => {
-            Ok(("region", vec![("satisfiesPZI", json!(true))]))
+            Ok(("region", ("satisfiesPZI", json!(true))))
         }
         _ => Err(Refusal::invalid(
             "The specified location constraint is not valid.",

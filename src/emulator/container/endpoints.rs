@@ -1,0 +1,81 @@
+//! The control plane's addresses, and the fields in which a cluster tells them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::draft;
+use super::footprint::Footprint;
+use super::place::Place;
+use crate::emulator::names;
+
+/// The certificate authority of every cluster, until a cluster has an API of its own to sign for.
+const CA: &str = include_str!("ca.pem");
+
+/// Addresses: public ones from the ranges reserved for documentation, the private one from the control plane's range.
+pub fn give(cluster: &mut Value, place: &Place, footprint: &Footprint) {
+    let hash = names::hash(&footprint.hash);
+    let public = format!(
+        "{}.{}",
+        if hash.is_multiple_of(2) {
+            "203.0.113"
+        } else {
+            "198.51.100"
+        },
+        2 + (hash >> 8) % 250
+    );
+    let private = footprint
+        .master
+        .and_then(|range| range.hosts().nth(1))
+        .map_or("10.128.0.2".to_owned(), |host| host.to_string());
+    cluster["endpoint"] = json!(public);
+    cluster["masterAuth"] =
+        json!({"clientCertificateConfig": {}, "clusterCaCertificate": STANDARD.encode(CA)});
+    cluster["privateClusterConfig"]["publicEndpoint"] = json!(public);
+    cluster["privateClusterConfig"]["privateEndpoint"] = json!(private);
+    let long: String = draft::long_hex(&footprint.hash).chars().take(36).collect();
+    let dns = format!(
+        "gke-{long}-{}.{}.gke.goog",
+        place.project.number, place.location
+    );
+    cluster["controlPlaneEndpointsConfig"]["dnsEndpointConfig"]["endpoint"] = json!(dns);
+    let addresses = &mut cluster["controlPlaneEndpointsConfig"]["ipEndpointsConfig"];
+    addresses["publicEndpoint"] = json!(public);
+    addresses["privateEndpoint"] = json!(private);
+    if footprint.master.is_some() {
+        addresses["privateEndpointSubnetwork"] = json!(format!(
+            "projects/{}/regions/{}/subnetworks/{}",
+            place.project.id,
+            place.region(),
+            footprint.master_subnetwork()
+        ));
+    }
+    if cluster.pointer("/privateClusterConfig/enablePrivateEndpoint") == Some(&json!(true)) {
+        cluster["controlPlaneEndpointsConfig"]["ipEndpointsConfig"]["enablePublicEndpoint"] =
+            json!(false);
+    }
+    settle(cluster);
+}
+
+/// Writes what `ipEndpointsConfig` says of public and global access into the older fields that say it too.
+pub fn settle(cluster: &mut Value) {
+    let private_config = cluster["privateClusterConfig"].clone();
+    let ip = &mut cluster["controlPlaneEndpointsConfig"]["ipEndpointsConfig"];
+    let public = ip["enablePublicEndpoint"] != json!(false);
+    let global = ip["globalAccess"] == json!(true);
+    if public {
+        ip["publicEndpoint"] = private_config["publicEndpoint"].clone();
+    } else if let Some(fields) = ip.as_object_mut() {
+        fields.remove("publicEndpoint");
+    }
+    let address = if public {
+        "publicEndpoint"
+    } else {
+        "privateEndpoint"
+    };
+    cluster["endpoint"] = private_config[address].clone();
+    cluster["privateClusterConfig"]["enablePrivateEndpoint"] = json!(!public);
+    if global {
+        cluster["privateClusterConfig"]["masterGlobalAccessConfig"] = json!({"enabled": true});
+    }
+}

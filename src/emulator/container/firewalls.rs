@@ -1,0 +1,134 @@
+//! The firewall rules that GKE makes for a cluster.
+//!
+//! Their names and what they are for are documented; no recording shows one.
+
+use serde_json::{Value, json};
+
+use super::footprint::Footprint;
+use super::place::Place;
+use crate::emulator::clock;
+use crate::emulator::compute;
+use crate::emulator::names;
+use crate::emulator::world::World;
+
+/// A firewall rule of a cluster.
+pub struct Rule {
+    /// The end of its name.
+    pub end: &'static str,
+    /// Its priority.
+    pub priority: i64,
+    /// Who may come in.
+    pub from: Source,
+    /// Protocols, and ports where not all of them.
+    pub lines: &'static [(&'static str, &'static [&'static str])],
+}
+
+/// Where traffic that a rule is about comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The control plane.
+    Master,
+    /// The cluster's pods.
+    Pods,
+    /// The nodes' subnetwork.
+    Nodes,
+    /// Everywhere.
+    Anyone,
+}
+
+const fn rule(
+    end: &'static str,
+    priority: i64,
+    from: Source,
+    lines: &'static [(&'static str, &'static [&'static str])],
+) -> Rule {
+    Rule {
+        end,
+        priority,
+        from,
+        lines,
+    }
+}
+
+/// All of them. The last one is about discovering services of other clusters, and outlives the cluster.
+pub const RULES: &[Rule] = &[
+    rule(
+        "all",
+        1000,
+        Source::Pods,
+        &[
+            ("tcp", &[]),
+            ("udp", &[]),
+            ("icmp", &[]),
+            ("esp", &[]),
+            ("ah", &[]),
+            ("sctp", &[]),
+        ],
+    ),
+    rule(
+        "vms",
+        1000,
+        Source::Nodes,
+        &[("icmp", &[]), ("tcp", &["1-65535"]), ("udp", &["1-65535"])],
+    ),
+    rule("exkubelet", 1000, Source::Anyone, &[("tcp", &["10255"])]),
+    rule("inkubelet", 999, Source::Pods, &[("tcp", &["10255"])]),
+    rule(
+        "master",
+        1000,
+        Source::Master,
+        &[("tcp", &["443", "10250"])],
+    ),
+    rule(
+        LEFT,
+        1000,
+        Source::Pods,
+        &[("tcp", &["53"]), ("udp", &["53"])],
+    ),
+];
+
+/// The rule that outlives its cluster.
+pub const LEFT: &str = "mcsd";
+
+/// A rule as compute stores it: its key and itof.
+pub fn render(
+    world: &mut World,
+    place: &Place,
+    of: &Footprint,
+    rule: &Rule,
+    from: &str,
+) -> (String, Value) {
+    let name = of.rule(rule.end);
+    let path = format!("projects/{}/global/firewalls/{name}", place.project.id);
+    let line = |(protocol, ports): &(&str, &[&str])| {
+        let mut line = json!({"IPProtocol": protocol});
+        if !ports.is_empty() {
+            line["ports"] = json!(ports);
+        }
+        line
+    };
+    let lines: Vec<Value> = rule.lines.iter().map(line).collect();
+    // The read-only kubelet port is closed to all but the pods.
+    let verdict = if rule.end == "exkubelet" {
+        "denied"
+    } else {
+        "allowed"
+    };
+    let mut value = json!({
+        "kind": "compute#firewall",
+        "id": world.next_id().to_string(),
+        "creationTimestamp": clock::pacific(world.now()),
+        "name": name,
+        "description": "",
+        "network": compute::link(&of.network),
+        "priority": rule.priority,
+        "sourceRanges": [from],
+        "targetTags": [format!("gke-{}-{}-node", of.cluster, of.hash)],
+        "direction": "INGRESS",
+        "disabled": false,
+        "logConfig": {"enable": false},
+        "selfLink": compute::link(&path),
+    });
+    value[verdict] = json!(lines);
+    (names::key("compute", &path), value)
+}

@@ -1,0 +1,35 @@
+//! A small tutorial for the tests of this module.
+
+use super::load::parse;
+use super::source::File;
+use super::{Complaints, Tutorial};
+
+pub(super) const PARAMS: &str = "param: project\nsays: p\nof: project-id\n---\n\
+    param: mode\nsays: m\nof: choice\nchoices: [one, two]\ndefault: one\n---\n\
+    param: nets\nsays: n\nof: cidr-list\ndefault: []\n";
+pub(super) const FIRST: &str = "chapter: first\ntitle: First\nsays: it begins\n---\n\
+    step: a\nsays: s\nkind: k\nat: {project: \"${param.project}\"}\n---\n\
+    step: sometimes\nsays: s\nkind: k\nat: {x: y}\nwhen: {mode: two}\n";
+
+/// The second chapter: a head of three lines and a divider, then these lines from line 5.
+pub(super) fn with(second: &str) -> Result<Tutorial, String> {
+    let second = format!("chapter: second\ntitle: Second\nsays: it goes on\n---\n{second}");
+    of_texts(&[
+        ("10-first.yaml", FIRST),
+        ("20-second.yaml", &second),
+        ("params.yaml", PARAMS),
+    ])
+    .map_err(|complaints| complaints.to_string().replace("steps/20-second.yaml", "2"))
+}
+
+pub(super) const STEP: &str = "step: b\nsays: s\nkind: k\nat: {z: z}\n";
+
+/// What a folder with these files holds.
+pub(super) fn of_texts(files: &[(&str, &str)]) -> Result<Tutorial, Complaints> {
+    let file = |(name, text): &(&str, &str)| File {
+        name: (*name).to_owned(),
+        shown: format!("steps/{name}"),
+        text: (*text).to_owned(),
+    };
+    parse(&files.iter().map(file).collect::<Vec<_>>())
+}

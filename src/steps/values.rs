@@ -1,0 +1,333 @@
+//! The types of parameters, and which values each takes. Pure: what Google says of a name beyond its form is Google's.
+
+use ipnet::Ipv4Net;
+use serde_json::{Value, json};
+
+use super::complaint::{quoted, unknown};
+
+/// The values a parameter takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParamType {
+    /// The id of a Google Cloud project: 6-30 small letters, digits and hyphens.
+    ProjectId,
+    /// A region, as in `us-central1`.
+    Region,
+    /// A zone of the region, as in `us-central1-a`.
+    Zone,
+    /// An RFC 1035 label of at most so many characters: a small letter, then small letters, digits and hyphens.
+    Name {
+        /// The most characters.
+        max: usize,
+    },
+    /// The name of a storage bucket: 3-63 small letters, digits, hyphens, underscores and dots.
+    Bucket,
+    /// An IPv4 range in CIDR notation, with a prefix length between the two. No two of these parameters may overlap.
+    Cidr {
+        /// The shortest prefix.
+        min: u8,
+        /// The longest prefix.
+        max: u8,
+    },
+    /// IPv4 ranges, separated by commas or as a list; an address alone is a range of one.
+    CidrList {
+        /// The field that holds the range, where an API wants each in an object of its own.
+        each: Option<String>,
+    },
+    /// A whole number between the two.
+    Integer {
+        /// The smallest.
+        min: i64,
+        /// The largest.
+        max: i64,
+    },
+    /// One of these words.
+    Choice(Vec<String>),
+    /// Any text on one line.
+    Text,
+}
+
+impl ParamType {
+    /// The value in the form that steps get it, from what a file or a command line says.
+    ///
+    /// # Errors
+    /// Why the value is none of this type: a fragment that begins with the value.
+    pub fn take(&self, given: &Value) -> Result<Value, String> {
+        if let ParamType::CidrList { each } = self {
+            return take_ranges(given, each.as_deref());
+        }
+        let text = match given {
+            Value::String(text) => text.trim().to_owned(),
+            Value::Number(number) => number.to_string(),
+            other => return Err(format!("{other} is not {}", self.is())),
+        };
+        let fits = match self {
+            ParamType::Integer { min, max } => {
+                let number = text.parse::<i64>().ok().filter(|n| min <= n && n <= max);
+                return number
+                    .map(|n| json!(n))
+                    .ok_or_else(|| format!("`{text}` is not {}", self.is()));
+            }
+            ParamType::Cidr { min, max } => {
+                let range = range(&text)?;
+                if range.prefix_len() < *min || range.prefix_len() > *max {
+                    return Err(format!("`{text}` is not {}", self.is()));
+                }
+                return Ok(json!(range.to_string()));
+            }
+            ParamType::Choice(choices) => {
+                if !choices.contains(&text) {
+                    return Err(unknown("value", &text, choices.iter().map(String::as_str)));
+                }
+                true
+            }
+            ParamType::ProjectId => is_label(&text, 30) && text.len() >= 6,
+            ParamType::Region => is_region(&text),
+            ParamType::Zone => text
+                .rsplit_once('-')
+                .is_some_and(|(region, zone)| is_region(region) && is_word(zone)),
+            ParamType::Name { max } => is_label(&text, *max),
+            ParamType::Bucket => is_bucket(&text),
+            ParamType::Text => !text.is_empty() && !text.chars().any(char::is_control),
+            ParamType::CidrList { .. } => false,
+        };
+        if fits {
+            Ok(json!(text))
+        } else {
+            Err(format!("`{text}` is not {}", self.is()))
+        }
+    }
+
+    /// What a value of this type is, for help and complaints: `an integer from 1 to 9`.
+    pub fn is(&self) -> String {
+        match self {
+            ParamType::ProjectId => {
+                "a project id: 6 to 30 small letters, digits and hyphens".to_owned()
+            }
+            ParamType::Region => "a region, such as us-central1".to_owned(),
+            ParamType::Zone => "a zone, such as us-central1-a".to_owned(),
+            ParamType::Name { max } => {
+                format!(
+                    "a name: a small letter, then small letters, digits and hyphens, at most {max} characters"
+                )
+            }
+            ParamType::Bucket => {
+                "a bucket's name: 3 to 63 small letters, digits, hyphens, underscores, dots"
+                    .to_owned()
+            }
+            ParamType::Cidr { min, max } if min == max => {
+                format!("an IPv4 range with a prefix of /{min}")
+            }
+            ParamType::Cidr { min, max } => {
+                format!("an IPv4 range with a prefix from /{min} to /{max}")
+            }
+            ParamType::CidrList { .. } => {
+                "a list of IPv4 ranges, such as 203.0.113.7/32,198.51.100.0/24".to_owned()
+            }
+            ParamType::Integer {
+                min: i64::MIN,
+                max: i64::MAX,
+            } => "a whole number".to_owned(),
+            ParamType::Integer { min, max } => format!("a whole number from {min} to {max}"),
+            ParamType::Choice(choices) => {
+                quoted(&choices.iter().map(String::as_str).collect::<Vec<_>>())
+            }
+            ParamType::Text => "a text on one line".to_owned(),
+        }
+    }
+
+    /// Whether values of this type are lists, which cannot stand within a longer text.
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self, ParamType::CidrList { .. })
+    }
+}
+
+fn take_ranges(given: &Value, each: Option<&str>) -> Result<Value, String> {
+    let texts: Vec<String> = match given {
+        Value::String(text) => text
+            .split(',')
+            .map(str::trim)
+            .filter(|t| !t.is_empty())
+            .map(str::to_owned)
+            .collect(),
+        Value::Array(items) => items
+            .iter()
+            // A value that went through here before, from a journal for example, is taken as it is.
+            .map(|item| each.and_then(|field| item.get(field)).unwrap_or(item))
+            .map(|item| {
+                item.as_str()
+                    .map(str::to_owned)
+                    .ok_or_else(|| format!("{item} is not an IPv4 range"))
+            })
+            .collect::<Result<_, _>>()?,
+        other => return Err(format!("{other} is not a list of IPv4 ranges")),
+    };
+    let mut ranges: Vec<String> = Vec::new();
+    for text in texts {
+        let range = match text.parse::<std::net::Ipv4Addr>() {
+            Ok(address) => Ipv4Net::from(address),
+            Err(_) => range(&text)?,
+        };
+        if !ranges.contains(&range.to_string()) {
+            ranges.push(range.to_string());
+        }
+    }
+    Ok(ranges
+        .into_iter()
+        .map(|range| each.map_or_else(|| json!(range), |field| json!({ field: range })))
+        .collect())
+}
+
+fn range(text: &str) -> Result<Ipv4Net, String> {
+    let range: Ipv4Net = text
+        .parse()
+        .map_err(|_| format!("`{text}` is not an IPv4 range, such as 10.0.0.0/24"))?;
+    if range.trunc() != range {
+        return Err(format!(
+            "`{text}` has bits set behind its prefix, did you mean `{}`?",
+            range.trunc()
+        ));
+    }
+    Ok(range)
+}
+
+fn is_label(text: &str, max: usize) -> bool {
+    text.len() <= max
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+fn is_region(text: &str) -> bool {
+    // `us-central1`: words of letters, and a number at the end.
+    is_label(text, 40) && text.contains('-') && text.ends_with(|c: char| c.is_ascii_digit())
+}
+
+fn is_word(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+}
+
+fn is_bucket(text: &str) -> bool {
+    let inside =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+    let outside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    (3..=63).contains(&text.len())
+        && text.chars().all(inside)
+        && text.starts_with(outside)
+        && text.ends_with(outside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_each_type() {
+        let list = ParamType::CidrList { each: None };
+        let objects = ParamType::CidrList {
+            each: Some("cidrBlock".to_owned()),
+        };
+        let name = ParamType::Name { max: 5 };
+        let number = ParamType::Integer { min: 1, max: 9 };
+        let range = ParamType::Cidr { min: 8, max: 29 };
+        let choice = ParamType::Choice(vec!["managed".to_owned(), "in-cluster".to_owned()]);
+        for (of, given, taken) in [
+            (
+                &ParamType::ProjectId,
+                json!("demo-proj"),
+                Some(json!("demo-proj")),
+            ),
+            (&ParamType::ProjectId, json!("example.com:demo"), None),
+            (&ParamType::ProjectId, json!("short"), None),
+            (&ParamType::ProjectId, json!("demo-proj-"), None),
+            (
+                &ParamType::Region,
+                json!("northamerica-northeast1"),
+                Some(json!("northamerica-northeast1")),
+            ),
+            (&ParamType::Region, json!("us-central1-a"), None),
+            (&ParamType::Region, json!("US-central1"), None),
+            (
+                &ParamType::Zone,
+                json!("europe-west12-c"),
+                Some(json!("europe-west12-c")),
+            ),
+            (&ParamType::Zone, json!("europe-west12"), None),
+            (&name, json!(" a-b1 "), Some(json!("a-b1"))),
+            (&name, json!("a-b"), Some(json!("a-b"))),
+            (&name, json!("toolong"), None),
+            (&name, json!("1ab"), None),
+            (&name, json!("ab-"), None),
+            (
+                &ParamType::Bucket,
+                json!("demo_1.b"),
+                Some(json!("demo_1.b")),
+            ),
+            (&ParamType::Bucket, json!("-demo"), None),
+            (&range, json!("10.0.0.0/24"), Some(json!("10.0.0.0/24"))),
+            (&range, json!("10.0.0.1/24"), None),
+            (&range, json!("10.0.0.0/30"), None),
+            (&range, json!("10.0.0.0"), None),
+            (&range, json!("fd00::/20"), None),
+            (
+                &list,
+                json!("203.0.113.7, 10.0.0.0/8,10.0.0.0/8"),
+                Some(json!(["203.0.113.7/32", "10.0.0.0/8"])),
+            ),
+            (
+                &list,
+                json!(["203.0.113.7/32"]),
+                Some(json!(["203.0.113.7/32"])),
+            ),
+            (&list, json!(""), Some(json!([]))),
+            (&list, json!("203.0.113.7/32,here"), None),
+            (&list, json!([7]), None),
+            (
+                &objects,
+                json!("203.0.113.7"),
+                Some(json!([{"cidrBlock": "203.0.113.7/32"}])),
+            ),
+            (
+                &objects,
+                json!([{"cidrBlock": "203.0.113.7/32"}]),
+                Some(json!([{"cidrBlock": "203.0.113.7/32"}])),
+            ),
+            (&number, json!("3"), Some(json!(3))),
+            (&number, json!(3), Some(json!(3))),
+            (&number, json!("3.5"), None),
+            (&number, json!(true), None),
+            (&choice, json!("managed"), Some(json!("managed"))),
+            (&choice, json!("manged"), None),
+            (
+                &ParamType::Text,
+                json!("two words"),
+                Some(json!("two words")),
+            ),
+            (&ParamType::Text, json!("two\nlines"), None),
+        ] {
+            assert_eq!(of.take(&given).ok(), taken, "{of:?} {given}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_was_probably_meant() {
+        let range = ParamType::Cidr { min: 28, max: 28 };
+        for (given, told) in [
+            (
+                "10.5.0.3/28",
+                "`10.5.0.3/28` has bits set behind its prefix, did you mean `10.5.0.0/28`?",
+            ),
+            (
+                "10.5.0.0/27",
+                "`10.5.0.0/27` is not an IPv4 range with a prefix of /28",
+            ),
+            ("x", "`x` is not an IPv4 range, such as 10.0.0.0/24"),
+        ] {
+            assert_eq!(range.take(&json!(given)).unwrap_err(), told);
+        }
+    }
+}

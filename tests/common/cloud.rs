@@ -1,0 +1,229 @@
+//! A cloud in the test's own process, which counts what is asked of it, and a user whose program is pointed at it by the
+//! variables that `provision emulator env` prints.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use std::net::SocketAddr;
+
+use provision::emulator::{Pace, Running, Seen, Settings, exports, start};
+use provision::google::{ApiError, Auth, Call, Client, Dialect, Endpoints, Operation, Quiet};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use super::program::{Said, User};
+
+/// The project of every test.
+pub const PROJECT: &str = "egress-demo";
+/// Where its firewall rules are.
+pub const FIREWALLS: &str = "projects/egress-demo/global/firewalls";
+
+/// How long somebody else's call may be refused.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A cloud and its one user.
+pub struct Cloud {
+    // Dropped before the runtime that it runs on.
+    running: Running,
+    client: Client,
+    runtime: Runtime,
+    /// The user.
+    pub user: User,
+}
+
+impl Cloud {
+    /// A cloud in which nothing is.
+    pub fn new() -> Cloud {
+        let runtime = Runtime::new().unwrap();
+        let settings = Settings {
+            listen: ([127, 0, 0, 1], 0).into(),
+            state: None,
+            pace: Pace::Zero,
+        };
+        let running = runtime.block_on(start(settings)).unwrap();
+        let endpoints = Endpoints::emulator(&format!("http://{}", running.addr()));
+        let client = Client::new(endpoints, Auth::none()).unwrap();
+        let user = pointed_at(User::new(), running.addr());
+        Cloud {
+            running,
+            client,
+            runtime,
+            user,
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.running.addr()
+    }
+
+    /// Runs the program against it.
+    pub fn run(&self, args: &[&str]) -> Said {
+        self.user.run(args)
+    }
+
+    /// Runs the program, and counts the requests that it sent to change something.
+    pub fn changes(&self, args: &[&str]) -> (Said, Vec<Seen>) {
+        let before = self.running.seen().len();
+        let said = self.run(args);
+        let sent = self
+            .running
+            .seen()
+            .into_iter()
+            .skip(before)
+            .filter(changes)
+            .collect();
+        (said, sent)
+    }
+
+    /// Somebody else's call, to its end: where compute answers with an operation, that is waited for. What is refused is
+    /// asked again, because an API or an account that was just made is not seen everywhere at once.
+    pub fn call(&self, call: Call) -> Value {
+        let answer = self.until_taken(|| self.client.send(&call, &Quiet));
+        if answer["kind"] == "compute#operation"
+            && let Some(operation) = Operation::of(Dialect::Compute, &call, &answer).unwrap()
+        {
+            self.until_taken(|| operation.wait(&self.client, PATIENCE, &Quiet));
+        }
+        answer
+    }
+
+    fn until_taken<F: Future<Output = Result<Value, ApiError>>>(
+        &self,
+        ask: impl Fn() -> F,
+    ) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.runtime.block_on(ask()) {
+                Ok(answer) => return answer,
+                Err(error) => assert!(Instant::now() < until, "still refused: {error}"),
+            }
+        }
+    }
+
+    /// Everything that is there, by name, without what is different each time it is made: ids, times, etags.
+    pub fn inventory(&self) -> BTreeMap<String, Value> {
+        self.running
+            .inventory()
+            .into_iter()
+            .map(|(name, value)| (unhashed(&name), masked(value)))
+            .collect()
+    }
+
+    /// Everything under Google's name of an API (`compute`) whose name holds these words.
+    pub fn there(&self, api: &str, words: &str) -> Vec<String> {
+        let names = self.inventory().into_keys();
+        names
+            .filter(|name| name.starts_with(&format!("//{api}.")) && name.contains(words))
+            .collect()
+    }
+}
+
+/// What one inventory has and the other has not, or has otherwise: names, with the fields that differ.
+pub fn between(one: &BTreeMap<String, Value>, other: &BTreeMap<String, Value>) -> Vec<String> {
+    let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let differs = names
+        .into_iter()
+        .filter(|name| one.get(*name) != other.get(*name));
+    differs
+        .map(|name| {
+            let fields = |all: &BTreeMap<String, Value>| {
+                all.get(name)
+                    .and_then(Value::as_object)
+                    .cloned()
+                    .unwrap_or_default()
+            };
+            let (here, there) = (fields(one), fields(other));
+            let keys: BTreeSet<&String> = here.keys().chain(there.keys()).collect();
+            let differing = keys
+                .into_iter()
+                .filter(|key| here.get(*key) != there.get(*key))
+                .cloned();
+            format!("{name}: {}", differing.collect::<Vec<_>>().join(", "))
+        })
+        .collect()
+}
+
+/// A user whose program is pointed at a cloud.
+pub fn pointed_at(mut user: User, address: SocketAddr) -> User {
+    for line in exports(address).lines() {
+        let (name, value) = line
+            .strip_prefix("export ")
+            .unwrap()
+            .split_once('=')
+            .unwrap();
+        user = user.with(name, value.trim_matches('\''));
+    }
+    user.with("CLOUDSDK_CORE_PROJECT", PROJECT)
+        .with("CLOUDSDK_COMPUTE_ZONE", "us-central1-a")
+}
+
+/// Whether a request is meant to change something: not one that reads, and not one that only waits.
+fn changes(seen: &Seen) -> bool {
+    is_change(&seen.method, &seen.path)
+}
+
+/// The same of a method and a path.
+pub fn is_change(method: &str, path: &str) -> bool {
+    let reads = ["getIamPolicy", "testIamPermissions", "/wait"]
+        .iter()
+        .any(|end| path.ends_with(end));
+    method != "GET" && !reads
+}
+
+/// Fields that differ from one making to the next.
+const MASKED: &[&str] = &[
+    "creationTimestamp",
+    "effectiveTime",
+    "etag",
+    "externalId",
+    "fingerprint",
+    "generation",
+    "id",
+    "lastConnectionTime",
+    "mediaLink",
+    "oauth2ClientId",
+    "timeCreated",
+    "timeFinalized",
+    "timeStorageClassUpdated",
+    "uid",
+    "uniqueId",
+    "updated",
+];
+
+fn masked(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            // The emulator's own notes begin with an underscore; a cluster is reached elsewhere each time.
+            let kept = fields.into_iter().filter(|(name, value)| {
+                let address = name.to_lowercase().ends_with("endpoint") && value.is_string();
+                !(address
+                    || name.starts_with('_')
+                    || name.ends_with("Time")
+                    || MASKED.contains(&name.as_str()))
+            });
+            Value::Object(kept.map(|(name, value)| (name, masked(value))).collect())
+        }
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.into_iter().map(masked).collect();
+            items.sort_by_key(Value::to_string);
+            items.into()
+        }
+        Value::String(text) => unhashed(&text).into(),
+        other => other,
+    }
+}
+
+/// A name without the hashes that GKE puts into it, which are another cluster's the next time.
+fn unhashed(name: &str) -> String {
+    let parts = name.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
+    let is_hash = |word: &str| word.len() >= 8 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let shown =
+        parts.map(
+            |part| match part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()) {
+                word if is_hash(word) => format!("HASH{}", &part[word.len()..]),
+                _ => part.to_owned(),
+            },
+        );
+    shown.collect()
+}

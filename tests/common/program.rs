@@ -1,0 +1,94 @@
+//! Runs the program as a user does: the built binary, an environment of nothing but what the test says, whole output out.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// A user's account on a machine: a home folder and nothing else.
+pub struct User {
+    home: TempDir,
+    env: Vec<(String, String)>,
+}
+
+/// What a run said, and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    /// The exit code; none where a signal ended it.
+    pub code: Option<i32>,
+    /// What went to stdout.
+    pub out: String,
+    /// What went to stderr.
+    pub err: String,
+}
+
+impl User {
+    /// A new account.
+    pub fn new() -> User {
+        User {
+            home: tempfile::tempdir().unwrap(),
+            env: Vec::new(),
+        }
+    }
+
+    /// The same account with one variable more.
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> User {
+        self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// The home folder.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The program, ready to run: no input, output to pipes.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_provision"));
+        command
+            .args(args)
+            .env_clear()
+            .env("HOME", self.home())
+            .current_dir(self.home());
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs it to its end.
+    pub fn run(&self, args: &[&str]) -> Said {
+        Said::of(self.command(args).output().unwrap(), self.home())
+    }
+}
+
+impl Said {
+    /// The output, with `~` for the home folder.
+    pub fn of(output: Output, home: &Path) -> Said {
+        let text = |bytes: Vec<u8>| {
+            String::from_utf8(bytes)
+                .unwrap()
+                .replace(&home.display().to_string(), "~")
+        };
+        Said {
+            code: output.status.code(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+
+    /// The same, if it ended with this code; the test fails with everything that was said otherwise.
+    #[track_caller]
+    pub fn ends(self, code: i32) -> Said {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout:\n{}\nstderr:\n{}",
+            self.out,
+            self.err
+        );
+        self
+    }
+}

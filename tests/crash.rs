@@ -1,0 +1,176 @@
+//! Killed at a request, before it arrives or after it took effect: the next run goes on, makes each thing once, and `down`
+//! leaves nothing.
+//!
+//! The points are sampled with a seed that is printed; `PROVISION_CRASH=all` takes all of them, `PROVISION_SEED=N` the same ones again.
+
+// What a test calls may unwrap like the test itself.
+#![allow(clippy::unwrap_used)]
+
+// Each test file uses its part of what is common.
+#[allow(dead_code)]
+mod common {
+    pub mod cloud;
+    pub mod program;
+    pub mod proxy;
+}
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::cloud::{Cloud, PROJECT, pointed_at};
+use common::program::User;
+use common::proxy::{Proxy, When};
+use serde_json::Value;
+
+const UP: &[&str] = &["up", "--yes"];
+const DOWN: &[&str] = &["down", "--yes"];
+/// How many points of each run are tried where not all are.
+const SAMPLE: usize = 6;
+
+fn say(line: &str) {
+    // Past the capture of the test's output: a reader wants the seed of a green run too.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Every point of a run with so many changes, or some of them.
+fn points(changes: usize) -> Vec<(usize, When)> {
+    let all = (1..=changes).flat_map(|n| [(n, When::Before), (n, When::After)]);
+    if std::env::var("PROVISION_CRASH").as_deref() == Ok("all") {
+        return all.collect();
+    }
+    let seed: u64 = std::env::var("PROVISION_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(|| u64::from(std::process::id()));
+    say(&format!("crash: PROVISION_SEED={seed}"));
+    let scattered = |(n, when): &(usize, When)| {
+        let index = *n as u64 * 2 + u64::from(*when == When::After);
+        (index + 1)
+            .wrapping_mul(seed.wrapping_mul(2).wrapping_add(1))
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            >> 32
+    };
+    let mut all: Vec<_> = all.collect();
+    all.sort_by_key(scattered);
+    all.truncate(SAMPLE);
+    all
+}
+
+/// What stands in a cloud after `up`, and what is left after `down`, without any crash.
+fn undisturbed() -> (
+    BTreeMap<String, Value>,
+    BTreeMap<String, Value>,
+    usize,
+    usize,
+) {
+    let cloud = Cloud::new();
+    let (said, up) = cloud.changes(UP);
+    said.ends(0);
+    let built = cloud.inventory();
+    let (said, down) = cloud.changes(DOWN);
+    said.ends(0);
+    (built, cloud.inventory(), up.len(), down.len())
+}
+
+/// Tries each point of a run, two at a time, and says how many it was killed at.
+fn try_each(what: &str, points: &[(usize, When)], each: impl Fn(usize, When) -> bool + Sync) {
+    let next = AtomicUsize::new(0);
+    let killed = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some((n, when)) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    killed.fetch_add(usize::from(each(*n, *when)), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let killed = killed.into_inner();
+    say(&format!(
+        "crash: {what}: {} points, killed at {killed}, orphans 0, doubles 0",
+        points.len()
+    ));
+    // Steps run side by side, so a run may end before its last point; most must have been reached.
+    assert!(
+        killed * 2 > points.len(),
+        "killed at {killed} of {} points only",
+        points.len()
+    );
+}
+
+#[test]
+fn up_goes_on_where_it_was_killed() {
+    let (built, empty, changes, _) = undisturbed();
+    try_each("up", &points(changes), |n, when| {
+        let cloud = Cloud::new();
+        let proxy = Proxy::new(cloud.address(), None);
+        let user = pointed_at(User::new(), proxy.address());
+        let killed = proxy.kill_at(n, when, user.command(UP));
+        user.run(UP).ends(0);
+        assert_eq!(cloud.inventory(), built, "up killed at {n} {when:?}");
+        user.run(DOWN).ends(0);
+        assert_eq!(
+            cloud.inventory(),
+            empty,
+            "down after up killed at {n} {when:?}"
+        );
+        killed
+    });
+}
+
+#[test]
+fn down_finds_what_a_killed_up_had_begun() {
+    let (_, empty, changes, _) = undisturbed();
+    try_each("down after a killed up", &points(changes), |n, when| {
+        let cloud = Cloud::new();
+        let proxy = Proxy::new(cloud.address(), None);
+        let user = pointed_at(User::new(), proxy.address());
+        let killed = proxy.kill_at(n, when, user.command(UP));
+        user.run(DOWN).ends(0);
+        // Only what a first cluster brings to a project stays, and it may not have come that far.
+        let left = cloud.inventory();
+        let strange: Vec<&String> = left
+            .keys()
+            .filter(|key| !empty.contains_key(*key))
+            .collect();
+        assert!(
+            strange.is_empty(),
+            "down after up killed at {n} {when:?} left {strange:?}"
+        );
+        killed
+    });
+}
+
+#[test]
+fn down_goes_on_where_it_was_killed() {
+    let (_, empty, _, changes) = undisturbed();
+    try_each("down", &points(changes), |n, when| {
+        let cloud = Cloud::new();
+        let proxy = Proxy::new(cloud.address(), None);
+        let user = pointed_at(User::new(), proxy.address());
+        user.run(UP).ends(0);
+        let killed = proxy.kill_at(n, when, user.command(DOWN));
+        user.run(DOWN).ends(0);
+        assert_eq!(cloud.inventory(), empty, "down killed at {n} {when:?}");
+        killed
+    });
+}
+
+#[test]
+fn nothing_is_sent_before_its_intent_is_on_disk() {
+    let cloud = Cloud::new();
+    let user = User::new();
+    let journal = user
+        .home()
+        .join(".local/state/provision")
+        .join(PROJECT)
+        .join("journal.jsonl");
+    let proxy = Proxy::new(cloud.address(), Some(journal));
+    let user = pointed_at(user, proxy.address());
+    for verb in [UP, DOWN] {
+        user.run(verb).ends(0);
+    }
+    assert!(proxy.changes() > 50, "{} changes", proxy.changes());
+    assert_eq!(proxy.unannounced(), Vec::<String>::new());
+}

@@ -1,0 +1,300 @@
+//! The rules of the house, held by reading the source: who may see whom, how long a file may be, what stands where and
+//! what stands nowhere. What `cargo clippy` holds (docs of public items, no `unwrap`, no `unsafe`) is held there too.
+
+// What a test calls may unwrap like the test itself.
+#![allow(clippy::unwrap_used)]
+
+mod common {
+    pub mod source;
+}
+
+use common::source::{Blank, File, code, files, paths, program, root, without_tests};
+
+/// Who may see whom. A room (a folder or a file of `src/`) sees itself and what its row names, and nothing else.
+const SEES: &[(&str, &[&str])] = &[
+    ("main", &["cli", "command", "error"]),
+    ("lib", &[]),
+    ("cli", &[]),
+    ("error", &["engine::journal", "google", "steps"]),
+    (
+        "command",
+        &[
+            "cli", "error", "ui", "engine", "kinds", "google", "steps", "emulator",
+        ],
+    ),
+    (
+        "ui",
+        &["engine::event", "engine::change", "kinds::Field", "steps"],
+    ),
+    ("engine", &["kinds", "google", "steps"]),
+    ("kinds", &["google"]),
+    ("google", &[]),
+    ("steps", &[]),
+    ("emulator", &[]),
+];
+
+/// The room of a file: `src/engine/run.rs` is in `engine`, `src/cli.rs` is `cli`.
+fn room(path: &str) -> &str {
+    let inner = path.trim_start_matches("src/");
+    inner
+        .split('/')
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches(".rs")
+}
+
+/// What a file sees and may not.
+fn wrong_ways(file: &File) -> Vec<String> {
+    let room = room(&file.path);
+    let Some((_, allowed)) = SEES.iter().find(|(name, _)| *name == room) else {
+        return vec![format!("{}: {room} is in no row of SEES", file.path)];
+    };
+    // How many `super` lead from the file's own module to the crate: `engine::run` has two, `engine` itself one.
+    let depth = file.path.matches('/').count() + usize::from(!file.path.ends_with("/mod.rs")) - 1;
+    let text = file.text.replace("provision::", "crate::");
+    let (program, tests) = text.split_at(without_tests(&text).len());
+    let seen = paths(program, depth)
+        .into_iter()
+        .chain(paths(tests, depth + 1));
+    let within =
+        |path: &str, allowed: &str| path == allowed || path.starts_with(&format!("{allowed}::"));
+    seen.filter(|path| !within(path, room) && !allowed.iter().any(|allowed| within(path, allowed)))
+        .map(|path| format!("{} sees {path}", file.path))
+        .collect()
+}
+
+#[test]
+fn imports_go_one_way() {
+    let wrong: Vec<String> = files("src").iter().flat_map(wrong_ways).collect();
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn an_import_in_the_wrong_direction_is_found() {
+    // (file, line, what is found)
+    let cases = [
+        (
+            "src/kinds/rest.rs",
+            "use crate::engine::run::run;",
+            "engine::run::run",
+        ),
+        (
+            "src/google/call.rs",
+            "use crate::{kinds::Kind, steps as s};",
+            "kinds::Kind steps",
+        ),
+        (
+            "src/google/call.rs",
+            "use super::super::kinds::{Kind, row::{Row, Id}};",
+            "kinds::Kind kinds::row::Row kinds::row::Id",
+        ),
+        ("src/google/mod.rs", "use super::emulator;", "emulator"),
+        (
+            "src/google/call.rs",
+            "\n#[cfg(test)]\nmod tests {\n use super::super::super::kinds::Kind;",
+            "kinds::Kind",
+        ),
+        (
+            "src/ui/plan.rs",
+            "let x = crate::engine::run::Book::Read;",
+            "engine::run::Book::Read",
+        ),
+        (
+            "src/ui/plan.rs",
+            "use crate::kinds::{Field, Kind};",
+            "kinds::Kind",
+        ),
+        (
+            "src/engine/run.rs",
+            "use crate::emulator::start;",
+            "emulator::start",
+        ),
+        (
+            "src/emulator/front.rs",
+            "use crate::google::Api;",
+            "google::Api",
+        ),
+        (
+            "src/engine/run.rs",
+            "use crate::error::Exit;",
+            "error::Exit",
+        ),
+        ("src/main.rs", "use provision::engine::run;", "engine::run"),
+        ("src/new/mod.rs", "", "new is in no row"),
+        // What is allowed, and what only looks like an import.
+        (
+            "src/ui/plan.rs",
+            "use crate::{engine::event::{Event, Outcome}, kinds::Field, steps::Step};",
+            "",
+        ),
+        (
+            "src/google/call.rs",
+            "use super::api::Api; use super::super::google::Api;",
+            "",
+        ),
+        (
+            "src/google/call.rs",
+            "// crate::kinds\nlet x = (\"crate::kinds\", r#\"\"crate::ui\"#, '\"', \"\\\"crate::ui\");",
+            "",
+        ),
+    ];
+    for (path, text, expected) in cases {
+        let file = File {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        };
+        let found = wrong_ways(&file)
+            .join(" ")
+            .replace(&format!("{path} sees "), "");
+        assert!(
+            found.contains(expected) && found.is_empty() == expected.is_empty(),
+            "{path}: {text}: {found}"
+        );
+    }
+}
+
+#[test]
+fn a_file_has_a_head_and_an_end() {
+    let rust = |folder| {
+        files(folder)
+            .into_iter()
+            .filter(|file| file.path.ends_with(".rs"))
+    };
+    let lines = |file: &File| file.text.lines().count();
+    let long: Vec<String> = rust("src")
+        .filter(|file| lines(file) > 500)
+        .map(|file| file.path)
+        .collect();
+    assert_eq!(
+        long, [""; 0],
+        "longer than 500 lines: they do more than one thing"
+    );
+    let headless = rust("src")
+        .chain(rust("tests"))
+        .filter(|file| !file.text.starts_with("//! "));
+    assert_eq!(
+        headless.map(|file| file.path).collect::<Vec<_>>(),
+        [""; 0],
+        "do not say what they are"
+    );
+}
+
+/// Words that stand in some file's code, with the file and the line.
+fn said(files: &[File], blank: Blank, words: &[&str], whole: bool) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in files {
+        for (number, line) in code(without_tests(&file.text), blank).lines().enumerate() {
+            for word in words {
+                let alone = |at: usize| {
+                    let part = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+                    !line[..at].ends_with(part) && !line[at + word.len()..].starts_with(part)
+                };
+                if line.match_indices(word).any(|(at, _)| !whole || alone(at)) {
+                    found.push(format!("{}:{}: {word}", file.path, number + 1));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn nothing_unwraps_and_nothing_is_unfinished() {
+    let words = [
+        ".unwrap()",
+        ".expect(",
+        "todo!(",
+        "unimplemented!(",
+        "dbg!(",
+        "unsafe ",
+        // They fail where nobody reads any more.
+        "print!(",
+        "println!(",
+    ];
+    assert_eq!(
+        said(&program(), Blank::CommentsAndText, &words, false),
+        [""; 0]
+    );
+}
+
+#[test]
+fn no_step_is_known_by_name() {
+    let ids: Vec<String> = files("steps")
+        .iter()
+        .flat_map(|file| {
+            file.text
+                .lines()
+                .filter_map(|line| line.strip_prefix("step: "))
+        })
+        .map(|id| id.trim().to_owned())
+        .collect();
+    assert!(ids.len() > 20, "{ids:?}");
+    // `cluster`, `services` or `default-pool` are Google's words as much as they are steps; of several words, an id is a
+    // step's alone.
+    let own: Vec<&str> = ids
+        .iter()
+        .map(String::as_str)
+        .filter(|id| id.contains('-') && *id != "default-pool")
+        .collect();
+    assert_eq!(said(&program(), Blank::Comments, &own, true), [""; 0]);
+    let planted = File {
+        path: "src/engine/run.rs".into(),
+        text: format!("if id == \"{}\" {{}}", own[0]),
+    };
+    assert_eq!(
+        said(&[planted], Blank::Comments, &own, true),
+        [format!("src/engine/run.rs:1: {}", own[0])]
+    );
+}
+
+#[test]
+fn backoff_is_named_in_one_file() {
+    let naming = files("src")
+        .into_iter()
+        .filter(|file| code(&file.text, Blank::CommentsAndText).contains("backoff"));
+    assert_eq!(
+        naming.map(|file| file.path).collect::<Vec<_>>(),
+        ["src/google/retry.rs"]
+    );
+}
+
+#[test]
+fn nothing_speaks_of_the_machine_it_was_written_on() {
+    // In halves, so that this file does not say them itself.
+    let words = [
+        concat!("/wo", "rk/"),
+        concat!("/tm", "p/wt"),
+        concat!("/ho", "me/"),
+        concat!("/ro", "ot/"),
+        concat!("../sh", "ared"),
+        concat!("crat", "es.io"),
+        concat!("py", "pi.org"),
+        concat!("npm", "js.org"),
+        concat!("proxy.go", "lang.org"),
+        concat!("arti", "factory"),
+    ];
+    let folders = [
+        "src",
+        "steps",
+        "tests",
+        "docs",
+        "fixtures",
+        "Cargo.toml",
+        "clippy.toml",
+        ".gitignore",
+    ];
+    let tops = ["README.md", "CHANGELOG.md", "LICENSE"]
+        .into_iter()
+        .filter(|name| root().join(name).exists());
+    let all: Vec<File> = folders.into_iter().chain(tops).flat_map(files).collect();
+    let lines = all
+        .iter()
+        .flat_map(|file| file.text.lines().map(move |line| (&file.path, line)));
+    let said = lines.filter_map(|(path, line)| {
+        words
+            .iter()
+            .find(|word| line.contains(*word))
+            .map(|word| format!("{path}: {word}"))
+    });
+    assert_eq!(said.collect::<Vec<_>>(), [""; 0]);
+}

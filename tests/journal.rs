@@ -1,0 +1,199 @@
+//! The journal as a file: what survives a crash, a bit flip, a newer program, a second process.
+
+// What a test calls may unwrap like the test itself.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use provision::engine::journal::{Entry, FORMAT, Journal, JournalError, Left, Run, Verb};
+use provision::kinds::Thing;
+use serde_json::json;
+
+struct Folder {
+    path: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+fn folder() -> Folder {
+    let folder = tempfile::tempdir().unwrap();
+    Folder {
+        path: folder.path().join("a b/journal.jsonl"),
+        _folder: folder,
+    }
+}
+
+fn network(name: &str) -> Thing {
+    let at = json!({"project": "p", "network": name});
+    Thing {
+        kind: "compute.network".to_owned(),
+        at: at.as_object().unwrap().clone(),
+    }
+}
+
+fn run(format: u32) -> Entry {
+    let given = json!({"project": "p"}).as_object().unwrap().clone();
+    Entry::Run(Run {
+        at: "2026-01-01T00:00:00.000Z".to_owned(),
+        format,
+        run: "r".to_owned(),
+        verb: "up".to_owned(),
+        pid: 7,
+        program: "0".to_owned(),
+        emulated: true,
+        given,
+    })
+}
+
+fn intent(name: &str) -> Entry {
+    Entry::Intent {
+        at: String::new(),
+        step: name.to_owned(),
+        thing: network(name),
+        verb: Verb::Create,
+        request: format!("request of {name} with \"quotes\" and }}}}"),
+        parts: Vec::new(),
+        inside: Vec::new(),
+    }
+}
+
+fn failed(name: &str, message: &str) -> Entry {
+    Entry::Failed {
+        at: String::new(),
+        key: network(name).key(),
+        message: message.to_owned(),
+        left: Left::Nothing,
+    }
+}
+
+#[test]
+fn what_was_written_is_read_back() {
+    let folder = folder();
+    let mut journal = Journal::open(&folder.path).unwrap();
+    for entry in [
+        run(FORMAT),
+        intent("a"),
+        intent("b"),
+        failed("b", "no,\"sum\":\"\n"),
+    ] {
+        journal.write(&entry).unwrap();
+    }
+    drop(journal);
+    let state = Journal::read(&folder.path).unwrap();
+    assert!(state.is_ours(&network("a").key()));
+    assert!(!state.is_ours(&network("b").key()));
+    assert_eq!(state.last_run.unwrap().verb, "up");
+}
+
+#[test]
+fn an_absent_journal_is_an_empty_one_and_is_not_made_by_reading() {
+    let folder = folder();
+    assert_eq!(Journal::read(&folder.path).unwrap().things.len(), 0);
+    assert!(!folder.path.exists());
+}
+
+#[test]
+fn a_torn_last_line_is_cut_off_wherever_it_tore() {
+    let folder = folder();
+    let mut journal = Journal::open(&folder.path).unwrap();
+    for entry in [run(FORMAT), intent("a"), intent("b")] {
+        journal.write(&entry).unwrap();
+    }
+    drop(journal);
+    let whole = fs::read(&folder.path).unwrap();
+    let last = whole[..whole.len() - 1]
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .unwrap()
+        + 1;
+    for cut in last..whole.len() {
+        fs::write(&folder.path, &whole[..cut]).unwrap();
+        let mut journal = Journal::open(&folder.path).unwrap();
+        assert!(journal.state.is_ours(&network("a").key()));
+        assert!(!journal.state.is_ours(&network("b").key()), "cut at {cut}");
+        journal.write(&intent("c")).unwrap();
+        drop(journal);
+        assert!(
+            Journal::read(&folder.path)
+                .unwrap()
+                .is_ours(&network("c").key())
+        );
+    }
+}
+
+#[test]
+fn one_process_at_a_time_and_the_second_is_told_who() {
+    let folder = folder();
+    let mut journal = Journal::open(&folder.path).unwrap();
+    journal.write(&run(FORMAT)).unwrap();
+    let error = Journal::open(&folder.path).unwrap_err();
+    assert!(matches!(error, JournalError::Held { .. }));
+    assert!(
+        error.to_string().contains("process 7, `provision up`"),
+        "{error}"
+    );
+    assert!(Journal::read(&folder.path).is_ok(), "looking needs no lock");
+    drop(journal);
+    Journal::open(&folder.path).unwrap();
+}
+
+#[test]
+fn a_newer_journal_is_read_and_never_written() {
+    let folder = folder();
+    let mut journal = Journal::open(&folder.path).unwrap();
+    for entry in [run(FORMAT), intent("a"), run(FORMAT + 1)] {
+        journal.write(&entry).unwrap();
+    }
+    drop(journal);
+    let mut bytes = fs::read(&folder.path).unwrap();
+    bytes.extend_from_slice(b"{\"entry\":\"unheard-of\"}\n");
+    fs::write(&folder.path, &bytes).unwrap();
+    assert!(
+        Journal::read(&folder.path)
+            .unwrap()
+            .is_ours(&network("a").key())
+    );
+    assert!(
+        matches!(Journal::open(&folder.path).unwrap_err(), JournalError::Newer { found, .. } if found == FORMAT + 1)
+    );
+    assert_eq!(fs::read(&folder.path).unwrap(), bytes);
+}
+
+#[test]
+fn only_its_owner_can_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    drop(Journal::open(&folder.path).unwrap());
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder.path), 0o600);
+    assert_eq!(mode(folder.path.parent().unwrap()), 0o700);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Whatever happens to one byte of a whole line is seen: nothing false is believed, and nothing panics.
+    #[test]
+    fn a_flipped_bit_is_seen(at in 0usize..10_000, bit in 0u8..8) {
+        let folder = folder();
+        let mut journal = Journal::open(&folder.path).unwrap();
+        for entry in [run(FORMAT), intent("a"), failed("a", "quota"), intent("b")] {
+            journal.write(&entry).unwrap();
+        }
+        drop(journal);
+        let mut bytes = fs::read(&folder.path).unwrap();
+        let at = at % bytes.len();
+        bytes[at] ^= 1 << bit;
+        fs::write(&folder.path, &bytes).unwrap();
+        match Journal::read(&folder.path) {
+            Err(JournalError::Damaged { line, .. }) => {
+                let before = bytes[..at].iter().filter(|b| **b == b'\n').count();
+                prop_assert!(line == before + 1 || line == before + 2, "byte {at} told as line {line}");
+            }
+            Err(other) => prop_assert!(false, "{other}"),
+            // The end of the last line may look torn, which it then counts as.
+            Ok(state) => prop_assert!(at + 1 == bytes.len(), "byte {at} was believed: {state:?}"),
+        }
+    }
+}
