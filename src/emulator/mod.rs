@@ -23,6 +23,7 @@ pub mod fields;
 mod front;
 pub mod hub;
 mod iam;
+pub mod kubernetes;
 mod loopback;
 mod lro;
 mod members;

@@ -101,6 +101,10 @@ const DURATIONS: &[(&str, Millis, Millis)] = &[
     ("iam.visibility", 15_000, 250),
     // What GKE leaves in the network when a cluster goes, until it collects it.
     ("gke.leftovers", 600_000, 5_000),
+    // An image is pulled, containers start, probes succeed.
+    ("kubernetes.pod.start", 8_000, 40),
+    ("kubernetes.pod.stop", 2_000, 20),
+    ("kubernetes.namespace.delete", 6_000, 20),
     // A managed control plane is ACTIVE long after the operation that asked for it.
     ("mesh.control_plane", 420_000, 300),
 ];

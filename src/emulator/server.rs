@@ -19,6 +19,7 @@ use super::batch;
 use super::clock::{Clock, Millis};
 use super::discovery;
 use super::front::{self, Call, Reply};
+use super::kubernetes::{self, Hosting, Keeper};
 use super::loopback;
 use super::state::{StateError, StateFile};
 use super::world::World;
@@ -93,12 +94,16 @@ impl Running {
         // An error means that it has ended already.
         let _ = self.stop.send(true);
         let _ = self.task.await;
+        // The clusters' servers know this one and it knows them; somebody has to let go.
+        *lock(&self.shared.hosting) = Hosting::default();
     }
 }
 
 #[derive(Debug)]
 struct Shared {
     world: Mutex<World>,
+    /// The servers of the clusters; locked after the world, never before.
+    hosting: Mutex<Hosting>,
     state: StateFile,
     seen: Mutex<VecDeque<Seen>>,
     base: String,
@@ -138,6 +143,7 @@ async fn serve(settings: Settings, keeps: bool) -> Result<Running, StartError> {
     let shared = Arc::new(Shared {
         stopping: stopping.clone(),
         world: Mutex::new(world),
+        hosting: Mutex::default(),
         state,
         seen: Mutex::default(),
         base: format!("http://{addr}"),
@@ -203,7 +209,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Re
 }
 
 impl Shared {
-    async fn batch(&self, api: &str, batch: &Call) -> Reply {
+    async fn batch(self: &Arc<Self>, api: &str, batch: &Call) -> Reply {
         let Some(calls) = batch::calls(api, batch) else {
             let headers = vec![("content-type", "text/plain; charset=UTF-8".to_owned())];
             return Reply {
@@ -221,7 +227,7 @@ impl Shared {
     }
 
     /// Answers a call; for a long poll the world is asked again when there may be something to say.
-    async fn answer(&self, call: &Call) -> Reply {
+    async fn answer(self: &Arc<Self>, call: &Call) -> Reply {
         let began = Clock::System.now();
         loop {
             let (reply, now) = self.once(call);
@@ -243,10 +249,13 @@ impl Shared {
     }
 
     /// One look at the world. A change is on disk before anybody hears of it.
-    fn once(&self, call: &Call) -> (Reply, Millis) {
+    fn once(self: &Arc<Self>, call: &Call) -> (Reply, Millis) {
         let mut world = lock(&self.world);
         world.tick();
+        self.settle(&mut world);
         let reply = front::answer(&mut world, call);
+        // An operation that ended by being asked about may have made a cluster run.
+        self.settle(&mut world);
         if world.take_changed()
             && let Err(error) = self.state.save(&world)
         {
@@ -262,6 +271,13 @@ impl Shared {
         (reply, world.now())
     }
 
+    /// Clusters that run have servers, and those that are gone have none.
+    fn settle(self: &Arc<Self>, world: &mut World) {
+        let keeper: Arc<dyn Keeper> = Arc::clone(self) as Arc<dyn Keeper>;
+        let mut hosting = lock(&self.hosting);
+        hosting.settle(world, &keeper);
+    }
+
     fn note(&self, call: &Call, status: u16) {
         let mut seen = lock(&self.seen);
         if seen.len() == SEEN_LIMIT {
@@ -274,6 +290,22 @@ impl Shared {
             body: serde_json::from_slice(&call.body).unwrap_or(Value::Null),
             status,
         });
+    }
+}
+
+impl Keeper for Shared {
+    fn with(&self, cluster: &str, work: &mut dyn FnMut(&mut kubernetes::Cluster)) -> bool {
+        let mut world = lock(&self.world);
+        world.tick();
+        kubernetes::refresh(&mut world, cluster);
+        let found = world.change_cluster(cluster, work).is_some();
+        if world.take_changed()
+            && let Err(error) = self.state.save(&world)
+        {
+            // The client has its answer; the next call to Google's side reports the file.
+            eprintln!("{error}");
+        }
+        found
     }
 }
 

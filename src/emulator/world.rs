@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::clock::{Clock, Millis};
+use super::kubernetes::Cluster;
 use super::names;
 use super::operation::{Effect, Operation};
 use super::pace::Pace;
@@ -44,6 +45,9 @@ pub struct World {
     /// The operation that a request id has led to.
     requests: BTreeMap<String, String>,
     counters: BTreeMap<String, u64>,
+    /// What the Kubernetes API of a cluster serves, by the cluster's full resource name.
+    #[serde(default)]
+    clusters: BTreeMap<String, Cluster>,
     #[serde(skip)]
     clock: Clock,
     #[serde(skip)]
@@ -164,6 +168,47 @@ impl World {
             .iter()
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect()
+    }
+
+    /// The inside of a cluster.
+    pub fn cluster(&self, key: &str) -> Option<&Cluster> {
+        self.clusters.get(key)
+    }
+
+    /// A cluster has an inside from now on.
+    pub fn add_cluster(&mut self, key: &str, cluster: Cluster) {
+        self.changed = true;
+        self.clusters.insert(key.to_owned(), cluster);
+    }
+
+    /// Lets `work` change the inside of a cluster. None if there is none.
+    pub fn change_cluster<T>(
+        &mut self,
+        key: &str,
+        work: impl FnOnce(&mut Cluster) -> T,
+    ) -> Option<T> {
+        let cluster = self.clusters.get_mut(key)?;
+        let before = cluster.store.revision();
+        let result = work(cluster);
+        self.changed |= before != cluster.store.revision();
+        Some(result)
+    }
+
+    /// Forgets the insides of all clusters but these.
+    pub fn keep_clusters(&mut self, keys: &[String]) {
+        let before = self.clusters.len();
+        self.clusters.retain(|key, _| keys.contains(key));
+        self.changed |= before != self.clusters.len();
+    }
+
+    /// Where the time comes from.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// How long things take.
+    pub fn pace(&self) -> Pace {
+        self.pace
     }
 
     /// The project of this id or number. Any well-formed id is known as soon as it is named; None for what Google would refuse.

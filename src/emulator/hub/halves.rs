@@ -205,6 +205,30 @@ pub fn of_feature(
         .collect()
 }
 
+/// The implementation of the mesh's control plane in a cluster, by the cluster's key, once it is active there.
+pub fn mesh_of(world: &World, cluster: &str) -> Option<String> {
+    let all = world.shuffled("//gkehub.googleapis.com/projects/", |key| {
+        key.ends_with("/features/servicemesh") && key.contains("/memberships/")
+    });
+    all.into_iter().find_map(|(at, half)| {
+        let name = names::path(at);
+        let (membership, _) = name.split_once("/features/")?;
+        let member = world.get(&key(membership))?;
+        if super::memberships::cluster_key(member)? != cluster {
+            return None;
+        }
+        let state = state(world, name, half)?;
+        let plane = &state["servicemesh"]["controlPlaneManagement"];
+        let active = plane["state"] == "ACTIVE";
+        active.then(|| {
+            plane["implementation"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        })
+    })
+}
+
 /// The keys of the halves of a membership.
 pub fn of_membership(world: &World, membership: &str) -> Vec<String> {
     world

@@ -10,6 +10,7 @@ mod memberships;
 mod mesh;
 mod operations;
 
+pub use halves::mesh_of;
 pub use memberships::{registered_by_gke, unregistered_by_gke};
 
 use serde_json::Value;

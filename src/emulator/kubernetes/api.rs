@@ -1,0 +1,289 @@
+//! From a request to an answer: which object, which verb.
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+
+use super::call::{Call, Reply, Target};
+use super::cluster::Cluster;
+use super::decode;
+use super::delete;
+use super::discovery;
+use super::exec;
+use super::kinds::Verbs;
+use super::log;
+use super::managed::Writer;
+use super::modify;
+use super::openapi;
+use super::resource::{self, Resource};
+use super::reviews;
+use super::scale;
+use super::selectors::Selector;
+use super::status::Status;
+use super::table;
+use super::watch::Watch;
+use super::write::{self, Options};
+
+/// Answers a request.
+///
+/// # Errors
+/// What Kubernetes would refuse.
+pub fn answer(cluster: &mut Cluster, call: &Call) -> Result<Reply, Status> {
+    cluster.tick();
+    let reply = route(cluster, call);
+    if call.method != "GET" {
+        cluster.tick();
+    }
+    reply
+}
+
+fn route(cluster: &mut Cluster, call: &Call) -> Result<Reply, Status> {
+    match call.path.trim_end_matches('/') {
+        "/version" => return Ok(Reply::ok(discovery::version(cluster))),
+        "/livez" | "/readyz" | "/healthz" => {
+            return Ok(Reply::Document {
+                content_type: "text/plain; charset=utf-8",
+                body: "ok".to_owned(),
+                keep: false,
+            });
+        }
+        path if path.starts_with("/openapi/v3") => return openapi::answer(cluster, path, call),
+        path => {
+            if let Some(found) = discovery::answer(cluster, path, &call.accept) {
+                return Ok(found);
+            }
+        }
+    }
+    let target = Target::of(&call.path).ok_or_else(Status::no_such_path)?;
+    let resource = resource::find(
+        &cluster.store,
+        &target.group,
+        &target.version,
+        &target.plural,
+    )
+    .ok_or_else(Status::no_such_path)?;
+    if resource.verbs == Verbs::Review {
+        return reviews::answer(cluster, call, &resource, &target);
+    }
+    // A namespaced path for a kind without namespaces, or the other way round for one object.
+    let misplaced = target.namespace.is_some() && !resource.namespaced
+        || target.namespace.is_none() && resource.namespaced && target.name.is_some();
+    if misplaced {
+        return Err(Status::no_such_path());
+    }
+    match (&target.name, &target.subresource) {
+        (None, _) => collection(cluster, call, &resource, &target),
+        (Some(name), None) => object(cluster, call, &resource, &target, name),
+        (Some(name), Some(below)) => subresource(cluster, call, &resource, &target, name, below),
+    }
+}
+
+fn collection(
+    cluster: &mut Cluster,
+    call: &Call,
+    resource: &Resource,
+    target: &Target,
+) -> Result<Reply, Status> {
+    match call.method.as_str() {
+        "GET" if call.flag("watch") => Ok(Reply::Watch(Box::new(Watch::of(
+            cluster, call, resource, target,
+        )?))),
+        "GET" => list(cluster, call, resource, target),
+        "POST" => {
+            let namespace = match (&target.namespace, resource.namespaced) {
+                (None, true) => return Err(Status::method_not_allowed()),
+                (namespace, _) => namespace.clone().unwrap_or_default(),
+            };
+            let (object, warnings) = decode::object(call, resource, target)?;
+            let created = write::create(
+                cluster,
+                resource,
+                &namespace,
+                object,
+                &options(cluster, call, target, false)?,
+            )?;
+            Ok(Reply::created(
+                write::printed(resource, &target.version, &created),
+                warnings,
+            ))
+        }
+        "DELETE" => delete::all(cluster, call, resource, target),
+        _ => Err(Status::method_not_allowed()),
+    }
+}
+
+fn object(
+    cluster: &mut Cluster,
+    call: &Call,
+    resource: &Resource,
+    target: &Target,
+    name: &str,
+) -> Result<Reply, Status> {
+    match call.method.as_str() {
+        "GET" => {
+            let found = stored(cluster, resource, target, name)?;
+            Ok(shown(call, resource, target, &found, cluster))
+        }
+        "PUT" | "PATCH" => modify::answer(cluster, call, resource, target, name),
+        "DELETE" => delete::one(cluster, call, resource, target, name),
+        _ => Err(Status::method_not_allowed()),
+    }
+}
+
+fn subresource(
+    cluster: &mut Cluster,
+    call: &Call,
+    resource: &Resource,
+    target: &Target,
+    name: &str,
+    below: &str,
+) -> Result<Reply, Status> {
+    if !resource.has(below) {
+        return Err(Status::no_such_path());
+    }
+    let found = stored(cluster, resource, target, name)?;
+    match (below, call.method.as_str()) {
+        ("log", "GET") => Ok(Reply::Log(log::tail(call, resource, &found)?)),
+        ("exec", "GET" | "POST") => Ok(Reply::Exec(exec::run(call, resource, &found)?)),
+        ("scale", "GET") => Ok(Reply::ok(scale::of(&found))),
+        ("scale", _) => scale::answer(cluster, call, resource, target, &found),
+        ("status", "GET") => Ok(shown(call, resource, target, &found, cluster)),
+        ("status" | "finalize", "PUT" | "PATCH") => {
+            modify::answer(cluster, call, resource, target, name)
+        }
+        _ => Err(Status::method_not_allowed()),
+    }
+}
+
+/// The object that a request is about.
+///
+/// # Errors
+/// 404.
+pub fn stored(
+    cluster: &Cluster,
+    resource: &Resource,
+    target: &Target,
+    name: &str,
+) -> Result<Value, Status> {
+    let namespace = target.namespace.as_deref().unwrap_or_default();
+    cluster
+        .get(resource, namespace, name)
+        .cloned()
+        .ok_or_else(|| Status::not_found(resource, name))
+}
+
+fn shown(
+    call: &Call,
+    resource: &Resource,
+    target: &Target,
+    object: &Value,
+    cluster: &Cluster,
+) -> Reply {
+    let printed = write::printed(resource, &target.version, object);
+    if call.wants_table() {
+        let revision = object["metadata"]["resourceVersion"].clone();
+        return Reply::ok(table::table(
+            resource,
+            &[printed],
+            call.query("includeObject"),
+            cluster.now(),
+            &json!({"resourceVersion": revision}),
+        ));
+    }
+    Reply::ok(printed)
+}
+
+/// How a request writes.
+///
+/// # Errors
+/// 400 for a dry run that does not exist.
+pub fn options(
+    cluster: &Cluster,
+    call: &Call,
+    target: &Target,
+    applies: bool,
+) -> Result<Options, Status> {
+    let writer = Writer {
+        manager: call.manager(),
+        applies,
+        api_version: resource::api_version(&target.group, &target.version),
+        subresource: target.subresource.clone().unwrap_or_default(),
+        time: cluster.time(),
+    };
+    Ok(Options {
+        writer,
+        dry_run: call.dry_run()?,
+    })
+}
+
+fn list(
+    cluster: &Cluster,
+    call: &Call,
+    resource: &Resource,
+    target: &Target,
+) -> Result<Reply, Status> {
+    let selector = Selector::of(
+        resource,
+        call.query("labelSelector"),
+        call.query("fieldSelector"),
+    )?;
+    let prefix = resource.prefix(target.namespace.as_deref());
+    let found = cluster.store.list(&prefix);
+    let after = match call.query("continue") {
+        Some(token) => read_token(token).ok_or_else(Status::stale_continue)?,
+        None => String::new(),
+    };
+    let limit: usize = call
+        .query("limit")
+        .and_then(|limit| limit.parse().ok())
+        .unwrap_or(0);
+    let mut matching = found
+        .into_iter()
+        .filter(|(key, object)| *key > after.as_str() && selector.matches(object))
+        .peekable();
+    let mut items = Vec::new();
+    let mut last = String::new();
+    while let Some((key, object)) = matching.next_if(|_| limit == 0 || items.len() < limit) {
+        items.push(write::printed(resource, &target.version, object));
+        last = key.to_owned();
+    }
+    let left = matching.count();
+    let mut metadata = json!({"resourceVersion": cluster.store.revision().to_string()});
+    if left > 0 {
+        metadata["continue"] = json!(token(&last));
+        metadata["remainingItemCount"] = json!(left);
+    }
+    if call.wants_table() {
+        return Ok(Reply::ok(table::table(
+            resource,
+            &items,
+            call.query("includeObject"),
+            cluster.now(),
+            &metadata,
+        )));
+    }
+    // Items of a list do not repeat what the list says, for built-in kinds.
+    if !resource.custom {
+        items
+            .iter_mut()
+            .for_each(|item| write::forget(item, &["apiVersion", "kind"]));
+    }
+    Ok(Reply::ok(json!({
+        "kind": format!("{}List", resource.kind),
+        "apiVersion": resource.api_version(&target.version),
+        "metadata": metadata,
+        "items": items,
+    })))
+}
+
+fn token(last: &str) -> String {
+    base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .encode(json!({"v": "meta.k8s.io/v1", "start": last}).to_string())
+}
+
+fn read_token(token: &str) -> Option<String> {
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(token)
+        .ok()?;
+    let token: Value = serde_json::from_slice(&bytes).ok()?;
+    token["start"].as_str().map(str::to_owned)
+}

@@ -1,0 +1,254 @@
+//! A request to a cluster's API, taken apart, and what can be answered.
+
+use serde_json::Value;
+
+use super::status::Status;
+use super::watch::Watch;
+
+/// A request.
+#[derive(Debug, Clone, Default)]
+pub struct Call {
+    /// `GET`, …
+    pub method: String,
+    /// The path, decoded.
+    pub path: String,
+    /// The query, decoded, in its order.
+    pub query: Vec<(String, String)>,
+    /// What the client would like to get.
+    pub accept: String,
+    /// What the body is.
+    pub content_type: String,
+    /// Who it says it is: `kubectl/v1.33.1 …`.
+    pub agent: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Call {
+    /// A query parameter; an empty one is none.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        let found = self.query.iter().find(|(key, _)| key == name);
+        found
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// All values of a query parameter.
+    pub fn queries(&self, name: &str) -> Vec<String> {
+        self.query
+            .iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
+            .collect()
+    }
+
+    /// Whether a query parameter says yes.
+    pub fn flag(&self, name: &str) -> bool {
+        matches!(self.query(name), Some("true" | "1"))
+    }
+
+    /// Whether a table is wanted rather than the objects.
+    pub fn wants_table(&self) -> bool {
+        self.accept.contains("as=Table")
+            && self.accept.contains("v=v1;") | self.accept.contains("v=v1,")
+            || self.accept.ends_with("as=Table;v=v1")
+    }
+
+    /// Who owns the fields that this request sets.
+    pub fn manager(&self) -> String {
+        let agent = self.agent.split('/').next().unwrap_or_default();
+        self.query("fieldManager")
+            .unwrap_or(if agent.is_empty() { "unknown" } else { agent })
+            .to_owned()
+    }
+
+    /// Whether nothing is to be kept.
+    ///
+    /// # Errors
+    /// 422 for anything but `All`.
+    pub fn dry_run(&self) -> Result<bool, Status> {
+        match self.query("dryRun") {
+            None => Ok(false),
+            Some("All") => Ok(true),
+            Some(other) => Err(Status::bad_request(format!(
+                "dryRun: Unsupported value: {other:?}: supported values: \"All\""
+            ))),
+        }
+    }
+}
+
+/// What a path is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The API group; empty for the core.
+    pub group: String,
+    /// `v1`.
+    pub version: String,
+    /// The namespace, if the path has one.
+    pub namespace: Option<String>,
+    /// `pods`.
+    pub plural: String,
+    /// The object, if it is about one.
+    pub name: Option<String>,
+    /// `status`, `log`, …
+    pub subresource: Option<String>,
+}
+
+impl Target {
+    /// The target of a path; None if it is not one of an object or a list.
+    pub fn of(path: &str) -> Option<Target> {
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        let (group, version, rest) = match parts.as_slice() {
+            ["api", version, rest @ ..] => ("", *version, rest),
+            ["apis", group, version, rest @ ..] => (*group, *version, rest),
+            _ => return None,
+        };
+        let namespace_itself = |part: &str| matches!(part, "status" | "finalize");
+        let (namespace, rest) = match rest {
+            ["namespaces", namespace, plural, more @ ..]
+                if !(more.is_empty() && namespace_itself(plural)) =>
+            {
+                (Some((*namespace).to_owned()), &rest[2..])
+            }
+            _ => (None, rest),
+        };
+        let (plural, name, subresource) = match rest {
+            [plural] => (*plural, None, None),
+            [plural, name] => (*plural, Some(*name), None),
+            [plural, name, below] => (*plural, Some(*name), Some(*below)),
+            _ => return None,
+        };
+        Some(Target {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            namespace,
+            plural: plural.to_owned(),
+            name: name.map(str::to_owned),
+            subresource: subresource.map(str::to_owned),
+        })
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// An object or a list.
+    Object {
+        /// The HTTP code.
+        code: u16,
+        /// The body.
+        body: Value,
+        /// What else the client is told, a `Warning` header each.
+        warnings: Vec<String>,
+    },
+    /// Something that is not an object, with its content type; `keep` lets the client keep it for ever.
+    Document {
+        /// The content type.
+        content_type: &'static str,
+        /// The body.
+        body: String,
+        /// Whether it never changes under this address.
+        keep: bool,
+    },
+    /// A stream of changes.
+    Watch(Box<Watch>),
+    /// A container's log.
+    Log(super::log::Tail),
+    /// A command in a container: the connection becomes a WebSocket.
+    Exec(super::exec::Run),
+}
+
+impl Reply {
+    /// 200 with an object.
+    pub fn ok(body: Value) -> Reply {
+        Reply::Object {
+            code: 200,
+            body,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// 201 with an object.
+    pub fn created(body: Value, warnings: Vec<String>) -> Reply {
+        Reply::Object {
+            code: 201,
+            body,
+            warnings,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_say_what_they_are_about() {
+        let told = |path: &str| {
+            Target::of(path).map(|target| {
+                let or = |part: Option<String>| part.unwrap_or_else(|| "-".to_owned());
+                let Target {
+                    group,
+                    version,
+                    namespace,
+                    plural,
+                    name,
+                    subresource,
+                } = target;
+                format!(
+                    "{group}|{version}|{}|{plural}|{}|{}",
+                    or(namespace),
+                    or(name),
+                    or(subresource)
+                )
+            })
+        };
+        let cases = [
+            ("/api/v1/namespaces", Some("|v1|-|namespaces|-|-")),
+            (
+                "/api/v1/namespaces/team-x",
+                Some("|v1|-|namespaces|team-x|-"),
+            ),
+            (
+                "/api/v1/namespaces/team-x/finalize",
+                Some("|v1|-|namespaces|team-x|finalize"),
+            ),
+            (
+                "/api/v1/namespaces/team-x/pods",
+                Some("|v1|team-x|pods|-|-"),
+            ),
+            (
+                "/api/v1/namespaces/team-x/pods/p/log",
+                Some("|v1|team-x|pods|p|log"),
+            ),
+            ("/api/v1/pods", Some("|v1|-|pods|-|-")),
+            (
+                "/apis/apps/v1/namespaces/x/deployments/d/scale",
+                Some("apps|v1|x|deployments|d|scale"),
+            ),
+            ("/apis/apps", None),
+            ("/version", None),
+        ];
+        for (path, want) in cases {
+            assert_eq!(told(path).as_deref(), want, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_table_is_wanted_in_the_version_that_is_served() {
+        let accepts = |accept: &str| {
+            Call {
+                accept: accept.to_owned(),
+                ..Call::default()
+            }
+            .wants_table()
+        };
+        assert!(accepts(
+            "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+        ));
+        assert!(!accepts(
+            "application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
+        ));
+        assert!(!accepts("application/json"));
+    }
+}

@@ -1,0 +1,188 @@
+//! A cluster as its Kubernetes API knows it: objects, and what is about to happen to them. All of it is data.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::controllers;
+use super::resource::Resource;
+use super::store::Store;
+use super::tls::Authority;
+use crate::emulator::clock::{Clock, Millis};
+use crate::emulator::lro;
+use crate::emulator::names;
+use crate::emulator::pace::Pace;
+
+/// A node pool, as far as nodes show it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pool {
+    /// Its name.
+    pub name: String,
+    /// What its nodes' names begin with, a group of instances each: `gke-c-pool-1a2b3c4d`.
+    pub groups: Vec<String>,
+    /// The zone of each group.
+    pub zones: Vec<String>,
+    /// How many nodes each group has.
+    pub size: usize,
+    /// Labels of its nodes.
+    pub labels: BTreeMap<String, String>,
+    /// Taints of its nodes, as Kubernetes writes them.
+    pub taints: Vec<Value>,
+    /// `e2-medium`.
+    pub machine: String,
+}
+
+/// What Google knows of the cluster and the cluster shows.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Site {
+    /// The cluster's name.
+    pub name: String,
+    /// The project's id.
+    pub project: String,
+    /// The version of the control plane: `1.33.5-gke.1080000`.
+    pub version: String,
+    /// Where pods live: `10.1.0.0/16`.
+    pub pods: String,
+    /// Where services live.
+    pub services: String,
+    /// Where nodes live.
+    pub nodes: String,
+    /// The pools that run.
+    pub pools: Vec<Pool>,
+}
+
+/// A cluster.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Cluster {
+    /// What Google knows of it.
+    pub site: Site,
+    /// Its objects.
+    pub store: Store,
+    /// Who signs for it.
+    pub authority: Authority,
+    /// The revision of the mesh that injects proxies, when there is one.
+    pub mesh: Option<String>,
+    waits: BTreeMap<String, Millis>,
+    counters: BTreeMap<String, u64>,
+    logs: BTreeMap<String, Vec<String>>,
+    #[serde(skip)]
+    clock: Clock,
+    #[serde(skip)]
+    pace: Pace,
+}
+
+impl Cluster {
+    /// A cluster with what every cluster has from the start.
+    pub fn new(site: Site, authority: Authority, clock: Clock, pace: Pace) -> Cluster {
+        let mut cluster = Cluster {
+            site,
+            authority,
+            clock,
+            pace,
+            ..Cluster::default()
+        };
+        controllers::furnish(&mut cluster);
+        cluster
+    }
+
+    /// Gives a cluster that was read from a file its clock and pace.
+    pub fn run(&mut self, clock: Clock, pace: Pace) {
+        (self.clock, self.pace) = (clock, pace);
+    }
+
+    /// The present instant.
+    pub fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// The present instant as objects print it: whole seconds.
+    pub fn time(&self) -> String {
+        time(self.now())
+    }
+
+    /// Lets the controllers do what there is to do now.
+    pub fn tick(&mut self) {
+        controllers::run(self);
+        let now = self.now();
+        // Whoever waited has looked; what is left waited for something that has gone.
+        self.waits.retain(|_, due| *due > now);
+    }
+
+    /// When there will be something to do without anybody asking.
+    pub fn next_due(&self) -> Option<Millis> {
+        self.waits.values().min().copied()
+    }
+
+    /// Whether `what`, which takes as long as [`Pace::duration`] says of `takes`, is over; the first question starts it.
+    pub fn elapsed(&mut self, what: String, takes: &str) -> bool {
+        let now = self.now();
+        let due = now + self.pace.duration(takes);
+        let due = *self.waits.entry(what.clone()).or_insert(due);
+        if due <= now {
+            self.waits.remove(&what);
+        }
+        due <= now
+    }
+
+    /// The next value of a counter, from 1.
+    pub fn count(&mut self, name: &str) -> u64 {
+        let counter = self.counters.entry(name.to_owned()).or_insert(0);
+        *counter += 1;
+        *counter
+    }
+
+    /// A new object's uid.
+    pub fn uid(&mut self) -> String {
+        let serial = self.count("uid");
+        lro::uuid(&format!(
+            "{} {} {serial}",
+            self.site.project, self.site.name
+        ))
+    }
+
+    /// Five characters that make a name unique, of the letters that Kubernetes uses: none that could spell a word.
+    pub fn suffix(&mut self) -> String {
+        let serial = self.count("suffix");
+        letters(&format!("{} {serial}", self.site.name), 5)
+    }
+
+    /// The lines of a container's log, see [`super::log::key`].
+    pub fn log(&self, key: &str) -> &[String] {
+        self.logs.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// Adds a line to a container's log.
+    pub fn write_log(&mut self, key: &str, line: String) {
+        self.logs.entry(key.to_owned()).or_default().push(line);
+    }
+
+    /// Drops the logs whose keys begin with `prefix`: their pod is gone.
+    pub fn forget_logs(&mut self, prefix: &str) {
+        self.logs.retain(|key, _| !key.starts_with(prefix));
+    }
+
+    /// An object of a kind.
+    pub fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<&Value> {
+        self.store.get(&resource.key(namespace, name))
+    }
+}
+
+/// `count` of the letters and digits that Kubernetes puts into names; they depend on `seed` alone.
+pub fn letters(seed: &str, count: usize) -> String {
+    const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+    let mut rest = names::hash(seed);
+    let mut next = || {
+        let at = usize::try_from(rest % 27).unwrap_or_default();
+        rest = rest / 27 ^ (rest << 40);
+        char::from(LETTERS[at])
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+/// An instant as objects print it: `2026-01-01T00:00:00Z`.
+pub fn time(instant: Millis) -> String {
+    let seconds = jiff::Timestamp::from_second(instant.div_euclid(1000))
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    seconds.to_string()
+}

@@ -1,0 +1,146 @@
+//! Namespaces come with an account and the cluster's certificate and go with all that is in them; what an owner that is gone
+//! owned goes too.
+
+use serde_json::{Value, json};
+
+use super::super::cluster::Cluster;
+use super::super::delete::{self, FOREGROUND};
+use super::super::resource::{self, Resource};
+use super::super::write;
+use super::{leaving, make, objects, text};
+
+/// Does what there is to do.
+pub fn run(cluster: &mut Cluster) {
+    for namespace in objects(cluster, "namespaces") {
+        let name = text(&namespace["metadata"]["name"]).to_owned();
+        if leaving(&namespace) {
+            empty(cluster, &name, namespace);
+        } else {
+            equip(cluster, &name);
+        }
+    }
+    collect(cluster);
+}
+
+fn equip(cluster: &mut Cluster, name: &str) {
+    if cluster
+        .store
+        .get(&format!("serviceaccounts/{name}/default"))
+        .is_none()
+    {
+        // The namespace is there and stays, so this is not refused.
+        let _ = make(
+            cluster,
+            "ServiceAccount",
+            name,
+            json!({"metadata": {"name": "default"}}),
+        );
+    }
+    if cluster
+        .store
+        .get(&format!("configmaps/{name}/kube-root-ca.crt"))
+        .is_none()
+    {
+        let data = json!({"ca.crt": cluster.authority.certificate()});
+        let _ = make(
+            cluster,
+            "ConfigMap",
+            name,
+            json!({"metadata": {"name": "kube-root-ca.crt"}, "data": data}),
+        );
+    }
+}
+
+/// Removes what is in a namespace that goes, and the namespace when nothing is left.
+fn empty(cluster: &mut Cluster, name: &str, mut namespace: Value) {
+    if !cluster.elapsed(format!("namespace {name}"), "kubernetes.namespace.delete") {
+        return;
+    }
+    let mut left = 0;
+    for kind in resource::all(&cluster.store)
+        .iter()
+        .filter(|kind| kind.namespaced)
+    {
+        let inside: Vec<Value> = cluster
+            .store
+            .list(&kind.prefix(Some(name)))
+            .into_iter()
+            .map(|(_, object)| object.clone())
+            .collect();
+        for object in inside {
+            let over = leaving(&object)
+                || delete::begin(cluster, kind, object, "Background", Some(0)).is_some();
+            left += usize::from(over);
+        }
+    }
+    if left == 0 {
+        write::forget(&mut namespace["spec"], &["finalizers"]);
+        let key = format!("namespaces//{name}");
+        if write::is_over(&namespace) {
+            cluster.store.remove(&key);
+        } else {
+            cluster.store.put(&key, namespace);
+        }
+    }
+}
+
+/// Deletes what has an owner that is no longer there, and lets go of owners whose possessions are gone.
+fn collect(cluster: &mut Cluster) {
+    let everything: Vec<(String, Value)> = cluster
+        .store
+        .list("")
+        .into_iter()
+        .map(|(key, object)| (key.to_owned(), object.clone()))
+        .collect();
+    let owner_of = |object: &Value| -> Vec<String> {
+        delete::owners(object)
+            .map(|owner| text(&owner["uid"]).to_owned())
+            .collect()
+    };
+    let mut kinds: Option<Vec<Resource>> = None;
+    for (key, object) in &everything {
+        let owners = owner_of(object);
+        let find = |uid: &String| {
+            everything
+                .iter()
+                .find(|(_, other)| other["metadata"]["uid"] == **uid)
+                .map(|(_, other)| other)
+        };
+        let orphaned = !owners.is_empty()
+            && owners
+                .iter()
+                .all(|uid| find(uid).is_none_or(|owner| leaving(owner) && held(owner)));
+        if orphaned && !leaving(object) {
+            let full = key.split('/').next().unwrap_or_default();
+            let kinds = kinds.get_or_insert_with(|| resource::all(&cluster.store));
+            if let Some(kind) = kinds.iter().find(|kind| kind.full() == full) {
+                let kind = kind.clone();
+                delete::begin(cluster, &kind, object.clone(), "Background", None);
+            }
+        }
+        let uid = text(&object["metadata"]["uid"]);
+        let owns = || {
+            everything
+                .iter()
+                .any(|(_, other)| owner_of(other).iter().any(|owner| owner == uid))
+        };
+        if leaving(object) && held(object) && !owns() {
+            let mut free = object.clone();
+            if let Some(finalizers) = free["metadata"]["finalizers"].as_array_mut() {
+                finalizers.retain(|one| one != FOREGROUND);
+            }
+            if write::is_over(&free) {
+                cluster.store.remove(key);
+            } else {
+                cluster.store.put(key, free);
+            }
+        }
+    }
+}
+
+/// Whether the object waits for what it owns.
+fn held(object: &Value) -> bool {
+    object["metadata"]["finalizers"]
+        .as_array()
+        .is_some_and(|all| all.iter().any(|one| one == FOREGROUND))
+}

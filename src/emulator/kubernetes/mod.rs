@@ -1,0 +1,51 @@
+//! An emulated cluster's Kubernetes API: https on a loopback port of its own, one for each cluster that runs.
+//!
+//! Good enough that the real kubectl and Kubernetes clients run against it: discovery, schemas, every form of patch with the
+//! ownership of fields, watches, tables, logs, exec; and controllers that play what a user waits for: nodes, workloads, pods,
+//! the mesh's injection. It evaluates no permissions, calls no webhooks, converts between no versions that differ, and runs
+//! no container.
+
+mod addresses;
+mod admission;
+mod api;
+mod call;
+mod cluster;
+mod columns;
+mod controllers;
+mod crd;
+mod decode;
+mod defaults;
+mod delete;
+mod discovery;
+mod exec;
+mod fields;
+mod hosting;
+mod inject;
+mod kinds;
+mod log;
+mod managed;
+mod mesh;
+mod modify;
+mod openapi;
+mod patch;
+mod pods;
+mod protobuf;
+mod resource;
+mod reviews;
+mod scale;
+mod schema;
+mod selectors;
+mod server;
+mod socket;
+mod status;
+mod store;
+mod stream;
+mod table;
+mod tls;
+mod validate;
+mod watch;
+mod write;
+
+pub use cluster::Cluster;
+pub use hosting::{Hosting, refresh};
+pub use server::Keeper;

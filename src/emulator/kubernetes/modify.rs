@@ -1,0 +1,186 @@
+//! PUT and PATCH of an object, or of its status.
+
+use serde_json::{Value, json};
+
+use super::api::{options, stored};
+use super::call::{Call, Reply, Target};
+use super::cluster::Cluster;
+use super::decode;
+use super::managed;
+use super::patch;
+use super::resource::Resource;
+use super::status::{Cause, Status};
+use super::validate;
+use super::write;
+
+/// What a patch may be.
+const PATCHES: &[&str] = &[
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/apply-patch+yaml",
+    "application/strategic-merge-patch+json",
+];
+
+/// Answers PUT or PATCH.
+///
+/// # Errors
+/// What Kubernetes would refuse.
+pub fn answer(
+    cluster: &mut Cluster,
+    call: &Call,
+    resource: &Resource,
+    target: &Target,
+    name: &str,
+) -> Result<Reply, Status> {
+    let content_type = call
+        .content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    if call.method == "PATCH" && content_type == "application/apply-patch+yaml" {
+        return apply(cluster, call, resource, target, name);
+    }
+    let old = stored(cluster, resource, target, name)?;
+    let (new, warnings) = if call.method == "PUT" {
+        decode::object(call, resource, target)?
+    } else {
+        patched(call, resource, target, &old, content_type)?
+    };
+    let written = write::update(
+        cluster,
+        resource,
+        &old,
+        new,
+        &options(cluster, call, target, false)?,
+    )?;
+    Ok(Reply::Object {
+        code: 200,
+        body: write::printed(resource, &target.version, &written),
+        warnings,
+    })
+}
+
+fn patched(
+    call: &Call,
+    resource: &Resource,
+    target: &Target,
+    old: &Value,
+    content_type: &str,
+) -> Result<(Value, Vec<String>), Status> {
+    let wanted = decode::value(call)?;
+    let mut new = write::printed(resource, &target.version, old);
+    match content_type {
+        "application/merge-patch+json" => patch::merge(&mut new, &wanted),
+        "application/json-patch+json" => patch::json(&mut new, &wanted)?,
+        "application/strategic-merge-patch+json" if !resource.custom => {
+            patch::strategic(&mut new, &wanted, &resource.schema)
+        }
+        other => return Err(Status::unsupported(other, PATCHES)),
+    }
+    decode::fits(&new, resource, target)?;
+    let unknown = validate::unknown(resource, &new);
+    let warnings = decode::judged(call, resource, target, &unknown)?;
+    if !unknown.is_empty() {
+        new = validate::pruned(resource, new);
+    }
+    validate::check(resource, &target.version, &new)?;
+    Ok((new, warnings))
+}
+
+/// Server-side apply: makes the object if it is not there.
+fn apply(
+    cluster: &mut Cluster,
+    call: &Call,
+    resource: &Resource,
+    target: &Target,
+    name: &str,
+) -> Result<Reply, Status> {
+    if call.query("fieldManager").is_none() {
+        let mut options = resource.clone();
+        (options.kind, options.group) = ("PatchOptions".to_owned(), "meta.k8s.io".to_owned());
+        let cause = Cause::required("fieldManager", "is required for apply patch");
+        return Err(Status::invalid(&options, "", &[cause]));
+    }
+    let mut config = decode::value(call)?;
+    if config["metadata"]["name"].is_null() && config["metadata"].is_object() {
+        config["metadata"]["name"] = json!(name);
+    }
+    decode::fits(&config, resource, target)?;
+    if config["metadata"].get("managedFields").is_some() {
+        return Err(Status::bad_request("metadata.managedFields must be nil"));
+    }
+    let namespace = target.namespace.clone().unwrap_or_default();
+    if let Some(unknown) = validate::unknown(resource, &config).first() {
+        let object = if namespace.is_empty() {
+            format!("/{name}")
+        } else {
+            format!("{namespace}/{name}")
+        };
+        return Err(Status::untyped(format!(
+            "failed to create typed patch object ({object}; {}, Kind={}): .{unknown}: field not declared in schema",
+            resource.api_version(&target.version),
+            resource.kind
+        )));
+    }
+    validate::check(resource, &target.version, &config).or_else(only_missing)?;
+    let options = options(cluster, call, target, true)?;
+    let force = call.flag("force");
+    match cluster.get(resource, &namespace, name).cloned() {
+        Some(live) => {
+            let mut merged = managed::applied(resource, &live, &config, &options.writer, force)?;
+            write::forget(&mut merged, &["apiVersion", "kind"]);
+            // A version in what is applied is a condition; none in it is none.
+            merged["metadata"]["resourceVersion"] = config["metadata"]["resourceVersion"].clone();
+            validate::check(resource, &target.version, &merged)?;
+            let written = write::update(cluster, resource, &live, merged, &options)?;
+            Ok(Reply::ok(write::printed(
+                resource,
+                &target.version,
+                &written,
+            )))
+        }
+        None if target.subresource.is_some() => Err(Status::not_found(resource, name)),
+        None => {
+            if config["metadata"]["uid"].is_string()
+                || config["metadata"]["resourceVersion"].is_string()
+            {
+                return Err(Status::conflict(
+                    resource,
+                    name,
+                    "uid mismatch: the provided object specified a uid or version, and no existing object has it",
+                ));
+            }
+            validate::check(resource, &target.version, &config)?;
+            let none = json!({"metadata": {"name": name}});
+            let mut fresh = managed::applied(resource, &none, &config, &options.writer, force)?;
+            let managed = fresh["metadata"]["managedFields"].clone();
+            write::forget(&mut fresh, &["apiVersion", "kind"]);
+            let mut created = write::create(cluster, resource, &namespace, fresh, &options)?;
+            created["metadata"]["managedFields"] = managed;
+            if !options.dry_run {
+                // The list of owners is part of the first revision; nobody can have seen the object without it.
+                created = cluster
+                    .store
+                    .amend(&resource.key(&namespace, name), created);
+            }
+            Ok(Reply::created(
+                write::printed(resource, &target.version, &created),
+                Vec::new(),
+            ))
+        }
+    }
+}
+
+/// What is applied may lack fields that the live object has.
+fn only_missing(status: Status) -> Result<(), Status> {
+    let causes = status.details["causes"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let missing = !causes.is_empty()
+        && causes
+            .iter()
+            .all(|cause| cause["reason"] == "FieldValueRequired");
+    if missing { Ok(()) } else { Err(status) }
+}

@@ -1,0 +1,49 @@
+//! Reviews: questions put as objects that are answered and never kept. Everybody may do everything here, and that is what it says.
+
+use serde_json::{Value, json};
+
+use super::call::{Call, Reply, Target};
+use super::cluster::Cluster;
+use super::decode;
+use super::resource::Resource;
+use super::status::Status;
+use super::write;
+
+/// Answers a review.
+///
+/// # Errors
+/// 405 for anything but POST, 400 for a body that is none.
+pub fn answer(
+    cluster: &Cluster,
+    call: &Call,
+    resource: &Resource,
+    target: &Target,
+) -> Result<Reply, Status> {
+    if call.method != "POST" {
+        return Err(Status::method_not_allowed());
+    }
+    let (mut review, warnings) = decode::object(call, resource, target)?;
+    let user = json!({"username": "admin@example.com", "groups": ["system:authenticated"]});
+    review["status"] = match resource.kind.as_str() {
+        "SelfSubjectReview" => json!({"userInfo": user}),
+        "TokenReview" => json!({"authenticated": true, "user": user}),
+        "SelfSubjectRulesReview" => json!({
+            "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
+            "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+            "incomplete": false,
+        }),
+        _ => json!({"allowed": true}),
+    };
+    if !review["metadata"].is_object() {
+        review["metadata"] = json!({});
+    }
+    review["metadata"]["creationTimestamp"] = Value::Null;
+    if resource.kind == "SelfSubjectReview" {
+        review["metadata"]["creationTimestamp"] = json!(cluster.time());
+    }
+    write::forget(&mut review, &["apiVersion", "kind"]);
+    Ok(Reply::created(
+        write::printed(resource, &target.version, &review),
+        warnings,
+    ))
+}

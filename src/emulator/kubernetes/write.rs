@@ -1,0 +1,281 @@
+//! Writing objects: what every kind has in common. What a kind adds is in [`super::admission`].
+
+use serde_json::{Map, Value, json};
+
+use super::admission;
+use super::cluster::Cluster;
+use super::defaults;
+use super::managed::{self, Writer};
+use super::resource::Resource;
+use super::status::{Cause, Status};
+
+/// How to write.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Who writes.
+    pub writer: Writer,
+    /// Whether nothing is to be kept.
+    pub dry_run: bool,
+}
+
+/// Keeps a new object.
+///
+/// # Errors
+/// What Kubernetes would refuse.
+pub fn create(
+    cluster: &mut Cluster,
+    resource: &Resource,
+    namespace: &str,
+    mut object: Value,
+    options: &Options,
+) -> Result<Value, Status> {
+    strip(&mut object);
+    if !object["metadata"].is_object() {
+        object["metadata"] = json!({});
+    }
+    let prefix = object["metadata"]["generateName"]
+        .as_str()
+        .map(str::to_owned);
+    if object["metadata"]["name"]
+        .as_str()
+        .unwrap_or_default()
+        .is_empty()
+        && let Some(prefix) = prefix
+    {
+        object["metadata"]["name"] = json!(format!("{prefix}{}", cluster.suffix()));
+    }
+    let name = object["metadata"]["name"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    if name.is_empty() {
+        let cause = Cause::required("metadata.name", "name or generateName is required");
+        return Err(Status::invalid(resource, "", &[cause]));
+    }
+    admission::name(resource, &name)?;
+    if resource.namespaced {
+        admission::namespace(cluster, resource, namespace, &name)?;
+        object["metadata"]["namespace"] = json!(namespace);
+    } else {
+        forget(&mut object["metadata"], &["namespace"]);
+    }
+    let key = resource.key(namespace, &name);
+    if cluster.store.get(&key).is_some() {
+        return Err(Status::already_exists(resource, &name));
+    }
+    forget(
+        &mut object["metadata"],
+        &[
+            "resourceVersion",
+            "managedFields",
+            "selfLink",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "generation",
+        ],
+    );
+    if resource.has("status") && options.writer.subresource.is_empty() {
+        forget(&mut object, &["status"]);
+    }
+    defaults::fill(&resource.kind, &mut object);
+    object["metadata"]["uid"] = json!(cluster.uid());
+    object["metadata"]["creationTimestamp"] = json!(cluster.time());
+    if resource.counted {
+        object["metadata"]["generation"] = json!(1);
+    }
+    admission::create(cluster, resource, &mut object)?;
+    if !options.writer.applies {
+        managed::updated(
+            resource,
+            &json!({"metadata": {}}),
+            &mut object,
+            &options.writer,
+        );
+    }
+    Ok(keep(cluster, &key, ordered(object), options.dry_run))
+}
+
+/// Replaces an object by what a client made of it. A subresource changes its own part alone, and the whole never that part.
+///
+/// # Errors
+/// What Kubernetes would refuse.
+pub fn update(
+    cluster: &mut Cluster,
+    resource: &Resource,
+    old: &Value,
+    mut new: Value,
+    options: &Options,
+) -> Result<Value, Status> {
+    strip(&mut new);
+    let name = old["metadata"]["name"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let namespace = old["metadata"]["namespace"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let version = new["metadata"]["resourceVersion"]
+        .as_str()
+        .unwrap_or_default();
+    if !version.is_empty() && old["metadata"]["resourceVersion"] != version {
+        return Err(Status::outdated(resource, &name));
+    }
+    let uid = &new["metadata"]["uid"];
+    if uid.is_string() && *uid != old["metadata"]["uid"] {
+        let why = format!(
+            "Precondition failed: UID in precondition: {}, UID in object meta: {}",
+            plain(uid),
+            plain(&old["metadata"]["uid"])
+        );
+        return Err(Status::conflict(resource, &name, &why));
+    }
+    if options.writer.subresource == "status" {
+        let status = new.get("status").cloned();
+        let managed = new["metadata"]["managedFields"].clone();
+        new = old.clone();
+        match status {
+            Some(status) => new["status"] = status,
+            None => forget(&mut new, &["status"]),
+        }
+        if options.writer.applies {
+            new["metadata"]["managedFields"] = managed;
+        }
+    } else {
+        if resource.has("status") {
+            match old.get("status") {
+                Some(status) => new["status"] = status.clone(),
+                None => forget(&mut new, &["status"]),
+            }
+        }
+        for field in [
+            "uid",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "generation",
+            "namespace",
+            "name",
+        ] {
+            match old["metadata"].get(field) {
+                Some(value) => new["metadata"][field] = value.clone(),
+                None => forget(&mut new["metadata"], &[field]),
+            }
+        }
+        defaults::fill(&resource.kind, &mut new);
+        admission::update(cluster, resource, old, &mut new)?;
+        if resource.counted && differs(old, &new) {
+            let generation = old["metadata"]["generation"].as_u64().unwrap_or(1);
+            new["metadata"]["generation"] = json!(generation + 1);
+        }
+    }
+    new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
+    if !options.writer.applies {
+        managed::updated(resource, old, &mut new, &options.writer);
+    }
+    let key = resource.key(&namespace, &name);
+    if !options.dry_run && is_over(&new) {
+        return Ok(cluster.store.remove(&key).unwrap_or(new));
+    }
+    Ok(keep(cluster, &key, ordered(new), options.dry_run))
+}
+
+/// Whether anything differs but metadata and status.
+fn differs(old: &Value, new: &Value) -> bool {
+    let own = |object: &Value| -> Map<String, Value> {
+        let fields = object.as_object().cloned().unwrap_or_default();
+        fields
+            .into_iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "metadata" | "status"))
+            .collect()
+    };
+    own(old) != own(new)
+}
+
+/// Whether the object is being deleted and nothing holds it any more.
+pub fn is_over(object: &Value) -> bool {
+    let none = |list: &Value| list.as_array().is_none_or(Vec::is_empty);
+    object["metadata"].get("deletionTimestamp").is_some()
+        && none(&object["metadata"]["finalizers"])
+        && none(&object["spec"]["finalizers"])
+        // A pod with a grace period goes when its containers have stopped.
+        && object["metadata"]["deletionGracePeriodSeconds"].as_u64().unwrap_or(0) == 0
+}
+
+fn keep(cluster: &mut Cluster, key: &str, object: Value, dry_run: bool) -> Value {
+    if dry_run {
+        object
+    } else {
+        cluster.store.put(key, object)
+    }
+}
+
+/// Kind and version belong to the answer, not to what is kept; nulls are fields that are not there.
+fn strip(object: &mut Value) {
+    forget(object, &["apiVersion", "kind"]);
+    without_nulls(object);
+}
+
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(without_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
+}
+
+/// Removes fields, if they are there.
+pub fn forget(object: &mut Value, names: &[&str]) {
+    if let Some(fields) = object.as_object_mut() {
+        for name in names {
+            fields.shift_remove(*name);
+        }
+    }
+}
+
+/// Metadata first and status last, as objects are printed.
+fn ordered(object: Value) -> Value {
+    let Value::Object(mut fields) = object else {
+        return object;
+    };
+    let metadata = fields.shift_remove("metadata");
+    let status = fields.shift_remove("status");
+    let mut sorted = Map::new();
+    sorted.extend(metadata.map(|metadata| ("metadata".to_owned(), metadata)));
+    sorted.extend(fields);
+    sorted.extend(status.map(|status| ("status".to_owned(), status)));
+    Value::Object(sorted)
+}
+
+/// An object as clients get it: with its version and kind, and with schemas written out.
+pub fn printed(resource: &Resource, version: &str, object: &Value) -> Value {
+    let mut printed = Map::new();
+    printed.insert(
+        "apiVersion".to_owned(),
+        json!(resource.api_version(version)),
+    );
+    printed.insert("kind".to_owned(), json!(resource.kind));
+    printed.extend(object.as_object().cloned().unwrap_or_default());
+    let mut printed = Value::Object(printed);
+    if resource.kind == "CustomResourceDefinition" {
+        for version in printed["spec"]["versions"]
+            .as_array_mut()
+            .into_iter()
+            .flatten()
+        {
+            let schema = &mut version["schema"]["openAPIV3Schema"];
+            *schema = super::schema::resolved(schema).clone();
+        }
+    }
+    printed
+}
+
+/// A text without its quotes.
+pub fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
