@@ -45,7 +45,12 @@ pub enum Fault {
 impl ClusterError {
     /// A call that was never sent.
     pub fn local(what: String, message: String) -> ClusterError {
-        ClusterError { what, fault: Fault::Local, http: None, message }
+        ClusterError {
+            what,
+            fault: Fault::Local,
+            http: None,
+            message,
+        }
     }
 
     /// From what the client says.
@@ -57,7 +62,12 @@ impl ClusterError {
                 http: Some(status.code),
                 message: status.message.clone(),
             },
-            other => ClusterError { what, fault: Fault::Unreachable, http: None, message: chain(&other) },
+            other => ClusterError {
+                what,
+                fault: Fault::Unreachable,
+                http: None,
+                message: chain(&other),
+            },
         }
     }
 }
@@ -111,17 +121,67 @@ mod tests {
     #[test]
     fn refusals_are_told_apart() {
         for (code, reason, message, expected) in [
-            (404, "NotFound", "the server could not find the requested resource", Fault::NotFound),
-            (409, "Conflict", "Apply failed with 1 conflict: conflict with \"kubectl\": .spec.replicas", Fault::Conflict),
+            (
+                404,
+                "NotFound",
+                "the server could not find the requested resource",
+                Fault::NotFound,
+            ),
+            (
+                409,
+                "Conflict",
+                "Apply failed with 1 conflict: conflict with \"kubectl\": .spec.replicas",
+                Fault::Conflict,
+            ),
             (401, "Unauthorized", "Unauthorized", Fault::Unauthenticated),
-            (403, "Forbidden", "namespaces \"x\" is forbidden: User \"u\" cannot get resource", Fault::Forbidden),
-            (403, "Forbidden", "unable to create new content in namespace x because it is being terminated", Fault::Terminating),
-            (500, "InternalError", "failed calling webhook \"namespace.sidecar-injector.istio.io\": context deadline exceeded", Fault::Webhook),
-            (400, "", "admission webhook \"validation.istio.io\" denied the request: x", Fault::Webhook),
-            (422, "Invalid", "Deployment.apps \"x\" is invalid", Fault::Invalid),
-            (400, "BadRequest", "strict decoding error: unknown field \"spec.replicaz\"", Fault::Invalid),
-            (503, "ServiceUnavailable", "the server is currently unable to handle the request", Fault::Busy),
-            (500, "InternalError", "etcdserver: leader changed", Fault::Server),
+            (
+                403,
+                "Forbidden",
+                "namespaces \"x\" is forbidden: User \"u\" cannot get resource",
+                Fault::Forbidden,
+            ),
+            (
+                403,
+                "Forbidden",
+                "unable to create new content in namespace x because it is being terminated",
+                Fault::Terminating,
+            ),
+            (
+                500,
+                "InternalError",
+                "failed calling webhook \"namespace.sidecar-injector.istio.io\": context deadline exceeded",
+                Fault::Webhook,
+            ),
+            (
+                400,
+                "",
+                "admission webhook \"validation.istio.io\" denied the request: x",
+                Fault::Webhook,
+            ),
+            (
+                422,
+                "Invalid",
+                "Deployment.apps \"x\" is invalid",
+                Fault::Invalid,
+            ),
+            (
+                400,
+                "BadRequest",
+                "strict decoding error: unknown field \"spec.replicaz\"",
+                Fault::Invalid,
+            ),
+            (
+                503,
+                "ServiceUnavailable",
+                "the server is currently unable to handle the request",
+                Fault::Busy,
+            ),
+            (
+                500,
+                "InternalError",
+                "etcdserver: leader changed",
+                Fault::Server,
+            ),
         ] {
             assert_eq!(fault(code, reason, message), expected, "{code} {message}");
         }

@@ -8,7 +8,9 @@ mod object;
 
 use std::time::Duration;
 
-use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, ValidationDirective};
+use kube::api::{
+    Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, ValidationDirective,
+};
 use kube::config::AuthInfo;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -47,14 +49,25 @@ impl Cluster {
     /// An endpoint that is no address, an authority that is no certificate.
     pub fn connect(endpoint: &str, authority: &[u8], token: &str) -> Result<Cluster, ClusterError> {
         let bad = |why: String| ClusterError::local(format!("https://{endpoint}"), why);
-        let url = format!("https://{endpoint}").parse().map_err(|error| bad(format!("not an address: {error}")))?;
+        let url = format!("https://{endpoint}")
+            .parse()
+            .map_err(|error| bad(format!("not an address: {error}")))?;
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(authority).collect();
-        let certificates = certificates.map_err(|error| bad(format!("its authority is no certificate: {error}")))?;
+        let certificates = certificates
+            .map_err(|error| bad(format!("its authority is no certificate: {error}")))?;
         let mut config = kube::Config::new(url);
-        config.root_cert = Some(certificates.into_iter().map(|certificate| certificate.to_vec()).collect());
+        config.root_cert = Some(
+            certificates
+                .into_iter()
+                .map(|certificate| certificate.to_vec())
+                .collect(),
+        );
         config.connect_timeout = Some(CONNECT);
         config.read_timeout = Some(READ);
-        config.auth_info = AuthInfo { token: Some(token.to_owned().into()), ..AuthInfo::default() };
+        config.auth_info = AuthInfo {
+            token: Some(token.to_owned().into()),
+            ..AuthInfo::default()
+        };
         let client = kube::Client::try_from(config).map_err(|error| bad(error.to_string()))?;
         Ok(Cluster { client })
     }
@@ -79,7 +92,11 @@ impl Cluster {
     /// See [`Fault`].
     pub async fn list(&self, like: &Object, selector: &str) -> Result<Vec<Value>, ClusterError> {
         let params = ListParams::default().labels(selector);
-        let found = self.api(like).list(&params).await.map_err(|error| ClusterError::of(like.to_string(), error))?;
+        let found = self
+            .api(like)
+            .list(&params)
+            .await
+            .map_err(|error| ClusterError::of(like.to_string(), error))?;
         found.items.iter().map(|item| plain(like, item)).collect()
     }
 
@@ -87,15 +104,26 @@ impl Cluster {
     ///
     /// # Errors
     /// See [`Fault`]; a conflict names who owns what.
-    pub async fn apply(&self, object: &Object, body: &Value, how: Apply) -> Result<Value, ClusterError> {
+    pub async fn apply(
+        &self,
+        object: &Object,
+        body: &Value,
+        how: Apply,
+    ) -> Result<Value, ClusterError> {
         let params = PatchParams {
             dry_run: how.dry_run,
             force: how.force,
             field_manager: Some(MANAGER.to_owned()),
             field_validation: Some(ValidationDirective::Strict),
         };
-        let applied = self.api(object).patch(&object.name, &params, &Patch::Apply(body)).await;
-        plain(object, &applied.map_err(|error| ClusterError::of(object.to_string(), error))?)
+        let applied = self
+            .api(object)
+            .patch(&object.name, &params, &Patch::Apply(body))
+            .await;
+        plain(
+            object,
+            &applied.map_err(|error| ClusterError::of(object.to_string(), error))?,
+        )
     }
 
     /// Merges fields into an object, as `kubectl patch --type merge`.
@@ -103,9 +131,18 @@ impl Cluster {
     /// # Errors
     /// See [`Fault`].
     pub async fn merge(&self, object: &Object, body: &Value) -> Result<Value, ClusterError> {
-        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-        let merged = self.api(object).patch(&object.name, &params, &Patch::Merge(body)).await;
-        plain(object, &merged.map_err(|error| ClusterError::of(object.to_string(), error))?)
+        let params = PatchParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let merged = self
+            .api(object)
+            .patch(&object.name, &params, &Patch::Merge(body))
+            .await;
+        plain(
+            object,
+            &merged.map_err(|error| ClusterError::of(object.to_string(), error))?,
+        )
     }
 
     /// Deletes the object. Already gone is gone.
@@ -113,7 +150,11 @@ impl Cluster {
     /// # Errors
     /// See [`Fault`].
     pub async fn delete(&self, object: &Object) -> Result<(), ClusterError> {
-        match self.api(object).delete(&object.name, &DeleteParams::foreground()).await {
+        match self
+            .api(object)
+            .delete(&object.name, &DeleteParams::foreground())
+            .await
+        {
             Ok(_) => Ok(()),
             Err(error) => match ClusterError::of(object.to_string(), error) {
                 error if error.fault == Fault::NotFound => Ok(()),
@@ -132,5 +173,6 @@ impl Cluster {
 }
 
 fn plain(object: &Object, found: &DynamicObject) -> Result<Value, ClusterError> {
-    serde_json::to_value(found).map_err(|error| ClusterError::local(object.to_string(), error.to_string()))
+    serde_json::to_value(found)
+        .map_err(|error| ClusterError::local(object.to_string(), error.to_string()))
 }

@@ -33,12 +33,20 @@ impl Object {
 
     /// An object of another kind in the same namespace.
     pub fn beside(&self, api_version: &str, kind: &str, name: &str) -> Object {
-        Object { api_version: api_version.to_owned(), kind: kind.to_owned(), name: name.to_owned(), ..self.clone() }
+        Object {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// How the API names its kind. The plural follows English, as for every kind that the tutorial uses.
     pub(super) fn resource(&self) -> ApiResource {
-        let (group, version) = self.api_version.split_once('/').unwrap_or(("", &self.api_version));
+        let (group, version) = self
+            .api_version
+            .split_once('/')
+            .unwrap_or(("", &self.api_version));
         ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &self.kind))
     }
 }
@@ -63,15 +71,35 @@ mod tests {
             ("v1", "Namespace", "namespaces"),
             ("apps/v1", "Deployment", "deployments"),
             ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
-            ("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+            (
+                "autoscaling/v2",
+                "HorizontalPodAutoscaler",
+                "horizontalpodautoscalers",
+            ),
             ("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
-            ("networking.istio.io/v1beta1", "ServiceEntry", "serviceentries"),
+            (
+                "networking.istio.io/v1beta1",
+                "ServiceEntry",
+                "serviceentries",
+            ),
             ("networking.istio.io/v1beta1", "Gateway", "gateways"),
             ("networking.istio.io/v1beta1", "Sidecar", "sidecars"),
-            ("security.istio.io/v1beta1", "PeerAuthentication", "peerauthentications"),
-            ("security.istio.io/v1beta1", "AuthorizationPolicy", "authorizationpolicies"),
+            (
+                "security.istio.io/v1beta1",
+                "PeerAuthentication",
+                "peerauthentications",
+            ),
+            (
+                "security.istio.io/v1beta1",
+                "AuthorizationPolicy",
+                "authorizationpolicies",
+            ),
             ("telemetry.istio.io/v1alpha1", "Telemetry", "telemetries"),
-            ("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings"),
+            (
+                "rbac.authorization.k8s.io/v1",
+                "RoleBinding",
+                "rolebindings",
+            ),
         ] {
             let at = json!({"apiVersion": api_version, "kind": kind, "name": "x"});
             let object = Object::at(at.as_object().unwrap()).unwrap();

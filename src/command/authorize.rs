@@ -9,7 +9,7 @@ use crate::engine::run::Book;
 use crate::engine::tasks;
 use crate::error::{Exit, Halt};
 use crate::google::{Class, Quiet};
-use crate::kinds::{Door, Kind, Look};
+use crate::kinds::{Clusters, Door, Kind, Look};
 use crate::steps::Step;
 
 /// Puts the authorized networks on the allow list of every cluster that the steps speak of.
@@ -27,12 +27,13 @@ pub async fn authorize(ground: &mut Ground, row: Row) -> Result<Exit, Halt> {
     let door = Door {
         client: ready.client.clone(),
         watch: std::sync::Arc::new(Quiet),
+        clusters: Clusters::default(),
     };
     for step in &lists {
         let Some(kind) = Kind::named(&step.kind) else {
             continue;
         };
-        let look = match kind.look(&door, &step.at, &[]).await {
+        let look = match kind.look(&door, &step.at, &step.want, &[]).await {
             // An API that is off has no clusters.
             Err(error) if error.class == Class::ApiDisabled => Look::Absent,
             look => look.map_err(|error| Halt {

@@ -323,7 +323,9 @@ fn check(tutorial: &Tutorial) -> Result<(), Complaints> {
                 step.id, step.kind
             ));
         }
-        for key in step.at.keys().filter(|key| !keys.contains(&key.as_str())) {
+        for key in step.at.keys().filter(|key| {
+            !keys.contains(&key.as_str()) && !kind.optional_keys().contains(&key.as_str())
+        }) {
             let near = super::nearest(key, keys.iter().copied());
             complain(format!("{}: unknown key `{key}` in `at`{near}", step.id));
         }

@@ -14,7 +14,7 @@ use crate::engine::run::{Book, Ended, Task, run};
 use crate::engine::tasks;
 use crate::error::{Exit, Halt};
 use crate::google::{Api, Call, Quiet};
-use crate::kinds::Thing;
+use crate::kinds::{Clusters, Thing};
 use crate::steps::Step;
 use crate::ui::plan::Plan;
 use crate::ui::{Screen, time};
@@ -243,6 +243,7 @@ async fn watch(
     screen.show(&started);
     let ended = run(
         &ready.client,
+        Clusters::default(),
         tasks,
         book,
         |event| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::event::{Event, Outcome};
@@ -37,7 +37,7 @@ pub async fn absent(
         open = None;
     }
     let parts = known.our_parts();
-    let found = at_rest(worker, kind, thing, &parts).await;
+    let found = at_rest(worker, kind, thing, &Value::Null, &parts).await;
     let cut_off = open
         .as_ref()
         .filter(|open| open.verb == Verb::Delete)
@@ -96,7 +96,7 @@ async fn remove(
         .await;
         let failure = match carried {
             Ok(Carried::Done { since } | Carried::AlreadyThere { since }) => {
-                gone(worker, kind, thing, parts).await?;
+                gone(worker, kind, thing, &Value::Null, parts).await?;
                 let took = millis(since.elapsed());
                 return worker
                     .write(Entry::Done {
@@ -157,7 +157,7 @@ async fn clear(worker: &Worker, kind: Kind, thing: &Thing) -> Result<bool, Failu
             kind.delete(&worker.door, &leftover.at, &[], &request).await
         })
         .await?;
-        gone(worker, kind, leftover, &[]).await?;
+        gone(worker, kind, leftover, &Value::Null, &[]).await?;
         worker
             .write(Entry::Done {
                 at: now(),

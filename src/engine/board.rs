@@ -125,6 +125,11 @@ impl Board {
         };
         match &task.goal {
             Goal::Absent { with: true, .. } => Err(Unprepared::Settled(Outcome::WithParent)),
+            Goal::Absent { known, .. }
+                if Kind::named(&known.thing.kind).is_some_and(|kind| kind.is_done_not_made()) =>
+            {
+                Err(Unprepared::Settled(Outcome::Kept))
+            }
             Goal::Absent { .. } if task.step.keep => Err(Unprepared::Settled(Outcome::Kept)),
             Goal::Absent { known, inside, .. } => {
                 let kind =

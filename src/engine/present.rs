@@ -56,9 +56,15 @@ pub async fn look_only(
         thing, kind, want, ..
     } = wanted;
     let parts = kind.parts(want);
+    // What is not known yet cannot be asked about.
+    let known_want = if wanted.unknown.is_empty() {
+        want
+    } else {
+        &Value::Null
+    };
     let what = format!("look at {} {}", kind.name(), thing.short());
     let look = match worker
-        .unless_stopped(kind.look(&worker.door, &thing.at, &parts))
+        .unless_stopped(kind.look(&worker.door, &thing.at, known_want, &parts))
         .await?
     {
         // An API that is off has no resources.
@@ -119,10 +125,10 @@ pub async fn present(
         open = None;
     }
 
-    let found = match at_rest(worker, kind, thing, &parts).await? {
+    let found = match at_rest(worker, kind, thing, want, &parts).await? {
         // A kind that is seen only after several reads may hide at the first.
         Look::Here(_) if open.is_some() => {
-            Look::Here(confirmed(worker, kind, thing, &parts).await?)
+            Look::Here(confirmed(worker, kind, thing, want, &parts).await?)
         }
         found => found,
     };
@@ -199,7 +205,7 @@ async fn create(
     .await?;
     match carried {
         Carried::Done { since } => {
-            let live = confirmed(worker, *kind, thing, &parts).await?;
+            let live = confirmed(worker, *kind, thing, want, &parts).await?;
             done(worker, thing, since).await?;
             Ok(Settled {
                 outcome: Outcome::Created,
@@ -209,7 +215,7 @@ async fn create(
         }
         // Ours, if we had asked for it before; a look that found nothing may have looked in the wrong place.
         Carried::AlreadyThere { since } if cut_off || known.is_some_and(|known| known.ours) => {
-            let live = confirmed(worker, *kind, thing, &parts).await?;
+            let live = confirmed(worker, *kind, thing, want, &parts).await?;
             done(worker, thing, since).await?;
             correct(worker, wanted, known, live, true).await
         }
@@ -223,7 +229,7 @@ async fn create(
                     left: Left::Nothing,
                 })
                 .await?;
-            let live = confirmed(worker, *kind, thing, &parts).await?;
+            let live = confirmed(worker, *kind, thing, want, &parts).await?;
             correct(worker, wanted, known, live, false).await
         }
     }
@@ -311,7 +317,7 @@ async fn correct(
     })
     .await?;
     let (Carried::Done { since } | Carried::AlreadyThere { since }) = carried;
-    let live = confirmed(worker, *kind, thing, &kind.parts(want)).await?;
+    let live = confirmed(worker, *kind, thing, want, &kind.parts(want)).await?;
     done(worker, thing, since).await?;
     Ok(Settled {
         outcome: Outcome::Updated,

@@ -24,13 +24,14 @@ async fn look(
     worker: &Worker,
     kind: Kind,
     thing: &Thing,
+    want: &Value,
     parts: &[String],
 ) -> Result<Look, Failure> {
     let what = format!("look at {} {}", kind.name(), thing.short());
     let since = Instant::now();
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
         match worker
-            .unless_stopped(kind.look(&worker.door, &thing.at, parts))
+            .unless_stopped(kind.look(&worker.door, &thing.at, want, parts))
             .await?
         {
             Ok(look) => return Ok(look),
@@ -55,12 +56,13 @@ pub async fn at_rest(
     worker: &Worker,
     kind: Kind,
     thing: &Thing,
+    want: &Value,
     parts: &[String],
 ) -> Result<Look, Failure> {
     let what = format!("look at {} {}", kind.name(), thing.short());
     let deadline = Instant::now() + worker.within;
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
-        match look(worker, kind, thing, parts).await? {
+        match look(worker, kind, thing, want, parts).await? {
             Look::Settling(why) if Instant::now() < deadline => {
                 worker.waiting(format!("{} is {why}", thing.short()))
             }
@@ -84,6 +86,7 @@ pub async fn confirmed(
     worker: &Worker,
     kind: Kind,
     thing: &Thing,
+    want: &Value,
     parts: &[String],
 ) -> Result<Value, Failure> {
     let reads = kind.row().map_or(1, |row| row.reads);
@@ -91,7 +94,7 @@ pub async fn confirmed(
     let since = Instant::now();
     let mut found = 0;
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
-        let seen = match at_rest(worker, kind, thing, parts).await {
+        let seen = match at_rest(worker, kind, thing, want, parts).await {
             // A replica that has not heard of an account yet may say that it is forbidden (reported, not recorded).
             Err(failure) if hides(reads, &failure) && since.elapsed() < HIDDEN => Look::Absent,
             seen => seen?,
@@ -142,11 +145,12 @@ pub async fn gone(
     worker: &Worker,
     kind: Kind,
     thing: &Thing,
+    want: &Value,
     parts: &[String],
 ) -> Result<(), Failure> {
     let deadline = Instant::now() + worker.within;
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
-        match look(worker, kind, thing, parts).await? {
+        match look(worker, kind, thing, want, parts).await? {
             Look::Absent => return Ok(()),
             Look::Settling(_) | Look::Broken(_) | Look::Here(_) => {
                 worker.waiting(format!("{} to be gone", thing.short()));

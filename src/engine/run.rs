@@ -16,7 +16,7 @@ use super::present::{Settled, millis};
 use super::state::{Known, State};
 use super::worker::{Ask, Locks, Worker};
 use crate::google::Client;
-use crate::kinds::Thing;
+use crate::kinds::{Clusters, Thing};
 use crate::steps::Step;
 
 /// How many steps are at work at once. Google's quotas allow more; a reader's eyes do not.
@@ -76,6 +76,7 @@ pub struct Ended {
 /// Runs the tasks. `tell` hears every event in order; `stop` turns true when the run should end.
 pub async fn run(
     client: &Client,
+    clusters: Clusters,
     tasks: Vec<Task>,
     mut book: Book<'_>,
     mut tell: impl FnMut(&Event),
@@ -106,6 +107,7 @@ pub async fn run(
             let worker = Worker::new(
                 &board.task(&id).step,
                 client,
+                clusters.clone(),
                 board.enabled().clone(),
                 owner.clone(),
                 locks.clone(),

@@ -184,7 +184,12 @@ async fn account(
 ) -> Failure {
     let seen = intent
         .kind
-        .look(&worker.door, &intent.thing.at, &intent.parts)
+        .look(
+            &worker.door,
+            &intent.thing.at,
+            &serde_json::Value::Null,
+            &intent.parts,
+        )
         .await;
     let short = intent.thing.short();
     let (left, says) = match (intent.verb, seen) {

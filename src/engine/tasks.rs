@@ -122,13 +122,8 @@ fn names<'a>(ours: &[&Known], steps: &'a [Step]) -> Vec<(String, Option<&'a Step
 
 /// Whether `inner` is removed by removing `outer`.
 fn goes_with(inner: &Known, outer: &Known) -> bool {
-    let Some(inside) = Kind::named(&inner.thing.kind)
-        .and_then(|kind| kind.row())
-        .and_then(|row| row.inside.as_ref())
-    else {
-        return false;
-    };
-    outer.thing.kind == inside.parent
+    let parent = Kind::named(&inner.thing.kind).and_then(|kind| kind.lives_in());
+    parent == Some(outer.thing.kind.as_str())
         && outer
             .thing
             .at

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::journal::{Entry, JournalError};
 use super::patience::patience;
 use crate::google::{Class, Client, Watch};
-use crate::kinds::{Door, Kind};
+use crate::kinds::{Clusters, Door, Kind};
 use crate::steps::Step;
 
 /// What a worker asks of the owner.
@@ -48,6 +48,7 @@ impl Worker {
     pub fn new(
         step: &Step,
         client: &Client,
+        clusters: Clusters,
         enabled: BTreeSet<String>,
         owner: mpsc::UnboundedSender<Ask>,
         locks: Locks,
@@ -60,6 +61,7 @@ impl Worker {
         let door = Door {
             client: client.clone(),
             watch: Arc::new(watch),
+            clusters,
         };
         Worker {
             step: step.id.clone(),

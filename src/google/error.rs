@@ -42,6 +42,8 @@ pub struct ApiError {
     pub of_operation: bool,
     /// How long Google asks to wait (`Retry-After`).
     pub retry_after: Option<Duration>,
+    /// What to do, where the class alone does not say it.
+    pub advice: Option<&'static str>,
 }
 
 impl ApiError {
@@ -62,6 +64,7 @@ impl ApiError {
             attempts: 1,
             of_operation: false,
             retry_after: None,
+            advice: None,
         }
     }
 
@@ -77,6 +80,7 @@ impl ApiError {
             attempts: 0,
             of_operation: false,
             retry_after: None,
+            advice: None,
         }
     }
 
@@ -105,7 +109,7 @@ impl ApiError {
 
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
-        self.class.hint().map(str::to_owned)
+        self.advice.or(self.class.hint()).map(str::to_owned)
     }
 
     /// A try may be made later with a fair chance: Google or the network is at fault, not the request.

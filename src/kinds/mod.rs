@@ -3,13 +3,18 @@
 //! A kind looks, compares, creates, changes and removes one thing. It does not know steps, their order, the journal or
 //! the screen, and no kind knows another. The one `match` on what a kind is stands here.
 
+mod clusters;
 mod difference;
 mod fill;
+mod kubernetes;
 mod leftovers;
 pub mod members;
+mod mesh;
 mod object;
+mod ready;
 mod records;
 mod rest;
+mod restart;
 pub mod row;
 mod services;
 pub mod table;
@@ -21,17 +26,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::google::{Api, ApiError, Client, Operation, Watch};
+pub use clusters::Clusters;
 pub use difference::{Field, same_name};
 use members::Policy;
 use row::Row;
 
-/// What every kind needs to reach Google.
+/// What every kind needs to reach Google and the clusters there.
 #[derive(Clone)]
 pub struct Door {
     /// The client.
     pub client: Client,
     /// Who is told of retries and progress.
     pub watch: Arc<dyn Watch>,
+    /// Connections to clusters.
+    pub clusters: Clusters,
 }
 
 /// One thing in the cloud: its kind and where it is. Enough to find it again without the step that made it.
@@ -100,6 +108,14 @@ pub enum Kind {
     Services,
     /// An object in a bucket, with its content.
     Object,
+    /// A Kubernetes object.
+    Kubernetes,
+    /// Waiting for a Kubernetes object to be in a condition.
+    Ready,
+    /// A restart of a namespace's workloads.
+    Restart,
+    /// Waiting for the managed mesh.
+    Mesh,
 }
 
 impl Kind {
@@ -107,8 +123,15 @@ impl Kind {
     pub fn all() -> impl Iterator<Item = Kind> {
         let rows = table::ROWS.iter().map(|row| Kind::Resource(row));
         let policies = members::POLICIES.iter().map(Kind::Members);
-        rows.chain(policies)
-            .chain([Kind::Records, Kind::Services, Kind::Object])
+        rows.chain(policies).chain([
+            Kind::Records,
+            Kind::Services,
+            Kind::Object,
+            Kind::Kubernetes,
+            Kind::Ready,
+            Kind::Restart,
+            Kind::Mesh,
+        ])
     }
 
     /// The kind of this name.
@@ -124,6 +147,10 @@ impl Kind {
             Kind::Records => records::KIND,
             Kind::Services => services::KIND,
             Kind::Object => object::KIND,
+            Kind::Kubernetes => kubernetes::KIND,
+            Kind::Ready => ready::KIND,
+            Kind::Restart => restart::KIND,
+            Kind::Mesh => mesh::KIND,
         }
     }
 
@@ -135,6 +162,10 @@ impl Kind {
             Kind::Records => records::SAYS,
             Kind::Services => services::SAYS,
             Kind::Object => object::SAYS,
+            Kind::Kubernetes => kubernetes::SAYS,
+            Kind::Ready => ready::SAYS,
+            Kind::Restart => restart::SAYS,
+            Kind::Mesh => mesh::SAYS,
         }
     }
 
@@ -146,6 +177,8 @@ impl Kind {
             Kind::Records => Api::Dns,
             Kind::Services => Api::ServiceUsage,
             Kind::Object => Api::Storage,
+            Kind::Kubernetes | Kind::Ready | Kind::Restart => Api::Container,
+            Kind::Mesh => Api::GkeHub,
         }
     }
 
@@ -157,6 +190,9 @@ impl Kind {
             Kind::Records => records::PATH,
             Kind::Services => services::PATH,
             Kind::Object => object::PATH,
+            Kind::Kubernetes | Kind::Ready => kubernetes::PATH,
+            Kind::Restart => restart::PATH,
+            Kind::Mesh => mesh::PATH,
         }
     }
 
@@ -175,10 +211,37 @@ impl Kind {
         keys
     }
 
+    /// Keys that `at` may have beside those.
+    pub fn optional_keys(&self) -> &'static [&'static str] {
+        match self {
+            // Objects of the whole cluster have none.
+            Kind::Kubernetes | Kind::Ready => &["namespace"],
+            _ => &[],
+        }
+    }
+
+    /// The kind of thing that it lives in and goes with.
+    pub fn lives_in(&self) -> Option<&'static str> {
+        match self {
+            Kind::Resource(row) => row.inside.as_ref().map(|inside| inside.parent),
+            Kind::Kubernetes | Kind::Ready | Kind::Restart => Some("container.cluster"),
+            _ => None,
+        }
+    }
+
+    /// Whether it is something that is done, with nothing to remove afterwards.
+    pub fn is_done_not_made(&self) -> bool {
+        matches!(
+            self,
+            Kind::Ready | Kind::Restart | Kind::Mesh | Kind::Services
+        )
+    }
+
     /// Fields of what is there that other steps may refer to.
     pub fn gives(&self) -> &'static [&'static str] {
         match self {
             Kind::Resource(row) => row.gives,
+            Kind::Kubernetes => &["uid", "version"],
             _ => &[],
         }
     }
@@ -193,7 +256,14 @@ impl Kind {
 
     /// Its path, filled; an error names the key that is missing.
     pub fn path(&self, at: &Map<String, Value>) -> Result<String, String> {
-        fill::fill(self.template(), at)
+        let path = fill::fill(self.template(), at)?;
+        let namespace = at.get("namespace").and_then(Value::as_str);
+        Ok(match (self, namespace, path.rsplit_once('/')) {
+            (Kind::Kubernetes | Kind::Ready, Some(namespace), Some((kind, name))) => {
+                format!("{kind}/{namespace}/{name}")
+            }
+            _ => path,
+        })
     }
 
     /// What must not be changed by two requests at once.
@@ -202,7 +272,7 @@ impl Kind {
             Kind::Resource(row) => row.lock.and_then(|lock| fill::fill(lock, at).ok()),
             // A policy or a zone is read, changed and written whole.
             Kind::Members(_) | Kind::Records => self.path(at).ok(),
-            Kind::Services | Kind::Object => None,
+            _ => None,
         }
     }
 
@@ -217,7 +287,7 @@ impl Kind {
             Kind::Members(_) => members::parts(want),
             Kind::Records => records::parts(want),
             Kind::Services => services::parts(want),
-            Kind::Resource(_) | Kind::Object => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -236,19 +306,24 @@ impl Kind {
             Kind::Members(_) => members::parts(live),
             Kind::Records => records::parts(live),
             Kind::Services => services::enabled(live),
-            Kind::Resource(_) | Kind::Object => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
-    /// Looks at the thing. A set counts as absent while none of `parts` is in it.
+    /// Looks at the thing. A set counts as absent while none of `parts` is in it. `want` is null where no step wants it any more.
     pub async fn look(
         &self,
         door: &Door,
         at: &Map<String, Value>,
+        want: &Value,
         parts: &[String],
     ) -> Result<Look, ApiError> {
         let live = match self {
             Kind::Resource(row) => return rest::look(row, door, at).await,
+            Kind::Kubernetes => return kubernetes::look(door, at, want).await,
+            Kind::Ready => return ready::look(door, at, want).await,
+            Kind::Restart => return restart::look(door, at, want).await,
+            Kind::Mesh => return mesh::look(door, at).await,
             Kind::Object => object::look(door, at).await?,
             Kind::Members(policy) => members::look(policy, door, at).await?,
             Kind::Records => records::look(door, at).await?,
@@ -268,6 +343,8 @@ impl Kind {
             Kind::Resource(row) => difference::between(row, want, live),
             Kind::Object => object::between(want, live),
             Kind::Records => records::between(want, live),
+            Kind::Kubernetes => kubernetes::between(live),
+            Kind::Ready | Kind::Restart | Kind::Mesh => Vec::new(),
             Kind::Members(_) | Kind::Services => {
                 let there = self.parts_of_live(live);
                 let missing = self
@@ -300,6 +377,12 @@ impl Kind {
             Kind::Records => records::add(door, at, want).await,
             Kind::Services => services::enable(door, at, want).await,
             Kind::Object => object::upload(door, at, want).await,
+            Kind::Kubernetes => kubernetes::apply(door, at, want).await,
+            Kind::Restart => restart::restart(door, at, want).await,
+            Kind::Ready | Kind::Mesh => Err(ApiError::unsent(
+                self.name(),
+                "there is nothing here to wait for",
+            )),
         }
     }
 
@@ -331,8 +414,9 @@ impl Kind {
             Kind::Members(policy) => members::remove(policy, door, at, parts).await,
             Kind::Records => records::remove(door, at, parts).await,
             Kind::Object => object::delete(door, at).await,
+            Kind::Kubernetes => kubernetes::delete(door, at).await,
             // Other things in the project may have come to rely on an API: it stays on.
-            Kind::Services => Ok(Sent::Now),
+            Kind::Services | Kind::Ready | Kind::Restart | Kind::Mesh => Ok(Sent::Now),
         }
     }
 
@@ -364,6 +448,9 @@ impl Kind {
 
     /// What others may know of the thing: of a row, the fields it gives.
     pub fn give(&self, live: &Value) -> Map<String, Value> {
+        if let Kind::Kubernetes = self {
+            return kubernetes::give(live);
+        }
         let known = self
             .gives()
             .iter()

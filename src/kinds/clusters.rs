@@ -1,0 +1,113 @@
+//! From the place of a cluster to a connection: asked of GKE once a run, kept while the token is good.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+use tokio::sync::Mutex;
+
+use super::{Door, fill};
+use crate::cluster::{Cluster, ClusterError, Fault};
+use crate::google::{Api, ApiError, Call, Class, Departed};
+
+/// A cluster's path below the API's base.
+pub const PATH: &str = "v1/projects/{project}/locations/{location}/clusters/{cluster}";
+
+/// Connections to clusters, by path, each with the token it was made with.
+#[derive(Clone, Default)]
+pub struct Clusters {
+    connections: Arc<Mutex<HashMap<String, (String, Cluster)>>>,
+    /// Whether fields that somebody else owns are taken over.
+    pub force: bool,
+}
+
+/// The connection to the cluster of `at`; none where there is no such cluster.
+pub async fn connect(door: &Door, at: &Map<String, Value>) -> Result<Option<Cluster>, ApiError> {
+    let path = fill::path(PATH, at)?;
+    let unsigned = |error: String| ApiError::unsent(&path, error);
+    let token = door
+        .client
+        .auth()
+        .token()
+        .await
+        .map_err(|error| unsigned(error.to_string()))?;
+    // An API that asks for no credentials has a cluster that takes any.
+    let token = token.map_or_else(|| "anonymous".to_owned(), |token| token.reveal().to_owned());
+    let mut connections = door.clusters.connections.lock().await;
+    if let Some((made_with, cluster)) = connections.get(&path)
+        && *made_with == token
+    {
+        return Ok(Some(cluster.clone()));
+    }
+    let live = match door
+        .client
+        .send(&Call::get(Api::Container, &path), &*door.watch)
+        .await
+    {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        live => live?,
+    };
+    let text = |pointer: &str| {
+        live.pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let authority = STANDARD
+        .decode(text("/masterAuth/clusterCaCertificate"))
+        .map_err(|error| unsigned(format!("the cluster's authority is not base64: {error}")))?;
+    let cluster = Cluster::connect(text("/endpoint"), &authority, &token).map_err(of_cluster)?;
+    connections.insert(path, (token, cluster.clone()));
+    Ok(Some(cluster))
+}
+
+/// A cluster's refusal, as the engine tells failures apart.
+pub fn of_cluster(error: ClusterError) -> ApiError {
+    let (class, advice) = match error.fault {
+        Fault::NotFound => (Class::NotFound, None),
+        Fault::Conflict => (
+            Class::Other,
+            Some(
+                "somebody else owns these fields: leave them to it by changing the step, or take them over with --force-conflicts",
+            ),
+        ),
+        Fault::Unauthenticated => (Class::Unauthenticated, None),
+        Fault::Forbidden => (
+            Class::PermissionDenied,
+            Some(
+                "the caller needs roles/container.developer on the project, or a role inside the cluster",
+            ),
+        ),
+        Fault::Invalid | Fault::Local => (
+            Class::BadRequest,
+            Some("the cluster does not take the object as the step writes it"),
+        ),
+        // A webhook's pod may be on its way up; a namespace on its way down.
+        Fault::Webhook | Fault::Terminating | Fault::Busy => (Class::NotReady, None),
+        Fault::Server => (Class::ServerFault, None),
+        Fault::Unreachable => (
+            Class::LostConnection,
+            Some(
+                "the API server answers only the networks on its list: `provision authorize` puts this machine's address on it",
+            ),
+        ),
+    };
+    let left_machine = match error.fault {
+        Fault::Server => Departed::Yes,
+        Fault::Unreachable => Departed::Unknown,
+        _ => Departed::No,
+    };
+    ApiError {
+        call: error.what,
+        http: error.http,
+        class,
+        reason: None,
+        message: error.message,
+        left_machine,
+        attempts: 1,
+        of_operation: false,
+        retry_after: None,
+        advice,
+    }
+}

@@ -1,0 +1,185 @@
+//! A Kubernetes object by server-side apply: our fields become as stated, others' stay theirs.
+//!
+//! What differs is asked of the cluster itself: an apply that only says what would be is held against what is. So
+//! defaults, mutating webhooks and other managers' fields need no knowledge here.
+
+use serde_json::{Map, Value, json};
+
+use super::clusters::{connect, of_cluster};
+use super::difference::Field;
+use super::{Door, Look, Sent};
+use crate::cluster::{Apply, Object};
+use crate::google::ApiError;
+
+/// The name that steps use.
+pub const KIND: &str = "kubernetes.object";
+/// What it is.
+pub const SAYS: &str = "a Kubernetes object";
+/// The cluster and the object in it.
+pub const PATH: &str =
+    "projects/{project}/locations/{location}/clusters/{cluster}/{apiVersion}/{kind}/{name}";
+
+/// Reads the object, and where a step wants it, what it would be after an apply.
+pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Look, ApiError> {
+    let object = object(at)?;
+    let Some(cluster) = connect(door, at).await? else {
+        return Ok(Look::Absent);
+    };
+    let Some(live) = cluster.get(&object).await.map_err(of_cluster)? else {
+        return Ok(Look::Absent);
+    };
+    if live.pointer("/metadata/deletionTimestamp").is_some() {
+        return Ok(Look::Settling(going(&live)));
+    }
+    if want.is_null() {
+        return Ok(Look::Here(json!({ "live": live })));
+    }
+    let how = Apply {
+        dry_run: true,
+        force: door.clusters.force,
+    };
+    let applied = cluster
+        .apply(&object, want, how)
+        .await
+        .map_err(of_cluster)?;
+    Ok(Look::Here(json!({ "live": live, "applied": applied })))
+}
+
+/// What an object on its way out waits for.
+fn going(live: &Value) -> String {
+    let finalizers = live
+        .pointer("/metadata/finalizers")
+        .or_else(|| live.pointer("/spec/finalizers"));
+    let conditions = live
+        .pointer("/status/conditions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let mut why: Vec<String> = conditions
+        .filter(|condition| condition["status"] == "True")
+        .filter_map(|condition| condition["message"].as_str().map(str::to_owned))
+        .collect();
+    if why.is_empty() {
+        why.extend(finalizers.map(|finalizers| format!("finalizers {finalizers}")));
+    }
+    format!("being deleted: {}", why.join("; "))
+}
+
+/// What an apply would change. Pure.
+pub fn between(live: &Value) -> Vec<Field> {
+    let mut found = Vec::new();
+    if let (Some(have), Some(want)) = (live.get("live"), live.get("applied")) {
+        compare("", have, want, &mut found);
+    }
+    found
+}
+
+/// Fields that say nothing about what the object is to be.
+fn is_bookkeeping(path: &str) -> bool {
+    [
+        "metadata.managedFields",
+        "metadata.resourceVersion",
+        "metadata.generation",
+        "status",
+    ]
+    .contains(&path)
+}
+
+fn compare(path: &str, have: &Value, want: &Value, found: &mut Vec<Field>) {
+    if have == want || is_bookkeeping(path) {
+        return;
+    }
+    match (have, want) {
+        (Value::Object(a), Value::Object(b)) => {
+            let only_there = a.keys().filter(|key| !b.contains_key(*key));
+            for key in b.keys().chain(only_there) {
+                let path = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                let side = |side: &Map<String, Value>| side.get(key).cloned().unwrap_or_default();
+                compare(&path, &side(a), &side(b), found);
+            }
+        }
+        _ => found.push(Field {
+            path: path.to_owned(),
+            have: have.clone(),
+            want: want.clone(),
+            fixed: false,
+        }),
+    }
+}
+
+/// Applies the object.
+pub async fn apply(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Sent, ApiError> {
+    let object = object(at)?;
+    let cluster = connect(door, at).await?.ok_or_else(|| {
+        ApiError::unsent(object.to_string(), "there is no cluster to apply it to")
+    })?;
+    let how = Apply {
+        dry_run: false,
+        force: door.clusters.force,
+    };
+    cluster
+        .apply(&object, want, how)
+        .await
+        .map_err(of_cluster)?;
+    Ok(Sent::Now)
+}
+
+/// Deletes the object. In a cluster that is gone it is gone.
+pub async fn delete(door: &Door, at: &Map<String, Value>) -> Result<Sent, ApiError> {
+    let object = object(at)?;
+    if let Some(cluster) = connect(door, at).await? {
+        cluster.delete(&object).await.map_err(of_cluster)?;
+    }
+    Ok(Sent::Now)
+}
+
+/// What others may know: which object it is, and a word that changes when what it says changes.
+pub fn give(live: &Value) -> Map<String, Value> {
+    let text = |pointer: &str| {
+        live.pointer(pointer).map(|value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        })
+    };
+    let uid = text("/live/metadata/uid").unwrap_or_default();
+    let version = format!(
+        "{uid}/{}",
+        text("/live/metadata/generation").unwrap_or_default()
+    );
+    Map::from_iter([
+        ("uid".to_owned(), uid.into()),
+        ("version".to_owned(), version.into()),
+    ])
+}
+
+/// Which object.
+pub fn object(at: &Map<String, Value>) -> Result<Object, ApiError> {
+    Object::at(at).map_err(|key| ApiError::unsent(KIND, format!("`at` has no `{key}`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_an_apply_would_change_is_told() {
+        let live = json!({"metadata": {"labels": {"a": "1"}, "generation": 1}, "spec": {"x": 1, "theirs": true}, "status": {"s": 1}});
+        let mut applied = live.clone();
+        applied["metadata"]["generation"] = 2.into();
+        let same = json!({"live": live, "applied": applied});
+        assert_eq!(between(&same), []);
+        applied["spec"]["x"] = 2.into();
+        applied["metadata"]["labels"]["b"] = "2".into();
+        applied["spec"].as_object_mut().unwrap().remove("theirs");
+        let paths: Vec<String> = between(&json!({"live": live, "applied": applied}))
+            .into_iter()
+            .map(|f| f.path)
+            .collect();
+        assert_eq!(paths, ["metadata.labels.b", "spec.x", "spec.theirs"]);
+    }
+}

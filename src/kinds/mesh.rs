@@ -1,0 +1,125 @@
+//! Waiting for the managed control plane of one membership, in Google's own words: nothing is changed.
+//!
+//! The fleet feature's state speaks for every membership; ours is found by the end of its key, as Google writes it with the
+//! project's number. Being ACTIVE is what counts: the operation that asked for it was over in seconds (reported: five to
+//! fourteen minutes before).
+
+use serde_json::{Map, Value};
+
+use super::{Door, Look, fill};
+use crate::google::{Api, ApiError, Call, Class};
+
+/// The name that steps use.
+pub const KIND: &str = "mesh.ready";
+/// What it is.
+pub const SAYS: &str = "a managed mesh control plane that is active";
+/// The membership and the feature.
+pub const PATH: &str =
+    "projects/{project}/locations/{location}/memberships/{membership}/features/{feature}";
+
+/// Reads the state of our membership.
+pub async fn look(door: &Door, at: &Map<String, Value>) -> Result<Look, ApiError> {
+    let path = fill::path(
+        "v1/projects/{project}/locations/global/features/{feature}",
+        at,
+    )?;
+    let ours = fill::path("/locations/{location}/memberships/{membership}", at)?;
+    match door
+        .client
+        .send(&Call::get(Api::GkeHub, path), &*door.watch)
+        .await
+    {
+        Ok(feature) => Ok(state(&feature, &ours)),
+        Err(error) if error.class == Class::NotFound => Ok(Look::Absent),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a feature says of the membership whose key ends so. Pure.
+fn state(feature: &Value, ours: &str) -> Look {
+    let states = feature
+        .get("membershipStates")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
+    let Some((_, state)) = states.into_iter().find(|(key, _)| key.ends_with(ours)) else {
+        return Look::Settling("no word from the fleet yet".to_owned());
+    };
+    let plane = state.pointer("/servicemesh/controlPlaneManagement");
+    let word = plane
+        .and_then(|plane| plane.get("state"))
+        .and_then(Value::as_str)
+        .unwrap_or("without a state");
+    if word == "ACTIVE" {
+        return Look::Here(state.clone());
+    }
+    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    let coded = |item: &Value| {
+        let text = |key| item.get(key).and_then(Value::as_str).unwrap_or_default();
+        format!("{}: {}", text("code"), text("details"))
+    };
+    let conditions = list(state.pointer("/servicemesh/conditions"));
+    let errors: Vec<String> = conditions
+        .iter()
+        .filter(|c| c["severity"] == "ERROR")
+        .map(coded)
+        .collect();
+    let details: Vec<String> = list(plane.and_then(|plane| plane.get("details")))
+        .iter()
+        .map(coded)
+        .collect();
+    let said = [vec![word.to_owned()], details, errors.clone()]
+        .concat()
+        .join("; ");
+    // A condition of this severity is for people to mend; anything else Google goes on trying by itself.
+    if errors.is_empty() {
+        Look::Settling(said)
+    } else {
+        Look::Broken(said)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn readiness_is_that_of_our_membership() {
+        let ours = "/locations/us-central1/memberships/cluster1";
+        let feature = |state: Value| {
+            json!({"membershipStates": {
+                "projects/1/locations/us-central1/memberships/other": {"servicemesh": {"controlPlaneManagement": {"state": "ACTIVE"}}},
+                "projects/1/locations/us-central1/memberships/cluster1": state,
+            }})
+        };
+        let plane =
+            |plane: Value| feature(json!({"servicemesh": {"controlPlaneManagement": plane}}));
+        let failed = feature(json!({"servicemesh": {
+            "controlPlaneManagement": {"state": "FAILED_PRECONDITION"},
+            "conditions": [{"code": "NODEPOOL_WORKLOAD_IDENTITY_FEDERATION_REQUIRED", "severity": "ERROR", "details": "x"}]}}));
+        for (feature, expected) in [
+            (json!({}), "settling no word from the fleet yet"),
+            (plane(json!({"state": "ACTIVE"})), "here"),
+            (
+                plane(
+                    json!({"state": "PROVISIONING", "details": [{"code": "REVISION_PROVISIONING", "details": "Provisioning: asm-managed"}]}),
+                ),
+                "settling PROVISIONING; REVISION_PROVISIONING: Provisioning: asm-managed",
+            ),
+            (plane(json!({"state": "STALLED"})), "settling STALLED"),
+            (
+                failed,
+                "broken FAILED_PRECONDITION; NODEPOOL_WORKLOAD_IDENTITY_FEDERATION_REQUIRED: x",
+            ),
+        ] {
+            let said = match state(&feature, ours) {
+                Look::Here(_) => "here".to_owned(),
+                Look::Absent => "absent".to_owned(),
+                Look::Settling(why) => format!("settling {why}"),
+                Look::Broken(why) => format!("broken {why}"),
+            };
+            assert_eq!(said, expected);
+        }
+    }
+}

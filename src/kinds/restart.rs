@@ -1,0 +1,100 @@
+//! Restarting the workloads of a namespace once per change of what the step names, as `kubectl rollout restart` does.
+//!
+//! The pods' template carries a word made of what it was restarted after; as long as that is the same, nothing happens.
+
+use serde_json::{Map, Value, json};
+
+use super::clusters::{connect, of_cluster};
+use super::{Door, Look, Sent, ready};
+use crate::cluster::{Cluster, Object};
+use crate::google::ApiError;
+
+/// The name that steps use.
+pub const KIND: &str = "kubernetes.restart";
+/// What it is.
+pub const SAYS: &str = "a restart of a namespace's Deployments after something changed";
+/// The namespace.
+pub const PATH: &str =
+    "projects/{project}/locations/{location}/clusters/{cluster}/restart/{namespace}";
+
+/// Beside the annotation of `kubectl rollout restart`: after what.
+const AFTER: &str = "provision/restarted-after";
+const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
+
+/// Whether every Deployment of the namespace was restarted since, and runs.
+pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Look, ApiError> {
+    let Some(cluster) = connect(door, at).await? else {
+        return Ok(Look::Absent);
+    };
+    let word = word(want);
+    for live in deployments(&cluster, at).await? {
+        let annotations = live.pointer("/spec/template/metadata/annotations");
+        if annotations
+            .and_then(|all| all.get(AFTER))
+            .and_then(Value::as_str)
+            != Some(&word)
+        {
+            return Ok(Look::Absent);
+        }
+        if let Some(why) = ready::missing(&live, "Available") {
+            let pods = ready::reasons(&cluster, &like(at), &live).await?;
+            return Ok(Look::Settling([vec![why], pods].concat().join("; ")));
+        }
+    }
+    Ok(Look::Here(Value::Null))
+}
+
+/// Restarts the Deployments that were not.
+pub async fn restart(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Sent, ApiError> {
+    let Some(cluster) = connect(door, at).await? else {
+        return Err(ApiError::unsent(
+            KIND,
+            "there is no cluster to restart anything in",
+        ));
+    };
+    let (word, now) = (word(want), jiff::Timestamp::now().to_string());
+    let change =
+        json!({"spec": {"template": {"metadata": {"annotations": {AFTER: word, RESTARTED: now}}}}});
+    for live in deployments(&cluster, at).await? {
+        let name = live
+            .pointer("/metadata/name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let deployment = like(at).beside("apps/v1", "Deployment", name);
+        cluster
+            .merge(&deployment, &change)
+            .await
+            .map_err(of_cluster)?;
+    }
+    Ok(Sent::Now)
+}
+
+async fn deployments(cluster: &Cluster, at: &Map<String, Value>) -> Result<Vec<Value>, ApiError> {
+    cluster.list(&like(at), "").await.map_err(of_cluster)
+}
+
+/// Any Deployment of the namespace.
+fn like(at: &Map<String, Value>) -> Object {
+    Object {
+        api_version: "apps/v1".to_owned(),
+        kind: "Deployment".to_owned(),
+        namespace: at
+            .get("namespace")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+        name: String::new(),
+    }
+}
+
+/// A word that changes when anything of what the step names does.
+fn word(want: &Value) -> String {
+    format!(
+        "{:08x}",
+        crc32fast::hash(
+            want.get("after")
+                .unwrap_or(&Value::Null)
+                .to_string()
+                .as_bytes()
+        )
+    )
+}
