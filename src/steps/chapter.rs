@@ -8,12 +8,13 @@ use serde_json::{Map, Value};
 use super::complaint::Complaints;
 use super::fields::Fields;
 use super::load::Chapter;
+use super::manifest::{self, Manifests};
 use super::yaml::{Node, Tree, Where};
 use super::{Place, Step, refs};
 
 const CHAPTER_FIELDS: &[&str] = &["chapter", "title", "says"];
 const STEP_FIELDS: &[&str] = &[
-    "step", "says", "kind", "at", "want", "needs", "within", "keep", "when",
+    "step", "says", "kind", "at", "want", "from", "needs", "within", "keep", "when",
 ];
 
 /// What a step waits when it says nothing: what is quick at Google takes seconds, and what is slow says so.
@@ -40,6 +41,7 @@ pub(super) fn read(
     file: &str,
     name: &str,
     documents: &[Node],
+    manifests: &Manifests,
     complaints: &mut Complaints,
 ) -> Option<(Chapter, Vec<Template>)> {
     let Some((first, rest)) = documents.split_first() else {
@@ -55,7 +57,7 @@ pub(super) fn read(
     let chapter = read_chapter(file, name, first, complaints);
     let steps = rest
         .iter()
-        .map(|document| read_step(file, &chapter.name, document, complaints))
+        .map(|document| read_step(file, &chapter.name, document, manifests, complaints))
         .collect();
     Some((chapter, steps))
 }
@@ -86,7 +88,13 @@ fn read_chapter(file: &str, name: &str, document: &Node, complaints: &mut Compla
     chapter
 }
 
-fn read_step(file: &str, chapter: &str, document: &Node, complaints: &mut Complaints) -> Template {
+fn read_step(
+    file: &str,
+    chapter: &str,
+    document: &Node,
+    manifests: &Manifests,
+    complaints: &mut Complaints,
+) -> Template {
     let mut fields = Fields::of(file, document, STEP_FIELDS, complaints);
     let source = fields.place();
     let id = fields.text("step");
@@ -98,14 +106,16 @@ fn read_step(file: &str, chapter: &str, document: &Node, complaints: &mut Compla
     }
     let says = fields.prose("says");
     let kind = fields.text("kind");
-    let at: Map<String, Value> = fields
+    let mut at: Map<String, Value> = fields
         .mapping("at")
         .iter()
         .map(|(k, v)| (k.name.clone(), v.value()))
         .collect();
-    let want = fields
-        .get("want")
-        .map_or_else(|| Value::Object(Map::new()), Node::value);
+    let mut want = want(&mut fields, manifests);
+    for wrong in manifest::locate(&mut at, &mut want) {
+        let line = fields.get("at").map_or(source.line, |node| node.line);
+        fields.complain(line, wrong);
+    }
     let within = within(&mut fields);
     let keep = fields.flag("keep");
     let when = when(&mut fields);
@@ -143,6 +153,24 @@ fn read_step(file: &str, chapter: &str, document: &Node, complaints: &mut Compla
         texts,
         needs_at,
     }
+}
+
+/// What is written in the step, or in the file that it names.
+fn want(fields: &mut Fields<'_>, manifests: &Manifests) -> Value {
+    let written = fields.get("want").map(Node::value);
+    let Some(node) = fields.get("from") else {
+        return written.unwrap_or_else(|| Value::Object(Map::new()));
+    };
+    if written.is_some() {
+        fields.complain(node.line, "`want` and `from`: a step has one of them");
+    }
+    let name = fields.text("from");
+    let object = if name.is_empty() {
+        None
+    } else {
+        manifests.named(&name, node.line, fields)
+    };
+    object.unwrap_or_else(|| Value::Object(Map::new()))
 }
 
 fn within(fields: &mut Fields<'_>) -> Duration {

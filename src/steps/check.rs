@@ -10,7 +10,7 @@ use super::chapter::Template;
 use super::complaint::{Complaints, unknown};
 use super::graph::Graph;
 use super::values::ParamType;
-use super::{Place, Step, Tutorial, refs};
+use super::{Place, Step, Tutorial, manifest, refs};
 
 /// Complains about every reference, need and condition that leads nowhere, forward, or in a circle.
 pub(super) fn check(tutorial: &Tutorial, complaints: &mut Complaints) {
@@ -48,6 +48,7 @@ pub(super) fn check(tutorial: &Tutorial, complaints: &mut Complaints) {
             known.check_when(name, value, place, complaints);
         }
     }
+    manifest::one_version(tutorial.steps(), complaints);
     if complaints.0.is_empty() {
         let mut steps: Vec<Step> = tutorial.steps().cloned().collect();
         // Which step such a need means is known when the parameters are.

@@ -5,9 +5,11 @@ use serde_json::Value;
 use super::chapter::{self, Template};
 use super::check::check;
 use super::complaint::Complaints;
+use super::manifest::{self, Manifests};
 use super::params::{self, Param};
 use super::source::{self, File, PARAMS_FILE, Source};
-use super::{Place, Step, yaml};
+use super::yaml::{self, Node};
+use super::{Place, Step};
 
 /// A part of the tutorial, under the tutorial's own heading.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,20 +74,35 @@ pub(super) fn parse(files: &[File]) -> Result<Tutorial, Complaints> {
         templates: Vec::new(),
     };
     let mut skipped = false;
-    for file in files {
-        let documents = match yaml::documents(&file.shown, &file.text) {
-            Ok(documents) => documents,
-            Err(complaint) => {
+    let mut documents = |file: &File, complaints: &mut Complaints| -> Option<Vec<Node>> {
+        yaml::documents(&file.shown, &file.text)
+            .map_err(|complaint| {
                 complaints.0.push(complaint);
                 skipped = true;
-                continue;
-            }
+            })
+            .ok()
+    };
+    let (objects, chapters): (Vec<&File>, Vec<&File>) =
+        files.iter().partition(|file| manifest::is_name(&file.name));
+    let mut manifests = Manifests::default();
+    for file in objects {
+        let documents = documents(file, &mut complaints);
+        manifests.add(
+            &file.name,
+            &file.shown,
+            documents.as_deref(),
+            &mut complaints,
+        );
+    }
+    for file in chapters {
+        let Some(documents) = documents(file, &mut complaints) else {
+            continue;
         };
         if file.name == PARAMS_FILE {
             tutorial.params = params::read(&file.shown, &documents, &mut complaints);
         } else if let Some(name) = file.name.strip_suffix(".yaml") {
             if let Some((chapter, templates)) =
-                chapter::read(&file.shown, name, &documents, &mut complaints)
+                chapter::read(&file.shown, name, &documents, &manifests, &mut complaints)
             {
                 tutorial.add(chapter, templates, &mut complaints);
             }

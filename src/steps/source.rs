@@ -7,6 +7,7 @@ use include_dir::{Dir, include_dir};
 
 use super::Place;
 use super::complaint::{Complaint, Complaints};
+use super::manifest::FOLDER;
 
 // Adding a chapter is adding its file: nobody lists the files. The compiler does not see a file that is new in the
 // folder until something here changes; tests/steps.rs compares this copy with the folder.
@@ -33,7 +34,8 @@ pub enum Source {
     Dir(PathBuf),
 }
 
-/// A file that was read: its name in the folder, how a reader would name it, and its text.
+/// A file that was read: its name in the folder (`manifests/NAME.yaml` for an object), how a reader would name it, and
+/// its text.
 #[derive(Debug, Clone)]
 pub(super) struct File {
     pub name: String,
@@ -41,7 +43,8 @@ pub(super) struct File {
     pub text: String,
 }
 
-/// The YAML files at the top of the folder, in the order of their names. Folders in it and other files are passed over.
+/// The YAML files at the top of the folder and those in its folder `manifests`, in the order of their names. Other
+/// folders in it and other files are passed over.
 pub(super) fn files(source: &Source) -> Result<Vec<File>, Complaints> {
     let mut files = match source {
         Source::Embedded => embedded()?,
@@ -52,14 +55,11 @@ pub(super) fn files(source: &Source) -> Result<Vec<File>, Complaints> {
 }
 
 fn embedded() -> Result<Vec<File>, Complaints> {
+    let objects = EMBEDDED.get_dir(FOLDER).into_iter().flat_map(Dir::files);
     let mut files = Vec::new();
-    for file in EMBEDDED.files() {
-        let name = file
-            .path()
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+    for file in EMBEDDED.files().chain(objects) {
+        // The path begins at the folder: `20-network.yaml`, `manifests/gateway.yaml`.
+        let name = file.path().to_string_lossy().into_owned();
         if !is_yaml(&name) {
             continue;
         }
@@ -74,31 +74,55 @@ fn embedded() -> Result<Vec<File>, Complaints> {
 }
 
 fn on_disk(dir: &Path) -> Result<Vec<File>, Complaints> {
-    let folder = dir.display().to_string();
-    let failed = |shown: &str, error: std::io::Error| {
-        Complaint::nowhere(format!("cannot read {shown}: {error}"))
-    };
-    let inside = dir.canonicalize().map_err(|e| failed(&folder, e))?;
-    let mut files = Vec::new();
+    let inside = dir.canonicalize().map_err(|e| unread(dir, &e))?;
     let mut complaints = Complaints::default();
-    for entry in fs::read_dir(&inside).map_err(|e| failed(&folder, e))? {
-        let entry = entry.map_err(|e| failed(&folder, e))?;
+    let mut files = listed(dir, "", &inside, &mut complaints)?;
+    if inside.join(FOLDER).is_dir() {
+        files.extend(listed(dir, FOLDER, &inside, &mut complaints)?);
+    }
+    complaints.or(files)
+}
+
+/// The YAML files in a folder of `dir` (its top when `folder` is empty) that lie in `inside`.
+fn listed(
+    dir: &Path,
+    folder: &str,
+    inside: &Path,
+    complaints: &mut Complaints,
+) -> Result<Vec<File>, Complaints> {
+    let shown_folder = if folder.is_empty() {
+        dir.to_owned()
+    } else {
+        dir.join(folder)
+    };
+    let failed = |error| unread(&shown_folder, &error);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(inside.join(folder)).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if !is_yaml(&name) {
             continue;
         }
         if files.len() == MAX_FILES {
-            return Err(
-                Complaint::nowhere(format!("more than {MAX_FILES} files in {folder}")).into(),
-            );
+            let told = format!("more than {MAX_FILES} files in {}", shown_folder.display());
+            return Err(Complaint::nowhere(told).into());
         }
-        let shown = dir.join(&name).display().to_string();
-        match read(&entry.path(), &inside) {
+        let shown = shown_folder.join(&name).display().to_string();
+        let name = if folder.is_empty() {
+            name
+        } else {
+            format!("{folder}/{name}")
+        };
+        match read(&entry.path(), inside) {
             Ok(text) => files.push(File { name, shown, text }),
             Err(why) => complaints.0.push(about(&shown, &why)),
         }
     }
-    complaints.or(files)
+    Ok(files)
+}
+
+fn unread(folder: &Path, error: &std::io::Error) -> Complaints {
+    Complaint::nowhere(format!("cannot read {}: {error}", folder.display())).into()
 }
 
 fn read(path: &Path, inside: &Path) -> Result<String, String> {
@@ -125,7 +149,8 @@ fn read(path: &Path, inside: &Path) -> Result<String, String> {
     })
 }
 
-fn is_yaml(name: &str) -> bool {
+fn is_yaml(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
     !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".yml"))
 }
 
@@ -151,7 +176,10 @@ mod tests {
         for name in ["20-b.yaml", "10-a.yaml", "README.md", ".hidden.yaml"] {
             fs::write(dir.path().join(name), "a: 1").unwrap();
         }
-        fs::create_dir(dir.path().join("manifests")).unwrap();
+        for folder in ["manifests", "manifests/deeper", "others"] {
+            fs::create_dir(dir.path().join(folder)).unwrap();
+            fs::write(dir.path().join(folder).join("o.yaml"), "a: 1").unwrap();
+        }
         let names = |source| {
             files(&source)
                 .unwrap()
@@ -161,7 +189,7 @@ mod tests {
         };
         assert_eq!(
             names(Source::Dir(dir.path().into())),
-            ["10-a.yaml", "20-b.yaml"]
+            ["10-a.yaml", "20-b.yaml", "manifests/o.yaml"]
         );
 
         std::os::unix::fs::symlink(
@@ -174,6 +202,17 @@ mod tests {
             .to_string();
         assert!(
             told.ends_with("30-c.yaml:1: a link that leads out of the folder"),
+            "{told}"
+        );
+
+        fs::remove_dir_all(dir.path().join("manifests")).unwrap();
+        fs::remove_file(dir.path().join("30-c.yaml")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), dir.path().join("manifests")).unwrap();
+        let told = files(&Source::Dir(dir.path().into()))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            told.ends_with("manifests/secret.yaml:1: a link that leads out of the folder"),
             "{told}"
         );
     }

@@ -1,0 +1,347 @@
+//! A Kubernetes object that a step wants: a file under `manifests/`, or written in the step itself. Pure.
+//!
+//! Which objects there are and what their fields mean is the cluster's to know. Here it is only where one is: its
+//! version, kind, namespace and name become part of the step's `at`, so that a later chapter's version of an object
+//! takes the place of the earlier one, whichever way each is written.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::complaint::{Complaints, unknown};
+use super::fields::Fields;
+use super::yaml::{Node, Tree};
+use super::{Place, Step};
+
+/// The folder beside the chapters that holds the objects.
+pub(super) const FOLDER: &str = "manifests";
+
+/// What an object says of itself and `at` must not say again.
+const OWN: &[&str] = &["apiVersion", "kind", "name"];
+
+/// The objects by the name that steps give them, `manifests/NAME.yaml`; nothing where a file was complained about.
+#[derive(Debug, Default)]
+pub(super) struct Manifests(BTreeMap<String, Option<Value>>);
+
+impl Manifests {
+    /// Takes in a file's object. `documents` is none when the file is no YAML, which has been told.
+    pub fn add(
+        &mut self,
+        name: &str,
+        shown: &str,
+        documents: Option<&[Node]>,
+        complaints: &mut Complaints,
+    ) {
+        let object = documents.and_then(|documents| read(shown, documents, complaints));
+        self.0.insert(name.to_owned(), object);
+    }
+
+    /// The object that a step names in `from`; nothing, and a complaint, when there is none.
+    pub fn named(&self, name: &str, line: usize, fields: &mut Fields<'_>) -> Option<Value> {
+        if let Some(object) = self.0.get(name) {
+            return object.clone();
+        }
+        let told = if is_name(name) {
+            unknown("manifest", name, self.0.keys().map(String::as_str))
+        } else {
+            format!("`{name}` is no file of the folder `{FOLDER}`, such as {FOLDER}/gateway.yaml")
+        };
+        fields.complain(line, told);
+        None
+    }
+}
+
+/// Whether a file's name is one of an object: directly in the folder.
+pub(super) fn is_name(name: &str) -> bool {
+    name.split_once('/')
+        .is_some_and(|(folder, file)| folder == FOLDER && !file.is_empty() && !file.contains('/'))
+}
+
+/// The one object of a file, if it is one that `kubectl apply -f` would take.
+fn read(shown: &str, documents: &[Node], complaints: &mut Complaints) -> Option<Value> {
+    let place = |line| Place {
+        file: shown.to_owned(),
+        line,
+    };
+    let [document] = documents else {
+        match documents.get(1) {
+            None => complaints.add(&place(1), "an empty file"),
+            Some(second) => complaints.add(&place(second.line), "a file holds one object"),
+        }
+        return None;
+    };
+    if !matches!(document.tree, Tree::Map(_)) {
+        let told = format!(
+            "an object is a mapping of fields, this is {}",
+            document.is_a()
+        );
+        complaints.add(&place(document.line), told);
+        return None;
+    }
+    let before = complaints.0.len();
+    document.texts(&mut |line, text, _| {
+        if text.contains("${") {
+            let told = format!("`{text}`: an object with references stands in its step, as `want`");
+            complaints.add(&place(line), told);
+        }
+    });
+    let object = document.value();
+    for field in ["/apiVersion", "/kind", "/metadata/name"] {
+        if text_at(&object, field).is_none() {
+            let name = field[1..].replace('/', ".");
+            complaints.add(&place(document.line), format!("missing field `{name}`"));
+        }
+    }
+    (complaints.0.len() == before).then_some(object)
+}
+
+/// Puts where an object is into `at`, and the namespace of `at` into an object that has none, as `kubectl -n` does.
+/// What is no object stays as it is. Returns what is wrong.
+pub(super) fn locate(at: &mut Map<String, Value>, want: &mut Value) -> Vec<String> {
+    let own: Vec<Value> = ["/apiVersion", "/kind", "/metadata/name"]
+        .iter()
+        .filter_map(|field| text_at(want, field).map(Value::from))
+        .collect();
+    if own.len() < OWN.len() {
+        return Vec::new();
+    }
+    let mut wrong = Vec::new();
+    for (key, value) in OWN.iter().zip(own) {
+        if at.insert((*key).to_owned(), value).is_some() {
+            wrong.push(format!("`{key}` is the object's own, `at` does not say it"));
+        }
+    }
+    let inside = text_at(want, "/metadata/namespace").map(str::to_owned);
+    match (inside, at.get("namespace")) {
+        (Some(inside), None) => {
+            at.insert("namespace".to_owned(), inside.into());
+        }
+        (None, Some(outside)) => want["metadata"]["namespace"] = outside.clone(),
+        (Some(inside), Some(outside)) if outside.as_str() != Some(&inside) => wrong.push(format!(
+            "the object lies in namespace `{inside}`, `at` says {outside}"
+        )),
+        _ => {}
+    }
+    wrong
+}
+
+/// Complains about an object that two steps state under two versions of its API. To the cluster it is one object, and
+/// the later one would not take the earlier one's place.
+pub(super) fn one_version<'a>(
+    steps: impl IntoIterator<Item = &'a Step>,
+    complaints: &mut Complaints,
+) {
+    let mut first: BTreeMap<String, (&str, &Step)> = BTreeMap::new();
+    for step in steps {
+        let Some(version) = step.at.get("apiVersion").and_then(Value::as_str) else {
+            continue;
+        };
+        // `apps` of `apps/v1`, nothing of `v1`.
+        let group = version.split_once('/').map_or("", |(group, _)| group);
+        let mut rest: Vec<String> = step
+            .at
+            .iter()
+            .filter(|(key, _)| *key != "apiVersion")
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        rest.sort();
+        let (earlier, of) = *first
+            .entry(format!("{} {group} {}", step.kind, rest.join(" ")))
+            .or_insert((version, step));
+        if earlier != version {
+            let told = format!(
+                "the object of step `{}` under another version: `{version}`, there `{earlier}`",
+                of.id
+            );
+            complaints.add(&step.source, told);
+        }
+    }
+}
+
+fn text_at<'a>(object: &'a Value, field: &str) -> Option<&'a str> {
+    object
+        .pointer(field)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{FIRST, PARAMS, of_texts};
+    use serde_json::Value;
+
+    const GATEWAY: &str =
+        "apiVersion: g/v1\nkind: Gateway\nmetadata:\n  name: out\n  namespace: n\nspec: {a: 1}\n";
+    const ACCOUNT: &str =
+        "# Whose?\napiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: test\n";
+
+    fn load(steps: &str, manifests: &[(&str, &str)]) -> Result<super::super::Tutorial, String> {
+        let second = format!("chapter: second\ntitle: t\nsays: s\n---\n{steps}");
+        let mut files = vec![
+            ("10-first.yaml", FIRST),
+            ("20-second.yaml", second.as_str()),
+            ("params.yaml", PARAMS),
+        ];
+        files.extend(manifests);
+        of_texts(&files).map_err(|complaints| complaints.to_string())
+    }
+
+    fn step(lines: &str) -> String {
+        format!("step: b\nsays: s\nkind: k\n{lines}\n")
+    }
+
+    #[test]
+    fn where_an_object_is_comes_from_the_object() {
+        // (lines of the step; kind, namespace and name of its `at`; the namespace in the object)
+        for (lines, at, namespace) in [
+            ("from: manifests/gateway.yaml", "Gateway n/out", "n"),
+            (
+                "from: manifests/gateway.yaml\nat: {namespace: n}",
+                "Gateway n/out",
+                "n",
+            ),
+            ("from: manifests/account.yaml", "ServiceAccount -/test", "-"),
+            (
+                "from: manifests/account.yaml\nat: {namespace: team}",
+                "ServiceAccount team/test",
+                "team",
+            ),
+            (
+                "at: {namespace: team}\n\
+                 want: {apiVersion: v1, kind: ServiceAccount, metadata: {name: \"x-${param.mode}\"}}",
+                "ServiceAccount team/x-${param.mode}",
+                "team",
+            ),
+            // What lacks a version, or a name, is something else's.
+            ("want: {kind: dns, metadata: {name: x}}", "- -/-", "-"),
+            (
+                "at: {name: y}\nwant: {apiVersion: v1, kind: x}",
+                "- -/y",
+                "-",
+            ),
+        ] {
+            let manifests = [
+                ("manifests/account.yaml", ACCOUNT),
+                ("manifests/gateway.yaml", GATEWAY),
+            ];
+            let tutorial = load(&step(lines), &manifests).unwrap();
+            let found = tutorial.steps().find(|step| step.id == "b").unwrap();
+            let text =
+                |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or("-").to_owned();
+            let is = ["kind", "namespace", "name"].map(|key| text(found.at.get(key)));
+            assert_eq!(format!("{} {}/{}", is[0], is[1], is[2]), at, "{lines}");
+            let inside = text(found.want.pointer("/metadata/namespace"));
+            assert_eq!(inside, namespace, "{lines}");
+        }
+    }
+
+    #[test]
+    fn one_file_is_many_objects() {
+        let steps = "step: x\nsays: s\nkind: k\nat: {namespace: x}\nfrom: manifests/a.yaml\n---\n\
+            step: y\nsays: s\nkind: k\nat: {namespace: y}\nfrom: manifests/a.yaml\n";
+        let tutorial = load(steps, &[("manifests/a.yaml", ACCOUNT)]).unwrap();
+        let namespaces: Vec<&str> = tutorial
+            .steps()
+            .filter_map(|step| step.want["metadata"]["namespace"].as_str())
+            .collect();
+        assert_eq!(namespaces, ["x", "y"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line() {
+        let from = "from: manifests/a.yaml";
+        let elsewhere = "is no file of the folder `manifests`, such as manifests/gateway.yaml";
+        // (lines of the step, from line 8; text of the file; what is told: `2` is the chapter, `a` the file)
+        for (lines, object, told) in [
+            (
+                "from: manifests/b.yaml",
+                GATEWAY,
+                "2:8: unknown manifest `manifests/b.yaml`, did you mean `manifests/a.yaml`?",
+            ),
+            (
+                "from: ../a.yaml",
+                GATEWAY,
+                &format!("2:8: `../a.yaml` {elsewhere}"),
+            ),
+            (
+                "from: manifests/../10-first.yaml",
+                GATEWAY,
+                &format!("2:8: `manifests/../10-first.yaml` {elsewhere}"),
+            ),
+            (
+                "from: [a]",
+                GATEWAY,
+                "2:8: `from` is a text, this is a list",
+            ),
+            (
+                "want: {}\nfrom: manifests/a.yaml",
+                GATEWAY,
+                "2:9: `want` and `from`: a step has one of them",
+            ),
+            (
+                "from: manifests/a.yaml\nat: {namespace: m}",
+                GATEWAY,
+                "2:9: the object lies in namespace `n`, `at` says \"m\"",
+            ),
+            (
+                "from: manifests/a.yaml\nat: {name: out}",
+                GATEWAY,
+                "2:9: `name` is the object's own, `at` does not say it",
+            ),
+            (from, "", "a:1: an empty file"),
+            (
+                from,
+                "- a\n",
+                "a:1: an object is a mapping of fields, this is a list",
+            ),
+            (from, "a: 1\n---\nb: 2\n", "a:3: a file holds one object"),
+            (
+                from,
+                "kind: x\nmetadata: {name: y}\n",
+                "a:1: missing field `apiVersion`",
+            ),
+            (
+                from,
+                "apiVersion: v1\nkind: List\nitems: []\n",
+                "a:1: missing field `metadata.name`",
+            ),
+            (
+                from,
+                "apiVersion: v1\nkind: x\nmetadata:\n  name: \"${a.b}\"\n",
+                "a:4: `${a.b}`: an object with references stands in its step, as `want`",
+            ),
+            (from, "a: [\n", "a:1: not the YAML we read: unclosed"),
+        ] {
+            let found = load(&step(lines), &[("manifests/a.yaml", object)])
+                .unwrap_err()
+                .replace("steps/20-second.yaml", "2")
+                .replace("steps/manifests/a.yaml", "a");
+            assert!(found.starts_with(told), "{lines}: {found}");
+            assert_eq!(found.lines().count(), 1, "{lines}: {found}");
+        }
+    }
+
+    #[test]
+    fn an_object_has_one_version() {
+        let again = |version: &str, name: &str| {
+            format!(
+                "{}at: {{cluster: c}}\nfrom: manifests/a.yaml\n---\nstep: c\nsays: s\nkind: k\nat: {{cluster: c}}\n\
+                 want: {{apiVersion: {version}, kind: Gateway, metadata: {{name: {name}, namespace: n}}}}\n",
+                step("")
+            )
+        };
+        let manifests = [("manifests/a.yaml", GATEWAY)];
+        for (version, name) in [
+            ("g/v1", "out"),
+            ("g/v2", "in"),
+            ("h/v2", "out"),
+            ("v2", "out"),
+        ] {
+            assert!(load(&again(version, name), &manifests).is_ok(), "{version}");
+        }
+        assert_eq!(
+            load(&again("g/v2", "out"), &manifests).unwrap_err(),
+            "steps/20-second.yaml:12: the object of step `b` under another version: `g/v2`, there `g/v1`"
+        );
+    }
+}
