@@ -152,6 +152,15 @@ fn what_is_planted_is_caught() {
         missing[0].ends_with("22-nat.yaml:15: unknown step `vpc`, did you mean `vpc-network`?"),
         "{missing:?}"
     );
+    let nameless = planted(
+        "manifests/strict-mtls.yaml",
+        "name: default",
+        "nam: default",
+    );
+    assert!(
+        nameless[0].ends_with("manifests/strict-mtls.yaml:1: missing field `metadata.name`"),
+        "{nameless:?}"
+    );
 }
 
 #[test]
