@@ -212,3 +212,44 @@ async fn the_mesh_comes_with_its_kinds_and_injects() {
         1
     );
 }
+
+#[tokio::test]
+async fn a_cluster_that_is_left_alone_stays_as_it_is() {
+    let inside = Inside::start().await;
+    inside
+        .namespace("team-x", json!({"istio-injection": "enabled"}))
+        .await;
+    inside.mesh().await;
+    let deployments = "/apis/apps/v1/namespaces/team-x/deployments";
+    inside.create(deployments, deployment("test")).await;
+    let mut nowhere = deployment("nowhere");
+    nowhere["spec"]["template"]["spec"]["nodeSelector"] = json!({"no": "node"});
+    inside.create(deployments, nowhere).await;
+    let pods = "/api/v1/namespaces/team-x/pods";
+    inside
+        .until(&format!("{pods}?labelSelector=app=test"), running)
+        .await;
+    inside
+        .until("/api/v1/namespaces/kube-system/pods", running)
+        .await;
+    let revision =
+        async || inside.get("/api/v1/pods").await.1["metadata"]["resourceVersion"].clone();
+    assert_eq!(revision().await, revision().await);
+
+    inside
+        .delete(&format!("{deployments}/test?propagationPolicy=Foreground"))
+        .await;
+    inside
+        .until(&format!("{deployments}/test"), |found| found["code"] == 404)
+        .await;
+    inside
+        .until(&format!("{pods}?labelSelector=app=test"), |list| {
+            list["items"] == json!([])
+        })
+        .await;
+    inside.delete("/api/v1/namespaces/team-x").await;
+    inside
+        .until("/api/v1/namespaces/team-x", |found| found["code"] == 404)
+        .await;
+    assert_eq!(inside.get(pods).await.1["items"], json!([]));
+}

@@ -11,11 +11,11 @@ use super::{Draws, Row, note, say, stop};
 use crate::engine::event::{Event, Tally};
 use crate::engine::journal::{Entry, Journal, Verb, now};
 use crate::engine::run::{Book, Ended, Task, run};
+use crate::engine::state::Known;
 use crate::engine::tasks;
 use crate::error::{Exit, Halt};
 use crate::google::{Api, Call, Quiet};
-use crate::kinds::{Clusters, Thing};
-use crate::steps::Step;
+use crate::kinds::{Clusters, Kind, Thing};
 use crate::ui::plan::Plan;
 use crate::ui::{Screen, time};
 
@@ -137,19 +137,19 @@ pub async fn down(
     ground.begin(&mut journal, row.verb)?;
     let ended = go(ground, row, &ready, tasks, Book::Write(&mut journal)).await;
     let exit = close(ground, row, &ended);
+    let stays = |known: &&Known| {
+        let kind = Kind::named(&known.thing.kind);
+        kind.is_some_and(|kind| kind.is_done_not_made())
+            || ready
+                .steps
+                .iter()
+                .any(|step| step.keep && known.is_of(step))
+    };
     let left: Vec<String> = journal
         .state
         .ours()
+        .filter(|known| !stays(known))
         .map(|known| known.key.clone())
-        .collect();
-    let kept: Vec<&Step> = ready.steps.iter().filter(|step| step.keep).collect();
-    let left: Vec<String> = left
-        .into_iter()
-        .filter(|key| {
-            !kept
-                .iter()
-                .any(|step| key.starts_with(&format!("{} ", step.kind)))
-        })
         .collect();
     if !left.is_empty() && !ground.json() {
         say(&format!("left:\n  {}\n", left.join("\n  ")));

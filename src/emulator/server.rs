@@ -19,7 +19,7 @@ use super::batch;
 use super::clock::{Clock, Millis};
 use super::discovery;
 use super::front::{self, Call, Reply};
-use super::kubernetes::{self, Hosting, Keeper};
+use super::kubernetes::{self, Cluster, Hosting, Keeper, Unkept};
 use super::loopback;
 use super::state::{StateError, StateFile};
 use super::world::World;
@@ -294,18 +294,15 @@ impl Shared {
 }
 
 impl Keeper for Shared {
-    fn with(&self, cluster: &str, work: &mut dyn FnMut(&mut kubernetes::Cluster)) -> bool {
+    fn with(&self, cluster: &str, work: &mut dyn FnMut(&mut Cluster)) -> Result<(), Unkept> {
         let mut world = lock(&self.world);
         world.tick();
         kubernetes::refresh(&mut world, cluster);
-        let found = world.change_cluster(cluster, work).is_some();
-        if world.take_changed()
-            && let Err(error) = self.state.save(&world)
-        {
-            // The client has its answer; the next call to Google's side reports the file.
-            eprintln!("{error}");
+        let found = world.change_cluster(cluster, work);
+        if world.take_changed() {
+            self.state.save(&world)?;
         }
-        found
+        found.ok_or(Unkept::Gone)
     }
 }
 

@@ -48,4 +48,4 @@ mod write;
 
 pub use cluster::Cluster;
 pub use hosting::{Hosting, refresh};
-pub use server::Keeper;
+pub use server::{Keeper, Unkept};

@@ -131,7 +131,10 @@ fn apply(
             let mut merged = managed::applied(resource, &live, &config, &options.writer, force)?;
             write::forget(&mut merged, &["apiVersion", "kind"]);
             // A version in what is applied is a condition; none in it is none.
-            merged["metadata"]["resourceVersion"] = config["metadata"]["resourceVersion"].clone();
+            write::forget(&mut merged["metadata"], &["resourceVersion"]);
+            if let Some(version) = config["metadata"].get("resourceVersion") {
+                merged["metadata"]["resourceVersion"] = version.clone();
+            }
             validate::check(resource, &target.version, &merged)?;
             let written = write::update(cluster, resource, &live, merged, &options)?;
             Ok(Reply::ok(write::printed(

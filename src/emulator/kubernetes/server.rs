@@ -27,15 +27,29 @@ use super::socket;
 use super::status::Status;
 use super::stream;
 use super::tls::TlsError;
+use crate::emulator::state::StateError;
 
 /// The largest body that is read, as in Kubernetes.
 const BODY_LIMIT: usize = 3 << 20;
 
 /// Who keeps the clusters.
 pub trait Keeper: Send + Sync + 'static {
-    /// Lets `work` see a cluster as it is now, and keeps what it changes before anybody hears of it. False if the cluster is
-    /// gone.
-    fn with(&self, cluster: &str, work: &mut dyn FnMut(&mut Cluster)) -> bool;
+    /// Lets `work` see a cluster as it is now, and keeps what it changes before anybody hears of it.
+    ///
+    /// # Errors
+    /// The cluster is gone, or what was changed cannot be kept.
+    fn with(&self, cluster: &str, work: &mut dyn FnMut(&mut Cluster)) -> Result<(), Unkept>;
+}
+
+/// Why nobody may hear of a change, or of anything.
+#[derive(Debug, thiserror::Error)]
+pub enum Unkept {
+    /// There is no such cluster any more.
+    #[error("the emulated cluster is gone")]
+    Gone,
+    /// The state cannot be written.
+    #[error(transparent)]
+    State(#[from] StateError),
 }
 
 /// Why a server does not start.
@@ -83,11 +97,14 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// What `work` makes of the cluster; None when that is gone.
-    pub fn with<T>(&self, mut work: impl FnMut(&mut Cluster) -> T) -> Option<T> {
+    /// What `work` makes of the cluster.
+    ///
+    /// # Errors
+    /// As [`Keeper::with`].
+    pub fn with<T>(&self, mut work: impl FnMut(&mut Cluster) -> T) -> Result<T, Unkept> {
         let mut result = None;
         let mut changed = false;
-        self.keeper.with(&self.cluster, &mut |cluster| {
+        let kept = self.keeper.with(&self.cluster, &mut |cluster| {
             let before = cluster.store.revision();
             result = Some(work(cluster));
             changed = before != cluster.store.revision();
@@ -95,7 +112,8 @@ impl Shared {
         if changed {
             self.wake.send_modify(|count| *count += 1);
         }
-        result
+        kept?;
+        result.ok_or(Unkept::Gone)
     }
 
     /// Tells when something may have changed.
@@ -194,9 +212,9 @@ async fn handle(shared: Arc<Shared>, mut request: Request<Incoming>) -> Response
         body: body.to_vec(),
     };
     match shared.with(|cluster| api::answer(cluster, &call)) {
-        None => refused(&Status::no_such_path()),
-        Some(Err(status)) => refused(&status),
-        Some(Ok(reply)) => rendered(shared, reply, upgrade),
+        Err(unkept) => refused(&Status::untyped(unkept.to_string())),
+        Ok(Err(status)) => refused(&status),
+        Ok(Ok(reply)) => rendered(shared, reply, upgrade),
     }
 }
 

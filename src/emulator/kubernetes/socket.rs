@@ -11,8 +11,10 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{Message, Role};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role};
 
 use super::cluster::Cluster;
 use super::exec::{self, Run};
@@ -79,7 +81,15 @@ pub fn exec(shared: Arc<Shared>, run: Run, upgrade: Upgrade) -> Response<Body> {
                 WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
             // A client that goes away early has said what it thinks of the output.
             let _ = tokio::time::timeout(PATIENCE, play(&mut socket, &run, &identity)).await;
-            let _ = socket.close(None).await;
+            // Without a code, kubectl takes the end for an accident.
+            let farewell = CloseFrame {
+                code: CloseCode::Normal,
+                reason: Utf8Bytes::from_static(""),
+            };
+            let _ = socket.close(Some(farewell)).await;
+            // What the client still sends is read, or the system would tear down what it has not read yet.
+            let rest = async { while let Some(Ok(_)) = socket.next().await {} };
+            let _ = tokio::time::timeout(Duration::from_secs(5), rest).await;
         }
     });
     let mut response = Response::new(Body::empty());

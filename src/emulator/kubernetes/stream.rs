@@ -71,7 +71,7 @@ pub fn watch(shared: Arc<Shared>, mut watch: Watch) -> Body {
             cluster.tick();
             (watch.next(cluster), cluster.now(), cluster.next_due())
         });
-        let Some((events, now, due)) = found else {
+        let Ok((events, now, due)) = found else {
             return Look {
                 text: String::new(),
                 over: true,

@@ -1,11 +1,13 @@
 //! Namespaces come with an account and the cluster's certificate and go with all that is in them; what an owner that is gone
 //! owned goes too.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Value, json};
 
 use super::super::cluster::Cluster;
 use super::super::delete::{self, FOREGROUND};
-use super::super::resource::{self, Resource};
+use super::super::resource;
 use super::super::write;
 use super::{leaving, make, objects, text};
 
@@ -86,61 +88,53 @@ fn empty(cluster: &mut Cluster, name: &str, mut namespace: Value) {
 
 /// Deletes what has an owner that is no longer there, and lets go of owners whose possessions are gone.
 fn collect(cluster: &mut Cluster) {
-    let everything: Vec<(String, Value)> = cluster
-        .store
-        .list("")
-        .into_iter()
-        .map(|(key, object)| (key.to_owned(), object.clone()))
+    let everything = cluster.store.list("");
+    let uid = |object: &Value| text(&object["metadata"]["uid"]).to_owned();
+    // Whether each owner still stands for what it owns.
+    let standing: HashMap<String, bool> = everything
+        .iter()
+        .map(|(_, object)| (uid(object), !(leaving(object) && held(object))))
         .collect();
-    let owner_of = |object: &Value| -> Vec<String> {
-        delete::owners(object)
-            .map(|owner| text(&owner["uid"]).to_owned())
-            .collect()
-    };
-    let mut kinds: Option<Vec<Resource>> = None;
+    let mut owning: HashSet<&str> = HashSet::new();
+    let mut orphans: Vec<(String, Value)> = Vec::new();
     for (key, object) in &everything {
-        let owners = owner_of(object);
-        let find = |uid: &String| {
-            everything
-                .iter()
-                .find(|(_, other)| other["metadata"]["uid"] == **uid)
-                .map(|(_, other)| other)
-        };
-        let orphaned = !owners.is_empty()
-            && owners
-                .iter()
-                .all(|uid| find(uid).is_none_or(|owner| leaving(owner) && held(owner)));
-        if orphaned && !leaving(object) {
-            let full = key.split('/').next().unwrap_or_default();
-            let kinds = kinds.get_or_insert_with(|| resource::all(&cluster.store));
-            if let Some(kind) = kinds.iter().find(|kind| kind.full() == full) {
-                let kind = kind.clone();
-                delete::begin(cluster, &kind, object.clone(), "Background", None);
-            }
+        let owners: Vec<&str> = delete::owners(object)
+            .map(|owner| text(&owner["uid"]))
+            .collect();
+        let stands = |owner: &&str| standing.get(*owner) == Some(&true);
+        if !owners.is_empty() && !leaving(object) && !owners.iter().any(stands) {
+            orphans.push(((*key).to_owned(), (*object).clone()));
         }
-        let uid = text(&object["metadata"]["uid"]);
-        let owns = || {
-            everything
-                .iter()
-                .any(|(_, other)| owner_of(other).iter().any(|owner| owner == uid))
-        };
-        if leaving(object) && held(object) && !owns() {
-            let mut free = object.clone();
-            if let Some(finalizers) = free["metadata"]["finalizers"].as_array_mut() {
-                finalizers.retain(|one| one != FOREGROUND);
-            }
-            if write::is_over(&free) {
-                cluster.store.remove(key);
-            } else {
-                cluster.store.put(key, free);
-            }
+        owning.extend(owners);
+    }
+    let waits =
+        |object: &Value| leaving(object) && held(object) && !owning.contains(uid(object).as_str());
+    let free: Vec<(String, Value)> = everything
+        .iter()
+        .filter(|(_, object)| waits(object))
+        .map(|(key, object)| ((*key).to_owned(), (*object).clone()))
+        .collect();
+    for (key, object) in orphans {
+        let full = key.split('/').next().unwrap_or_default();
+        let kinds = resource::all(&cluster.store);
+        if let Some(kind) = kinds.iter().find(|kind| kind.full() == full) {
+            delete::begin(cluster, kind, object, "Background", None);
+        }
+    }
+    for (key, mut object) in free {
+        if let Some(finalizers) = object["metadata"]["finalizers"].as_array_mut() {
+            finalizers.retain(|one| one != FOREGROUND);
+        }
+        if write::is_over(&object) {
+            cluster.store.remove(&key);
+        } else {
+            cluster.store.put(&key, object);
         }
     }
 }
 
 /// Whether the object waits for what it owns.
 fn held(object: &Value) -> bool {
-    object["metadata"]["finalizers"]
-        .as_array()
-        .is_some_and(|all| all.iter().any(|one| one == FOREGROUND))
+    let finalizers = object["metadata"]["finalizers"].as_array();
+    finalizers.is_some_and(|all| all.iter().any(|one| one == FOREGROUND))
 }

@@ -190,7 +190,7 @@ fn tell(
     let time = cluster.time();
     let event = json!({
         "metadata": {"generateName": format!("{name}.")},
-        "involvedObject": {"kind": kind, "namespace": namespace, "name": name, "uid": about["metadata"]["uid"]},
+        "involvedObject": {"apiVersion": if kind == "Pod" { "v1" } else { "apps/v1" }, "kind": kind, "namespace": namespace, "name": name, "uid": about["metadata"]["uid"]},
         "reason": reason,
         "message": message,
         "type": if normal { "Normal" } else { "Warning" },

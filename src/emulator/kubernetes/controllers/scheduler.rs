@@ -40,10 +40,11 @@ fn schedule(cluster: &mut Cluster, mut pod: Value) {
     let time = cluster.time();
     let Some(node) = fitting.into_iter().min_by_key(load) else {
         let message = unschedulable(nodes.len(), &obstacles);
-        let told = super::super::delete::owners(&pod).count() > 0
-            && pod["status"]["conditions"]
-                .to_string()
-                .contains(&json!(message).to_string());
+        let conditions = pod["status"]["conditions"].as_array();
+        let told = conditions.is_some_and(|all| {
+            all.iter()
+                .any(|condition| condition["message"] == message.as_str())
+        });
         set_condition(
             &mut pod,
             &time,
