@@ -68,6 +68,11 @@ impl Board {
         &self.tasks[id]
     }
 
+    /// Takes those that never became ready although nothing they wait for failed.
+    pub fn stuck(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.waiting)
+    }
+
     /// Hosts of APIs that are enabled for sure.
     pub fn enabled(&self) -> &BTreeSet<String> {
         &self.enabled

@@ -184,6 +184,19 @@ pub async fn run(
             () = &mut last_words, if ended.stopped => break,
         }
     }
+    if !ended.stopped && ended.journal.is_none() {
+        for id in board.stuck() {
+            let error = "it waits for something that waits for it".to_owned();
+            let hint = Some("this is a fault of the steps' order: please report it with `provision steps --dot`".to_owned());
+            let told = Told {
+                error,
+                hint,
+                left: "what it is about, as it was".to_owned(),
+                class: None,
+            };
+            fail(&mut board, &mut ended.tally, &mut tell, &id, told);
+        }
+    }
     if let Book::Write(journal) = &mut book {
         let how = if ended.stopped {
             "interrupted"

@@ -62,6 +62,11 @@ fn parent<'a>(child: &Step, steps: &'a [Step], graph: &Graph) -> Option<&'a str>
 /// What no step speaks of any more (a name that was changed since) goes before everything that was made earlier.
 pub fn absent(steps: &[Step], state: &State) -> Result<Vec<Task>, Complaints> {
     let graph = Graph::new(steps, &[])?;
+    // Whether the second is removed only after the first: because the first needs it.
+    let waits_for = |first: &Option<&Step>, second: Option<&Step>| match (first, second) {
+        (Some(first), Some(second)) => graph.transitive_needs(&first.id).contains(&second.id),
+        _ => false,
+    };
     let ours: Vec<&Known> = state.ours().collect();
     let ids = names(&ours, steps);
     let mut tasks = Vec::new();
@@ -74,9 +79,21 @@ pub fn absent(steps: &[Step], state: &State) -> Result<Vec<Task>, Complaints> {
                 (_, None) => other > index,
                 (None, Some(_)) => false,
             };
-            if needs_me && !goes_with(ours[other], known) {
-                after.insert(other_id.clone());
+            if !needs_me || goes_with(ours[other], known) {
+                continue;
             }
+            // What goes with its holder is gone when the holder is: unless that waits for this one itself, as a cluster does
+            // for its membership.
+            let holder = ours
+                .iter()
+                .position(|holder| goes_with(ours[other], holder));
+            match holder.map(|holder| &ids[holder]) {
+                None => after.insert(other_id.clone()),
+                Some((holder, of)) if !waits_for(step, *of) && holder != id => {
+                    after.insert(holder.clone())
+                }
+                Some(_) => false,
+            };
         }
         let holder = ours.iter().position(|other| goes_with(known, other));
         if let Some(holder) = holder {

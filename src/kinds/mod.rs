@@ -260,8 +260,9 @@ impl Kind {
         let namespace = at.get("namespace").and_then(Value::as_str);
         Ok(match (self, namespace, path.rsplit_once('/')) {
             (Kind::Kubernetes | Kind::Ready, Some(namespace), Some((kind, name))) => {
-                format!("{kind}/{namespace}/{name}")
+                format!("{kind}/{namespace}/{name}").replace("%2F", "/")
             }
+            (Kind::Kubernetes | Kind::Ready, ..) => path.replace("%2F", "/"),
             _ => path,
         })
     }
