@@ -111,6 +111,9 @@ pub enum Verb {
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
+        /// Take over fields of Kubernetes objects that somebody else owns
+        #[arg(long)]
+        force_conflicts: bool,
     },
     /// Remove what up made
     Down {
@@ -131,6 +134,14 @@ pub enum Verb {
     Status,
     /// Put this machine's address on the cluster's allow list
     Authorize,
+    /// Print a kubeconfig for the cluster; kubectl then needs no plugin but this program
+    Kubeconfig {
+        /// Merge it into this file instead
+        #[arg(long, value_name = "FILE")]
+        write: Option<PathBuf>,
+    },
+    /// Print a token, as kubectl asks a plugin for one
+    Token,
     /// List the tutorial's chapters, steps and parameters, as this program knows them
     Steps {
         /// As a document

@@ -1,8 +1,9 @@
-//! From a verb to what it does. The table below is all that tells `up`, `plan`, `status`, `authorize` and `down` apart;
+//! From a verb to what it does. The table below is all that tells `up`, `plan`, `status`, `authorize`, `kubeconfig` and `down` apart;
 //! nothing under it knows a verb's name.
 
 mod ask;
 mod authorize;
+mod kubeconfig;
 mod place;
 mod prepare;
 mod serve;
@@ -82,6 +83,14 @@ pub const TABLE: &[Row] = &[
         looks_up: false,
     },
     Row {
+        verb: "kubeconfig",
+        goal: Goal::Present,
+        acts: false,
+        draws: Draws::Status,
+        asks: false,
+        looks_up: false,
+    },
+    Row {
         verb: "authorize",
         goal: Goal::Present,
         acts: true,
@@ -112,14 +121,14 @@ fn row(verb: &str) -> Row {
 pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
     let global = &cli.global;
     match cli.verb {
-        Verb::Up { through, yes } => {
-            verbs::towards(
-                &mut Ground::lay(global)?,
-                row("up"),
-                through.as_deref(),
-                yes,
-            )
-            .await
+        Verb::Up {
+            through,
+            yes,
+            force_conflicts,
+        } => {
+            let mut ground = Ground::lay(global)?;
+            ground.force = force_conflicts;
+            verbs::towards(&mut ground, row("up"), through.as_deref(), yes).await
         }
         Verb::Plan { through } => {
             verbs::towards(
@@ -131,6 +140,11 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
             .await
         }
         Verb::Status => verbs::towards(&mut Ground::lay(global)?, row("status"), None, true).await,
+        Verb::Kubeconfig { write } => {
+            let ground = &mut Ground::lay(global)?;
+            kubeconfig::kubeconfig(ground, row("kubeconfig"), write.as_deref()).await
+        }
+        Verb::Token => kubeconfig::token().await,
         Verb::Authorize => authorize::authorize(&mut Ground::lay(global)?, row("authorize")).await,
         Verb::Down {
             yes,

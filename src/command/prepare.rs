@@ -28,6 +28,8 @@ pub struct Ground {
     pub folder: PathBuf,
     /// What the journal said when the verb began.
     pub state: State,
+    /// Whether fields of Kubernetes objects that somebody else owns are taken over.
+    pub force: bool,
     /// How to colour what goes to stdout, and what goes to stderr.
     pub paint: (Paint, Paint),
     /// Region, zone and parameters that were given, now or to the last run.
@@ -47,7 +49,8 @@ pub struct Ready {
 /// The parameter that holds the networks on the cluster's allow list.
 const AUTHORIZED: &str = "authorized_networks";
 
-fn env(name: &str) -> Option<String> {
+/// The process's own environment.
+pub fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
@@ -125,6 +128,7 @@ impl Ground {
             project,
             folder,
             state,
+            force: false,
             paint,
             given,
         })

@@ -243,7 +243,7 @@ async fn watch(
     screen.show(&started);
     let ended = run(
         &ready.client,
-        Clusters::default(),
+        Clusters::new(ground.force),
         tasks,
         book,
         |event| {

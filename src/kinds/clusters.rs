@@ -23,6 +23,16 @@ pub struct Clusters {
     pub force: bool,
 }
 
+impl Clusters {
+    /// No connections yet.
+    pub fn new(force: bool) -> Clusters {
+        Clusters {
+            force,
+            ..Clusters::default()
+        }
+    }
+}
+
 /// The connection to the cluster of `at`; none where there is no such cluster.
 pub async fn connect(door: &Door, at: &Map<String, Value>) -> Result<Option<Cluster>, ApiError> {
     let path = fill::path(PATH, at)?;
