@@ -221,7 +221,7 @@ const TUTORIAL: &[Row] = &[
     ),
     ("kubectl -n team-x get events", 0, &["Scheduled"]),
     (
-        "kubectl -n team-x describe pod -l app=test",
+        "kubectl -n team-x describe $(kubectl -n team-x get pod -l app=test -o name | head -1)",
         0,
         &["Successfully assigned team-x/test-"],
     ),
