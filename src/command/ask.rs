@@ -2,7 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 
-use crate::error::Halt;
+use super::stop;
+use crate::error::{Exit, Halt};
 
 /// Refuses to act where nobody can be asked and nobody has said yes.
 pub fn somebody_is_there(verb: &str, yes: bool) -> Result<(), Halt> {
@@ -17,25 +18,30 @@ pub fn somebody_is_there(verb: &str, yes: bool) -> Result<(), Halt> {
 }
 
 /// Asks; anything but `yes` or `y` is no.
-pub fn agreed(question: &str) -> bool {
-    matches!(
-        answer(&format!("{question} [y/N]")).as_deref(),
-        Some("y" | "yes")
-    )
+pub async fn agreed(question: &str) -> Result<bool, Halt> {
+    let answer = answer(format!("{question} [y/N]")).await?;
+    Ok(matches!(answer.as_deref(), Some("y" | "yes")))
 }
 
 /// Asks for a word to be typed.
-pub fn typed(question: &str, word: &str) -> bool {
-    answer(question).as_deref() == Some(word)
+pub async fn typed(question: &str, word: &str) -> Result<bool, Halt> {
+    Ok(answer(question.to_owned()).await?.as_deref() == Some(word))
 }
 
-/// Asks, and reads a line from stdin; none where it is closed.
-fn answer(question: &str) -> Option<String> {
-    let mut err = std::io::stderr();
-    let _ = write!(err, "{question} ").and_then(|()| err.flush());
-    let mut line = String::new();
-    match std::io::stdin().read_line(&mut line) {
-        Ok(read) if read > 0 => Some(line.trim().to_owned()),
-        _ => None,
+/// Asks, and reads a line from stdin; none where it is closed. Being asked to stop is an answer too.
+async fn answer(question: String) -> Result<Option<String>, Halt> {
+    let mut stop = stop::listen();
+    let read = tokio::task::spawn_blocking(move || {
+        let mut err = std::io::stderr();
+        let _ = write!(err, "{question} ").and_then(|()| err.flush());
+        let mut line = String::new();
+        match std::io::stdin().read_line(&mut line) {
+            Ok(read) if read > 0 => Some(line.trim().to_owned()),
+            _ => None,
+        }
+    });
+    tokio::select! {
+        line = read => Ok(line.unwrap_or_default()),
+        _ = stop.wait_for(|stop| *stop) => Err(Halt { exit: Exit::Interrupted, errors: Vec::new(), hint: None }),
     }
 }

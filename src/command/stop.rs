@@ -1,13 +1,20 @@
 //! Being asked to stop: once lets what has left reach the journal, twice is at once.
 
+use std::sync::OnceLock;
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::note;
 use crate::error::Exit;
 
-/// A word that turns true at the first SIGINT or SIGTERM; the second ends the process.
+/// A word that turns true at the first SIGINT or SIGTERM; the second ends the process. Every call hears the same word.
 pub fn listen() -> watch::Receiver<bool> {
+    static WORD: OnceLock<watch::Receiver<bool>> = OnceLock::new();
+    WORD.get_or_init(install).clone()
+}
+
+fn install() -> watch::Receiver<bool> {
     let (say, heard) = watch::channel(false);
     let (Ok(mut interrupt), Ok(mut terminate)) = (
         signal(SignalKind::interrupt()),

@@ -110,7 +110,7 @@ async fn agreed_to_plan(
             "mend what is told above first",
         ));
     }
-    Ok(!plan.is_empty() && ask::agreed(&format!("Do this in project {}?", ground.project)))
+    Ok(!plan.is_empty() && ask::agreed(&format!("Do this in project {}?", ground.project)).await?)
 }
 
 /// Removes what is ours.
@@ -130,7 +130,7 @@ pub async fn down(
     }
     if !yes && !tasks.is_empty() {
         say(&listed(&tasks));
-        if !ask::agreed(&format!("Remove these from project {}?", ground.project)) {
+        if !ask::agreed(&format!("Remove these from project {}?", ground.project)).await? {
             return Ok(Exit::Done);
         }
     }
@@ -166,7 +166,9 @@ async fn delete(ground: &Ground, ready: &Ready, journal: &mut Journal) -> Result
     if !ask::typed(
         &format!("Type the project's id to delete {project} with everything in it:"),
         project,
-    ) {
+    )
+    .await?
+    {
         return Err(Halt::usage(
             "the project's id was not typed, so the project stays",
             "what up made is gone already",

@@ -1,6 +1,7 @@
 //! Runs the program as a user does: the built binary, an environment of nothing but what the test says, whole output out.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
@@ -91,4 +92,20 @@ impl Said {
         );
         self
     }
+}
+
+/// Everything below a folder, folders included.
+pub fn below(folder: &Path) -> Vec<PathBuf> {
+    let mut all = vec![folder.to_owned()];
+    let mut next = 0;
+    while let Some(path) = all.get(next).cloned() {
+        all.extend(
+            fs::read_dir(path)
+                .into_iter()
+                .flatten()
+                .map(|entry| entry.unwrap().path()),
+        );
+        next += 1;
+    }
+    all
 }
