@@ -221,7 +221,7 @@ const TUTORIAL: &[Row] = &[
     ),
     ("kubectl -n team-x get events", 0, &["Scheduled"]),
     (
-        "kubectl -n team-x describe pod -l app=test",
+        "kubectl -n team-x describe $(kubectl -n team-x get pod -l app=test -o name | head -1)",
         0,
         &["Successfully assigned team-x/test-"],
     ),
@@ -295,11 +295,11 @@ fn wrong((command, code, wanted): &Row, home: &Path, program: &Path) -> Option<S
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-    let fits = |text: &&str| match text.strip_prefix('!') {
+    let fits = |text: &str| match text.strip_prefix('!') {
         Some(unwanted) => !said.contains(unwanted),
-        None => said.contains(*text),
+        None => said.contains(text),
     };
-    let fine = output.status.code() == Some(*code) && wanted.iter().all(|text| fits(&text));
+    let fine = output.status.code() == Some(*code) && wanted.iter().all(|text| fits(text));
     (!fine).then(|| {
         format!(
             "$ {command}\n{said}-> {:?}, not {code} with {wanted:?}\n",

@@ -173,6 +173,8 @@ pub fn is_change(method: &str, path: &str) -> bool {
 
 /// Fields that differ from one making to the next.
 const MASKED: &[&str] = &[
+    // Each cluster has an authority of its own.
+    "clusterCaCertificate",
     "creationTimestamp",
     "effectiveTime",
     "etag",

@@ -1,16 +1,11 @@
 //! The control plane's addresses, and the fields in which a cluster tells them.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::draft;
 use super::footprint::Footprint;
 use super::place::Place;
 use crate::emulator::names;
-
-/// The certificate authority of every cluster, until a cluster has an API of its own to sign for.
-const CA: &str = include_str!("ca.pem");
 
 /// Addresses: public ones from the ranges reserved for documentation, the private one from the control plane's range.
 pub fn give(cluster: &mut Value, place: &Place, footprint: &Footprint) {
@@ -29,8 +24,8 @@ pub fn give(cluster: &mut Value, place: &Place, footprint: &Footprint) {
         .and_then(|range| range.hosts().nth(1))
         .map_or("10.128.0.2".to_owned(), |host| host.to_string());
     cluster["endpoint"] = json!(public);
-    cluster["masterAuth"] =
-        json!({"clientCertificateConfig": {}, "clusterCaCertificate": STANDARD.encode(CA)});
+    // The authority's certificate is written in when the cluster runs, and has one.
+    cluster["masterAuth"] = json!({"clientCertificateConfig": {}});
     cluster["privateClusterConfig"]["publicEndpoint"] = json!(public);
     cluster["privateClusterConfig"]["privateEndpoint"] = json!(private);
     let long: String = draft::long_hex(&footprint.hash).chars().take(36).collect();

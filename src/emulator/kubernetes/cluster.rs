@@ -66,6 +66,9 @@ pub struct Cluster {
     waits: BTreeMap<String, Millis>,
     counters: BTreeMap<String, u64>,
     logs: BTreeMap<String, Vec<String>>,
+    /// The revision at which the controllers had nothing left to do.
+    #[serde(skip)]
+    settled: Option<u64>,
     #[serde(skip)]
     clock: Clock,
     #[serde(skip)]
@@ -101,12 +104,25 @@ impl Cluster {
         time(self.now())
     }
 
-    /// Lets the controllers do what there is to do now.
+    /// Lets the controllers do what there is to do now: nothing, if nothing has changed and nothing is due.
     pub fn tick(&mut self) {
-        controllers::run(self);
         let now = self.now();
+        let due = self.next_due().is_some_and(|due| due <= now);
+        if self.settled == Some(self.store.revision()) && !due {
+            return;
+        }
+        controllers::run(self);
         // Whoever waited has looked; what is left waited for something that has gone.
         self.waits.retain(|_, due| *due > now);
+        self.settled = Some(self.store.revision());
+    }
+
+    /// What Google knows of the cluster now.
+    pub fn set_site(&mut self, site: &Site) {
+        if self.site != *site {
+            self.site = site.clone();
+            self.settled = None;
+        }
     }
 
     /// When there will be something to do without anybody asking.
@@ -174,7 +190,7 @@ pub fn letters(seed: &str, count: usize) -> String {
     let mut rest = names::hash(seed);
     let mut next = || {
         let at = usize::try_from(rest % 27).unwrap_or_default();
-        rest = rest / 27 ^ (rest << 40);
+        rest = (rest / 27) ^ (rest << 40);
         char::from(LETTERS[at])
     };
     (0..count).map(|_| next()).collect()

@@ -226,7 +226,10 @@ pub fn remove(object: &mut Value, path: &[Step]) {
                 remove(item, rest);
             }
         }
-        (Step::Item(value), Value::Array(items)) => items.retain(|item| item.to_string() != *value),
+        (Step::Item(value), Value::Array(items)) => {
+            let gone: Value = serde_json::from_str(value).unwrap_or_default();
+            items.retain(|item| *item != gone);
+        }
         _ => {}
     }
 }

@@ -82,9 +82,7 @@ pub fn refresh(world: &mut World, key: &str) {
     }
     world.change_cluster(key, |cluster| {
         cluster.run(clock, pace);
-        if cluster.site != site {
-            cluster.site = site.clone();
-        }
+        cluster.set_site(&site);
         if let Some(implementation) = &mesh {
             mesh::ready(cluster, implementation, revision);
         }
@@ -110,25 +108,29 @@ fn start(world: &World, key: &str, keeper: &Arc<dyn Keeper>) -> Option<Serving> 
     server::serve(Arc::clone(keeper), key, world.cluster(key)?, port).ok()
 }
 
+/// Where Google's description of a cluster says where it is.
+const ADDRESSES: &[&str] = &[
+    "/endpoint",
+    "/privateClusterConfig/publicEndpoint",
+    "/controlPlaneEndpointsConfig/ipEndpointsConfig/publicEndpoint",
+];
+
 /// Writes where the cluster is and whom it trusts into what Google says of it.
 fn announce(world: &mut World, key: &str, endpoint: &str) {
-    let Some(authority) = world
-        .cluster(key)
-        .map(|cluster| cluster.authority.certificate().to_owned())
-    else {
+    let (Some(inside), Some(stored)) = (world.cluster(key), world.get(key)) else {
         return;
     };
-    let encoded = base64::engine::general_purpose::STANDARD.encode(authority);
-    let says = |cluster: &Value| {
-        cluster["endpoint"] == endpoint
-            && cluster["masterAuth"]["clusterCaCertificate"] == encoded.as_str()
-    };
-    if world.get(key).is_none_or(says) {
-        return;
+    let authority =
+        base64::engine::general_purpose::STANDARD.encode(inside.authority.certificate());
+    let mut told = stored.clone();
+    for pointer in ADDRESSES {
+        if let Some(address) = told.pointer_mut(pointer) {
+            *address = json!(endpoint);
+        }
     }
-    if let Some(cluster) = world.edit(key) {
-        cluster["endpoint"] = json!(endpoint);
-        cluster["masterAuth"]["clusterCaCertificate"] = json!(encoded);
+    told["masterAuth"]["clusterCaCertificate"] = json!(authority);
+    if told != *stored {
+        world.put(key, told);
     }
 }
 
