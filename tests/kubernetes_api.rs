@@ -37,6 +37,14 @@ async fn a_token_is_needed_and_any_will_do() {
             "{path}"
         );
     }
+    let elsewhere = inside
+        .request("GET", "/api/v1/namespaces")
+        .header("origin", "https://example.com");
+    assert_eq!(
+        elsewhere.send().await.unwrap().status(),
+        403,
+        "no page of a browser"
+    );
     let (_, version) = inside.get("/version").await;
     assert!(
         version["gitVersion"].as_str().unwrap().contains("-gke."),

@@ -27,6 +27,7 @@ use super::socket;
 use super::status::Status;
 use super::stream;
 use super::tls::TlsError;
+use crate::emulator::loopback;
 use crate::emulator::state::StateError;
 
 /// The largest body that is read, as in Kubernetes.
@@ -182,6 +183,12 @@ pub fn serve(
 }
 
 async fn handle(shared: Arc<Shared>, mut request: Request<Incoming>) -> Response<Body> {
+    let authority = request.uri().authority().map(|one| one.as_str().to_owned());
+    if let Some(complaint) = loopback::stranger(authority.as_deref(), request.headers()) {
+        let mut status = Status::bad_request(complaint.trim_end());
+        (status.code, status.reason) = (403, "Forbidden");
+        return refused(&status);
+    }
     let path = request.uri().path().trim_end_matches('/').to_owned();
     if !is_public(&path) && !has_token(request.headers()) {
         return refused(&Status::unauthorized());
