@@ -28,7 +28,7 @@ fn bad_input_is_told_before_anything_is_done() {
         ),
         (
             "up --emulate --yes --through zebra",
-            "error: unknown chapter `zebra`, known are `project`, `network`, `nat`, `service-accounts`, `firewall`, `google-apis`, `cluster`, `mesh` or `direct-access`\n",
+            "error: unknown chapter `zebra`, the nearest are `mesh`, `network` or `nat`\n",
         ),
         (
             "up --emulate --yes --set clustr=a",

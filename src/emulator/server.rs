@@ -89,6 +89,13 @@ impl Running {
         world.inventory()
     }
 
+    /// Every object in every cluster that exists now, by cluster, kind, namespace and name.
+    pub fn objects(&self) -> Vec<(String, Value)> {
+        let mut world = lock(&self.shared.world);
+        world.tick();
+        world.objects_in_clusters()
+    }
+
     /// Ends it: no new connection is taken, requests under way are answered, long polls with what there is to say now.
     pub async fn stop(self) {
         // An error means that it has ended already.

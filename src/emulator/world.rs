@@ -194,6 +194,17 @@ impl World {
         Some(result)
     }
 
+    /// Every object in every cluster, by the cluster's key and its own.
+    pub fn objects_in_clusters(&self) -> Vec<(String, Value)> {
+        let of = |(cluster, inside): (&String, &Cluster)| -> Vec<(String, Value)> {
+            let objects = inside.store.list("").into_iter();
+            objects
+                .map(|(key, object)| (format!("{cluster} {key}"), object.clone()))
+                .collect()
+        };
+        self.clusters.iter().flat_map(of).collect()
+    }
+
     /// Forgets the insides of all clusters but these.
     pub fn keep_clusters(&mut self, keys: &[String]) {
         let before = self.clusters.len();

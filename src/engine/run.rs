@@ -321,7 +321,9 @@ mod tests {
                 let (say, stop) = watch::channel(asked);
                 drop(say);
                 let (state, tasks) = (State::default(), present(&[nowhere()]).unwrap());
-                let ended = run(&client, tasks, Book::Read(&state), |_| {}, stop).await;
+                let clusters = Clusters::default();
+                let book = Book::Read(&state);
+                let ended = run(&client, clusters, tasks, book, |_| {}, stop).await;
                 assert_eq!(ended.stopped, asked);
             }
         }

@@ -96,7 +96,11 @@ pub(super) fn unknown<'a>(
     match known.len() {
         0 => format!("{text}, there is none"),
         1..=12 => format!("{text}, known are {}", quoted(&known)),
-        _ => text,
+        _ => {
+            let mut nearest = known;
+            nearest.sort_by_key(|candidate| strsim::osa_distance(name, candidate));
+            format!("{text}, the nearest are {}", quoted(&nearest[..3]))
+        }
     }
 }
 

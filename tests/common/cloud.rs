@@ -110,6 +110,22 @@ impl Cloud {
             .collect()
     }
 
+    /// Every object in a cluster that somebody applied, by cluster, kind and name, without what is different each time.
+    pub fn objects(&self) -> BTreeMap<String, Value> {
+        let objects = self.running.objects().into_iter().filter(is_applied);
+        objects
+            .map(|(name, object)| (name, masked_object(object)))
+            .collect()
+    }
+
+    /// The resource version of each of them.
+    pub fn versions(&self) -> BTreeMap<String, Value> {
+        let objects = self.running.objects().into_iter().filter(is_applied);
+        objects
+            .map(|(name, object)| (name, object["metadata"]["resourceVersion"].clone()))
+            .collect()
+    }
+
     /// Everything under Google's name of an API (`compute`) whose name holds these words.
     pub fn there(&self, api: &str, words: &str) -> Vec<String> {
         let names = self.inventory().into_keys();
@@ -142,6 +158,39 @@ pub fn between(one: &BTreeMap<String, Value>, other: &BTreeMap<String, Value>) -
             format!("{name}: {}", differing.collect::<Vec<_>>().join(", "))
         })
         .collect()
+}
+
+/// Whether an object came by server-side apply, and not from a controller.
+fn is_applied((_, object): &(String, Value)) -> bool {
+    let managers = object["metadata"]["managedFields"].as_array();
+    managers
+        .into_iter()
+        .flatten()
+        .any(|entry| entry["operation"] == "Apply")
+}
+
+/// An object without its uid, versions, times, status, and when it was restarted.
+fn masked_object(mut object: Value) -> Value {
+    let told = [
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+        "generation",
+        "managedFields",
+    ];
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        metadata.retain(|name, _| !told.contains(&name.as_str()));
+    }
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("status");
+    }
+    if let Some(annotations) = object.pointer_mut("/spec/template/metadata/annotations") {
+        annotations
+            .as_object_mut()
+            .unwrap()
+            .retain(|name, _| !name.contains("restarted"));
+    }
+    object
 }
 
 /// A user whose program is pointed at a cloud.
