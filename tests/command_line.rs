@@ -312,3 +312,13 @@ fn nobody_reading_stops_nothing() {
         Some(2)
     );
 }
+
+#[test]
+fn the_document_of_the_tutorial_is_what_the_program_says() {
+    let said = User::new().run(&["steps", "--markdown"]).ends(0).out;
+    let kept = include_str!("../docs/tutorial.md");
+    assert!(
+        said == kept,
+        "docs/tutorial.md is stale: cargo run -- steps --markdown > docs/tutorial.md"
+    );
+}
