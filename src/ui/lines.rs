@@ -65,11 +65,9 @@ impl Lines {
                 ),
             ),
             Event::Waiting { step, on } => {
-                let (_, last) = self.steps.get_mut(step)?;
-                if !self.verbose && last.elapsed() < QUIET {
+                if !self.is_due(step) {
                     return None;
                 }
-                *last = Instant::now();
                 Some(self.at(step, &self.paint.faint(&format!("waiting: {}", plain(on)))))
             }
             Event::Retrying {
@@ -80,7 +78,7 @@ impl Lines {
                 ..
             } => {
                 let text = format!("try {attempt}: {}; again in {}", plain(why), time(*after));
-                self.verbose
+                self.is_due(step)
                     .then(|| self.at(step, &self.paint.change(&text)))
             }
             Event::Warned { step, text } => Some(self.at(step, &self.paint.change(&plain(text)))),
@@ -102,6 +100,18 @@ impl Lines {
             Event::RunFinished { .. } => self.not_begun(),
             Event::RunStarted { .. } | Event::Looked { .. } => None,
         }
+    }
+
+    /// Whether a step may say what it waits for: not all the time, and not before a reader wonders.
+    fn is_due(&mut self, step: &str) -> bool {
+        let Some((_, last)) = self.steps.get_mut(step) else {
+            return self.verbose;
+        };
+        let due = self.verbose || last.elapsed() >= QUIET;
+        if due {
+            *last = Instant::now();
+        }
+        due
     }
 
     /// One line for each failure that others waited for.
