@@ -68,7 +68,12 @@ pub async fn at_rest(
             }
             Look::Settling(why) => {
                 let error = format!("{what}: still {why} after {} s", worker.within.as_secs());
-                let hint = "Google may still be at work: run again to go on waiting";
+                // A wait knows best what to do when it was in vain.
+                let hint = if kind.is_done_not_made() {
+                    &worker.says
+                } else {
+                    "Google may still be at work: run again to go on waiting"
+                };
                 return Err(
                     Failure::new(error, hint).leaving(format!("{} is {why}", thing.short()))
                 );

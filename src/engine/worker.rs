@@ -28,6 +28,8 @@ pub enum Ask {
 pub struct Worker {
     /// The step's id.
     pub step: String,
+    /// The step's reason, which of a wait says what it waits for.
+    pub says: String,
     /// The door to Google; its watch tells the owner.
     pub door: Door,
     /// How long to wait for the step's thing.
@@ -65,6 +67,7 @@ impl Worker {
         };
         Worker {
             step: step.id.clone(),
+            says: step.says.trim().replace('\n', " "),
             door,
             within: step.within,
             enabled,
