@@ -193,7 +193,7 @@ async fn account(
         .await;
     let short = intent.thing.short();
     let (left, says) = match (intent.verb, seen) {
-        (Verb::Create, _) if error.left_machine == Departed::No => {
+        (Verb::Create | Verb::Update, _) if error.left_machine == Departed::No => {
             (Left::Nothing, "nothing new".to_owned())
         }
         (Verb::Create, Ok(Look::Absent)) if !error.of_operation => (

@@ -213,6 +213,14 @@ fn keep(cluster: &mut Cluster, key: &str, object: Value, dry_run: bool) -> Value
 /// Kind and version belong to the answer, not to what is kept; nulls are fields that are not there.
 fn strip(object: &mut Value) {
     forget(object, &["apiVersion", "kind"]);
+    // Empty lists and maps of the metadata are not kept, whatever the kind.
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        metadata.retain(|_, value| match value {
+            Value::Object(fields) => !fields.is_empty(),
+            Value::Array(items) => !items.is_empty(),
+            _ => true,
+        });
+    }
     without_nulls(object);
 }
 
