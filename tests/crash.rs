@@ -19,7 +19,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::cloud::{Cloud, PROJECT, pointed_at};
-use common::program::User;
+use common::program::{Said, User};
 use common::proxy::{Proxy, When};
 use serde_json::Value;
 
@@ -169,4 +169,43 @@ fn nothing_is_sent_before_its_intent_is_on_disk() {
     }
     assert!(proxy.changes() > 50, "{} changes", proxy.changes());
     assert_eq!(proxy.unannounced(), Vec::<String>::new());
+}
+
+#[test]
+fn a_journal_that_cannot_grow_stops_the_run_and_the_next_goes_on() {
+    let (built, empty, ..) = undisturbed();
+    let cloud = Cloud::new();
+    let user = &cloud.user;
+    // A file may not grow beyond some blocks, and being told so is an error: what a full disk looks like to a program.
+    for blocks in [3, 9, 21] {
+        let program = user.command(UP);
+        let mut limited = std::process::Command::new("sh");
+        limited
+            .args([
+                "-c",
+                r#"trap "" XFSZ; ulimit -f "$1"; shift; exec "$@""#,
+                "sh",
+            ])
+            .arg(blocks.to_string())
+            .arg(program.get_program())
+            .args(program.get_args())
+            .env_clear()
+            .envs(
+                program
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .current_dir(user.home());
+        let said = Said::of(limited.output().unwrap(), user.home()).ends(1);
+        assert!(said.err.contains("File too large"), "{}", said.err);
+        assert!(
+            said.err.contains("hint: ") && said.err.contains("left: "),
+            "{}",
+            said.err
+        );
+    }
+    user.run(UP).ends(0);
+    assert_eq!(cloud.inventory(), built);
+    user.run(DOWN).ends(0);
+    assert_eq!(cloud.inventory(), empty);
 }

@@ -206,7 +206,7 @@ fn a_rule_of_our_name_that_somebody_else_made_is_told_and_left_alone() {
     let said = cloud.run(UP).ends(1);
     for words in [
         "compute.firewall allow-egress-gcp-apis is there already and is not ours: ",
-        "hint: choose another name with --set, or remove what stands in the way",
+        "hint: remove or rename what stands in the way, or use another project",
         "left: allow-egress-gcp-apis as it was",
     ] {
         assert!(said.err.contains(words), "{words}: {}", said.err);
@@ -322,4 +322,20 @@ fn authorize_adds_a_network_and_takes_none_away() {
     let (said, sent) = cloud.changes(&["authorize", "--authorized-network", "203.0.113.0/24"]);
     said.ends(0);
     assert_eq!(sent, [], "what is on the list is not sent again");
+}
+
+#[test]
+fn without_its_journal_up_finds_everything_and_down_touches_nothing() {
+    let cloud = Cloud::new();
+    cloud.run(UP).ends(0);
+    let built = cloud.inventory();
+    std::fs::remove_dir_all(cloud.user.home().join(".local")).unwrap();
+
+    let (said, sent) = cloud.changes(UP);
+    assert!(!said.ends(0).out.contains("created"));
+    assert_eq!(sent, [], "what is as wanted is not made again");
+    let (said, sent) = cloud.changes(DOWN);
+    assert!(said.ends(0).out.contains("nothing here is ours"));
+    assert_eq!(sent, [], "what nobody remembers to be ours is not removed");
+    assert_eq!(between(&cloud.inventory(), &built), [""; 0]);
 }

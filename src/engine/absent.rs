@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::finish::{Finished, finish};
 use super::journal::{Entry, Verb, now};
 use super::present::{Settled, millis};
-use super::rest::{at_rest, gone};
+use super::rest::{agreed, gone};
 use super::send::{Carried, Intent, carry_out};
 use super::state::Known;
 use super::worker::Worker;
@@ -37,7 +37,7 @@ pub async fn absent(
         open = None;
     }
     let parts = known.our_parts();
-    let found = at_rest(worker, kind, thing, &Value::Null, &parts).await;
+    let found = agreed(worker, kind, thing, &Value::Null, &parts).await;
     let cut_off = open
         .as_ref()
         .filter(|open| open.verb == Verb::Delete)

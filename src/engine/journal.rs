@@ -180,6 +180,8 @@ pub struct Journal {
     path: PathBuf,
     /// What the lines add up to.
     pub state: State,
+    /// A record could not be written whole: another after it would turn a torn last line into damage in the middle.
+    torn: bool,
 }
 
 impl Journal {
@@ -217,11 +219,20 @@ impl Journal {
         }
         // A torn last line was never acted upon: its request waited for it to be whole.
         file.set_len(good).map_err(io)?;
+        if good == 0
+            && let Some(folder) = path.parent()
+        {
+            // A new file is there after a power cut only if its folder says so.
+            File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(io)?;
+        }
         file.seek(SeekFrom::End(0)).map_err(io)?;
         Ok(Journal {
             file,
             path: path.to_owned(),
             state,
+            torn: false,
         })
     }
 
@@ -237,18 +248,26 @@ impl Journal {
         }
     }
 
-    /// Appends one entry; on return it is on disk.
+    /// Appends one entry; on return it is on disk. After a failure nothing more is written: the next run begins with what
+    /// is whole.
     pub fn write(&mut self, entry: &Entry) -> Result<(), JournalError> {
         let io = |source| JournalError::Io {
             path: self.path.display().to_string(),
             source,
         };
+        if self.torn {
+            return Err(io(io::Error::other(
+                "an earlier record could not be written",
+            )));
+        }
         self.state
             .take(entry)
             .map_err(|illegal| io(io::Error::other(illegal.to_string())))?;
         let line = seal(entry).map_err(|error| io(io::Error::other(error)))?;
-        self.file.write_all(line.as_bytes()).map_err(io)?;
-        self.file.sync_data().map_err(io)
+        let written = self.file.write_all(line.as_bytes());
+        let written = written.and_then(|()| self.file.sync_data());
+        self.torn = written.is_err();
+        written.map_err(io)
     }
 }
 
@@ -336,4 +355,29 @@ pub fn now() -> String {
     jiff::Timestamp::now()
         .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
         .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_after_a_record_that_was_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let mut journal = Journal::open(&path).unwrap();
+        let entry = Entry::End {
+            at: now(),
+            how: "done".to_owned(),
+        };
+        journal.write(&entry).unwrap();
+        // A handle that cannot be written to stands for a disk that is full, and a good one for space that was made.
+        let good = std::mem::replace(&mut journal.file, File::open(&path).unwrap());
+        journal.write(&entry).unwrap_err();
+        journal.file = good;
+        let error = journal.write(&entry).unwrap_err().to_string();
+        assert!(error.contains("an earlier record"), "{error}");
+        let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+        assert_eq!(lines, 1);
+    }
 }

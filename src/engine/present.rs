@@ -15,7 +15,7 @@ use super::send::{Carried, Intent, carry_out};
 use super::state::{Known, Open};
 use super::worker::Worker;
 use crate::google::Class;
-use crate::kinds::{Kind, Look, Thing};
+use crate::kinds::{Field, Kind, Look, Thing};
 
 /// What a step is to bring about.
 #[derive(Clone)]
@@ -277,24 +277,22 @@ async fn correct(
         }
         Change::Update(fields) => fields,
         Change::Foreign(fields) => {
-            let error = format!(
-                "{} {} is there already and is not ours: {}",
-                kind.name(),
-                thing.short(),
-                differences(&fields)
-            );
-            let hint = "choose another name with --set, or remove what stands in the way";
-            return Err(Failure::new(error, hint).leaving(format!("{} as it was", thing.short())));
+            let hint = "remove or rename what stands in the way, or use another project";
+            return Err(in_the_way(
+                wanted,
+                "is there already and is not ours",
+                &fields,
+                hint,
+            ));
         }
         Change::Fixed(fields) => {
-            let error = format!(
-                "{} {} differs in what cannot be changed: {}",
-                kind.name(),
-                thing.short(),
-                differences(&fields)
-            );
             let hint = "change the step to what is there, or `provision down` and `provision up` to make it anew";
-            return Err(Failure::new(error, hint).leaving(format!("{} as it was", thing.short())));
+            return Err(in_the_way(
+                wanted,
+                "differs in what cannot be changed",
+                &fields,
+                hint,
+            ));
         }
         Change::Create | Change::Delete | Change::Waits(_) => Vec::new(),
     };
@@ -324,6 +322,13 @@ async fn correct(
         differs: false,
         gives: kind.give(&live),
     })
+}
+
+/// What is there cannot become what is wanted.
+fn in_the_way(wanted: &Wanted, why: &str, fields: &[Field], hint: &str) -> Failure {
+    let (kind, short) = (wanted.kind.name(), wanted.thing.short());
+    let error = format!("{kind} {short} {why}: {}", differences(fields));
+    Failure::new(error, hint).leaving(format!("{short} as it was"))
 }
 
 /// Closes work whose end was not seen, by what a look found. Says whether the thing was made by it.

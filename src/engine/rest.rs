@@ -86,6 +86,29 @@ pub async fn at_rest(
     Ok(Look::Absent)
 }
 
+/// Looks until as many reads in a row agree, on being there or not, as the kind asks: of a thing that hides after it was made,
+/// one read that does not find it proves nothing.
+pub async fn agreed(
+    worker: &Worker,
+    kind: Kind,
+    thing: &Thing,
+    want: &Value,
+    parts: &[String],
+) -> Result<Look, Failure> {
+    let reads = kind.row().map_or(1, |row| row.reads);
+    let deadline = Instant::now() + worker.within;
+    let mut last = at_rest(worker, kind, thing, want, parts).await?;
+    let mut same = 1;
+    while same < reads && Instant::now() < deadline {
+        worker.pause(NEXT_READ).await?;
+        let next = at_rest(worker, kind, thing, want, parts).await?;
+        let agrees = matches!(last, Look::Absent) == matches!(next, Look::Absent);
+        same = if agrees { same + 1 } else { 1 };
+        last = next;
+    }
+    Ok(last)
+}
+
 /// Looks until the thing was found as often in a row as its kind asks.
 pub async fn confirmed(
     worker: &Worker,

@@ -197,7 +197,9 @@ pub async fn run(
             fail(&mut board, &mut ended.tally, &mut tell, &id, told);
         }
     }
-    if let Book::Write(journal) = &mut book {
+    if let Book::Write(journal) = &mut book
+        && ended.journal.is_none()
+    {
         let how = if ended.stopped {
             "interrupted"
         } else if ended.tally.failed > 0 {
@@ -209,7 +211,7 @@ pub async fn run(
             at: now(),
             how: how.to_owned(),
         }) {
-            ended.journal.get_or_insert(error);
+            ended.journal = Some(error);
         }
     }
     tell(&Event::RunFinished {

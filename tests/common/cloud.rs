@@ -169,7 +169,7 @@ fn is_applied((_, object): &(String, Value)) -> bool {
         .any(|entry| entry["operation"] == "Apply")
 }
 
-/// An object without its uid, versions, times, status, and when it was restarted.
+/// An object without its uid, versions, times, addresses, status, and when it was restarted.
 fn masked_object(mut object: Value) -> Value {
     let told = [
         "uid",
@@ -183,6 +183,10 @@ fn masked_object(mut object: Value) -> Value {
     }
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
+    }
+    // Addresses are given out in the order in which objects come.
+    if let Some(spec) = object["spec"].as_object_mut() {
+        spec.retain(|name, _| !name.starts_with("clusterIP"));
     }
     if let Some(annotations) = object.pointer_mut("/spec/template/metadata/annotations") {
         annotations
