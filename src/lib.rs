@@ -1,11 +1,13 @@
 //! `provision`: Google's Cloud Service Mesh egress-gateway tutorial as ordered, resumable steps.
 //!
 //! Imports go one way, and a test holds them to it:
-//! `cli -> command -> {ui, engine -> kinds -> google, steps}`; `emulator` sees nobody, and only `command` starts it.
+//! `cli -> command -> {ui, engine -> kinds -> {google, cluster}, steps, egress}`; `emulator` sees `egress` alone, and only
+//! `command` starts it.
 
 pub mod cli;
 pub mod cluster;
 pub mod command;
+pub mod egress;
 pub mod emulator;
 pub mod engine;
 pub mod error;

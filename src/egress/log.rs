@@ -1,0 +1,195 @@
+//! Access-log lines of proxies, in Istio's default text format since 1.9.
+//!
+//! The operators and their order are those of Istio's `telemetry_logging.go`; the sample lines of the tutorial are of an older
+//! format without the two DETAILS fields. What differs from run to run (time, ids, ephemeral ports) comes from whoever writes
+//! the line down, as a [`Stamp`].
+
+use std::fmt::Display;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::object::Object;
+
+/// What a proxy logs of a request or connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// Whose proxy: the pod.
+    pub pod: Object,
+    /// When the request reached the proxy, since the caller began.
+    pub after: Duration,
+    /// Method, path and protocol (`HTTP/1.1`, `HTTP/2`); none of a connection without HTTP.
+    pub http: Option<(String, String, &'static str)>,
+    /// The status; 0 of a connection.
+    pub status: u16,
+    /// Response flags, as `URX,UF`; empty for none.
+    pub flags: &'static str,
+    /// `via_upstream`, `rbac_access_denied_matched_policy[none]`; empty for none.
+    pub details: String,
+    /// Why a connection was ended; empty for none.
+    pub termination: String,
+    /// Why the transport to the upstream failed; empty for none.
+    pub transport_failure: String,
+    /// Bytes of the body that came.
+    pub received: u64,
+    /// Bytes of the body that went back.
+    pub sent: u64,
+    /// How long it took.
+    pub duration: Duration,
+    /// `x-envoy-upstream-service-time` of the answer, in milliseconds.
+    pub service_time: Option<u64>,
+    /// `x-forwarded-for`, as it came to the proxy.
+    pub forwarded_for: Option<IpAddr>,
+    /// `user-agent`.
+    pub agent: String,
+    /// The authority.
+    pub authority: String,
+    /// Where it went.
+    pub upstream: Option<SocketAddr>,
+    /// The cluster's name; empty for none.
+    pub cluster: String,
+    /// The proxy's own address on its connection to the upstream; none where there was none.
+    pub upstream_local: Option<IpAddr>,
+    /// What the caller connected to, as the proxy saw it.
+    pub local: SocketAddr,
+    /// The caller's address.
+    pub remote: IpAddr,
+    /// The name asked for in the TLS handshake; empty for none.
+    pub server_name: String,
+    /// The route's name; empty for none.
+    pub route: String,
+}
+
+/// What differs from run to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// When the request reached the proxy: RFC 3339 with milliseconds, UTC.
+    pub time: String,
+    /// `x-request-id`.
+    pub request_id: String,
+    /// The proxy's port towards the upstream.
+    pub upstream_port: u16,
+    /// The caller's port.
+    pub remote_port: u16,
+}
+
+/// `-` for what is empty.
+fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
+}
+
+/// `-` for what is not there.
+fn some_or_dash(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+impl Line {
+    /// The line, without its end.
+    pub fn text(&self, stamp: &Stamp) -> String {
+        let start = match &self.http {
+            Some((method, path, protocol)) => format!("{method} {path} {protocol}"),
+            None => "- - -".to_owned(),
+        };
+        let id = match self.http {
+            Some(_) => stamp.request_id.as_str(),
+            None => "-",
+        };
+        let local = self
+            .upstream_local
+            .map(|address| SocketAddr::new(address, stamp.upstream_port));
+        format!(
+            "[{time}] \"{start}\" {status} {flags} {details} {termination} \"{transport}\" {received} {sent} {duration} {service} \
+             \"{forwarded}\" \"{agent}\" \"{id}\" \"{authority}\" \"{upstream}\" {cluster} {local} {there} {remote} {sni} {route}",
+            time = stamp.time,
+            status = self.status,
+            flags = or_dash(self.flags),
+            details = or_dash(&self.details),
+            termination = or_dash(&self.termination),
+            transport = or_dash(&self.transport_failure),
+            received = self.received,
+            sent = self.sent,
+            duration = self.duration.as_millis(),
+            service = some_or_dash(self.service_time),
+            forwarded = some_or_dash(self.forwarded_for),
+            agent = or_dash(&self.agent),
+            authority = or_dash(&self.authority),
+            upstream = some_or_dash(self.upstream),
+            cluster = or_dash(&self.cluster),
+            local = some_or_dash(local),
+            there = self.local,
+            remote = SocketAddr::new(self.remote, stamp.remote_port),
+            sni = or_dash(&self.server_name),
+            route = or_dash(&self.route),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_reads_as_a_real_proxy_writes_it() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let stamp = Stamp {
+            time: "2026-11-23T03:02:16.690Z".to_owned(),
+            request_id: "3a02fe77".to_owned(),
+            upstream_port: 48634,
+            remote_port: 44218,
+        };
+        let line = Line {
+            pod: Object::new("Pod", "istio-egress", "gateway"),
+            after: Duration::ZERO,
+            http: Some(("GET".to_owned(), "/".to_owned(), "HTTP/2")),
+            status: 200,
+            flags: "",
+            details: "via_upstream".to_owned(),
+            termination: String::new(),
+            transport_failure: String::new(),
+            received: 0,
+            sent: 32,
+            duration: Duration::from_millis(4),
+            service_time: Some(2),
+            forwarded_for: Some("192.0.2.2".parse().unwrap()),
+            agent: "curl/7.88.1".to_owned(),
+            authority: "example.com".to_owned(),
+            upstream: Some(address("127.0.2.1:80")),
+            cluster: "outbound|80||example.com".to_owned(),
+            upstream_local: Some("127.0.0.1".parse().unwrap()),
+            local: address("127.0.3.1:8080"),
+            remote: "127.0.0.1".parse().unwrap(),
+            server_name: "outbound_.80_.x_.gateway".to_owned(),
+            route: String::new(),
+        };
+        // The shape of a line that a real Envoy wrote; the server name is shortened.
+        assert_eq!(
+            line.text(&stamp),
+            "[2026-11-23T03:02:16.690Z] \"GET / HTTP/2\" 200 - via_upstream - \"-\" 0 32 4 2 \"192.0.2.2\" \"curl/7.88.1\" \
+             \"3a02fe77\" \"example.com\" \"127.0.2.1:80\" outbound|80||example.com 127.0.0.1:48634 127.0.3.1:8080 \
+             127.0.0.1:44218 outbound_.80_.x_.gateway -"
+        );
+        let connection = Line {
+            http: None,
+            status: 0,
+            flags: "UH",
+            details: String::new(),
+            upstream: None,
+            cluster: "BlackHoleCluster".to_owned(),
+            upstream_local: None,
+            service_time: None,
+            forwarded_for: None,
+            agent: String::new(),
+            authority: String::new(),
+            sent: 0,
+            duration: Duration::from_millis(1),
+            server_name: "unknown.test".to_owned(),
+            ..line
+        };
+        assert_eq!(
+            connection.text(&stamp),
+            "[2026-11-23T03:02:16.690Z] \"- - -\" 0 UH - - \"-\" 0 0 1 - \"-\" \"-\" \"-\" \"-\" \"-\" BlackHoleCluster - \
+             127.0.3.1:8080 127.0.0.1:44218 unknown.test -"
+        );
+    }
+}

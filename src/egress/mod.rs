@@ -1,0 +1,11 @@
+//! What happens to a request that leaves a pod, and which object decides: VPC firewall, DNS, NetworkPolicy and Istio together.
+//!
+//! Pure: data in, an account out. No clock, no network, no randomness; the same scene and request give the same account. It is
+//! not a proxy: it knows how Istio's configuration becomes Envoy's and what Envoy answers, as far as a real Envoy's record and
+//! Istio's source bear it out (`fixtures/egress/`), and names what it does not know (`Unknown`) instead of guessing.
+//! The live data plane may be slower to take a change over: the account is of the state that the objects ask for.
+
+pub mod account;
+pub mod log;
+pub mod object;
+pub mod request;

@@ -1,0 +1,86 @@
+//! Objects as they are spoken of: their kind and name, and what of them is not understood here.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// Labels of an object.
+pub type Labels = std::collections::BTreeMap<String, String>;
+
+/// An object by kind and name: `VirtualService istio-egress/example-com`, `firewall global-deny-egress-all`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Object {
+    /// The kind, as its API calls it.
+    pub kind: String,
+    /// The namespace; empty for what is in none.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+}
+
+impl Object {
+    /// An object of this kind and name.
+    pub fn new(kind: &str, namespace: &str, name: &str) -> Object {
+        let [kind, namespace, name] = [kind, namespace, name].map(str::to_owned);
+        Object {
+            kind,
+            namespace,
+            name,
+        }
+    }
+
+    /// The object that a manifest or a live answer of Kubernetes describes.
+    pub fn of(manifest: &Value) -> Object {
+        let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
+        Object::new(
+            text("/kind").unwrap_or_default(),
+            text("/metadata/namespace").unwrap_or_default(),
+            text("/metadata/name").unwrap_or_default(),
+        )
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.namespace.as_str() {
+            "" => write!(f, "{} {}", self.kind, self.name),
+            namespace => write!(f, "{} {namespace}/{}", self.kind, self.name),
+        }
+    }
+}
+
+/// Something in an object that may decide and is not covered here. An account that meets one says so.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Unknown {
+    /// Where it is.
+    pub object: Object,
+    /// The field, as a path (`spec.http[0].mirror`), or empty where the whole kind is not covered.
+    pub field: String,
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.as_str() {
+            "" => write!(f, "{}", self.object),
+            field => write!(f, "{} {field}", self.object),
+        }
+    }
+}
+
+/// The labels at `pointer` of an object.
+pub fn labels(object: &Value, pointer: &str) -> Labels {
+    let fields = object.pointer(pointer).and_then(Value::as_object);
+    let texts = fields
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+    texts.collect()
+}
+
+/// The texts in the list at `pointer` of an object.
+pub fn texts(object: &Value, pointer: &str) -> Vec<String> {
+    let list = object.pointer(pointer).and_then(Value::as_array);
+    let texts = list.into_iter().flatten().filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
+}
