@@ -124,6 +124,15 @@ pub enum Verb {
         #[arg(long)]
         delete_project: bool,
     },
+    /// Carry out the tutorial's checks; exit 3 if one fails
+    Verify {
+        /// The checks as they stand after this chapter
+        #[arg(long, value_name = "CHAPTER")]
+        through: Option<String>,
+        /// How long a check may take to come true; policies take their time [default: 120, with --emulate 0]
+        #[arg(long, value_name = "SECONDS")]
+        settle: Option<u64>,
+    },
     /// Say what up would do; exit 3 if anything
     Plan {
         /// Stop after this chapter

@@ -4,6 +4,7 @@
 //! no journal and no Google API, and waits for nothing: who calls decides when to look again.
 
 mod error;
+mod inside;
 mod object;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use rustls::pki_types::pem::PemObject;
 use serde_json::Value;
 
 pub use error::{ClusterError, Fault};
+pub use inside::{Container, Ran};
 pub use object::Object;
 
 /// The name under which our fields are owned.

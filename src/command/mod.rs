@@ -10,6 +10,7 @@ mod serve;
 mod show;
 mod stop;
 mod verbs;
+mod verify;
 
 use std::io::Write;
 
@@ -37,6 +38,8 @@ pub enum Draws {
     Plan,
     /// What is, whose it is, and what is open.
     Status,
+    /// What holds.
+    Claims,
 }
 
 /// A verb, as the engine needs it told.
@@ -80,6 +83,14 @@ pub const TABLE: &[Row] = &[
         acts: false,
         draws: Draws::Status,
         asks: false,
+        looks_up: false,
+    },
+    Row {
+        verb: "verify",
+        goal: Goal::Present,
+        acts: false,
+        draws: Draws::Claims,
+        asks: true,
         looks_up: false,
     },
     Row {
@@ -140,6 +151,10 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
             .await
         }
         Verb::Status => verbs::towards(&mut Ground::lay(global)?, row("status"), None, true).await,
+        Verb::Verify { through, settle } => {
+            let ground = &mut Ground::lay(global)?;
+            verify::verify(ground, row("verify"), through.as_deref(), settle).await
+        }
         Verb::Kubeconfig { write } => {
             let ground = &mut Ground::lay(global)?;
             kubeconfig::kubeconfig(ground, row("kubeconfig"), write.as_deref()).await

@@ -223,7 +223,8 @@ pub async fn go(
     watch(ground, row, ready, tasks, book, |_| {}).await
 }
 
-async fn watch(
+/// Runs tasks and shows what happens; `also` hears every event.
+pub async fn watch(
     ground: &Ground,
     row: Row,
     ready: &Ready,
@@ -281,7 +282,8 @@ pub fn close(ground: &Ground, row: Row, ended: &Ended) -> Exit {
     outcome(ended)
 }
 
-fn outcome(ended: &Ended) -> Exit {
+/// How a run ended, as an exit code.
+pub fn outcome(ended: &Ended) -> Exit {
     if ended.stopped {
         Exit::Interrupted
     } else if ended.journal.is_some() || ended.tally.failed > 0 {

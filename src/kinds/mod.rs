@@ -3,6 +3,7 @@
 //! A kind looks, compares, creates, changes and removes one thing. It does not know steps, their order, the journal or
 //! the screen, and no kind knows another. The one `match` on what a kind is stands here.
 
+pub mod claims;
 mod clusters;
 mod difference;
 mod fill;
@@ -18,18 +19,19 @@ mod restart;
 pub mod row;
 mod services;
 pub mod table;
+mod thing;
 
-use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::google::{Api, ApiError, Client, Operation, Watch};
+use claims::{Claim, Seen};
 pub use clusters::Clusters;
 pub use difference::{Field, same_name};
 use members::Policy;
 use row::Row;
+pub use thing::Thing;
 
 /// What every kind needs to reach Google and the clusters there.
 #[derive(Clone)]
@@ -40,37 +42,6 @@ pub struct Door {
     pub watch: Arc<dyn Watch>,
     /// Connections to clusters.
     pub clusters: Clusters,
-}
-
-/// One thing in the cloud: its kind and where it is. Enough to find it again without the step that made it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Thing {
-    /// The kind's name.
-    pub kind: String,
-    /// What fills the path.
-    pub at: Map<String, Value>,
-}
-
-impl Thing {
-    /// Its kind and path: the name under which the journal knows it.
-    pub fn key(&self) -> String {
-        let path = Kind::named(&self.kind).and_then(|kind| kind.path(&self.at).ok());
-        let path = path.unwrap_or_else(|| Value::Object(self.at.clone()).to_string());
-        format!("{} {path}", self.kind)
-    }
-
-    /// The last part of its path: what a reader calls it.
-    pub fn short(&self) -> String {
-        let key = self.key();
-        let last = key.rsplit('/').next().unwrap_or(&key);
-        last.split('@').next().unwrap_or(last).to_owned()
-    }
-}
-
-impl fmt::Display for Thing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.key())
-    }
 }
 
 /// What a look found.
@@ -116,6 +87,8 @@ pub enum Kind {
     Restart,
     /// Waiting for the managed mesh.
     Mesh,
+    /// A check of the tutorial: nothing to make, something to hold.
+    Claim(&'static Claim),
 }
 
 impl Kind {
@@ -123,7 +96,8 @@ impl Kind {
     pub fn all() -> impl Iterator<Item = Kind> {
         let rows = table::ROWS.iter().map(|row| Kind::Resource(row));
         let policies = members::POLICIES.iter().map(Kind::Members);
-        rows.chain(policies).chain([
+        let claims = claims::ALL.iter().map(Kind::Claim);
+        rows.chain(policies).chain(claims).chain([
             Kind::Records,
             Kind::Services,
             Kind::Object,
@@ -151,6 +125,7 @@ impl Kind {
             Kind::Ready => ready::KIND,
             Kind::Restart => restart::KIND,
             Kind::Mesh => mesh::KIND,
+            Kind::Claim(claim) => claim.kind,
         }
     }
 
@@ -166,6 +141,7 @@ impl Kind {
             Kind::Ready => ready::SAYS,
             Kind::Restart => restart::SAYS,
             Kind::Mesh => mesh::SAYS,
+            Kind::Claim(claim) => claim.says,
         }
     }
 
@@ -177,7 +153,7 @@ impl Kind {
             Kind::Records => Api::Dns,
             Kind::Services => Api::ServiceUsage,
             Kind::Object => Api::Storage,
-            Kind::Kubernetes | Kind::Ready | Kind::Restart => Api::Container,
+            Kind::Kubernetes | Kind::Ready | Kind::Restart | Kind::Claim(_) => Api::Container,
             Kind::Mesh => Api::GkeHub,
         }
     }
@@ -193,6 +169,7 @@ impl Kind {
             Kind::Kubernetes | Kind::Ready => kubernetes::PATH,
             Kind::Restart => restart::PATH,
             Kind::Mesh => mesh::PATH,
+            Kind::Claim(claim) => claim.path,
         }
     }
 
@@ -216,6 +193,7 @@ impl Kind {
         match self {
             // Objects of the whole cluster have none.
             Kind::Kubernetes | Kind::Ready => &["namespace"],
+            Kind::Claim(claim) => claim.optional,
             _ => &[],
         }
     }
@@ -229,11 +207,37 @@ impl Kind {
         }
     }
 
+    /// Whether it is a check: nothing that is made or done.
+    pub fn is_claim(&self) -> bool {
+        matches!(self, Kind::Claim(_))
+    }
+
+    /// What `want` may say, where that is a short list.
+    pub fn fields(&self) -> Option<&'static [&'static str]> {
+        match self {
+            Kind::Claim(claim) => Some(claim.fields),
+            _ => None,
+        }
+    }
+
+    /// Looks whether a claim holds; none where the kind is none.
+    pub async fn check(
+        &self,
+        door: &Door,
+        at: &Map<String, Value>,
+        want: &Value,
+    ) -> Option<Result<Seen, ApiError>> {
+        match self {
+            Kind::Claim(claim) => Some(claims::look(claim, door, at, want).await),
+            _ => None,
+        }
+    }
+
     /// Whether it is something that is done, with nothing to remove afterwards.
     pub fn is_done_not_made(&self) -> bool {
         matches!(
             self,
-            Kind::Ready | Kind::Restart | Kind::Mesh | Kind::Services
+            Kind::Ready | Kind::Restart | Kind::Mesh | Kind::Services | Kind::Claim(_)
         )
     }
 
@@ -325,6 +329,13 @@ impl Kind {
             Kind::Ready => return ready::look(door, at, want).await,
             Kind::Restart => return restart::look(door, at, want).await,
             Kind::Mesh => return mesh::look(door, at).await,
+            Kind::Claim(claim) => {
+                let seen = claims::look(claim, door, at, want).await?;
+                return Ok(match seen.holds {
+                    true => Look::Here(seen.seen.into()),
+                    false => Look::Settling(seen.seen),
+                });
+            }
             Kind::Object => object::look(door, at).await?,
             Kind::Members(policy) => members::look(policy, door, at).await?,
             Kind::Records => records::look(door, at).await?,
@@ -345,7 +356,7 @@ impl Kind {
             Kind::Object => object::between(want, live),
             Kind::Records => records::between(want, live),
             Kind::Kubernetes => kubernetes::between(live),
-            Kind::Ready | Kind::Restart | Kind::Mesh => Vec::new(),
+            Kind::Ready | Kind::Restart | Kind::Mesh | Kind::Claim(_) => Vec::new(),
             Kind::Members(_) | Kind::Services => {
                 let there = self.parts_of_live(live);
                 let missing = self
@@ -380,7 +391,7 @@ impl Kind {
             Kind::Object => object::upload(door, at, want).await,
             Kind::Kubernetes => kubernetes::apply(door, at, want).await,
             Kind::Restart => restart::restart(door, at, want).await,
-            Kind::Ready | Kind::Mesh => Err(ApiError::unsent(
+            Kind::Ready | Kind::Mesh | Kind::Claim(_) => Err(ApiError::unsent(
                 self.name(),
                 "there is nothing here to wait for",
             )),
@@ -417,7 +428,9 @@ impl Kind {
             Kind::Object => object::delete(door, at).await,
             Kind::Kubernetes => kubernetes::delete(door, at).await,
             // Other things in the project may have come to rely on an API: it stays on.
-            Kind::Services | Kind::Ready | Kind::Restart | Kind::Mesh => Ok(Sent::Now),
+            Kind::Services | Kind::Ready | Kind::Restart | Kind::Mesh | Kind::Claim(_) => {
+                Ok(Sent::Now)
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Events in, text out: bars on a terminal, lines elsewhere, JSON when asked. Sees events, changes and steps only.
 
 mod bars;
+pub mod claims;
 mod lines;
 pub mod paint;
 pub mod plan;
