@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod dns;
+pub mod firewall;
 pub mod host;
 pub mod internet;
 pub mod log;
