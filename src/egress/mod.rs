@@ -6,6 +6,11 @@
 //! The live data plane may be slower to take a change over: the account is of the state that the objects ask for.
 
 pub mod account;
+pub mod dns;
+pub mod firewall;
+pub mod host;
+pub mod internet;
 pub mod log;
 pub mod object;
 pub mod request;
+pub mod selector;
