@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::field::{Export, duration, list, port, strange, text};
-use super::object::{Labels, Object, Unknown, labels};
+use super::object::{Object, Unknown, labels};
+use super::selector::Selector;
 
 /// `tls.mode`, as far as it decides what goes over the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,7 +56,7 @@ pub struct Subset {
     /// Its name.
     pub name: String,
     /// Labels of its endpoints; none means all.
-    pub labels: Labels,
+    pub labels: Selector,
     policy: Option<TrafficPolicy>,
 }
 
@@ -69,7 +70,7 @@ pub struct DestinationRule {
     /// Who sees it.
     pub export: Export,
     /// The pods whose proxies it is for; none means all.
-    pub workloads: Labels,
+    pub workloads: Selector,
     /// Subsets.
     pub subsets: Vec<Subset>,
     policy: TrafficPolicy,
@@ -82,7 +83,13 @@ impl DestinationRule {
     pub fn read(value: &Value) -> (DestinationRule, Vec<Unknown>) {
         let object = Object::of(value);
         let spec = value.get("spec").unwrap_or(&Value::Null);
-        let known = ["host", "trafficPolicy", "subsets", "exportTo", "workloadSelector"];
+        let known = [
+            "host",
+            "trafficPolicy",
+            "subsets",
+            "exportTo",
+            "workloadSelector",
+        ];
         let mut unknown = strange(&object, spec, "spec", &known);
         let top = spec.get("trafficPolicy").unwrap_or(&Value::Null);
         let policy = TrafficPolicy::read(&object, top, "spec.trafficPolicy", &mut unknown);
@@ -91,15 +98,16 @@ impl DestinationRule {
             let read = |value| TrafficPolicy::read(&object, value, &path, &mut unknown);
             Subset {
                 name: text(subset, "/name").to_owned(),
-                labels: labels(subset, "/labels"),
+                labels: Selector::exact(labels(subset, "/labels")),
                 policy: subset.get("trafficPolicy").map(read),
             }
         });
         let subsets = subsets.collect();
         let rule = DestinationRule {
-            host: super::host::qualified(text(spec, "/host"), &object.namespace),
+            host: super::host::qualified(text(spec, "/host"), &object.namespace)
+                .to_ascii_lowercase(),
             export: Export::read(value),
-            workloads: labels(spec, "/workloadSelector/matchLabels"),
+            workloads: Selector::read(spec.get("workloadSelector").unwrap_or(&Value::Null)),
             subsets,
             policy,
             created: text(value, "/metadata/creationTimestamp").to_owned(),
@@ -131,7 +139,12 @@ impl DestinationRule {
 }
 
 impl TrafficPolicy {
-    fn read(object: &Object, value: &Value, path: &str, unknown: &mut Vec<Unknown>) -> TrafficPolicy {
+    fn read(
+        object: &Object,
+        value: &Value,
+        path: &str,
+        unknown: &mut Vec<Unknown>,
+    ) -> TrafficPolicy {
         let known = [
             "tls",
             "portLevelSettings",
@@ -144,7 +157,10 @@ impl TrafficPolicy {
         let ports = list(value, "/portLevelSettings").enumerate();
         let ports = ports.filter_map(|(index, each)| {
             let path = format!("{path}.portLevelSettings[{index}]");
-            Some((port(each, "/port/number")?, Policy::read(object, each, &path, unknown)))
+            Some((
+                port(each, "/port/number")?,
+                Policy::read(object, each, &path, unknown),
+            ))
         });
         let ports = ports.collect();
         TrafficPolicy {

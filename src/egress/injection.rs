@@ -31,7 +31,10 @@ pub fn injects(namespace: &Labels, metadata: &Value, spec: &Value) -> (bool, Str
         return (true, format!("label istio.io/rev={revision}"));
     }
     if pod.get(POD).is_some_and(|value| value == "true") {
-        return (true, "the pod's label sidecar.istio.io/inject=true".to_owned());
+        return (
+            true,
+            "the pod's label sidecar.istio.io/inject=true".to_owned(),
+        );
     }
     match pod.get(REVISION) {
         Some(revision) => (true, format!("the pod's label istio.io/rev={revision}")),
@@ -63,19 +66,53 @@ mod tests {
         let cases = [
             (&on, json!({}), json!({}), true),
             (&on, json!({"labels": {POD: "false"}}), json!({}), false),
-            (&on, json!({"annotations": {POD: "false"}}), json!({}), false),
-            (&on, json!({"labels": {POD: "true"}, "annotations": {POD: "false"}}), json!({}), true),
+            (
+                &on,
+                json!({"annotations": {POD: "false"}}),
+                json!({}),
+                false,
+            ),
+            (
+                &on,
+                json!({"labels": {POD: "true"}, "annotations": {POD: "false"}}),
+                json!({}),
+                true,
+            ),
             (&on, json!({}), json!({"hostNetwork": true}), false),
             (&rev, json!({}), json!({}), true),
-            (&json!({"istio.io/rev": "x", "istio-injection": "disabled"}), json!({}), json!({}), false),
-            (&json!({"istio-injection": "disabled"}), json!({"labels": {POD: "true"}}), json!({}), false),
+            (
+                &json!({"istio.io/rev": "x", "istio-injection": "disabled"}),
+                json!({}),
+                json!({}),
+                false,
+            ),
+            (
+                &json!({"istio-injection": "disabled"}),
+                json!({"labels": {POD: "true"}}),
+                json!({}),
+                false,
+            ),
             (&json!({}), json!({}), json!({}), false),
-            (&json!({}), json!({"labels": {POD: "true"}}), json!({}), true),
-            (&json!({}), json!({"labels": {REVISION: "x"}}), json!({}), true),
+            (
+                &json!({}),
+                json!({"labels": {POD: "true"}}),
+                json!({}),
+                true,
+            ),
+            (
+                &json!({}),
+                json!({"labels": {REVISION: "x"}}),
+                json!({}),
+                true,
+            ),
         ];
         for (namespace, metadata, spec, injected) in cases {
             let namespace = labels(&json!({"labels": namespace}), "/labels");
-            assert_eq!(injects(&namespace, &metadata, &spec).0, injected, "{namespace:?} {metadata} {spec}");
+            assert_eq!(
+                injects(&namespace, &metadata, &spec).0,
+                injected,
+                "{namespace:?} {metadata} {spec}"
+            );
         }
     }
 }

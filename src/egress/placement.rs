@@ -68,8 +68,7 @@ impl Pool {
         let by_selector = selector
             .iter()
             .all(|(key, value)| !known(key) || self.labels.get(key) == Some(value));
-        let required =
-            "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
+        let required = "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
         let mut terms = list(spec, required).peekable();
         let by_affinity = terms.peek().is_none()
             || terms.any(|term| {
@@ -121,9 +120,12 @@ mod tests {
 
     #[test]
     fn a_pod_runs_where_labels_and_taints_let_it() {
-        let plain = Pool::read(&json!({"name": "default-pool", "config": {"serviceAccount": "app@p"}}));
+        let plain =
+            Pool::read(&json!({"name": "default-pool", "config": {"serviceAccount": "app@p"}}));
         let taint = json!([{"key": "dedicated", "value": "gateway", "effect": "NO_SCHEDULE"}]);
-        let gateway = Pool::read(&json!({"name": "gateway", "config": {"serviceAccount": "gw@p", "taints": taint}}));
+        let gateway = Pool::read(
+            &json!({"name": "gateway", "config": {"serviceAccount": "gw@p", "taints": taint}}),
+        );
         assert_eq!(gateway.machine.service_accounts, ["gw@p"]);
         let affinity = |operator: &str, values: Value| {
             json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
@@ -135,13 +137,33 @@ mod tests {
             (json!({}), true, false),
             (json!({"tolerations": tolerations}), true, true),
             (json!({"tolerations": [{"operator": "Exists"}]}), true, true),
-            (json!({"tolerations": [{"key": "dedicated", "value": "other"}]}), true, false),
-            (json!({"affinity": affinity("In", json!(["gateway"])), "tolerations": tolerations}), false, true),
-            (json!({"affinity": affinity("NotIn", json!(["gateway"]))}), true, false),
-            (json!({"affinity": affinity("In", json!(["gateway"]))}), false, false),
+            (
+                json!({"tolerations": [{"key": "dedicated", "value": "other"}]}),
+                true,
+                false,
+            ),
+            (
+                json!({"affinity": affinity("In", json!(["gateway"])), "tolerations": tolerations}),
+                false,
+                true,
+            ),
+            (
+                json!({"affinity": affinity("NotIn", json!(["gateway"]))}),
+                true,
+                false,
+            ),
+            (
+                json!({"affinity": affinity("In", json!(["gateway"]))}),
+                false,
+                false,
+            ),
             (json!({"nodeSelector": {POOL: "default-pool"}}), true, false),
             (json!({"nodeSelector": {"disk": "ssd"}}), false, false),
-            (json!({"nodeSelector": {"kubernetes.io/os": "linux"}}), true, false),
+            (
+                json!({"nodeSelector": {"kubernetes.io/os": "linux"}}),
+                true,
+                false,
+            ),
         ];
         for (spec, in_plain, in_gateway) in cases {
             assert_eq!(

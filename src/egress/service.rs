@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::field::{Export, list, port, text};
 use super::object::{Labels, Object, labels};
+use super::selector::Selector;
 
 /// What a port speaks, as Istio takes it from the port's name, `appProtocol` or `protocol`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,10 +47,7 @@ impl Protocol {
 
     /// Whether requests of plain HTTP are routed by their authority.
     pub fn routes_http(self) -> bool {
-        matches!(
-            self,
-            Protocol::Http | Protocol::Http2 | Protocol::Detected
-        )
+        matches!(self, Protocol::Http | Protocol::Http2 | Protocol::Detected)
     }
 }
 
@@ -90,7 +88,7 @@ pub struct Endpoint {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoints {
     /// Pods of the namespace with these labels.
-    Pods(Labels),
+    Pods(Selector),
     /// Those listed.
     Listed(Vec<Endpoint>),
     /// Names that the proxy looks up; where none is listed, the host itself.
@@ -132,11 +130,13 @@ impl Service {
         let endpoints = match (selector.is_empty(), headless) {
             (_, true) => Endpoints::OriginalDestination,
             (true, false) => Endpoints::Listed(listed),
-            (false, false) => Endpoints::Pods(selector),
+            (false, false) => Endpoints::Pods(Selector::exact(selector)),
         };
         Service {
             host: format!("{}.{}.svc.cluster.local", object.name, object.namespace),
-            ports: list(value, "/spec/ports").filter_map(service_port).collect(),
+            ports: list(value, "/spec/ports")
+                .filter_map(service_port)
+                .collect(),
             addresses: cluster_ip
                 .parse::<IpAddr>()
                 .map(IpNet::from)

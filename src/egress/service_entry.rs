@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::field::{Export, list, port, strange, text};
 use super::object::{Labels, Object, Unknown, labels, texts};
+use super::selector::Selector;
 use super::service::{Endpoint, Endpoints, Port, Protocol, Service, Target};
 
 /// Fields of `spec` that are covered. `location` and `subjectAltNames` decide no way: the first names a metric, the second is listed.
@@ -28,7 +29,7 @@ pub fn read(value: &Value) -> (Vec<Service>, Vec<Unknown>) {
     let selector = labels(spec, "/workloadSelector/labels");
     let listed: Vec<Endpoint> = list(spec, "/endpoints").map(endpoint).collect();
     let endpoints = match text(spec, "/resolution") {
-        _ if !selector.is_empty() => Endpoints::Pods(selector),
+        _ if !selector.is_empty() => Endpoints::Pods(Selector::exact(selector)),
         "DNS" | "DNS_ROUND_ROBIN" => Endpoints::Dns(listed),
         "STATIC" => Endpoints::Listed(listed),
         "" | "NONE" => Endpoints::OriginalDestination,
@@ -43,7 +44,11 @@ pub fn read(value: &Value) -> (Vec<Service>, Vec<Unknown>) {
     let ports: Vec<Port> = list(spec, "/ports").filter_map(entry_port).collect();
     let addresses: Vec<IpNet> = texts(spec, "/addresses")
         .iter()
-        .filter_map(|text| text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<std::net::IpAddr>().ok()?))))
+        .filter_map(|text| {
+            text.parse()
+                .ok()
+                .or_else(|| Some(IpNet::from(text.parse::<std::net::IpAddr>().ok()?)))
+        })
         .collect();
     let services = hosts.into_iter().map(|host| Service {
         object: object.clone(),

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::field::{list, port, strange, text};
 use super::host::{overlap, within};
-use super::object::{Labels, Object, Unknown, labels, texts};
+use super::object::{Object, Unknown, texts};
+use super::selector::Selector;
 
 /// What a proxy does with a destination that it does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -41,7 +42,7 @@ pub struct Sidecar {
     /// Which.
     pub object: Object,
     /// The pods that it is for; none means all of its namespace.
-    pub workloads: Labels,
+    pub workloads: Selector,
     /// What is done with the unknown; none where the mesh decides.
     pub policy: Option<OutboundPolicy>,
     egress: Vec<Egress>,
@@ -57,7 +58,12 @@ impl Sidecar {
         let known = ["workloadSelector", "egress", "outboundTrafficPolicy"];
         let mut unknown = strange(&object, spec, "spec", &known);
         let outbound = spec.get("outboundTrafficPolicy").unwrap_or(&Value::Null);
-        unknown.extend(strange(&object, outbound, "spec.outboundTrafficPolicy", &["mode"]));
+        unknown.extend(strange(
+            &object,
+            outbound,
+            "spec.outboundTrafficPolicy",
+            &["mode"],
+        ));
         let mut egress = Vec::new();
         for (index, entry) in list(spec, "/egress").enumerate() {
             let path = format!("spec.egress[{index}]");
@@ -72,7 +78,7 @@ impl Sidecar {
             });
         }
         let sidecar = Sidecar {
-            workloads: labels(spec, "/workloadSelector/labels"),
+            workloads: Selector::read(spec.get("workloadSelector").unwrap_or(&Value::Null)),
             policy: OutboundPolicy::read(spec),
             egress,
             created: text(value, "/metadata/creationTimestamp").to_owned(),
@@ -140,9 +146,24 @@ mod tests {
             (json!([{"hosts": ["b/*.com"]}]), "b", "x.com", true),
             (json!([{"hosts": ["b/*.com"]}]), "b", "x.org", false),
             (json!([{"hosts": ["~/*"]}]), "a", "x.com", false),
-            (json!([{"port": {"number": 80}, "hosts": ["b/*"]}, {"hosts": ["c/*"]}]), "b", "x.com", true),
-            (json!([{"port": {"number": 80}, "hosts": ["b/*"]}, {"hosts": ["c/*"]}]), "c", "x.com", false),
-            (json!([{"port": {"number": 81}, "hosts": ["b/*"]}, {"hosts": ["c/*"]}]), "c", "x.com", true),
+            (
+                json!([{"port": {"number": 80}, "hosts": ["b/*"]}, {"hosts": ["c/*"]}]),
+                "b",
+                "x.com",
+                true,
+            ),
+            (
+                json!([{"port": {"number": 80}, "hosts": ["b/*"]}, {"hosts": ["c/*"]}]),
+                "c",
+                "x.com",
+                false,
+            ),
+            (
+                json!([{"port": {"number": 81}, "hosts": ["b/*"]}, {"hosts": ["c/*"]}]),
+                "c",
+                "x.com",
+                true,
+            ),
         ];
         for (egress, namespace, host, known) in cases {
             let found = sidecar(egress.clone()).knows("a", namespace, host, Some(80));
