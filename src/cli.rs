@@ -133,6 +133,35 @@ pub enum Verb {
         #[arg(long, value_name = "SECONDS")]
         settle: Option<u64>,
     },
+    /// Say hop by hop what happens to a request from a pod, which object decides, and what the caller gets
+    ///
+    /// Without --live nothing is asked of anybody: the steps decide, as if everything was there.
+    Explain {
+        /// The namespace that the request comes from
+        #[arg(required_unless_present = "matrix")]
+        namespace: Option<String>,
+        /// Where it goes: http://example.com/
+        #[arg(required_unless_present = "matrix")]
+        url: Option<String>,
+        /// Its method
+        #[arg(long, value_name = "M", default_value = "GET")]
+        method: String,
+        /// From a pod without a sidecar
+        #[arg(long)]
+        no_sidecar: bool,
+        /// By what is there, not by the steps
+        #[arg(long)]
+        live: bool,
+        /// All namespaces, and all hosts that anything names
+        #[arg(long, conflicts_with_all = ["namespace", "url", "method", "no_sidecar"])]
+        matrix: bool,
+        /// As things stand after this chapter
+        #[arg(long, value_name = "CHAPTER", conflicts_with = "live")]
+        through: Option<String>,
+        /// With these manifests, each instead of the object of its name. Can be given again
+        #[arg(long, value_name = "FILE", num_args = 1..)]
+        from: Vec<PathBuf>,
+    },
     /// Say what up would do; exit 3 if anything
     Plan {
         /// Stop after this chapter

@@ -3,7 +3,9 @@
 
 mod ask;
 mod authorize;
+mod explain;
 mod kubeconfig;
+mod picture;
 mod place;
 mod prepare;
 mod serve;
@@ -154,6 +156,27 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
         Verb::Verify { through, settle } => {
             let ground = &mut Ground::lay(global)?;
             verify::verify(ground, row("verify"), through.as_deref(), settle).await
+        }
+        Verb::Explain {
+            namespace,
+            url,
+            method,
+            no_sidecar,
+            live,
+            matrix,
+            through,
+            from,
+        } => {
+            let question = explain::Question {
+                request: namespace.zip(url),
+                method,
+                no_sidecar,
+                live,
+                matrix,
+                through,
+                from,
+            };
+            explain::explain(global, question).await
         }
         Verb::Kubeconfig { write } => {
             let ground = &mut Ground::lay(global)?;

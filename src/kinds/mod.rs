@@ -18,6 +18,7 @@ mod rest;
 mod restart;
 pub mod row;
 mod services;
+pub mod surroundings;
 pub mod table;
 mod thing;
 

@@ -33,6 +33,19 @@ impl Thing {
         let last = key.rsplit('/').next().unwrap_or(&key);
         last.split('@').next().unwrap_or(last).to_owned()
     }
+
+    /// What a field of the thing will be, where that follows from where the thing is: of a service account, its address.
+    pub fn foresee(&self, field: &str) -> Option<Value> {
+        let text = |key: &str| self.at.get(key).and_then(Value::as_str);
+        match (self.kind.as_str(), field) {
+            ("iam.serviceAccount", "email") => {
+                let (account, project) = (text("account")?, text("project")?);
+                Some(format!("{account}@{project}.iam.gserviceaccount.com").into())
+            }
+            (_, "name") => Some(self.short().into()),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Thing {

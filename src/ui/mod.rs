@@ -2,6 +2,7 @@
 
 mod bars;
 pub mod claims;
+pub mod explain;
 mod lines;
 pub mod paint;
 pub mod plan;

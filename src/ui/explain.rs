@@ -1,0 +1,127 @@
+//! The account of a request for a reader: a line a hop, the object that decides, why the others did not apply.
+
+use std::fmt::Write;
+
+use super::{Paint, plain};
+use crate::egress::account::{Account, Got, Hop, Place};
+use crate::egress::request::Request;
+
+/// Width of the text.
+const WIDTH: usize = 80;
+/// How many of the objects that did not apply are listed at a hop.
+const OTHERS: usize = 6;
+
+/// The account, from the caller to the answer.
+pub fn text(request: &Request, account: &Account, paint: Paint) -> String {
+    let mut text = format!(
+        "{}\n",
+        paint.strong(&plain(&format!(
+            "{} {} {}",
+            request.from.namespace,
+            request.method,
+            request.url()
+        )))
+    );
+    for hop in &account.hops {
+        text += &line(hop, paint);
+    }
+    text += "\n";
+    text += &got(account, paint);
+    for unknown in &account.unknown {
+        let _ = writeln!(
+            text,
+            "{} {}",
+            paint.change("unknown:"),
+            plain(&unknown.to_string())
+        );
+    }
+    text
+}
+
+fn word(place: Place) -> &'static str {
+    match place {
+        Place::Client => "client",
+        Place::Dns => "dns",
+        Place::Sidecar => "sidecar",
+        Place::NetworkPolicy => "policy",
+        Place::Firewall => "firewall",
+        Place::Gateway => "gateway",
+        Place::ServerSidecar => "sidecar",
+        Place::Server => "server",
+    }
+}
+
+/// One hop.
+fn line(hop: &Hop, paint: Paint) -> String {
+    let ruling = &hop.ruling;
+    let arrow = match ruling.passes {
+        true => paint.good("->"),
+        false => paint.bad("X "),
+    };
+    let mut text = format!("  {arrow} {:<9} {}\n", word(hop.place), plain(&hop.name));
+    let mut told = |first: &str, said: &str| {
+        let first = format!("     {first:<9} ");
+        let indent = " ".repeat(first.len());
+        let options = textwrap::Options::new(WIDTH)
+            .initial_indent(&first)
+            .subsequent_indent(&indent)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .break_words(false);
+        let _ = writeln!(text, "{}", textwrap::fill(said, options));
+    };
+    told("", &plain(&ruling.because));
+    if let Some(by) = &ruling.by {
+        told("by", &plain(&by.to_string()));
+    }
+    for (object, why) in ruling.others.iter().take(OTHERS) {
+        told("not", &plain(&format!("{object}: {why}")));
+    }
+    if ruling.others.len() > OTHERS {
+        told("not", &format!("{} more", ruling.others.len() - OTHERS));
+    }
+    text
+}
+
+/// What the caller gets.
+fn got(account: &Account, paint: Paint) -> String {
+    let waits = account.waits.as_secs();
+    let after = match waits {
+        0 => String::new(),
+        seconds => format!(" after {seconds} s"),
+    };
+    let mut text = match &account.got {
+        Got::Answer(answer) => {
+            let status = match answer.status {
+                200..=399 => paint.good(&answer.status.to_string()),
+                other => paint.bad(&other.to_string()),
+            };
+            format!("the caller gets {status}{after}\n")
+        }
+        Got::Failure(failure) => {
+            let exit = paint.bad(&format!("curl exit {}", failure.exit()));
+            format!("the caller gets no answer{after}: {exit}\n")
+        }
+    };
+    if let Got::Answer(answer) = &account.got {
+        // A page says nothing here; what a proxy says of itself does.
+        if answer.status >= 400 && !answer.body.is_empty() {
+            let first = answer.body.lines().next().unwrap_or_default();
+            let _ = writeln!(text, "  body: {}", plain(first));
+        }
+    }
+    for line in &account.lines {
+        let logged = format!(
+            "{} logs {} {} {}",
+            line.pod,
+            line.status,
+            or_dash(line.flags),
+            or_dash(&line.cluster)
+        );
+        let _ = writeln!(text, "  {}", plain(&logged));
+    }
+    text
+}
+
+fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
+}
