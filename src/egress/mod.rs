@@ -12,5 +12,6 @@ pub mod host;
 pub mod internet;
 pub mod log;
 pub mod object;
+pub mod rbac;
 pub mod request;
 pub mod selector;
