@@ -6,21 +6,29 @@
 //! The live data plane may be slower to take a change over: the account is of the state that the objects ask for.
 
 pub mod account;
+pub mod analyze;
 pub mod cluster;
 pub mod destination_rule;
 pub mod dns;
 pub mod field;
 pub mod firewall;
+pub mod gateway;
 pub mod host;
+pub mod host_index;
 pub mod injection;
 pub mod internet;
 pub mod log;
+pub mod network_policy;
 pub mod object;
+pub mod peer;
 pub mod placement;
 pub mod pod;
+pub mod rbac;
 pub mod request;
 pub mod scene;
 pub mod selector;
 pub mod service;
 pub mod service_entry;
 pub mod sidecar;
+pub mod view;
+pub mod virtual_service;
