@@ -80,6 +80,20 @@ pub struct Global {
     pub verbose: bool,
 }
 
+/// What a question is about: the steps as if everything was there, or what is there.
+#[derive(Debug, Clone, Args)]
+pub struct Looks {
+    /// By what is there, not by the steps
+    #[arg(long)]
+    pub live: bool,
+    /// As things stand after this chapter
+    #[arg(long, value_name = "CHAPTER", conflicts_with = "live")]
+    pub through: Option<String>,
+    /// With these manifests, each instead of the object of its name. Can be given again
+    #[arg(long, value_name = "FILE")]
+    pub from: Vec<PathBuf>,
+}
+
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -149,18 +163,23 @@ pub enum Verb {
         /// From a pod without a sidecar
         #[arg(long)]
         no_sidecar: bool,
-        /// By what is there, not by the steps
-        #[arg(long)]
-        live: bool,
         /// All namespaces, and all hosts that anything names
         #[arg(long, conflicts_with_all = ["namespace", "url", "method", "no_sidecar"])]
         matrix: bool,
-        /// As things stand after this chapter
-        #[arg(long, value_name = "CHAPTER", conflicts_with = "live")]
-        through: Option<String>,
-        /// With these manifests, each instead of the object of its name. Can be given again
-        #[arg(long, value_name = "FILE", num_args = 1..)]
-        from: Vec<PathBuf>,
+        /// What decides.
+        #[command(flatten)]
+        looks: Looks,
+    },
+    /// Say what is wrong with the mesh's configuration; exit 3 if anything is
+    ///
+    /// The codes are those of istioctl's analyzers; EGR codes are our own.
+    Analyze {
+        /// What is told of this namespace only
+        #[arg(long, short, value_name = "NAMESPACE")]
+        namespace: Option<String>,
+        /// What is analyzed.
+        #[command(flatten)]
+        looks: Looks,
     },
     /// Say what up would do; exit 3 if anything
     Plan {

@@ -1,6 +1,7 @@
 //! From a verb to what it does. The table below is all that tells `up`, `plan`, `status`, `authorize`, `kubeconfig` and `down` apart;
 //! nothing under it knows a verb's name.
 
+mod analyze;
 mod ask;
 mod authorize;
 mod explain;
@@ -10,6 +11,7 @@ mod place;
 mod prepare;
 mod serve;
 mod show;
+mod sources;
 mod stop;
 mod verbs;
 mod verify;
@@ -162,21 +164,18 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
             url,
             method,
             no_sidecar,
-            live,
-            matrix,
-            through,
-            from,
+            matrix: _,
+            looks,
         } => {
             let question = explain::Question {
                 request: namespace.zip(url),
                 method,
                 no_sidecar,
-                live,
-                matrix,
-                through,
-                from,
             };
-            explain::explain(global, question).await
+            explain::explain(global, question, &looks).await
+        }
+        Verb::Analyze { namespace, looks } => {
+            analyze::analyze(global, namespace.as_deref(), &looks).await
         }
         Verb::Kubeconfig { write } => {
             let ground = &mut Ground::lay(global)?;

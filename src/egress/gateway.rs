@@ -49,7 +49,12 @@ pub struct Server {
 }
 
 impl Server {
-    fn read(object: &Object, value: &Value, path: &str, unknown: &mut Vec<Unknown>) -> Option<Server> {
+    fn read(
+        object: &Object,
+        value: &Value,
+        path: &str,
+        unknown: &mut Vec<Unknown>,
+    ) -> Option<Server> {
         let known = ["port", "hosts", "tls", "name", "defaultEndpoint"];
         unknown.extend(strange(object, value, path, &known));
         let settings = value.get("tls").unwrap_or(&Value::Null);
@@ -73,7 +78,10 @@ impl Server {
             "PASSTHROUGH" => ServerTls::Passthrough,
             _ => {
                 let field = format!("{path}.tls.mode");
-                unknown.push(Unknown { object: object.clone(), field });
+                unknown.push(Unknown {
+                    object: object.clone(),
+                    field,
+                });
                 ServerTls::Passthrough
             }
         };
@@ -131,9 +139,16 @@ impl Gateway {
         let object = Object::of(value);
         let spec = value.get("spec").unwrap_or(&Value::Null);
         let mut unknown = strange(&object, spec, "spec", &["selector", "servers"]);
-        let servers = list(spec, "/servers").enumerate().filter_map(|(index, server)| {
-            Server::read(&object, server, &format!("spec.servers[{index}]"), &mut unknown)
-        });
+        let servers = list(spec, "/servers")
+            .enumerate()
+            .filter_map(|(index, server)| {
+                Server::read(
+                    &object,
+                    server,
+                    &format!("spec.servers[{index}]"),
+                    &mut unknown,
+                )
+            });
         let servers = servers.collect();
         let gateway = Gateway {
             selector: Selector::exact(super::object::labels(spec, "/selector")),

@@ -30,5 +30,4 @@ pub mod selector;
 pub mod service;
 pub mod service_entry;
 pub mod sidecar;
-pub mod view;
 pub mod virtual_service;

@@ -74,7 +74,10 @@ async fn get(door: &Door, path: &str) -> Result<Value, ApiError> {
 }
 
 /// The cluster's objects of all kinds that decide.
-async fn objects(cluster: &Cluster) -> Result<Vec<Value>, ApiError> {
+///
+/// # Errors
+/// The cluster does not answer, or forbids.
+pub(super) async fn objects(cluster: &Cluster) -> Result<Vec<Value>, ApiError> {
     let mut all = Vec::new();
     for (api_version, kind) in KINDS {
         let like = Object {

@@ -3,6 +3,7 @@
 mod bars;
 pub mod claims;
 pub mod explain;
+pub mod findings;
 mod lines;
 pub mod paint;
 pub mod plan;

@@ -51,7 +51,8 @@ impl Message {
 
     /// Takes a header away.
     pub fn remove(&mut self, name: &str) {
-        self.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+        self.headers
+            .retain(|(other, _)| !other.eq_ignore_ascii_case(name));
     }
 
     /// The values of a query's parameter.
@@ -231,7 +232,11 @@ mod tests {
             (json!({"uri": {"exact": "/a"}}), "/a?x=1", true),
             (json!({"uri": {"exact": "/a"}}), "/a/b", false),
             (json!({"uri": {"prefix": "/a"}}), "/a/b", true),
-            (json!({"uri": {"prefix": "/A"}, "ignoreUriCase": true}), "/a/b", true),
+            (
+                json!({"uri": {"prefix": "/A"}, "ignoreUriCase": true}),
+                "/a/b",
+                true,
+            ),
             (json!({"uri": {"regex": "/[a-z]+"}}), "/abc", true),
             (json!({"uri": {"regex": "/[a-z]+"}}), "/abc/1", false),
             (json!({"uri": {"regex": "("}}), "/", false),
@@ -243,8 +248,16 @@ mod tests {
             (json!({"headers": {"x-team": {}}}), "/", true),
             (json!({"headers": {"x-other": {}}}), "/", false),
             (json!({"withoutHeaders": {"x-team": {}}}), "/", false),
-            (json!({"queryParams": {"a": {"exact": "1"}}}), "/?b=2&a=1", true),
-            (json!({"queryParams": {"a": {"exact": "1"}}}), "/?a=2", false),
+            (
+                json!({"queryParams": {"a": {"exact": "1"}}}),
+                "/?b=2&a=1",
+                true,
+            ),
+            (
+                json!({"queryParams": {"a": {"exact": "1"}}}),
+                "/?a=2",
+                false,
+            ),
         ];
         for (value, path, meant) in cases {
             let found = HttpMatch::read(&value).matches(&message(path), "http");
@@ -257,7 +270,11 @@ mod tests {
         let mut message = message("/");
         let change = json!({"set": {"a": "1"}, "add": {"b": "2"}, "remove": ["x-team"]});
         Headers::read(&change).apply(&mut message);
-        let headers: Vec<(&str, &str)> = message.headers.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        let headers: Vec<(&str, &str)> = message
+            .headers
+            .iter()
+            .map(|(a, b)| (a.as_str(), b.as_str()))
+            .collect();
         assert_eq!(headers, [("a", "1"), ("b", "2")]);
     }
 
@@ -270,7 +287,11 @@ mod tests {
             (json!({}), "/a", "/x", "/x"),
         ];
         for (value, path, to, expected) in cases {
-            assert_eq!(HttpMatch::read(&value).rewritten(path, to), expected, "{value} {path}");
+            assert_eq!(
+                HttpMatch::read(&value).rewritten(path, to),
+                expected,
+                "{value} {path}"
+            );
         }
     }
 }

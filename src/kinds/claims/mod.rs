@@ -3,6 +3,7 @@
 //! Adding one: a row in [`ALL`], a file beside this one, and its arm in [`look`]. Claims speak to real pods through the cluster's
 //! API only; whether an emulated data plane or a real one answers is not theirs to know.
 
+mod analysis;
 mod clusters;
 mod command;
 mod log;
@@ -40,6 +41,7 @@ enum Check {
     Request,
     Log,
     Objects,
+    Analysis,
     Clusters,
     Command,
 }
@@ -81,6 +83,14 @@ pub const ALL: &[Claim] = &[
         optional: &["namespace"],
         fields: &["count", "each"],
         check: Check::Objects,
+    },
+    Claim {
+        kind: "check.analysis",
+        says: "what istioctl's analyzers would say of a namespace",
+        path: in_cluster!("namespaces/{namespace}/analysis"),
+        optional: &[],
+        fields: &["codes"],
+        check: Check::Analysis,
     },
     Claim {
         kind: "check.clusters",
@@ -169,6 +179,7 @@ pub async fn look(
         Check::Request => request::look(&place, want).await,
         Check::Log => log::look(&place, want).await,
         Check::Objects => objects::look(&place, want).await,
+        Check::Analysis => analysis::look(&place, want).await,
         Check::Clusters => clusters::look(&place, want).await,
         Check::Command => command::look(&place, want).await,
     }
