@@ -10,6 +10,7 @@
 #[allow(dead_code)]
 mod common {
     pub mod cloud;
+    pub mod inside;
     pub mod program;
     pub mod session;
 }
@@ -20,12 +21,14 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use common::cloud::{Cloud, PROJECT};
+use common::inside::Inside;
 use common::session::{Row, Session, rows};
 use provision::emulator::exports;
 use serde_json::Value;
 
 const TUTORIAL: &str = include_str!("../fixtures/kubectl/tutorial.yaml");
 const BEYOND: &str = include_str!("../fixtures/kubectl/beyond.yaml");
+const IN_CLUSTER: &str = include_str!("../fixtures/kubectl/in-cluster.yaml");
 const LINES: &str = include_str!("../fixtures/kubectl/lines.txt");
 const PRINTED: &str = include_str!("../fixtures/tutorial-objects.yaml");
 const GATEWAY: &str = include_str!("../fixtures/istioctl-egress-gateway.json");
@@ -177,13 +180,20 @@ fn the_real_kubectl_runs_the_tutorial() {
             environment: environment(&cloud, folder.path(), &program),
             lacks: LACKS,
         };
-        let mut all = rows(TUTORIAL);
-        for row in &mut all {
-            // What the reader puts in here, the command before it has shown.
-            row.run = row.run.replace("REVISION_LABEL", "asm-managed");
-        }
+        // What the reader puts in for the label, the command before has shown.
+        let with_label = |table: &str, label: &str| -> Vec<Row> {
+            rows(&table.replace("REVISION_LABEL", label))
+        };
+        let wrong = |rows: &[Row]| -> Vec<String> {
+            rows.iter().filter_map(|row| session.wrong(row)).collect()
+        };
+        let mut all = with_label(TUTORIAL, "asm-managed");
         all.extend(rows(BEYOND));
-        let complaints: Vec<String> = all.iter().filter_map(|row| session.wrong(row)).collect();
+        let mut complaints = wrong(&all);
+        Inside::of(&cloud, "cluster1").install_istiod();
+        let in_cluster = with_label(IN_CLUSTER, "asm-1282-4");
+        complaints.extend(wrong(&in_cluster));
+        all.extend(in_cluster);
         assert!(
             complaints.is_empty(),
             "{}:\n{}",
