@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::controllers;
+use super::reach::Inbound;
 use super::resource::Resource;
 use super::store::Store;
 use super::tls::Authority;
@@ -31,6 +32,9 @@ pub struct Pool {
     pub taints: Vec<Value>,
     /// `e2-medium`.
     pub machine: String,
+    /// The service account and the network tags by which firewall rules know its nodes.
+    #[serde(default)]
+    pub goes_by: Vec<String>,
 }
 
 /// What Google knows of the cluster and the cluster shows.
@@ -50,6 +54,9 @@ pub struct Site {
     pub nodes: String,
     /// The pools that run.
     pub pools: Vec<Pool>,
+    /// What its control plane reaches of its nodes; none for a cluster whose control plane is not behind firewall rules.
+    #[serde(default)]
+    pub inbound: Option<Vec<Inbound>>,
 }
 
 /// A cluster.
@@ -176,6 +183,14 @@ impl Cluster {
     /// Drops the logs whose keys begin with `prefix`: their pod is gone.
     pub fn forget_logs(&mut self, prefix: &str) {
         self.logs.retain(|key, _| !key.starts_with(prefix));
+    }
+
+    /// Whether it runs a mesh's control plane of its own.
+    pub fn has_control_plane(&self) -> bool {
+        let deployments = self.store.list("deployments.apps/istio-system/");
+        deployments
+            .iter()
+            .any(|(_, deployment)| deployment["metadata"]["labels"]["app"] == "istiod")
     }
 
     /// An object of a kind.

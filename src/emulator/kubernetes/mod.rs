@@ -2,7 +2,7 @@
 //!
 //! Good enough that the real kubectl and Kubernetes clients run against it: discovery, schemas, every form of patch with the
 //! ownership of fields, watches, tables, logs, exec; and controllers that play what a user waits for: nodes, workloads, pods,
-//! the mesh's injection. It evaluates no permissions, calls no webhooks, converts between no versions that differ, and runs
+//! the mesh's injection. It evaluates no permissions, calls no webhooks (it knows whether one would be answered), converts between no versions that differ, and runs
 //! no container.
 
 mod addresses;
@@ -30,6 +30,7 @@ mod openapi;
 mod patch;
 mod pods;
 mod protobuf;
+mod reach;
 mod resource;
 mod reviews;
 mod scale;
@@ -44,6 +45,7 @@ mod table;
 mod tls;
 mod validate;
 mod watch;
+mod webhooks;
 mod write;
 
 pub use cluster::Cluster;

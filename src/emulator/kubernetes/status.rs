@@ -187,6 +187,15 @@ impl Status {
         status
     }
 
+    /// 500: something that the server needs fails.
+    pub fn internal(why: impl std::fmt::Display) -> Status {
+        Status::new(
+            500,
+            "InternalError",
+            format!("Internal error occurred: {why}"),
+        )
+    }
+
     /// 500: what the real server says when applied configuration does not fit the schema.
     pub fn untyped(message: impl Into<String>) -> Status {
         Status::new(500, "", message)
