@@ -64,19 +64,24 @@ pub async fn at_rest(
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
         match look(worker, kind, thing, want, parts).await? {
             Look::Settling(why) if Instant::now() < deadline => {
-                worker.waiting(format!("{} is {why}", thing.short()))
+                worker.waiting(format!("{}: {why}", thing.short()))
             }
             Look::Settling(why) => {
-                let error = format!("{what}: still {why} after {} s", worker.within.as_secs());
+                let error = format!("{what}: after {} s still {why}", worker.within.as_secs());
                 // A wait knows best what to do when it was in vain.
-                let hint = if kind.is_done_not_made() {
-                    &worker.says
-                } else {
-                    "Google may still be at work: run again to go on waiting"
+                let hint = match kind {
+                    _ if kind.is_done_not_made() => &worker.says,
+                    Kind::Kubernetes => {
+                        "the cluster deletes it when nothing named above holds it any more: see to that, then run again"
+                    }
+                    _ => "Google may still be at work: run again to go on waiting",
                 };
-                return Err(
-                    Failure::new(error, hint).leaving(format!("{} is {why}", thing.short()))
-                );
+                let failure = Failure::new(error, hint);
+                return Err(if kind.is_wait() {
+                    failure
+                } else {
+                    failure.leaving(format!("{} as it is", thing.short()))
+                });
             }
             rest => return Ok(rest),
         }
