@@ -262,13 +262,16 @@ async fn correct(
             ..whose(worker, *kind, known, &our_parts)
         },
     );
-    worker.tell(Event::Looked {
-        step: worker.step.clone(),
-        change: change.clone(),
-        ours,
-        want: want.clone(),
-        inside: None,
-    });
+    // Whose a condition is nobody asks.
+    if !kind.is_wait() {
+        worker.tell(Event::Looked {
+            step: worker.step.clone(),
+            change: change.clone(),
+            ours,
+            want: want.clone(),
+            inside: None,
+        });
+    }
     let fields = match change {
         Change::None => {
             let outcome = if created {
@@ -285,7 +288,9 @@ async fn correct(
         Change::Update(fields) => fields,
         Change::Foreign(fields) => {
             let hint = match kind {
-                Kind::Kubernetes => "remove it, or have its fields taken over with --force-conflicts",
+                Kind::Kubernetes => {
+                    "remove it, or have its fields taken over with --force-conflicts"
+                }
                 _ => "remove or rename what stands in the way, or use another project",
             };
             return Err(in_the_way(
@@ -395,12 +400,7 @@ pub fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn whose<'a>(
-    worker: &Worker,
-    kind: Kind,
-    known: Option<&Known>,
-    parts: &'a [String],
-) -> Whose<'a> {
+fn whose<'a>(worker: &Worker, kind: Kind, known: Option<&Known>, parts: &'a [String]) -> Whose<'a> {
     let row = kind.row();
     Whose {
         ours: known.is_some_and(Known::is_ours),

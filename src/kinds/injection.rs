@@ -73,7 +73,11 @@ impl Injection {
         let (namespace, own) = (labels(&self.namespace), labels(pod));
         let name = text(&self.namespace, "/metadata/name");
         let annotated = pod.pointer("/metadata/annotations").map(|all| &all[SWITCH]);
-        if own.get(SWITCH).or(annotated).is_some_and(|said| said == "false") {
+        if own
+            .get(SWITCH)
+            .or(annotated)
+            .is_some_and(|said| said == "false")
+        {
             return format!("pod {} says {SWITCH}=false", text(pod, "/metadata/name"));
         }
         let hooks: Vec<(&Value, &Value)> = self
@@ -91,7 +95,8 @@ impl Injection {
             );
         }
         let selected = |(_, hook): &&(&Value, &Value)| {
-            selects(&hook["namespaceSelector"], &namespace) && selects(&hook["objectSelector"], &own)
+            selects(&hook["namespaceSelector"], &namespace)
+                && selects(&hook["objectSelector"], &own)
         };
         if let Some((configuration, _)) = hooks.iter().find(selected) {
             return format!(
@@ -130,7 +135,10 @@ fn text<'a>(object: &'a Value, at: &str) -> &'a str {
 /// Whether a label selector selects these labels; one that is not there selects everything.
 fn selects(selector: &Value, labels: &Map<String, Value>) -> bool {
     let pairs = selector["matchLabels"].as_object().into_iter().flatten();
-    let expressions = selector["matchExpressions"].as_array().into_iter().flatten();
+    let expressions = selector["matchExpressions"]
+        .as_array()
+        .into_iter()
+        .flatten();
     let holds = |one: &Value| {
         let value = labels.get(one["key"].as_str().unwrap_or_default());
         let listed = || {

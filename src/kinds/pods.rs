@@ -14,7 +14,8 @@ use crate::google::ApiError;
 /// What it is.
 pub const SAYS: &str = "pods of a Deployment that run on a pool's nodes, with their proxy";
 /// The Deployment.
-pub const PATH: &str = "projects/{project}/locations/{location}/clusters/{cluster}/pods/{namespace}/{deployment}";
+pub const PATH: &str =
+    "projects/{project}/locations/{location}/clusters/{cluster}/pods/{namespace}/{deployment}";
 
 /// Looks at the Deployment's pods; `want` names the `nodePool` that they belong on.
 pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Look, ApiError> {
@@ -117,10 +118,9 @@ impl<'a> Seen<'a> {
         if self.pods.is_empty() {
             // A webhook or a quota that refuses pods is told by the Deployment.
             let refused = condition(self.deployment, "ReplicaFailure");
-            lacking.push(refused.map_or_else(
-                || "no pods yet".to_owned(),
-                |why| format!("no pods: {why}"),
-            ));
+            lacking.push(
+                refused.map_or_else(|| "no pods yet".to_owned(), |why| format!("no pods: {why}")),
+            );
         }
         for pod in self.pods {
             let placed = pod.pointer("/spec/nodeName").and_then(Value::as_str);
@@ -265,7 +265,8 @@ mod tests {
 
     #[test]
     fn says_where_pods_belong() {
-        let done = json!({"spec": {"replicas": 1}, "status": {"replicas": 1, "updatedReplicas": 1}});
+        let done =
+            json!({"spec": {"replicas": 1}, "status": {"replicas": 1, "updatedReplicas": 1}});
         let running = json!({"conditions": [{"type": "Ready", "status": "True"}]});
         let pod = |node: Value, status: &Value| json!({"metadata": {"name": "p"}, "spec": {"nodeName": node, "tolerations": [{"key": "dedicated", "operator": "Equal", "value": "gateway"}]}, "status": status});
         let node = |value: &str| json!({"metadata": {"name": "gw"}, "spec": {"taints": [{"key": "dedicated", "value": value, "effect": "NoSchedule"}]}});

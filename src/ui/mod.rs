@@ -4,6 +4,7 @@ mod bars;
 mod lines;
 pub mod paint;
 pub mod plan;
+pub mod slow;
 pub mod table;
 
 use std::io::{self, Write};
