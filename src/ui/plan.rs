@@ -140,7 +140,9 @@ impl Plan {
             paint.faint(&note)
         );
         let indent = "      ";
+        // A name or a command in the text is copied whole.
         let options = textwrap::Options::new(WIDTH)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
             .initial_indent(indent)
             .subsequent_indent(indent);
         let _ = writeln!(text, "{}", textwrap::fill(step.says.trim(), options));
