@@ -45,7 +45,7 @@ fn a_wait_shows_as_one_before_and_after() {
     assert!(plan.ends_with(&counted), "{plan}");
 
     let live = |code: i32| -> Vec<(String, String)> {
-        let args = [&["status", "--output", "json"], &through[..]].concat();
+        let args = ["status", "--output", "json"];
         let said = cloud.run(&args).ends(code).out;
         let rows = said
             .lines()

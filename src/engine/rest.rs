@@ -19,7 +19,7 @@ const NEXT_READ: Duration = Duration::from_millis(200);
 /// How long a thing that was just made may hide behind a refusal.
 const HIDDEN: Duration = Duration::from_secs(60);
 
-/// Looks once; an API that was switched on and is not usable yet is waited for.
+/// Looks once; an API that was switched on and is not usable yet, or a cluster that is not ready to answer, is waited for.
 async fn look(
     worker: &Worker,
     kind: Kind,
@@ -36,12 +36,13 @@ async fn look(
         {
             Ok(look) => return Ok(look),
             Err(error)
-                if error.class == Class::ApiDisabled
+                if matches!(error.class, Class::ApiDisabled | Class::NotReady)
                     && worker
                         .patience(error.class, kind)
                         .is_some_and(|limit| since.elapsed() < limit) =>
             {
-                worker.waiting(reason(error.class));
+                let why = format!("{}: {}", reason(error.class), error.message);
+                worker.waiting(why);
             }
             Err(error) => return Err(Failure::of(&what, &error)),
         }

@@ -131,7 +131,17 @@ pub fn of_cluster(error: ClusterError) -> ApiError {
             Some("the cluster does not take the object as the step writes it"),
         ),
         // A webhook's pod may be on its way up; a namespace on its way down.
-        Fault::Webhook | Fault::Terminating | Fault::Busy => (Class::NotReady, None),
+        Fault::Webhook => (
+            Class::NotReady,
+            Some(
+                "a webhook of the cluster does not answer: see to what runs it (`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`), then run again",
+            ),
+        ),
+        Fault::Terminating => (
+            Class::NotReady,
+            Some("its namespace is being deleted: run again when that is over"),
+        ),
+        Fault::Busy => (Class::NotReady, None),
         Fault::Server => (Class::ServerFault, None),
         Fault::Unreachable => (
             Class::LostConnection,

@@ -324,9 +324,9 @@ mod tests {
                 "2:8: `want` is a mapping, this is a text",
             ),
             (
-                "want: {metadata: {labels: {a: \"${b.c}\"}}}\nfrom: manifests/a.yaml",
+                "want: {metadata: {labels: {a: \"${c.d}\"}}}\nfrom: manifests/a.yaml",
                 GATEWAY,
-                "2:8: unknown step `b`",
+                "2:8: unknown step `c`",
             ),
             (
                 "from: manifests/a.yaml\nat: {namespace: m}",
