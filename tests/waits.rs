@@ -147,6 +147,59 @@ fn namespaces_name_the_revision_where_that_is_asked_for() {
 }
 
 #[test]
+fn the_revision_of_a_control_plane_in_the_cluster_is_istiods_label() {
+    let cloud = Cloud::new();
+    // A mesh of any sort brings the kinds along; the istiod is somebody's own.
+    cloud.run(&["up", "--yes", "--through", "mesh"]).ends(0);
+    let labels = json!({"app": "istiod", "istio.io/rev": "asm-1282-4"});
+    let pod = json!({"containers": [{"name": "discovery", "image": "pilot"}]});
+    Inside::of(&cloud).post(
+        "/apis/apps/v1/namespaces/istio-system/deployments",
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "istiod-asm-1282-4", "labels": labels},
+            "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
+        }),
+    );
+    let set = [
+        "--set",
+        "control_plane=in-cluster",
+        "--set",
+        "injection=revision",
+    ];
+    cloud
+        .run(&[&["up", "--yes", "--through", "mesh"], &set[..]].concat())
+        .ends(0);
+    let plan = cloud
+        .run(&[&["plan", "--through", "egress-gateway"], &set[..]].concat())
+        .ends(3)
+        .out;
+    assert_eq!(
+        plan.matches("metadata.labels.istio.io/rev  asm-1282-4\n")
+            .count(),
+        9,
+        "the namespace, seven objects and the gateway's pods: {plan}"
+    );
+}
+
+#[test]
+fn a_run_that_did_something_says_where_its_time_went() {
+    let cloud = Cloud::new();
+    let up = || {
+        cloud
+            .run(&["up", "--yes", "--through", "cluster", "-v"])
+            .ends(0)
+            .out
+    };
+    let said = up();
+    let slowest = said.find("\nslowest: ").map(|from| &said[from + 1..]);
+    assert!(
+        slowest.is_some_and(|text| text.lines().all(|line| line.len() <= 80)),
+        "{said}"
+    );
+    assert!(!up().contains("slowest"), "it did nothing");
+}
+
+#[test]
 fn a_pod_that_injection_passed_over_is_told_with_the_reason() {
     let cloud = Cloud::new();
     let steps = changed_steps(
