@@ -66,10 +66,14 @@ fn the_other_kinds_call_what_google_serves() {
     }
     // What is asked of a cluster is held by tests/kubernetes_*.rs; the mesh's word is a field of the fleet feature's row.
     let elsewhere = [
+        "kubernetes.definitions",
+        "kubernetes.nodes",
         "kubernetes.object",
+        "kubernetes.pods",
         "kubernetes.ready",
         "kubernetes.restart",
         "mesh.ready",
+        "mesh.revision",
     ];
     let held = |kind: &&str| {
         elsewhere.contains(kind)

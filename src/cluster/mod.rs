@@ -82,7 +82,7 @@ impl Cluster {
         match self.api(object).get_opt(&object.name).await {
             Ok(found) => found.map(|found| plain(object, &found)).transpose(),
             Err(error) => match ClusterError::of(object.to_string(), error) {
-                error if error.fault == Fault::NotFound => Ok(None),
+                error if error.is_absent() => Ok(None),
                 error => Err(error),
             },
         }
@@ -159,7 +159,7 @@ impl Cluster {
         {
             Ok(_) => Ok(()),
             Err(error) => match ClusterError::of(object.to_string(), error) {
-                error if error.fault == Fault::NotFound => Ok(()),
+                error if error.is_absent() => Ok(()),
                 error => Err(error),
             },
         }

@@ -17,6 +17,7 @@ use crate::error::{Exit, Halt};
 use crate::google::{Api, Call, Quiet};
 use crate::kinds::{Clusters, Kind, Thing};
 use crate::ui::plan::Plan;
+use crate::ui::slow::Slow;
 use crate::ui::{Screen, time};
 
 /// Runs a verb that is towards things being there.
@@ -242,6 +243,7 @@ pub async fn watch(
         steps,
     };
     screen.show(&started);
+    let mut slow = Slow::default();
     let ended = run(
         &ready.client,
         Clusters::new(ground.force),
@@ -249,10 +251,15 @@ pub async fn watch(
         book,
         |event| {
             also(event);
+            slow.hear(event);
             screen.show(event);
             if let (Event::RunFinished { tally, took }, true) = (event, row.acts && !json) {
                 screen.clear();
                 say(&format!("{}\n", closing(steps, *tally, *took)));
+                let slow = std::mem::take(&mut slow);
+                if let Some(text) = slow.text(*tally, *took, ground.global.verbose) {
+                    say(&format!("{text}\n"));
+                }
             }
         },
         stop::listen(),

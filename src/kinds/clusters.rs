@@ -72,10 +72,47 @@ pub async fn connect(door: &Door, at: &Map<String, Value>) -> Result<Option<Clus
     Ok(Some(cluster))
 }
 
+/// Does `work`; where the cluster refuses the token, once more with another, if another is to be had: a token that was good
+/// when a run began may have expired, or been revoked, in the middle of it.
+///
+/// # Errors
+/// What `work` fails with.
+pub async fn with_good_token<T, R>(door: &Door, work: impl Fn() -> R) -> Result<T, ApiError>
+where
+    R: Future<Output = Result<T, ApiError>>,
+{
+    let auth = door.client.auth();
+    // Without a token `work` tells why by itself.
+    let used = auth.token().await.ok().flatten();
+    match (work().await, used) {
+        (Err(error), Some(used)) if error.class == Class::Unauthenticated => {
+            if auth.renew(&used).await {
+                work().await
+            } else {
+                Err(error)
+            }
+        }
+        (done, _) => done,
+    }
+}
+
 /// A cluster's refusal, as the engine tells failures apart.
 pub fn of_cluster(error: ClusterError) -> ApiError {
     let (class, advice) = match error.fault {
         Fault::NotFound => (Class::NotFound, None),
+        // Its definition may be on its way.
+        Fault::UnknownKind => (
+            Class::NotReady,
+            Some(
+                "the cluster does not know this kind of object: install what defines it (a CustomResourceDefinition), then run again",
+            ),
+        ),
+        Fault::Denied => (
+            Class::Other,
+            Some(
+                "a webhook or a policy in the cluster refused it, in its own words: change the step, or ask who runs the webhook",
+            ),
+        ),
         Fault::Conflict => (
             Class::Other,
             Some(
@@ -94,7 +131,17 @@ pub fn of_cluster(error: ClusterError) -> ApiError {
             Some("the cluster does not take the object as the step writes it"),
         ),
         // A webhook's pod may be on its way up; a namespace on its way down.
-        Fault::Webhook | Fault::Terminating | Fault::Busy => (Class::NotReady, None),
+        Fault::Webhook => (
+            Class::NotReady,
+            Some(
+                "a webhook of the cluster does not answer: see to what runs it (`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`), then run again",
+            ),
+        ),
+        Fault::Terminating => (
+            Class::NotReady,
+            Some("its namespace is being deleted: run again when that is over"),
+        ),
+        Fault::Busy => (Class::NotReady, None),
         Fault::Server => (Class::ServerFault, None),
         Fault::Unreachable => (
             Class::LostConnection,

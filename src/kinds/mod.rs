@@ -5,22 +5,28 @@
 
 pub mod claims;
 mod clusters;
+mod definitions;
 mod difference;
 mod fill;
+mod injection;
 mod kubernetes;
 mod leftovers;
 pub mod members;
 mod mesh;
+mod nodes;
 mod object;
+mod pods;
 mod ready;
 mod records;
 mod rest;
 mod restart;
+mod revision;
 pub mod row;
 mod services;
 pub mod surroundings;
 pub mod table;
 mod thing;
+pub mod waits;
 
 use std::sync::Arc;
 
@@ -33,6 +39,7 @@ pub use difference::{Field, same_name};
 use members::Policy;
 use row::Row;
 pub use thing::Thing;
+use waits::Wait;
 
 /// What every kind needs to reach Google and the clusters there.
 #[derive(Clone)]
@@ -82,12 +89,10 @@ pub enum Kind {
     Object,
     /// A Kubernetes object.
     Kubernetes,
-    /// Waiting for a Kubernetes object to be in a condition.
-    Ready,
     /// A restart of a namespace's workloads.
     Restart,
-    /// Waiting for the managed mesh.
-    Mesh,
+    /// Waiting for what others bring about.
+    Wait(&'static Wait),
     /// A check of the tutorial: nothing to make, something to hold.
     Claim(&'static Claim),
 }
@@ -97,16 +102,19 @@ impl Kind {
     pub fn all() -> impl Iterator<Item = Kind> {
         let rows = table::ROWS.iter().map(|row| Kind::Resource(row));
         let policies = members::POLICIES.iter().map(Kind::Members);
-        let claims = claims::ALL.iter().map(Kind::Claim);
-        rows.chain(policies).chain(claims).chain([
+        let behaviours = [
             Kind::Records,
             Kind::Services,
             Kind::Object,
             Kind::Kubernetes,
-            Kind::Ready,
             Kind::Restart,
-            Kind::Mesh,
-        ])
+        ];
+        let waits = waits::WAITS.iter().map(Kind::Wait);
+        let claims = claims::ALL.iter().map(Kind::Claim);
+        rows.chain(policies)
+            .chain(behaviours)
+            .chain(waits)
+            .chain(claims)
     }
 
     /// The kind of this name.
@@ -123,9 +131,8 @@ impl Kind {
             Kind::Services => services::KIND,
             Kind::Object => object::KIND,
             Kind::Kubernetes => kubernetes::KIND,
-            Kind::Ready => ready::KIND,
             Kind::Restart => restart::KIND,
-            Kind::Mesh => mesh::KIND,
+            Kind::Wait(wait) => wait.kind,
             Kind::Claim(claim) => claim.kind,
         }
     }
@@ -139,9 +146,8 @@ impl Kind {
             Kind::Services => services::SAYS,
             Kind::Object => object::SAYS,
             Kind::Kubernetes => kubernetes::SAYS,
-            Kind::Ready => ready::SAYS,
             Kind::Restart => restart::SAYS,
-            Kind::Mesh => mesh::SAYS,
+            Kind::Wait(wait) => wait.says,
             Kind::Claim(claim) => claim.says,
         }
     }
@@ -154,8 +160,8 @@ impl Kind {
             Kind::Records => Api::Dns,
             Kind::Services => Api::ServiceUsage,
             Kind::Object => Api::Storage,
-            Kind::Kubernetes | Kind::Ready | Kind::Restart | Kind::Claim(_) => Api::Container,
-            Kind::Mesh => Api::GkeHub,
+            Kind::Kubernetes | Kind::Restart | Kind::Claim(_) => Api::Container,
+            Kind::Wait(wait) => wait.api,
         }
     }
 
@@ -167,9 +173,9 @@ impl Kind {
             Kind::Records => records::PATH,
             Kind::Services => services::PATH,
             Kind::Object => object::PATH,
-            Kind::Kubernetes | Kind::Ready => kubernetes::PATH,
+            Kind::Kubernetes => kubernetes::PATH,
             Kind::Restart => restart::PATH,
-            Kind::Mesh => mesh::PATH,
+            Kind::Wait(wait) => wait.path,
             Kind::Claim(claim) => claim.path,
         }
     }
@@ -193,7 +199,8 @@ impl Kind {
     pub fn optional_keys(&self) -> &'static [&'static str] {
         match self {
             // Objects of the whole cluster have none.
-            Kind::Kubernetes | Kind::Ready => &["namespace"],
+            Kind::Kubernetes => &["namespace"],
+            Kind::Wait(wait) => wait.optional,
             Kind::Claim(claim) => claim.optional,
             _ => &[],
         }
@@ -203,7 +210,7 @@ impl Kind {
     pub fn lives_in(&self) -> Option<&'static str> {
         match self {
             Kind::Resource(row) => row.inside.as_ref().map(|inside| inside.parent),
-            Kind::Kubernetes | Kind::Ready | Kind::Restart => Some("container.cluster"),
+            _ if self.is_in_cluster() => Some("container.cluster"),
             _ => None,
         }
     }
@@ -234,12 +241,23 @@ impl Kind {
         }
     }
 
+    /// Whether it is asked of a cluster's Kubernetes API.
+    fn is_in_cluster(&self) -> bool {
+        match self {
+            Kind::Kubernetes | Kind::Restart => true,
+            Kind::Wait(wait) => wait.is_in_cluster(),
+            _ => false,
+        }
+    }
+
+    /// Whether it only waits for what others bring about.
+    pub fn is_wait(&self) -> bool {
+        matches!(self, Kind::Wait(_))
+    }
+
     /// Whether it is something that is done, with nothing to remove afterwards.
     pub fn is_done_not_made(&self) -> bool {
-        matches!(
-            self,
-            Kind::Ready | Kind::Restart | Kind::Mesh | Kind::Services | Kind::Claim(_)
-        )
+        self.is_wait() || matches!(self, Kind::Restart | Kind::Services | Kind::Claim(_))
     }
 
     /// Fields of what is there that other steps may refer to.
@@ -247,6 +265,7 @@ impl Kind {
         match self {
             Kind::Resource(row) => row.gives,
             Kind::Kubernetes => &["uid", "version"],
+            Kind::Wait(wait) => wait.gives,
             _ => &[],
         }
     }
@@ -263,11 +282,13 @@ impl Kind {
     pub fn path(&self, at: &Map<String, Value>) -> Result<String, String> {
         let path = fill::fill(self.template(), at)?;
         let namespace = at.get("namespace").and_then(Value::as_str);
-        Ok(match (self, namespace, path.rsplit_once('/')) {
-            (Kind::Kubernetes | Kind::Ready, Some(namespace), Some((kind, name))) => {
+        // An object's version has a slash of its own, and its namespace a place in the path.
+        let is_object = self.template().contains("{apiVersion}");
+        Ok(match (namespace, path.rsplit_once('/')) {
+            (Some(namespace), Some((kind, name))) if is_object => {
                 format!("{kind}/{namespace}/{name}").replace("%2F", "/")
             }
-            (Kind::Kubernetes | Kind::Ready, ..) => path.replace("%2F", "/"),
+            _ if is_object => path.replace("%2F", "/"),
             _ => path,
         })
     }
@@ -324,12 +345,25 @@ impl Kind {
         want: &Value,
         parts: &[String],
     ) -> Result<Look, ApiError> {
+        if self.is_in_cluster() {
+            let look = || self.seen(door, at, want, parts);
+            return clusters::with_good_token(door, look).await;
+        }
+        self.seen(door, at, want, parts).await
+    }
+
+    async fn seen(
+        &self,
+        door: &Door,
+        at: &Map<String, Value>,
+        want: &Value,
+        parts: &[String],
+    ) -> Result<Look, ApiError> {
         let live = match self {
             Kind::Resource(row) => return rest::look(row, door, at).await,
             Kind::Kubernetes => return kubernetes::look(door, at, want).await,
-            Kind::Ready => return ready::look(door, at, want).await,
             Kind::Restart => return restart::look(door, at, want).await,
-            Kind::Mesh => return mesh::look(door, at).await,
+            Kind::Wait(wait) => return wait.look(door, at, want).await,
             Kind::Claim(claim) => {
                 let seen = claims::look(claim, door, at, want).await?;
                 return Ok(match seen.holds {
@@ -357,7 +391,7 @@ impl Kind {
             Kind::Object => object::between(want, live),
             Kind::Records => records::between(want, live),
             Kind::Kubernetes => kubernetes::between(live),
-            Kind::Ready | Kind::Restart | Kind::Mesh | Kind::Claim(_) => Vec::new(),
+            Kind::Restart | Kind::Wait(_) | Kind::Claim(_) => Vec::new(),
             Kind::Members(_) | Kind::Services => {
                 let there = self.parts_of_live(live);
                 let missing = self
@@ -390,9 +424,13 @@ impl Kind {
             Kind::Records => records::add(door, at, want).await,
             Kind::Services => services::enable(door, at, want).await,
             Kind::Object => object::upload(door, at, want).await,
-            Kind::Kubernetes => kubernetes::apply(door, at, want).await,
-            Kind::Restart => restart::restart(door, at, want).await,
-            Kind::Ready | Kind::Mesh | Kind::Claim(_) => Err(ApiError::unsent(
+            Kind::Kubernetes => {
+                clusters::with_good_token(door, || kubernetes::apply(door, at, want)).await
+            }
+            Kind::Restart => {
+                clusters::with_good_token(door, || restart::restart(door, at, want)).await
+            }
+            Kind::Wait(_) | Kind::Claim(_) => Err(ApiError::unsent(
                 self.name(),
                 "there is nothing here to wait for",
             )),
@@ -427,11 +465,11 @@ impl Kind {
             Kind::Members(policy) => members::remove(policy, door, at, parts).await,
             Kind::Records => records::remove(door, at, parts).await,
             Kind::Object => object::delete(door, at).await,
-            Kind::Kubernetes => kubernetes::delete(door, at).await,
-            // Other things in the project may have come to rely on an API: it stays on.
-            Kind::Services | Kind::Ready | Kind::Restart | Kind::Mesh | Kind::Claim(_) => {
-                Ok(Sent::Now)
+            Kind::Kubernetes => {
+                clusters::with_good_token(door, || kubernetes::delete(door, at)).await
             }
+            // Other things in the project may have come to rely on an API: it stays on.
+            Kind::Services | Kind::Restart | Kind::Wait(_) | Kind::Claim(_) => Ok(Sent::Now),
         }
     }
 

@@ -7,6 +7,7 @@ pub mod findings;
 mod lines;
 pub mod paint;
 pub mod plan;
+pub mod slow;
 pub mod table;
 
 use std::io::{self, Write};

@@ -2,7 +2,8 @@
 //!
 //! Good enough that the real kubectl and Kubernetes clients run against it: discovery, schemas, every form of patch with the
 //! ownership of fields, watches, tables, logs, exec; and controllers that play what a user waits for: nodes, workloads, pods,
-//! the mesh's injection. It evaluates no permissions, calls no webhooks (it knows whether one would be answered), converts between no versions that differ, and runs
+//! the mesh's injection. It evaluates no permissions, calls no mutating webhooks (it knows whether one would be answered),
+//! converts between no versions that differ, and runs
 //! no container.
 
 mod addresses;
@@ -43,8 +44,10 @@ mod store;
 mod stream;
 mod table;
 mod tls;
+mod tokens;
 mod validate;
 mod watch;
+mod webhook_service;
 mod webhooks;
 mod write;
 

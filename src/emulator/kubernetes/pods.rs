@@ -7,7 +7,7 @@ use super::defaults;
 use super::inject;
 use super::resource::Resource;
 use super::status::{Cause, Status};
-use super::webhooks;
+use super::webhook_service;
 use super::write::plain;
 
 /// Completes a new pod.
@@ -45,7 +45,7 @@ pub fn admit(cluster: &mut Cluster, resource: &Resource, pod: &mut Value) -> Res
         .unwrap_or_default();
     let injector = inject::injector(&cluster.store, &labels, &pod["metadata"]);
     if let Some(injector) = injector
-        && webhooks::called(cluster, &injector.hook)?
+        && webhook_service::called(cluster, &injector.hook)?
     {
         inject::inject(pod, &injector.revision);
     }

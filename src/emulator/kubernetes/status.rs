@@ -119,7 +119,7 @@ impl Status {
         Status::new(400, "BadRequest", message)
     }
 
-    /// 401: no token.
+    /// 401: no token, or one whose time is over.
     pub fn unauthorized() -> Status {
         Status::new(401, "Unauthorized", "Unauthorized")
     }
