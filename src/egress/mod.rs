@@ -33,3 +33,4 @@ pub mod sources;
 pub mod uncovered;
 pub mod view;
 pub mod virtual_service;
+mod walk;

@@ -49,8 +49,12 @@ pub struct Scene {
     pub(super) zones: Vec<Zone>,
     pub(super) uncovered: Vec<Uncovered>,
     unknown: Vec<Unknown>,
-    /// Services by host.
+    /// Services by host, and those of Kubernetes by address.
     hosts: HashMap<String, Vec<usize>>,
+    service_addresses: HashMap<IpAddr, usize>,
+    /// Pods by namespace, and by address.
+    residents: HashMap<String, Vec<usize>>,
+    pod_addresses: HashMap<IpAddr, usize>,
     /// DestinationRules by namespace, then by host.
     rules: HashMap<String, HostIndex<Vec<usize>>>,
 }
@@ -64,13 +68,19 @@ impl Scene {
             let created = text(each, "/metadata/creationTimestamp").to_owned();
             (created, Object::of(each), each.to_string())
         });
-        let of = |kind: &'static str| objects.iter().copied().filter(move |each| text(each, "/kind") == kind);
+        let of = |kind: &'static str| {
+            objects
+                .iter()
+                .copied()
+                .filter(move |each| text(each, "/kind") == kind)
+        };
         // Kinds of which another group has one of the same name.
         let istio = |kind| of(kind).filter(|each| text(each, "/apiVersion").contains(".istio.io/"));
         let mut unknown = Vec::new();
         let mut pools: Vec<Pool> = sources.pools.iter().map(Pool::read).collect();
         pools.sort_by(|a, b| a.name.cmp(&b.name));
-        let nodes = of("Node").filter_map(|node| Some((text(node, "/metadata/name").to_owned(), pool_of(node)?)));
+        let nodes = of("Node")
+            .filter_map(|node| Some((text(node, "/metadata/name").to_owned(), pool_of(node)?)));
         let mut scene = Scene {
             mesh: sources.mesh.clone(),
             ranges: sources.ranges.clone(),
@@ -80,22 +90,52 @@ impl Scene {
             pods: Vec::new(),
             services: services(&objects, sources.ranges.services, &mut unknown),
             sidecars: noting(istio("Sidecar").map(Sidecar::read), &mut unknown),
-            virtual_services: noting(istio("VirtualService").map(VirtualService::read), &mut unknown),
+            virtual_services: noting(
+                istio("VirtualService").map(VirtualService::read),
+                &mut unknown,
+            ),
             gateways: noting(istio("Gateway").map(Gateway::read), &mut unknown),
-            destination_rules: noting(istio("DestinationRule").map(DestinationRule::read), &mut unknown),
-            authorization: noting(istio("AuthorizationPolicy").map(AuthorizationPolicy::read), &mut unknown),
-            authentication: istio("PeerAuthentication").map(PeerAuthentication::read).collect(),
-            network_policies: of("NetworkPolicy").filter_map(NetworkPolicy::read).collect(),
+            destination_rules: noting(
+                istio("DestinationRule").map(DestinationRule::read),
+                &mut unknown,
+            ),
+            authorization: noting(
+                istio("AuthorizationPolicy").map(AuthorizationPolicy::read),
+                &mut unknown,
+            ),
+            authentication: istio("PeerAuthentication")
+                .map(PeerAuthentication::read)
+                .collect(),
+            network_policies: of("NetworkPolicy")
+                .filter_map(NetworkPolicy::read)
+                .collect(),
             firewalls: firewalls(sources),
-            zones: sources.zones.iter().map(|(zone, records)| Zone::read(zone, records)).collect(),
-            uncovered: objects.iter().filter(|each| uncovered::is(each)).map(|each| Uncovered::read(each)).collect(),
+            zones: sources
+                .zones
+                .iter()
+                .map(|(zone, records)| Zone::read(zone, records))
+                .collect(),
+            uncovered: objects
+                .iter()
+                .filter(|each| uncovered::is(each))
+                .map(|each| Uncovered::read(each))
+                .collect(),
             unknown,
             hosts: HashMap::new(),
+            service_addresses: HashMap::new(),
+            residents: HashMap::new(),
+            pod_addresses: HashMap::new(),
             rules: HashMap::new(),
         };
-        scene.unknown.extend(scene.uncovered.iter().map(Uncovered::unknown));
-        scene.unknown.extend(scene.firewalls.iter().flat_map(|rule| rule.unknown.clone()));
-        scene.unknown.extend(scene.zones.iter().flat_map(|zone| zone.unknown.clone()));
+        scene
+            .unknown
+            .extend(scene.uncovered.iter().map(Uncovered::unknown));
+        scene
+            .unknown
+            .extend(scene.firewalls.iter().flat_map(|rule| rule.unknown.clone()));
+        scene
+            .unknown
+            .extend(scene.zones.iter().flat_map(|zone| zone.unknown.clone()));
         scene.pods = pod::read(&objects, &scene.ground());
         let taken = scene.pods.iter().filter_map(|pod| pod.address).collect();
         let mut free = free(scene.ranges.pods, taken);
@@ -117,7 +157,24 @@ impl Scene {
 
     fn index(&mut self) {
         for (index, service) in self.services.iter().enumerate() {
-            self.hosts.entry(service.host.clone()).or_default().push(index);
+            self.hosts
+                .entry(service.host.clone())
+                .or_default()
+                .push(index);
+            for address in service.addresses.iter().filter(|_| service.kubernetes) {
+                self.service_addresses
+                    .entry(address.addr())
+                    .or_insert(index);
+            }
+        }
+        for (index, pod) in self.pods.iter().enumerate() {
+            self.residents
+                .entry(pod.namespace().to_owned())
+                .or_default()
+                .push(index);
+            if let Some(address) = pod.address {
+                self.pod_addresses.entry(address).or_insert(index);
+            }
         }
         for (index, rule) in self.destination_rules.iter().enumerate() {
             let of = self.rules.entry(rule.object.namespace.clone()).or_default();
@@ -131,8 +188,51 @@ impl Scene {
         found.filter_map(|index| self.services.get(*index))
     }
 
+    /// The Service of Kubernetes with this address.
+    pub(super) fn service_at(&self, address: IpAddr) -> Option<&Service> {
+        self.services.get(*self.service_addresses.get(&address)?)
+    }
+
+    /// The pods of a namespace, by name.
+    pub(super) fn pods_of(&self, namespace: &str) -> impl Iterator<Item = &Pod> {
+        let found = self.residents.get(namespace).into_iter().flatten();
+        found.filter_map(|index| self.pods.get(*index))
+    }
+
+    /// The pod with this address.
+    pub(super) fn pod_at(&self, address: IpAddr) -> Option<&Pod> {
+        self.pods.get(*self.pod_addresses.get(&address)?)
+    }
+
+    /// The pod that answers the cluster's names; where none is told of, the one that GKE runs.
+    pub(super) fn dns_server(&self) -> Pod {
+        let label = |pod: &&Pod| {
+            pod.labels
+                .get("k8s-app")
+                .is_some_and(|name| name == "kube-dns")
+        };
+        let found = self.pods_of("kube-system").find(label).cloned();
+        found.unwrap_or_else(|| {
+            let template = json!({"metadata": {"labels": {"k8s-app": "kube-dns"}}});
+            let object = Object::new("Pod", "kube-system", "kube-dns");
+            self.imagined(&object, &template)
+        })
+    }
+
+    /// A pod that nobody told of, as it would be.
+    fn imagined(&self, object: &Object, template: &Value) -> Pod {
+        let mut pod = self.ground().made(object, template);
+        let taken = self.pod_addresses.keys().copied().collect();
+        pod.address = free(self.ranges.pods, taken).next();
+        pod
+    }
+
     /// The DestinationRules of a namespace for a host: those of the most specific pattern, the oldest first.
-    pub(super) fn rules_of(&self, namespace: &str, host: &str) -> impl Iterator<Item = &DestinationRule> {
+    pub(super) fn rules_of(
+        &self,
+        namespace: &str,
+        host: &str,
+    ) -> impl Iterator<Item = &DestinationRule> {
         let rules = self.rules.get(namespace).and_then(|rules| rules.find(host));
         let found = rules.into_iter().flatten();
         found.filter_map(|index| self.destination_rules.get(*index))
@@ -156,18 +256,16 @@ impl Scene {
 
     /// The pod that a source means. Where a namespace has none of its own, one as a plain Deployment there would make it.
     pub(super) fn pod(&self, source: &Source) -> Pod {
-        let here = self.pods.iter().filter(|pod| pod.namespace() == source.namespace);
-        let mut meant = here.filter(|pod| match &source.pod {
-            Some(name) => pod.object.name == *name,
-            None => pod.proxy != Proxy::Gateway,
-        });
+        let mut meant = self
+            .pods_of(&source.namespace)
+            .filter(|pod| match &source.pod {
+                Some(name) => pod.object.name == *name,
+                None => pod.proxy != Proxy::Gateway,
+            });
         let mut pod = meant.next().cloned().unwrap_or_else(|| {
             let name = source.pod.as_deref().unwrap_or("client");
             let template = json!({"metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": name}]}});
-            let mut pod = self.ground().made(&Object::new("Pod", &source.namespace, name), &template);
-            let taken = self.pods.iter().filter_map(|pod| pod.address).collect();
-            pod.address = free(self.ranges.pods, taken).next();
-            pod
+            self.imagined(&Object::new("Pod", &source.namespace, name), &template)
         });
         match (source.sidecar, pod.proxy) {
             (Some(true), Proxy::Absent) => {
@@ -222,7 +320,12 @@ fn namespaces<'v>(objects: impl Iterator<Item = &'v Value>) -> BTreeMap<String, 
 /// Services and hosts of ServiceEntries.
 fn services(objects: &[&Value], range: Ipv4Net, unknown: &mut Vec<Unknown>) -> Vec<Service> {
     let mut all = Vec::new();
-    let of = |kind: &'static str| objects.iter().copied().filter(move |each| text(each, "/kind") == kind);
+    let of = |kind: &'static str| {
+        objects
+            .iter()
+            .copied()
+            .filter(move |each| text(each, "/kind") == kind)
+    };
     for value in of("Service").filter(|each| text(each, "/apiVersion") == "v1") {
         let object = Object::of(value);
         if text(value, "/spec/type") == "ExternalName" {
@@ -232,16 +335,26 @@ fn services(objects: &[&Value], range: Ipv4Net, unknown: &mut Vec<Unknown>) -> V
             });
             continue;
         }
-        let endpoints = of("Endpoints").chain(of("EndpointSlice")).filter(|each| backs(each, &object));
+        let endpoints = of("Endpoints")
+            .chain(of("EndpointSlice"))
+            .filter(|each| backs(each, &object));
         all.push(Service::read(value, endpoints.flat_map(listed).collect()));
     }
-    let taken = all.iter().flat_map(|service| service.addresses.iter().map(IpNet::addr));
+    let taken = all
+        .iter()
+        .flat_map(|service| service.addresses.iter().map(IpNet::addr));
     let mut free = free(range, taken.collect());
-    let bare = all.iter_mut().filter(|service| service.addresses.is_empty() && !service.headless);
+    let bare = all
+        .iter_mut()
+        .filter(|service| service.addresses.is_empty() && !service.headless);
     for service in bare {
         service.addresses.extend(free.next().map(IpNet::from));
     }
-    all.extend(noting(of("ServiceEntry").map(service_entry::read), unknown).into_iter().flatten());
+    all.extend(
+        noting(of("ServiceEntry").map(service_entry::read), unknown)
+            .into_iter()
+            .flatten(),
+    );
     all.sort_by(|a, b| (&a.created, &a.object, &a.host).cmp(&(&b.created, &b.object, &b.host)));
     all
 }
@@ -250,18 +363,28 @@ fn services(objects: &[&Value], range: Ipv4Net, unknown: &mut Vec<Unknown>) -> V
 fn backs(object: &Value, service: &Object) -> bool {
     let labels = labels(object, "/metadata/labels");
     let labelled = labels.get("kubernetes.io/service-name") == Some(&service.name);
-    let named = text(object, "/kind") == "Endpoints" && text(object, "/metadata/name") == service.name;
+    let named =
+        text(object, "/kind") == "Endpoints" && text(object, "/metadata/name") == service.name;
     (labelled || named) && text(object, "/metadata/namespace") == service.namespace
 }
 
 /// The firewall, with the rule by which GKE lets pods reach machines of their cluster. GKE makes it with the cluster; where
 /// the rules were told before that, it is not among them.
 fn firewalls(sources: &Sources) -> Vec<Firewall> {
-    let mut all: Vec<Firewall> = sources.firewalls.iter().filter_map(Firewall::read).collect();
-    let made = |rule: &Firewall| rule.object.name.starts_with("gke-") && rule.object.name.ends_with("-all");
+    let mut all: Vec<Firewall> = sources
+        .firewalls
+        .iter()
+        .filter_map(Firewall::read)
+        .collect();
+    let made = |rule: &Firewall| {
+        rule.object.name.starts_with("gke-") && rule.object.name.ends_with("-all")
+    };
     if !all.iter().any(made) {
         let protocols = ["tcp", "udp", "icmp", "esp", "ah", "sctp"];
-        let allowed: Vec<Value> = protocols.iter().map(|name| json!({"IPProtocol": name})).collect();
+        let allowed: Vec<Value> = protocols
+            .iter()
+            .map(|name| json!({"IPProtocol": name}))
+            .collect();
         all.extend(Firewall::read(&json!({
             "name": "gke-CLUSTER-all",
             "direction": "INGRESS",

@@ -42,7 +42,12 @@ impl Uncovered {
     /// From an object for which [`is`] holds.
     pub fn read(object: &Value) -> Uncovered {
         let spec = object.get("spec").unwrap_or(&Value::Null);
-        let fields = ["workloadSelector", "selector", "podSelector", "endpointSelector"];
+        let fields = [
+            "workloadSelector",
+            "selector",
+            "podSelector",
+            "endpointSelector",
+        ];
         let selector = fields.iter().find_map(|field| spec.get(field));
         Uncovered {
             object: Object::of(object),

@@ -141,20 +141,24 @@ impl Reply {
 
 /// An answer as a proxy hands it on: with its own name for the server, and the time that the upstream took.
 pub fn handed_on(mut answer: Answer, millis: u64) -> Answer {
-    let mut set = |name: &str, value: String, before: &[&str]| {
-        let found = answer.headers.iter_mut().find(|(own, _)| own.eq_ignore_ascii_case(name));
-        match found {
-            Some((_, own)) => *own = value,
-            None => {
-                // How long the body is comes last where the proxy's own protocol says it.
-                let own = answer.headers.iter().position(|(own, _)| before.contains(&own.as_str()));
-                let place = own.unwrap_or(answer.headers.len());
-                answer.headers.insert(place, (name.to_owned(), value));
-            }
+    let mut set = |name: &str, value: &str| {
+        let headers = &mut answer.headers;
+        let own = headers
+            .iter_mut()
+            .find(|(own, _)| own.eq_ignore_ascii_case(name));
+        if let Some((_, own)) = own {
+            value.clone_into(own);
+            return;
         }
+        // Of an answer without a body the caller's connection says so, and that comes last.
+        let last = |(name, value): &(String, String)| {
+            name == "transfer-encoding" || (name == "content-length" && value == "0")
+        };
+        let place = headers.iter().position(last).unwrap_or(headers.len());
+        headers.insert(place, (name.to_owned(), value.to_owned()));
     };
-    set("server", "envoy".to_owned(), &[]);
-    set("x-envoy-upstream-service-time", millis.to_string(), &["transfer-encoding"]);
+    set("server", "envoy");
+    set("x-envoy-upstream-service-time", &millis.to_string());
     answer
 }
 
@@ -176,7 +180,11 @@ mod tests {
             (Reply::no_cluster(), 0, "NC"),
         ];
         for (reply, length, flags) in cases {
-            assert_eq!((reply.body.len(), reply.flags), (length, flags), "{reply:?}");
+            assert_eq!(
+                (reply.body.len(), reply.flags),
+                (length, flags),
+                "{reply:?}"
+            );
         }
     }
 }
