@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::field::{list, port, strange, text};
-use super::host::overlap;
+use super::host::within;
 use super::object::{Object, Unknown, texts};
 use super::selector::Selector;
 
@@ -107,11 +107,18 @@ impl Server {
         })
     }
 
-    /// Whether it serves a host of a VirtualService in `namespace`.
-    pub fn serves(&self, namespace: &str, host: &str) -> bool {
-        self.hosts
+    /// What it serves of a host of a VirtualService in `namespace`: the narrower of that host and of its own.
+    pub fn domains<'a>(&'a self, namespace: &str, host: &'a str) -> Vec<&'a str> {
+        let own = self
+            .hosts
             .iter()
-            .any(|(of, pattern)| (of == "*" || of == namespace) && overlap(pattern, host))
+            .filter(|(of, _)| of == "*" || of == namespace);
+        let narrower = own.filter_map(|(_, pattern)| match () {
+            () if within(pattern, host) => Some(host),
+            () if within(host, pattern) => Some(pattern.as_str()),
+            () => None,
+        });
+        narrower.collect()
     }
 
     /// The patterns of its hosts.

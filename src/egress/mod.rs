@@ -6,7 +6,6 @@
 //! The live data plane may be slower to take a change over: the account is of the state that the objects ask for.
 
 pub mod account;
-pub mod analyze;
 pub mod cluster;
 pub mod destination_rule;
 pub mod dns;
@@ -30,4 +29,8 @@ pub mod selector;
 pub mod service;
 pub mod service_entry;
 pub mod sidecar;
+pub mod sources;
+pub mod uncovered;
+pub mod view;
 pub mod virtual_service;
+mod walk;

@@ -197,6 +197,7 @@ impl<'s> View<'s> {
         for service in self.services() {
             let rules = self.rules(&service.host);
             let discovery = match service.endpoints {
+                _ if service.headless => Discovery::OriginalDst,
                 Endpoints::Pods(_) | Endpoints::Listed(_) => Discovery::Eds,
                 Endpoints::Dns(_) => Discovery::StrictDns,
                 Endpoints::OriginalDestination => Discovery::OriginalDst,

@@ -6,7 +6,7 @@ use crate::egress::field::{TextMatch, text};
 use crate::egress::object::{labels, texts};
 
 /// A request on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Message {
     /// The method.
     pub method: String,
@@ -18,6 +18,8 @@ pub struct Message {
     pub authority: String,
     /// All other headers.
     pub headers: Vec<(String, String)>,
+    /// Bytes of its body.
+    pub body: u64,
 }
 
 impl Message {
@@ -110,6 +112,8 @@ impl Headers {
 /// The conditions of a match that a request meets or not.
 #[derive(Debug, Clone, Default)]
 pub struct HttpMatch {
+    /// Its name; empty for none.
+    pub name: String,
     uri: Option<TextMatch>,
     ignore_uri_case: bool,
     scheme: Option<TextMatch>,
@@ -132,6 +136,7 @@ impl HttpMatch {
                 .collect()
         };
         HttpMatch {
+            name: text(value, "/name").to_owned(),
             uri: one("uri"),
             ignore_uri_case: value.get("ignoreUriCase") == Some(&Value::Bool(true)),
             scheme: one("scheme"),
@@ -203,11 +208,6 @@ pub const KNOWN: &[&str] = &[
     "statPrefix",
 ];
 
-/// The name of a match or rule.
-pub fn name(value: &Value) -> String {
-    text(value, "/name").to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -221,6 +221,7 @@ mod tests {
             original_path: None,
             authority: "example.com".to_owned(),
             headers: vec![("X-Team".to_owned(), "x".to_owned())],
+            body: 0,
         }
     }
 

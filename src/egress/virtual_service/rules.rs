@@ -202,7 +202,7 @@ impl HttpRule {
             &["uri", "authority"],
         ));
         HttpRule {
-            name: http::name(rule),
+            name: text(rule, "/name").to_owned(),
             matches: matches.collect(),
             action: action(object, rule, path, unknown),
             rewrite: Rewrite {
