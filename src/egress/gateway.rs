@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::field::{list, port, strange, text};
-use super::host::overlap;
+use super::host::within;
 use super::object::{Object, Unknown, texts};
 use super::selector::Selector;
 
@@ -49,7 +49,12 @@ pub struct Server {
 }
 
 impl Server {
-    fn read(object: &Object, value: &Value, path: &str, unknown: &mut Vec<Unknown>) -> Option<Server> {
+    fn read(
+        object: &Object,
+        value: &Value,
+        path: &str,
+        unknown: &mut Vec<Unknown>,
+    ) -> Option<Server> {
         let known = ["port", "hosts", "tls", "name", "defaultEndpoint"];
         unknown.extend(strange(object, value, path, &known));
         let settings = value.get("tls").unwrap_or(&Value::Null);
@@ -73,7 +78,10 @@ impl Server {
             "PASSTHROUGH" => ServerTls::Passthrough,
             _ => {
                 let field = format!("{path}.tls.mode");
-                unknown.push(Unknown { object: object.clone(), field });
+                unknown.push(Unknown {
+                    object: object.clone(),
+                    field,
+                });
                 ServerTls::Passthrough
             }
         };
@@ -99,11 +107,18 @@ impl Server {
         })
     }
 
-    /// Whether it serves a host of a VirtualService in `namespace`.
-    pub fn serves(&self, namespace: &str, host: &str) -> bool {
-        self.hosts
+    /// What it serves of a host of a VirtualService in `namespace`: the narrower of that host and of its own.
+    pub fn domains<'a>(&'a self, namespace: &str, host: &'a str) -> Vec<&'a str> {
+        let own = self
+            .hosts
             .iter()
-            .any(|(of, pattern)| (of == "*" || of == namespace) && overlap(pattern, host))
+            .filter(|(of, _)| of == "*" || of == namespace);
+        let narrower = own.filter_map(|(_, pattern)| match () {
+            () if within(pattern, host) => Some(host),
+            () if within(host, pattern) => Some(pattern.as_str()),
+            () => None,
+        });
+        narrower.collect()
     }
 
     /// The patterns of its hosts.
@@ -131,9 +146,16 @@ impl Gateway {
         let object = Object::of(value);
         let spec = value.get("spec").unwrap_or(&Value::Null);
         let mut unknown = strange(&object, spec, "spec", &["selector", "servers"]);
-        let servers = list(spec, "/servers").enumerate().filter_map(|(index, server)| {
-            Server::read(&object, server, &format!("spec.servers[{index}]"), &mut unknown)
-        });
+        let servers = list(spec, "/servers")
+            .enumerate()
+            .filter_map(|(index, server)| {
+                Server::read(
+                    &object,
+                    server,
+                    &format!("spec.servers[{index}]"),
+                    &mut unknown,
+                )
+            });
         let servers = servers.collect();
         let gateway = Gateway {
             selector: Selector::exact(super::object::labels(spec, "/selector")),

@@ -30,5 +30,8 @@ pub mod selector;
 pub mod service;
 pub mod service_entry;
 pub mod sidecar;
+pub mod sources;
+pub mod uncovered;
 pub mod view;
 pub mod virtual_service;
+mod walk;

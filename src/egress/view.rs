@@ -54,10 +54,7 @@ impl<'s> Rules<'s> {
     pub fn policy(&self, subset: &str, port: u16) -> (Option<&'s Object>, Policy) {
         let owner = self.0.iter().find(|rule| rule.subset(subset).is_some());
         match owner.or(self.0.first()) {
-            Some(rule) => (
-                Some(&rule.object),
-                rule.policy(rule.subset(subset), port),
-            ),
+            Some(rule) => (Some(&rule.object), rule.policy(rule.subset(subset), port)),
             None => (None, Policy::default()),
         }
     }
@@ -99,7 +96,10 @@ impl<'s> View<'s> {
                 let host = destination.host.as_str();
                 if !view.services.contains_key(host) {
                     let all = scene.services_of(host);
-                    for service in all.filter(|service| view.exported(service)).collect::<Vec<_>>() {
+                    for service in all
+                        .filter(|service| view.exported(service))
+                        .collect::<Vec<_>>()
+                    {
                         view.add(service);
                     }
                 }
@@ -119,13 +119,20 @@ impl<'s> View<'s> {
 
     /// Whether a service is exported to the proxy's namespace.
     fn exported(&self, service: &Service) -> bool {
-        service.export.reaches(&service.object.namespace, &self.namespace)
+        service
+            .export
+            .reaches(&service.object.namespace, &self.namespace)
     }
 
     /// Whether its Sidecar resource has the proxy know a service, on a port or on any.
     fn known(&self, service: &Service, port: Option<u16>) -> bool {
         let known = |sidecar: &Sidecar| {
-            sidecar.knows(&self.namespace, &service.object.namespace, &service.host, port)
+            sidecar.knows(
+                &self.namespace,
+                &service.object.namespace,
+                &service.host,
+                port,
+            )
         };
         self.sidecar.is_none_or(known)
     }
@@ -164,7 +171,9 @@ impl<'s> View<'s> {
     /// The DestinationRules for a host: of the proxy's namespace, else of the service's, else of the root namespace (Istio's
     /// `PushContext.destinationRule`).
     pub fn rules(&self, host: &str) -> Rules<'s> {
-        let own = self.service(host).map(|service| service.object.namespace.as_str());
+        let own = self
+            .service(host)
+            .map(|service| service.object.namespace.as_str());
         let namespaces = [
             Some(self.namespace.as_str()),
             own,
@@ -188,6 +197,7 @@ impl<'s> View<'s> {
         for service in self.services() {
             let rules = self.rules(&service.host);
             let discovery = match service.endpoints {
+                _ if service.headless => Discovery::OriginalDst,
                 Endpoints::Pods(_) | Endpoints::Listed(_) => Discovery::Eds,
                 Endpoints::Dns(_) => Discovery::StrictDns,
                 Endpoints::OriginalDestination => Discovery::OriginalDst,

@@ -6,7 +6,7 @@ use crate::egress::field::{TextMatch, text};
 use crate::egress::object::{labels, texts};
 
 /// A request on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Message {
     /// The method.
     pub method: String,
@@ -18,6 +18,8 @@ pub struct Message {
     pub authority: String,
     /// All other headers.
     pub headers: Vec<(String, String)>,
+    /// Bytes of its body.
+    pub body: u64,
 }
 
 impl Message {
@@ -51,7 +53,8 @@ impl Message {
 
     /// Takes a header away.
     pub fn remove(&mut self, name: &str) {
-        self.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+        self.headers
+            .retain(|(other, _)| !other.eq_ignore_ascii_case(name));
     }
 
     /// The values of a query's parameter.
@@ -109,6 +112,8 @@ impl Headers {
 /// The conditions of a match that a request meets or not.
 #[derive(Debug, Clone, Default)]
 pub struct HttpMatch {
+    /// Its name; empty for none.
+    pub name: String,
     uri: Option<TextMatch>,
     ignore_uri_case: bool,
     scheme: Option<TextMatch>,
@@ -131,6 +136,7 @@ impl HttpMatch {
                 .collect()
         };
         HttpMatch {
+            name: text(value, "/name").to_owned(),
             uri: one("uri"),
             ignore_uri_case: value.get("ignoreUriCase") == Some(&Value::Bool(true)),
             scheme: one("scheme"),
@@ -202,11 +208,6 @@ pub const KNOWN: &[&str] = &[
     "statPrefix",
 ];
 
-/// The name of a match or rule.
-pub fn name(value: &Value) -> String {
-    text(value, "/name").to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -220,6 +221,7 @@ mod tests {
             original_path: None,
             authority: "example.com".to_owned(),
             headers: vec![("X-Team".to_owned(), "x".to_owned())],
+            body: 0,
         }
     }
 
@@ -231,7 +233,11 @@ mod tests {
             (json!({"uri": {"exact": "/a"}}), "/a?x=1", true),
             (json!({"uri": {"exact": "/a"}}), "/a/b", false),
             (json!({"uri": {"prefix": "/a"}}), "/a/b", true),
-            (json!({"uri": {"prefix": "/A"}, "ignoreUriCase": true}), "/a/b", true),
+            (
+                json!({"uri": {"prefix": "/A"}, "ignoreUriCase": true}),
+                "/a/b",
+                true,
+            ),
             (json!({"uri": {"regex": "/[a-z]+"}}), "/abc", true),
             (json!({"uri": {"regex": "/[a-z]+"}}), "/abc/1", false),
             (json!({"uri": {"regex": "("}}), "/", false),
@@ -243,8 +249,16 @@ mod tests {
             (json!({"headers": {"x-team": {}}}), "/", true),
             (json!({"headers": {"x-other": {}}}), "/", false),
             (json!({"withoutHeaders": {"x-team": {}}}), "/", false),
-            (json!({"queryParams": {"a": {"exact": "1"}}}), "/?b=2&a=1", true),
-            (json!({"queryParams": {"a": {"exact": "1"}}}), "/?a=2", false),
+            (
+                json!({"queryParams": {"a": {"exact": "1"}}}),
+                "/?b=2&a=1",
+                true,
+            ),
+            (
+                json!({"queryParams": {"a": {"exact": "1"}}}),
+                "/?a=2",
+                false,
+            ),
         ];
         for (value, path, meant) in cases {
             let found = HttpMatch::read(&value).matches(&message(path), "http");
@@ -257,7 +271,11 @@ mod tests {
         let mut message = message("/");
         let change = json!({"set": {"a": "1"}, "add": {"b": "2"}, "remove": ["x-team"]});
         Headers::read(&change).apply(&mut message);
-        let headers: Vec<(&str, &str)> = message.headers.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        let headers: Vec<(&str, &str)> = message
+            .headers
+            .iter()
+            .map(|(a, b)| (a.as_str(), b.as_str()))
+            .collect();
         assert_eq!(headers, [("a", "1"), ("b", "2")]);
     }
 
@@ -270,7 +288,11 @@ mod tests {
             (json!({}), "/a", "/x", "/x"),
         ];
         for (value, path, to, expected) in cases {
-            assert_eq!(HttpMatch::read(&value).rewritten(path, to), expected, "{value} {path}");
+            assert_eq!(
+                HttpMatch::read(&value).rewritten(path, to),
+                expected,
+                "{value} {path}"
+            );
         }
     }
 }

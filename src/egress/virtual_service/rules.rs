@@ -61,7 +61,12 @@ pub struct Destination {
 }
 
 /// Reads the destinations of a rule, the heaviest first.
-fn route(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>) -> Vec<Destination> {
+fn route(
+    object: &Object,
+    rule: &Value,
+    path: &str,
+    unknown: &mut Vec<Unknown>,
+) -> Vec<Destination> {
     let known = ["destination", "weight", "headers"];
     let mut all = Vec::new();
     for (index, each) in list(rule, "/route").enumerate() {
@@ -175,7 +180,12 @@ const KNOWN: &[&str] = &[
 ];
 
 impl HttpRule {
-    pub(super) fn read(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>) -> HttpRule {
+    pub(super) fn read(
+        object: &Object,
+        rule: &Value,
+        path: &str,
+        unknown: &mut Vec<Unknown>,
+    ) -> HttpRule {
         unknown.extend(strange(object, rule, path, KNOWN));
         for (index, block) in list(rule, "/match").enumerate() {
             let path = format!("{path}.match[{index}]");
@@ -185,9 +195,14 @@ impl HttpRule {
             .map(|block| (When::read(block, &object.namespace), HttpMatch::read(block)));
         let headers = |of: &str| rule.pointer(&format!("/headers/{of}")).map(Headers::read);
         let rewrite = rule.get("rewrite").unwrap_or(&Value::Null);
-        unknown.extend(strange(object, rewrite, &format!("{path}.rewrite"), &["uri", "authority"]));
+        unknown.extend(strange(
+            object,
+            rewrite,
+            &format!("{path}.rewrite"),
+            &["uri", "authority"],
+        ));
         HttpRule {
-            name: http::name(rule),
+            name: text(rule, "/name").to_owned(),
             matches: matches.collect(),
             action: action(object, rule, path, unknown),
             rewrite: Rewrite {
@@ -195,7 +210,9 @@ impl HttpRule {
                 authority: text(rewrite, "/authority").to_owned(),
             },
             timeout: duration(text(rule, "/timeout")).filter(|time| !time.is_zero()),
-            retries: rule.get("retries").map(|retries| retry(object, retries, path, unknown)),
+            retries: rule
+                .get("retries")
+                .map(|retries| retry(object, retries, path, unknown)),
             fault: fault(object, rule, path, unknown),
             request: headers("request").unwrap_or_default(),
             response: headers("response").unwrap_or_default(),
@@ -217,7 +234,12 @@ fn action(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>)
     let status = |value: &Value, field: &str, otherwise| port(value, field).unwrap_or(otherwise);
     if let Some(redirect) = rule.get("redirect") {
         let known = ["uri", "authority", "port", "scheme", "redirectCode"];
-        unknown.extend(strange(object, redirect, &format!("{path}.redirect"), &known));
+        unknown.extend(strange(
+            object,
+            redirect,
+            &format!("{path}.redirect"),
+            &known,
+        ));
         let field = |pointer| text(redirect, pointer).to_owned();
         return Action::Redirect {
             status: status(redirect, "/redirectCode", 301),
@@ -229,7 +251,12 @@ fn action(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>)
     }
     if let Some(response) = rule.get("directResponse") {
         let body = response.get("body").unwrap_or(&Value::Null);
-        unknown.extend(strange(object, body, &format!("{path}.directResponse.body"), &["string"]));
+        unknown.extend(strange(
+            object,
+            body,
+            &format!("{path}.directResponse.body"),
+            &["string"],
+        ));
         return Action::Respond {
             status: status(response, "/status", 200),
             body: text(body, "/string").to_owned(),
@@ -240,7 +267,13 @@ fn action(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>)
 
 fn retry(object: &Object, retries: &Value, path: &str, unknown: &mut Vec<Unknown>) -> Retries {
     // The time of one try begins when its connection is made, so it ends none of those that matter here.
-    let known = ["attempts", "perTryTimeout", "retryOn", "retryRemoteLocalities", "backoff"];
+    let known = [
+        "attempts",
+        "perTryTimeout",
+        "retryOn",
+        "retryRemoteLocalities",
+        "backoff",
+    ];
     unknown.extend(strange(object, retries, &format!("{path}.retries"), &known));
     let attempts = retries.get("attempts").and_then(Value::as_u64).unwrap_or(0);
     Retries {
@@ -257,7 +290,10 @@ fn fault(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>) 
         if !always(value) {
             // What happens to some requests only is not told of one.
             let field = format!("{path}.percentage");
-            unknown.push(Unknown { object: object.clone(), field });
+            unknown.push(Unknown {
+                object: object.clone(),
+                field,
+            });
             return None;
         }
         Some(value)
@@ -281,12 +317,28 @@ pub struct TlsRule {
 }
 
 impl TlsRule {
-    pub(super) fn read(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>) -> TlsRule {
+    pub(super) fn read(
+        object: &Object,
+        rule: &Value,
+        path: &str,
+        unknown: &mut Vec<Unknown>,
+    ) -> TlsRule {
         unknown.extend(strange(object, rule, path, &["match", "route"]));
-        let known = ["sniHosts", "port", "sourceLabels", "gateways", "sourceNamespace"];
+        let known = [
+            "sniHosts",
+            "port",
+            "sourceLabels",
+            "gateways",
+            "sourceNamespace",
+        ];
         let mut matches = Vec::new();
         for (index, block) in list(rule, "/match").enumerate() {
-            unknown.extend(strange(object, block, &format!("{path}.match[{index}]"), &known));
+            unknown.extend(strange(
+                object,
+                block,
+                &format!("{path}.match[{index}]"),
+                &known,
+            ));
             let names = texts(block, "/sniHosts");
             let names = names.iter().map(|name| name.to_ascii_lowercase());
             matches.push((When::read(block, &object.namespace), names.collect()));
@@ -306,7 +358,9 @@ impl TlsRule {
 
     /// Whether it is for a connection that asks for `name` at a place.
     pub fn is_for(&self, name: &str, holds: impl Fn(&When) -> bool) -> bool {
-        self.names(holds).iter().any(|pattern| within(pattern, name))
+        self.names(holds)
+            .iter()
+            .any(|pattern| within(pattern, name))
     }
 }
 
@@ -320,12 +374,22 @@ pub struct TcpRule {
 }
 
 impl TcpRule {
-    pub(super) fn read(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>) -> TcpRule {
+    pub(super) fn read(
+        object: &Object,
+        rule: &Value,
+        path: &str,
+        unknown: &mut Vec<Unknown>,
+    ) -> TcpRule {
         unknown.extend(strange(object, rule, path, &["match", "route"]));
         let known = ["port", "sourceLabels", "gateways", "sourceNamespace"];
         let mut matches = Vec::new();
         for (index, block) in list(rule, "/match").enumerate() {
-            unknown.extend(strange(object, block, &format!("{path}.match[{index}]"), &known));
+            unknown.extend(strange(
+                object,
+                block,
+                &format!("{path}.match[{index}]"),
+                &known,
+            ));
             matches.push(When::read(block, &object.namespace));
         }
         TcpRule {
