@@ -55,7 +55,7 @@ impl<'a> Config<'a> {
             nodes: &BTreeMap::new(),
             namespaces: &config.namespaces,
         };
-        config.pods = pod::read(objects, &ground);
+        config.pods = pod::read(&objects.iter().collect::<Vec<_>>(), &ground);
         let services = config
             .of("Service")
             .map(|each| Service::read(each, Vec::new()));

@@ -23,7 +23,7 @@ pub fn hosts(config: &Config<'_>) -> Vec<Finding> {
                 gateway
                     .servers
                     .iter()
-                    .any(|server| server.serves(&service.object.namespace, host))
+                    .any(|server| !server.domains(&service.object.namespace, host).is_empty())
             };
             for host in service.hosts.iter().filter(|host| !served(host)) {
                 let message = format!("no server of Gateway {name} serves {host}");
