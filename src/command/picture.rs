@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use crate::egress::object::Object;
-use crate::egress::scene::{Mesh, Ranges, Sources};
+use crate::egress::sources::{Mesh, Ranges, Sources};
 use crate::kinds::Thing;
 use crate::steps::{Step, refs};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::picture;
 use super::prepare::{Ground, Ready};
 use crate::cli::{Global, Looks};
-use crate::egress::scene::Sources;
+use crate::egress::sources::Sources;
 use crate::error::{Exit, Halt};
 use crate::google::Quiet;
 use crate::kinds::{Clusters, Door, surroundings};

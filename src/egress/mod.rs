@@ -6,6 +6,7 @@
 //! The live data plane may be slower to take a change over: the account is of the state that the objects ask for.
 
 pub mod account;
+pub mod analyze;
 pub mod cluster;
 pub mod destination_rule;
 pub mod dns;

@@ -6,7 +6,7 @@ use super::clusters::{PATH, connect, of_cluster};
 use super::difference::same_name;
 use super::{Door, fill};
 use crate::cluster::{Cluster, Fault, Object};
-use crate::egress::scene::{Mesh, Ranges, Sources};
+use crate::egress::sources::{Mesh, Ranges, Sources};
 use crate::google::{Api, ApiError, Call, Class};
 
 /// The kinds that decide, and those that the analyzers look at.
