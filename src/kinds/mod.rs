@@ -339,7 +339,7 @@ impl Kind {
     ) -> Result<Look, ApiError> {
         if self.is_in_cluster() {
             let look = || self.seen(door, at, want, parts);
-            return clusters::with_good_token(door, look).await;
+            return clusters::steadily(door, look).await;
         }
         self.seen(door, at, want, parts).await
     }
@@ -410,11 +410,9 @@ impl Kind {
             Kind::Services => services::enable(door, at, want).await,
             Kind::Object => object::upload(door, at, want).await,
             Kind::Kubernetes => {
-                clusters::with_good_token(door, || kubernetes::apply(door, at, want)).await
+                clusters::steadily(door, || kubernetes::apply(door, at, want)).await
             }
-            Kind::Restart => {
-                clusters::with_good_token(door, || restart::restart(door, at, want)).await
-            }
+            Kind::Restart => clusters::steadily(door, || restart::restart(door, at, want)).await,
             Kind::Wait(_) => Err(ApiError::unsent(
                 self.name(),
                 "there is nothing here to wait for",
@@ -450,9 +448,7 @@ impl Kind {
             Kind::Members(policy) => members::remove(policy, door, at, parts).await,
             Kind::Records => records::remove(door, at, parts).await,
             Kind::Object => object::delete(door, at).await,
-            Kind::Kubernetes => {
-                clusters::with_good_token(door, || kubernetes::delete(door, at)).await
-            }
+            Kind::Kubernetes => clusters::steadily(door, || kubernetes::delete(door, at)).await,
             // Other things in the project may have come to rely on an API: it stays on.
             Kind::Services | Kind::Restart | Kind::Wait(_) => Ok(Sent::Now),
         }
