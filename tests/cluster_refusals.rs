@@ -15,8 +15,9 @@ mod common {
     pub mod webhook;
 }
 
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -28,6 +29,8 @@ use common::rest::{Inside, changed_steps};
 use common::rewriting::Rewriting;
 use common::webhook::Webhook;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
 /// What a failure says, line by line, of a step.
@@ -71,6 +74,106 @@ fn an_api_server_out_of_reach_is_told_with_the_way_in() {
     );
     // As after `provision authorize`.
     cloud.run(&["up", "--yes", "--through", "mesh"]).ends(0);
+}
+
+#[test]
+fn a_cluster_that_goes_away_in_mid_run_is_waited_for() {
+    let cloud = Cloud::new();
+    let flaky = Arc::new(Mutex::new(None::<Flaky>));
+    let shared = Arc::clone(&flaky);
+    let rewriting = Rewriting::new(cloud.address(), move |path, body| {
+        if path.ends_with("/clusters/cluster1")
+            && let Some(endpoint) = body["endpoint"].as_str().map(str::to_owned)
+            && let Ok(to) = endpoint.parse()
+        {
+            let mut flaky = shared.lock().unwrap();
+            let flaky = flaky.get_or_insert_with(|| Flaky::before(to));
+            body["endpoint"] = json!(flaky.address.to_string());
+        }
+    });
+    let user = pointed_at(User::new(), rewriting.address());
+    let said = user
+        .run(&["up", "--yes", "--through", "egress-gateway"])
+        .ends(0);
+    let flaky = flaky.lock().unwrap();
+    let outage = &flaky.as_ref().unwrap().outage;
+    assert_eq!(
+        outage.dropped.load(Ordering::SeqCst),
+        OUTAGE,
+        "{}",
+        said.err
+    );
+}
+
+/// The outage begins in the middle of the answers about Istio's kinds, which are large.
+const BEFORE_OUTAGE: usize = 60_000;
+/// How many connections are tried in vain before it is over.
+const OUTAGE: usize = 4;
+
+/// Stands before an API server that is away once: what it was saying is cut off, and who calls finds nobody for a while.
+struct Flaky {
+    address: SocketAddr,
+    outage: Arc<Outage>,
+    _runtime: Runtime,
+}
+
+#[derive(Default)]
+struct Outage {
+    said: AtomicUsize,
+    dropped: AtomicUsize,
+}
+
+impl Outage {
+    fn is_now(&self) -> bool {
+        self.said.load(Ordering::SeqCst) > BEFORE_OUTAGE
+            && self.dropped.load(Ordering::SeqCst) < OUTAGE
+    }
+}
+
+impl Flaky {
+    fn before(server: SocketAddr) -> Flaky {
+        let runtime = Runtime::new().unwrap();
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let outage = Arc::new(Outage::default());
+        let shared = Arc::clone(&outage);
+        runtime.spawn(async move {
+            let listener = TcpListener::from_std(listener).unwrap();
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                if shared.is_now() {
+                    shared.dropped.fetch_add(1, Ordering::SeqCst);
+                    continue;
+                }
+                tokio::spawn(forward(client, server, Arc::clone(&shared)));
+            }
+        });
+        Flaky {
+            address,
+            outage,
+            _runtime: runtime,
+        }
+    }
+}
+
+async fn forward(client: TcpStream, server: SocketAddr, outage: Arc<Outage>) {
+    let server = TcpStream::connect(server).await.unwrap();
+    let (mut down, mut up) = server.into_split();
+    let (mut from, mut to) = client.into_split();
+    let downward = async {
+        let mut piece = vec![0; 8192];
+        while let Ok(size @ 1..) = down.read(&mut piece).await {
+            outage.said.fetch_add(size, Ordering::SeqCst);
+            if outage.is_now() || to.write_all(&piece[..size]).await.is_err() {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        _ = tokio::io::copy(&mut from, &mut up) => {}
+        () = downward => {}
+    }
 }
 
 /// Runs `up` with a service account key whose tokens are these, the last of them for ever; says how many were fetched.

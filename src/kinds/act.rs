@@ -33,7 +33,7 @@ impl Kind {
     ) -> Result<Look, ApiError> {
         if self.is_in_cluster() {
             let look = || self.seen(door, at, want, parts);
-            return clusters::with_good_token(door, look).await;
+            return clusters::steadily(door, look).await;
         }
         self.seen(door, at, want, parts).await
     }
@@ -53,10 +53,10 @@ impl Kind {
             Kind::Services => services::enable(door, at, want).await,
             Kind::Object => object::upload(door, at, want).await,
             Kind::Kubernetes => {
-                clusters::with_good_token(door, || kubernetes::apply(door, at, want)).await
+                clusters::steadily(door, || kubernetes::apply(door, at, want)).await
             }
             Kind::Restart => {
-                clusters::with_good_token(door, || restart::restart(door, at, want)).await
+                clusters::steadily(door, || restart::restart(door, at, want)).await
             }
             Kind::Wait(_) | Kind::Claim(_) => Err(ApiError::unsent(
                 self.name(),
@@ -94,7 +94,7 @@ impl Kind {
             Kind::Records => records::remove(door, at, parts).await,
             Kind::Object => object::delete(door, at).await,
             Kind::Kubernetes => {
-                clusters::with_good_token(door, || kubernetes::delete(door, at)).await
+                clusters::steadily(door, || kubernetes::delete(door, at)).await
             }
             // Other things in the project may have come to rely on an API: it stays on.
             Kind::Services | Kind::Restart | Kind::Wait(_) | Kind::Claim(_) => Ok(Sent::Now),
@@ -125,5 +125,37 @@ impl Kind {
             }
             _ => Ok(Vec::new()),
         }
+    }
+
+    async fn seen(
+        &self,
+        door: &Door,
+        at: &Map<String, Value>,
+        want: &Value,
+        parts: &[String],
+    ) -> Result<Look, ApiError> {
+        let live = match self {
+            Kind::Resource(row) => return rest::look(row, door, at).await,
+            Kind::Kubernetes => return kubernetes::look(door, at, want).await,
+            Kind::Restart => return restart::look(door, at, want).await,
+            Kind::Wait(wait) => return wait.look(door, at, want).await,
+            Kind::Claim(claim) => {
+                let seen = claims::look(claim, door, at, want).await?;
+                return Ok(match seen.holds {
+                    true => Look::Here(seen.seen.into()),
+                    false => Look::Settling(seen.seen),
+                });
+            }
+            Kind::Object => object::look(door, at).await?,
+            Kind::Members(policy) => members::look(policy, door, at).await?,
+            Kind::Records => records::look(door, at).await?,
+            Kind::Services => services::look(door, at, parts).await?,
+        };
+        Ok(match live {
+            Some(live) if parts.is_empty() || !self.present(parts, &live).is_empty() => {
+                Look::Here(live)
+            }
+            _ => Look::Absent,
+        })
     }
 }

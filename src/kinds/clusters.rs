@@ -2,23 +2,34 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::{Door, fill};
 use crate::cluster::{Cluster, ClusterError, Fault};
-use crate::google::{Api, ApiError, Call, Class, Departed};
+use crate::google::{Api, ApiError, Call, Class, Departed, retry};
 
 /// A cluster's path below the API's base.
 pub const PATH: &str = "v1/projects/{project}/locations/{location}/clusters/{cluster}";
+
+/// How long a cluster may be away: a zonal one has no API server for minutes while Google resizes or repairs its control
+/// plane (from GKE's documentation, no record).
+const AWAY: Duration = Duration::from_secs(5 * 60);
+/// First and longest pause between two tries.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
 /// Connections to clusters, by path, each with the token it was made with.
 #[derive(Clone, Default)]
 pub struct Clusters {
     connections: Arc<Mutex<HashMap<String, (String, Cluster)>>>,
+    /// Whether a cluster has answered in this run.
+    answered: Arc<AtomicBool>,
     /// Whether fields that somebody else owns are taken over.
     pub force: bool,
 }
@@ -72,12 +83,54 @@ pub async fn connect(door: &Door, at: &Map<String, Value>) -> Result<Option<Clus
     Ok(Some(cluster))
 }
 
+/// Does `work`, and does it again while a cluster that has answered before cannot be reached: it is on its way back. One that
+/// never answered does not let this machine in, and waiting would not change that. Everything asked of a cluster can be
+/// asked twice.
+///
+/// # Errors
+/// What `work` fails with.
+pub async fn steadily<T, R>(door: &Door, work: impl Fn() -> R) -> Result<T, ApiError>
+where
+    R: Future<Output = Result<T, ApiError>>,
+{
+    let since = Instant::now();
+    let mut attempt = 0;
+    let mut pauses = retry::delays(PAUSES.0, PAUSES.1);
+    loop {
+        let done = with_good_token(door, &work).await;
+        let error = match done {
+            Err(error) if error.class == Class::LostConnection => error,
+            done => {
+                if done.is_ok() {
+                    door.clusters.answered.store(true, Ordering::Relaxed);
+                }
+                return done;
+            }
+        };
+        attempt += 1;
+        let returns = door.clusters.answered.load(Ordering::Relaxed) && since.elapsed() < AWAY;
+        match pauses.next() {
+            Some(pause) if returns => {
+                door.watch
+                    .retrying(&error.call, &error.message, attempt, pause);
+                tokio::time::sleep(pause).await;
+            }
+            _ => {
+                return Err(ApiError {
+                    attempts: attempt,
+                    ..error
+                });
+            }
+        }
+    }
+}
+
 /// Does `work`; where the cluster refuses the token, once more with another, if another is to be had: a token that was good
 /// when a run began may have expired, or been revoked, in the middle of it.
 ///
 /// # Errors
 /// What `work` fails with.
-pub async fn with_good_token<T, R>(door: &Door, work: impl Fn() -> R) -> Result<T, ApiError>
+async fn with_good_token<T, R>(door: &Door, work: &impl Fn() -> R) -> Result<T, ApiError>
 where
     R: Future<Output = Result<T, ApiError>>,
 {

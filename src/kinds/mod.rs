@@ -325,38 +325,6 @@ impl Kind {
         }
     }
 
-    async fn seen(
-        &self,
-        door: &Door,
-        at: &Map<String, Value>,
-        want: &Value,
-        parts: &[String],
-    ) -> Result<Look, ApiError> {
-        let live = match self {
-            Kind::Resource(row) => return rest::look(row, door, at).await,
-            Kind::Kubernetes => return kubernetes::look(door, at, want).await,
-            Kind::Restart => return restart::look(door, at, want).await,
-            Kind::Wait(wait) => return wait.look(door, at, want).await,
-            Kind::Claim(claim) => {
-                let seen = claims::look(claim, door, at, want).await?;
-                return Ok(match seen.holds {
-                    true => Look::Here(seen.seen.into()),
-                    false => Look::Settling(seen.seen),
-                });
-            }
-            Kind::Object => object::look(door, at).await?,
-            Kind::Members(policy) => members::look(policy, door, at).await?,
-            Kind::Records => records::look(door, at).await?,
-            Kind::Services => services::look(door, at, parts).await?,
-        };
-        Ok(match live {
-            Some(live) if parts.is_empty() || !self.present(parts, &live).is_empty() => {
-                Look::Here(live)
-            }
-            _ => Look::Absent,
-        })
-    }
-
     /// The fields of `want` that `live` does not have. Pure.
     pub fn between(&self, want: &Value, live: &Value) -> Vec<Field> {
         match self {
