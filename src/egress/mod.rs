@@ -6,6 +6,21 @@
 //! The live data plane may be slower to take a change over: the account is of the state that the objects ask for.
 
 pub mod account;
+pub mod cluster;
+pub mod destination_rule;
+pub mod dns;
+pub mod field;
+pub mod firewall;
+pub mod host;
+pub mod injection;
+pub mod internet;
 pub mod log;
 pub mod object;
+pub mod placement;
+pub mod pod;
 pub mod request;
+pub mod scene;
+pub mod selector;
+pub mod service;
+pub mod service_entry;
+pub mod sidecar;

@@ -1,0 +1,260 @@
+//! DestinationRules: subsets of a host, and how a proxy opens connections to it.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::field::{Export, duration, list, port, strange, text};
+use super::object::{Object, Unknown, labels};
+use super::selector::Selector;
+
+/// `tls.mode`, as far as it decides what goes over the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TlsMode {
+    /// In clear.
+    Disable,
+    /// TLS; the caller shows no certificate.
+    Simple,
+    /// TLS with a certificate of the rule's own.
+    Mutual,
+    /// TLS with the certificate of the mesh.
+    IstioMutual,
+}
+
+/// How TLS is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The mode.
+    pub mode: TlsMode,
+    /// The name asked for; empty where the rule gives none.
+    pub sni: String,
+    /// Whether the rule names certificates to verify the server by.
+    pub authorities: bool,
+    /// Whether the rule says to verify nothing.
+    pub insecure: bool,
+}
+
+/// What a traffic policy says of connections.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Policy {
+    /// TLS.
+    pub tls: Option<Tls>,
+    /// How long connecting may take.
+    pub connect_timeout: Option<Duration>,
+}
+
+/// A traffic policy with its exceptions by port.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct TrafficPolicy {
+    every: Policy,
+    ports: Vec<(u16, Policy)>,
+}
+
+/// A subset of a host's endpoints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subset {
+    /// Its name.
+    pub name: String,
+    /// Labels of its endpoints; none means all.
+    pub labels: Selector,
+    policy: Option<TrafficPolicy>,
+}
+
+/// A DestinationRule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestinationRule {
+    /// Which.
+    pub object: Object,
+    /// The host, lower-case, as a name of the mesh.
+    pub host: String,
+    /// Who sees it.
+    pub export: Export,
+    /// The pods whose proxies it is for; none means all.
+    pub workloads: Selector,
+    /// Subsets.
+    pub subsets: Vec<Subset>,
+    policy: TrafficPolicy,
+    /// When it was made.
+    pub created: String,
+}
+
+impl DestinationRule {
+    /// From a manifest or a live object, and what of it is not covered.
+    pub fn read(value: &Value) -> (DestinationRule, Vec<Unknown>) {
+        let object = Object::of(value);
+        let spec = value.get("spec").unwrap_or(&Value::Null);
+        let known = [
+            "host",
+            "trafficPolicy",
+            "subsets",
+            "exportTo",
+            "workloadSelector",
+        ];
+        let mut unknown = strange(&object, spec, "spec", &known);
+        let top = spec.get("trafficPolicy").unwrap_or(&Value::Null);
+        let policy = TrafficPolicy::read(&object, top, "spec.trafficPolicy", &mut unknown);
+        let subsets = list(spec, "/subsets").enumerate().map(|(index, subset)| {
+            let path = format!("spec.subsets[{index}].trafficPolicy");
+            let read = |value| TrafficPolicy::read(&object, value, &path, &mut unknown);
+            Subset {
+                name: text(subset, "/name").to_owned(),
+                labels: Selector::exact(labels(subset, "/labels")),
+                policy: subset.get("trafficPolicy").map(read),
+            }
+        });
+        let subsets = subsets.collect();
+        let rule = DestinationRule {
+            host: super::host::qualified(text(spec, "/host"), &object.namespace)
+                .to_ascii_lowercase(),
+            export: Export::read(value),
+            workloads: Selector::read(spec.get("workloadSelector").unwrap_or(&Value::Null)),
+            subsets,
+            policy,
+            created: text(value, "/metadata/creationTimestamp").to_owned(),
+            object,
+        };
+        (rule, unknown)
+    }
+
+    /// The subset of this name.
+    pub fn subset(&self, name: &str) -> Option<&Subset> {
+        self.subsets.iter().find(|subset| subset.name == name)
+    }
+
+    /// What holds for connections to a port of a subset (or of the host, where `subset` is none).
+    ///
+    /// A subset's settings replace the rule's one by one; those for a port replace all others and inherit nothing
+    /// (Istio's `MergeTrafficPolicy`).
+    pub fn policy(&self, subset: Option<&Subset>, port: u16) -> Policy {
+        let top = self.policy.at(port);
+        match subset.and_then(|subset| subset.policy.as_ref()) {
+            None => top,
+            Some(own) if own.has(port) => own.at(port),
+            Some(own) => Policy {
+                tls: own.every.tls.clone().or(top.tls),
+                connect_timeout: own.every.connect_timeout.or(top.connect_timeout),
+            },
+        }
+    }
+}
+
+impl TrafficPolicy {
+    fn read(
+        object: &Object,
+        value: &Value,
+        path: &str,
+        unknown: &mut Vec<Unknown>,
+    ) -> TrafficPolicy {
+        let known = [
+            "tls",
+            "portLevelSettings",
+            "connectionPool",
+            // Which of several equal endpoints is taken decides nothing here, nor what happens after failures elsewhere.
+            "loadBalancer",
+            "outlierDetection",
+        ];
+        unknown.extend(strange(object, value, path, &known));
+        let ports = list(value, "/portLevelSettings").enumerate();
+        let ports = ports.filter_map(|(index, each)| {
+            let path = format!("{path}.portLevelSettings[{index}]");
+            Some((
+                port(each, "/port/number")?,
+                Policy::read(object, each, &path, unknown),
+            ))
+        });
+        let ports = ports.collect();
+        TrafficPolicy {
+            every: Policy::read(object, value, path, unknown),
+            ports,
+        }
+    }
+
+    fn has(&self, port: u16) -> bool {
+        self.ports.iter().any(|(number, _)| *number == port)
+    }
+
+    fn at(&self, port: u16) -> Policy {
+        let own = self.ports.iter().find(|(number, _)| *number == port);
+        own.map_or_else(|| self.every.clone(), |(_, policy)| policy.clone())
+    }
+}
+
+impl Policy {
+    fn read(object: &Object, value: &Value, path: &str, unknown: &mut Vec<Unknown>) -> Policy {
+        let tls = value.get("tls");
+        if let Some(tls) = tls {
+            let known = [
+                "mode",
+                "sni",
+                "caCertificates",
+                "insecureSkipVerify",
+                "clientCertificate",
+                "privateKey",
+                "credentialName",
+            ];
+            unknown.extend(strange(object, tls, &format!("{path}.tls"), &known));
+        }
+        let connect = text(value, "/connectionPool/tcp/connectTimeout");
+        Policy {
+            tls: tls.map(Tls::read),
+            connect_timeout: duration(connect),
+        }
+    }
+}
+
+impl Tls {
+    fn read(value: &Value) -> Tls {
+        let mode = match text(value, "/mode") {
+            "SIMPLE" => TlsMode::Simple,
+            "MUTUAL" => TlsMode::Mutual,
+            "ISTIO_MUTUAL" => TlsMode::IstioMutual,
+            _ => TlsMode::Disable,
+        };
+        let named = ["caCertificates", "credentialName"]
+            .iter()
+            .any(|field| !text(value, &format!("/{field}")).is_empty());
+        Tls {
+            mode,
+            sni: text(value, "/sni").to_owned(),
+            authorities: named,
+            insecure: value.get("insecureSkipVerify") == Some(&Value::Bool(true)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn settings_of_a_port_inherit_nothing_and_a_subset_replaces_one_by_one() {
+        let (rule, unknown) = DestinationRule::read(&json!({
+            "kind": "DestinationRule", "metadata": {"name": "r", "namespace": "n"},
+            "spec": {
+                "host": "x",
+                "trafficPolicy": {"tls": {"mode": "SIMPLE"}, "connectionPool": {"tcp": {"connectTimeout": "3s"}}},
+                "subsets": [
+                    {"name": "plain"},
+                    {"name": "mutual", "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}}},
+                    {"name": "port", "trafficPolicy": {"portLevelSettings": [{"port": {"number": 80}, "tls": {"mode": "ISTIO_MUTUAL"}}]}},
+                ],
+            },
+        }));
+        assert_eq!(unknown, []);
+        assert_eq!(rule.host, "x.n.svc.cluster.local");
+        let mode = |subset: &str, port| {
+            let policy = rule.policy(rule.subset(subset), port);
+            (
+                policy.tls.map(|tls| tls.mode),
+                policy.connect_timeout.map(|time| time.as_secs()),
+            )
+        };
+        assert_eq!(mode("none", 80), (Some(TlsMode::Simple), Some(3)));
+        assert_eq!(mode("plain", 80), (Some(TlsMode::Simple), Some(3)));
+        assert_eq!(mode("mutual", 80), (Some(TlsMode::IstioMutual), Some(3)));
+        assert_eq!(mode("port", 80), (Some(TlsMode::IstioMutual), None));
+        assert_eq!(mode("port", 443), (Some(TlsMode::Simple), Some(3)));
+    }
+}

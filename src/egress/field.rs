@@ -1,0 +1,235 @@
+//! Fields as Istio's objects spell them: durations, texts to match, who an object is exported to, and which fields are not covered.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::object::{Object, Unknown, texts};
+
+/// The fields of `value` that `known` does not name, each as `Unknown` at `path`. A field without content asks for nothing.
+pub fn strange(object: &Object, value: &Value, path: &str, known: &[&str]) -> Vec<Unknown> {
+    let fields = value.as_object().into_iter().flatten();
+    let strange = fields.filter(|(name, value)| !known.contains(&name.as_str()) && !empty(value));
+    let unknown = strange.map(|(name, _)| Unknown {
+        object: object.clone(),
+        field: format!("{path}.{name}"),
+    });
+    unknown.collect()
+}
+
+/// Whether a field has no content.
+fn empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
+}
+
+/// The list at `pointer`.
+pub fn list<'v>(value: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Value> {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+}
+
+/// The text at `pointer`; empty where there is none.
+pub fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+/// The port number at `pointer`.
+pub fn port(value: &Value, pointer: &str) -> Option<u16> {
+    let number = value.pointer(pointer)?.as_u64()?;
+    u16::try_from(number).ok().filter(|port| *port != 0)
+}
+
+/// A duration as protobuf's JSON and Go write it: `10s`, `1.5s`, `1m30s`, `250ms`.
+pub fn duration(text: &str) -> Option<Duration> {
+    let mut rest = text.trim();
+    let mut seconds = 0.0;
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (value, after) = rest.split_at(number);
+        let unit = after
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(after.len());
+        let (unit, after) = after.split_at(unit);
+        let scale = match unit {
+            "h" => 3600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 0.001,
+            _ => return None,
+        };
+        seconds += value.parse::<f64>().ok()? * scale;
+        rest = after;
+    }
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// Whether something happens to every request: the `percentage` of a fault, which is all of them where it is not given.
+pub fn always(value: &Value) -> bool {
+    let share = value.pointer("/percentage/value").and_then(Value::as_f64);
+    let share = share.or_else(|| value.get("percent").and_then(Value::as_f64));
+    share.is_none_or(|share| share >= 100.0)
+}
+
+/// Namespaces that an object is exported to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Export(Vec<String>);
+
+impl Export {
+    /// From `spec.exportTo`; none given means every namespace.
+    pub fn read(object: &Value) -> Export {
+        Export(texts(object, "/spec/exportTo"))
+    }
+
+    /// From the annotation that a Service carries instead of a field.
+    pub fn of_service(service: &Value) -> Export {
+        let annotations = service.pointer("/metadata/annotations");
+        let names = annotations.and_then(|all| all.get("networking.istio.io/exportTo"));
+        let names = names.and_then(Value::as_str).unwrap_or_default();
+        let names = names.split(',').map(str::trim);
+        Export(
+            names
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        )
+    }
+
+    /// Whether an object of the namespace `own` is seen from `namespace`.
+    pub fn reaches(&self, own: &str, namespace: &str) -> bool {
+        let one = |name: &String| match name.as_str() {
+            "*" => true,
+            "." => own == namespace,
+            name => name == namespace,
+        };
+        self.0.is_empty() || self.0.iter().any(one)
+    }
+
+    /// The namespaces, if not every one is meant.
+    pub fn only(&self, own: &str) -> Option<Vec<String>> {
+        if self.0.is_empty() || self.0.iter().any(|name| name == "*") {
+            return None;
+        }
+        let named = self.0.iter().filter(|name| *name != "~");
+        let named = named.map(|name| match name.as_str() {
+            "." => own.to_owned(),
+            name => name.to_owned(),
+        });
+        Some(named.collect())
+    }
+}
+
+/// A text that is matched: whole, by its beginning, or by an expression.
+#[derive(Debug, Clone)]
+pub enum TextMatch {
+    /// Just this.
+    Exact(String),
+    /// What begins so.
+    Prefix(String),
+    /// What the expression matches whole.
+    Regex(regex_lite::Regex),
+    /// Anything that is there.
+    Present,
+    /// An expression that cannot be read; matches nothing.
+    Broken,
+}
+
+impl TextMatch {
+    /// From a `StringMatch`.
+    pub fn read(value: &Value) -> TextMatch {
+        let field = |name: &str| value.get(name).and_then(Value::as_str);
+        if let Some(text) = field("exact") {
+            TextMatch::Exact(text.to_owned())
+        } else if let Some(text) = field("prefix") {
+            TextMatch::Prefix(text.to_owned())
+        } else if let Some(text) = field("regex") {
+            regex_lite::Regex::new(&format!("^(?:{text})$"))
+                .map_or(TextMatch::Broken, TextMatch::Regex)
+        } else {
+            TextMatch::Present
+        }
+    }
+
+    /// Whether it matches.
+    pub fn matches(&self, text: &str, ignore_case: bool) -> bool {
+        match self {
+            TextMatch::Exact(wanted) if ignore_case => wanted.eq_ignore_ascii_case(text),
+            TextMatch::Exact(wanted) => wanted == text,
+            TextMatch::Prefix(wanted) if ignore_case => text
+                .to_ascii_lowercase()
+                .starts_with(&wanted.to_ascii_lowercase()),
+            TextMatch::Prefix(wanted) => text.starts_with(wanted.as_str()),
+            TextMatch::Regex(expression) => expression.is_match(text),
+            TextMatch::Present => true,
+            TextMatch::Broken => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let cases = [
+            ("10s", Some(10_000)),
+            ("0s", Some(0)),
+            ("1.5s", Some(1_500)),
+            ("1m30s", Some(90_000)),
+            ("250ms", Some(250)),
+            ("", None),
+            ("10", None),
+            ("ten", None),
+            ("1w", None),
+        ];
+        for (text, millis) in cases {
+            assert_eq!(duration(text), millis.map(Duration::from_millis), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_object_is_seen_where_it_is_exported_to() {
+        // (exportTo, seen from its own namespace, seen from another)
+        let cases = [
+            (json!([]), true, true),
+            (json!(["*"]), true, true),
+            (json!(["."]), true, false),
+            (json!(["~"]), false, false),
+            (json!(["b"]), false, true),
+            (json!(["a", "c"]), true, false),
+        ];
+        for (names, own, other) in cases {
+            let export = Export::read(&json!({"spec": {"exportTo": names}}));
+            assert_eq!(
+                (export.reaches("a", "a"), export.reaches("a", "b")),
+                (own, other),
+                "{names}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_is_unknown() {
+        let object = Object::new("VirtualService", "a", "b");
+        let value = json!({"route": [], "mirror": {"host": "x"}, "corsPolicy": {}});
+        let unknown = strange(&object, &value, "spec.http[0]", &["route"]);
+        let fields: Vec<&str> = unknown.iter().map(|u| u.field.as_str()).collect();
+        assert_eq!(fields, ["spec.http[0].mirror"]);
+    }
+}

@@ -1,0 +1,350 @@
+//! VPC firewall rules: which connection a machine may open, or take.
+//!
+//! The lowest priority number decides; at the same one a rule that denies decides. What no rule decides goes out and does not
+//! come in. Firewall *policies* of folders and organisations are not read, nor what Google always blocks (port 25 outwards).
+
+use std::cmp::Reverse;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde_json::Value;
+
+use crate::egress::account::Ruling;
+use crate::egress::dns::METADATA_SERVER;
+use crate::egress::object::{Object, Unknown, texts};
+
+/// A machine, as rules know it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// The service accounts that it runs as; at most one today.
+    pub service_accounts: Vec<String>,
+    /// Its network tags.
+    pub tags: Vec<String>,
+}
+
+/// Which way a connection is opened, seen from the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// By the machine.
+    Egress,
+    /// To the machine.
+    Ingress,
+}
+
+/// Protocol and ports of a rule's entry; no ports mean all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Traffic {
+    protocol: String,
+    ports: Vec<(u16, u16)>,
+}
+
+/// A firewall rule that is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Firewall {
+    /// The rule.
+    pub object: Object,
+    /// The URL of its network.
+    pub network: String,
+    /// What is in it and not covered.
+    pub unknown: Vec<Unknown>,
+    direction: Direction,
+    priority: u32,
+    denies: bool,
+    traffic: Vec<Traffic>,
+    /// The addresses at the other end.
+    ranges: Vec<IpNet>,
+    source_accounts: Vec<String>,
+    source_tags: Vec<String>,
+    target_accounts: Vec<String>,
+    target_tags: Vec<String>,
+}
+
+/// The priority of a rule that states none.
+const DEFAULT_PRIORITY: u64 = 1000;
+
+/// A protocol by name; the API takes numbers too, as IANA gives them out.
+fn protocol(name: &str) -> String {
+    let numbers = [
+        ("1", "icmp"),
+        ("6", "tcp"),
+        ("17", "udp"),
+        ("50", "esp"),
+        ("51", "ah"),
+        ("94", "ipip"),
+        ("132", "sctp"),
+    ];
+    let name = name.to_ascii_lowercase();
+    let known = numbers.iter().find(|(number, _)| *number == name);
+    known.map_or(name, |(_, known)| (*known).to_owned())
+}
+
+/// A port or a range of ports: `80`, `8000-8100`.
+fn ports(text: &str) -> Option<(u16, u16)> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
+}
+
+impl Traffic {
+    fn read(entry: &Value) -> Traffic {
+        // Ports that cannot be read are none that a connection could have, and not all.
+        let nothing = (1, 0);
+        let stated = texts(entry, "/ports");
+        Traffic {
+            protocol: protocol(entry["IPProtocol"].as_str().unwrap_or_default()),
+            ports: stated
+                .iter()
+                .map(|text| ports(text).unwrap_or(nothing))
+                .collect(),
+        }
+    }
+
+    fn covers(&self, protocol: &str, port: u16) -> bool {
+        let ports = self.ports.is_empty()
+            || self
+                .ports
+                .iter()
+                .any(|(first, last)| (*first..=*last).contains(&port));
+        self.protocol == "all" || self.protocol == protocol && ports
+    }
+
+    fn text(&self) -> String {
+        let ports = self.ports.iter().map(|(first, last)| match first == last {
+            true => first.to_string(),
+            false => format!("{first}-{last}"),
+        });
+        match ports.collect::<Vec<_>>().join(",") {
+            ports if ports.is_empty() => self.protocol.clone(),
+            ports => format!("{}:{ports}", self.protocol),
+        }
+    }
+}
+
+impl Firewall {
+    /// A rule as `firewalls.get` shows it, or as it is sent to be made. `None` for one that is disabled: it applies to nobody.
+    pub fn read(rule: &Value) -> Option<Firewall> {
+        if rule["disabled"] == true {
+            return None;
+        }
+        let text = |field: &str| rule[field].as_str().unwrap_or_default();
+        let object = Object::new("firewall", "", text("name"));
+        let egress = text("direction") == "EGRESS";
+        let (own, not_covered) = match egress {
+            true => ("destinationRanges", "sourceRanges"),
+            false => ("sourceRanges", "destinationRanges"),
+        };
+        let mut fields = Vec::new();
+        // Both ends may be narrowed since 2022; of the machine's own end only accounts and tags are known here.
+        if rule[not_covered]
+            .as_array()
+            .is_some_and(|ranges| !ranges.is_empty())
+        {
+            fields.push(not_covered.to_owned());
+        }
+        let mut ranges = Vec::new();
+        for (index, text) in texts(rule, &format!("/{own}")).iter().enumerate() {
+            match text
+                .parse::<IpNet>()
+                .ok()
+                .or_else(|| Some(text.parse::<IpAddr>().ok()?.into()))
+            {
+                Some(range) => ranges.push(range),
+                None => fields.push(format!("{own}[{index}]")),
+            }
+        }
+        let list = |field: &str| texts(rule, &format!("/{field}"));
+        let (source_accounts, source_tags) = (list("sourceServiceAccounts"), list("sourceTags"));
+        let stated = [&source_accounts, &source_tags]
+            .iter()
+            .any(|list| !list.is_empty());
+        // Stating nobody means everybody, in IPv4: the server fills it in.
+        if ranges.is_empty() && fields.is_empty() && (egress || !stated) {
+            ranges.extend("0.0.0.0/0".parse::<IpNet>().ok());
+        }
+        let denies = rule["denied"].is_array();
+        let entries = rule[if denies { "denied" } else { "allowed" }].as_array();
+        Some(Firewall {
+            network: text("network").to_owned(),
+            unknown: fields
+                .into_iter()
+                .map(|field| Unknown {
+                    object: object.clone(),
+                    field,
+                })
+                .collect(),
+            direction: if egress {
+                Direction::Egress
+            } else {
+                Direction::Ingress
+            },
+            priority: u32::try_from(rule["priority"].as_u64().unwrap_or(DEFAULT_PRIORITY))
+                .unwrap_or(u32::MAX),
+            denies,
+            traffic: entries.into_iter().flatten().map(Traffic::read).collect(),
+            ranges,
+            source_accounts,
+            source_tags,
+            target_accounts: list("targetServiceAccounts"),
+            target_tags: list("targetTags"),
+            object,
+        })
+    }
+
+    /// Why the rule does not apply; none where it does.
+    fn not_for(&self, asked: &Asked<'_>) -> Option<String> {
+        let machine = asked.machine;
+        let shares = |own: &[String], others: &[String]| own.iter().any(|one| others.contains(one));
+        let everybody = self.target_accounts.is_empty() && self.target_tags.is_empty();
+        if !everybody
+            && !shares(&self.target_accounts, &machine.service_accounts)
+            && !shares(&self.target_tags, &machine.tags)
+        {
+            return Some(format!("is for machines {} alone", self.target()));
+        }
+        let known = asked.other_machine.is_some_and(|other| {
+            shares(&self.source_accounts, &other.service_accounts)
+                || shares(&self.source_tags, &other.tags)
+        });
+        let address = self.ranges.iter().any(|range| range.contains(&asked.other));
+        if !(address || self.direction == Direction::Ingress && known) {
+            return Some(format!(
+                "is {} {}, and not {}",
+                self.way(),
+                self.other_end(),
+                asked.other
+            ));
+        }
+        if !self
+            .traffic
+            .iter()
+            .any(|traffic| traffic.covers(&asked.protocol, asked.port))
+        {
+            return Some(format!("is about {}", self.traffic()));
+        }
+        None
+    }
+
+    fn way(&self) -> &'static str {
+        match self.direction {
+            Direction::Egress => "to",
+            Direction::Ingress => "from",
+        }
+    }
+
+    fn traffic(&self) -> String {
+        let texts: Vec<String> = self.traffic.iter().map(Traffic::text).collect();
+        texts.join(" ")
+    }
+
+    fn other_end(&self) -> String {
+        let ranges = self.ranges.iter().map(IpNet::to_string);
+        let accounts = self
+            .source_accounts
+            .iter()
+            .chain(&self.source_tags)
+            .cloned();
+        ranges.chain(accounts).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Of which machines: accounts without their domain.
+    fn target(&self) -> String {
+        let accounts = self
+            .target_accounts
+            .iter()
+            .map(|account| account.split('@').next().unwrap_or(account));
+        let accounts: Vec<&str> = accounts.collect();
+        match self.target_tags.is_empty() {
+            true => format!("of {}", accounts.join(" ")),
+            false => format!("tagged {}", self.target_tags.join(" ")),
+        }
+    }
+
+    fn because(&self) -> String {
+        let verb = if self.denies { "denies" } else { "allows" };
+        let target = match self.target_accounts.is_empty() && self.target_tags.is_empty() {
+            true => String::new(),
+            false => format!(" for machines {}", self.target()),
+        };
+        let (traffic, way, other, priority) =
+            (self.traffic(), self.way(), self.other_end(), self.priority);
+        format!("{verb} {traffic} {way} {other}{target} (priority {priority})")
+    }
+}
+
+/// A connection that rules are asked about.
+struct Asked<'a> {
+    machine: &'a Machine,
+    other: IpAddr,
+    other_machine: Option<&'a Machine>,
+    protocol: String,
+    port: u16,
+}
+
+/// Decides on a connection of protocol (`tcp`, `udp`, ...) between `machine` and the address `other`, where `other_machine` is
+/// if it is a machine of the network; `port` is that of whoever is connected to.
+pub fn rule(
+    rules: &[Firewall],
+    direction: Direction,
+    machine: &Machine,
+    other: IpAddr,
+    other_machine: Option<&Machine>,
+    protocol_name: &str,
+    port: u16,
+) -> Ruling {
+    let passes = |because: &str| Ruling {
+        passes: true,
+        by: None,
+        because: because.to_owned(),
+        others: Vec::new(),
+    };
+    if other == METADATA_SERVER && direction == Direction::Egress {
+        return passes("no firewall rule comes between a machine and its metadata server");
+    }
+    if other.is_loopback() {
+        return passes("it does not leave the machine");
+    }
+    let protocol = protocol(protocol_name);
+    let asked = Asked {
+        machine,
+        other,
+        other_machine,
+        protocol,
+        port,
+    };
+    let mut asked_of: Vec<&Firewall> = rules
+        .iter()
+        .filter(|rule| rule.direction == direction)
+        .collect();
+    asked_of.sort_by_key(|rule| (rule.priority, Reverse(rule.denies), &rule.object));
+    let mut by: Option<&Firewall> = None;
+    let mut others = Vec::new();
+    for rule in asked_of {
+        let why_not = match (rule.not_for(&asked), by) {
+            (Some(why_not), _) => why_not,
+            (None, None) => {
+                by = Some(rule);
+                continue;
+            }
+            (None, Some(by)) if by.priority < rule.priority => {
+                format!("has priority {}, after {}", rule.priority, by.priority)
+            }
+            (None, Some(by)) if by.denies != rule.denies => {
+                "allows, and at the same priority denying goes first".to_owned()
+            }
+            (None, Some(_)) => "says the same".to_owned(),
+        };
+        others.push((rule.object.clone(), why_not));
+    }
+    let default = match direction {
+        Direction::Egress => "no rule decides, and what none decides may leave",
+        Direction::Ingress => "no rule allows it, and what none allows may not come in",
+    };
+    Ruling {
+        passes: by.map_or(direction == Direction::Egress, |by| !by.denies),
+        because: by.map_or_else(|| default.to_owned(), Firewall::because),
+        by: by.map(|by| by.object.clone()),
+        others,
+    }
+}
+
+#[cfg(test)]
+mod tests;

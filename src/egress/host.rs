@@ -1,0 +1,216 @@
+//! Host names: Istio's patterns, what of two is the more specific, and the names of a Service.
+//!
+//! Names are compared without regard to case. Nothing here resolves a name; that is `dns`.
+
+/// Whether `name` is one that `pattern` means: the same name, `*`, or `*.suffix`, which means every name below the suffix and
+/// not the suffix itself.
+pub fn within(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.to_ascii_lowercase(), name.to_ascii_lowercase());
+    match pattern.strip_prefix('*') {
+        // A name that is a pattern itself is within when everything that it means is.
+        Some(suffix) => name.trim_start_matches('*').ends_with(suffix),
+        None => pattern == name,
+    }
+}
+
+/// Whether there are names that both patterns mean.
+pub fn overlap(a: &str, b: &str) -> bool {
+    within(a, b) || within(b, a)
+}
+
+/// Of the patterns that mean `name`, the most specific: an exact one before a wildcard, a longer wildcard before a shorter.
+pub fn most_specific<'a>(
+    patterns: impl IntoIterator<Item = &'a str>,
+    name: &str,
+) -> Option<&'a str> {
+    let meant = patterns.into_iter().filter(|pattern| within(pattern, name));
+    // Of equal ones the first, as of objects of the same host the oldest holds.
+    meant.fold(None, |best, pattern| match best {
+        Some(best) if weight(best) >= weight(pattern) => Some(best),
+        _ => Some(pattern),
+    })
+}
+
+/// How specific a pattern is: exact or not, then its length.
+fn weight(pattern: &str) -> (bool, usize) {
+    (!pattern.starts_with('*'), pattern.len())
+}
+
+/// An authority without its port: `example.com:80` is `example.com`, `[::1]:80` is `[::1]`.
+pub fn without_port(authority: &str) -> &str {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match authority.rsplit_once(':') {
+        // An address of IPv6 without brackets has colons of its own.
+        Some((host, port)) if digits(port) && (!host.contains(':') || host.ends_with(']')) => host,
+        _ => authority,
+    }
+}
+
+/// A Service's name in full.
+pub fn full_name(service: &str, namespace: &str) -> String {
+    format!("{service}.{namespace}.svc.cluster.local")
+}
+
+/// What Istio reads a host in one of its objects as: a name without a dot is a Service of the object's namespace, everything
+/// else stands as it is (`pkg/model/config.go`, `ResolveShortnameToFQDN`); `x.ns` is therefore no Service to it.
+pub fn qualified(host: &str, namespace: &str) -> String {
+    match host.contains('.') || host.starts_with('*') || host.is_empty() {
+        true => host.to_owned(),
+        false => full_name(host, namespace),
+    }
+}
+
+/// Every name by which a pod in namespace `from` may call a Service: `x` in its own namespace, `x.ns`, `x.ns.svc` and in full.
+pub fn service_names(service: &str, namespace: &str, from: &str) -> Vec<String> {
+    let own = (namespace == from).then(|| service.to_owned());
+    let others = ["", ".svc", ".svc.cluster.local"];
+    let others = others.map(|end| format!("{service}.{namespace}{end}"));
+    own.into_iter().chain(others).collect()
+}
+
+/// The Service, as name and namespace, that a pod in namespace `from` may mean by `name`, in any of the spellings of
+/// [`service_names`]. Whether there is one has to be looked up: `example.com` is Service `example` of namespace `com` as well.
+pub fn service(name: &str, from: &str) -> Option<(String, String)> {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let parts: Vec<&str> = name.split('.').collect();
+    if parts
+        .iter()
+        .any(|part| part.is_empty() || part.contains('*'))
+    {
+        return None;
+    }
+    match parts[..] {
+        [service] => Some((service.to_owned(), from.to_owned())),
+        [service, namespace]
+        | [service, namespace, "svc"]
+        | [service, namespace, "svc", "cluster", "local"] => {
+            Some((service.to_owned(), namespace.to_owned()))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn patterns_mean_names_and_names_below() {
+        // (pattern, name, within, overlap)
+        let cases = [
+            ("example.com", "example.com", true, true),
+            ("example.com", "Example.COM", true, true),
+            ("example.com", "www.example.com", false, false),
+            ("example.com", "example.com:80", false, false),
+            ("*.example.com", "example.com", false, false),
+            ("*.example.com", "www.example.com", true, true),
+            ("*.example.com", "a.b.example.com", true, true),
+            ("*.example.com", "badexample.com", false, false),
+            ("*.example.com", "*.b.example.com", true, true),
+            ("*.b.example.com", "*.example.com", false, true),
+            ("*.example.com", "*.example.org", false, false),
+            ("*", "anything.at.all", true, true),
+            ("*", "*.example.com", true, true),
+            ("*.example.com", "*", false, true),
+            ("example.com", "*.com", false, true),
+        ];
+        for (pattern, name, expected, both) in cases {
+            assert_eq!(within(pattern, name), expected, "{pattern} {name}");
+            assert_eq!(overlap(pattern, name), both, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn the_most_specific_pattern_is_chosen() {
+        // (patterns, name, the one chosen)
+        let cases = [
+            (
+                ["*", "*.com", "example.com"],
+                "example.com",
+                Some("example.com"),
+            ),
+            (["*", "*.com", "example.com"], "other.com", Some("*.com")),
+            (["*", "*.com", "*.a.com"], "b.a.com", Some("*.a.com")),
+            (["*", "*.com", "example.com"], "org", Some("*")),
+            (["a", "b", "c"], "d", None),
+        ];
+        for (patterns, name, expected) in cases {
+            assert_eq!(most_specific(patterns, name), expected, "{name}");
+            let mut turned = patterns;
+            turned.reverse();
+            assert_eq!(most_specific(turned, name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_taken_off() {
+        let cases = [
+            ("example.com", "example.com"),
+            ("example.com:8080", "example.com"),
+            ("example.com:", "example.com:"),
+            ("[::1]:80", "[::1]"),
+            ("::1", "::1"),
+            ("", ""),
+        ];
+        for (authority, host) in cases {
+            assert_eq!(without_port(authority), host);
+        }
+    }
+
+    #[test]
+    fn a_service_has_names() {
+        // (name, from, the Service)
+        let cases = [
+            ("test", "team-x", Some(("test", "team-x"))),
+            ("test.team-y", "team-x", Some(("test", "team-y"))),
+            ("test.team-y.svc", "team-x", Some(("test", "team-y"))),
+            (
+                "Test.team-y.svc.cluster.local.",
+                "team-x",
+                Some(("test", "team-y")),
+            ),
+            ("example.com", "team-x", Some(("example", "com"))),
+            ("www.example.com", "team-x", None),
+            ("a.b.svc.cluster.org", "team-x", None),
+            ("*.team-x", "team-x", None),
+            ("", "team-x", None),
+        ];
+        for (name, from, expected) in cases {
+            let found = service(name, from);
+            let found = found
+                .as_ref()
+                .map(|(name, namespace)| (name.as_str(), namespace.as_str()));
+            assert_eq!(found, expected, "{name}");
+        }
+        for name in service_names("test", "team-x", "team-x") {
+            let expected = Some(("test".to_owned(), "team-x".to_owned()));
+            assert_eq!(service(&name, "team-x"), expected, "{name}");
+        }
+        assert_eq!(service_names("test", "team-y", "team-x").len(), 3);
+    }
+
+    #[test]
+    fn istio_completes_names_without_a_dot_only() {
+        let cases = [
+            ("test", "test.team-x.svc.cluster.local"),
+            ("test.team-y", "test.team-y"),
+            ("example.com", "example.com"),
+            ("*", "*"),
+            ("", ""),
+        ];
+        for (host, expected) in cases {
+            assert_eq!(qualified(host, "team-x"), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn overlap_has_no_direction(a in r"(\*|\*\.)?[ab.]{0,4}", b in r"(\*|\*\.)?[ab.]{0,4}", name in "[ab.]{0,5}") {
+            prop_assert_eq!(overlap(&a, &b), overlap(&b, &a));
+            if within(&a, &name) && within(&b, &name) {
+                prop_assert!(overlap(&a, &b));
+            }
+        }
+    }
+}

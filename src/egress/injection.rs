@@ -1,0 +1,118 @@
+//! Whether a pod gets the mesh's proxy: the selectors of Istio's injecting webhook.
+//!
+//! For pods that are not there yet. A live pod shows whether it has its proxy, and that is what counts.
+
+use serde_json::Value;
+
+use super::object::{Labels, labels};
+
+const NAMESPACE: &str = "istio-injection";
+const POD: &str = "sidecar.istio.io/inject";
+const REVISION: &str = "istio.io/rev";
+
+/// Whether a pod with these `metadata` and `spec` is injected in a namespace with these labels, and why.
+pub fn injects(namespace: &Labels, metadata: &Value, spec: &Value) -> (bool, String) {
+    let pod = labels(metadata, "/labels");
+    let annotations = labels(metadata, "/annotations");
+    let own = pod.get(POD).or_else(|| annotations.get(POD));
+    let off = |text: &str| (false, text.to_owned());
+    if spec.get("hostNetwork") == Some(&Value::Bool(true)) {
+        return off("a pod in its node's network gets no proxy");
+    }
+    if own.is_some_and(|value| value == "false") {
+        return off("the pod asks for no proxy (sidecar.istio.io/inject=false)");
+    }
+    match namespace.get(NAMESPACE).map(String::as_str) {
+        Some("enabled") => return (true, "label istio-injection=enabled".to_owned()),
+        Some(value) => return off(&format!("label istio-injection={value}")),
+        None => {}
+    }
+    if let Some(revision) = namespace.get(REVISION) {
+        return (true, format!("label istio.io/rev={revision}"));
+    }
+    if pod.get(POD).is_some_and(|value| value == "true") {
+        return (
+            true,
+            "the pod's label sidecar.istio.io/inject=true".to_owned(),
+        );
+    }
+    match pod.get(REVISION) {
+        Some(revision) => (true, format!("the pod's label istio.io/rev={revision}")),
+        None => off("the namespace has no label that has proxies put into its pods"),
+    }
+}
+
+/// Whether a pod has a proxy already: a container of that name, also among those that start before the others.
+pub fn has_proxy(spec: &Value) -> bool {
+    ["/containers", "/initContainers"].iter().any(|containers| {
+        super::field::list(spec, containers).any(|each| super::field::text(each, "/name") == PROXY)
+    })
+}
+
+/// The name of the proxy's container.
+pub const PROXY: &str = "istio-proxy";
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_webhooks_selectors() {
+        // (namespace's labels, pod's metadata, pod's spec, injected)
+        let on = json!({"istio-injection": "enabled"});
+        let rev = json!({"istio.io/rev": "asm-managed"});
+        let cases = [
+            (&on, json!({}), json!({}), true),
+            (&on, json!({"labels": {POD: "false"}}), json!({}), false),
+            (
+                &on,
+                json!({"annotations": {POD: "false"}}),
+                json!({}),
+                false,
+            ),
+            (
+                &on,
+                json!({"labels": {POD: "true"}, "annotations": {POD: "false"}}),
+                json!({}),
+                true,
+            ),
+            (&on, json!({}), json!({"hostNetwork": true}), false),
+            (&rev, json!({}), json!({}), true),
+            (
+                &json!({"istio.io/rev": "x", "istio-injection": "disabled"}),
+                json!({}),
+                json!({}),
+                false,
+            ),
+            (
+                &json!({"istio-injection": "disabled"}),
+                json!({"labels": {POD: "true"}}),
+                json!({}),
+                false,
+            ),
+            (&json!({}), json!({}), json!({}), false),
+            (
+                &json!({}),
+                json!({"labels": {POD: "true"}}),
+                json!({}),
+                true,
+            ),
+            (
+                &json!({}),
+                json!({"labels": {REVISION: "x"}}),
+                json!({}),
+                true,
+            ),
+        ];
+        for (namespace, metadata, spec, injected) in cases {
+            let namespace = labels(&json!({"labels": namespace}), "/labels");
+            assert_eq!(
+                injects(&namespace, &metadata, &spec).0,
+                injected,
+                "{namespace:?} {metadata} {spec}"
+            );
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Pods: those that run, and those that a workload's template would make.
+//!
+//! A workload that has pods is told by them; one that has none yet by its template, so that the same questions can be asked
+//! before anything is there.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use super::field::{list, port, text};
+use super::injection::{PROXY, has_proxy, injects};
+use super::object::{Labels, Object, labels, texts};
+use super::placement::Pool;
+use super::selector::Selector;
+
+/// The mesh's part in a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Proxy {
+    /// None.
+    Absent,
+    /// A proxy beside the application, which takes all its connections.
+    Sidecar,
+    /// The pod is a proxy: a gateway.
+    Gateway,
+}
+
+/// A pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pod {
+    /// The pod; of one that is not there yet, the name of its workload.
+    pub object: Object,
+    /// Its labels.
+    pub labels: Labels,
+    /// The account of Kubernetes that it runs as.
+    pub service_account: String,
+    /// Its address.
+    pub address: Option<IpAddr>,
+    /// The mesh's part in it.
+    pub proxy: Proxy,
+    /// Why, in a clause.
+    pub because: String,
+    /// The numbers of its containers' named ports.
+    pub ports: BTreeMap<String, u16>,
+    /// The node pool that it is on, by its place in the scene; none where no pool is known or none takes it.
+    pub pool: Option<usize>,
+    /// Whether it can take requests.
+    pub ready: bool,
+}
+
+impl Pod {
+    /// Its namespace.
+    pub fn namespace(&self) -> &str {
+        &self.object.namespace
+    }
+
+    /// Its identity in the mesh.
+    pub fn identity(&self, trust_domain: &str) -> String {
+        let (namespace, account) = (self.namespace(), &self.service_account);
+        format!("spiffe://{trust_domain}/ns/{namespace}/sa/{account}")
+    }
+}
+
+/// Where pods are put: what is known of the cluster while they are read.
+pub struct Ground<'s> {
+    /// Node pools, in the scene's order.
+    pub pools: &'s [Pool],
+    /// The pool's name of each node.
+    pub nodes: &'s BTreeMap<String, String>,
+    /// The labels of each namespace.
+    pub namespaces: &'s BTreeMap<String, Labels>,
+}
+
+/// The kinds whose template makes pods.
+const WORKLOADS: &[&str] = &[
+    "Deployment",
+    "ReplicaSet",
+    "StatefulSet",
+    "DaemonSet",
+    "Job",
+    "ReplicationController",
+];
+
+/// All pods of these objects, by namespace and name; those of workloads without pods of their own have no address yet.
+pub fn read(objects: &[Value], ground: &Ground) -> Vec<Pod> {
+    let of = |kind: &'static str| {
+        objects
+            .iter()
+            .filter(move |each| text(each, "/kind") == kind)
+    };
+    let mut pods: Vec<Pod> = of("Pod")
+        .filter(|pod| !over(pod))
+        .map(|pod| ground.pod(pod))
+        .collect();
+    let live = pods.len();
+    let workloads = objects
+        .iter()
+        .filter(|each| WORKLOADS.contains(&text(each, "/kind")) && !owned(each));
+    for workload in workloads {
+        let object = Object::of(workload);
+        let selector = Selector::read(workload.pointer("/spec/selector").unwrap_or(&Value::Null));
+        let has_pods = pods[..live].iter().any(|pod| {
+            pod.object.namespace == object.namespace
+                && !selector.is_empty()
+                && selector.matches(&pod.labels)
+        });
+        let none_wanted = workload.pointer("/spec/replicas") == Some(&Value::from(0));
+        if !has_pods && !none_wanted {
+            pods.extend(ground.planned(workload, &object));
+        }
+    }
+    pods.sort_by(|a, b| a.object.cmp(&b.object));
+    pods
+}
+
+/// Whether a pod has ended or is on its way out.
+fn over(pod: &Value) -> bool {
+    matches!(text(pod, "/status/phase"), "Succeeded" | "Failed")
+        || pod.pointer("/metadata/deletionTimestamp").is_some()
+}
+
+/// Whether another workload made it, which is read in its place.
+fn owned(workload: &Value) -> bool {
+    list(workload, "/metadata/ownerReferences").next().is_some()
+}
+
+impl Ground<'_> {
+    /// A pod as its object has it.
+    fn pod(&self, pod: &Value) -> Pod {
+        let object = Object::of(pod);
+        let running = ["/spec/nodeName", "/metadata/uid", "/status/podIP"]
+            .iter()
+            .any(|pointer| pod.pointer(pointer).is_some());
+        if !running {
+            return self.made(&Object::new("Pod", &object.namespace, &object.name), pod);
+        }
+        let spec = pod.get("spec").unwrap_or(&Value::Null);
+        let mut conditions = list(pod, "/status/conditions");
+        let ready = conditions
+            .find(|condition| text(condition, "/type") == "Ready")
+            .is_some_and(|condition| text(condition, "/status") == "True");
+        let proxy = match (has_proxy(spec), gateway(pod)) {
+            (false, _) => Proxy::Absent,
+            (true, true) => Proxy::Gateway,
+            (true, false) => Proxy::Sidecar,
+        };
+        let because = match proxy {
+            Proxy::Absent => "runs without a proxy",
+            Proxy::Sidecar => "runs with its sidecar",
+            Proxy::Gateway => "runs as a gateway",
+        };
+        let named = self.nodes.get(text(pod, "/spec/nodeName"));
+        let pool = match named {
+            Some(name) => self.pools.iter().position(|pool| pool.name == *name),
+            None => self.pool(spec),
+        };
+        Pod {
+            address: text(pod, "/status/podIP").parse().ok(),
+            proxy,
+            because: because.to_owned(),
+            pool,
+            ready: ready || pod.get("status").is_none(),
+            ..self.described(&object, pod)
+        }
+    }
+
+    /// The pod that a workload would make.
+    fn planned(&self, workload: &Value, object: &Object) -> Option<Pod> {
+        let template = workload.pointer("/spec/template")?;
+        Some(self.made(
+            &Object::new("Pod", &object.namespace, &object.name),
+            template,
+        ))
+    }
+
+    /// A pod as it will be, from `metadata` and `spec`.
+    pub fn made(&self, object: &Object, template: &Value) -> Pod {
+        let empty = Labels::new();
+        let metadata = template.get("metadata").unwrap_or(&Value::Null);
+        let spec = template.get("spec").unwrap_or(&Value::Null);
+        let namespace = self.namespaces.get(&object.namespace).unwrap_or(&empty);
+        let (injected, because) = injects(namespace, metadata, spec);
+        let (proxy, because) = match (injected, has_proxy(spec), gateway(template)) {
+            (true, _, true) => (Proxy::Gateway, because),
+            (true, _, false) => (Proxy::Sidecar, because),
+            (false, _, _) => (Proxy::Absent, because),
+        };
+        let pool = self.pool(spec);
+        // A pod that waits for the webhook to give it its image cannot start without.
+        let waits =
+            proxy == Proxy::Absent && has_proxy(spec) && list(spec, "/containers").any(auto);
+        Pod {
+            address: None,
+            proxy,
+            because,
+            ready: !waits && (pool.is_some() || self.pools.is_empty()),
+            pool,
+            ..self.described(object, template)
+        }
+    }
+
+    /// What is read alike of a pod and of a template.
+    fn described(&self, object: &Object, pod: &Value) -> Pod {
+        let account = match text(pod, "/spec/serviceAccountName") {
+            "" => "default",
+            account => account,
+        };
+        let containers = list(pod, "/spec/containers");
+        let ports = containers.flat_map(|container| list(container, "/ports"));
+        let named = ports.filter_map(|each| {
+            let number = port(each, "/containerPort")?;
+            Some((text(each, "/name").to_owned(), number))
+        });
+        Pod {
+            object: object.clone(),
+            labels: labels(pod, "/metadata/labels"),
+            service_account: account.to_owned(),
+            address: None,
+            proxy: Proxy::Absent,
+            because: String::new(),
+            ports: named.filter(|(name, _)| !name.is_empty()).collect(),
+            pool: None,
+            ready: false,
+        }
+    }
+
+    /// The first pool, by name, that takes a pod.
+    fn pool(&self, spec: &Value) -> Option<usize> {
+        self.pools.iter().position(|pool| pool.takes(spec))
+    }
+}
+
+/// Whether a pod's proxy is a gateway's: the template that it asks for, or what its proxy is started as.
+fn gateway(pod: &Value) -> bool {
+    let annotations = labels(pod, "/metadata/annotations");
+    let templates = annotations.get("inject.istio.io/templates");
+    let asks = templates.is_some_and(|names| names.split(',').any(|name| name.trim() == "gateway"));
+    let started = list(pod, "/spec/containers").any(|container| {
+        text(container, "/name") == PROXY
+            && texts(container, "/args").contains(&"router".to_owned())
+    });
+    asks || started
+}
+
+/// Whether a container's image is the webhook's to fill in.
+fn auto(container: &Value) -> bool {
+    text(container, "/image") == "auto"
+}

@@ -1,0 +1,221 @@
+//! What the mesh can send to: Services of Kubernetes and hosts of ServiceEntries, in one shape.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde_json::Value;
+
+use super::field::{Export, list, port, text};
+use super::object::{Labels, Object, labels};
+use super::selector::Selector;
+
+/// What a port speaks, as Istio takes it from the port's name, `appProtocol` or `protocol`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http,
+    /// HTTP/2, gRPC included.
+    Http2,
+    /// TLS that the proxy does not open, HTTPS included.
+    Tls,
+    /// Bytes.
+    Tcp,
+    /// Not said: the proxy looks at the first bytes.
+    Detected,
+    /// Not captured.
+    Udp,
+}
+
+impl Protocol {
+    /// From `http`, `grpc-web`, `HTTPS`; none if it says nothing.
+    fn named(name: &str) -> Option<Protocol> {
+        match name.to_ascii_lowercase().as_str() {
+            "http" => Some(Protocol::Http),
+            "http2" | "grpc" | "grpc-web" | "kubernetes.io/h2c" => Some(Protocol::Http2),
+            "https" | "tls" => Some(Protocol::Tls),
+            "tcp" | "mongo" | "mysql" | "redis" => Some(Protocol::Tcp),
+            "udp" => Some(Protocol::Udp),
+            _ => None,
+        }
+    }
+
+    /// Of a port of a ServiceEntry or a Gateway.
+    pub fn stated(text: &str) -> Protocol {
+        Protocol::named(text).unwrap_or(Protocol::Tcp)
+    }
+
+    /// Whether requests of plain HTTP are routed by their authority.
+    pub fn routes_http(self) -> bool {
+        matches!(self, Protocol::Http | Protocol::Http2 | Protocol::Detected)
+    }
+}
+
+/// The port of an endpoint, by number or by the name that the pod gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A number.
+    Number(u16),
+    /// The name of a container's port.
+    Name(String),
+}
+
+/// A port of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// The number that callers use.
+    pub number: u16,
+    /// Its name.
+    pub name: String,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Where it leads.
+    pub target: Target,
+}
+
+/// An address that a service has by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// An address, or a name that the proxy looks up.
+    pub address: String,
+    /// Its ports by the names of the service's.
+    pub ports: BTreeMap<String, u16>,
+    /// Its labels, which subsets select by.
+    pub labels: Labels,
+}
+
+/// Where a service's endpoints come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoints {
+    /// Pods of the namespace with these labels.
+    Pods(Selector),
+    /// Those listed.
+    Listed(Vec<Endpoint>),
+    /// Names that the proxy looks up; where none is listed, the host itself.
+    Dns(Vec<Endpoint>),
+    /// Wherever the caller went.
+    OriginalDestination,
+}
+
+/// A host that the mesh knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// The Service or ServiceEntry.
+    pub object: Object,
+    /// Its host, lower-case: `test.team-x.svc.cluster.local`, `example.com`, `*.example.com`.
+    pub host: String,
+    /// Its ports.
+    pub ports: Vec<Port>,
+    /// Virtual addresses.
+    pub addresses: Vec<IpNet>,
+    /// Where its endpoints come from.
+    pub endpoints: Endpoints,
+    /// Who sees it.
+    pub export: Export,
+    /// Whether it is a Service of Kubernetes.
+    pub kubernetes: bool,
+    /// Whether it has no address of its own (`clusterIP: None`).
+    pub headless: bool,
+    /// When it was made; earlier ones win. Empty for what is not made yet.
+    pub created: String,
+}
+
+impl Service {
+    /// From a Service of Kubernetes. `listed` are the addresses of its Endpoints or EndpointSlices.
+    pub fn read(value: &Value, listed: Vec<Endpoint>) -> Service {
+        let object = Object::of(value);
+        let selector = labels(value, "/spec/selector");
+        let cluster_ip = text(value, "/spec/clusterIP");
+        let headless = cluster_ip == "None";
+        let endpoints = match (selector.is_empty(), headless) {
+            (_, true) => Endpoints::OriginalDestination,
+            (true, false) => Endpoints::Listed(listed),
+            (false, false) => Endpoints::Pods(Selector::exact(selector)),
+        };
+        Service {
+            host: format!("{}.{}.svc.cluster.local", object.name, object.namespace),
+            ports: list(value, "/spec/ports")
+                .filter_map(service_port)
+                .collect(),
+            addresses: cluster_ip
+                .parse::<IpAddr>()
+                .map(IpNet::from)
+                .into_iter()
+                .collect(),
+            endpoints,
+            export: Export::of_service(value),
+            kubernetes: true,
+            headless,
+            created: text(value, "/metadata/creationTimestamp").to_owned(),
+            object,
+        }
+    }
+
+    /// The port of this number.
+    pub fn port(&self, number: u16) -> Option<&Port> {
+        self.ports.iter().find(|port| port.number == number)
+    }
+
+    /// The names that callers of `namespace` may use for it.
+    pub fn names(&self, namespace: &str) -> Vec<String> {
+        let mut names = vec![self.host.clone()];
+        if self.kubernetes {
+            let (name, own) = (&self.object.name, &self.object.namespace);
+            names.push(format!("{name}.{own}.svc"));
+            names.push(format!("{name}.{own}"));
+            if own == namespace {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+}
+
+/// A port of a Service of Kubernetes.
+fn service_port(value: &Value) -> Option<Port> {
+    let number = port(value, "/port")?;
+    let name = text(value, "/name").to_owned();
+    let by_name = || Protocol::named(name.split('-').next().unwrap_or_default());
+    let protocol = match text(value, "/protocol") {
+        "UDP" => Protocol::Udp,
+        _ => Protocol::named(text(value, "/appProtocol"))
+            .or_else(by_name)
+            .unwrap_or(Protocol::Detected),
+    };
+    let target = match text(value, "/targetPort") {
+        "" => Target::Number(port(value, "/targetPort").unwrap_or(number)),
+        name => name
+            .parse()
+            .map_or_else(|_| Target::Name(name.to_owned()), Target::Number),
+    };
+    Some(Port {
+        number,
+        name,
+        protocol,
+        target,
+    })
+}
+
+/// Addresses of an Endpoints or EndpointSlice object, for Services without a selector.
+pub fn listed(value: &Value) -> Vec<Endpoint> {
+    let ports = |group: &Value| -> BTreeMap<String, u16> {
+        list(group, "/ports")
+            .filter_map(|each| Some((text(each, "/name").to_owned(), port(each, "/port")?)))
+            .collect()
+    };
+    let endpoint = |address: &str, group: &Value| Endpoint {
+        address: address.to_owned(),
+        ports: ports(group),
+        labels: Labels::new(),
+    };
+    let mut found = Vec::new();
+    for subset in list(value, "/subsets") {
+        let addresses = list(subset, "/addresses").map(|each| text(each, "/ip"));
+        found.extend(addresses.map(|address| endpoint(address, subset)));
+    }
+    for each in list(value, "/endpoints") {
+        let addresses = list(each, "/addresses").filter_map(Value::as_str);
+        found.extend(addresses.map(|address| endpoint(address, value)));
+    }
+    found
+}
