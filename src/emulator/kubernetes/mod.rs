@@ -3,7 +3,7 @@
 //! Good enough that the real kubectl and Kubernetes clients run against it: discovery, schemas, every form of patch with the
 //! ownership of fields, watches, tables, logs, exec; and controllers that play what a user waits for: nodes, workloads, pods,
 //! the mesh's injection. It evaluates no permissions, calls no webhooks, converts between no versions that differ, and runs
-//! no container.
+//! no container: what `exec` starts in one is played ([`crate::emulator::pod`]).
 
 mod addresses;
 mod admission;
@@ -28,6 +28,7 @@ mod mesh;
 mod modify;
 mod openapi;
 mod patch;
+mod play;
 mod pods;
 mod protobuf;
 mod resource;
@@ -40,7 +41,9 @@ mod socket;
 mod status;
 mod store;
 mod stream;
+mod surroundings;
 mod table;
+mod telemetry;
 mod tls;
 mod validate;
 mod watch;
