@@ -18,7 +18,9 @@ use crate::egress::log::Stamp;
 use crate::emulator::clock::{self, Millis};
 use crate::emulator::lro;
 use crate::emulator::names;
+use crate::emulator::pod::Container;
 use crate::emulator::pod::run::{Act, Ran};
+use crate::emulator::pod::shell::{Command, Redirect, Shell};
 
 /// Ports of callers, as Linux gives them out.
 const EPHEMERAL: std::ops::Range<u64> = 32_768..60_999;
@@ -29,33 +31,65 @@ pub trait Listener {
     fn hear(&mut self, errors: bool, text: &str) -> impl Future<Output = Option<()>> + Send;
 }
 
+/// How long a script that may never end pauses before each of its commands: at pace 0 nothing else would hold it.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// Runs a command and says the last word; none when nobody listens any more.
 pub async fn play(shared: &Arc<Shared>, run: &Run, listener: &mut impl Listener) -> Option<Value> {
-    match command(shared, run, &run.command, listener).await? {
-        Ok(code) => Some(exec::verdict(code)),
-        Err(last_word) => Some(last_word),
-    }
+    let here = Container::named(&run.container) == Container::Application;
+    let code = match Shell::of(&run.command).filter(|_| here) {
+        None => {
+            let whole = Command {
+                words: run.command.clone(),
+                redirect: Redirect::default(),
+            };
+            match command(shared, run, &whole, listener).await? {
+                Ok(code) => code,
+                Err(last_word) => return Some(last_word),
+            }
+        }
+        Some(Err(complaint)) => {
+            listener.hear(true, &complaint).await?;
+            2
+        }
+        Some(Ok(mut shell)) => {
+            let mut status = 0;
+            while let Some(next) = shell.next(status) {
+                if shell.may_never_end() {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                // A container that has a shell says by itself what it has not.
+                status = command(shared, run, &next, listener).await?.unwrap_or(127);
+            }
+            shell.status()
+        }
+    };
+    Some(exec::verdict(code))
 }
 
 /// Runs one command: its exit code, or the runtime's complaint where there is none.
 async fn command(
     shared: &Arc<Shared>,
     run: &Run,
-    command: &[String],
+    command: &Command,
     listener: &mut impl Listener,
 ) -> Option<Result<u8, Value>> {
+    let Command { words, redirect } = command;
     let ran = shared
-        .look(|world, key| exec::outcome(world, key, run, command))
+        .look(|world, key| exec::outcome(world, key, run, words))
         .flatten();
-    let ran = match ran.map_or_else(|| exec::missing(run, command), Missing::Here) {
+    let ran = match ran.map_or_else(|| exec::missing(run, words), Missing::Here) {
         Missing::Here(ran) => ran,
         Missing::There(status) => return Some(Err(status)),
     };
     let Ran { acts, code } = ran;
     for act in acts {
         match act {
+            Act::Out(_) if redirect.out_nowhere => {}
             Act::Out(text) => listener.hear(false, &text).await?,
-            Act::Err(text) => listener.hear(true, &text).await?,
+            Act::Err(_)
+                if redirect.err_nowhere || (redirect.err_to_out && redirect.out_nowhere) => {}
+            Act::Err(text) => listener.hear(!redirect.err_to_out, &text).await?,
             Act::Wait(time) => pass(shared, time).await,
             Act::Asked(account) => asked(shared, &account).await,
         }

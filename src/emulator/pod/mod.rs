@@ -9,6 +9,7 @@ mod gcloud;
 mod proxy;
 pub mod run;
 mod seat;
+pub mod shell;
 
 pub use seat::{Container, Denied, Network, Seat};
 
