@@ -11,7 +11,7 @@ use super::write::plain;
 use crate::egress::request::Source;
 use crate::emulator::clock;
 use crate::emulator::pod::run::Ran;
-use crate::emulator::pod::{self, Container, Seat};
+use crate::emulator::pod::{self, Container, Neighbourhood, Seat};
 use crate::emulator::storage;
 use crate::emulator::world::World;
 
@@ -73,10 +73,12 @@ pub fn reads(run: &Run) -> bool {
 /// What a command does in the pod of `run`, over the world as it is now; none where the container has no such program.
 pub fn outcome(world: &World, key: &str, run: &Run, command: &[String]) -> Option<Ran> {
     let cluster = world.cluster(key)?;
-    let scene = surroundings::scene(world, key, cluster);
-    let (identity, impersonates) =
-        surroundings::identity(world, cluster, &run.namespace, &run.account);
-    let object = |bucket: &str, name: &str| storage::access::read(world, bucket, name, &identity);
+    let network = Neighbourhood {
+        scene: surroundings::scene(world, key, cluster),
+        identity: surroundings::identity(world, cluster, &run.namespace, &run.account),
+    };
+    let email = &network.identity.email;
+    let object = |bucket: &str, name: &str| storage::access::read(world, bucket, name, email);
     let seat = Seat {
         from: Source {
             namespace: run.namespace.clone(),
@@ -87,9 +89,8 @@ pub fn outcome(world: &World, key: &str, run: &Run, command: &[String]) -> Optio
         address: run.address.clone(),
         terminal: run.tty,
         date: clock::http(world.now()),
-        identity: identity.clone(),
-        impersonates,
-        network: &scene,
+        identity: email.clone(),
+        network: &network,
         object: &object,
     };
     pod::run(command, &seat)

@@ -8,6 +8,7 @@ use super::write;
 use crate::egress::scene::{Mesh, Ranges, Scene, Sources};
 use crate::emulator::dns;
 use crate::emulator::names;
+use crate::emulator::pod::metadata::Identity;
 use crate::emulator::world::World;
 
 /// Everything that has a say in a request that leaves one of the cluster's pods.
@@ -69,44 +70,51 @@ fn objects(cluster: &Cluster) -> Vec<Value> {
     deciding.flat_map(of).collect()
 }
 
-/// Who a pod is to Google: the account that the metadata server names, and whether that account lets it act as it.
-pub fn identity(
-    world: &World,
-    cluster: &Cluster,
-    namespace: &str,
-    account: &str,
-) -> (String, bool) {
-    let pool = format!("{}.svc.id.goog", cluster.site.project);
+/// Who a pod is to Google: the account that its Kubernetes account is annotated with, and whether that lets it act as it.
+pub fn identity(world: &World, cluster: &Cluster, namespace: &str, account: &str) -> Identity {
+    let project = cluster.site.project.clone();
+    let pool = format!("{project}.svc.id.goog");
     let found = cluster
         .store
         .get(&format!("serviceaccounts/{namespace}/{account}"));
     let annotated = found.and_then(|found| {
         found["metadata"]["annotations"]["iam.gke.io/gcp-service-account"].as_str()
     });
-    let Some(email) = annotated else {
+    let (email, impersonates) = match annotated {
         // Without an annotation the pod is nobody but itself, which needs nobody's leave.
-        return (pool, true);
+        None => (pool, true),
+        Some(email) => {
+            let member = format!("serviceAccount:{pool}[{namespace}/{account}]");
+            (email.to_owned(), impersonates(world, email, &member))
+        }
     };
-    let member = format!("serviceAccount:{pool}[{namespace}/{account}]");
-    let project = email
-        .split_once('@')
-        .and_then(|(_, domain)| domain.split('.').next())
-        .unwrap_or_default();
-    let policy = names::key(
-        "iam",
-        &format!("projects/{project}/serviceAccounts/{email}/iamPolicy"),
-    );
-    let granted = [
-        "roles/iam.workloadIdentityUser",
-        "roles/iam.serviceAccountTokenCreator",
-    ];
-    let allowed = world.get(&policy).is_some_and(|policy| {
-        let mut bindings = policy["bindings"].as_array().into_iter().flatten();
-        bindings.any(|binding| {
-            let members = binding["members"].as_array().into_iter().flatten();
-            granted.iter().any(|role| binding["role"] == *role)
-                && members.into_iter().any(|one| *one == member.as_str())
-        })
-    });
-    (email.to_owned(), allowed)
+    Identity {
+        email,
+        impersonates,
+        project,
+    }
+}
+
+/// Roles that let a member make tokens of a service account.
+const IMPERSONATORS: &[&str] = &[
+    "roles/iam.workloadIdentityUser",
+    "roles/iam.serviceAccountTokenCreator",
+];
+
+/// Whether the policy of a service account lets `member` act as it. Bindings of the project are not looked at: they would let
+/// it act as every account.
+fn impersonates(world: &World, email: &str, member: &str) -> bool {
+    let domain = email.split_once('@').map_or("", |(_, domain)| domain);
+    let project = domain.split('.').next().unwrap_or_default();
+    let name = format!("projects/{project}/serviceAccounts/{email}/iamPolicy");
+    let policy = world.get(&names::key("iam", &name));
+    let mut bindings = policy
+        .and_then(|policy| policy["bindings"].as_array())
+        .into_iter()
+        .flatten();
+    bindings.any(|binding| {
+        let mut members = binding["members"].as_array().into_iter().flatten();
+        IMPERSONATORS.iter().any(|role| binding["role"] == *role)
+            && members.any(|one| *one == member)
+    })
 }

@@ -115,7 +115,7 @@ fn read(ran: &mut Ran, url: &str, seat: &Seat) -> Result<String, String> {
     }
     let token = format!("{METADATA}/default/token");
     let given = ask(ran, seat, &token);
-    if !seat.impersonates || !matches!(given, Ok(200..=299)) {
+    if !matches!(given, Ok(200..=299)) {
         return Err(format!(
             "There was a problem refreshing your current auth tokens: Failed to retrieve {token} from the Google Compute Engine \
              metadata service. Status: 403 Response: Unable to generate access token; IAM returned 403 Forbidden: Permission \

@@ -6,12 +6,13 @@
 mod basics;
 pub mod curl;
 mod gcloud;
+pub mod metadata;
 mod proxy;
 pub mod run;
 mod seat;
 pub mod shell;
 
-pub use seat::{Container, Denied, Network, Seat};
+pub use seat::{Container, Denied, Neighbourhood, Network, Seat};
 
 use run::Ran;
 

@@ -1,6 +1,7 @@
 //! Where a program sits: its pod and container, who it is to Google, what it reaches.
 
 use super::curl::Caller;
+use super::metadata::{self, Identity};
 use super::run;
 use crate::egress::account::Account;
 use crate::egress::cluster::Cluster;
@@ -43,15 +44,23 @@ pub trait Network: run::Network {
     fn clusters(&self, of: &Source) -> Vec<Cluster>;
 }
 
-impl run::Network for Scene {
+/// The network of a cluster, with the metadata server that each of its nodes has.
+pub struct Neighbourhood {
+    /// What has a say in a request.
+    pub scene: Scene,
+    /// What the metadata server knows.
+    pub identity: Identity,
+}
+
+impl run::Network for Neighbourhood {
     fn account(&self, request: &Request) -> Account {
-        Scene::account(self, request)
+        metadata::answered(self.scene.account(request), request, &self.identity)
     }
 }
 
-impl Network for Scene {
+impl Network for Neighbourhood {
     fn clusters(&self, of: &Source) -> Vec<Cluster> {
-        Scene::clusters(self, of)
+        self.scene.clusters(of)
     }
 }
 
@@ -69,8 +78,6 @@ pub struct Seat<'a> {
     pub date: String,
     /// The Google account that the metadata server names.
     pub identity: String,
-    /// Whether that account lets the pod act as it: `roles/iam.workloadIdentityUser`.
-    pub impersonates: bool,
     /// What it reaches.
     pub network: &'a dyn Network,
     /// An object of Cloud Storage by bucket and name, as far as `identity` may read it.
