@@ -21,6 +21,32 @@ pub struct Ruling {
     pub others: Vec<(Object, String)>,
 }
 
+impl Ruling {
+    /// It passes, by this object or, without one, by default.
+    pub fn passes(by: Option<&Object>, because: impl Into<String>) -> Ruling {
+        Ruling {
+            passes: true,
+            by: by.cloned(),
+            because: because.into(),
+            others: Vec::new(),
+        }
+    }
+
+    /// It does not.
+    pub fn stops(by: Option<&Object>, because: impl Into<String>) -> Ruling {
+        Ruling {
+            passes: false,
+            ..Ruling::passes(by, because)
+        }
+    }
+
+    /// With others that were asked.
+    #[must_use]
+    pub fn after(self, others: Vec<(Object, String)>) -> Ruling {
+        Ruling { others, ..self }
+    }
+}
+
 /// Where a hop is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -131,6 +157,9 @@ pub struct Account {
     pub waits: Duration,
     /// The address that the caller connected to, where it came so far.
     pub connected: Option<IpAddr>,
+    /// The request's headers as they reached the server that answered, without `host`; ids that differ from run to run are left
+    /// out. Empty where no server answered.
+    pub received: Vec<(String, String)>,
     /// What proxies log of it, in the order in which the requests reached them.
     pub lines: Vec<super::log::Line>,
     /// What may have decided and is not covered.

@@ -82,7 +82,7 @@ const WORKLOADS: &[&str] = &[
 ];
 
 /// All pods of these objects, by namespace and name; those of workloads without pods of their own have no address yet.
-pub fn read(objects: &[Value], ground: &Ground) -> Vec<Pod> {
+pub fn read(objects: &[&Value], ground: &Ground) -> Vec<Pod> {
     let of = |kind: &'static str| {
         objects
             .iter()

@@ -1,233 +1,309 @@
 //! The scene of a request: everything that has a say in it, read once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
+use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::account::Account;
 use super::cluster::Cluster;
 use super::destination_rule::DestinationRule;
 use super::dns::Zone;
-use super::field::{list, text};
+use super::field::text;
 use super::firewall::Firewall;
+use super::gateway::Gateway;
+use super::host_index::HostIndex;
+use super::network_policy::NetworkPolicy;
 use super::object::{Labels, Object, Unknown, labels};
+use super::peer::PeerAuthentication;
 use super::placement::{Pool, pool_of};
-use super::pod::{self, Ground, Pod};
-use super::request::{Request, Source};
+use super::pod::{self, Ground, Pod, Proxy};
+use super::rbac::AuthorizationPolicy;
+use super::request::Source;
 use super::service::{Service, listed};
 use super::service_entry;
-use super::sidecar::{OutboundPolicy, Sidecar};
+use super::sidecar::Sidecar;
+use super::sources::{Mesh, Ranges, Sources};
+use super::uncovered::{self, Uncovered};
+use super::view::View;
+use super::virtual_service::VirtualService;
 
-/// The mesh as it is installed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mesh {
-    /// The namespace whose policies hold for all.
-    pub root_namespace: String,
-    /// The domain of its identities: `PROJECT.svc.id.goog` with Cloud Service Mesh.
-    pub trust_domain: String,
-    /// Istio's version: major and minor.
-    pub version: (u32, u32),
-    /// `meshConfig.outboundTrafficPolicy`.
-    pub outbound: OutboundPolicy,
-    /// `meshConfig.connectTimeout`.
-    pub connect_timeout: Duration,
-}
-
-impl Default for Mesh {
-    /// A managed mesh of today (asmcli's version of 2026-04); time-outs and policies are Istio's defaults.
-    fn default() -> Mesh {
-        Mesh {
-            root_namespace: "istio-system".to_owned(),
-            trust_domain: "cluster.local".to_owned(),
-            version: (1, 28),
-            outbound: OutboundPolicy::AllowAny,
-            connect_timeout: Duration::from_secs(10),
-        }
-    }
-}
-
-/// Addresses of the cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ranges {
-    /// Of nodes.
-    pub nodes: Ipv4Net,
-    /// Of pods.
-    pub pods: Ipv4Net,
-    /// Of services.
-    pub services: Ipv4Net,
-    /// Of the control plane.
-    pub control_plane: Ipv4Net,
-}
-
-impl Default for Ranges {
-    /// The tutorial's.
-    fn default() -> Ranges {
-        let range = |c: [u8; 4], length| Ipv4Net::new_assert(Ipv4Addr::from(c), length);
-        Ranges {
-            nodes: range([10, 0, 0, 0], 24),
-            pods: range([10, 1, 0, 0], 16),
-            services: range([10, 2, 0, 0], 20),
-            control_plane: range([10, 5, 0, 0], 28),
-        }
-    }
-}
-
-/// What a scene is read from: objects as manifests or as live answers, in any order.
-#[derive(Debug, Clone, Default)]
-pub struct Sources {
-    /// Objects of the cluster: Kubernetes' own and the mesh's. Kinds that decide nothing are passed over.
-    pub kubernetes: Vec<Value>,
-    /// Firewall rules of compute v1, of the cluster's network only.
-    pub firewalls: Vec<Value>,
-    /// Managed zones of DNS v1 that the cluster's network sees, each with its record sets.
-    pub zones: Vec<(Value, Vec<Value>)>,
-    /// Node pools of container v1.
-    pub pools: Vec<Value>,
-    /// Addresses of the cluster.
-    pub ranges: Ranges,
-    /// The mesh.
-    pub mesh: Mesh,
-}
-
-/// Everything that has a say in a request.
+/// Everything that has a say in a request. Objects of a kind are in the order in which they were made, then by name.
 #[derive(Debug, Clone)]
 pub struct Scene {
     pub(super) mesh: Mesh,
     pub(super) ranges: Ranges,
     pub(super) namespaces: BTreeMap<String, Labels>,
+    nodes: BTreeMap<String, String>,
     pub(super) pools: Vec<Pool>,
     pub(super) pods: Vec<Pod>,
     pub(super) services: Vec<Service>,
     pub(super) sidecars: Vec<Sidecar>,
-    pub(super) destination_rules: Vec<DestinationRule>,
+    pub(super) virtual_services: Vec<VirtualService>,
+    pub(super) gateways: Vec<Gateway>,
+    destination_rules: Vec<DestinationRule>,
+    pub(super) authorization: Vec<AuthorizationPolicy>,
+    pub(super) authentication: Vec<PeerAuthentication>,
+    pub(super) network_policies: Vec<NetworkPolicy>,
     pub(super) firewalls: Vec<Firewall>,
     pub(super) zones: Vec<Zone>,
+    pub(super) uncovered: Vec<Uncovered>,
     unknown: Vec<Unknown>,
+    /// Services by host, and those of Kubernetes by address.
+    hosts: HashMap<String, Vec<usize>>,
+    service_addresses: HashMap<IpAddr, usize>,
+    /// Pods by namespace, and by address.
+    residents: HashMap<String, Vec<usize>>,
+    pod_addresses: HashMap<IpAddr, usize>,
+    /// DestinationRules by namespace, then by host.
+    rules: HashMap<String, HostIndex<Vec<usize>>>,
 }
 
 impl Scene {
-    /// Reads a scene. What cannot be read is not in it, or is among [`Scene::unknown`].
+    /// Reads a scene. What cannot be read is not in it; what of it is not covered is among [`Scene::unknown`].
     pub fn read(sources: &Sources) -> Scene {
-        let mut objects = sources.kubernetes.clone();
-        // Whoever states the same in another order gets the same account.
-        objects.sort_by_cached_key(|each| (Object::of(each), each.to_string()));
+        let mut objects: Vec<&Value> = sources.kubernetes.iter().collect();
+        // Whoever states the same in another order gets the same account; whoever came first wins, as in Istio.
+        objects.sort_by_cached_key(|each| {
+            let created = text(each, "/metadata/creationTimestamp").to_owned();
+            (created, Object::of(each), each.to_string())
+        });
         let of = |kind: &'static str| {
             objects
                 .iter()
+                .copied()
                 .filter(move |each| text(each, "/kind") == kind)
         };
+        // Kinds of which another group has one of the same name.
+        let istio = |kind| of(kind).filter(|each| text(each, "/apiVersion").contains(".istio.io/"));
         let mut unknown = Vec::new();
-
         let mut pools: Vec<Pool> = sources.pools.iter().map(Pool::read).collect();
         pools.sort_by(|a, b| a.name.cmp(&b.name));
         let nodes = of("Node")
             .filter_map(|node| Some((text(node, "/metadata/name").to_owned(), pool_of(node)?)));
-        let nodes = nodes.collect();
-        let namespaces = namespaces(of("Namespace"));
-        let ground = Ground {
-            pools: &pools,
-            nodes: &nodes,
-            namespaces: &namespaces,
-        };
-        let mut pods = pod::read(&objects, &ground);
-        let taken = pods.iter().filter_map(|pod| pod.address).collect();
-        let mut free = free(sources.ranges.pods, taken);
-        for pod in &mut pods {
-            pod.address = pod.address.or_else(|| free.next());
-        }
-
-        let mut services: Vec<Service> = of("Service")
-            .map(|service| {
-                let same = |each: &&Value| {
-                    Object::of(each).namespace == text(service, "/metadata/namespace")
-                        && backs(each, text(service, "/metadata/name"))
-                };
-                let listed = of("Endpoints")
-                    .chain(of("EndpointSlice"))
-                    .filter(same)
-                    .flat_map(listed);
-                Service::read(service, listed.collect())
-            })
-            .collect();
-        give_addresses(&mut services, sources.ranges.services);
-        for entry in of("ServiceEntry") {
-            let (hosts, strange) = service_entry::read(entry);
-            services.extend(hosts);
-            unknown.extend(strange);
-        }
-        services.sort_by(|a, b| {
-            (&a.created, &a.object, &a.host).cmp(&(&b.created, &b.object, &b.host))
-        });
-
-        let mut sidecars = Vec::new();
-        for value in of("Sidecar") {
-            let (sidecar, strange) = Sidecar::read(value);
-            sidecars.push(sidecar);
-            unknown.extend(strange);
-        }
-        sidecars.sort_by(|a, b| (&a.created, &a.object).cmp(&(&b.created, &b.object)));
-        let mut destination_rules = Vec::new();
-        for value in of("DestinationRule") {
-            let (rule, strange) = DestinationRule::read(value);
-            destination_rules.push(rule);
-            unknown.extend(strange);
-        }
-        destination_rules.sort_by(|a, b| (&a.created, &a.object).cmp(&(&b.created, &b.object)));
-
-        let firewalls: Vec<Firewall> = sources
-            .firewalls
-            .iter()
-            .filter_map(Firewall::read)
-            .collect();
-        let zones: Vec<Zone> = sources
-            .zones
-            .iter()
-            .map(|(zone, records)| Zone::read(zone, records))
-            .collect();
-        unknown.extend(firewalls.iter().flat_map(|rule| rule.unknown.clone()));
-        unknown.extend(zones.iter().flat_map(|zone| zone.unknown.clone()));
-        Scene {
+        let mut scene = Scene {
             mesh: sources.mesh.clone(),
             ranges: sources.ranges.clone(),
-            namespaces,
+            namespaces: namespaces(of("Namespace")),
+            nodes: nodes.collect(),
             pools,
-            pods,
-            services,
-            sidecars,
-            destination_rules,
-            firewalls,
-            zones,
+            pods: Vec::new(),
+            services: services(&objects, sources.ranges.services, &mut unknown),
+            sidecars: noting(istio("Sidecar").map(Sidecar::read), &mut unknown),
+            virtual_services: noting(
+                istio("VirtualService").map(VirtualService::read),
+                &mut unknown,
+            ),
+            gateways: noting(istio("Gateway").map(Gateway::read), &mut unknown),
+            destination_rules: noting(
+                istio("DestinationRule").map(DestinationRule::read),
+                &mut unknown,
+            ),
+            authorization: noting(
+                istio("AuthorizationPolicy").map(AuthorizationPolicy::read),
+                &mut unknown,
+            ),
+            authentication: istio("PeerAuthentication")
+                .map(PeerAuthentication::read)
+                .collect(),
+            network_policies: of("NetworkPolicy")
+                .filter_map(NetworkPolicy::read)
+                .collect(),
+            firewalls: firewalls(sources),
+            zones: sources
+                .zones
+                .iter()
+                .map(|(zone, records)| Zone::read(zone, records))
+                .collect(),
+            uncovered: objects
+                .iter()
+                .filter(|each| uncovered::is(each))
+                .map(|each| Uncovered::read(each))
+                .collect(),
             unknown,
+            hosts: HashMap::new(),
+            service_addresses: HashMap::new(),
+            residents: HashMap::new(),
+            pod_addresses: HashMap::new(),
+            rules: HashMap::new(),
+        };
+        scene
+            .unknown
+            .extend(scene.uncovered.iter().map(Uncovered::unknown));
+        scene
+            .unknown
+            .extend(scene.firewalls.iter().flat_map(|rule| rule.unknown.clone()));
+        scene
+            .unknown
+            .extend(scene.zones.iter().flat_map(|zone| zone.unknown.clone()));
+        scene.pods = pod::read(&objects, &scene.ground());
+        let taken = scene.pods.iter().filter_map(|pod| pod.address).collect();
+        let mut free = free(scene.ranges.pods, taken);
+        for pod in &mut scene.pods {
+            pod.address = pod.address.or_else(|| free.next());
+        }
+        scene.index();
+        scene
+    }
+
+    /// What is known of the cluster where pods are put.
+    fn ground(&self) -> Ground<'_> {
+        Ground {
+            pools: &self.pools,
+            nodes: &self.nodes,
+            namespaces: &self.namespaces,
         }
     }
 
-    /// What happens to a request.
-    pub fn account(&self, request: &Request) -> Account {
-        let _ = request;
-        Account {
-            hops: Vec::new(),
-            got: super::account::Got::Failure(super::account::Failure::Reset),
-            waits: Duration::ZERO,
-            connected: None,
-            lines: Vec::new(),
-            unknown: self.unknown.clone(),
+    fn index(&mut self) {
+        for (index, service) in self.services.iter().enumerate() {
+            self.hosts
+                .entry(service.host.clone())
+                .or_default()
+                .push(index);
+            for address in service.addresses.iter().filter(|_| service.kubernetes) {
+                self.service_addresses
+                    .entry(address.addr())
+                    .or_insert(index);
+            }
         }
+        for (index, pod) in self.pods.iter().enumerate() {
+            self.residents
+                .entry(pod.namespace().to_owned())
+                .or_default()
+                .push(index);
+            if let Some(address) = pod.address {
+                self.pod_addresses.entry(address).or_insert(index);
+            }
+        }
+        for (index, rule) in self.destination_rules.iter().enumerate() {
+            let of = self.rules.entry(rule.object.namespace.clone()).or_default();
+            of.at(&rule.host, Vec::new).push(index);
+        }
+    }
+
+    /// The services of this very host, the oldest first.
+    pub(super) fn services_of(&self, host: &str) -> impl Iterator<Item = &Service> {
+        let found = self.hosts.get(host).into_iter().flatten();
+        found.filter_map(|index| self.services.get(*index))
+    }
+
+    /// The Service of Kubernetes with this address.
+    pub(super) fn service_at(&self, address: IpAddr) -> Option<&Service> {
+        self.services.get(*self.service_addresses.get(&address)?)
+    }
+
+    /// The pods of a namespace, by name.
+    pub(super) fn pods_of(&self, namespace: &str) -> impl Iterator<Item = &Pod> {
+        let found = self.residents.get(namespace).into_iter().flatten();
+        found.filter_map(|index| self.pods.get(*index))
+    }
+
+    /// The pod with this address.
+    pub(super) fn pod_at(&self, address: IpAddr) -> Option<&Pod> {
+        self.pods.get(*self.pod_addresses.get(&address)?)
+    }
+
+    /// The pod that answers the cluster's names; where none is told of, the one that GKE runs.
+    pub(super) fn dns_server(&self) -> Pod {
+        let label = |pod: &&Pod| {
+            pod.labels
+                .get("k8s-app")
+                .is_some_and(|name| name == "kube-dns")
+        };
+        let found = self.pods_of("kube-system").find(label).cloned();
+        found.unwrap_or_else(|| {
+            let template = json!({"metadata": {"labels": {"k8s-app": "kube-dns"}}});
+            let object = Object::new("Pod", "kube-system", "kube-dns");
+            self.imagined(&object, &template)
+        })
+    }
+
+    /// A pod that nobody told of, as it would be.
+    fn imagined(&self, object: &Object, template: &Value) -> Pod {
+        let mut pod = self.ground().made(object, template);
+        let taken = self.pod_addresses.keys().copied().collect();
+        pod.address = free(self.ranges.pods, taken).next();
+        pod
+    }
+
+    /// The DestinationRules of a namespace for a host: those of the most specific pattern, the oldest first.
+    pub(super) fn rules_of(
+        &self,
+        namespace: &str,
+        host: &str,
+    ) -> impl Iterator<Item = &DestinationRule> {
+        let rules = self.rules.get(namespace).and_then(|rules| rules.find(host));
+        let found = rules.into_iter().flatten();
+        found.filter_map(|index| self.destination_rules.get(*index))
+    }
+
+    /// The Sidecar resource for a pod: one that selects it, else its namespace's, else the root namespace's.
+    pub(super) fn sidecar(&self, namespace: &str, labels: &Labels) -> Option<&Sidecar> {
+        let of = |namespace: &str, selecting: bool| {
+            let mut all = self.sidecars.iter();
+            let namespace = namespace.to_owned();
+            all.find(|each| {
+                each.object.namespace == namespace
+                    && each.workloads.is_empty() != selecting
+                    && each.workloads.matches(labels)
+            })
+        };
+        of(namespace, true)
+            .or_else(|| of(namespace, false))
+            .or_else(|| of(&self.mesh.root_namespace, false))
+    }
+
+    /// The pod that a source means. Where a namespace has none of its own, one as a plain Deployment there would make it.
+    pub(super) fn pod(&self, source: &Source) -> Pod {
+        let mut meant = self
+            .pods_of(&source.namespace)
+            .filter(|pod| match &source.pod {
+                Some(name) => pod.object.name == *name,
+                None => pod.proxy != Proxy::Gateway,
+            });
+        let mut pod = meant.next().cloned().unwrap_or_else(|| {
+            let name = source.pod.as_deref().unwrap_or("client");
+            let template = json!({"metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": name}]}});
+            self.imagined(&Object::new("Pod", &source.namespace, name), &template)
+        });
+        match (source.sidecar, pod.proxy) {
+            (Some(true), Proxy::Absent) => {
+                pod.proxy = Proxy::Sidecar;
+                pod.because = "asked for with a sidecar".to_owned();
+            }
+            (Some(false), Proxy::Sidecar) => {
+                pod.proxy = Proxy::Absent;
+                pod.because = "asked for without a sidecar".to_owned();
+            }
+            _ => {}
+        }
+        pod
     }
 
     /// The outbound clusters of a pod's proxy, as `istioctl proxy-config clusters POD --direction outbound` lists them; none of
     /// a pod without a proxy.
     pub fn clusters(&self, of: &Source) -> Vec<Cluster> {
-        let _ = of;
-        Vec::new()
+        let pod = self.pod(of);
+        match pod.proxy {
+            Proxy::Absent => Vec::new(),
+            _ => View::of(self, &pod).clusters(),
+        }
     }
 
     /// What of the objects is not covered.
     pub fn unknown(&self) -> &[Unknown] {
         &self.unknown
     }
+}
+
+/// Keeps what was read, and notes what of it is not covered.
+fn noting<T>(read: impl Iterator<Item = (T, Vec<Unknown>)>, unknown: &mut Vec<Unknown>) -> Vec<T> {
+    let keep = |(value, strange)| {
+        unknown.extend::<Vec<Unknown>>(strange);
+        value
+    };
+    read.map(keep).collect()
 }
 
 /// The labels of each namespace, with the one that the API server adds.
@@ -241,33 +317,87 @@ fn namespaces<'v>(objects: impl Iterator<Item = &'v Value>) -> BTreeMap<String, 
     objects.map(one).collect()
 }
 
-/// Whether an Endpoints or EndpointSlice object is of the Service of this name.
-fn backs(object: &Value, service: &str) -> bool {
-    let labelled = labels(object, "/metadata/labels")
-        .get("kubernetes.io/service-name")
-        .is_some_and(|name| name == service);
-    labelled || (text(object, "/kind") == "Endpoints" && text(object, "/metadata/name") == service)
+/// Services and hosts of ServiceEntries.
+fn services(objects: &[&Value], range: Ipv4Net, unknown: &mut Vec<Unknown>) -> Vec<Service> {
+    let mut all = Vec::new();
+    let of = |kind: &'static str| {
+        objects
+            .iter()
+            .copied()
+            .filter(move |each| text(each, "/kind") == kind)
+    };
+    for value in of("Service").filter(|each| text(each, "/apiVersion") == "v1") {
+        let object = Object::of(value);
+        if text(value, "/spec/type") == "ExternalName" {
+            unknown.push(Unknown {
+                object,
+                field: "spec.type".to_owned(),
+            });
+            continue;
+        }
+        let endpoints = of("Endpoints")
+            .chain(of("EndpointSlice"))
+            .filter(|each| backs(each, &object));
+        all.push(Service::read(value, endpoints.flat_map(listed).collect()));
+    }
+    let taken = all
+        .iter()
+        .flat_map(|service| service.addresses.iter().map(IpNet::addr));
+    let mut free = free(range, taken.collect());
+    let bare = all
+        .iter_mut()
+        .filter(|service| service.addresses.is_empty() && !service.headless);
+    for service in bare {
+        service.addresses.extend(free.next().map(IpNet::from));
+    }
+    all.extend(
+        noting(of("ServiceEntry").map(service_entry::read), unknown)
+            .into_iter()
+            .flatten(),
+    );
+    all.sort_by(|a, b| (&a.created, &a.object, &a.host).cmp(&(&b.created, &b.object, &b.host)));
+    all
+}
+
+/// Whether an Endpoints or EndpointSlice object is of this Service.
+fn backs(object: &Value, service: &Object) -> bool {
+    let labels = labels(object, "/metadata/labels");
+    let labelled = labels.get("kubernetes.io/service-name") == Some(&service.name);
+    let named =
+        text(object, "/kind") == "Endpoints" && text(object, "/metadata/name") == service.name;
+    (labelled || named) && text(object, "/metadata/namespace") == service.namespace
+}
+
+/// The firewall, with the rule by which GKE lets pods reach machines of their cluster. GKE makes it with the cluster; where
+/// the rules were told before that, it is not among them.
+fn firewalls(sources: &Sources) -> Vec<Firewall> {
+    let mut all: Vec<Firewall> = sources
+        .firewalls
+        .iter()
+        .filter_map(Firewall::read)
+        .collect();
+    let made = |rule: &Firewall| {
+        rule.object.name.starts_with("gke-") && rule.object.name.ends_with("-all")
+    };
+    if !all.iter().any(made) {
+        let protocols = ["tcp", "udp", "icmp", "esp", "ah", "sctp"];
+        let allowed: Vec<Value> = protocols
+            .iter()
+            .map(|name| json!({"IPProtocol": name}))
+            .collect();
+        all.extend(Firewall::read(&json!({
+            "name": "gke-CLUSTER-all",
+            "direction": "INGRESS",
+            "priority": 1000,
+            "sourceRanges": [sources.ranges.pods.to_string()],
+            "allowed": allowed,
+        })));
+    }
+    all
 }
 
 /// Addresses of a range that nobody has, in order, without its own and its gateway's.
 fn free(range: Ipv4Net, taken: BTreeSet<IpAddr>) -> impl Iterator<Item = IpAddr> {
-    range
-        .hosts()
-        .skip(1)
-        .map(IpAddr::V4)
-        .filter(move |address| !taken.contains(address))
-}
-
-/// Gives an address to Services that will have one.
-fn give_addresses(services: &mut [Service], range: Ipv4Net) {
-    let taken = services
-        .iter()
-        .flat_map(|service| service.addresses.iter().map(IpNet::addr))
-        .collect();
-    let mut free = free(range, taken);
-    for service in services {
-        if service.addresses.is_empty() && !service.headless {
-            service.addresses.extend(free.next().map(IpNet::from));
-        }
-    }
+    let hosts = range.hosts().skip(1).map(IpAddr::V4);
+    hosts.filter(move |address| !taken.contains(address))
 }

@@ -114,7 +114,7 @@ pub struct Service {
     pub export: Export,
     /// Whether it is a Service of Kubernetes.
     pub kubernetes: bool,
-    /// Whether it has no address of its own (`clusterIP: None`).
+    /// Whether it has no address of its own (`clusterIP: None`): proxies then go where the caller went.
     pub headless: bool,
     /// When it was made; earlier ones win. Empty for what is not made yet.
     pub created: String,
@@ -127,10 +127,9 @@ impl Service {
         let selector = labels(value, "/spec/selector");
         let cluster_ip = text(value, "/spec/clusterIP");
         let headless = cluster_ip == "None";
-        let endpoints = match (selector.is_empty(), headless) {
-            (_, true) => Endpoints::OriginalDestination,
-            (true, false) => Endpoints::Listed(listed),
-            (false, false) => Endpoints::Pods(Selector::exact(selector)),
+        let endpoints = match selector.is_empty() {
+            true => Endpoints::Listed(listed),
+            false => Endpoints::Pods(Selector::exact(selector)),
         };
         Service {
             host: format!("{}.{}.svc.cluster.local", object.name, object.namespace),
@@ -154,6 +153,15 @@ impl Service {
     /// The port of this number.
     pub fn port(&self, number: u16) -> Option<&Port> {
         self.ports.iter().find(|port| port.number == number)
+    }
+
+    /// Whether it is a Service that a pod with these labels in this namespace is behind.
+    pub fn selects(&self, namespace: &str, labels: &Labels) -> bool {
+        let selector = match &self.endpoints {
+            Endpoints::Pods(selector) => selector,
+            _ => return false,
+        };
+        self.kubernetes && self.object.namespace == namespace && selector.matches(labels)
     }
 
     /// The names that callers of `namespace` may use for it.

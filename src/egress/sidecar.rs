@@ -94,8 +94,8 @@ impl Sidecar {
     }
 
     /// Whether a proxy in `own` takes routes of a VirtualService of `namespace` for `hosts`.
-    pub fn takes(&self, own: &str, namespace: &str, hosts: &[String], port: u16) -> bool {
-        self.entries(Some(port)).any(|(of, pattern)| {
+    pub fn takes(&self, own: &str, namespace: &str, hosts: &[String], port: Option<u16>) -> bool {
+        self.entries(port).any(|(of, pattern)| {
             meant(of, own, namespace) && hosts.iter().any(|host| overlap(pattern, host))
         })
     }

@@ -1,0 +1,78 @@
+//! Things by host pattern, for finding those of the most specific one that means a name.
+
+use std::collections::HashMap;
+
+/// Things by host pattern. Patterns and names are lower-case.
+#[derive(Debug, Clone)]
+pub struct HostIndex<T> {
+    exact: HashMap<String, T>,
+    /// By suffix, the leading `*` left out.
+    wild: HashMap<String, T>,
+    /// The lengths of the suffixes, longest first.
+    lengths: Vec<usize>,
+}
+
+impl<T> Default for HostIndex<T> {
+    fn default() -> HostIndex<T> {
+        HostIndex {
+            exact: HashMap::new(),
+            wild: HashMap::new(),
+            lengths: Vec::new(),
+        }
+    }
+}
+
+impl<T> HostIndex<T> {
+    /// What stands at this very pattern, made first where nothing does.
+    pub fn at(&mut self, pattern: &str, make: impl FnOnce() -> T) -> &mut T {
+        let Some(suffix) = pattern.strip_prefix('*') else {
+            return self.exact.entry(pattern.to_owned()).or_insert_with(make);
+        };
+        if let Err(place) = self
+            .lengths
+            .binary_search_by(|length| suffix.len().cmp(length))
+        {
+            self.lengths.insert(place, suffix.len());
+        }
+        self.wild.entry(suffix.to_owned()).or_insert_with(make)
+    }
+
+    /// What stands at the most specific pattern that means `name`: the name itself, else the longest wildcard.
+    pub fn find(&self, name: &str) -> Option<&T> {
+        if let Some(found) = self.exact.get(name) {
+            return Some(found);
+        }
+        let name = name.trim_start_matches('*');
+        let fits = self.lengths.iter().filter(|length| **length <= name.len());
+        let mut suffixes = fits.filter_map(|length| name.get(name.len() - length..));
+        suffixes.find_map(|suffix| self.wild.get(suffix))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_specific_pattern_is_found() {
+        let mut index = HostIndex::default();
+        for pattern in ["example.com", "*.example.com", "*.com"] {
+            index.at(pattern, || pattern);
+        }
+        // (name, pattern)
+        let cases = [
+            ("example.com", Some("example.com")),
+            ("www.example.com", Some("*.example.com")),
+            ("*.example.com", Some("*.example.com")),
+            ("*.b.example.com", Some("*.example.com")),
+            ("example.org", None),
+            ("other.com", Some("*.com")),
+            ("é.com", Some("*.com")),
+        ];
+        for (name, pattern) in cases {
+            assert_eq!(index.find(name).copied(), pattern, "{name}");
+        }
+        index.at("*", || "*");
+        assert_eq!(index.find("example.org").copied(), Some("*"));
+    }
+}

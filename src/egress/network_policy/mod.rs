@@ -1,0 +1,339 @@
+//! NetworkPolicy: which connections a pod may open and take, as Dataplane V2 (Cilium) enforces them.
+//!
+//! A pod that no policy selects for a direction may do anything in it; one that some do may do what any of them allows. They
+//! are asked about the pods at both ends, after Services became pods and sidecars sent traffic to gateways. What Cilium adds
+//! is that addresses never mean pods: an `ipBlock` that holds a pod's address does not allow it. Named ports are not covered.
+//! Connections that are open stay open; traffic of the pod's own node is not asked about.
+
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde_json::Value;
+
+use crate::egress::account::Ruling;
+use crate::egress::firewall::Direction;
+use crate::egress::object::{Labels, Object, Unknown, texts};
+use crate::egress::selector::Selector;
+
+/// The label that the API server gives to every namespace.
+const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
+/// A range without ports.
+const NO_PORT: (u16, u16) = (1, 0);
+
+/// A pod at one end of a connection.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct End {
+    /// Its namespace.
+    pub namespace: String,
+    /// The namespace's labels; its name's label is there whether given or not.
+    pub namespace_labels: Labels,
+    /// The pod's labels.
+    pub labels: Labels,
+    /// The pod's address, where it has one.
+    pub address: Option<IpAddr>,
+}
+
+/// What is at the other end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Other {
+    /// A pod of the cluster.
+    Pod(End),
+    /// Something that is no pod.
+    Outside(IpAddr),
+}
+
+/// Somebody whom a rule allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Peer {
+    /// Pods: of the namespaces that are selected, or of the policy's own.
+    Pods {
+        namespaces: Option<Selector>,
+        pods: Selector,
+    },
+    /// Addresses, of which none is a pod's.
+    Block { range: IpNet, except: Vec<IpNet> },
+    /// Nobody that could be read.
+    Nobody,
+}
+
+/// A port or a range of them; none for any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Ports {
+    protocol: String,
+    range: Option<(u16, u16)>,
+}
+
+/// What a policy allows: one of the peers, or anybody where there is none, on one of the ports, or on any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Rule {
+    peers: Vec<Peer>,
+    ports: Vec<Ports>,
+}
+
+/// A NetworkPolicy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkPolicy {
+    /// The policy.
+    pub object: Object,
+    /// What of it is not covered.
+    pub unknown: Vec<Unknown>,
+    selector: Selector,
+    /// The rules of each direction; none where the policy says nothing about it.
+    ingress: Option<Vec<Rule>>,
+    egress: Option<Vec<Rule>>,
+}
+
+/// Reads a policy's rules and remembers what is not covered.
+struct Reader<'a> {
+    object: &'a Object,
+    unknown: Vec<Unknown>,
+}
+
+impl Reader<'_> {
+    fn not_covered(&mut self, field: String) {
+        let object = self.object.clone();
+        self.unknown.push(Unknown { object, field });
+    }
+
+    fn rules(&mut self, list: &Value, field: &str, ends: &str) -> Vec<Rule> {
+        let mut rules = Vec::new();
+        for (index, rule) in list.as_array().into_iter().flatten().enumerate() {
+            let place = format!("spec.{field}[{index}]");
+            let items = |name: &str| rule[name].as_array().into_iter().flatten().enumerate();
+            rules.push(Rule {
+                peers: items(ends)
+                    .map(|(at, peer)| self.peer(peer, &format!("{place}.{ends}[{at}]")))
+                    .collect(),
+                ports: items("ports")
+                    .map(|(at, ports)| self.ports(ports, &format!("{place}.ports[{at}]")))
+                    .collect(),
+            });
+        }
+        rules
+    }
+
+    fn peer(&mut self, peer: &Value, place: &str) -> Peer {
+        let block = &peer["ipBlock"];
+        if block.is_null() {
+            let namespaces = &peer["namespaceSelector"];
+            return Peer::Pods {
+                namespaces: (!namespaces.is_null()).then(|| Selector::read(namespaces)),
+                pods: Selector::read(&peer["podSelector"]),
+            };
+        }
+        let except = texts(block, "/except");
+        let except: Result<Vec<IpNet>, _> = except.iter().map(|text| text.parse()).collect();
+        match (block["cidr"].as_str().unwrap_or_default().parse(), except) {
+            (Ok(range), Ok(except)) => Peer::Block { range, except },
+            _ => {
+                self.not_covered(format!("{place}.ipBlock"));
+                Peer::Nobody
+            }
+        }
+    }
+
+    fn ports(&mut self, ports: &Value, place: &str) -> Ports {
+        let number = |name: &str| {
+            ports[name]
+                .as_u64()
+                .and_then(|port| u16::try_from(port).ok())
+        };
+        let range = match (&ports["port"], number("port")) {
+            (Value::Null, _) => None,
+            (_, Some(first)) => Some((first, number("endPort").unwrap_or(first))),
+            // It is the other pod that gives the name a number.
+            _ => {
+                self.not_covered(format!("{place}.port"));
+                Some(NO_PORT)
+            }
+        };
+        let protocol = ports["protocol"]
+            .as_str()
+            .unwrap_or("TCP")
+            .to_ascii_lowercase();
+        Ports { protocol, range }
+    }
+}
+
+impl NetworkPolicy {
+    /// A policy; none where the object has no name.
+    pub fn read(object: &Value) -> Option<NetworkPolicy> {
+        let name = Object::of(object);
+        if name.name.is_empty() {
+            return None;
+        }
+        let spec = &object["spec"];
+        let mut reader = Reader {
+            object: &name,
+            unknown: Vec::new(),
+        };
+        let ingress = reader.rules(&spec["ingress"], "ingress", "from");
+        let egress = reader.rules(&spec["egress"], "egress", "to");
+        let stated = texts(spec, "/policyTypes");
+        // What the API server fills in where nothing is said.
+        let about = |direction: &str| match stated.is_empty() {
+            true => direction == "Ingress" || !egress.is_empty(),
+            false => stated.iter().any(|stated| stated == direction),
+        };
+        let (takes, opens) = (about("Ingress"), about("Egress"));
+        let unknown = reader.unknown;
+        Some(NetworkPolicy {
+            selector: Selector::read(&spec["podSelector"]),
+            ingress: takes.then_some(ingress),
+            egress: opens.then_some(egress),
+            object: name,
+            unknown,
+        })
+    }
+
+    fn rules(&self, direction: Direction) -> Option<&Vec<Rule>> {
+        match direction {
+            Direction::Egress => self.egress.as_ref(),
+            Direction::Ingress => self.ingress.as_ref(),
+        }
+    }
+
+    /// Whether the policy isolates pods with these labels for a direction, in which they then may do only what is allowed.
+    pub fn isolates(&self, direction: Direction, namespace: &str, labels: &Labels) -> bool {
+        self.object.namespace == namespace
+            && self.rules(direction).is_some()
+            && self.selector.matches(labels)
+    }
+}
+
+impl Peer {
+    fn is(&self, own_namespace: &str, other: &Other) -> bool {
+        match (self, other) {
+            (Peer::Pods { namespaces, pods }, Other::Pod(pod)) => {
+                let namespace = match namespaces {
+                    Some(selector) => {
+                        let mut labels = pod.namespace_labels.clone();
+                        labels.insert(NAME_LABEL.to_owned(), pod.namespace.clone());
+                        selector.matches(&labels)
+                    }
+                    None => pod.namespace == own_namespace,
+                };
+                namespace && pods.matches(&pod.labels)
+            }
+            (Peer::Block { range, except }, Other::Outside(address)) => {
+                range.contains(address) && !except.iter().any(|except| except.contains(address))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Rule {
+    /// Why the rule does not allow it; none where it does.
+    fn refuses(&self, own_namespace: &str, asked: &Asked<'_>) -> Option<&'static str> {
+        if !self.peers.is_empty()
+            && !self
+                .peers
+                .iter()
+                .any(|peer| peer.is(own_namespace, asked.other))
+        {
+            return Some("is for others");
+        }
+        let port = |ports: &Ports| {
+            let within = ports
+                .range
+                .is_none_or(|(first, last)| (first..=last).contains(&asked.port));
+            ports.protocol == asked.protocol && within
+        };
+        match self.ports.is_empty() || self.ports.iter().any(port) {
+            true => None,
+            false => Some("is for other ports"),
+        }
+    }
+}
+
+/// A connection that policies are asked about.
+struct Asked<'a> {
+    other: &'a Other,
+    protocol: String,
+    port: u16,
+}
+
+/// Decides whether the pod `of` may open (or take) a connection to (from) `other`; `port` is that of whoever is connected to,
+/// the pod's and not the Service's.
+pub fn rule(
+    policies: &[NetworkPolicy],
+    direction: Direction,
+    of: &End,
+    other: &Other,
+    protocol: &str,
+    port: u16,
+) -> Ruling {
+    let asked = Asked {
+        other,
+        protocol: protocol.to_ascii_lowercase(),
+        port,
+    };
+    let mut own: Vec<&NetworkPolicy> = policies
+        .iter()
+        .filter(|policy| policy.object.namespace == of.namespace)
+        .collect();
+    own.sort_by(|a, b| a.object.cmp(&b.object));
+    let mut by: Option<&NetworkPolicy> = None;
+    let mut isolating = 0_usize;
+    let mut others = Vec::new();
+    for policy in own {
+        let why_not = match policy.rules(direction) {
+            None => "is about the other direction",
+            Some(_) if !policy.selector.matches(&of.labels) => "selects other pods",
+            Some(rules) => {
+                isolating += 1;
+                let mut reasons = rules.iter().map(|rule| rule.refuses(&of.namespace, &asked));
+                match (reasons.clone().any(|reason| reason.is_none()), by) {
+                    (true, None) => {
+                        by = Some(policy);
+                        continue;
+                    }
+                    (true, Some(_)) => "allows it too",
+                    // A rule that is for the right peer and another port says more than one that is for others.
+                    (false, _) => match reasons
+                        .clone()
+                        .flatten()
+                        .find(|reason| reason.ends_with("ports"))
+                    {
+                        Some(reason) => reason,
+                        None => reasons.next().flatten().unwrap_or("allows nothing"),
+                    },
+                }
+            }
+        };
+        others.push((policy.object.clone(), why_not.to_owned()));
+    }
+    let (way, who) = match direction {
+        Direction::Egress => ("to", "out of"),
+        Direction::Ingress => ("from", "into"),
+    };
+    let whom = match other {
+        Other::Pod(pod) => format!("pods of {}", pod.namespace),
+        Other::Outside(address) => address.to_string(),
+    };
+    let because = match (by, isolating) {
+        (Some(_), _) => format!("allows {}:{port} {way} {whom}", asked.protocol),
+        (None, 0) => {
+            format!("no NetworkPolicy selects the pod for what goes {who} it, so everything may")
+        }
+        (None, 1) => format!(
+            "one NetworkPolicy isolates the pod, and does not allow {}:{port} {way} {whom}",
+            asked.protocol
+        ),
+        (None, count) => format!(
+            "{count} NetworkPolicies isolate the pod, and none allows {}:{port} {way} {whom}",
+            asked.protocol
+        ),
+    };
+    Ruling {
+        passes: by.is_some() || isolating == 0,
+        by: by.map(|policy| policy.object.clone()),
+        because,
+        others,
+    }
+}

@@ -1,0 +1,190 @@
+//! The policies that hold on a workload, and what they decide together.
+
+use super::policy::{Action, AuthorizationPolicy, Rule};
+use super::{Asked, Peer};
+use crate::egress::account::Ruling;
+use crate::egress::object::{Labels, Object, Unknown};
+
+/// What the policies of a workload decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether it passes, and by which policy.
+    pub ruling: Ruling,
+    /// What the proxy logs as response code details of a refusal: `rbac_access_denied_matched_policy[none]`; empty otherwise.
+    pub details: String,
+    /// What of the policies is not covered and may have decided.
+    pub unknown: Vec<Unknown>,
+}
+
+/// The policies that hold on a workload.
+#[derive(Debug, Clone)]
+pub struct Applied<'a> {
+    held: Vec<&'a AuthorizationPolicy>,
+    /// Their rules by name, as Envoy goes through them.
+    rules: Vec<(&'a AuthorizationPolicy, &'a Rule)>,
+    /// Whether there are ALLOW policies, with rules or without.
+    allows: bool,
+    /// Those of the namespaces that do not hold, and why not.
+    others: Vec<(Object, String)>,
+    unknown: Vec<Unknown>,
+}
+
+/// The policies that hold on a workload with these labels: those of its namespace and of the mesh's root namespace that select
+/// it.
+pub fn applying<'a>(
+    policies: &'a [AuthorizationPolicy],
+    namespace: &str,
+    labels: &Labels,
+    root_namespace: &str,
+) -> Applied<'a> {
+    let mut asked: Vec<&AuthorizationPolicy> = policies
+        .iter()
+        .filter(|policy| [namespace, root_namespace].contains(&policy.object.namespace.as_str()))
+        .collect();
+    asked.sort_by(|a, b| a.object.cmp(&b.object));
+    let mut applied = Applied {
+        held: Vec::new(),
+        rules: Vec::new(),
+        allows: false,
+        others: Vec::new(),
+        unknown: Vec::new(),
+    };
+    for policy in asked {
+        let why_not = match policy {
+            policy if policy.targeted => "is for what it names in targetRefs",
+            policy if !policy.selector.matches(labels) => "selects other workloads",
+            policy if policy.dry_run => "is a dry run",
+            policy if policy.action == Action::Audit => "audits, and decides nothing",
+            policy => {
+                applied.unknown.extend(policy.unknown.iter().cloned());
+                applied.allows |= policy.action == Action::Allow;
+                applied
+                    .rules
+                    .extend(policy.rules.iter().map(|rule| (policy, rule)));
+                applied.held.push(policy);
+                continue;
+            }
+        };
+        if policy.targeted {
+            applied.unknown.extend(policy.unknown.iter().cloned());
+        }
+        applied
+            .others
+            .push((policy.object.clone(), why_not.to_owned()));
+    }
+    applied
+}
+
+impl<'a> Applied<'a> {
+    /// Whether no policy holds.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// The rules of an action that what is asked matches.
+    fn matching(
+        &self,
+        action: Action,
+        asked: &Asked<'_>,
+    ) -> impl Iterator<Item = (&'a AuthorizationPolicy, &'a Rule)> {
+        let rules = self
+            .rules
+            .iter()
+            .copied()
+            .filter(move |(policy, _)| policy.action == action);
+        rules.filter(move |(_, rule)| rule.unmet(action, asked).is_none())
+    }
+
+    /// Decides.
+    pub fn rule(&self, asked: &Asked<'_>) -> Verdict {
+        // Who is asked then is not here to answer.
+        let authorizers = self
+            .matching(Action::Custom, asked)
+            .map(|(policy, _)| Unknown {
+                object: policy.object.clone(),
+                field: "spec.provider".to_owned(),
+            });
+        let mut unknown: Vec<Unknown> = authorizers.collect();
+        unknown.dedup();
+        unknown.extend(self.unknown.iter().cloned());
+        let denying = self.matching(Action::Deny, asked).next();
+        let allowing = self.matching(Action::Allow, asked).next();
+        let (passes, by, because, details) = match (denying, allowing) {
+            (Some((policy, rule)), _) => (
+                false,
+                Some(policy),
+                format!("denies it: {}", rule.text()),
+                format!("rbac_access_denied_matched_policy[{}]", rule.name),
+            ),
+            (None, Some((policy, rule))) => (
+                true,
+                Some(policy),
+                format!("allows it: {}", rule.text()),
+                String::new(),
+            ),
+            (None, None) if self.allows => (
+                false,
+                None,
+                "there are ALLOW policies and none matches".to_owned(),
+                "rbac_access_denied_matched_policy[none]".to_owned(),
+            ),
+            (None, None) => (
+                true,
+                None,
+                "no policy is about it, so it passes".to_owned(),
+                String::new(),
+            ),
+        };
+        let by = by.map(|policy| policy.object.clone());
+        let others = self
+            .held
+            .iter()
+            .filter(|policy| by.as_ref() != Some(&policy.object));
+        let others = others.map(|policy| (policy.object.clone(), why_not(policy, asked)));
+        Verdict {
+            ruling: Ruling {
+                passes,
+                because,
+                others: others.chain(self.others.iter().cloned()).collect(),
+                by,
+            },
+            details,
+            unknown,
+        }
+    }
+
+    /// Whether it passes: [`Applied::rule`] without its reasons, for whoever asks a million times.
+    pub fn passes(&self, asked: &Asked<'_>) -> bool {
+        let any = |action| self.matching(action, asked).next().is_some();
+        !any(Action::Deny) && (!self.allows || any(Action::Allow))
+    }
+
+    /// The same policies without the rules that a caller of this identity cannot match. What they decide for that caller, and
+    /// why, is the same.
+    pub fn narrowed(&self, peer: Option<&Peer>) -> Applied<'a> {
+        let possible = self
+            .rules
+            .iter()
+            .copied()
+            .filter(|(_, rule)| rule.possible(peer));
+        Applied {
+            rules: possible.collect(),
+            ..self.clone()
+        }
+    }
+}
+
+/// Why a policy that holds did not decide.
+fn why_not(policy: &AuthorizationPolicy, asked: &Asked<'_>) -> String {
+    let mut reasons = policy
+        .rules
+        .iter()
+        .map(|rule| rule.unmet(policy.action, asked));
+    match (reasons.next(), policy.action) {
+        (None, _) => "has no rules, so it matches nothing".to_owned(),
+        (Some(Some(first)), _) if reasons.all(|reason| reason.is_some()) => first.text(asked),
+        (_, Action::Custom) => "asks an authorizer that is not known here".to_owned(),
+        (_, Action::Deny) => "denies it too".to_owned(),
+        _ => "allows it, which does not decide".to_owned(),
+    }
+}

@@ -1,0 +1,331 @@
+//! An AuthorizationPolicy, read from its JSON.
+
+use serde_json::Value;
+
+use super::condition::{Attribute, Condition};
+use super::{Asked, Peer};
+use crate::egress::object::{Object, Unknown, texts};
+use crate::egress::selector::Selector;
+
+/// What a policy does to what its rules match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    Allow,
+    Deny,
+    /// Asks an authorizer outside of the proxy.
+    Custom,
+    /// Writes it down and decides nothing.
+    Audit,
+}
+
+/// A rule: one of `from`, one of `to`, all of `when`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rule {
+    /// As Envoy calls it: `ns[istio-egress]-policy[name]-rule[0]`.
+    pub name: String,
+    index: usize,
+    from: Vec<Vec<Condition>>,
+    to: Vec<Vec<Condition>>,
+    when: Vec<Condition>,
+}
+
+/// An AuthorizationPolicy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorizationPolicy {
+    /// The policy.
+    pub object: Object,
+    pub(super) selector: Selector,
+    pub(super) action: Action,
+    /// Evaluated for the log, never enforced.
+    pub(super) dry_run: bool,
+    /// It is for what it names, and not for workloads by their labels.
+    pub(super) targeted: bool,
+    pub(super) rules: Vec<Rule>,
+    pub(super) unknown: Vec<Unknown>,
+}
+
+/// Fields of `source`, each with its attribute and the field that forbids instead.
+const SOURCE: &[(&str, &str, Attribute)] = &[
+    ("principals", "notPrincipals", Attribute::Principal),
+    (
+        "requestPrincipals",
+        "notRequestPrincipals",
+        Attribute::Token,
+    ),
+    ("namespaces", "notNamespaces", Attribute::Namespace),
+    (
+        "serviceAccounts",
+        "notServiceAccounts",
+        Attribute::ServiceAccount,
+    ),
+    ("ipBlocks", "notIpBlocks", Attribute::SourceAddress),
+    (
+        "remoteIpBlocks",
+        "notRemoteIpBlocks",
+        Attribute::RemoteAddress,
+    ),
+];
+
+/// The same of `operation`.
+const OPERATION: &[(&str, &str, Attribute)] = &[
+    ("hosts", "notHosts", Attribute::Host),
+    ("methods", "notMethods", Attribute::Method),
+    ("paths", "notPaths", Attribute::Path),
+    ("ports", "notPorts", Attribute::Port),
+];
+
+/// Reads a policy and remembers what of it is not covered.
+struct Reader<'a> {
+    object: &'a Object,
+    unknown: Vec<Unknown>,
+}
+
+impl Reader<'_> {
+    fn not_covered(&mut self, field: String) {
+        let object = self.object.clone();
+        self.unknown.push(Unknown { object, field });
+    }
+
+    /// The alternatives in a list of `from` or `to`.
+    fn alternatives(
+        &mut self,
+        list: &Value,
+        within: &str,
+        place: &str,
+        fields: &[(&str, &str, Attribute)],
+    ) -> Vec<Vec<Condition>> {
+        let items = list.as_array().into_iter().flatten().enumerate();
+        let read = items.map(|(index, item)| {
+            self.conditions(&item[within], &format!("{place}[{index}].{within}"), fields)
+        });
+        read.collect()
+    }
+
+    fn conditions(
+        &mut self,
+        object: &Value,
+        place: &str,
+        fields: &[(&str, &str, Attribute)],
+    ) -> Vec<Condition> {
+        let known = |name: &str| {
+            fields
+                .iter()
+                .any(|(wanted, forbidden, _)| [wanted, forbidden].contains(&&name))
+        };
+        for name in object
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name)
+            .filter(|name| !known(name))
+        {
+            self.not_covered(format!("{place}.{name}"));
+        }
+        let mut conditions = Vec::new();
+        for (wanted, forbidden, attribute) in fields {
+            let lists = [wanted, forbidden].map(|name| self.values(object, place, name, attribute));
+            let [values, not_values] = lists;
+            conditions.extend(Condition::read(attribute.clone(), values, not_values));
+        }
+        conditions
+    }
+
+    fn values(
+        &mut self,
+        object: &Value,
+        place: &str,
+        name: &str,
+        attribute: &Attribute,
+    ) -> Vec<String> {
+        let mut values = texts(object, &format!("/{name}"));
+        for (index, value) in values.iter_mut().enumerate() {
+            match attribute {
+                // Templates (`/a/{*}`) are a language of their own.
+                Attribute::Path if value.contains('{') => {
+                    self.not_covered(format!("{place}.{name}[{index}]"))
+                }
+                Attribute::ServiceAccount if !value.contains('/') => {
+                    *value = format!("{}/{value}", self.object.namespace)
+                }
+                _ => {}
+            }
+        }
+        values
+    }
+
+    fn rule(&mut self, index: usize, rule: &Value) -> Rule {
+        let place = format!("spec.rules[{index}]");
+        let mut when = Vec::new();
+        for (at, condition) in rule["when"].as_array().into_iter().flatten().enumerate() {
+            let attribute = Attribute::of_key(condition["key"].as_str().unwrap_or_default());
+            let place = format!("{place}.when[{at}]");
+            if attribute == Attribute::NotCovered {
+                self.not_covered(format!("{place}.key"));
+            }
+            let lists = ["values", "notValues"]
+                .map(|name| self.values(condition, &place, name, &attribute));
+            let [values, not_values] = lists;
+            when.extend(Condition::read(attribute, values, not_values));
+        }
+        Rule {
+            name: format!(
+                "ns[{}]-policy[{}]-rule[{index}]",
+                self.object.namespace, self.object.name
+            ),
+            index,
+            from: self.alternatives(&rule["from"], "source", &format!("{place}.from"), SOURCE),
+            to: self.alternatives(&rule["to"], "operation", &format!("{place}.to"), OPERATION),
+            when,
+        }
+    }
+}
+
+impl AuthorizationPolicy {
+    /// A policy, and what of it is not covered.
+    pub fn read(object: &Value) -> (AuthorizationPolicy, Vec<Unknown>) {
+        let name = Object::of(object);
+        let spec = &object["spec"];
+        let mut reader = Reader {
+            object: &name,
+            unknown: Vec::new(),
+        };
+        let action = match spec["action"].as_str() {
+            None | Some("ALLOW") => Action::Allow,
+            Some("DENY") => Action::Deny,
+            Some("AUDIT") => Action::Audit,
+            Some("CUSTOM") => Action::Custom,
+            Some(_) => {
+                reader.not_covered("spec.action".to_owned());
+                Action::Audit
+            }
+        };
+        let targets = ["targetRef", "targetRefs"]
+            .into_iter()
+            .filter(|field| !spec[*field].is_null());
+        let targets: Vec<&str> = targets.collect();
+        for field in &targets {
+            reader.not_covered(format!("spec.{field}"));
+        }
+        let rules = spec["rules"].as_array().into_iter().flatten().enumerate();
+        let rules = rules
+            .map(|(index, rule)| reader.rule(index, rule))
+            .collect();
+        let annotation = object
+            .pointer("/metadata/annotations/istio.io~1dry-run")
+            .and_then(Value::as_str);
+        let unknown = reader.unknown;
+        let policy = AuthorizationPolicy {
+            selector: Selector::read(&spec["selector"]),
+            action,
+            dry_run: annotation == Some("true"),
+            targeted: !targets.is_empty(),
+            rules,
+            unknown: unknown.clone(),
+            object: name,
+        };
+        (policy, unknown)
+    }
+}
+
+/// Why a rule does not match: the first condition that stands in the way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unmet<'a> {
+    rule: &'a Rule,
+    condition: &'a Condition,
+    /// It needs HTTP, and there is none.
+    needs_http: bool,
+}
+
+impl Unmet<'_> {
+    /// The reason in a clause.
+    pub fn text(&self, asked: &Asked<'_>) -> String {
+        let (index, condition) = (self.rule.index, self.condition.text());
+        match self.needs_http {
+            true => format!("rule {index} is about HTTP ({condition}), and this is a connection"),
+            false => format!(
+                "rule {index} is for {condition}; this is {}",
+                self.condition.found(asked)
+            ),
+        }
+    }
+}
+
+/// The first of the conditions that is not met; without HTTP those that need it are left out.
+fn first_unmet<'a>(all: &'a [Condition], asked: &Asked<'_>) -> Option<&'a Condition> {
+    let left_out = |condition: &Condition| asked.http.is_none() && condition.attribute.needs_http();
+    all.iter()
+        .find(|condition| !(left_out(condition) || condition.holds(asked)))
+}
+
+/// Where none of the alternatives is met, what is not met of the first.
+fn unmet_of<'a>(alternatives: &'a [Vec<Condition>], asked: &Asked<'_>) -> Option<&'a Condition> {
+    let mut unmet = alternatives.iter().map(|all| first_unmet(all, asked));
+    let first = unmet.next()??;
+    unmet.all(|other| other.is_some()).then_some(first)
+}
+
+impl Rule {
+    /// What keeps the rule from matching; none where it matches.
+    pub fn unmet(&self, action: Action, asked: &Asked<'_>) -> Option<Unmet<'_>> {
+        let tcp = asked.http.is_none();
+        let because = |condition, needs_http| Unmet {
+            rule: self,
+            condition,
+            needs_http,
+        };
+        if tcp && action == Action::Allow {
+            let mut every = self.from.iter().chain(&self.to).flatten().chain(&self.when);
+            if let Some(condition) = every.find(|condition| condition.attribute.needs_http()) {
+                return Some(because(condition, true));
+            }
+        }
+        let unmet = unmet_of(&self.from, asked)
+            .or_else(|| unmet_of(&self.to, asked))
+            .or_else(|| first_unmet(&self.when, asked));
+        unmet.map(|condition| because(condition, false))
+    }
+
+    /// Whether a caller of this identity can match at all.
+    pub fn possible(&self, peer: Option<&Peer>) -> bool {
+        let nobody = std::net::IpAddr::from([0, 0, 0, 0]);
+        let asked = Asked {
+            peer,
+            source: nobody,
+            remote: nobody,
+            http: None,
+            port: 0,
+            server_name: "",
+        };
+        let fits = |all: &[Condition]| {
+            let mut identities = all
+                .iter()
+                .filter(|condition| condition.attribute.is_identity());
+            identities.all(|condition| condition.holds(&asked))
+        };
+        (self.from.is_empty() || self.from.iter().any(|all| fits(all))) && fits(&self.when)
+    }
+
+    /// The rule in a clause: `rule 0 is for namespace team-x, host example.com, port 8080`.
+    pub fn text(&self) -> String {
+        let all = |conditions: &[Condition]| {
+            conditions
+                .iter()
+                .map(Condition::text)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let one_of = |alternatives: &[Vec<Condition>]| {
+            alternatives
+                .iter()
+                .map(|conditions| all(conditions))
+                .collect::<Vec<_>>()
+                .join(" or ")
+        };
+        let parts = [one_of(&self.from), one_of(&self.to), all(&self.when)];
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        match parts.is_empty() {
+            true => format!("rule {} is for everything", self.index),
+            false => format!("rule {} is for {}", self.index, parts.join(", ")),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What one proxy sees of the mesh: services, VirtualServices and DestinationRules, by export and by its Sidecar resource.
+
+use std::collections::HashMap;
+
+use super::cluster::{Cluster, Discovery};
+use super::destination_rule::{DestinationRule, Policy, Subset};
+use super::object::{Labels, Object};
+use super::pod::{Pod, Proxy};
+use super::scene::Scene;
+use super::service::{Endpoints, Port, Protocol, Service};
+use super::sidecar::{OutboundPolicy, Sidecar};
+use super::virtual_service::{MESH, VirtualService};
+
+/// What a proxy sees. Made once for all pods of a namespace with the same labels.
+#[derive(Debug)]
+pub struct View<'s> {
+    /// The scene.
+    pub scene: &'s Scene,
+    /// The proxy's namespace.
+    pub namespace: String,
+    /// The proxy's labels.
+    pub labels: Labels,
+    /// The Sidecar resource that holds for it.
+    pub sidecar: Option<&'s Sidecar>,
+    /// The services that it sees, by host.
+    services: HashMap<&'s str, &'s Service>,
+    /// The VirtualServices that it sees, the oldest first: for a sidecar those for [`MESH`], for a gateway those that are
+    /// exported to it.
+    pub virtual_services: Vec<&'s VirtualService>,
+}
+
+/// The DestinationRules that hold for a host: several of one namespace and host count as one.
+#[derive(Debug, Clone)]
+pub struct Rules<'s>(Vec<&'s DestinationRule>);
+
+impl<'s> Rules<'s> {
+    /// The rule, or the first of them.
+    pub fn object(&self) -> Option<&'s Object> {
+        self.0.first().map(|rule| &rule.object)
+    }
+
+    /// The names of all subsets.
+    pub fn subsets(&self) -> impl Iterator<Item = &'s str> {
+        let all = self.0.iter().flat_map(|rule| &rule.subsets);
+        all.map(|subset| subset.name.as_str())
+    }
+
+    /// The subset of this name.
+    pub fn subset(&self, name: &str) -> Option<&'s Subset> {
+        self.0.iter().find_map(|rule| rule.subset(name))
+    }
+
+    /// The rule that decides on connections to a subset (empty for none) and port, and what it says.
+    pub fn policy(&self, subset: &str, port: u16) -> (Option<&'s Object>, Policy) {
+        let owner = self.0.iter().find(|rule| rule.subset(subset).is_some());
+        match owner.or(self.0.first()) {
+            Some(rule) => (Some(&rule.object), rule.policy(rule.subset(subset), port)),
+            None => (None, Policy::default()),
+        }
+    }
+}
+
+impl<'s> View<'s> {
+    /// What a pod's proxy sees.
+    pub fn of(scene: &'s Scene, pod: &Pod) -> View<'s> {
+        let sidecar = match pod.proxy {
+            Proxy::Gateway => None,
+            _ => scene.sidecar(pod.namespace(), &pod.labels),
+        };
+        let mut view = View {
+            scene,
+            namespace: pod.namespace().to_owned(),
+            labels: pod.labels.clone(),
+            sidecar,
+            services: HashMap::new(),
+            virtual_services: Vec::new(),
+        };
+        let gateway = pod.proxy == Proxy::Gateway;
+        let seen = |each: &&VirtualService| {
+            let own = &each.object.namespace;
+            let taken = |sidecar: &Sidecar| sidecar.takes(pod.namespace(), own, &each.hosts, None);
+            each.export.reaches(own, pod.namespace())
+                && (gateway || each.is_for(MESH))
+                && sidecar.is_none_or(taken)
+        };
+        view.virtual_services = scene.virtual_services.iter().filter(seen).collect();
+        for service in &scene.services {
+            if view.exported(service) && view.known(service, None) {
+                view.add(service);
+            }
+        }
+        // Where a route sends is known too, though no entry of `egress` names it (Istio's `ConvertToSidecarScope`).
+        if sidecar.is_some() {
+            let routes = view.virtual_services.clone();
+            for destination in routes.iter().flat_map(|each| each.destinations()) {
+                let host = destination.host.as_str();
+                if !view.services.contains_key(host) {
+                    let all = scene.services_of(host);
+                    for service in all
+                        .filter(|service| view.exported(service))
+                        .collect::<Vec<_>>()
+                    {
+                        view.add(service);
+                    }
+                }
+            }
+        }
+        view
+    }
+
+    /// Of several services of one host the proxy's own namespace's holds, else the oldest.
+    fn add(&mut self, service: &'s Service) {
+        let own = service.object.namespace == self.namespace;
+        let other = self.services.get(service.host.as_str());
+        if other.is_none_or(|other| own && other.object.namespace != self.namespace) {
+            self.services.insert(&service.host, service);
+        }
+    }
+
+    /// Whether a service is exported to the proxy's namespace.
+    fn exported(&self, service: &Service) -> bool {
+        service
+            .export
+            .reaches(&service.object.namespace, &self.namespace)
+    }
+
+    /// Whether its Sidecar resource has the proxy know a service, on a port or on any.
+    fn known(&self, service: &Service, port: Option<u16>) -> bool {
+        let known = |sidecar: &Sidecar| {
+            sidecar.knows(
+                &self.namespace,
+                &service.object.namespace,
+                &service.host,
+                port,
+            )
+        };
+        self.sidecar.is_none_or(known)
+    }
+
+    /// The service of a host.
+    pub fn service(&self, host: &str) -> Option<&'s Service> {
+        self.services.get(host).copied()
+    }
+
+    /// The services that it sees, by host.
+    pub fn services(&self) -> Vec<&'s Service> {
+        let mut all: Vec<&Service> = self.services.values().copied().collect();
+        all.sort_by(|a, b| a.host.cmp(&b.host));
+        all
+    }
+
+    /// The services that listen on a port here, each with that port.
+    pub fn on_port(&self, number: u16) -> impl Iterator<Item = (&'s Service, &'s Port)> {
+        let all = self.services.values();
+        let listening = all.filter_map(move |service| Some((*service, service.port(number)?)));
+        listening.filter(move |(service, _)| self.known(service, Some(number)))
+    }
+
+    /// What is done with destinations that it does not know, and whose word that is.
+    pub fn policy(&self) -> (OutboundPolicy, Option<&'s Object>) {
+        match self.sidecar {
+            Some(Sidecar {
+                policy: Some(policy),
+                object,
+                ..
+            }) => (*policy, Some(object)),
+            _ => (self.scene.mesh.outbound, None),
+        }
+    }
+
+    /// The DestinationRules for a host: of the proxy's namespace, else of the service's, else of the root namespace (Istio's
+    /// `PushContext.destinationRule`).
+    pub fn rules(&self, host: &str) -> Rules<'s> {
+        let own = self
+            .service(host)
+            .map(|service| service.object.namespace.as_str());
+        let namespaces = [
+            Some(self.namespace.as_str()),
+            own,
+            Some(self.scene.mesh.root_namespace.as_str()),
+        ];
+        let found = namespaces.into_iter().flatten().map(|namespace| {
+            let seen = |rule: &&DestinationRule| {
+                rule.export.reaches(namespace, &self.namespace)
+                    && rule.workloads.matches(&self.labels)
+            };
+            let rules: Vec<_> = self.scene.rules_of(namespace, host).filter(seen).collect();
+            rules
+        });
+        let mut found = found.filter(|rules| !rules.is_empty());
+        Rules(found.next().unwrap_or_default())
+    }
+
+    /// The outbound clusters.
+    pub fn clusters(&self) -> Vec<Cluster> {
+        let mut clusters = Vec::new();
+        for service in self.services() {
+            let rules = self.rules(&service.host);
+            let discovery = match service.endpoints {
+                _ if service.headless => Discovery::OriginalDst,
+                Endpoints::Pods(_) | Endpoints::Listed(_) => Discovery::Eds,
+                Endpoints::Dns(_) => Discovery::StrictDns,
+                Endpoints::OriginalDestination => Discovery::OriginalDst,
+            };
+            let tcp = |port: &&Port| port.protocol != Protocol::Udp;
+            for port in service.ports.iter().filter(tcp) {
+                let subsets = std::iter::once("").chain(rules.subsets());
+                clusters.extend(subsets.map(|subset| Cluster {
+                    host: service.host.clone(),
+                    port: port.number,
+                    subset: subset.to_owned(),
+                    discovery,
+                    destination_rule: rules.object().cloned(),
+                }));
+            }
+        }
+        let key = |cluster: &Cluster| (cluster.host.clone(), cluster.subset.clone(), cluster.port);
+        clusters.sort_by_key(key);
+        clusters.dedup();
+        clusters
+    }
+}

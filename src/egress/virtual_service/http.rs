@@ -1,0 +1,298 @@
+//! Requests of HTTP as rules see and change them.
+
+use serde_json::Value;
+
+use crate::egress::field::{TextMatch, text};
+use crate::egress::object::{labels, texts};
+
+/// A request on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Message {
+    /// The method.
+    pub method: String,
+    /// The path with its query.
+    pub path: String,
+    /// The path that the caller asked for, where a rule has changed it.
+    pub original_path: Option<String>,
+    /// The authority.
+    pub authority: String,
+    /// All other headers.
+    pub headers: Vec<(String, String)>,
+    /// Bytes of its body.
+    pub body: u64,
+}
+
+impl Message {
+    /// The path without its query.
+    pub fn bare_path(&self) -> &str {
+        self.path.split(['?', '#']).next().unwrap_or_default()
+    }
+
+    /// The value of a header, its name in any case; `:authority`, `:method` and `:path` are headers too.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        match name.to_ascii_lowercase().as_str() {
+            ":authority" | "host" => return Some(&self.authority),
+            ":method" => return Some(&self.method),
+            ":path" => return Some(&self.path),
+            _ => {}
+        }
+        let mut all = self.headers.iter();
+        all.find(|(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Gives a header this value alone.
+    pub fn set(&mut self, name: &str, value: &str) {
+        if name.eq_ignore_ascii_case("host") || name == ":authority" {
+            self.authority = value.to_owned();
+            return;
+        }
+        self.remove(name);
+        self.headers.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Takes a header away.
+    pub fn remove(&mut self, name: &str) {
+        self.headers
+            .retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+    }
+
+    /// The values of a query's parameter.
+    fn parameter(&self, name: &str) -> Option<&str> {
+        let (_, query) = self.path.split_once('?')?;
+        let pairs = query.split('#').next()?.split('&');
+        let mut pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+}
+
+/// What a rule does with headers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Headers {
+    set: Vec<(String, String)>,
+    add: Vec<(String, String)>,
+    remove: Vec<String>,
+}
+
+impl Headers {
+    /// From `set`, `add` and `remove`.
+    pub fn read(value: &Value) -> Headers {
+        Headers {
+            set: labels(value, "/set").into_iter().collect(),
+            add: labels(value, "/add").into_iter().collect(),
+            remove: texts(value, "/remove"),
+        }
+    }
+
+    /// Does it to a request: what is removed goes first, then the rest is added (Envoy's `HeaderParser`).
+    pub fn apply(&self, message: &mut Message) {
+        for name in &self.remove {
+            message.remove(name);
+        }
+        for (name, value) in &self.set {
+            message.set(name, value);
+        }
+        message.headers.extend(self.add.iter().cloned());
+    }
+
+    /// Does it to the headers of an answer.
+    pub fn apply_to(&self, headers: &mut Vec<(String, String)>) {
+        let gone = |name: &String| {
+            let set = self.set.iter().map(|(name, _)| name);
+            self.remove
+                .iter()
+                .chain(set)
+                .any(|other| other.eq_ignore_ascii_case(name))
+        };
+        headers.retain(|(name, _)| !gone(name));
+        headers.extend(self.set.iter().chain(&self.add).cloned());
+    }
+}
+
+/// The conditions of a match that a request meets or not.
+#[derive(Debug, Clone, Default)]
+pub struct HttpMatch {
+    /// Its name; empty for none.
+    pub name: String,
+    uri: Option<TextMatch>,
+    ignore_uri_case: bool,
+    scheme: Option<TextMatch>,
+    method: Option<TextMatch>,
+    authority: Option<TextMatch>,
+    headers: Vec<(String, TextMatch)>,
+    without_headers: Vec<(String, TextMatch)>,
+    query: Vec<(String, TextMatch)>,
+}
+
+impl HttpMatch {
+    /// From a match block.
+    pub fn read(value: &Value) -> HttpMatch {
+        let one = |name: &str| value.get(name).map(TextMatch::read);
+        let many = |name: &str| {
+            let fields = value.get(name).and_then(Value::as_object);
+            let fields = fields.into_iter().flatten();
+            fields
+                .map(|(name, value)| (name.clone(), TextMatch::read(value)))
+                .collect()
+        };
+        HttpMatch {
+            name: text(value, "/name").to_owned(),
+            uri: one("uri"),
+            ignore_uri_case: value.get("ignoreUriCase") == Some(&Value::Bool(true)),
+            scheme: one("scheme"),
+            method: one("method"),
+            authority: one("authority"),
+            headers: many("headers"),
+            without_headers: many("withoutHeaders"),
+            query: many("queryParams"),
+        }
+    }
+
+    /// Whether a request is meant. `scheme` is `http` or `https`, as the proxy sees it.
+    pub fn matches(&self, message: &Message, scheme: &str) -> bool {
+        let one = |wanted: &Option<TextMatch>, text: &str, ignore_case| {
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| wanted.matches(text, ignore_case))
+        };
+        let there = |(name, wanted): &(String, TextMatch)| {
+            message
+                .header(name)
+                .is_some_and(|value| wanted.matches(value, false))
+        };
+        let asked = |(name, wanted): &(String, TextMatch)| {
+            message
+                .parameter(name)
+                .is_some_and(|value| wanted.matches(value, false))
+        };
+        one(&self.uri, message.bare_path(), self.ignore_uri_case)
+            && one(&self.scheme, scheme, false)
+            && one(&self.method, &message.method, false)
+            && one(&self.authority, &message.authority, false)
+            && self.headers.iter().all(there)
+            && !self.without_headers.iter().any(there)
+            && self.query.iter().all(asked)
+    }
+
+    /// What a rewrite replaces of the path: the prefix that matched, else the whole path.
+    pub fn rewritten(&self, path: &str, to: &str) -> String {
+        let (bare, query) = match path.split_once('?') {
+            Some((bare, query)) => (bare, format!("?{query}")),
+            None => (path, String::new()),
+        };
+        match &self.uri {
+            Some(TextMatch::Prefix(prefix)) => {
+                let rest = bare.get(prefix.len()..).unwrap_or_default();
+                format!("{to}{rest}{query}")
+            }
+            _ => format!("{to}{query}"),
+        }
+    }
+}
+
+/// Fields of a match block that are covered; those that do not concern a request stand with [`super::When`].
+pub const KNOWN: &[&str] = &[
+    "name",
+    "uri",
+    "scheme",
+    "method",
+    "authority",
+    "headers",
+    "port",
+    "sourceLabels",
+    "gateways",
+    "queryParams",
+    "ignoreUriCase",
+    "withoutHeaders",
+    "sourceNamespace",
+    "statPrefix",
+];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn message(path: &str) -> Message {
+        Message {
+            method: "GET".to_owned(),
+            path: path.to_owned(),
+            original_path: None,
+            authority: "example.com".to_owned(),
+            headers: vec![("X-Team".to_owned(), "x".to_owned())],
+            body: 0,
+        }
+    }
+
+    #[test]
+    fn conditions_of_a_match() {
+        // (match, path, whether it is meant)
+        let cases = [
+            (json!({}), "/", true),
+            (json!({"uri": {"exact": "/a"}}), "/a?x=1", true),
+            (json!({"uri": {"exact": "/a"}}), "/a/b", false),
+            (json!({"uri": {"prefix": "/a"}}), "/a/b", true),
+            (
+                json!({"uri": {"prefix": "/A"}, "ignoreUriCase": true}),
+                "/a/b",
+                true,
+            ),
+            (json!({"uri": {"regex": "/[a-z]+"}}), "/abc", true),
+            (json!({"uri": {"regex": "/[a-z]+"}}), "/abc/1", false),
+            (json!({"uri": {"regex": "("}}), "/", false),
+            (json!({"method": {"exact": "GET"}}), "/", true),
+            (json!({"method": {"exact": "HEAD"}}), "/", false),
+            (json!({"authority": {"prefix": "example"}}), "/", true),
+            (json!({"scheme": {"exact": "https"}}), "/", false),
+            (json!({"headers": {"x-team": {"exact": "x"}}}), "/", true),
+            (json!({"headers": {"x-team": {}}}), "/", true),
+            (json!({"headers": {"x-other": {}}}), "/", false),
+            (json!({"withoutHeaders": {"x-team": {}}}), "/", false),
+            (
+                json!({"queryParams": {"a": {"exact": "1"}}}),
+                "/?b=2&a=1",
+                true,
+            ),
+            (
+                json!({"queryParams": {"a": {"exact": "1"}}}),
+                "/?a=2",
+                false,
+            ),
+        ];
+        for (value, path, meant) in cases {
+            let found = HttpMatch::read(&value).matches(&message(path), "http");
+            assert_eq!(found, meant, "{value} {path}");
+        }
+    }
+
+    #[test]
+    fn headers_are_removed_set_and_added() {
+        let mut message = message("/");
+        let change = json!({"set": {"a": "1"}, "add": {"b": "2"}, "remove": ["x-team"]});
+        Headers::read(&change).apply(&mut message);
+        let headers: Vec<(&str, &str)> = message
+            .headers
+            .iter()
+            .map(|(a, b)| (a.as_str(), b.as_str()))
+            .collect();
+        assert_eq!(headers, [("a", "1"), ("b", "2")]);
+    }
+
+    #[test]
+    fn a_rewrite_replaces_what_matched() {
+        // (match, path, to, path afterwards)
+        let cases = [
+            (json!({"uri": {"prefix": "/a/"}}), "/a/b?c=1", "/", "/b?c=1"),
+            (json!({"uri": {"exact": "/a"}}), "/a?c=1", "/x", "/x?c=1"),
+            (json!({}), "/a", "/x", "/x"),
+        ];
+        for (value, path, to, expected) in cases {
+            assert_eq!(
+                HttpMatch::read(&value).rewritten(path, to),
+                expected,
+                "{value} {path}"
+            );
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! VirtualServices: which requests go where, by rules in order.
+
+mod http;
+mod rules;
+
+pub use http::{Headers, HttpMatch, Message};
+pub use rules::{Action, Destination, Fault, HttpRule, Retries, Rewrite, TcpRule, TlsRule, When};
+
+use serde_json::Value;
+
+use super::field::{Export, list, strange, text};
+use super::host::qualified;
+use super::object::{Object, Unknown, texts};
+
+/// The gateway that stands for all sidecars.
+pub const MESH: &str = "mesh";
+
+/// A VirtualService.
+#[derive(Debug, Clone)]
+pub struct VirtualService {
+    /// Which.
+    pub object: Object,
+    /// Its hosts, lower-case, as names of the mesh.
+    pub hosts: Vec<String>,
+    /// The gateways that it is for, as `NAMESPACE/NAME`, or [`MESH`].
+    pub gateways: Vec<String>,
+    /// Who sees it.
+    pub export: Export,
+    /// Rules for requests of HTTP.
+    pub http: Vec<HttpRule>,
+    /// Rules for connections of TLS that stays closed.
+    pub tls: Vec<TlsRule>,
+    /// Rules for other connections.
+    pub tcp: Vec<TcpRule>,
+    /// When it was made.
+    pub created: String,
+}
+
+impl VirtualService {
+    /// From a manifest or a live object, and what of it is not covered.
+    pub fn read(value: &Value) -> (VirtualService, Vec<Unknown>) {
+        let object = Object::of(value);
+        let spec = value.get("spec").unwrap_or(&Value::Null);
+        let known = ["hosts", "gateways", "http", "tls", "tcp", "exportTo"];
+        let mut unknown = strange(&object, spec, "spec", &known);
+        let http = list(spec, "/http").enumerate();
+        let http = http.map(|(index, rule)| {
+            HttpRule::read(&object, rule, &format!("spec.http[{index}]"), &mut unknown)
+        });
+        let http = http.collect();
+        let tls = list(spec, "/tls").enumerate();
+        let tls = tls.map(|(index, rule)| {
+            TlsRule::read(&object, rule, &format!("spec.tls[{index}]"), &mut unknown)
+        });
+        let tls = tls.collect();
+        let tcp = list(spec, "/tcp").enumerate();
+        let tcp = tcp.map(|(index, rule)| {
+            TcpRule::read(&object, rule, &format!("spec.tcp[{index}]"), &mut unknown)
+        });
+        let tcp = tcp.collect();
+        let hosts = texts(spec, "/hosts");
+        let hosts = hosts
+            .iter()
+            .map(|host| qualified(host, &object.namespace).to_ascii_lowercase());
+        let service = VirtualService {
+            hosts: hosts.collect(),
+            gateways: gateways(spec, &object.namespace),
+            export: Export::read(value),
+            http,
+            tls,
+            tcp,
+            created: text(value, "/metadata/creationTimestamp").to_owned(),
+            object,
+        };
+        (service, unknown)
+    }
+
+    /// Whether it is for this gateway, or for sidecars.
+    pub fn is_for(&self, gateway: &str) -> bool {
+        match self.gateways.is_empty() {
+            true => gateway == MESH,
+            false => self.gateways.iter().any(|name| name == gateway),
+        }
+    }
+
+    /// The hosts that its rules send to.
+    pub fn destinations(&self) -> impl Iterator<Item = &Destination> {
+        let http = self.http.iter().filter_map(|rule| match &rule.action {
+            Action::Route(destinations) => Some(destinations),
+            _ => None,
+        });
+        let tls = self.tls.iter().map(|rule| &rule.route);
+        let tcp = self.tcp.iter().map(|rule| &rule.route);
+        http.chain(tls).chain(tcp).flatten()
+    }
+}
+
+/// The names in a list `gateways`, in full.
+fn gateways(value: &Value, namespace: &str) -> Vec<String> {
+    let names = texts(value, "/gateways");
+    let full = names.into_iter().map(|name| match name.as_str() {
+        MESH => name,
+        _ if name.contains('/') => name,
+        _ => format!("{namespace}/{name}"),
+    });
+    full.collect()
+}

@@ -1,0 +1,405 @@
+//! Rules of a VirtualService.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::http::{self, Headers, HttpMatch};
+use crate::egress::field::{always, duration, list, port, strange, text};
+use crate::egress::host::{qualified, within};
+use crate::egress::object::{Labels, Object, Unknown, labels, texts};
+use crate::egress::selector::Selector;
+
+/// The conditions of a match that hold or not whatever is asked: where the proxy is, and on which port it was asked.
+#[derive(Debug, Clone, Default)]
+pub struct When {
+    port: Option<u16>,
+    gateways: Vec<String>,
+    source: Selector,
+    namespace: String,
+}
+
+impl When {
+    fn read(value: &Value, own: &str) -> When {
+        When {
+            port: port(value, "/port"),
+            gateways: super::gateways(value, own),
+            source: Selector::exact(labels(value, "/sourceLabels")),
+            namespace: text(value, "/sourceNamespace").to_owned(),
+        }
+    }
+
+    /// Whether it holds at `gateway` on `port` for a proxy with these labels in this namespace. Who names gateways asks no
+    /// more about the proxy (Istio's `sourceMatchHTTP`).
+    pub fn holds(&self, gateway: &str, port: u16, namespace: &str, labels: &Labels) -> bool {
+        let proxy = match self.gateways.is_empty() {
+            false => self.gateways.iter().any(|name| name == gateway),
+            true => {
+                self.source.matches(labels)
+                    && (self.namespace.is_empty() || self.namespace == namespace)
+            }
+        };
+        proxy && self.port.is_none_or(|own| own == port)
+    }
+}
+
+/// Where a rule sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// The host, lower-case, as a name of the mesh.
+    pub host: String,
+    /// The subset; empty for none.
+    pub subset: String,
+    /// The port; none where the host has only one.
+    pub port: Option<u16>,
+    /// Its share; of several.
+    pub weight: u64,
+    /// What it does with the request's headers.
+    pub request: Headers,
+    /// What it does with the answer's headers.
+    pub response: Headers,
+}
+
+/// Reads the destinations of a rule, the heaviest first.
+fn route(
+    object: &Object,
+    rule: &Value,
+    path: &str,
+    unknown: &mut Vec<Unknown>,
+) -> Vec<Destination> {
+    let known = ["destination", "weight", "headers"];
+    let mut all = Vec::new();
+    for (index, each) in list(rule, "/route").enumerate() {
+        let path = format!("{path}.route[{index}]");
+        unknown.extend(strange(object, each, &path, &known));
+        let host = text(each, "/destination/host");
+        let headers = |of: &str| each.pointer(&format!("/headers/{of}")).map(Headers::read);
+        all.push(Destination {
+            host: qualified(host, &object.namespace).to_ascii_lowercase(),
+            subset: text(each, "/destination/subset").to_owned(),
+            port: port(each, "/destination/port/number"),
+            weight: each.get("weight").and_then(Value::as_u64).unwrap_or(0),
+            request: headers("request").unwrap_or_default(),
+            response: headers("response").unwrap_or_default(),
+        });
+    }
+    all.sort_by_key(|destination| std::cmp::Reverse(destination.weight));
+    all
+}
+
+/// What a rule does with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Sends it on, to the first as a rule; the others get the shares that are theirs.
+    Route(Vec<Destination>),
+    /// Sends the caller elsewhere.
+    Redirect {
+        /// The status.
+        status: u16,
+        /// The scheme, where another.
+        scheme: String,
+        /// The authority, where another.
+        authority: String,
+        /// The port, where another.
+        port: Option<u16>,
+        /// The path, where another.
+        uri: String,
+    },
+    /// Answers by itself.
+    Respond {
+        /// The status.
+        status: u16,
+        /// The body.
+        body: String,
+    },
+}
+
+/// What a rule changes of a request's URL.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rewrite {
+    /// What takes the place of what matched of the path; empty for nothing.
+    pub uri: String,
+    /// The new authority; empty for none.
+    pub authority: String,
+}
+
+/// What is tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retries {
+    /// How often.
+    pub attempts: u32,
+    /// On what, as Envoy has it; empty for what is retried by default.
+    pub on: String,
+}
+
+/// What goes wrong on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fault {
+    /// How long a request is held up.
+    pub delay: Option<Duration>,
+    /// The status that it is answered with.
+    pub abort: Option<u16>,
+}
+
+/// A rule for requests of HTTP.
+#[derive(Debug, Clone)]
+pub struct HttpRule {
+    /// Its name; empty for none.
+    pub name: String,
+    /// Its matches, of which one must hold; none means every request.
+    pub matches: Vec<(When, HttpMatch)>,
+    /// What it does.
+    pub action: Action,
+    /// What it changes of the URL.
+    pub rewrite: Rewrite,
+    /// How long the answer may take, retries included.
+    pub timeout: Option<Duration>,
+    /// What it tries again; none where it does not say.
+    pub retries: Option<Retries>,
+    /// What goes wrong on purpose.
+    pub fault: Fault,
+    /// What it does with the request's headers.
+    pub request: Headers,
+    /// What it does with the answer's headers.
+    pub response: Headers,
+}
+
+/// Fields of a rule that are covered. `corsPolicy` concerns browsers.
+const KNOWN: &[&str] = &[
+    "name",
+    "match",
+    "route",
+    "redirect",
+    "directResponse",
+    "rewrite",
+    "timeout",
+    "retries",
+    "fault",
+    "headers",
+    "corsPolicy",
+];
+
+impl HttpRule {
+    pub(super) fn read(
+        object: &Object,
+        rule: &Value,
+        path: &str,
+        unknown: &mut Vec<Unknown>,
+    ) -> HttpRule {
+        unknown.extend(strange(object, rule, path, KNOWN));
+        for (index, block) in list(rule, "/match").enumerate() {
+            let path = format!("{path}.match[{index}]");
+            unknown.extend(strange(object, block, &path, http::KNOWN));
+        }
+        let matches = list(rule, "/match")
+            .map(|block| (When::read(block, &object.namespace), HttpMatch::read(block)));
+        let headers = |of: &str| rule.pointer(&format!("/headers/{of}")).map(Headers::read);
+        let rewrite = rule.get("rewrite").unwrap_or(&Value::Null);
+        unknown.extend(strange(
+            object,
+            rewrite,
+            &format!("{path}.rewrite"),
+            &["uri", "authority"],
+        ));
+        HttpRule {
+            name: text(rule, "/name").to_owned(),
+            matches: matches.collect(),
+            action: action(object, rule, path, unknown),
+            rewrite: Rewrite {
+                uri: text(rewrite, "/uri").to_owned(),
+                authority: text(rewrite, "/authority").to_owned(),
+            },
+            timeout: duration(text(rule, "/timeout")).filter(|time| !time.is_zero()),
+            retries: rule
+                .get("retries")
+                .map(|retries| retry(object, retries, path, unknown)),
+            fault: fault(object, rule, path, unknown),
+            request: headers("request").unwrap_or_default(),
+            response: headers("response").unwrap_or_default(),
+        }
+    }
+
+    /// Its matches that hold at this place, whatever is asked; none if the rule is not for it at all.
+    pub fn here(&self, holds: impl Fn(&When) -> bool) -> Option<Vec<HttpMatch>> {
+        if self.matches.is_empty() {
+            return Some(vec![HttpMatch::default()]);
+        }
+        let here = self.matches.iter().filter(|(when, _)| holds(when));
+        let here: Vec<HttpMatch> = here.map(|(_, block)| block.clone()).collect();
+        (!here.is_empty()).then_some(here)
+    }
+}
+
+fn action(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>) -> Action {
+    let status = |value: &Value, field: &str, otherwise| port(value, field).unwrap_or(otherwise);
+    if let Some(redirect) = rule.get("redirect") {
+        let known = ["uri", "authority", "port", "scheme", "redirectCode"];
+        unknown.extend(strange(
+            object,
+            redirect,
+            &format!("{path}.redirect"),
+            &known,
+        ));
+        let field = |pointer| text(redirect, pointer).to_owned();
+        return Action::Redirect {
+            status: status(redirect, "/redirectCode", 301),
+            scheme: field("/scheme"),
+            authority: field("/authority"),
+            port: port(redirect, "/port"),
+            uri: field("/uri"),
+        };
+    }
+    if let Some(response) = rule.get("directResponse") {
+        let body = response.get("body").unwrap_or(&Value::Null);
+        unknown.extend(strange(
+            object,
+            body,
+            &format!("{path}.directResponse.body"),
+            &["string"],
+        ));
+        return Action::Respond {
+            status: status(response, "/status", 200),
+            body: text(body, "/string").to_owned(),
+        };
+    }
+    Action::Route(route(object, rule, path, unknown))
+}
+
+fn retry(object: &Object, retries: &Value, path: &str, unknown: &mut Vec<Unknown>) -> Retries {
+    // The time of one try begins when its connection is made, so it ends none of those that matter here.
+    let known = [
+        "attempts",
+        "perTryTimeout",
+        "retryOn",
+        "retryRemoteLocalities",
+        "backoff",
+    ];
+    unknown.extend(strange(object, retries, &format!("{path}.retries"), &known));
+    let attempts = retries.get("attempts").and_then(Value::as_u64).unwrap_or(0);
+    Retries {
+        attempts: u32::try_from(attempts).unwrap_or(u32::MAX).min(100),
+        on: text(retries, "/retryOn").to_owned(),
+    }
+}
+
+fn fault(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>) -> Fault {
+    let mut of = |kind: &str, known: &[&str]| {
+        let value = rule.pointer(&format!("/fault/{kind}"))?;
+        let path = format!("{path}.fault.{kind}");
+        unknown.extend(strange(object, value, &path, known));
+        if !always(value) {
+            // What happens to some requests only is not told of one.
+            let field = format!("{path}.percentage");
+            unknown.push(Unknown {
+                object: object.clone(),
+                field,
+            });
+            return None;
+        }
+        Some(value)
+    };
+    let delay = of("delay", &["fixedDelay", "percentage", "percent"]);
+    let delay = delay.and_then(|delay| duration(text(delay, "/fixedDelay")));
+    let abort = of("abort", &["httpStatus", "percentage", "percent"]);
+    Fault {
+        delay,
+        abort: abort.and_then(|abort| port(abort, "/httpStatus")),
+    }
+}
+
+/// A rule for connections of TLS that stays closed, by the name that the handshake asks for.
+#[derive(Debug, Clone)]
+pub struct TlsRule {
+    /// Its matches: where, and for which names.
+    pub matches: Vec<(When, Vec<String>)>,
+    /// Where it sends, the heaviest first.
+    pub route: Vec<Destination>,
+}
+
+impl TlsRule {
+    pub(super) fn read(
+        object: &Object,
+        rule: &Value,
+        path: &str,
+        unknown: &mut Vec<Unknown>,
+    ) -> TlsRule {
+        unknown.extend(strange(object, rule, path, &["match", "route"]));
+        let known = [
+            "sniHosts",
+            "port",
+            "sourceLabels",
+            "gateways",
+            "sourceNamespace",
+        ];
+        let mut matches = Vec::new();
+        for (index, block) in list(rule, "/match").enumerate() {
+            unknown.extend(strange(
+                object,
+                block,
+                &format!("{path}.match[{index}]"),
+                &known,
+            ));
+            let names = texts(block, "/sniHosts");
+            let names = names.iter().map(|name| name.to_ascii_lowercase());
+            matches.push((When::read(block, &object.namespace), names.collect()));
+        }
+        TlsRule {
+            matches,
+            route: route(object, rule, path, unknown),
+        }
+    }
+
+    /// The names that it is for at a place.
+    pub fn names(&self, holds: impl Fn(&When) -> bool) -> Vec<&str> {
+        let here = self.matches.iter().filter(|(when, _)| holds(when));
+        here.flat_map(|(_, names)| names.iter().map(String::as_str))
+            .collect()
+    }
+
+    /// Whether it is for a connection that asks for `name` at a place.
+    pub fn is_for(&self, name: &str, holds: impl Fn(&When) -> bool) -> bool {
+        self.names(holds)
+            .iter()
+            .any(|pattern| within(pattern, name))
+    }
+}
+
+/// A rule for connections of any kind.
+#[derive(Debug, Clone)]
+pub struct TcpRule {
+    /// Its matches; none means every connection.
+    pub matches: Vec<When>,
+    /// Where it sends, the heaviest first.
+    pub route: Vec<Destination>,
+}
+
+impl TcpRule {
+    pub(super) fn read(
+        object: &Object,
+        rule: &Value,
+        path: &str,
+        unknown: &mut Vec<Unknown>,
+    ) -> TcpRule {
+        unknown.extend(strange(object, rule, path, &["match", "route"]));
+        let known = ["port", "sourceLabels", "gateways", "sourceNamespace"];
+        let mut matches = Vec::new();
+        for (index, block) in list(rule, "/match").enumerate() {
+            unknown.extend(strange(
+                object,
+                block,
+                &format!("{path}.match[{index}]"),
+                &known,
+            ));
+            matches.push(When::read(block, &object.namespace));
+        }
+        TcpRule {
+            matches,
+            route: route(object, rule, path, unknown),
+        }
+    }
+
+    /// Whether it is for connections at a place.
+    pub fn here(&self, holds: impl Fn(&When) -> bool) -> bool {
+        self.matches.is_empty() || self.matches.iter().any(holds)
+    }
+}

@@ -1,0 +1,43 @@
+//! Authorization at a proxy that is connected to.
+
+use super::Walk;
+use super::forward::At;
+use crate::egress::rbac::{Asked, Http, Peer};
+use crate::egress::virtual_service::Message;
+
+impl Walk<'_, '_> {
+    /// Whether a proxy's policies let a request or connection in.
+    ///
+    /// # Errors
+    /// What the proxy logs of the refusal.
+    pub(super) fn lets_in(
+        &mut self,
+        at: &At,
+        message: Option<&Message>,
+        peer: Option<&Peer>,
+    ) -> Result<(), String> {
+        let policies = self.stage.policies(at.pod, peer);
+        let verdict = policies.rule(&Asked {
+            peer,
+            source: at.remote,
+            remote: at.remote,
+            http: message.map(|message| Http {
+                host: &message.authority,
+                method: &message.method,
+                path: &message.path,
+                headers: &message.headers,
+            }),
+            port: at.local.port,
+            server_name: &at.server_name,
+        });
+        self.unknown.extend(verdict.unknown);
+        let passes = verdict.ruling.passes;
+        if !passes || !policies.is_empty() {
+            self.hop(at.place, &at.pod.object, verdict.ruling);
+        }
+        match passes {
+            true => Ok(()),
+            false => Err(verdict.details),
+        }
+    }
+}

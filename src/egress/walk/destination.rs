@@ -1,0 +1,306 @@
+//! What is at the end of a route: a cluster, one of its endpoints, and the TLS that it is reached by.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::carried::Wrap;
+use super::stage::Stage;
+use crate::egress::cluster::Cluster;
+use crate::egress::cluster::Discovery;
+use crate::egress::destination_rule::{Policy, Tls, TlsMode};
+use crate::egress::object::Object;
+use crate::egress::peer::{self, Mode};
+use crate::egress::pod::{Pod, Proxy};
+use crate::egress::rbac::Peer;
+use crate::egress::selector::Selector;
+use crate::egress::service::{Endpoint, Endpoints, Port, Protocol, Service, Target};
+use crate::egress::view::View;
+
+/// A cluster that is there, as a proxy knows it.
+#[derive(Debug, Clone)]
+pub struct Upstream<'s> {
+    /// The host.
+    pub service: &'s Service,
+    /// Its port.
+    pub port: &'s Port,
+    /// The subset; empty for none.
+    pub subset: String,
+    /// The labels of the subset's endpoints.
+    labels: Option<&'s Selector>,
+    /// The DestinationRule that holds for it.
+    pub rule: Option<&'s Object>,
+    /// What that says of connections.
+    pub policy: Policy,
+}
+
+/// Where a connection to a cluster goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The address.
+    pub address: IpAddr,
+    /// The port.
+    pub port: u16,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::net::SocketAddr::new(self.address, self.port).fmt(f)
+    }
+}
+
+impl<'s> Upstream<'s> {
+    /// The cluster of a host's port and subset, or why it is not there.
+    ///
+    /// # Errors
+    /// In a clause, with the object to look at where there is one.
+    pub fn find(
+        view: &View<'s>,
+        host: &str,
+        port: u16,
+        subset: &str,
+    ) -> Result<Upstream<'s>, (Option<&'s Object>, String)> {
+        let Some(service) = view.service(host) else {
+            return Err((
+                None,
+                format!(
+                    "no service of host {host} is visible in namespace {}",
+                    view.namespace
+                ),
+            ));
+        };
+        let Some(own) = service.port(port) else {
+            return Err((Some(&service.object), format!("{host} has no port {port}")));
+        };
+        let rules = view.rules(host);
+        let found = rules.subset(subset);
+        if !subset.is_empty() && found.is_none() {
+            let why = match rules.object() {
+                None => format!(
+                    "no DestinationRule for {host} is visible in namespace {}, so there is no subset {subset}",
+                    view.namespace
+                ),
+                Some(_) => format!("has no subset {subset} of {host}"),
+            };
+            return Err((rules.object(), why));
+        }
+        let (rule, policy) = rules.policy(subset, port);
+        Ok(Upstream {
+            service,
+            port: own,
+            subset: subset.to_owned(),
+            labels: found.map(|subset| &subset.labels),
+            rule,
+            policy,
+        })
+    }
+
+    /// Its name: `outbound|80|v1|example.com`.
+    pub fn name(&self) -> String {
+        let cluster = Cluster {
+            host: self.service.host.clone(),
+            port: self.port.number,
+            subset: self.subset.clone(),
+            discovery: Discovery::Eds,
+            destination_rule: None,
+        };
+        cluster.to_string()
+    }
+
+    /// How long connecting may take.
+    pub fn patience(&self, mesh: Duration) -> Duration {
+        self.policy.connect_timeout.unwrap_or(mesh)
+    }
+
+    /// The version of HTTP that it is asked in.
+    pub fn version(&self) -> &'static str {
+        match self.port.protocol {
+            Protocol::Http2 => "HTTP/2",
+            _ => "HTTP/1.1",
+        }
+    }
+
+    /// One of its endpoints, always the same; or why there is none.
+    ///
+    /// # Errors
+    /// In a clause.
+    pub fn place(&self, stage: &Stage<'s>, of: &Pod, original: Place) -> Result<Place, String> {
+        match &self.service.endpoints {
+            Endpoints::OriginalDestination => Ok(original),
+            _ if self.service.headless => Ok(original),
+            Endpoints::Pods(selector) => self.pod(stage, selector),
+            Endpoints::Listed(listed) => {
+                let found = self
+                    .meant(listed)
+                    .find_map(|each| Some((each, each.address.parse().ok()?)));
+                let (endpoint, address) = found.ok_or("no endpoint with an address is listed")?;
+                Ok(Place {
+                    address,
+                    port: self.number(endpoint),
+                })
+            }
+            Endpoints::Dns(listed) => {
+                let (name, port) = match self.meant(listed).next() {
+                    Some(endpoint) => (endpoint.address.as_str(), self.number(endpoint)),
+                    None if listed.is_empty() => (self.service.host.as_str(), self.target(None)),
+                    None => {
+                        return Err(format!(
+                            "no endpoint has the labels of subset {}",
+                            self.subset
+                        ));
+                    }
+                };
+                let address = stage.look_up(of, name)?;
+                Ok(Place { address, port })
+            }
+        }
+    }
+
+    /// The listed endpoints that the subset means.
+    fn meant<'a>(&'a self, listed: &'a [Endpoint]) -> impl Iterator<Item = &'a Endpoint> {
+        let meant = |each: &&Endpoint| {
+            self.labels
+                .is_none_or(|labels| labels.matches(&each.labels))
+        };
+        listed.iter().filter(meant)
+    }
+
+    fn pod(&self, stage: &Stage, selector: &Selector) -> Result<Place, String> {
+        let own = &self.service.object.namespace;
+        let selected: Vec<&Pod> = stage
+            .scene
+            .pods_of(own)
+            .filter(|pod| selector.matches(&pod.labels))
+            .collect();
+        let none = match selected.is_empty() {
+            true => format!(
+                "no pod of namespace {own} has the labels that {} selects",
+                self.service.object
+            ),
+            false if selected.iter().any(|pod| pod.ready) => {
+                format!("no ready pod has the labels of subset {}", self.subset)
+            }
+            false => format!(
+                "none of the {} pods that {} selects is ready",
+                selected.len(),
+                self.service.object
+            ),
+        };
+        let in_subset = |pod: &&&Pod| self.labels.is_none_or(|labels| labels.matches(&pod.labels));
+        let mut ready = selected.iter().filter(|pod| pod.ready).filter(in_subset);
+        let found = ready.find_map(|pod| {
+            Some(Place {
+                address: pod.address?,
+                port: self.target(Some(pod)),
+            })
+        });
+        found.ok_or(none)
+    }
+
+    /// The port that endpoints have for the service's.
+    fn target(&self, pod: Option<&Pod>) -> u16 {
+        target(self.port, pod)
+    }
+
+    fn number(&self, endpoint: &Endpoint) -> u16 {
+        let own = endpoint.ports.get(&self.port.name);
+        own.copied().unwrap_or_else(|| self.target(None))
+    }
+
+    /// The TLS that the proxy of `from` puts around what it sends to `to`, who of the cluster's pods that is if any, and why.
+    ///
+    /// `authority` is that of the request; empty where there is none.
+    pub fn wrap(
+        &self,
+        stage: &Stage,
+        from: &Pod,
+        to: Option<&Pod>,
+        authority: &str,
+    ) -> (Option<Wrap>, String) {
+        let mesh = &stage.scene.mesh;
+        let default_name = || {
+            let (port, subset, host) = (self.port.number, &self.subset, &self.service.host);
+            format!(
+                "outbound_.{port}_.{}_.{host}",
+                if subset.is_empty() { "_" } else { subset }
+            )
+        };
+        let identity = || Peer {
+            trust_domain: mesh.trust_domain.clone(),
+            namespace: from.namespace().to_owned(),
+            service_account: from.service_account.clone(),
+        };
+        let named = |tls: &Tls, otherwise: String| match tls.sni.as_str() {
+            "" => otherwise,
+            name => name.to_owned(),
+        };
+        match &self.policy.tls {
+            Some(tls) => match tls.mode {
+                TlsMode::Disable => (None, "in clear, as the rule says".to_owned()),
+                TlsMode::IstioMutual => {
+                    let wrap = Wrap {
+                        server_name: named(tls, default_name()),
+                        identity: Some(identity()),
+                        wants: None,
+                    };
+                    let who = from.identity(&mesh.trust_domain);
+                    (Some(wrap), format!("in mutual TLS of the mesh, as {who}"))
+                }
+                TlsMode::Simple | TlsMode::Mutual => {
+                    let asked = match mesh.verifies_servers() {
+                        true => authority.split(':').next().unwrap_or_default().to_owned(),
+                        false => String::new(),
+                    };
+                    let server_name = named(tls, asked);
+                    let verifies = !tls.insecure && (tls.authorities || mesh.verifies_servers());
+                    let wants = (verifies && !server_name.is_empty()).then(|| server_name.clone());
+                    let how = match verifies {
+                        true => "the server's certificate is verified",
+                        false => "the server's certificate is taken as it is",
+                    };
+                    (
+                        Some(Wrap {
+                            server_name,
+                            identity: None,
+                            wants,
+                        }),
+                        format!("in TLS; {how}"),
+                    )
+                }
+            },
+            None => {
+                let sidecar = to.filter(|to| to.proxy == Proxy::Sidecar && self.service.kubernetes);
+                let takes = sidecar.is_some_and(|to| {
+                    let port = self.target(Some(to));
+                    let all = &stage.scene.authentication;
+                    peer::mode(all, to.namespace(), &to.labels, port, &mesh.root_namespace).mode
+                        != Mode::Disable
+                });
+                match takes {
+                    true => {
+                        let wrap = Wrap {
+                            server_name: default_name(),
+                            identity: Some(identity()),
+                            wants: None,
+                        };
+                        (
+                            Some(wrap),
+                            "in mutual TLS, as both ends have a sidecar".to_owned(),
+                        )
+                    }
+                    false => (None, "in clear, as no rule says otherwise".to_owned()),
+                }
+            }
+        }
+    }
+}
+
+/// The number of a service's port at an endpoint.
+pub fn target(port: &Port, pod: Option<&Pod>) -> u16 {
+    match &port.target {
+        Target::Number(number) => *number,
+        Target::Name(name) => {
+            let named = pod.and_then(|pod| pod.ports.get(name));
+            named.copied().unwrap_or(port.number)
+        }
+    }
+}

@@ -1,0 +1,506 @@
+//! What a proxy does with a request or connection once it knows where to: sends it on, tries again, answers by itself, logs.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::Walk;
+use super::carried::{Carried, Content, End, Heard, Outcome};
+use super::destination::{Place, Upstream};
+use super::reply::{Broken, REFUSED, Reply, handed_on};
+use super::stage::Sight;
+use crate::egress::account::{self, Ruling};
+use crate::egress::log::Line;
+use crate::egress::pod::Pod;
+use crate::egress::virtual_service::{Destination, Message, Retries};
+
+/// Bytes of a client's first message of TLS, of what it sends of a small request, and of what comes back. As in the record; they
+/// depend on certificates and libraries.
+pub const HELLO: u64 = 517;
+const SENT_IN_TLS: u64 = 718;
+const RECEIVED_IN_TLS: u64 = 2057;
+
+/// A proxy with what came to it.
+pub struct At<'p, 's> {
+    /// Its pod.
+    pub pod: &'p Pod,
+    /// What it sees.
+    pub sight: &'p Sight<'s>,
+    /// Sidecar or gateway.
+    pub place: account::Place,
+    /// Where the caller connected to, as the proxy sees it.
+    pub local: Place,
+    /// The caller.
+    pub remote: IpAddr,
+    /// The name that the caller's handshake asked for; empty for none.
+    pub server_name: String,
+    /// Where the request comes from, as its headers say.
+    pub forwarded_for: Option<IpAddr>,
+    /// The version of HTTP that the caller speaks.
+    pub version: &'static str,
+}
+
+impl At<'_, '_> {
+    /// A log line with what is known when the request or connection comes.
+    pub fn line(&self, message: Option<&Message>) -> Line {
+        let text = |get: fn(&Message) -> &str| message.map(get).unwrap_or_default().to_owned();
+        Line {
+            pod: self.pod.object.clone(),
+            after: Duration::ZERO,
+            http: message.map(|message| {
+                let path = message.original_path.as_ref().unwrap_or(&message.path);
+                (message.method.clone(), path.clone(), self.version)
+            }),
+            status: 0,
+            flags: "",
+            details: String::new(),
+            termination: String::new(),
+            transport_failure: String::new(),
+            received: message.map_or(0, |message| message.body),
+            sent: 0,
+            duration: Duration::ZERO,
+            service_time: None,
+            forwarded_for: message.and(self.forwarded_for),
+            agent: text(|message| message.header("user-agent").unwrap_or_default()),
+            authority: text(|message| &message.authority),
+            upstream: None,
+            cluster: String::new(),
+            upstream_local: None,
+            local: SocketAddr::new(self.local.address, self.local.port),
+            remote: self.remote,
+            // As recent versions write it.
+            server_name: self.server_name.to_ascii_lowercase(),
+            route: String::new(),
+        }
+    }
+
+    /// A reply of its own, logged.
+    pub fn replies(&self, message: &Message, reply: &Reply, line: Line) -> Heard {
+        let answer = reply.answer(&message.method);
+        let line = Line {
+            status: reply.status,
+            flags: reply.flags,
+            details: reply.details.clone(),
+            transport_failure: reply.transport.clone(),
+            sent: answer.body.len() as u64,
+            ..line
+        };
+        Heard {
+            outcome: Outcome::Answer(answer),
+            waits: line.duration,
+            lines: vec![line],
+        }
+    }
+}
+
+/// What is tried again, and how often.
+#[derive(Debug, Clone)]
+pub struct Again {
+    attempts: u32,
+    on: String,
+}
+
+impl Again {
+    /// Nothing.
+    pub fn never() -> Again {
+        Again {
+            attempts: 0,
+            on: String::new(),
+        }
+    }
+
+    /// As a rule says, or by default. `unavailable`: whether a 503 is among the defaults.
+    pub fn of(rule: Option<&Retries>, unavailable: bool) -> Again {
+        let default = match unavailable {
+            true => "connect-failure,refused-stream,unavailable,cancelled,503",
+            false => "connect-failure,refused-stream,unavailable,cancelled",
+        };
+        let on = rule
+            .map(|rule| rule.on.as_str())
+            .filter(|on| !on.is_empty());
+        Again {
+            attempts: rule.map_or(2, |rule| rule.attempts),
+            on: on.unwrap_or(default).to_owned(),
+        }
+    }
+
+    /// Whether it is tried again on any of these.
+    fn on(&self, reasons: &[&str]) -> bool {
+        let mut named = self.on.split(',').map(str::trim);
+        self.attempts > 0 && named.any(|name| reasons.contains(&name))
+    }
+
+    fn after_break(&self, broken: &Broken) -> bool {
+        match broken {
+            Broken::Ended => self.on(&["5xx", "gateway-error", "reset", "reset-before-request"]),
+            _ => self.on(&["connect-failure", "5xx", "gateway-error", "reset"]),
+        }
+    }
+
+    fn after_status(&self, status: u16) -> bool {
+        let number = status.to_string();
+        self.on(&[number.as_str()])
+            || (status >= 500 && self.on(&["5xx"]))
+            || ((502..=504).contains(&status) && self.on(&["gateway-error"]))
+            || (status == 409 && self.on(&["retriable-4xx"]))
+            || (status == 503 && self.on(&["retriable-status-codes"]))
+    }
+}
+
+/// A request that is to be sent to a cluster.
+pub struct Sending<'d> {
+    /// The request.
+    pub message: Message,
+    /// The host.
+    pub host: &'d str,
+    /// The host's port.
+    pub port: u16,
+    /// The subset; empty for none.
+    pub subset: &'d str,
+    /// What is tried again.
+    pub again: Again,
+    /// How long the answer may take.
+    pub timeout: Option<Duration>,
+    /// The route's name.
+    pub route: String,
+}
+
+impl<'d> Sending<'d> {
+    /// To a destination of a rule, on the port that it names; else on the host's only one, else on the caller's.
+    pub fn to(
+        at: &At,
+        destination: &'d Destination,
+        otherwise: u16,
+        message: Message,
+        again: Again,
+    ) -> Sending<'d> {
+        let only = at
+            .sight
+            .view
+            .service(&destination.host)
+            .map(|service| &service.ports[..]);
+        let port = match (destination.port, only) {
+            (Some(port), _) => port,
+            (None, Some([only])) => only.number,
+            (None, _) => otherwise,
+        };
+        Sending {
+            message,
+            host: &destination.host,
+            port,
+            subset: &destination.subset,
+            again,
+            timeout: None,
+            route: String::new(),
+        }
+    }
+}
+
+impl<'s> Walk<'_, 's> {
+    /// Sends a request to a cluster, as often as it takes.
+    pub(super) fn sends(&mut self, at: &At<'_, 's>, sending: Sending) -> Heard {
+        let Sending {
+            message,
+            again,
+            timeout,
+            ..
+        } = &sending;
+        let mut line = at.line(Some(message));
+        line.route.clone_from(&sending.route);
+        let upstream = match self.cluster(at, sending.host, sending.port, sending.subset) {
+            Some(upstream) => upstream,
+            None => return at.replies(message, &Reply::no_cluster(), line),
+        };
+        line.cluster = upstream.name();
+        let Some(place) = self.endpoint(at, &upstream) else {
+            return at.replies(message, &Reply::no_endpoint(), line);
+        };
+        let carried = self.wrapped(
+            at,
+            &upstream,
+            place,
+            Content::Http(message.clone(), upstream.version()),
+        );
+        line.upstream = Some(SocketAddr::new(place.address, place.port));
+        let tried = self.reaches(at.pod, place, carried);
+        let patience = upstream.patience(self.stage.scene.mesh.connect_timeout);
+        concluded(
+            at,
+            message,
+            line,
+            tried,
+            patience,
+            again,
+            *timeout,
+            upstream.version(),
+        )
+    }
+
+    /// Sends a request where its caller meant it to go.
+    pub(super) fn lets_go(&mut self, at: &At<'_, 's>, message: &Message, route: &str) -> Heard {
+        let mut line = at.line(Some(message));
+        line.route = route.to_owned();
+        line.cluster = "PassthroughCluster".to_owned();
+        line.upstream = Some(line.local);
+        let content = Content::Http(message.clone(), "HTTP/1.1");
+        let tried = self.goes(at.pod, at.local, Carried::bare(content));
+        let patience = self.stage.scene.mesh.connect_timeout;
+        concluded(
+            at,
+            message,
+            line,
+            tried,
+            patience,
+            &Again::never(),
+            None,
+            "HTTP/1.1",
+        )
+    }
+
+    /// The cluster, if it is there.
+    pub(super) fn cluster(
+        &mut self,
+        at: &At<'_, 's>,
+        host: &str,
+        port: u16,
+        subset: &str,
+    ) -> Option<Upstream<'s>> {
+        match Upstream::find(&at.sight.view, host, port, subset) {
+            Ok(upstream) => Some(upstream),
+            Err((by, because)) => {
+                self.hop(at.place, &at.pod.object, Ruling::stops(by, because));
+                None
+            }
+        }
+    }
+
+    /// One of a cluster's endpoints, if it has any.
+    pub(super) fn endpoint(&mut self, at: &At<'_, 's>, upstream: &Upstream<'s>) -> Option<Place> {
+        match upstream.place(self.stage, at.pod, at.local) {
+            Ok(place) => Some(place),
+            Err(because) => {
+                let ruling = Ruling::stops(Some(&upstream.service.object), because);
+                self.hop(at.place, &at.pod.object, ruling);
+                None
+            }
+        }
+    }
+
+    /// What is sent to an endpoint, in the TLS that is for it.
+    pub(super) fn wrapped(
+        &mut self,
+        at: &At<'_, 's>,
+        upstream: &Upstream<'s>,
+        place: Place,
+        content: Content,
+    ) -> Carried {
+        let to = self.stage.pod_at(place.address);
+        let authority = match &content {
+            Content::Http(message, _) => message.authority.clone(),
+            Content::Tls(..) => String::new(),
+        };
+        let (wrap, how) = upstream.wrap(self.stage, at.pod, to, &authority);
+        let because = format!("cluster {} is {place}, {how}", upstream.name());
+        let by = upstream.rule.unwrap_or(&upstream.service.object);
+        self.notes(&upstream.service.object);
+        self.hop(at.place, &at.pod.object, Ruling::passes(Some(by), because));
+        Carried { wrap, content }
+    }
+
+    /// Passes a connection on to a cluster's endpoint as it is.
+    pub(super) fn passes_on(
+        &mut self,
+        at: &At<'_, 's>,
+        host: &str,
+        port: u16,
+        subset: &str,
+        carried: Carried,
+    ) -> Heard {
+        let mut line = at.line(None);
+        let failed = |line: Line, flags| Heard {
+            outcome: Outcome::Ended(End::Reset),
+            waits: Duration::ZERO,
+            lines: vec![Line { flags, ..line }],
+        };
+        let Some(upstream) = self.cluster(at, host, port, subset) else {
+            return failed(line, "NC");
+        };
+        line.cluster = upstream.name();
+        let Some(place) = self.endpoint(at, &upstream) else {
+            return failed(line, "UH");
+        };
+        let own = carried.wrap;
+        let mut carried = self.wrapped(at, &upstream, place, carried.content);
+        carried.wrap = carried.wrap.or(own);
+        line.upstream = Some(SocketAddr::new(place.address, place.port));
+        let heard = self.reaches(at.pod, place, carried);
+        let patience = upstream.patience(self.stage.scene.mesh.connect_timeout);
+        streamed(at, line, heard, patience)
+    }
+
+    /// Passes a connection on to where its caller meant it to go.
+    pub(super) fn lets_through(&mut self, at: &At<'_, 's>, carried: Carried) -> Heard {
+        let mut line = at.line(None);
+        line.cluster = "PassthroughCluster".to_owned();
+        line.upstream = Some(line.local);
+        let heard = self.goes(at.pod, at.local, carried);
+        streamed(at, line, heard, self.stage.scene.mesh.connect_timeout)
+    }
+}
+
+/// Why a try gave no answer, if it gave none.
+fn broken(outcome: &Outcome) -> Option<Broken> {
+    match outcome {
+        Outcome::Answer(_) => None,
+        Outcome::Dropped => Some(Broken::TimedOut),
+        Outcome::Refused => Some(Broken::Failed(REFUSED.to_owned())),
+        Outcome::Handshake(why) => Some(Broken::Failed(why.clone())),
+        Outcome::Ended(_) | Outcome::Opened(..) => Some(Broken::Ended),
+    }
+}
+
+/// What a proxy makes of a try that is like all others, and logs.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what a try is judged by, used in two places"
+)]
+fn concluded(
+    at: &At,
+    message: &Message,
+    mut line: Line,
+    tried: Heard,
+    patience: Duration,
+    again: &Again,
+    timeout: Option<Duration>,
+    version: &str,
+) -> Heard {
+    let broken = broken(&tried.outcome);
+    let retried = match (&broken, &tried.outcome) {
+        (Some(broken), _) => again.after_break(broken),
+        (None, Outcome::Answer(answer)) => again.after_status(answer.status),
+        _ => false,
+    };
+    let tries = if retried { again.attempts + 1 } else { 1 };
+    let each = tried.waits
+        + if broken == Some(Broken::TimedOut) {
+            patience
+        } else {
+            Duration::ZERO
+        };
+    let waits = each * tries;
+    let mut lines: Vec<Line> = (0..tries)
+        .flat_map(|number| delayed(&tried.lines, each * number))
+        .collect();
+    if let Some(limit) = timeout.filter(|limit| *limit < waits) {
+        abandoned(&mut lines, limit);
+        line.duration = limit;
+        return with(at.replies(message, &Reply::late(), line), lines);
+    }
+    line.duration = waits;
+    let answer = match (broken, tried.outcome) {
+        (None, Outcome::Answer(answer)) => answer,
+        (broken, _) => {
+            let broken = broken.unwrap_or(Broken::Ended);
+            // A connection of HTTP/2 that ends at once was none yet, as far as the log knows.
+            let made = broken == Broken::Ended && version == "HTTP/1.1";
+            line.upstream_local = at.pod.address.filter(|_| made);
+            return with(
+                at.replies(message, &Reply::broken(&broken, retried), line),
+                lines,
+            );
+        }
+    };
+    let millis = u64::try_from(waits.as_millis()).unwrap_or(u64::MAX);
+    line.status = answer.status;
+    line.flags = if retried { "URX" } else { "" };
+    line.details = "via_upstream".to_owned();
+    line.sent = answer.body.len() as u64;
+    line.service_time = Some(millis);
+    line.upstream_local = at.pod.address;
+    let outcome = Outcome::Answer(handed_on(answer, millis));
+    with(
+        Heard {
+            outcome,
+            waits,
+            lines: vec![line],
+        },
+        lines,
+    )
+}
+
+/// What a proxy makes of a connection that it passed on, and logs.
+fn streamed(at: &At, line: Line, heard: Heard, patience: Duration) -> Heard {
+    let failed = |transport: &str, waits| Heard {
+        outcome: Outcome::Ended(End::Reset),
+        waits,
+        lines: vec![Line {
+            flags: "UF,URX",
+            transport_failure: transport.to_owned(),
+            duration: waits,
+            ..line.clone()
+        }],
+    };
+    let (received, sent, outcome) = match heard.outcome {
+        Outcome::Dropped => return with(failed("", heard.waits + patience), heard.lines),
+        Outcome::Refused => return with(failed(REFUSED, heard.waits), heard.lines),
+        Outcome::Handshake(why) => return with(failed(&why, heard.waits), heard.lines),
+        // That the other end has gone reaches the caller as an orderly end.
+        Outcome::Ended(End::Reset) => (HELLO, 0, Outcome::Ended(End::Closed)),
+        Outcome::Ended(end) => (HELLO, 0, Outcome::Ended(end)),
+        Outcome::Opened(names, answer) => {
+            (SENT_IN_TLS, RECEIVED_IN_TLS, Outcome::Opened(names, answer))
+        }
+        Outcome::Answer(answer) => (0, answer.body.len() as u64, Outcome::Answer(answer)),
+    };
+    let line = Line {
+        received,
+        sent,
+        duration: heard.waits,
+        upstream_local: at.pod.address,
+        ..line
+    };
+    with(
+        Heard {
+            outcome,
+            waits: heard.waits,
+            lines: vec![line],
+        },
+        heard.lines,
+    )
+}
+
+/// With the lines of those further on.
+fn with(heard: Heard, further: Vec<Line>) -> Heard {
+    let lines = heard.lines.into_iter().chain(further).collect();
+    Heard { lines, ..heard }
+}
+
+/// Lines of what begins later.
+pub fn delayed(lines: &[Line], by: Duration) -> Vec<Line> {
+    let later = |line: &Line| Line {
+        after: line.after + by,
+        ..line.clone()
+    };
+    lines.iter().map(later).collect()
+}
+
+/// Lines as they are when whoever asked first goes after `limit`. The words are Envoy's; no record.
+pub fn abandoned(lines: &mut Vec<Line>, limit: Duration) {
+    lines.retain(|line| line.after < limit);
+    for line in lines
+        .iter_mut()
+        .filter(|line| line.after + line.duration > limit)
+    {
+        line.duration = limit.saturating_sub(line.after);
+        line.flags = "DC";
+        line.sent = 0;
+        line.service_time = None;
+        line.transport_failure.clear();
+        if let Some((_, _, version)) = &line.http {
+            line.status = 0;
+            line.details = match *version {
+                "HTTP/2" => "http2.remote_reset".to_owned(),
+                _ => "downstream_remote_disconnect".to_owned(),
+            };
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! An egress gateway with what comes to it: which server takes it, whether policies let it pass, where its routes send it.
+
+use std::net::SocketAddr;
+
+use super::Walk;
+use super::carried::{Carried, Content, End, Heard, Outcome};
+use super::chains::{Chain, Chains, Closed};
+use super::destination::{Place, Upstream};
+use super::forward::At;
+use super::reply::{HANDSHAKE_ENDED, NOT_TLS, Reply};
+use super::routes::{Route, Routes};
+use crate::egress::account::{self, Ruling};
+use crate::egress::gateway::{Gateway, Routing, Server, ServerTls};
+use crate::egress::host::{within, without_port};
+use crate::egress::object::{Object, Unknown};
+use crate::egress::pod::Pod;
+use crate::egress::rbac::Peer;
+use crate::egress::virtual_service::{Destination, Message};
+
+impl<'s> Walk<'_, 's> {
+    /// A connection to a gateway pod.
+    pub(super) fn enters_gateway(
+        &mut self,
+        from: &Pod,
+        pod: &Pod,
+        to: Place,
+        carried: Carried,
+    ) -> Heard {
+        self.meets(pod);
+        let stage = self.stage;
+        let sight = stage.sight(pod);
+        let at = At {
+            pod,
+            sight: &sight,
+            place: account::Place::Gateway,
+            local: to,
+            remote: from.address.unwrap_or(to.address),
+            server_name: carried.server_name().unwrap_or_default().to_owned(),
+            forwarded_for: from.address,
+            version: match &carried.content {
+                Content::Http(_, version) => version,
+                Content::Tls(..) => "HTTP/1.1",
+            },
+        };
+        let chains = Chains::of(stage.scene, &at);
+        let chain = match chains.find(carried.server_name()) {
+            Ok(chain) => chain,
+            Err(why) => return self.shut(&at, why, &carried),
+        };
+        match chain {
+            Chain::Server(gateway, server) => self.enters_server(&at, gateway, server, carried),
+            Chain::ServerName(gateway, rule, destination) => {
+                let because = format!(
+                    "leaves TLS closed and goes by the name that it asks for, {}",
+                    at.server_name
+                );
+                self.hop(
+                    at.place,
+                    &pod.object,
+                    Ruling::passes(Some(&gateway.object), because),
+                );
+                self.streams_on(&at, &rule.object, destination, carried, None)
+            }
+        }
+    }
+
+    /// Nothing takes the connection up.
+    fn shut(&mut self, at: &At, why: Closed, carried: &Carried) -> Heard {
+        match why {
+            Closed::NoServer(others) => {
+                let because = format!("no Gateway has it listen on port {}", at.local.port);
+                self.hop(
+                    at.place,
+                    &at.pod.object,
+                    Ruling::stops(None, because).after(others),
+                );
+                Heard::at_once(Outcome::Refused)
+            }
+            Closed::NoChain(by) => {
+                let because = match at.server_name.as_str() {
+                    "" => "takes TLS only, and what comes asks for no name".to_owned(),
+                    name => format!("has no route for connections that ask for {name}"),
+                };
+                self.hop(at.place, &at.pod.object, Ruling::stops(by, because));
+                let mut line = at.line(None);
+                line.flags = "NR";
+                line.details = "filter_chain_not_found".to_owned();
+                let outcome = match carried.wrap {
+                    Some(_) => Outcome::Handshake(HANDSHAKE_ENDED.to_owned()),
+                    None => Outcome::Ended(End::Reset),
+                };
+                Heard {
+                    lines: vec![line],
+                    ..Heard::at_once(outcome)
+                }
+            }
+        }
+    }
+
+    /// A connection that a server takes, which opens its TLS if it has any.
+    fn enters_server(
+        &mut self,
+        at: &At<'_, 's>,
+        gateway: &'s Gateway,
+        server: &'s Server,
+        carried: Carried,
+    ) -> Heard {
+        let mut stopped = |because: &str, outcome| {
+            self.hop(
+                at.place,
+                &at.pod.object,
+                Ruling::stops(Some(&gateway.object), because),
+            );
+            Heard::at_once(outcome)
+        };
+        let wanted = "wants a certificate of the mesh, and the caller shows none";
+        let (peer, content) = match (server.tls, carried.wrap, carried.content) {
+            (ServerTls::Plain, Some(_), _) => {
+                return stopped(
+                    "speaks no TLS on this port",
+                    Outcome::Handshake(NOT_TLS.to_owned()),
+                );
+            }
+            (ServerTls::Plain, None, Content::Tls(..)) if server.routing == Routing::Http => {
+                return stopped("speaks no TLS on this port", Outcome::Ended(End::NotTls));
+            }
+            (ServerTls::Plain | ServerTls::Passthrough, None, content) => (None, content),
+            (ServerTls::IstioMutual, Some(wrap), content) => match wrap.identity {
+                Some(peer) => (Some(peer), content),
+                None => return stopped(wanted, Outcome::Ended(End::CertificateRequired)),
+            },
+            (ServerTls::IstioMutual, None, Content::Tls(..)) => {
+                return stopped(wanted, Outcome::Ended(End::CertificateRequired));
+            }
+            (ServerTls::Mutual, wrap, content) => {
+                // Whether it takes the caller's certificate is a matter of secrets that are not read.
+                let field = "spec.servers.tls.credentialName".to_owned();
+                self.unknown.insert(Unknown {
+                    object: gateway.object.clone(),
+                    field,
+                });
+                (wrap.and_then(|wrap| wrap.identity), content)
+            }
+            (ServerTls::Simple, Some(_), content) | (ServerTls::Passthrough, Some(_), content) => {
+                (None, content)
+            }
+            (ServerTls::Simple, None, Content::Tls(message, name)) => {
+                (None, Content::Tls(message, name))
+            }
+            (ServerTls::Simple | ServerTls::IstioMutual, None, Content::Http(..)) => {
+                return stopped(
+                    "takes TLS only, and what comes is in clear",
+                    Outcome::Ended(End::Closed),
+                );
+            }
+        };
+        let tls = match server.tls {
+            ServerTls::Plain => "in clear",
+            ServerTls::IstioMutual => "in mutual TLS of the mesh",
+            _ => "in TLS, which it opens",
+        };
+        let because = format!("its server on port {} takes it, {tls}", server.port);
+        self.hop(
+            at.place,
+            &at.pod.object,
+            Ruling::passes(Some(&gateway.object), because),
+        );
+        let (message, opened) = match (server.routing, content) {
+            (Routing::Http, Content::Http(message, _)) => (message, None),
+            // The caller's own TLS ends here: with a certificate of the gateway's, taken to be one for its hosts.
+            (Routing::Http, Content::Tls(message, name)) if server.tls == ServerTls::Simple => {
+                (message, Some(name))
+            }
+            (Routing::Http, Content::Tls(..)) => {
+                return Heard::at_once(Outcome::Ended(End::NotTls));
+            }
+            (_, content) => return self.streams_by_port(at, gateway, server, content, peer),
+        };
+        let mut heard = self.asks(at, gateway, server, message, peer);
+        if let (Some(name), Outcome::Answer(answer)) = (opened, &heard.outcome) {
+            heard.outcome = Outcome::Opened(vec![name], answer.clone());
+        }
+        heard
+    }
+
+    /// A request: policies first, then routes.
+    fn asks(
+        &mut self,
+        at: &At<'_, 's>,
+        gateway: &'s Gateway,
+        server: &'s Server,
+        mut message: Message,
+        peer: Option<Peer>,
+    ) -> Heard {
+        self.marked(at, &mut message, peer.as_ref());
+        let make = || Routes::of_gateway(&at.sight.view, &[(gateway, server)]);
+        let routes = at.sight.routes(&gateway.name(), server.port, make);
+        let route = routes.find(&message, "http");
+        if let Err(details) = self.lets_in(at, Some(&message), peer.as_ref()) {
+            let mut line = at.line(Some(&message));
+            if let Route::Rule(placed, _) = &route {
+                line.cluster = placed
+                    .destination()
+                    .and_then(|to| cluster_name(at, to, server.port))
+                    .unwrap_or_default();
+            }
+            return at.replies(&message, &Reply::denied(&details), line);
+        }
+        if server.redirects {
+            let because = "sends callers in clear to https (httpsRedirect)";
+            self.hop(
+                at.place,
+                &at.pod.object,
+                Ruling::stops(Some(&gateway.object), because),
+            );
+            let mut heard = at.replies(&message, &Reply::direct(301, ""), at.line(Some(&message)));
+            if let Outcome::Answer(answer) = &mut heard.outcome {
+                let location = format!("https://{}{}", message.authority, message.path);
+                answer.headers.insert(0, ("location".to_owned(), location));
+            }
+            return heard;
+        }
+        let (by, because) = match route {
+            Route::Rule(placed, meets) => {
+                return self.follows(at, placed, meets, message, server.port);
+            }
+            Route::Unmet(by) => (
+                Some(by),
+                format!(
+                    "none of the rules for {} is for this request",
+                    message.authority
+                ),
+            ),
+            _ => (
+                None,
+                format!(
+                    "no VirtualService for {} routes {} here",
+                    gateway.object, message.authority
+                ),
+            ),
+        };
+        let others = unbound(at, gateway, &message.authority);
+        self.hop(
+            at.place,
+            &at.pod.object,
+            Ruling::stops(by, because).after(others),
+        );
+        at.replies(&message, &Reply::no_route(), at.line(Some(&message)))
+    }
+
+    /// What a gateway writes into a request: where and whom it comes from. The digest of the caller's certificate, which differs
+    /// from run to run, is left out.
+    fn marked(&self, at: &At, message: &mut Message, peer: Option<&Peer>) {
+        let came = message.header("x-forwarded-for").map(str::to_owned);
+        let remote = at.remote.to_string();
+        message.set(
+            "x-forwarded-for",
+            &came.map_or(remote.clone(), |came| format!("{came},{remote}")),
+        );
+        message.set(
+            "x-forwarded-proto",
+            if at.server_name.is_empty() {
+                "http"
+            } else {
+                "https"
+            },
+        );
+        message.remove("x-forwarded-client-cert");
+        message.set("x-envoy-attempt-count", "1");
+        if let Some(peer) = peer {
+            let own = at.pod.identity(&self.stage.scene.mesh.trust_domain);
+            let value = format!("By={own};Subject=\"\";URI=spiffe://{}", peer.principal());
+            message.set("x-forwarded-client-cert", &value);
+        }
+    }
+
+    /// Connections of a server that has one destination.
+    fn streams_by_port(
+        &mut self,
+        at: &At<'_, 's>,
+        gateway: &'s Gateway,
+        server: &'s Server,
+        content: Content,
+        peer: Option<Peer>,
+    ) -> Heard {
+        let view = &at.sight.view;
+        let name = gateway.name();
+        let bound = view
+            .virtual_services
+            .iter()
+            .filter(|each| each.is_for(&name));
+        let mut rules = bound.flat_map(|each| each.tcp.iter().map(move |rule| (*each, rule)));
+        let here = rules.find(|(_, rule)| {
+            rule.here(|when| when.holds(&name, server.port, &view.namespace, &view.labels))
+        });
+        match here.and_then(|(of, rule)| Some((of, rule.route.first()?))) {
+            Some((of, destination)) => {
+                self.streams_on(at, &of.object, destination, Carried::bare(content), peer)
+            }
+            None => {
+                let because = format!(
+                    "no VirtualService for {} routes connections here",
+                    gateway.object
+                );
+                self.hop(at.place, &at.pod.object, Ruling::stops(None, because));
+                Heard::at_once(Outcome::Ended(End::Reset))
+            }
+        }
+    }
+
+    /// Passes a connection on by a rule, if policies let it in.
+    fn streams_on(
+        &mut self,
+        at: &At<'_, 's>,
+        by: &'s Object,
+        destination: &'s Destination,
+        carried: Carried,
+        peer: Option<Peer>,
+    ) -> Heard {
+        let port = destination.port.unwrap_or(at.local.port);
+        if let Err(details) = self.lets_in(at, None, peer.as_ref()) {
+            let mut line = at.line(None);
+            line.termination = details;
+            line.received = super::forward::HELLO;
+            line.cluster = cluster_name(at, destination, port).unwrap_or_default();
+            let upstream =
+                Upstream::find(&at.sight.view, &destination.host, port, &destination.subset).ok();
+            // It is connected before the first bytes are judged.
+            let place =
+                upstream.and_then(|upstream| upstream.place(self.stage, at.pod, at.local).ok());
+            line.upstream = place.map(|place| SocketAddr::new(place.address, place.port));
+            line.upstream_local = at.pod.address.filter(|_| place.is_some());
+            return Heard {
+                lines: vec![line],
+                ..Heard::at_once(Outcome::Ended(End::Closed))
+            };
+        }
+        let because = format!("sends connections on to {}:{port}", destination.host);
+        self.hop(at.place, &at.pod.object, Ruling::passes(Some(by), because));
+        self.passes_on(at, &destination.host, port, &destination.subset, carried)
+    }
+}
+
+/// The name of the cluster that a destination means, if it is there.
+fn cluster_name(at: &At, destination: &Destination, otherwise: u16) -> Option<String> {
+    let port = destination.port.unwrap_or(otherwise);
+    let upstream =
+        Upstream::find(&at.sight.view, &destination.host, port, &destination.subset).ok()?;
+    Some(upstream.name())
+}
+
+/// VirtualServices for a host that do not route it at a gateway, and why not.
+fn unbound(at: &At, gateway: &Gateway, authority: &str) -> Vec<(Object, String)> {
+    let view = &at.sight.view;
+    let name = gateway.name();
+    let host = without_port(authority).to_ascii_lowercase();
+    let about = view
+        .scene
+        .virtual_services
+        .iter()
+        .filter(|each| each.hosts.iter().any(|own| within(own, &host)));
+    let why = about.map(|each| {
+        let own = &each.object.namespace;
+        let why = match () {
+            () if !each.is_for(&name) => format!("is not for gateway {name}"),
+            () if !each.export.reaches(own, &view.namespace) => {
+                format!("is not exported to {}", view.namespace)
+            }
+            () => "has no rule for this gateway and port".to_owned(),
+        };
+        (each.object.clone(), why)
+    });
+    why.collect()
+}

@@ -1,0 +1,180 @@
+//! Between machines: names, NetworkPolicies, the firewall, and who is at an address.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::carried::{Carried, Heard, Outcome};
+use super::destination::{Place, target};
+use super::{RESOLVER_PATIENCE, Walk};
+use crate::egress::account::{self, Failure, Ruling};
+use crate::egress::dns::METADATA_SERVER;
+use crate::egress::firewall::{self, Direction};
+use crate::egress::network_policy::{self, Other};
+use crate::egress::object::Object;
+use crate::egress::pod::{Pod, Proxy};
+use crate::egress::request::Request;
+use crate::egress::service::Endpoints;
+
+impl Walk<'_, '_> {
+    /// Where the application's connection goes: the address that its host's name leads to.
+    pub(super) fn finds(
+        &mut self,
+        pod: &Pod,
+        request: &Request,
+    ) -> Result<Place, (Failure, Duration)> {
+        let port = request.port;
+        let given = request.address.or_else(|| request.host.parse().ok());
+        if let Some(address) = given {
+            return Ok(Place { address, port });
+        }
+        let [policy, firewall] = self.stage.asks_dns(pod);
+        let closed = [
+            (account::Place::NetworkPolicy, policy),
+            (account::Place::Firewall, firewall),
+        ];
+        let name = "the cluster's DNS";
+        if let Some((place, ruling)) = closed.into_iter().find(|(_, ruling)| !ruling.passes) {
+            self.hop(place, name, ruling);
+            return Err((Failure::NoDns, RESOLVER_PATIENCE));
+        }
+        let (addresses, ruling) = self.stage.resolve(pod, &request.host);
+        let first = addresses.first().copied();
+        let ruling = Ruling {
+            passes: first.is_some(),
+            ..ruling
+        };
+        self.hop(account::Place::Dns, &request.host, ruling);
+        match first {
+            Some(address) => Ok(Place { address, port }),
+            None => Err((Failure::NoSuchHost, Duration::ZERO)),
+        }
+    }
+
+    /// A connection to an address, whoever has it: a pod without a proxy of its own opens it, or a proxy passes on what it
+    /// does not know.
+    pub(super) fn goes(&mut self, from: &Pod, to: Place, carried: Carried) -> Heard {
+        match self.behind(to) {
+            Ok(to) => self.reaches(from, to, carried),
+            Err((by, because)) => {
+                self.hop(
+                    account::Place::Server,
+                    to,
+                    Ruling::stops(Some(&by), because),
+                );
+                Heard::at_once(Outcome::Refused)
+            }
+        }
+    }
+
+    /// What is behind an address: of a Service of the cluster one of its pods, else the address itself.
+    fn behind(&self, to: Place) -> Result<Place, (Object, String)> {
+        let scene = self.stage.scene;
+        let Some(service) = scene.service_at(to.address) else {
+            return Ok(to);
+        };
+        // Without such a port nothing takes the packet up, and it goes on as it is.
+        let Some(port) = service.port(to.port) else {
+            return Ok(to);
+        };
+        let found = match &service.endpoints {
+            Endpoints::Pods(selector) => {
+                let pods = scene.pods_of(&service.object.namespace);
+                let mut ready = pods.filter(|pod| pod.ready && selector.matches(&pod.labels));
+                ready.find_map(|pod| {
+                    Some(Place {
+                        address: pod.address?,
+                        port: target(port, Some(pod)),
+                    })
+                })
+            }
+            Endpoints::Listed(listed) => listed.iter().find_map(|each| {
+                let number = each.ports.get(&port.name).copied();
+                Some(Place {
+                    address: each.address.parse().ok()?,
+                    port: number.unwrap_or_else(|| target(port, None)),
+                })
+            }),
+            _ => None,
+        };
+        found.ok_or_else(|| {
+            (
+                service.object.clone(),
+                "has no pod that is ready".to_owned(),
+            )
+        })
+    }
+
+    /// A connection to the very address that packets go to.
+    pub(super) fn reaches(&mut self, from: &Pod, to: Place, carried: Carried) -> Heard {
+        if !self.passes(from, to) {
+            return Heard::at_once(Outcome::Dropped);
+        }
+        match self.stage.pod_at(to.address) {
+            Some(pod) if pod.proxy == Proxy::Gateway => self.enters_gateway(from, pod, to, carried),
+            Some(pod) if pod.proxy == Proxy::Sidecar => self.enters_sidecar(from, pod, to, carried),
+            Some(pod) => self.enters_pod(pod, to, carried),
+            None => self.enters_host(from, to, carried),
+        }
+    }
+
+    /// Whether packets get there: NetworkPolicies of both ends, and the firewall of both machines.
+    fn passes(&mut self, from: &Pod, to: Place) -> bool {
+        let stage = self.stage;
+        let target = stage.pod_at(to.address);
+        let policies = &stage.scene.network_policies;
+        let near = stage.end(from);
+        let far = target.map(|pod| stage.end(pod));
+        let other = far.clone().map_or(Other::Outside(to.address), Other::Pod);
+        let out = network_policy::rule(policies, Direction::Egress, &near, &other, "tcp", to.port);
+        let name = format!("{} to {to}", from.object);
+        if !self.asked(account::Place::NetworkPolicy, &name, out) {
+            return false;
+        }
+        let out = stage.firewall(from, to.address, "tcp", to.port);
+        if !self.asked(account::Place::Firewall, &name, out) {
+            return false;
+        }
+        let (Some(target), Some(far)) = (target, far) else {
+            return true;
+        };
+        let name = format!("into {}", target.object);
+        if let Some(address) = from.address {
+            let rules = &stage.scene.firewalls;
+            let (machine, own) = (stage.machine(target), stage.machine(from));
+            let into = firewall::rule(
+                rules,
+                Direction::Ingress,
+                &machine,
+                address,
+                Some(&own),
+                "tcp",
+                to.port,
+            );
+            // Of what is let in only a refusal is worth a word.
+            if !into.passes && !self.asked(account::Place::Firewall, &name, into) {
+                return false;
+            }
+        }
+        let into = network_policy::rule(
+            policies,
+            Direction::Ingress,
+            &far,
+            &Other::Pod(near),
+            "tcp",
+            to.port,
+        );
+        (into.passes && into.by.is_none()) || self.asked(account::Place::NetworkPolicy, &name, into)
+    }
+
+    /// Notes a hop, and says whether it lets pass.
+    fn asked(&mut self, place: account::Place, name: &str, ruling: Ruling) -> bool {
+        let passes = ruling.passes;
+        self.hop(place, name, ruling);
+        passes
+    }
+}
+
+/// Whether an address is the metadata server's.
+pub(super) fn is_metadata_server(address: IpAddr) -> bool {
+    address == METADATA_SERVER
+}

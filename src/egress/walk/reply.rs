@@ -1,0 +1,190 @@
+//! What a proxy answers by itself, in Envoy's words.
+//!
+//! Texts, flags and details are those of a real Envoy's record (`fixtures/egress/`), except where a comment says that there is none.
+
+use crate::egress::account::Answer;
+
+/// An answer that a proxy makes by itself, and what it logs with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: String,
+    /// Response flags.
+    pub flags: &'static str,
+    /// Response code details.
+    pub details: String,
+    /// Why the transport failed; empty for none.
+    pub transport: String,
+}
+
+/// Why a connection that was asked for did not come about, or ended before an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Broken {
+    /// Packets are dropped.
+    TimedOut,
+    /// Nobody listens, or TLS fails: with what the transport says.
+    Failed(String),
+    /// It was made, and ended without an answer.
+    Ended,
+}
+
+/// What the transport says where nobody listens.
+pub const REFUSED: &str = "delayed_connect_error:_Connection_refused";
+/// What it says where the other end speaks no TLS. Envoy's text for this error of its TLS library; no record.
+pub const NOT_TLS: &str =
+    "TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end";
+/// What it says where a certificate is for another name. As the record has a refused certificate, with the reason for names.
+pub const WRONG_NAME: &str = "TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:\
+                              verify_cert_failed:_verify_SAN_list:TLS_error_end";
+/// What it says where the other end ends the handshake; no record.
+pub const HANDSHAKE_ENDED: &str = "delayed_connect_error:_Connection_reset_by_peer";
+
+impl Reply {
+    /// A reply with a body that says what went wrong, and nothing of a transport.
+    pub fn new(status: u16, body: &str, flags: &'static str, details: &str) -> Reply {
+        Reply {
+            status,
+            body: body.to_owned(),
+            flags,
+            details: details.to_owned(),
+            transport: String::new(),
+        }
+    }
+
+    /// No route means the request.
+    pub fn no_route() -> Reply {
+        Reply::new(404, "", "NR", "route_not_found")
+    }
+
+    /// A route leads to a cluster that is not there.
+    pub fn no_cluster() -> Reply {
+        Reply::new(503, "", "NC", "cluster_not_found")
+    }
+
+    /// The cluster has no endpoint that could be asked.
+    pub fn no_endpoint() -> Reply {
+        Reply::new(503, "no healthy upstream", "UH", "no_healthy_upstream")
+    }
+
+    /// The configuration says what to answer.
+    pub fn direct(status: u16, body: &str) -> Reply {
+        Reply::new(status, body, "", "direct_response")
+    }
+
+    /// A policy does not let it pass.
+    pub fn denied(details: &str) -> Reply {
+        Reply::new(403, "RBAC: access denied", "", details)
+    }
+
+    /// A fault that was asked for. From Envoy's source; no record.
+    pub fn fault(status: u16) -> Reply {
+        Reply::new(status, "fault filter abort", "FI", "fault_filter_abort")
+    }
+
+    /// The route's time is over. From Envoy's source; no record.
+    pub fn late() -> Reply {
+        Reply::new(504, "upstream request timeout", "UT", "response_timeout")
+    }
+
+    /// The upstream gave no answer. `again`: it was tried again, in vain.
+    pub fn broken(broken: &Broken, again: bool) -> Reply {
+        let (reason, flags) = match (broken, again) {
+            (Broken::TimedOut, true) => ("connection timeout", "URX,UF"),
+            (Broken::TimedOut, false) => ("connection timeout", "UF"),
+            (Broken::Failed(_), true) => ("remote connection failure", "URX,UF"),
+            (Broken::Failed(_), false) => ("remote connection failure", "UF"),
+            (Broken::Ended, true) => ("connection termination", "URX,UC"),
+            (Broken::Ended, false) => ("connection termination", "UC"),
+        };
+        let latest = match again {
+            true => "retried and the latest reset reason",
+            false => "reset reason",
+        };
+        let why = reason.replace(' ', "_");
+        let (why, transport) = match broken {
+            Broken::Failed(text) => (format!("{why}|{text}"), text.clone()),
+            _ => (why, String::new()),
+        };
+        Reply {
+            status: 503,
+            body: format!(
+                "upstream connect error or disconnect/reset before headers. {latest}: {reason}"
+            ),
+            flags,
+            details: format!("upstream_reset_before_response_started{{{why}}}"),
+            transport,
+        }
+    }
+
+    /// As an answer to a request of this method: `HEAD` gets no body.
+    pub fn answer(&self, method: &str) -> Answer {
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let length = header("content-length", &self.body.len().to_string());
+        let server = header("server", "envoy");
+        let headers = match (self.body.is_empty(), method) {
+            (false, _) => vec![length, header("content-type", "text/plain"), server],
+            (true, "HEAD") => vec![server, header("transfer-encoding", "chunked")],
+            (true, _) => vec![server, length],
+        };
+        Answer {
+            status: self.status,
+            headers,
+            body: match method {
+                "HEAD" => String::new(),
+                _ => self.body.clone(),
+            },
+        }
+    }
+}
+
+/// An answer as a proxy hands it on: with its own name for the server, and the time that the upstream took.
+pub fn handed_on(mut answer: Answer, millis: u64) -> Answer {
+    let mut set = |name: &str, value: &str| {
+        let headers = &mut answer.headers;
+        let own = headers
+            .iter_mut()
+            .find(|(own, _)| own.eq_ignore_ascii_case(name));
+        if let Some((_, own)) = own {
+            value.clone_into(own);
+            return;
+        }
+        // Of an answer without a body the caller's connection says so, and that comes last.
+        let last = |(name, value): &(String, String)| {
+            name == "transfer-encoding" || (name == "content-length" && value == "0")
+        };
+        let place = headers.iter().position(last).unwrap_or(headers.len());
+        headers.insert(place, (name.to_owned(), value.to_owned()));
+    };
+    set("server", "envoy");
+    set("x-envoy-upstream-service-time", &millis.to_string());
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_those_of_the_record() {
+        let refused = Broken::Failed(REFUSED.to_owned());
+        // (reply, length of the body, flags)
+        let cases = [
+            (Reply::broken(&Broken::TimedOut, false), 91, "UF"),
+            (Reply::broken(&Broken::TimedOut, true), 114, "URX,UF"),
+            (Reply::broken(&refused, true), 121, "URX,UF"),
+            (Reply::broken(&Broken::Ended, false), 95, "UC"),
+            (Reply::denied("x"), 19, ""),
+            (Reply::no_endpoint(), 19, "UH"),
+            (Reply::no_cluster(), 0, "NC"),
+        ];
+        for (reply, length, flags) in cases {
+            assert_eq!(
+                (reply.body.len(), reply.flags),
+                (length, flags),
+                "{reply:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! A sidecar with what its application sends: which listener takes it, and where that sends it.
+
+use super::Walk;
+use super::carried::{Carried, Content, End, Heard, Outcome};
+use super::destination::Place;
+use super::forward::{Again, At, Sending};
+use super::hidden::hidden;
+use super::reply::Reply;
+use super::routes::{Route, Routes};
+use crate::egress::account::{self, Ruling};
+use crate::egress::host::within;
+use crate::egress::pod::Pod;
+use crate::egress::service::{Port, Protocol, Service};
+use crate::egress::sidecar::OutboundPolicy;
+use crate::egress::virtual_service::{Destination, MESH, Message, VirtualService, When};
+
+/// What takes a connection up.
+enum Listener<'s> {
+    /// Requests of HTTP, by their authority.
+    Http,
+    /// The one service that the address or the port is for.
+    Service(&'s Service, &'s Port),
+    /// Connections of TLS, by the name that they ask for.
+    ServerName,
+    /// None: as for all that is not known.
+    Unknown,
+}
+
+impl<'s> Walk<'_, 's> {
+    /// A pod's connection, which its sidecar takes.
+    pub(super) fn leaves(&mut self, pod: &Pod, to: Place, carried: Carried) -> Heard {
+        let stage = self.stage;
+        let sight = stage.sight(pod);
+        let remote = pod.address.unwrap_or(to.address);
+        let at = At {
+            pod,
+            sight: &sight,
+            place: account::Place::Sidecar,
+            local: to,
+            remote,
+            server_name: carried.server_name().unwrap_or_default().to_owned(),
+            forwarded_for: None,
+            version: "HTTP/1.1",
+        };
+        if let Some(sidecar) = sight.view.sidecar {
+            self.notes(&sidecar.object);
+        }
+        match (listener(&at, &carried.content), &carried.content) {
+            (Listener::Http, Content::Http(message, _)) => self.routes(&at, message.clone()),
+            (Listener::Http, Content::Tls(..)) => {
+                let because = format!("port {} is one of HTTP in clear, and TLS comes", to.port);
+                self.hop(at.place, &pod.object, Ruling::stops(None, because));
+                // What comes back is an answer in clear; from Envoy's source, no record.
+                Heard::at_once(Outcome::Ended(End::NotTls))
+            }
+            (Listener::Service(service, port), _) => self.streams_to(&at, service, port, carried),
+            (Listener::ServerName, _) => self.goes_by_name(&at, carried),
+            (Listener::Unknown, _) => self.unknown_connection(&at, carried),
+        }
+    }
+
+    /// A request of HTTP, by the routes of the port.
+    fn routes(&mut self, at: &At<'_, 's>, mut message: Message) -> Heard {
+        let port = at.local.port;
+        let routes = at
+            .sight
+            .routes(MESH, port, || Routes::of_sidecar(&at.sight.view, port));
+        message.set("x-forwarded-proto", "http");
+        match routes.find(&message, "http") {
+            Route::Rule(placed, meets) => self.follows(at, placed, meets, message, port),
+            Route::Service(service) => {
+                let because = format!(
+                    "no VirtualService routes {}, so it goes to the service itself",
+                    message.authority
+                );
+                self.hop(
+                    at.place,
+                    &at.pod.object,
+                    Ruling::passes(Some(&service.object), because),
+                );
+                let sending = Sending {
+                    host: &service.host,
+                    port,
+                    subset: "",
+                    again: Again::of(None, self.stage.scene.mesh.retries_unavailable()),
+                    timeout: None,
+                    route: "default".to_owned(),
+                    message,
+                };
+                self.sends(at, sending)
+            }
+            Route::Unmet(by) => {
+                let because = format!(
+                    "none of the rules for {} is for this request",
+                    message.authority
+                );
+                self.hop(at.place, &at.pod.object, Ruling::stops(Some(by), because));
+                at.replies(&message, &Reply::no_route(), at.line(Some(&message)))
+            }
+            Route::Unknown => {
+                let name = message.authority.clone();
+                match self.lets_unknown(at, &name) {
+                    true => self.lets_go(at, &message, "allow_any"),
+                    false => {
+                        let mut line = at.line(Some(&message));
+                        line.route = "block_all".to_owned();
+                        at.replies(&message, &Reply::direct(502, ""), line)
+                    }
+                }
+            }
+        }
+    }
+
+    /// A connection that no listener is for.
+    fn unknown_connection(&mut self, at: &At<'_, 's>, carried: Carried) -> Heard {
+        let name = match &carried.content {
+            Content::Tls(_, name) if !name.is_empty() => name.clone(),
+            Content::Http(message, _) => message.authority.clone(),
+            Content::Tls(..) => at.local.to_string(),
+        };
+        if self.lets_unknown(at, &name) {
+            return self.lets_through(at, carried);
+        }
+        let mut line = at.line(None);
+        line.flags = "UH";
+        line.cluster = "BlackHoleCluster".to_owned();
+        Heard {
+            lines: vec![line],
+            ..Heard::at_once(Outcome::Ended(End::Reset))
+        }
+    }
+
+    /// Whether what is not known may go where it was meant to; with those who know the host and are not seen from here.
+    fn lets_unknown(&mut self, at: &At<'_, 's>, name: &str) -> bool {
+        let view = &at.sight.view;
+        let (policy, by) = view.policy();
+        let allowed = policy == OutboundPolicy::AllowAny;
+        let port = at.local.port;
+        let because = match allowed {
+            true => format!(
+                "{name}:{port} is unknown to it, and it lets go what it does not know (ALLOW_ANY)"
+            ),
+            false => format!(
+                "{name}:{port} is unknown to it, and it refuses what it does not know (REGISTRY_ONLY)"
+            ),
+        };
+        let ruling = match allowed {
+            true => Ruling::passes(by, because),
+            false => Ruling::stops(by, because),
+        };
+        self.hop(
+            at.place,
+            &at.pod.object,
+            ruling.after(hidden(view, name, port)),
+        );
+        allowed
+    }
+
+    /// A connection of TLS, by the name that it asks for.
+    fn goes_by_name(&mut self, at: &At<'_, 's>, carried: Carried) -> Heard {
+        let view = &at.sight.view;
+        let port = at.local.port;
+        let name = at.server_name.to_ascii_lowercase();
+        let tls = view
+            .on_port(port)
+            .filter(|(_, port)| port.protocol == Protocol::Tls);
+        let mut named: Vec<&Service> = tls
+            .map(|(service, _)| service)
+            .filter(|service| service.addresses.is_empty() && within(&service.host, &name))
+            .collect();
+        named.sort_by_key(|service| {
+            (
+                service.host.starts_with('*'),
+                std::cmp::Reverse(service.host.len()),
+            )
+        });
+        let listening = named.first().copied().filter(|_| !name.is_empty());
+        let Some(service) = listening else {
+            return self.unknown_connection(at, carried);
+        };
+        match service.port(port) {
+            Some(port) => self.streams_to(at, service, port, carried),
+            None => self.unknown_connection(at, carried),
+        }
+    }
+
+    /// A connection to a service: by a rule of a VirtualService for it, else to the service itself.
+    fn streams_to(
+        &mut self,
+        at: &At<'_, 's>,
+        service: &'s Service,
+        port: &Port,
+        carried: Carried,
+    ) -> Heard {
+        let number = port.number;
+        match stream_rule(at, service, number) {
+            Some((of, destination)) => {
+                let because = format!(
+                    "sends connections for {} to {}",
+                    service.host, destination.host
+                );
+                self.hop(
+                    at.place,
+                    &at.pod.object,
+                    Ruling::passes(Some(&of.object), because),
+                );
+                let sending =
+                    Sending::to(at, destination, number, Message::default(), Again::never());
+                self.passes_on(at, sending.host, sending.port, sending.subset, carried)
+            }
+            None => {
+                let because = format!(
+                    "no VirtualService routes connections for {}, so they go to the service itself",
+                    service.host
+                );
+                self.hop(
+                    at.place,
+                    &at.pod.object,
+                    Ruling::passes(Some(&service.object), because),
+                );
+                self.passes_on(at, &service.host, number, "", carried)
+            }
+        }
+    }
+}
+
+/// The listener for a connection: of the very address, of the port, or none (Istio's `listener.go`).
+fn listener<'s>(at: &At<'_, 's>, content: &Content) -> Listener<'s> {
+    let view = &at.sight.view;
+    let Place { address, port } = at.local;
+    let secure = matches!(content, Content::Tls(..));
+    let mut all: Vec<(&Service, &Port)> = view.on_port(port).collect();
+    all.sort_by(|(a, _), (b, _)| (&a.created, &a.host).cmp(&(&b.created, &b.host)));
+    let own = |protocol: Protocol| match protocol {
+        Protocol::Tls | Protocol::Tcp => true,
+        Protocol::Detected => secure,
+        _ => false,
+    };
+    let at_address = all.iter().find(|(service, port)| {
+        own(port.protocol)
+            && service
+                .addresses
+                .iter()
+                .any(|range| range.contains(&address))
+    });
+    if let Some((service, port)) = at_address {
+        return Listener::Service(service, port);
+    }
+    let on_port = |protocol: Protocol| {
+        all.iter()
+            .find(|(service, port)| port.protocol == protocol && service.addresses.is_empty())
+    };
+    let http = all.iter().any(|(_, port)| port.protocol.routes_http());
+    let plain_http = all
+        .iter()
+        .any(|(_, port)| matches!(port.protocol, Protocol::Http | Protocol::Http2));
+    match secure {
+        false if http => Listener::Http,
+        true if on_port(Protocol::Tls).is_some() => Listener::ServerName,
+        _ => match on_port(Protocol::Tcp) {
+            Some((service, port)) => Listener::Service(service, port),
+            None if secure && plain_http => Listener::Http,
+            None => Listener::Unknown,
+        },
+    }
+}
+
+/// The rule for connections to a service's port, and where it sends.
+fn stream_rule<'s>(
+    at: &At<'_, 's>,
+    service: &Service,
+    port: u16,
+) -> Option<(&'s VirtualService, &'s Destination)> {
+    let view = &at.sight.view;
+    let name = at.server_name.to_ascii_lowercase();
+    let holds = |when: &When| when.holds(MESH, port, &view.namespace, &view.labels);
+    let of_service = view
+        .virtual_services
+        .iter()
+        .filter(|each| each.is_for(MESH))
+        .filter(|each| {
+            each.hosts
+                .iter()
+                .any(|host| within(host, &service.host) || within(&service.host, host))
+        });
+    for each in of_service {
+        let by_name = each
+            .tls
+            .iter()
+            .find(|rule| rule.is_for(&name, holds))
+            .map(|rule| &rule.route);
+        let by_port = each
+            .tcp
+            .iter()
+            .find(|rule| rule.here(holds))
+            .map(|rule| &rule.route);
+        if let Some(destination) = by_name.or(by_port).and_then(|route| route.first()) {
+            return Some((each, destination));
+        }
+    }
+    None
+}
