@@ -91,10 +91,8 @@ mod tests {
     use super::*;
 
     fn cluster(objects: &[(&str, Value)]) -> Cluster {
-        let mut cluster = Cluster {
-            mesh: Some("asm-managed".to_owned()),
-            ..Cluster::default()
-        };
+        let mut cluster = Cluster::default();
+        cluster.mesh = Some("asm-managed".to_owned());
         for (key, object) in objects {
             let (namespace, name) = key.split_once('/').unwrap();
             let mut object = object.clone();
