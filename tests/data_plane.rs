@@ -127,12 +127,13 @@ impl Plane {
         query
             .append_pair("stdout", "true")
             .append_pair("stderr", "true");
+        let query = query.finish();
         let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/exec");
         let server = Server {
             endpoint: &self.endpoint,
             authority: &self.authority,
         };
-        let running = server.exec(&path, "v5.channel.k8s.io", &query.finish(), &[]);
+        let running = server.exec(&path, "v5.channel.k8s.io", &query, &[]);
         let (_, said) = self.runtime.block_on(running);
         let channel = |wanted: u8| -> String {
             let texts = said.iter().filter(|(channel, _)| *channel == wanted);
