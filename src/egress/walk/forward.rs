@@ -223,16 +223,7 @@ impl<'s> Walk<'_, 's> {
         line.upstream = Some(SocketAddr::new(place.address, place.port));
         let tried = self.reaches(at.pod, place, carried);
         let patience = upstream.patience(self.stage.scene.mesh.connect_timeout);
-        concluded(
-            at,
-            message,
-            line,
-            tried,
-            patience,
-            again,
-            *timeout,
-            upstream.version(),
-        )
+        concluded(at, message, line, tried, patience, again, *timeout)
     }
 
     /// Sends a request where its caller meant it to go.
@@ -244,16 +235,7 @@ impl<'s> Walk<'_, 's> {
         let content = Content::Http(message.clone(), "HTTP/1.1");
         let tried = self.goes(at.pod, at.local, Carried::bare(content));
         let patience = self.stage.scene.mesh.connect_timeout;
-        concluded(
-            at,
-            message,
-            line,
-            tried,
-            patience,
-            &Again::never(),
-            None,
-            "HTTP/1.1",
-        )
+        concluded(at, message, line, tried, patience, &Again::never(), None)
     }
 
     /// The cluster, if it is there.
@@ -371,7 +353,6 @@ fn concluded(
     patience: Duration,
     again: &Again,
     timeout: Option<Duration>,
-    version: &str,
 ) -> Heard {
     let broken = broken(&tried.outcome);
     let retried = match (&broken, &tried.outcome) {
@@ -400,9 +381,7 @@ fn concluded(
         (None, Outcome::Answer(answer)) => answer,
         (broken, _) => {
             let broken = broken.unwrap_or(Broken::Ended);
-            // A connection of HTTP/2 that ends at once was none yet, as far as the log knows.
-            let made = broken == Broken::Ended && version == "HTTP/1.1";
-            line.upstream_local = at.pod.address.filter(|_| made);
+            line.upstream_local = at.pod.address.filter(|_| broken == Broken::Ended);
             return with(
                 at.replies(message, &Reply::broken(&broken, retried), line),
                 lines,

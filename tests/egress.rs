@@ -1,0 +1,17 @@
+//! The account of a request, against what a real Envoy did and what the tutorial says.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails as the test does"
+)]
+
+#[path = "egress/envoy.rs"]
+mod envoy;
+#[path = "egress/laws.rs"]
+mod laws;
+#[path = "egress/scenes.rs"]
+mod scenes;
+#[path = "egress/tables.rs"]
+mod tables;
+#[path = "egress/tutorial.rs"]
+mod tutorial;
