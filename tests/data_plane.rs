@@ -287,6 +287,35 @@ fn the_tutorials_requests_get_the_tutorials_answers() {
         "{stranger:?}"
     );
 
+    // Around the sidecar there is no way out: packets go nowhere, and curl says so when its patience ends.
+    let bare = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "bare", "labels": {"sidecar.istio.io/inject": "false"}},
+        "spec": {"containers": [{"name": "test", "image": "gcr.io/google.com/cloudsdktool/cloud-sdk:slim"}]},
+    });
+    plane.call("POST", "/api/v1/namespaces/team-x/pods", &bare);
+    while plane.call("GET", "/api/v1/namespaces/team-x/pods/bare", &Value::Null)["status"]["phase"]
+        != "Running"
+    {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let words = [
+        "curl",
+        "-sS",
+        "--connect-timeout",
+        "5",
+        "-w",
+        "%{time_total}",
+        "http://example.com",
+    ];
+    let around = plane.exec_in("team-x", "bare", "test", &words);
+    let timed_out =
+        "curl: (28) Failed to connect to example.com port 80 after 5000 ms: Timeout was reached\n";
+    assert_eq!(
+        (around.code, around.out.as_str(), around.err.as_str()),
+        (28, "5.000000", timed_out)
+    );
+
     // In the proxy's image there is nothing but the proxy.
     let missing = plane.exec_in(
         "team-x",

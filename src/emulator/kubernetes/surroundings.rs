@@ -1,12 +1,13 @@
 //! What a pod's programs meet outside: the network around the cluster and who they are to Google, read from the world.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::cluster::Cluster;
 use super::resource;
 use super::write;
 use crate::egress::scene::Scene;
 use crate::egress::sources::{Mesh, Ranges, Sources};
+use crate::emulator::container;
 use crate::emulator::dns;
 use crate::emulator::names;
 use crate::emulator::pod::metadata::Identity;
@@ -32,12 +33,15 @@ fn sources(world: &World, key: &str, cluster: &Cluster) -> Sources {
     let mine = |link: &Value| names::path(link.as_str().unwrap_or_default()) == network;
     let usual = Ranges::default();
     let range = |text: &str, usual| text.parse().unwrap_or(usual);
+    let id = text("/id");
+    let tag = container::node_tag(text("/name"), id.get(..8).unwrap_or(id));
     let pools = world.list(&format!("{key}/nodePools"));
+    let pools = pools.into_iter().map(|(_, pool)| tagged(pool, &tag));
     Sources {
         kubernetes: objects(cluster),
         firewalls: firewalls.filter(|rule| mine(&rule["network"])).collect(),
         zones: dns::seen_by(world, project, &network),
-        pools: pools.into_iter().map(|(_, pool)| pool.clone()).collect(),
+        pools: pools.collect(),
         ranges: Ranges {
             nodes: range(&cluster.site.nodes, usual.nodes),
             pods: range(&cluster.site.pods, usual.pods),
@@ -52,6 +56,18 @@ fn sources(world: &World, key: &str, cluster: &Cluster) -> Sources {
             ..Mesh::default()
         },
     }
+}
+
+/// A node pool with the tag that its machines have beside those that it names.
+fn tagged(pool: &Value, tag: &str) -> Value {
+    let mut pool = pool.clone();
+    let mut tags = pool["config"]["tags"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    tags.push(json!(tag));
+    pool["config"]["tags"] = json!(tags);
+    pool
 }
 
 /// The cluster's objects as clients get them.
