@@ -131,6 +131,16 @@ const TUTORIAL: &[Row] = &[
         &["2/2", "Running", "10.4.", "gke-cluster1-default-pool-"],
     ),
     (
+        "kubectl -n team-x exec -it POD -c test -- curl -sI http://example.com",
+        0,
+        &["HTTP/1.1 200 OK", "server: envoy"],
+    ),
+    (
+        "kubectl -n team-x exec POD -c istio-proxy -- curl http://example.com",
+        1,
+        &["exec: \"curl\": executable file not found in $PATH"],
+    ),
+    (
         "kubectl apply -f mesh.yaml",
         0,
         &[
@@ -175,9 +185,10 @@ const TUTORIAL: &[Row] = &[
         &["through"],
     ),
     (
+        // The Sidecar lets nobody reach the metadata server yet.
         "kubectl -n team-x exec deploy/test -- gcloud auth list",
         0,
-        &["sa-test-app-team-x@demo-proj.iam.gserviceaccount.com"],
+        &["No credentialed accounts."],
     ),
     (
         "kubectl -n team-x exec POD -c test -- frobnicate",

@@ -133,7 +133,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn expect(&mut self, word: &str) -> Result<(), String> {
+    fn wants(&mut self, word: &str) -> Result<(), String> {
         self.separators();
         match self.keyword() {
             Some(found) if found == word => {
@@ -170,13 +170,13 @@ impl Compiler<'_> {
             .ok_or("syntax error: bad for loop variable")?
             .to_owned();
         self.at += 1;
-        self.expect("in")?;
+        self.wants("in")?;
         let mut values: Vec<Word> = Vec::new();
         while let Some(Token::Word(word)) = self.tokens.get(self.at) {
             values.extend(self.spread(word));
             self.at += 1;
         }
-        self.expect("do")?;
+        self.wants("do")?;
         let body = self.at;
         for value in &values {
             self.at = body;
@@ -191,7 +191,7 @@ impl Compiler<'_> {
             self.list(&["done"])?;
             self.steps.truncate(before);
         }
-        self.expect("done")
+        self.wants("done")
     }
 
     /// `while LIST; do LIST; done`; `until` goes on while it fails.
@@ -199,14 +199,14 @@ impl Compiler<'_> {
         self.at += 1;
         let start = self.steps.len();
         self.list(&["do"])?;
-        self.expect("do")?;
+        self.wants("do")?;
         let mut out = vec![self.steps.len()];
         self.steps.push(Step::JumpIf {
             failed: while_good,
             to: 0,
         });
         self.list(&["done"])?;
-        self.expect("done")?;
+        self.wants("done")?;
         self.steps.push(Step::Jump(start));
         self.land(&mut out);
         self.steps.push(Step::Succeed);
@@ -217,7 +217,7 @@ impl Compiler<'_> {
     fn choice(&mut self) -> Result<(), String> {
         self.at += 1;
         self.list(&["then"])?;
-        self.expect("then")?;
+        self.wants("then")?;
         let mut otherwise = vec![self.steps.len()];
         self.steps.push(Step::JumpIf {
             failed: true,
@@ -233,7 +233,7 @@ impl Compiler<'_> {
         } else {
             self.steps.push(Step::Succeed);
         }
-        self.expect("fi")?;
+        self.wants("fi")?;
         self.land(&mut end);
         Ok(())
     }
