@@ -95,6 +95,7 @@ mod tests {
             hops: Vec::new(),
             got,
             waits: Duration::ZERO,
+            received: Vec::new(),
             connected: None,
             lines: Vec::new(),
             unknown: Vec::new(),

@@ -6,6 +6,7 @@
 mod ending;
 mod meter;
 mod options;
+mod output;
 mod parse;
 mod table;
 mod target;

@@ -29,6 +29,7 @@ fn account(got: Got, connected: Option<&str>) -> Account {
         hops: Vec::new(),
         got,
         waits: Duration::ZERO,
+        received: Vec::new(),
         connected: connected.map(|address| address.parse().unwrap()),
         lines: Vec::new(),
         unknown: Vec::new(),

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::Caller;
 use super::ending::{self, Ending};
 use super::meter::{self, Progress};
-use super::options::{OnError, Options};
+use super::options::Options;
+use super::output::{Sink, Told};
 use super::target::{self, Sends, Stop};
 use super::wire;
 use super::write_out::{self, Transfer};
@@ -22,48 +23,15 @@ pub struct Ended {
     pub status: u16,
 }
 
-/// Where something is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Sink {
-    Output,
-    Errors,
-    Nowhere,
-    /// A file, which the emulated container does not take.
-    File(String),
-}
-
-impl Sink {
-    fn named(name: Option<&str>) -> Sink {
-        match name {
-            None | Some("-" | "/dev/stdout") => Sink::Output,
-            Some("/dev/null") => Sink::Nowhere,
-            Some("/dev/stderr") => Sink::Errors,
-            Some(file) => Sink::File(file.to_owned()),
-        }
-    }
-}
-
 /// curl at work: what it has written, and the connections it has open.
 pub struct Transferring<'a> {
-    options: &'a Options,
-    caller: &'a Caller,
-    network: &'a dyn Network,
+    pub(super) options: &'a Options,
+    pub(super) caller: &'a Caller,
+    pub(super) network: &'a dyn Network,
     /// What was done so far.
     pub ran: Ran,
     /// Connections that were made, by scheme, host and port.
-    open: Vec<(Scheme, String, u16)>,
-}
-
-/// What is told of one URL.
-struct Told {
-    /// Whether the progress meter is shown.
-    meter: bool,
-    /// Whether the body goes to a terminal.
-    terminal: bool,
-    /// Where the body goes.
-    output: Sink,
-    /// For `-w`.
-    transfer: Transfer,
+    pub(super) open: Vec<(Scheme, String, u16)>,
 }
 
 impl<'a> Transferring<'a> {
@@ -294,132 +262,6 @@ impl<'a> Transferring<'a> {
             after,
         }
     }
-
-    /// There is an answer.
-    fn answered(
-        &mut self,
-        request: &Request,
-        account: &Account,
-        answer: &Answer,
-        told: &mut Told,
-        follows: bool,
-    ) -> Result<(), Stop> {
-        let options = self.options;
-        let version = wire::version(request, options);
-        let headers = wire::dated(account, answer, &self.caller.date);
-        let head = wire::answer_head(account, answer.status, &headers, version);
-        let fails = options.fails(answer.status) && !follows;
-        let kept = fails && options.on_error == OnError::Fails;
-        // A failure shows in the last line of the head, before -v has it.
-        let seen = if kept {
-            &head[..head.len() - 1]
-        } else {
-            &head[..]
-        };
-        for line in seen {
-            self.verbose(format!("< {line}\r\n"));
-        }
-        let body = if request.method == "HEAD" || options.head {
-            ""
-        } else {
-            answer.body.as_str()
-        };
-        let length = headers
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-        let expected = length
-            .and_then(|(_, value)| value.parse().ok())
-            .unwrap_or_default();
-        let received = if kept || follows {
-            0
-        } else {
-            body.len() as u64
-        };
-        told.transfer.version = version;
-        told.transfer.status = answer.status;
-        told.transfer.received_headers +=
-            head.iter().map(|line| line.len() as u64 + 2).sum::<u64>();
-        told.transfer.received = received;
-        told.transfer.headers = headers;
-        if let Some(file) = &options.dump_header {
-            self.write(&Sink::named(Some(file)), &plain(&head))?;
-        }
-        if options.head || options.include {
-            let text = if told.terminal {
-                styled(&head)
-            } else {
-                plain(&head)
-            };
-            self.write(&told.output.clone(), &text)?;
-        }
-        let message = format!("The requested URL returned error: {}", answer.status);
-        if kept {
-            self.star(message.clone());
-            self.finished(told, expected, 0);
-            self.star(format!(
-                "Closing connection {}",
-                self.open.len().saturating_sub(1)
-            ));
-            self.open.pop();
-            return Err(Stop::new(22, message));
-        }
-        if follows {
-            if !body.is_empty() {
-                self.star("Ignoring the response-body");
-            }
-            return Ok(());
-        }
-        if !body.is_empty() && !told.terminal {
-            self.verbose(format!("{{ [{} bytes data]\n", body.len()));
-        }
-        self.write(&told.output.clone(), body)?;
-        self.finished(told, expected, received);
-        if fails {
-            return Err(Stop::new(22, message));
-        }
-        Ok(())
-    }
-
-    /// The last numbers of the meter.
-    fn finished(&mut self, told: &Told, expected: u64, received: u64) {
-        if told.meter {
-            let progress = Progress {
-                expected,
-                received,
-                sent: told.transfer.sent,
-                spent: told.transfer.total,
-            };
-            self.ran.err(meter::numbers(&progress) + "\n");
-        }
-    }
-
-    fn write(&mut self, sink: &Sink, text: &str) -> Result<(), Stop> {
-        match sink {
-            Sink::Output => self.ran.out(text),
-            Sink::Errors => self.ran.err(text),
-            Sink::Nowhere => {}
-            Sink::File(_) if text.is_empty() => {}
-            Sink::File(file) => {
-                if !self.options.silent {
-                    self.ran.err(format!(
-                        "Warning: Failed to open the file {file}: Read-only file system\n"
-                    ));
-                }
-                return Err(Stop::new(23, "Failure writing output to destination"));
-            }
-        }
-        Ok(())
-    }
-
-    fn verbose(&mut self, text: String) {
-        if self.options.verbose {
-            self.ran.err(text);
-        }
-    }
-
-    fn star(&mut self, line: impl AsRef<str>) {
-        self.verbose(format!("* {}\n", line.as_ref()));
-    }
 }
 
 /// Whether there was a TCP connection: failures before it are those of names and addresses.
@@ -445,17 +287,4 @@ fn location(answer: &Answer) -> Option<&str> {
         .find(|(name, _)| name.eq_ignore_ascii_case("location"));
     let (_, value) = named.filter(|_| matches!(answer.status, 301..=303 | 307 | 308))?;
     Some(value.as_str())
-}
-
-fn plain(head: &[String]) -> String {
-    head.iter().map(|line| format!("{line}\r\n")).collect()
-}
-
-/// On a terminal the names of headers are bold.
-fn styled(head: &[String]) -> String {
-    let line = |line: &String| match line.split_once(": ") {
-        Some((name, value)) => format!("\u{1b}[1m{name}\u{1b}[0m: {value}\r\n"),
-        None => format!("{line}\r\n"),
-    };
-    head.iter().map(line).collect()
 }
