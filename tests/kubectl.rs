@@ -35,7 +35,7 @@ const GATEWAY: &str = include_str!("../fixtures/istioctl-egress-gateway.json");
 
 /// What the emulated containers lack, of the programs that the tutorial runs in them. Once one is there its name goes, and
 /// the outcomes that `tutorial.yaml` has are claimed.
-const LACKS: &[&str] = &["curl", "gcloud storage"];
+const LACKS: &[&str] = &["gcloud storage"];
 
 /// A command without what the tutorial's text has otherwise: spaces, line breaks and the marks of them.
 fn bare(text: &str) -> String {

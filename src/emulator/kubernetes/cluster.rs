@@ -15,6 +15,9 @@ use crate::emulator::lro;
 use crate::emulator::names;
 use crate::emulator::pace::Pace;
 
+/// How many lines a container's log keeps at most; a kubelet turns logs over by size.
+const LOG_LIMIT: usize = 10_000;
+
 /// A node pool, as far as nodes show it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pool {
@@ -73,6 +76,12 @@ pub struct Cluster {
     waits: BTreeMap<String, Millis>,
     counters: BTreeMap<String, u64>,
     logs: BTreeMap<String, Vec<String>>,
+    /// How many lines a log has lost at its beginning.
+    #[serde(default)]
+    lost: BTreeMap<String, usize>,
+    /// How many lines were written since this cluster was read.
+    #[serde(skip)]
+    written: u64,
     /// The revision at which the controllers had nothing left to do.
     #[serde(skip)]
     settled: Option<u64>,
@@ -104,6 +113,11 @@ impl Cluster {
     /// The present instant.
     pub fn now(&self) -> Millis {
         self.clock.now()
+    }
+
+    /// How fast things go.
+    pub fn pace(&self) -> Pace {
+        self.pace
     }
 
     /// The present instant as objects print it: whole seconds.
@@ -170,19 +184,37 @@ impl Cluster {
         letters(&format!("{} {serial}", self.site.name), 5)
     }
 
-    /// The lines of a container's log, see [`super::log::key`].
+    /// A mark that is another one after every change, lines of logs included.
+    pub fn progress(&self) -> (u64, u64) {
+        (self.store.revision(), self.written)
+    }
+
+    /// The lines of a container's log, see [`super::log::key`]; before them so many were dropped ([`Cluster::lost`]).
     pub fn log(&self, key: &str) -> &[String] {
         self.logs.get(key).map_or(&[], Vec::as_slice)
     }
 
-    /// Adds a line to a container's log.
+    /// How many lines a log has lost at its beginning.
+    pub fn lost(&self, key: &str) -> usize {
+        self.lost.get(key).copied().unwrap_or_default()
+    }
+
+    /// Adds a line to a container's log. A log that has grown too long loses its older half.
     pub fn write_log(&mut self, key: &str, line: String) {
-        self.logs.entry(key.to_owned()).or_default().push(line);
+        self.written += 1;
+        let lines = self.logs.entry(key.to_owned()).or_default();
+        lines.push(line);
+        if lines.len() > LOG_LIMIT {
+            let half = LOG_LIMIT / 2;
+            lines.drain(..half);
+            *self.lost.entry(key.to_owned()).or_default() += half;
+        }
     }
 
     /// Drops the logs whose keys begin with `prefix`: their pod is gone.
     pub fn forget_logs(&mut self, prefix: &str) {
         self.logs.retain(|key, _| !key.starts_with(prefix));
+        self.lost.retain(|key, _| !key.starts_with(prefix));
     }
 
     /// Whether it runs a mesh's control plane of its own.

@@ -3,8 +3,8 @@
 //! Good enough that the real kubectl and Kubernetes clients run against it: discovery, schemas, every form of patch with the
 //! ownership of fields, watches, tables, logs, exec; and controllers that play what a user waits for: nodes, workloads, pods,
 //! the mesh's injection. It evaluates no permissions, calls no mutating webhooks (it knows whether one would be answered),
-//! converts between no versions that differ, and runs
-//! no container.
+//! converts between no versions that differ, and runs no container: what `exec` starts in one is played
+//! ([`crate::emulator::pod`]).
 
 mod addresses;
 mod admission;
@@ -29,6 +29,7 @@ mod mesh;
 mod modify;
 mod openapi;
 mod patch;
+mod play;
 mod pods;
 mod protobuf;
 mod reach;
@@ -42,7 +43,9 @@ mod socket;
 mod status;
 mod store;
 mod stream;
+mod surroundings;
 mod table;
+mod telemetry;
 mod tls;
 mod tokens;
 mod validate;

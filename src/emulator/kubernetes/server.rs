@@ -31,6 +31,7 @@ use super::tokens;
 use super::webhooks;
 use crate::emulator::loopback;
 use crate::emulator::state::StateError;
+use crate::emulator::world::World;
 
 /// The largest body that is read, as in Kubernetes.
 const BODY_LIMIT: usize = 3 << 20;
@@ -42,6 +43,9 @@ pub trait Keeper: Send + Sync + 'static {
     /// # Errors
     /// The cluster is gone, or what was changed cannot be kept.
     fn with(&self, cluster: &str, work: &mut dyn FnMut(&mut Cluster)) -> Result<(), Unkept>;
+
+    /// Lets `work` see the world around the clusters as it is now.
+    fn look(&self, work: &mut dyn FnMut(&World));
 }
 
 /// Why nobody may hear of a change, or of anything.
@@ -108,15 +112,23 @@ impl Shared {
         let mut result = None;
         let mut changed = false;
         let kept = self.keeper.with(&self.cluster, &mut |cluster| {
-            let before = cluster.store.revision();
+            let before = cluster.progress();
             result = Some(work(cluster));
-            changed = before != cluster.store.revision();
+            changed = before != cluster.progress();
         });
         if changed {
             self.wake.send_modify(|count| *count += 1);
         }
         kept?;
         result.ok_or(Unkept::Gone)
+    }
+
+    /// What `work` makes of the world and of this cluster's name in it.
+    pub fn look<T>(&self, mut work: impl FnMut(&World, &str) -> T) -> Option<T> {
+        let mut result = None;
+        self.keeper
+            .look(&mut |world| result = Some(work(world, &self.cluster)));
+        result
     }
 
     /// Tells when something may have changed.
