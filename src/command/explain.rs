@@ -35,7 +35,7 @@ pub async fn explain(global: &Global, question: Question, looks: &Looks) -> Resu
                     let told = json!({"namespace": from, "url": request.url(), "account": account});
                     format!("{told}\n")
                 }
-                false => explain::text(&request, &account, ground.paint.0),
+                false => explain::text(&request, &account, global.verbose, ground.paint.0),
             }
         }
         None => String::new(),

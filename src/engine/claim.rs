@@ -33,6 +33,13 @@ pub async fn hold(worker: &Worker, wanted: &Wanted, settle: Duration) -> Result<
         };
         let seen = seen.map_err(|error| Failure::of(&what, &error))?;
         if seen.holds || Instant::now() >= deadline {
+            let hint = match seen.holds {
+                true => None,
+                false => {
+                    let hint = kind.hint(&worker.door, &thing.at);
+                    worker.unless_stopped(hint).await?
+                }
+            };
             let outcome = if seen.holds {
                 Outcome::Holds
             } else {
@@ -43,7 +50,7 @@ pub async fn hold(worker: &Worker, wanted: &Wanted, settle: Duration) -> Result<
                 holds: seen.holds,
                 expected: seen.expected,
                 seen: seen.seen,
-                hint: None,
+                hint,
             });
             return Ok(settled(outcome));
         }

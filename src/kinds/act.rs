@@ -23,6 +23,14 @@ impl Kind {
         }
     }
 
+    /// What decides otherwise than a claim expected, where that can be said.
+    pub async fn hint(&self, door: &Door, at: &Map<String, Value>) -> Option<String> {
+        match self {
+            Kind::Claim(claim) => claims::hint(claim, door, at).await,
+            _ => None,
+        }
+    }
+
     /// Looks at the thing. A set counts as absent while none of `parts` is in it. `want` is null where no step wants it any more.
     pub async fn look(
         &self,
@@ -55,9 +63,7 @@ impl Kind {
             Kind::Kubernetes => {
                 clusters::steadily(door, || kubernetes::apply(door, at, want)).await
             }
-            Kind::Restart => {
-                clusters::steadily(door, || restart::restart(door, at, want)).await
-            }
+            Kind::Restart => clusters::steadily(door, || restart::restart(door, at, want)).await,
             Kind::Wait(_) | Kind::Claim(_) => Err(ApiError::unsent(
                 self.name(),
                 "there is nothing here to wait for",
@@ -93,9 +99,7 @@ impl Kind {
             Kind::Members(policy) => members::remove(policy, door, at, parts).await,
             Kind::Records => records::remove(door, at, parts).await,
             Kind::Object => object::delete(door, at).await,
-            Kind::Kubernetes => {
-                clusters::steadily(door, || kubernetes::delete(door, at)).await
-            }
+            Kind::Kubernetes => clusters::steadily(door, || kubernetes::delete(door, at)).await,
             // Other things in the project may have come to rely on an API: it stays on.
             Kind::Services | Kind::Restart | Kind::Wait(_) | Kind::Claim(_) => Ok(Sent::Now),
         }

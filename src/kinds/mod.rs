@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::google::{Api, ApiError, Client, Operation, Watch};
+use crate::google::{Api, Client, Operation, Watch};
 use claims::Claim;
 pub use clusters::Clusters;
 pub use difference::{Field, same_name};

@@ -8,11 +8,9 @@ use crate::egress::request::Request;
 
 /// Width of the text.
 const WIDTH: usize = 80;
-/// How many of the objects that did not apply are listed at a hop.
-const OTHERS: usize = 6;
-
-/// The account, from the caller to the answer.
-pub fn text(request: &Request, account: &Account, paint: Paint) -> String {
+/// The account, from the caller to the answer. Why objects did not apply is told where the request stops, and `verbose` tells
+/// it everywhere.
+pub fn text(request: &Request, account: &Account, verbose: bool, paint: Paint) -> String {
     let mut text = format!(
         "{}\n",
         paint.strong(&plain(&format!(
@@ -23,7 +21,7 @@ pub fn text(request: &Request, account: &Account, paint: Paint) -> String {
         )))
     );
     for hop in &account.hops {
-        text += &line(hop, paint);
+        text += &line(hop, verbose || !hop.ruling.passes, paint);
     }
     text += "\n";
     text += &got(account, paint);
@@ -51,8 +49,8 @@ fn word(place: Place) -> &'static str {
     }
 }
 
-/// One hop.
-fn line(hop: &Hop, paint: Paint) -> String {
+/// One hop; `whole` with every object that did not apply.
+fn line(hop: &Hop, whole: bool, paint: Paint) -> String {
     let ruling = &hop.ruling;
     let arrow = match ruling.passes {
         true => paint.good("->"),
@@ -73,11 +71,15 @@ fn line(hop: &Hop, paint: Paint) -> String {
     if let Some(by) = &ruling.by {
         told("by", &plain(&by.to_string()));
     }
-    for (object, why) in ruling.others.iter().take(OTHERS) {
-        told("not", &plain(&format!("{object}: {why}")));
-    }
-    if ruling.others.len() > OTHERS {
-        told("not", &format!("{} more", ruling.others.len() - OTHERS));
+    match (whole, ruling.others.len()) {
+        (_, 0) => {}
+        (false, 1) => told("not", "1 other (-v says why)"),
+        (false, others) => told("not", &format!("{others} others (-v says why)")),
+        (true, _) => {
+            for (object, why) in &ruling.others {
+                told("not", &plain(&format!("{object}: {why}")));
+            }
+        }
     }
     text
 }

@@ -10,6 +10,7 @@ mod log;
 mod objects;
 mod pods;
 mod request;
+mod why;
 
 use std::time::Duration;
 
@@ -182,6 +183,14 @@ pub async fn look(
         Check::Analysis => analysis::look(&place, want).await,
         Check::Clusters => clusters::look(&place, want).await,
         Check::Command => command::look(&place, want).await,
+    }
+}
+
+/// What decides otherwise than a claim expected, where that can be said.
+pub async fn hint(claim: &Claim, door: &Door, at: &Map<String, Value>) -> Option<String> {
+    match claim.check {
+        Check::Request | Check::Log => why::why(door, at).await,
+        Check::Objects | Check::Analysis | Check::Clusters | Check::Command => None,
     }
 }
 
