@@ -24,7 +24,7 @@ impl Scene {
     ///
     /// What a proxy sees and which policies concern a caller is made out once, not once a cell.
     pub fn matrix(&self, callers: &[Source], requests: &[Request]) -> Vec<Vec<Cell>> {
-        let stage = Stage::new(self);
+        let stage = Stage::new(self, false);
         let row = |source: &Source| {
             let pod = self.pod(source);
             let cell = |request: &Request| {
