@@ -18,6 +18,7 @@ pub mod host_index;
 pub mod injection;
 pub mod internet;
 pub mod log;
+pub mod matrix;
 pub mod network_policy;
 pub mod object;
 pub mod peer;

@@ -44,7 +44,7 @@ pub struct Scene {
     destination_rules: Vec<DestinationRule>,
     pub(super) authorization: Vec<AuthorizationPolicy>,
     pub(super) authentication: Vec<PeerAuthentication>,
-    pub(super) network_policies: Vec<NetworkPolicy>,
+    network_policies: HashMap<String, Vec<NetworkPolicy>>,
     pub(super) firewalls: Vec<Firewall>,
     pub(super) zones: Vec<Zone>,
     pub(super) uncovered: Vec<Uncovered>,
@@ -106,9 +106,7 @@ impl Scene {
             authentication: istio("PeerAuthentication")
                 .map(PeerAuthentication::read)
                 .collect(),
-            network_policies: of("NetworkPolicy")
-                .filter_map(NetworkPolicy::read)
-                .collect(),
+            network_policies: HashMap::new(),
             firewalls: firewalls(sources),
             zones: sources
                 .zones
@@ -141,6 +139,11 @@ impl Scene {
         let mut free = free(scene.ranges.pods, taken);
         for pod in &mut scene.pods {
             pod.address = pod.address.or_else(|| free.next());
+        }
+        for policy in of("NetworkPolicy").filter_map(NetworkPolicy::read) {
+            scene.unknown.extend(policy.unknown.iter().cloned());
+            let own = policy.object.namespace.clone();
+            scene.network_policies.entry(own).or_default().push(policy);
         }
         scene.index();
         scene
@@ -180,6 +183,13 @@ impl Scene {
             let of = self.rules.entry(rule.object.namespace.clone()).or_default();
             of.at(&rule.host, Vec::new).push(index);
         }
+    }
+
+    /// The NetworkPolicies of a namespace.
+    pub(super) fn network_policies(&self, namespace: &str) -> &[NetworkPolicy] {
+        self.network_policies
+            .get(namespace)
+            .map_or(&[], Vec::as_slice)
     }
 
     /// The services of this very host, the oldest first.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::cluster::{Cluster, Discovery};
 use super::destination_rule::{DestinationRule, Policy, Subset};
+use super::host::overlap;
 use super::object::{Labels, Object};
 use super::pod::{Pod, Proxy};
 use super::scene::Scene;
@@ -27,6 +28,9 @@ pub struct View<'s> {
     /// The VirtualServices that it sees, the oldest first: for a sidecar those for [`MESH`], for a gateway those that are
     /// exported to it.
     pub virtual_services: Vec<&'s VirtualService>,
+    /// Where in them those are that have a host of their own name, and those with a wildcard.
+    exact: HashMap<&'s str, Vec<usize>>,
+    wild: Vec<usize>,
 }
 
 /// The DestinationRules that hold for a host: several of one namespace and host count as one.
@@ -74,6 +78,8 @@ impl<'s> View<'s> {
             sidecar,
             services: HashMap::new(),
             virtual_services: Vec::new(),
+            exact: HashMap::new(),
+            wild: Vec::new(),
         };
         let gateway = pod.proxy == Proxy::Gateway;
         let seen = |each: &&VirtualService| {
@@ -84,6 +90,14 @@ impl<'s> View<'s> {
                 && sidecar.is_none_or(taken)
         };
         view.virtual_services = scene.virtual_services.iter().filter(seen).collect();
+        for (index, each) in view.virtual_services.iter().enumerate() {
+            for host in &each.hosts {
+                match host.starts_with('*') {
+                    true => view.wild.push(index),
+                    false => view.exact.entry(host).or_default().push(index),
+                }
+            }
+        }
         for service in &scene.services {
             if view.exported(service) && view.known(service, None) {
                 view.add(service);
@@ -135,6 +149,24 @@ impl<'s> View<'s> {
             )
         };
         self.sidecar.is_none_or(known)
+    }
+
+    /// The VirtualServices about a host, which may be a pattern; the oldest first.
+    pub fn about(&self, host: &str) -> Vec<&'s VirtualService> {
+        let mut found: Vec<usize> = match host.starts_with('*') {
+            true => (0..self.virtual_services.len()).collect(),
+            false => {
+                let exact = self.exact.get(host).into_iter().flatten();
+                exact.chain(&self.wild).copied().collect()
+            }
+        };
+        found.sort_unstable();
+        found.dedup();
+        let all = found
+            .into_iter()
+            .filter_map(|index| self.virtual_services.get(index).copied());
+        all.filter(|each| each.hosts.iter().any(|own| overlap(own, host)))
+            .collect()
     }
 
     /// The service of a host.

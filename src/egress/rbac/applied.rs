@@ -95,8 +95,18 @@ impl<'a> Applied<'a> {
         rules.filter(move |(_, rule)| rule.unmet(action, asked).is_none())
     }
 
-    /// Decides.
+    /// Decides, and says why the others did not.
     pub fn rule(&self, asked: &Asked<'_>) -> Verdict {
+        let mut verdict = self.briefly(asked);
+        let by = verdict.ruling.by.as_ref();
+        let others = self.held.iter().filter(|policy| by != Some(&policy.object));
+        let others = others.map(|policy| (policy.object.clone(), why_not(policy, asked)));
+        verdict.ruling.others = others.chain(self.others.iter().cloned()).collect();
+        verdict
+    }
+
+    /// Decides, and leaves out the others: for whoever asks a million times.
+    pub fn briefly(&self, asked: &Asked<'_>) -> Verdict {
         // Who is asked then is not here to answer.
         let authorizers = self
             .matching(Action::Custom, asked)
@@ -135,18 +145,12 @@ impl<'a> Applied<'a> {
                 String::new(),
             ),
         };
-        let by = by.map(|policy| policy.object.clone());
-        let others = self
-            .held
-            .iter()
-            .filter(|policy| by.as_ref() != Some(&policy.object));
-        let others = others.map(|policy| (policy.object.clone(), why_not(policy, asked)));
         Verdict {
             ruling: Ruling {
                 passes,
                 because,
-                others: others.chain(self.others.iter().cloned()).collect(),
-                by,
+                others: Vec::new(),
+                by: by.map(|policy| policy.object.clone()),
             },
             details,
             unknown,

@@ -17,7 +17,7 @@ impl Walk<'_, '_> {
         peer: Option<&Peer>,
     ) -> Result<(), String> {
         let policies = self.stage.policies(at.pod, peer);
-        let verdict = policies.rule(&Asked {
+        let asked = Asked {
             peer,
             source: at.remote,
             remote: at.remote,
@@ -29,7 +29,11 @@ impl Walk<'_, '_> {
             }),
             port: at.local.port,
             server_name: &at.server_name,
-        });
+        };
+        let verdict = match self.stage.tells {
+            true => policies.rule(&asked),
+            false => policies.briefly(&asked),
+        };
         self.unknown.extend(verdict.unknown);
         let passes = verdict.ruling.passes;
         if !passes || !policies.is_empty() {

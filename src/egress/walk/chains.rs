@@ -1,11 +1,12 @@
 //! The filter chains of a gateway pod's port: which server takes a connection, by the name that its handshake asks for.
 
 use super::destination::target;
-use super::forward::At;
 use crate::egress::gateway::{Gateway, Routing, Server, ServerTls};
-use crate::egress::host::within;
+use crate::egress::host_index::HostIndex;
 use crate::egress::object::Object;
-use crate::egress::scene::Scene;
+use crate::egress::pod::Pod;
+use crate::egress::service::Service;
+use crate::egress::view::View;
 use crate::egress::virtual_service::{Destination, VirtualService, When};
 
 /// Who takes a connection up.
@@ -26,25 +27,37 @@ pub enum Closed<'s> {
     NoChain(Option<&'s Object>),
 }
 
-/// The chains of a port, each with the names that it is for.
+/// The chains of a port.
 #[derive(Debug)]
 pub struct Chains<'s> {
-    chains: Vec<(&'s str, Chain<'s>)>,
+    /// By the names that they are for.
+    names: HostIndex<Chain<'s>>,
+    /// Servers in clear, which share the port's one chain.
+    clear: Vec<(&'s Gateway, &'s Server)>,
+    empty: bool,
     gateway: Option<&'s Object>,
     others: Vec<(Object, String)>,
 }
 
 impl<'s> Chains<'s> {
     /// Those of a gateway pod's port.
-    pub fn of(scene: &'s Scene, at: &At<'_, 's>) -> Chains<'s> {
+    pub fn of(view: &View<'s>, pod: &Pod, port: u16) -> Chains<'s> {
         let mut found = Chains {
-            chains: Vec::new(),
+            names: HostIndex::default(),
+            clear: Vec::new(),
+            empty: true,
             gateway: None,
             others: Vec::new(),
         };
+        let scene = view.scene;
+        let before: Vec<&Service> = scene
+            .services
+            .iter()
+            .filter(|service| service.selects(pod.namespace(), &pod.labels))
+            .collect();
         let mut plain = None;
         for gateway in &scene.gateways {
-            if !gateway.selector.matches(&at.pod.labels) {
+            if !gateway.selector.matches(&pod.labels) {
                 found
                     .others
                     .push((gateway.object.clone(), "selects other pods".to_owned()));
@@ -54,53 +67,47 @@ impl<'s> Chains<'s> {
             for server in gateway
                 .servers
                 .iter()
-                .filter(|server| number(scene, at, server) == at.local.port)
+                .filter(|server| number(&before, pod, server) == port)
             {
                 // The oldest decides whether the port speaks TLS; another with the same port cannot (Istio's `MergeGateways`).
                 let clear = server.tls == ServerTls::Plain;
                 if *plain.get_or_insert(clear) == clear {
                     listens = true;
-                    found.add(at, gateway, server);
+                    found.add(view, gateway, server);
                 }
             }
-            let why = match gateway.servers.is_empty() {
-                _ if listens => continue,
-                true => "has no servers".to_owned(),
-                false => {
-                    let ports: Vec<String> = gateway
-                        .servers
-                        .iter()
-                        .map(|server| server.port.to_string())
-                        .collect();
-                    format!(
-                        "has servers on ports {}, none of which is {} of this pod",
-                        ports.join(", "),
-                        at.local.port
-                    )
-                }
-            };
-            found.others.push((gateway.object.clone(), why));
+            if !listens {
+                let ports: Vec<String> = gateway
+                    .servers
+                    .iter()
+                    .map(|server| server.port.to_string())
+                    .collect();
+                let why = format!(
+                    "has servers on ports {}, none of which is {port} of this pod",
+                    ports.join(", ")
+                );
+                found.others.push((gateway.object.clone(), why));
+            }
         }
         found
     }
 
-    fn add(&mut self, at: &At<'_, 's>, gateway: &'s Gateway, server: &'s Server) {
+    fn add(&mut self, view: &View<'s>, gateway: &'s Gateway, server: &'s Server) {
         self.gateway.get_or_insert(&gateway.object);
         if server.routing != Routing::ServerName {
             let every = server.tls == ServerTls::Plain;
+            self.clear.extend(every.then_some((gateway, server)));
             let names: Vec<&str> = if every {
                 vec!["*"]
             } else {
                 server.patterns().collect()
             };
-            self.chains.extend(
-                names
-                    .into_iter()
-                    .map(|name| (name, Chain::Server(gateway, server))),
-            );
+            for name in names {
+                self.names.at(name, || Chain::Server(gateway, server));
+                self.empty = false;
+            }
             return;
         }
-        let view = &at.sight.view;
         let name = gateway.name();
         for each in view
             .virtual_services
@@ -113,15 +120,30 @@ impl<'s> Chains<'s> {
                 let names = rule.names(holds).into_iter();
                 let served = names.filter(|name| !server.domains(own, name).is_empty());
                 if let Some(destination) = rule.route.first() {
-                    let chain = Chain::ServerName(gateway, each, destination);
-                    self.chains.extend(served.map(|name| (name, chain)));
+                    for name in served {
+                        self.names
+                            .at(name, || Chain::ServerName(gateway, each, destination));
+                        self.empty = false;
+                    }
                 }
             }
         }
         // A listener without chains is none; the Gateway is then among those that do not have it listen.
-        if self.chains.is_empty() {
+        if self.empty {
             let why = "leaves TLS closed, and no VirtualService says where connections go";
             self.others.push((gateway.object.clone(), why.to_owned()));
+        }
+    }
+
+    /// The servers whose routes count where this one takes a request: in clear all of the port, else its own.
+    pub fn together(
+        &self,
+        gateway: &'s Gateway,
+        server: &'s Server,
+    ) -> Vec<(&'s Gateway, &'s Server)> {
+        match server.tls {
+            ServerTls::Plain => self.clear.clone(),
+            _ => vec![(gateway, server)],
         }
     }
 
@@ -129,36 +151,25 @@ impl<'s> Chains<'s> {
     ///
     /// # Errors
     /// Why nobody takes it.
-    pub fn find(self, server_name: Option<&str>) -> Result<Chain<'s>, Closed<'s>> {
-        if self.chains.is_empty() {
-            return Err(Closed::NoServer(self.others));
+    pub fn find(&self, server_name: Option<&str>) -> Result<Chain<'s>, Closed<'s>> {
+        if self.empty {
+            return Err(Closed::NoServer(self.others.clone()));
         }
         let name = server_name.unwrap_or_default().to_ascii_lowercase();
-        let meant = self
-            .chains
-            .iter()
-            .filter(|(pattern, chain)| match (chain, server_name) {
-                // The bytes of what is no TLS ask for no name, which only `*` does not ask for either.
-                (Chain::ServerName(..), None) => false,
-                _ => *pattern == "*" || (!name.is_empty() && within(pattern, &name)),
-            });
-        // Of equal ones the first, as it was made first.
-        let best = meant
-            .rev()
-            .max_by_key(|(pattern, _)| (!pattern.starts_with('*'), pattern.len()));
-        best.map(|(_, chain)| *chain)
-            .ok_or(Closed::NoChain(self.gateway))
+        let found = self.names.find(&name).copied();
+        // What is no TLS asks for no name, which a chain that leaves TLS closed is not for.
+        let meant =
+            found.filter(|chain| server_name.is_some() || matches!(chain, Chain::Server(..)));
+        meant.ok_or(Closed::NoChain(self.gateway))
     }
 }
 
 /// The port of the pod that a server listens on: what a Service before the pod makes of the server's number, else the number.
-fn number(scene: &Scene, at: &At, server: &Server) -> u16 {
-    let before = scene
-        .services
+fn number(before: &[&Service], pod: &Pod, server: &Server) -> u16 {
+    let mut ports = before
         .iter()
-        .filter(|service| service.selects(at.pod.namespace(), &at.pod.labels));
-    let mut ports = before.filter_map(|service| service.port(server.port));
+        .filter_map(|service| service.port(server.port));
     ports
         .next()
-        .map_or(server.port, |port| target(port, Some(at.pod)))
+        .map_or(server.port, |port| target(port, Some(pod)))
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::Walk;
 use super::carried::{Carried, Content, End, Heard, Outcome};
-use super::chains::{Chain, Chains, Closed};
+use super::chains::{Chain, Closed};
 use super::destination::{Place, Upstream};
 use super::forward::At;
 use super::reply::{HANDSHAKE_ENDED, NOT_TLS, Reply};
@@ -42,7 +42,7 @@ impl<'s> Walk<'_, 's> {
                 Content::Tls(..) => "HTTP/1.1",
             },
         };
-        let chains = Chains::of(stage.scene, &at);
+        let chains = sight.chains(pod, to.port);
         let chain = match chains.find(carried.server_name()) {
             Ok(chain) => chain,
             Err(why) => return self.shut(&at, why, &carried),
@@ -193,7 +193,8 @@ impl<'s> Walk<'_, 's> {
         peer: Option<Peer>,
     ) -> Heard {
         self.marked(at, &mut message, peer.as_ref());
-        let make = || Routes::of_gateway(&at.sight.view, &[(gateway, server)]);
+        let chains = at.sight.chains(at.pod, at.local.port);
+        let make = || Routes::of_gateway(&at.sight.view, &chains.together(gateway, server));
         let routes = at.sight.routes(&gateway.name(), server.port, make);
         let route = routes.find(&message, "http");
         if let Err(details) = self.lets_in(at, Some(&message), peer.as_ref()) {
@@ -239,7 +240,10 @@ impl<'s> Walk<'_, 's> {
                 ),
             ),
         };
-        let others = unbound(at, gateway, &message.authority);
+        let others = match self.stage.tells {
+            true => unbound(at, gateway, &message.authority),
+            false => Vec::new(),
+        };
         self.hop(
             at.place,
             &at.pod.object,

@@ -13,6 +13,7 @@ mod forward;
 mod gateway;
 mod hidden;
 mod inbound;
+mod listeners;
 mod network;
 mod reply;
 mod routes;
@@ -51,7 +52,7 @@ pub(super) struct Walk<'w, 's> {
 impl Scene {
     /// What happens to a request.
     pub fn account(&self, request: &Request) -> Account {
-        Stage::new(self).account(request)
+        Stage::new(self, true).account(request)
     }
 }
 
@@ -118,6 +119,9 @@ impl<'s> Walk<'_, 's> {
 
     /// Notes what of an object is not covered.
     fn notes(&mut self, object: &Object) {
+        if !self.stage.tells {
+            return;
+        }
         let all = self.stage.scene.unknown().iter();
         self.unknown
             .extend(all.filter(|unknown| unknown.object == *object).cloned());
@@ -125,6 +129,9 @@ impl<'s> Walk<'_, 's> {
 
     /// Notes what may concern a pod and is not covered at all.
     fn meets(&mut self, pod: &Pod) {
+        if !self.stage.tells {
+            return;
+        }
         let scene = self.stage.scene;
         let root = &scene.mesh.root_namespace;
         let all = scene.uncovered.iter();

@@ -121,11 +121,18 @@ impl Walk<'_, '_> {
     fn passes(&mut self, from: &Pod, to: Place) -> bool {
         let stage = self.stage;
         let target = stage.pod_at(to.address);
-        let policies = &stage.scene.network_policies;
+        let scene = stage.scene;
         let near = stage.end(from);
         let far = target.map(|pod| stage.end(pod));
         let other = far.clone().map_or(Other::Outside(to.address), Other::Pod);
-        let out = network_policy::rule(policies, Direction::Egress, &near, &other, "tcp", to.port);
+        let out = network_policy::rule(
+            scene.network_policies(from.namespace()),
+            Direction::Egress,
+            &near,
+            &other,
+            "tcp",
+            to.port,
+        );
         let name = format!("{} to {to}", from.object);
         if !self.asked(account::Place::NetworkPolicy, &name, out) {
             return false;
@@ -156,7 +163,7 @@ impl Walk<'_, '_> {
             }
         }
         let into = network_policy::rule(
-            policies,
+            scene.network_policies(target.namespace()),
             Direction::Ingress,
             &far,
             &Other::Pod(near),

@@ -5,26 +5,14 @@ use super::carried::{Carried, Content, End, Heard, Outcome};
 use super::destination::Place;
 use super::forward::{Again, At, Sending};
 use super::hidden::hidden;
+use super::listeners::Listener;
 use super::reply::Reply;
 use super::routes::{Route, Routes};
 use crate::egress::account::{self, Ruling};
-use crate::egress::host::within;
 use crate::egress::pod::Pod;
-use crate::egress::service::{Port, Protocol, Service};
+use crate::egress::service::{Port, Service};
 use crate::egress::sidecar::OutboundPolicy;
 use crate::egress::virtual_service::{Destination, MESH, Message, VirtualService, When};
-
-/// What takes a connection up.
-enum Listener<'s> {
-    /// Requests of HTTP, by their authority.
-    Http,
-    /// The one service that the address or the port is for.
-    Service(&'s Service, &'s Port),
-    /// Connections of TLS, by the name that they ask for.
-    ServerName,
-    /// None: as for all that is not known.
-    Unknown,
-}
 
 impl<'s> Walk<'_, 's> {
     /// A pod's connection, which its sidecar takes.
@@ -45,7 +33,8 @@ impl<'s> Walk<'_, 's> {
         if let Some(sidecar) = sight.view.sidecar {
             self.notes(&sidecar.object);
         }
-        match (listener(&at, &carried.content), &carried.content) {
+        let secure = matches!(carried.content, Content::Tls(..));
+        match (sight.listeners(to.port).find(to, secure), &carried.content) {
             (Listener::Http, Content::Http(message, _)) => self.routes(&at, message.clone()),
             (Listener::Http, Content::Tls(..)) => {
                 let because = format!("port {} is one of HTTP in clear, and TLS comes", to.port);
@@ -158,24 +147,9 @@ impl<'s> Walk<'_, 's> {
 
     /// A connection of TLS, by the name that it asks for.
     fn goes_by_name(&mut self, at: &At<'_, 's>, carried: Carried) -> Heard {
-        let view = &at.sight.view;
         let port = at.local.port;
         let name = at.server_name.to_ascii_lowercase();
-        let tls = view
-            .on_port(port)
-            .filter(|(_, port)| port.protocol == Protocol::Tls);
-        let mut named: Vec<&Service> = tls
-            .map(|(service, _)| service)
-            .filter(|service| service.addresses.is_empty() && within(&service.host, &name))
-            .collect();
-        named.sort_by_key(|service| {
-            (
-                service.host.starts_with('*'),
-                std::cmp::Reverse(service.host.len()),
-            )
-        });
-        let listening = named.first().copied().filter(|_| !name.is_empty());
-        let Some(service) = listening else {
+        let Some(service) = at.sight.listeners(port).named(&name) else {
             return self.unknown_connection(at, carried);
         };
         match service.port(port) {
@@ -224,47 +198,6 @@ impl<'s> Walk<'_, 's> {
     }
 }
 
-/// The listener for a connection: of the very address, of the port, or none (Istio's `listener.go`).
-fn listener<'s>(at: &At<'_, 's>, content: &Content) -> Listener<'s> {
-    let view = &at.sight.view;
-    let Place { address, port } = at.local;
-    let secure = matches!(content, Content::Tls(..));
-    let mut all: Vec<(&Service, &Port)> = view.on_port(port).collect();
-    all.sort_by(|(a, _), (b, _)| (&a.created, &a.host).cmp(&(&b.created, &b.host)));
-    let own = |protocol: Protocol| match protocol {
-        Protocol::Tls | Protocol::Tcp => true,
-        Protocol::Detected => secure,
-        _ => false,
-    };
-    let at_address = all.iter().find(|(service, port)| {
-        own(port.protocol)
-            && service
-                .addresses
-                .iter()
-                .any(|range| range.contains(&address))
-    });
-    if let Some((service, port)) = at_address {
-        return Listener::Service(service, port);
-    }
-    let on_port = |protocol: Protocol| {
-        all.iter()
-            .find(|(service, port)| port.protocol == protocol && service.addresses.is_empty())
-    };
-    let http = all.iter().any(|(_, port)| port.protocol.routes_http());
-    let plain_http = all
-        .iter()
-        .any(|(_, port)| matches!(port.protocol, Protocol::Http | Protocol::Http2));
-    match secure {
-        false if http => Listener::Http,
-        true if on_port(Protocol::Tls).is_some() => Listener::ServerName,
-        _ => match on_port(Protocol::Tcp) {
-            Some((service, port)) => Listener::Service(service, port),
-            None if secure && plain_http => Listener::Http,
-            None => Listener::Unknown,
-        },
-    }
-}
-
 /// The rule for connections to a service's port, and where it sends.
 fn stream_rule<'s>(
     at: &At<'_, 's>,
@@ -274,16 +207,11 @@ fn stream_rule<'s>(
     let view = &at.sight.view;
     let name = at.server_name.to_ascii_lowercase();
     let holds = |when: &When| when.holds(MESH, port, &view.namespace, &view.labels);
-    let of_service = view
-        .virtual_services
-        .iter()
+    for each in view
+        .about(&service.host)
+        .into_iter()
         .filter(|each| each.is_for(MESH))
-        .filter(|each| {
-            each.hosts
-                .iter()
-                .any(|host| within(host, &service.host) || within(&service.host, host))
-        });
-    for each in of_service {
+    {
         let by_name = each
             .tls
             .iter()

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use super::chains::Chains;
+use super::listeners::Listeners;
 use super::routes::Routes;
 use crate::egress::account::Ruling;
 use crate::egress::dns::{self, METADATA_SERVER};
@@ -24,6 +26,8 @@ pub struct Sight<'s> {
     /// What it sees.
     pub view: View<'s>,
     routes: RefCell<HashMap<(String, u16), Rc<Routes<'s>>>>,
+    listeners: RefCell<HashMap<u16, Rc<Listeners<'s>>>>,
+    chains: RefCell<HashMap<u16, Rc<Chains<'s>>>>,
 }
 
 impl<'s> Sight<'s> {
@@ -43,20 +47,39 @@ impl<'s> Sight<'s> {
     }
 }
 
+impl<'s> Sight<'s> {
+    /// What listens, in a sidecar, to what goes to a port.
+    pub fn listeners(&self, port: u16) -> Rc<Listeners<'s>> {
+        let mut all = self.listeners.borrow_mut();
+        let make = || Rc::new(Listeners::of(&self.view, port));
+        Rc::clone(all.entry(port).or_insert_with(make))
+    }
+
+    /// What listens on a port of a gateway's pod.
+    pub fn chains(&self, pod: &Pod, port: u16) -> Rc<Chains<'s>> {
+        let mut all = self.chains.borrow_mut();
+        let make = || Rc::new(Chains::of(&self.view, pod, port));
+        Rc::clone(all.entry(port).or_insert_with(make))
+    }
+}
+
 /// A scene with what was made of it.
 #[derive(Debug)]
 pub struct Stage<'s> {
     /// The scene.
     pub scene: &'s Scene,
+    /// Whether an account says why others did not decide, and what is not covered.
+    pub tells: bool,
     sights: RefCell<HashMap<(String, Labels), Rc<Sight<'s>>>>,
     policies: RefCell<HashMap<(String, Labels, String), Rc<Applied<'s>>>>,
 }
 
 impl<'s> Stage<'s> {
-    /// Of a scene.
-    pub fn new(scene: &'s Scene) -> Stage<'s> {
+    /// Of a scene; whether accounts say why others did not decide, which takes long with many of them.
+    pub fn new(scene: &'s Scene, tells: bool) -> Stage<'s> {
         Stage {
             scene,
+            tells,
             sights: RefCell::default(),
             policies: RefCell::default(),
         }
@@ -70,6 +93,8 @@ impl<'s> Stage<'s> {
             Rc::new(Sight {
                 view: View::of(self.scene, pod),
                 routes: RefCell::default(),
+                listeners: RefCell::default(),
+                chains: RefCell::default(),
             })
         };
         Rc::clone(all.entry(key).or_insert_with(make))
@@ -165,7 +190,7 @@ impl<'s> Stage<'s> {
     pub fn asks_dns(&self, of: &Pod) -> [Ruling; 2] {
         let server = self.scene.dns_server();
         let other = Other::Pod(self.end(&server));
-        let policies = &self.scene.network_policies;
+        let policies = self.scene.network_policies(of.namespace());
         let policy = network_policy::rule(
             policies,
             Direction::Egress,

@@ -1,0 +1,43 @@
+//! Who reaches what: many callers, many requests.
+
+use serde::Serialize;
+
+use super::account::Got;
+use super::object::Object;
+use super::request::{Request, Source};
+use super::scene::Scene;
+use super::walk::Stage;
+
+/// What one caller gets of one request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cell {
+    /// What it gets.
+    pub got: Got,
+    /// Whether nothing on the way stopped it: the answer is the server's.
+    pub reaches: bool,
+    /// The object that stopped it; none where nothing did, or a default.
+    pub by: Option<Object>,
+}
+
+impl Scene {
+    /// What each caller gets of each request, a row a caller; the requests' own callers are passed over.
+    ///
+    /// What a proxy sees and which policies concern a caller is made out once, not once a cell.
+    pub fn matrix(&self, callers: &[Source], requests: &[Request]) -> Vec<Vec<Cell>> {
+        let stage = Stage::new(self, false);
+        let row = |source: &Source| {
+            let pod = self.pod(source);
+            let cell = |request: &Request| {
+                let account = stage.account_of(&pod, request);
+                let stopped = account.stopped_at();
+                Cell {
+                    reaches: stopped.is_none(),
+                    by: stopped.and_then(|hop| hop.ruling.by.clone()),
+                    got: account.got,
+                }
+            };
+            requests.iter().map(cell).collect()
+        };
+        callers.iter().map(row).collect()
+    }
+}
