@@ -121,7 +121,9 @@ pub fn missing(run: &Run, command: &[String]) -> Missing {
         }));
     }
     let installed = pod::installed(container).join(", ");
-    let complaint = format!("{name}: not in the emulated container, which has {installed}\n");
+    let complaint = format!(
+        "{name}: not in the emulated container, which has {installed}, and sh -c of these\n"
+    );
     Missing::Here(Ran::failed(127, complaint))
 }
 

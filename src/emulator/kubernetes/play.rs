@@ -15,6 +15,7 @@ use super::server::Shared;
 use super::telemetry;
 use crate::egress::account::Account;
 use crate::egress::log::Stamp;
+use crate::egress::object::Object;
 use crate::emulator::clock::{self, Millis};
 use crate::emulator::lro;
 use crate::emulator::names;
@@ -122,29 +123,35 @@ async fn pass(shared: &Arc<Shared>, time: Duration) {
 
 /// Writes what proxies log of a request that began at `began`, where they are told to.
 fn write(cluster: &mut Cluster, account: &Account, began: Millis) {
-    let mut remote_port = ephemeral(cluster);
+    // The port by which each proxy on the way was called: that from which the one before it went on.
+    let mut called: Vec<(&Object, u16)> = Vec::new();
+    let mut caller = ephemeral(cluster);
     for line in &account.lines {
-        let pod = &line.pod;
-        let found = cluster
-            .store
-            .get(&format!("pods/{}/{}", pod.namespace, pod.name));
-        let Some(labels) = found.map(|found| found["metadata"]["labels"].clone()) else {
-            continue;
-        };
         let upstream_port = ephemeral(cluster);
-        if telemetry::logs(cluster, &pod.namespace, &labels) {
-            let after = Millis::try_from(line.after.as_millis()).unwrap_or_default();
-            let stamp = Stamp {
-                time: clock::utc(began + after),
-                request_id: lro::uuid(&format!("request {began} {}", cluster.count("request"))),
-                upstream_port,
-                remote_port,
-            };
-            let key = log::key(&pod.namespace, &pod.name, "istio-proxy");
-            cluster.write_log(&key, line.text(&stamp));
+        let known = called.iter().find(|(pod, _)| *pod == &line.pod);
+        let remote_port = match known {
+            // A retry comes over the same connection.
+            Some((_, port)) => *port,
+            None => {
+                called.push((&line.pod, caller));
+                std::mem::replace(&mut caller, upstream_port)
+            }
+        };
+        let (namespace, name) = (&line.pod.namespace, &line.pod.name);
+        let found = cluster.store.get(&format!("pods/{namespace}/{name}"));
+        let labels = found.map(|found| found["metadata"]["labels"].clone());
+        if labels.is_none_or(|labels| !telemetry::logs(cluster, namespace, &labels)) {
+            continue;
         }
-        // The next proxy on the way sees this one as its caller.
-        remote_port = upstream_port;
+        let after = Millis::try_from(line.after.as_millis()).unwrap_or_default();
+        let stamp = Stamp {
+            time: clock::utc(began + after),
+            request_id: lro::uuid(&format!("request {began} {}", cluster.count("request"))),
+            upstream_port,
+            remote_port,
+        };
+        let key = log::key(namespace, name, "istio-proxy");
+        cluster.write_log(&key, line.text(&stamp));
     }
 }
 
@@ -153,4 +160,102 @@ fn ephemeral(cluster: &mut Cluster) -> u16 {
     let port = EPHEMERAL.start
         + names::hash(&format!("port {serial}")) % (EPHEMERAL.end - EPHEMERAL.start);
     u16::try_from(port).unwrap_or(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::egress::account::{Failure, Got};
+    use crate::egress::log::Line;
+
+    fn line(pod: &str, after: u64) -> Line {
+        let address = IpAddr::from([10, 1, 0, 17]);
+        Line {
+            pod: Object::new("Pod", "team-x", pod),
+            after: Duration::from_secs(after),
+            http: None,
+            status: 0,
+            flags: "",
+            details: String::new(),
+            termination: String::new(),
+            transport_failure: String::new(),
+            received: 0,
+            sent: 0,
+            duration: Duration::ZERO,
+            service_time: None,
+            forwarded_for: None,
+            agent: String::new(),
+            authority: String::new(),
+            upstream: None,
+            cluster: String::new(),
+            upstream_local: Some(address),
+            local: (address, 80).into(),
+            remote: address,
+            server_name: String::new(),
+            route: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_called_from_the_port_that_the_one_before_it_tells() {
+        let mut cluster = Cluster::default();
+        let telemetry =
+            json!({"metadata": {"namespace": "istio-system"}, "spec": {"accessLogging": [{}]}});
+        cluster
+            .store
+            .put("telemetries.telemetry.istio.io/istio-system/on", telemetry);
+        for pod in ["sidecar", "gateway"] {
+            cluster.store.put(
+                &format!("pods/team-x/{pod}"),
+                json!({"metadata": {"labels": {}}}),
+            );
+        }
+        let account = Account {
+            hops: Vec::new(),
+            got: Got::Failure(Failure::TlsReset),
+            waits: Duration::ZERO,
+            connected: None,
+            received: Vec::new(),
+            lines: vec![
+                line("sidecar", 0),
+                line("gateway", 0),
+                line("gateway", 10),
+                line("nobody", 0),
+            ],
+            unknown: Vec::new(),
+        };
+        write(&mut cluster, &account, 0);
+        // The caller's port and the proxy's own, from the end of a line: `OWN LOCAL REMOTE SNI ROUTE`.
+        let ports = |pod: &str| -> Vec<(String, String)> {
+            let lines = cluster.log(&log::key("team-x", pod, "istio-proxy")).iter();
+            let port = |address: &str| address.rsplit(':').next().unwrap().to_owned();
+            lines
+                .map(|line| {
+                    let words: Vec<&str> = line.rsplit(' ').collect();
+                    (port(words[2]), port(words[4]))
+                })
+                .collect()
+        };
+        let (sidecar, gateway) = (ports("sidecar"), ports("gateway"));
+        assert_eq!((sidecar.len(), gateway.len()), (1, 2));
+        assert_eq!(gateway[0].0, sidecar[0].1);
+        assert_eq!(
+            gateway[1].0, sidecar[0].1,
+            "a retry comes over the same connection"
+        );
+        let times: Vec<&str> = cluster
+            .log("team-x/gateway/istio-proxy")
+            .iter()
+            .map(|line| &line[..26])
+            .collect();
+        assert_eq!(
+            times,
+            ["[1970-01-01T00:00:00.000Z]", "[1970-01-01T00:00:10.000Z]"]
+        );
+        assert!(cluster.log("team-x/nobody/istio-proxy").is_empty());
+    }
 }

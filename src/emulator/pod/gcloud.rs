@@ -152,3 +152,132 @@ fn unreachable_storage(failure: Failure) -> String {
         "HTTPSConnectionPool(host='storage.googleapis.com', port=443): Max retries exceeded (Caused by {cause})"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::egress::account::{Account, Answer};
+    use crate::egress::cluster::Cluster;
+    use crate::egress::request::Source;
+    use crate::emulator::pod::run::Network as Asked;
+    use crate::emulator::pod::seat::{Container, Network};
+
+    /// A network in which the metadata server's identity and token and Cloud Storage get these statuses; none is a reset.
+    struct Statuses([Option<u16>; 3]);
+
+    impl Asked for Statuses {
+        fn account(&self, request: &Request) -> Account {
+            let which = match (request.host.as_str(), request.path.ends_with("/token")) {
+                ("storage.googleapis.com", _) => 2,
+                (_, token) => usize::from(token),
+            };
+            let answer = |status| Answer {
+                status,
+                headers: Vec::new(),
+                body: String::new(),
+            };
+            Account {
+                hops: Vec::new(),
+                got: self.0[which].map_or(Got::Failure(Failure::TlsReset), |status| {
+                    Got::Answer(answer(status))
+                }),
+                waits: Duration::ZERO,
+                connected: None,
+                received: Vec::new(),
+                lines: Vec::new(),
+                unknown: Vec::new(),
+            }
+        }
+    }
+
+    impl Network for Statuses {
+        fn clusters(&self, _: &Source) -> Vec<Cluster> {
+            Vec::new()
+        }
+    }
+
+    fn played(line: &str, statuses: [Option<u16>; 3], object: Result<&str, Denied>) -> Ran {
+        let seat = Seat {
+            from: Source {
+                namespace: "team-x".to_owned(),
+                pod: None,
+                sidecar: None,
+            },
+            container: Container::Application,
+            address: String::new(),
+            terminal: false,
+            date: String::new(),
+            identity: "sa@demo-proj.iam.gserviceaccount.com".to_owned(),
+            network: &Statuses(statuses),
+            object: &|_, _| object.map(str::to_owned),
+        };
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        run(&words, &seat)
+    }
+
+    #[test]
+    fn an_object_is_read_by_who_is_known_may_and_gets_there() {
+        let fine = [Some(200), Some(200), Some(404)];
+        // (statuses, what storage says, output, errors contain, exit code)
+        let cases = [
+            (fine, Ok("Hello\n"), "Hello\n", "", 0),
+            (
+                [Some(502), None, None],
+                Ok("x"),
+                "",
+                "You do not currently have an active account selected.",
+                1,
+            ),
+            (
+                [Some(200), Some(403), None],
+                Ok("x"),
+                "",
+                "iam.serviceAccounts.getAccessToken",
+                1,
+            ),
+            (
+                [Some(200), Some(200), None],
+                Ok("x"),
+                "",
+                "Connection reset by peer",
+                1,
+            ),
+            (
+                fine,
+                Err(Denied::NotAllowed),
+                "",
+                "HTTPError 403: sa@demo-proj.iam.gserviceaccount.com does not have storage.objects.get",
+                1,
+            ),
+            (fine, Err(Denied::NoBucket), "", "gs://b not found: 404.", 1),
+            (
+                fine,
+                Err(Denied::NoObject),
+                "",
+                "The following URLs matched no objects or files:\ngs://b/o",
+                1,
+            ),
+        ];
+        for (statuses, object, out, err, code) in cases {
+            let ran = played("storage cat gs://b/o", statuses, object);
+            assert_eq!((ran.stdout().as_str(), ran.code), (out, code), "{ran:?}");
+            assert!(ran.stderr().contains(err), "{ran:?}");
+        }
+    }
+
+    #[test]
+    fn the_account_is_the_metadata_servers() {
+        let ran = played("auth list", [Some(200), None, None], Ok(""));
+        assert_eq!(
+            ran.stdout(),
+            "ACTIVE  ACCOUNT\n*       sa@demo-proj.iam.gserviceaccount.com\n"
+        );
+        let ran = played("auth list --format=json", [Some(502), None, None], Ok(""));
+        assert_eq!((ran.stdout().as_str(), ran.code), ("", 0));
+        assert!(ran.stderr().starts_with("\nNo credentialed accounts."));
+        let ran = played("compute instances list", [None; 3], Ok(""));
+        assert!(ran.stderr().contains("not in the emulated container"));
+    }
+}

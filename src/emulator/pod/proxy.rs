@@ -91,3 +91,41 @@ fn config_dump(clusters: &[Cluster], query: &str) -> Value {
         "dynamic_active_clusters": dynamics,
     }]})
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::egress::object::Object;
+
+    #[test]
+    fn a_cluster_is_told_by_name_type_and_rule() {
+        let cluster = Cluster {
+            host: "gw.istio-egress.svc.cluster.local".to_owned(),
+            port: 80,
+            subset: "mTLS".to_owned(),
+            discovery: Discovery::Eds,
+            destination_rule: Some(Object::new("DestinationRule", "istio-egress", "target")),
+        };
+        let name = "outbound|80|mTLS|gw.istio-egress.svc.cluster.local";
+        let clusters = [cluster];
+        let whole = config_dump(&clusters, "");
+        let one = config_dump(&clusters, "resource=dynamic_active_clusters");
+        for told in [
+            &whole["configs"][0]["dynamic_active_clusters"][0]["cluster"],
+            &one["configs"][0]["cluster"],
+        ] {
+            assert_eq!(
+                (&told["name"], &told["type"]),
+                (&json!(name), &json!("EDS"))
+            );
+            let config = &told["metadata"]["filter_metadata"]["istio"]["config"];
+            assert!(
+                config
+                    .as_str()
+                    .unwrap()
+                    .ends_with("/istio-egress/destination-rule/target")
+            );
+        }
+        assert!(listed(&clusters).starts_with(&format!("{name}::observability_name::{name};")));
+    }
+}
