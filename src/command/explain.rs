@@ -5,7 +5,8 @@ use serde_json::json;
 use super::say;
 use super::sources::sources;
 use crate::cli::{Global, Looks};
-use crate::egress::request::Request;
+use crate::egress::matrix::Cell;
+use crate::egress::request::{Request, Source};
 use crate::egress::scene::Scene;
 use crate::error::{Exit, Halt};
 use crate::ui::explain;
@@ -38,10 +39,32 @@ pub async fn explain(global: &Global, question: Question, looks: &Looks) -> Resu
                 false => explain::text(&request, &account, global.verbose, ground.paint.0),
             }
         }
-        None => String::new(),
+        None => {
+            let (callers, requests) = (scene.callers(), scene.destinations());
+            let cells = scene.matrix(&callers, &requests);
+            match ground.json() {
+                true => lines(&callers, &requests, &cells),
+                false => explain::matrix(&callers, &requests, &cells),
+            }
+        }
     };
     say(&text);
     Ok(Exit::Done)
+}
+
+/// The matrix for programs, a cell a line.
+fn lines(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> String {
+    let rows = callers.iter().zip(cells);
+    let line = |(caller, request, cell): (&Source, &Request, &Cell)| {
+        let told = json!({"namespace": caller.namespace, "url": request.url(), "cell": cell});
+        format!("{told}\n")
+    };
+    rows.flat_map(|(caller, row)| {
+        let cells = requests.iter().zip(row);
+        cells.map(move |(request, cell)| (caller, request, cell))
+    })
+    .map(line)
+    .collect()
 }
 
 impl Question {

@@ -48,11 +48,16 @@ pub async fn read(door: &Door, at: &Map<String, Value>) -> Result<Option<Sources
         .unwrap_or_default();
     let range = |pointer: &str| text(pointer)?.parse().ok();
     let usual = (Ranges::default(), Mesh::default());
+    let firewalls = firewalls(door, at, network).await?;
+    let mut pools = cluster["nodePools"].as_array().cloned().unwrap_or_default();
+    for pool in &mut pools {
+        mark(pool, text("/name").unwrap_or_default(), &firewalls);
+    }
     Ok(Some(Sources {
         kubernetes: objects(&inside).await?,
-        firewalls: firewalls(door, at, network).await?,
+        firewalls,
         zones: zones(door, at, network).await?,
-        pools: cluster["nodePools"].as_array().cloned().unwrap_or_default(),
+        pools,
         ranges: Ranges {
             nodes: nodes(door, &cluster).await?.unwrap_or(usual.0.nodes),
             pods: range("/clusterIpv4Cidr").unwrap_or(usual.0.pods),
@@ -66,6 +71,27 @@ pub async fn read(door: &Door, at: &Map<String, Value>) -> Result<Option<Sources
             ..Mesh::default()
         },
     }))
+}
+
+/// Gives a pool's nodes the network tag that GKE puts on every node of a cluster: `gke-CLUSTER-HASH-node`. The pool does not
+/// show it, and GKE's own firewall rules go by it. Pure.
+fn mark(pool: &mut Value, cluster: &str, firewalls: &[Value]) {
+    let is_of_nodes = |tag: &&Value| {
+        let name = tag.as_str().and_then(|tag| tag.strip_prefix("gke-"));
+        let name = name.and_then(|name| name.strip_prefix(cluster)?.strip_suffix("-node"));
+        name.is_some()
+    };
+    let tags = firewalls
+        .iter()
+        .filter_map(|rule| rule["targetTags"].as_array());
+    let mut tags: Vec<Value> = tags.flatten().filter(is_of_nodes).cloned().collect();
+    tags.sort_by_key(Value::to_string);
+    tags.dedup();
+    let stated = pool["config"]["tags"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    pool["config"]["tags"] = stated.into_iter().chain(tags).collect();
 }
 
 async fn get(door: &Door, path: &str) -> Result<Value, ApiError> {
@@ -165,4 +191,32 @@ async fn nodes(door: &Door, cluster: &Value) -> Result<Option<ipnet::Ipv4Net>, A
     Ok(live["ipCidrRange"]
         .as_str()
         .and_then(|range| range.parse().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nodes_carry_the_tag_that_gkes_rules_go_by() {
+        let rule = |tags: &[&str]| json!({"targetTags": tags});
+        let rules = [
+            rule(&["gke-one-0a1b2c3d-node"]),
+            rule(&["gke-one-0a1b2c3d-node"]),
+            rule(&["gke-other-0a1b2c3d-node", "web"]),
+            json!({}),
+        ];
+        for (mut pool, tags) in [
+            (json!({}), json!(["gke-one-0a1b2c3d-node"])),
+            (
+                json!({"config": {"tags": ["web"]}}),
+                json!(["web", "gke-one-0a1b2c3d-node"]),
+            ),
+        ] {
+            mark(&mut pool, "one", &rules);
+            assert_eq!(pool["config"]["tags"], tags);
+        }
+    }
 }

@@ -1,10 +1,13 @@
 //! The account of a request for a reader: a line a hop, the object that decides, why the others did not apply.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use super::table::columns;
 use super::{Paint, plain};
 use crate::egress::account::{Account, Got, Hop, Place};
-use crate::egress::request::Request;
+use crate::egress::matrix::Cell;
+use crate::egress::request::{Request, Source};
 
 /// Width of the text.
 const WIDTH: usize = 80;
@@ -32,6 +35,35 @@ pub fn text(request: &Request, account: &Account, verbose: bool, paint: Paint) -
             paint.change("unknown:"),
             plain(&unknown.to_string())
         );
+    }
+    text
+}
+
+/// Who reaches what: a row a destination, a column a namespace; then what stops those that are stopped.
+pub fn matrix(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> String {
+    let mut rows = vec![vec!["request".to_owned()]];
+    rows[0].extend(callers.iter().map(|caller| plain(&caller.namespace)));
+    let mut stops = BTreeSet::new();
+    for (n, request) in requests.iter().enumerate() {
+        let mut row = vec![plain(&request.url())];
+        for (caller, of_caller) in callers.iter().zip(cells) {
+            let Some(cell) = of_caller.get(n) else {
+                continue;
+            };
+            row.push(cell.got.to_string());
+            if let Some(by) = cell.by.as_ref().filter(|_| !cell.reaches) {
+                let namespace = plain(&caller.namespace);
+                stops.insert(format!(
+                    "{by} stops {namespace} on its way to {}",
+                    request.url()
+                ));
+            }
+        }
+        rows.push(row);
+    }
+    let mut text = columns(&rows);
+    for stop in stops {
+        let _ = writeln!(text, "{}", plain(&stop));
     }
     text
 }
