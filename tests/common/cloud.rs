@@ -101,6 +101,11 @@ impl Cloud {
         }
     }
 
+    /// The requests that it has answered, oldest first.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.running.seen()
+    }
+
     /// Everything that is there, by name, without what is different each time it is made: ids, times, etags.
     pub fn inventory(&self) -> BTreeMap<String, Value> {
         self.running
