@@ -88,6 +88,13 @@ impl Cloud {
         answer
     }
 
+    /// Somebody else's call, once; whether it was taken.
+    pub fn try_call(&self, call: Call) -> bool {
+        self.runtime
+            .block_on(self.client.send(&call, &Quiet))
+            .is_ok()
+    }
+
     fn until_taken<F: Future<Output = Result<Value, ApiError>>>(
         &self,
         ask: impl Fn() -> F,

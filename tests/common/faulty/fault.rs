@@ -37,13 +37,23 @@ pub enum Fault {
     TokenExpired,
     /// 403 `SERVICE_DISABLED`.
     ApiDisabled,
+    /// 404 with a page of HTML: a front end that has not heard of the API yet.
+    NotJson,
+    /// 400: the policy names an account that is not known everywhere yet.
+    MemberTooEarly,
+    /// 400: the policy names an identity pool that is not known everywhere yet.
+    PoolTooEarly,
+    /// 400: another operation is at work on it.
+    Busy,
+    /// 404: the replica asked has not heard of the account yet, or no longer.
+    Unseen,
 }
 
 use Fault::*;
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Fault; 15] = [
+    pub const ALL: [Fault; 20] = [
         Unavailable,
         TooMany,
         Internal,
@@ -59,6 +69,11 @@ impl Fault {
         PermissionLost,
         TokenExpired,
         ApiDisabled,
+        NotJson,
+        MemberTooEarly,
+        PoolTooEarly,
+        Busy,
+        Unseen,
     ];
 
     /// Whether it can happen to this request.
@@ -69,7 +84,14 @@ impl Fault {
             Quota => asked.changes() && asked.method == "POST" && !asked.sets_policy(),
             RateLimited => !asked.cluster,
             // The API that switches others on is never off where it was used a moment ago.
-            ApiDisabled => !asked.cluster && asked.api() != "serviceusage",
+            ApiDisabled | NotJson => !asked.cluster && asked.api() != "serviceusage",
+            MemberTooEarly => asked.sets_policy(),
+            PoolTooEarly => asked.sets_policy() && asked.api() == "iam",
+            Busy => {
+                let cluster = asked.api() == "container" && asked.method != "POST";
+                asked.changes() && (cluster || asked.api() == "compute" && asked.method == "DELETE")
+            }
+            Unseen => asked.kind() == "GET iam v1/projects/*/serviceAccounts/*",
             _ => true,
         }
     }
@@ -82,6 +104,11 @@ impl Fault {
     /// Whether it passes by itself, so that a run need not stop for it.
     pub fn passes(self) -> bool {
         !self.lasts() && !matches!(self, OperationFails | OperationQuota | Quota)
+    }
+
+    /// Whether it is what an API does that was switched on a moment ago: a run that did not switch it on takes it for a decision.
+    pub fn is_of_youth(self) -> bool {
+        matches!(self, ApiDisabled | NotJson)
     }
 
     /// Words that a reader must see of it.
@@ -97,6 +124,10 @@ impl Fault {
     pub fn answer(self, asked: &Asked) -> Option<(u16, Value)> {
         if asked.cluster {
             return self.of_kubernetes(asked);
+        }
+        if self == NotJson {
+            let page = "<!DOCTYPE html>\n<title>Error 404 (Not Found)!!1</title>\n<p>The requested URL was not found on this server.";
+            return Some((404, json!(page)));
         }
         let (http, reason, status, message) = match self {
             Unavailable => (503, "backendError", "UNAVAILABLE", "The service is currently unavailable.".to_owned()),
@@ -117,7 +148,12 @@ impl Fault {
             PermissionLost => (403, "forbidden", "PERMISSION_DENIED", "The caller does not have permission".to_owned()),
             TokenExpired => (401, "authError", "UNAUTHENTICATED", "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential.".to_owned()),
             ApiDisabled => (403, "SERVICE_DISABLED", "PERMISSION_DENIED", "This API has not been used in project 1 before or it is disabled. If you enabled this API recently, wait a few minutes for the action to propagate to our systems and retry.".to_owned()),
-            ResetBefore | AnswerLost | CutOff | Slow | OperationFails | OperationQuota => return None,
+            MemberTooEarly => (400, "badRequest", "INVALID_ARGUMENT", "Service account sa-test-app-team-x@p.iam.gserviceaccount.com does not exist.".to_owned()),
+            PoolTooEarly => (400, "badRequest", "INVALID_ARGUMENT", "Identity Pool does not exist (p.svc.id.goog). Please check that you specified a valid resource name as returned in the `name` attribute in the configuration API.".to_owned()),
+            Busy if asked.api() == "container" => (400, "failedPrecondition", "FAILED_PRECONDITION", "Cluster is running incompatible operation operation-1.".to_owned()),
+            Busy => (400, "resourceNotReady", "", format!("The resource '{}' is not ready", asked.path)),
+            Unseen => (404, "notFound", "NOT_FOUND", "Service account projects/p/serviceAccounts/x does not exist.".to_owned()),
+            NotJson | ResetBefore | AnswerLost | CutOff | Slow | OperationFails | OperationQuota => return None,
         };
         Some((http, envelope(asked.api(), http, reason, status, &message)))
     }

@@ -335,12 +335,17 @@ impl Inner {
     }
 }
 
+/// An answer: a text is a page, all else JSON.
 fn said(http: u16, body: &Value) -> Response<Body> {
+    let (kind, text) = match body {
+        Value::String(page) => ("text/html; charset=UTF-8", page.clone()),
+        body => ("application/json; charset=UTF-8", body.to_string()),
+    };
     let mut back = Response::builder()
         .status(http)
-        .header("content-type", "application/json; charset=UTF-8");
+        .header("content-type", kind);
     if http == 429 {
         back = back.header("retry-after", "1");
     }
-    back.body(Body::from(body.to_string())).unwrap()
+    back.body(Body::from(text)).unwrap()
 }

@@ -75,12 +75,17 @@ impl There {
                 .unwrap_or_default()
         };
         match thing.kind.as_str() {
-            "kubernetes.object" => Some(self.objects.values().any(|object| {
-                object["kind"] == at("kind")
-                    && object["metadata"]["name"] == at("name")
-                    && object["metadata"]["namespace"].as_str().unwrap_or_default()
-                        == at("namespace")
-            })),
+            // `CLUSTER PLURAL.GROUP/NAMESPACE/NAME`; a plural is its kind in small letters but for the end.
+            "kubernetes.object" => {
+                let kind = at("kind").to_lowercase();
+                let stem = &kind[..kind.len() - 1];
+                let own = format!("/{}/{}", at("namespace"), at("name"));
+                let is_it = |name: &String| {
+                    let object = name.rsplit_once(' ').map_or("", |(_, object)| object);
+                    object.starts_with(stem) && object.ends_with(&own)
+                };
+                Some(self.objects.keys().any(is_it))
+            }
             "dns.records" => {
                 let zone = place(thing)?;
                 let named = |part: &String| {
