@@ -194,15 +194,51 @@ pub async fn hint(claim: &Claim, door: &Door, at: &Map<String, Value>) -> Option
     }
 }
 
-/// What a reader calls a claim: `team-x GET http://example.com/`. Pure.
+/// What a reader calls a claim: `team-x GET http://example.com/`, `Node cloud.google.com/gke-nodepool=gateway`. Pure.
 pub fn title(at: &Map<String, Value>) -> String {
-    let text = |key: &str| at.get(key).and_then(Value::as_str);
-    let what = ["request", "command", "selector"]
+    // In the order of reading; each claim has some of them.
+    let words = ["namespace", "kind", "selector", "request", "command"];
+    let mut said: Vec<&str> = words
         .iter()
-        .find_map(|key| text(key));
-    let what = what.or(text("pods")).unwrap_or_default();
-    match text("namespace") {
-        Some(namespace) => format!("{namespace} {what}"),
-        None => what.to_owned(),
+        .filter_map(|key| at.get(*key)?.as_str())
+        .collect();
+    let pods = at
+        .get("log_pods")
+        .or(at.get("pods"))
+        .and_then(Value::as_str);
+    let is_of_pods = !at.contains_key("request") && !at.contains_key("command");
+    said.extend(pods.filter(|_| is_of_pods || at.contains_key("log_pods")));
+    said.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_claim_has_a_name_that_says_what_it_is_about() {
+        for (at, expected) in [
+            (
+                json!({"cluster": "c", "namespace": "team-x", "pods": "app=test", "container": "test", "request": "GET http://a/"}),
+                "team-x GET http://a/",
+            ),
+            (
+                json!({"namespace": "team-x", "pods": "app=test", "request": "GET http://a/", "log_namespace": "g", "log_pods": "istio=gw"}),
+                "team-x GET http://a/ istio=gw",
+            ),
+            (
+                json!({"apiVersion": "v1", "kind": "Node", "selector": "pool=gateway"}),
+                "Node pool=gateway",
+            ),
+            (
+                json!({"namespace": "team-x", "pods": "app=test"}),
+                "team-x app=test",
+            ),
+            (json!({"namespace": "team-x"}), "team-x"),
+        ] {
+            assert_eq!(title(at.as_object().unwrap()), expected);
+        }
     }
 }
