@@ -1,5 +1,7 @@
 //! Who reaches what: many callers, many requests.
 
+use std::thread;
+
 use serde::Serialize;
 
 use super::account::Got;
@@ -24,6 +26,23 @@ impl Scene {
     ///
     /// What a proxy sees and which policies concern a caller is made out once, not once a cell.
     pub fn matrix(&self, callers: &[Source], requests: &[Request]) -> Vec<Vec<Cell>> {
+        let hands = thread::available_parallelism().map_or(1, usize::from);
+        let share = callers.len().div_ceil(hands).max(1);
+        thread::scope(|scope| {
+            let shares = callers.chunks(share);
+            let working: Vec<_> = shares
+                .map(|callers| scope.spawn(|| self.rows(callers, requests)))
+                .collect();
+            // A thread that panics panics here too.
+            let rows = working.into_iter().map(|each| match each.join() {
+                Ok(rows) => rows,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            rows.flatten().collect()
+        })
+    }
+
+    fn rows(&self, callers: &[Source], requests: &[Request]) -> Vec<Vec<Cell>> {
         let stage = Stage::new(self, false);
         let row = |source: &Source| {
             let pod = self.pod(source);
