@@ -4,17 +4,36 @@ use std::thread;
 
 use serde::Serialize;
 
-use super::account::Got;
+use super::account::{Failure, Got};
 use super::object::Object;
 use super::request::{Request, Source};
 use super::scene::Scene;
 use super::walk::Stage;
 
+/// What a caller gets, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Brief {
+    /// An answer with this status.
+    Status(u16),
+    /// None.
+    Failure(Failure),
+}
+
+impl From<&Got> for Brief {
+    fn from(got: &Got) -> Brief {
+        match got {
+            Got::Answer(answer) => Brief::Status(answer.status),
+            Got::Failure(failure) => Brief::Failure(*failure),
+        }
+    }
+}
+
 /// What one caller gets of one request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cell {
     /// What it gets.
-    pub got: Got,
+    pub got: Brief,
     /// Whether nothing on the way stopped it: the answer is the server's.
     pub reaches: bool,
     /// The object that stopped it; none where nothing did, or a default.
@@ -52,7 +71,7 @@ impl Scene {
                 Cell {
                     reaches: stopped.is_none(),
                     by: stopped.and_then(|hop| hop.ruling.by.clone()),
-                    got: account.got,
+                    got: Brief::from(&account.got),
                 }
             };
             requests.iter().map(cell).collect()

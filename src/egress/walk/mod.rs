@@ -21,6 +21,7 @@ mod rule;
 mod server;
 mod sidecar;
 mod stage;
+mod stream;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
