@@ -21,6 +21,7 @@ mod rule;
 mod server;
 mod sidecar;
 mod stage;
+mod stream;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -107,6 +108,9 @@ impl Stage<'_> {
 impl<'s> Walk<'_, 's> {
     /// Notes a hop, and what of the object that decided is not covered.
     fn hop(&mut self, place: account::Place, name: impl ToString, ruling: Ruling) {
+        if ruling.passes && !self.stage.tells {
+            return;
+        }
         if let Some(by) = &ruling.by {
             self.notes(by);
         }
