@@ -6,6 +6,7 @@
 pub mod claims;
 mod clusters;
 mod difference;
+mod evidence;
 mod fill;
 mod kubernetes;
 mod leftovers;
