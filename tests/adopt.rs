@@ -11,7 +11,6 @@ mod common {
     pub mod program;
 }
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -58,14 +57,6 @@ fn strangers(cloud: &Cloud) {
         "name": "their-rule", "network": network("theirs"), "direction": "INGRESS",
         "sourceRanges": ["192.0.2.0/24"], "allowed": [{"IPProtocol": "tcp"}],
     })));
-}
-
-/// What of an inventory is not in another, by name.
-fn beyond(all: &BTreeMap<String, Value>, known: &BTreeMap<String, Value>) -> Vec<String> {
-    all.keys()
-        .filter(|name| !known.contains_key(*name))
-        .cloned()
-        .collect()
 }
 
 #[test]
@@ -202,41 +193,40 @@ fn a_damaged_journal_is_kept_and_what_of_it_can_be_believed_counts() {
 fn what_has_our_name_and_is_something_else_is_not_adopted() {
     let cloud = Cloud::new();
     strangers(&cloud);
-    let theirs = json!({"name": "vpc-network", "autoCreateSubnetworks": true});
-    cloud
-        .call(Call::post(Api::Compute, format!("projects/{PROJECT}/global/networks")).json(theirs));
+    // A rule of our name in their network: nobody moves a rule to another network.
+    let rule = format!("{FIREWALLS}/allow-egress-gcp-apis");
+    cloud.call(Call::post(Api::Compute, FIREWALLS).json(json!({
+        "name": "allow-egress-gcp-apis", "network": network("theirs"), "direction": "EGRESS",
+        "destinationRanges": ["192.0.2.0/24"], "allowed": [{"IPProtocol": "tcp"}],
+    })));
+    let theirs = cloud.call(Call::get(Api::Compute, &rule));
     let before = cloud.inventory();
-    let up = cloud.run(UP).ends(1);
-    let differs = "compute.network vpc-network is there already and is not ours: autoCreateSubnetworks is true, wanted false";
-    assert!(up.err.contains(differs), "{}", up.err);
-    cloud.run(DOWN).ends(0);
-    // It cannot become as wanted, so it is not taken over either.
-    let up = cloud.run(&["up", "--yes", "--adopt"]).ends(1);
-    assert!(up.err.contains(differs), "{}", up.err);
-    assert!(up.err.contains("it cannot become as wanted"), "{}", up.err);
-    cloud.run(DOWN).ends(0);
+    let differs =
+        "compute.firewall allow-egress-gcp-apis is there already and is not ours: network is ";
+    for args in [FIREWALL.to_vec(), [FIREWALL, &["--adopt"]].concat()] {
+        // It cannot become as wanted, so it is not taken over either.
+        let up = cloud.run(&args).ends(1);
+        assert!(up.err.contains(differs), "{}", up.err);
+        assert!(up.err.contains("it cannot become as wanted"), "{}", up.err);
+    }
     fs::remove_dir_all(cloud.user.home().join(".local")).unwrap();
     let adopt = cloud.run(ADOPT).ends(0);
     assert!(
-        adopt
-            .out
-            .contains("there, differs: autoCreateSubnetworks is true, wanted false\n"),
+        adopt.out.contains("  ! allow-egress-gcp-apis ")
+            && adopt.out.contains("there, differs: network is "),
         "{}",
         adopt.out
     );
-    assert!(
-        !entries(&cloud)
-            .iter()
-            .any(|entry| entry["entry"] == "adopted" && entry["step"] == "vpc-network")
-    );
+    let adopted =
+        |entry: &Value| entry["entry"] == "adopted" && entry["step"] == "allow-egress-gcp-apis";
+    assert!(!entries(&cloud).iter().any(adopted));
     cloud.run(DOWN).ends(0);
     assert_eq!(
-        beyond(&before, &cloud.inventory()),
+        between(&before, &cloud.inventory()),
         [""; 0],
-        "nothing of theirs is gone"
+        "nothing of theirs is gone, nothing of ours is left"
     );
-    let live = cloud.call(Call::get(Api::Compute, network("vpc-network")));
-    assert_eq!(live["autoCreateSubnetworks"], true);
+    assert_eq!(cloud.call(Call::get(Api::Compute, &rule)), theirs);
 }
 
 #[test]
@@ -316,10 +306,9 @@ fn what_was_changed_behind_our_back_is_shown_and_mended_or_told() {
     cloud.run(FIREWALL).ends(0);
     let built = cloud.inventory();
     let rule = format!("{FIREWALLS}/allow-egress-gcp-apis");
-    cloud.call(
-        Call::patch(Api::Compute, &rule)
-            .json(json!({"destinationRanges": ["0.0.0.0/0"], "priority": 7})),
-    );
+    cloud.call(Call::patch(Api::Compute, &rule).json(
+        json!({"name": "allow-egress-gcp-apis", "destinationRanges": ["0.0.0.0/0"], "priority": 7}),
+    ));
     let plan = cloud.run(&["plan", "--through", "firewall"]).ends(3).out;
     for words in [
         "allow-egress-gcp-apis",

@@ -114,7 +114,7 @@ fn a_run_whose_terminal_went_away_goes_on() {
         second.lines().next().unwrap().contains("\"verb\":\"down\""),
         "{second}"
     );
-    assert!(!second.contains("created"), "{second}");
+    assert!(!second.contains("\"outcome\":\"created\""), "{second}");
 }
 
 #[test]

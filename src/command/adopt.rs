@@ -143,7 +143,10 @@ fn why(found: &Found) -> String {
         Evidence::Mark if found.fields.is_empty() => "there, carries our mark".to_owned(),
         Evidence::Mark => format!("there, carries our mark; {}", differing()),
         Evidence::Differs => format!("there, differs: {}", differing()),
-        Evidence::Unmarked => "there, does not carry our mark".to_owned(),
+        Evidence::Unmarked if found.fields.is_empty() => {
+            "there, as wanted, and does not carry our mark".to_owned()
+        }
+        Evidence::Unmarked => format!("there, does not carry our mark; {}", differing()),
         Evidence::Unknown(steps) => {
             format!("there, cannot be compared without {}", steps.join(", "))
         }

@@ -118,8 +118,10 @@ async fn take_or_follow(
 /// Tells of what is as wanted and not ours: `down` will leave it, which is wrong if an earlier run made it.
 fn tell_of_strangers(ready: &Ready, journal: &Journal, exit: Exit) {
     let is_stranger = |step: &&Step| {
-        let makes = Kind::named(&step.kind).is_some_and(|kind| !kind.is_done_not_made());
-        makes && !journal.state.ours().any(|known| known.is_of(step))
+        // What goes with its holder is whose its holder is.
+        let alone = Kind::named(&step.kind)
+            .is_some_and(|kind| !kind.is_done_not_made() && kind.lives_in().is_none());
+        alone && !journal.state.ours().any(|known| known.is_of(step))
     };
     let strangers: Vec<&str> = ready
         .steps

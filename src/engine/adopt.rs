@@ -96,7 +96,7 @@ async fn look(
             // An API that is off has no resources.
             Err(error) if error.class == Class::ApiDisabled => return Ok(None),
             // The mark can be read even where an apply would be refused (somebody else owns a field).
-            Err(_) if kind.marked(&Value::Null).is_some() && !want.is_null() => {
+            Err(_) if kind.marked(want, &Value::Null).is_some() => {
                 want = &Value::Null;
                 continue;
             }
@@ -169,7 +169,7 @@ fn weigh(
         };
         return (evidence, new, fields);
     }
-    let evidence = match kind.marked(live) {
+    let evidence = match kind.marked(want, live) {
         Some(true) => Evidence::Mark,
         Some(false) => Evidence::Unmarked,
         None if !wanted.unknown.is_empty() => Evidence::Unknown(wanted.unknown.clone()),
@@ -306,7 +306,7 @@ mod tests {
             ),
             (
                 "kubernetes.object",
-                json!({}),
+                json!({"spec": 1}),
                 &[],
                 object("provision"),
                 Evidence::Mark,
@@ -315,7 +315,7 @@ mod tests {
             ),
             (
                 "kubernetes.object",
-                json!({}),
+                json!({"spec": 1}),
                 &[],
                 object("kubectl"),
                 Evidence::Unmarked,

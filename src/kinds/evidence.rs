@@ -11,9 +11,13 @@ use crate::cluster::MANAGER;
 use crate::google::{ApiError, Call, Class};
 
 impl Kind {
-    /// Whether what a look found carries our mark; none where its API keeps none.
-    pub fn marked(&self, live: &Value) -> Option<bool> {
+    /// Whether what a look found carries our mark; none where its API keeps none. A cluster forgets a manager that owns no
+    /// field, so an object of which nothing is wanted but its name has none either.
+    pub fn marked(&self, want: &Value, live: &Value) -> Option<bool> {
         let Kind::Kubernetes = self else { return None };
+        if !states_more_than_a_name(want) {
+            return None;
+        }
         let managers = live.pointer("/live/metadata/managedFields");
         let managers = managers.and_then(Value::as_array).into_iter().flatten();
         let ours = |entry: &Value| entry["manager"] == MANAGER && entry["operation"] == "Apply";
@@ -38,6 +42,18 @@ impl Kind {
     }
 }
 
+/// Whether an object has a field that somebody could own.
+fn states_more_than_a_name(want: &Value) -> bool {
+    let fields = |value: &Value, but: &[&str]| {
+        let fields = value.as_object().into_iter().flatten();
+        fields
+            .filter(|(name, _)| !but.contains(&name.as_str()))
+            .count()
+    };
+    fields(want, &["apiVersion", "kind", "metadata"]) > 0
+        || fields(&want["metadata"], &["name", "namespace"]) > 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,21 +61,26 @@ mod tests {
 
     #[test]
     fn an_object_that_we_applied_says_so() {
+        let want = json!({"spec": {}});
         let object = |manager: &str, operation: &str| {
             let entry = json!({"manager": manager, "operation": operation});
             json!({"live": {"metadata": {"managedFields": [{"manager": "x"}, entry]}}})
         };
         assert_eq!(
-            Kind::Kubernetes.marked(&object("provision", "Apply")),
+            Kind::Kubernetes.marked(&want, &object("provision", "Apply")),
             Some(true)
         );
+        let bare = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a", "namespace": "b"}});
+        assert_eq!(Kind::Kubernetes.marked(&bare, &object("x", "Apply")), None);
+        let labelled = json!({"metadata": {"name": "a", "labels": {"x": "y"}}});
+        assert!(states_more_than_a_name(&labelled));
         for live in [
             object("provision", "Update"),
             object("kubectl", "Apply"),
             json!({"live": {}}),
         ] {
-            assert_eq!(Kind::Kubernetes.marked(&live), Some(false), "{live}");
+            assert_eq!(Kind::Kubernetes.marked(&want, &live), Some(false), "{live}");
         }
-        assert_eq!(Kind::Records.marked(&Value::Null), None);
+        assert_eq!(Kind::Records.marked(&want, &Value::Null), None);
     }
 }
