@@ -29,10 +29,12 @@ fn folder(user: &User) -> PathBuf {
 
 /// Starts `up` at a pace, and waits until its journal says these words in one line.
 fn up_until(user: &User, pace: &str, words: &[&str]) -> Child {
-    let mut child = user
-        .command(&[FINISH, &["--pace", pace]].concat())
-        .spawn()
-        .unwrap();
+    start_until(user, &[FINISH, &["--pace", pace]].concat(), words)
+}
+
+/// Starts the program, and waits until its journal says these words in one line.
+fn start_until(user: &User, args: &[&str], words: &[&str]) -> Child {
+    let mut child = user.command(args).spawn().unwrap();
     let said = || {
         let text = fs::read_to_string(folder(user).join("journal.jsonl")).unwrap_or_default();
         text.lines()
@@ -151,6 +153,28 @@ fn a_run_that_was_killed_goes_on_with_the_next() {
             None
         );
         goes_on(&user, &format!("killed at {words:?}"));
+    }
+}
+
+#[test]
+fn a_journal_that_is_lost_while_google_is_at_work_is_rebuilt() {
+    // Compute shows nothing of a network before its operation is over; a cluster is there from the beginning.
+    for words in [
+        &["\"entry\":\"sent\"", "/networks/vpc-network"][..],
+        &["\"entry\":\"sent\"", "/clusters/cluster1"],
+    ] {
+        let user = User::new();
+        let mut child = up_until(&user, "real/60", words);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        fs::remove_file(folder(&user).join("journal.jsonl")).unwrap();
+        let said = user
+            .run(&["adopt", "--emulate", "--yes", "--pace", "real/60"])
+            .ends(0);
+        let thing = words[1].rsplit('/').next().unwrap();
+        let step = thing.trim_end_matches('1');
+        assert!(said.out.contains(&format!("  + {step} ")), "{}", said.out);
+        goes_on(&user, &format!("lost at {words:?}"));
     }
 }
 

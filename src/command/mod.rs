@@ -1,10 +1,13 @@
 //! From a verb to what it does. The table below is all that tells `up`, `plan`, `status`, `authorize`, `kubeconfig` and `down` apart;
 //! nothing under it knows a verb's name.
 
+mod adopt;
 mod analyze;
 mod ask;
 mod authorize;
 mod explain;
+mod follow;
+mod hold;
 mod kubeconfig;
 mod picture;
 mod place;
@@ -23,6 +26,7 @@ use clap::CommandFactory;
 use crate::cli::{Cli, Verb};
 use crate::error::{Exit, Halt};
 use prepare::Ground;
+use verbs::Asked;
 
 /// What a run is towards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +76,14 @@ pub const TABLE: &[Row] = &[
         draws: Draws::Progress,
         asks: false,
         looks_up: true,
+    },
+    Row {
+        verb: "adopt",
+        goal: Goal::Present,
+        acts: true,
+        draws: Draws::Progress,
+        asks: false,
+        looks_up: false,
     },
     Row {
         verb: "plan",
@@ -140,21 +152,30 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
             through,
             yes,
             force_conflicts,
+            adopt,
+            follow,
         } => {
             let mut ground = Ground::lay(global)?;
             ground.force = force_conflicts;
-            verbs::towards(&mut ground, row("up"), through.as_deref(), yes).await
+            let asked = Asked {
+                through,
+                yes,
+                adopt,
+                follow,
+            };
+            verbs::towards(&mut ground, row("up"), asked).await
         }
+        Verb::Adopt { yes } => adopt::adopt(global, row("adopt"), yes).await,
         Verb::Plan { through } => {
-            verbs::towards(
-                &mut Ground::lay(global)?,
-                row("plan"),
-                through.as_deref(),
-                true,
-            )
-            .await
+            let asked = Asked {
+                through,
+                ..Asked::default()
+            };
+            verbs::towards(&mut Ground::lay(global)?, row("plan"), asked).await
         }
-        Verb::Status => verbs::towards(&mut Ground::lay(global)?, row("status"), None, true).await,
+        Verb::Status => {
+            verbs::towards(&mut Ground::lay(global)?, row("status"), Asked::default()).await
+        }
         Verb::Verify { through, settle } => {
             let ground = &mut Ground::lay(global)?;
             verify::verify(ground, row("verify"), through.as_deref(), settle).await

@@ -43,7 +43,7 @@ pub async fn finish(
     };
     worker.tell(Event::Reattached {
         step: worker.step.clone(),
-        verb: open.verb.word(),
+        verb: open.verb,
         since: open.since.clone(),
     });
     let wait = operation.wait(&worker.door.client, worker.within, &*worker.door.watch);

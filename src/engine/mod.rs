@@ -1,15 +1,19 @@
 //! The one loop: it looks, compares, announces, sends, waits; and knows no verb, no screen and no resource by name.
 
 mod absent;
+pub mod adopt;
 mod board;
 pub mod change;
 mod claim;
+mod entry;
 pub mod event;
 mod failure;
 mod finish;
 pub mod journal;
+pub mod log;
 mod patience;
 mod present;
+pub mod replay;
 mod rest;
 pub mod run;
 mod send;

@@ -86,7 +86,7 @@ where
                     .await?;
                 worker.tell(Event::Sending {
                     step: worker.step.clone(),
-                    verb: intent.verb.word(),
+                    verb: intent.verb,
                 });
                 request_id
             }

@@ -11,6 +11,7 @@ pub mod slow;
 pub mod table;
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use crate::engine::event::Event;
 pub use paint::Paint;
@@ -35,8 +36,18 @@ impl Screen {
         }
     }
 
-    /// Shows one event. A reader who went away is no reason to stop.
+    /// Shows one event that happens now. A reader who went away is no reason to stop.
     pub fn show(&mut self, event: &Event) {
+        let at = match self {
+            Screen::Json => Duration::ZERO,
+            Screen::Lines(lines) => lines.elapsed(),
+            Screen::Bars(bars) => bars.elapsed(),
+        };
+        self.show_at(event, at);
+    }
+
+    /// Shows one event of a run that began elsewhere: `at` is its time since that.
+    pub fn show_at(&mut self, event: &Event, at: Duration) {
         match self {
             Screen::Json => {
                 if let Ok(line) = serde_json::to_string(event) {
@@ -44,11 +55,20 @@ impl Screen {
                 }
             }
             Screen::Lines(lines) => {
-                if let Some(text) = lines.line(event) {
+                if let Some(text) = lines.line(event, at) {
                     let _ = writeln!(io::stderr().lock(), "{text}");
                 }
             }
-            Screen::Bars(bars) => bars.show(event),
+            Screen::Bars(bars) => bars.show(event, at),
+        }
+    }
+
+    /// The run began so long ago, elsewhere.
+    pub fn began(&mut self, ago: Duration) {
+        match self {
+            Screen::Json => {}
+            Screen::Lines(lines) => lines.began(ago),
+            Screen::Bars(bars) => bars.began(ago),
         }
     }
 

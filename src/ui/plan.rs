@@ -86,6 +86,7 @@ impl Plan {
         let parts = [
             (count(&|c| matches!(c, Change::Create)), "to create"),
             (count(&|c| matches!(c, Change::Update(_))), "to change"),
+            (count(&|c| matches!(c, Change::Adopt(_))), "to take over"),
             (
                 count(&|c| matches!(c, Change::Fixed(_) | Change::Foreign(_))),
                 "in the way",
@@ -122,6 +123,10 @@ impl Plan {
                 paint.bad("!"),
                 " is there already and is not ours".to_owned(),
             ),
+            Change::Adopt(_) => (
+                paint.change("@"),
+                " is there already: counts as ours from then on".to_owned(),
+            ),
             Change::Waits(steps) if steps.is_empty() => {
                 (paint.change("?"), " is on its way; run again".to_owned())
             }
@@ -152,7 +157,10 @@ impl Plan {
                     line(text, &path, &value);
                 }
             }
-            Change::Update(fields) | Change::Fixed(fields) | Change::Foreign(fields) => {
+            Change::Update(fields)
+            | Change::Fixed(fields)
+            | Change::Foreign(fields)
+            | Change::Adopt(fields) => {
                 for Field {
                     path, have, want, ..
                 } in fields
