@@ -80,6 +80,20 @@ pub struct Global {
     pub verbose: bool,
 }
 
+/// What a question is about: the steps as if everything was there, or what is there.
+#[derive(Debug, Clone, Args)]
+pub struct Looks {
+    /// By what is there, not by the steps
+    #[arg(long)]
+    pub live: bool,
+    /// As things stand after this chapter
+    #[arg(long, value_name = "CHAPTER", conflicts_with = "live")]
+    pub through: Option<String>,
+    /// With these manifests, each instead of the object of its name. Can be given again
+    #[arg(long, value_name = "FILE")]
+    pub from: Vec<PathBuf>,
+}
+
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -123,6 +137,49 @@ pub enum Verb {
         /// Delete the whole project afterwards; asks for its id, also with --yes
         #[arg(long)]
         delete_project: bool,
+    },
+    /// Carry out the tutorial's checks; exit 3 if one fails
+    Verify {
+        /// The checks as they stand after this chapter
+        #[arg(long, value_name = "CHAPTER")]
+        through: Option<String>,
+        /// How long a check may take to come true; policies take their time [default: 120, with --emulate 0]
+        #[arg(long, value_name = "SECONDS")]
+        settle: Option<u64>,
+    },
+    /// Say hop by hop what happens to a request from a pod, which object decides, and what the caller gets
+    ///
+    /// Without --live nothing is asked of anybody: the steps decide, as if everything was there.
+    Explain {
+        /// The namespace that the request comes from
+        #[arg(required_unless_present = "matrix")]
+        namespace: Option<String>,
+        /// Where it goes: http://example.com/
+        #[arg(required_unless_present = "matrix")]
+        url: Option<String>,
+        /// Its method
+        #[arg(long, value_name = "M", default_value = "GET")]
+        method: String,
+        /// From a pod without a sidecar
+        #[arg(long)]
+        no_sidecar: bool,
+        /// All namespaces, and all hosts that anything names
+        #[arg(long, conflicts_with_all = ["namespace", "url", "method", "no_sidecar"])]
+        matrix: bool,
+        /// What decides.
+        #[command(flatten)]
+        looks: Looks,
+    },
+    /// Say what is wrong with the mesh's configuration; exit 3 if anything is
+    ///
+    /// The codes are those of istioctl's analyzers; EGR codes are our own.
+    Analyze {
+        /// What is told of this namespace only
+        #[arg(long, short, value_name = "NAMESPACE")]
+        namespace: Option<String>,
+        /// What is analyzed.
+        #[command(flatten)]
+        looks: Looks,
     },
     /// Say what up would do; exit 3 if anything
     Plan {

@@ -24,7 +24,13 @@ const SEES: &[(&str, &[&str])] = &[
     ),
     (
         "ui",
-        &["engine::event", "engine::change", "kinds::Field", "steps"],
+        &[
+            "engine::event",
+            "engine::change",
+            "kinds::Field",
+            "steps",
+            "egress",
+        ],
     ),
     ("engine", &["kinds", "google", "steps"]),
     ("kinds", &["google", "cluster", "egress"]),

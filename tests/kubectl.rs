@@ -1,247 +1,108 @@
-//! The real kubectl runs the tutorial's commands against an emulated cluster, with an empty home.
+//! The real kubectl types every kubectl command of the tutorial, as the tutorial writes it, in the cluster that `up --through
+//! mesh` leaves; and then what people do beside it.
 //!
 //! Every kubectl on the path is tried. Where there is none the test says so and passes, except in CI.
 
 // What a test calls may unwrap like the test itself.
 #![allow(clippy::unwrap_used)]
 
-mod emulator;
-mod kubernetes;
+// Each test file uses its part of what is common.
+#[allow(dead_code)]
+mod common {
+    pub mod cloud;
+    pub mod inside;
+    pub mod program;
+    pub mod session;
+}
 
+use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Instant;
 
-use base64::Engine as _;
-use kubernetes::Inside;
+use common::cloud::{Cloud, PROJECT};
+use common::inside::Inside;
+use common::session::{Row, Session, rows};
+use provision::emulator::exports;
+use serde_json::Value;
 
-/// A command as a shell runs it, how it ends, and what its output has to contain; `!` before a text says that it must not.
-type Row = (&'static str, i32, &'static [&'static str]);
+const TUTORIAL: &str = include_str!("../fixtures/kubectl/tutorial.yaml");
+const BEYOND: &str = include_str!("../fixtures/kubectl/beyond.yaml");
+const IN_CLUSTER: &str = include_str!("../fixtures/kubectl/in-cluster.yaml");
+const LINES: &str = include_str!("../fixtures/kubectl/lines.txt");
+const PRINTED: &str = include_str!("../fixtures/tutorial-objects.yaml");
+const GATEWAY: &str = include_str!("../fixtures/istioctl-egress-gateway.json");
 
-/// The pod of the test application, as the tutorial finds it.
-const POD: &str = "$(kubectl -n team-x get pod -l app=test -o jsonpath={.items..metadata.name})";
+/// What the emulated containers lack, of the programs that the tutorial runs in them. Once one is there its name goes, and
+/// the outcomes that `tutorial.yaml` has are claimed.
+const LACKS: &[&str] = &["gcloud storage"];
 
-const TUTORIAL: &[Row] = &[
-    ("kubectl version", 0, &["Server Version: v1."]),
-    ("kubectl auth can-i create pods", 0, &["yes"]),
-    (
-        "kubectl get nodes -l cloud.google.com/gke-nodepool=gateway -o=custom-columns='name:metadata.name,taints:spec.taints[?(@.key==\"dedicated\")]'",
-        0,
-        &[
-            "gke-cluster1-gateway-",
-            "map[effect:NoSchedule key:dedicated value:gateway]",
-        ],
-    ),
-    (
-        "kubectl create namespace istio-egress",
-        0,
-        &["namespace/istio-egress created"],
-    ),
-    (
-        "kubectl create namespace istio-egress",
-        1,
-        &["namespaces \"istio-egress\" already exists"],
-    ),
-    (
-        "kubectl label namespace istio-egress istio.io/rev- istio-injection=enabled --overwrite",
-        0,
-        &["namespace/istio-egress labeled"],
-    ),
-    (
-        "kubectl -n istio-system get controlplanerevision",
-        0,
-        &["RECONCILED", "asm-managed", "True"],
-    ),
-    (
-        "kubectl get deploy -n istio-system -l app=istiod -o jsonpath={.items[*].metadata.labels.'istio\\.io\\/rev'}",
-        0,
-        &[],
-    ),
-    (
-        "kubectl apply --recursive --filename egressgateway/",
-        0,
-        &[
-            "deployment.apps/istio-egressgateway created",
-            "horizontalpodautoscaler.autoscaling/istio-egressgateway created",
-        ],
-    ),
-    (
-        "kubectl -n istio-egress rollout status deployment istio-egressgateway --timeout=20s",
-        0,
-        &["successfully rolled out"],
-    ),
-    (
-        "kubectl apply --recursive --filename egressgateway/",
-        0,
-        &[
-            "service/istio-egressgateway unchanged",
-            "horizontalpodautoscaler.autoscaling/istio-egressgateway unchanged",
-            "!created",
-        ],
-    ),
-    (
-        "kubectl diff --recursive --filename egressgateway/",
-        0,
-        &["!+"],
-    ),
-    (
-        "kubectl get pods -n istio-egress -o wide",
-        0,
-        &["1/1", "Running", "gke-cluster1-gateway-", "NOMINATED NODE"],
-    ),
-    (
-        "kubectl -n istio-egress get pod -l istio=egressgateway -o=custom-columns='name:metadata.name,node-affinity:spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms,tolerations:spec.tolerations[?(@.key==\"dedicated\")]'",
-        0,
-        &[
-            "[map[matchExpressions:[map[key:cloud.google.com/gke-nodepool operator:In values:[gateway]]]]]",
-            "map[key:dedicated operator:Equal value:gateway]",
-        ],
-    ),
-    (
-        "kubectl create namespace team-x && kubectl create namespace team-y",
-        0,
-        &["namespace/team-y created"],
-    ),
-    (
-        "kubectl label namespace team-x team=x && kubectl label namespace team-y team=y",
-        0,
-        &["namespace/team-y labeled"],
-    ),
-    (
-        "kubectl label ns team-x istio.io/rev- istio-injection=enabled --overwrite",
-        0,
-        &["namespace/team-x labeled"],
-    ),
-    (
-        "kubectl -n team-x create -f ./test.yaml",
-        0,
-        &[
-            "serviceaccount/test created",
-            "service/test created",
-            "deployment.apps/test created",
-        ],
-    ),
-    (
-        "kubectl -n team-x wait --for=condition=Available deployment/test --timeout=20s",
-        0,
-        &["condition met"],
-    ),
-    (
-        "kubectl -n team-x get po -l app=test -o wide",
-        0,
-        &["2/2", "Running", "10.4.", "gke-cluster1-default-pool-"],
-    ),
-    (
-        "kubectl apply -f mesh.yaml",
-        0,
-        &[
-            "virtualservice.networking.istio.io/example-com-through-egress-gateway created",
-            "networkpolicy.networking.k8s.io/allow-egress-to-same-namespace created",
-        ],
-    ),
-    (
-        "kubectl apply -f mesh.yaml",
-        0,
-        &[
-            "virtualservice.networking.istio.io/example-com-through-egress-gateway unchanged",
-            "!created",
-            "!configured",
-        ],
-    ),
-    ("kubectl diff -f mesh.yaml", 0, &["!+"]),
-    (
-        "kubectl apply --server-side -f mesh.yaml",
-        0,
-        &["gateway.networking.istio.io/egress-gateway serverside-applied"],
-    ),
-    (
-        "kubectl get serviceentries,vs -A",
-        0,
-        &[
-            "istio-egress",
-            "example-com-ext",
-            "[\"example.com\"]",
-            "MESH_EXTERNAL",
-        ],
-    ),
-    ("kubectl -n team-x exec -it POD -c test -- true", 0, &[]),
-    (
-        "kubectl -n team-x exec POD -c test -- echo hello there",
-        0,
-        &["hello there"],
-    ),
-    (
-        "echo through | kubectl -n team-x exec -i POD -c test -- cat",
-        0,
-        &["through"],
-    ),
-    (
-        "kubectl -n team-x exec deploy/test -- gcloud auth list",
-        0,
-        &["sa-test-app-team-x@demo-proj.iam.gserviceaccount.com"],
-    ),
-    (
-        "kubectl -n team-x exec POD -c test -- frobnicate",
-        127,
-        &["frobnicate: not in the emulated container", "exit code 127"],
-    ),
-    (
-        "sed s/resolution/resolutoin/ mesh.yaml | kubectl apply -f -",
-        1,
-        &["unknown field \"spec.resolutoin\""],
-    ),
-    (
-        "sed s/replicas/replicaz/ test.yaml | kubectl -n team-x apply -f -",
-        1,
-        &["unknown field \"spec.replicaz\""],
-    ),
-    (
-        "kubectl -n team-x logs POD -c istio-proxy",
-        0,
-        &["Envoy proxy is ready"],
-    ),
-    (
-        "timeout 2 kubectl -n team-x logs -f POD -c istio-proxy",
-        124,
-        &["Envoy proxy is ready"],
-    ),
-    (
-        "kubectl -n team-x rollout restart deployment",
-        0,
-        &["deployment.apps/test restarted"],
-    ),
-    (
-        "kubectl -n team-x rollout status deployment test --timeout=20s",
-        0,
-        &["successfully rolled out"],
-    ),
-    (
-        "kubectl -n team-x scale deployment test --replicas=2",
-        0,
-        &["deployment.apps/test scaled"],
-    ),
-    ("kubectl -n team-x get events", 0, &["Scheduled"]),
-    (
-        "kubectl -n team-x describe $(kubectl -n team-x get pod -l app=test -o name | head -1)",
-        0,
-        &["Successfully assigned team-x/test-"],
-    ),
-    (
-        "kubectl api-resources",
-        0,
-        &["virtualservices", "deployments", "controlplanerevisions"],
-    ),
-    ("kubectl explain serviceentry.spec.hosts", 0, &["hosts"]),
-    (
-        "kubectl delete namespace team-x team-y --timeout=20s",
-        0,
-        &["namespace \"team-y\" deleted"],
-    ),
-    (
-        "kubectl get ns team-x",
-        1,
-        &["namespaces \"team-x\" not found"],
-    ),
-];
+/// A command without what the tutorial's text has otherwise: spaces, line breaks and the marks of them.
+fn bare(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '\\' | ';'))
+        .collect()
+}
+
+#[test]
+fn no_command_of_the_tutorial_is_missing() {
+    let rows = rows(TUTORIAL);
+    assert!(rows.is_sorted_by_key(|row| row.line));
+    let (mut whole, mut ends) = (String::new(), Vec::new());
+    for row in &rows {
+        whole.push_str(&bare(&row.run));
+        ends.push((whole.len(), row.line));
+    }
+    let mut from = 0;
+    for text in LINES.lines().skip(1) {
+        let (number, text) = text.split_once(' ').unwrap();
+        let number: usize = number.parse().unwrap();
+        let text = bare(text);
+        let at = whole[from..].find(&text);
+        let at = from + at.unwrap_or_else(|| panic!("line {number} is in no row: {text}"));
+        from = at + text.len();
+        let row = ends.iter().position(|(end, _)| *end > at).unwrap();
+        let next = ends[row..].iter().find(|(_, line)| *line > ends[row].1);
+        // A loop begins before its first kubectl, a command that is nested stands after it.
+        assert!(
+            ends[row].1 <= number && next.is_none_or(|(_, line)| *line > number),
+            "line {number} is in the row of line {}",
+            ends[row].1
+        );
+    }
+    assert_eq!(words(&whole), words(&LINES[LINES.find('\n').unwrap()..]));
+}
+
+fn words(text: &str) -> usize {
+    text.matches("kubectl").count()
+}
+
+#[test]
+fn what_is_applied_is_what_the_tutorial_prints() {
+    let printed: Vec<Value> = serde_saphyr::from_multiple(PRINTED).unwrap();
+    let text = |object: &Value| object.to_string();
+    let mut expected: BTreeSet<String> = BTreeSet::new();
+    for entry in &printed {
+        if !entry["by"].as_str().unwrap().contains("create namespace") {
+            expected.insert(text(&entry["object"]));
+        }
+    }
+    let mut found = BTreeSet::new();
+    for row in rows(TUTORIAL) {
+        let Some((_, rest)) = row.run.split_once("EOF") else {
+            continue;
+        };
+        let (first, body) = rest.split_once('\n').unwrap();
+        assert!(
+            first.contains("kubectl apply -f -") || first.contains("> ./test.yaml"),
+            "{first}"
+        );
+        let objects: Vec<Value> =
+            serde_saphyr::from_multiple(body.trim_end().strip_suffix("EOF").unwrap()).unwrap();
+        found.extend(objects.iter().map(text));
+    }
+    assert_eq!(found, expected);
+}
 
 /// Every kubectl on the path, each once.
 fn kubectls() -> Vec<PathBuf> {
@@ -257,86 +118,96 @@ fn kubectls() -> Vec<PathBuf> {
     found
 }
 
-/// A file by which kubectl finds the cluster.
-fn config(inside: &Inside) -> String {
-    let authority = base64::engine::general_purpose::STANDARD.encode(&inside.authority);
-    format!(
-        "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters:\n- name: c\n  cluster:\n    server: https://{}\n    certificate-authority-data: {authority}\ncontexts:\n- name: c\n  context: {{cluster: c, user: u}}\nusers:\n- name: u\n  user: {{token: a-token}}\n",
-        inside.endpoint
-    )
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Runs a row; says what is wrong with what it did.
-fn wrong((command, code, wanted): &Row, home: &Path, program: &Path) -> Option<String> {
-    let command = command.replace("POD", POD);
+/// What the reader has before the first kubectl: the program by its name, the cluster's address, and what istioctl made of the
+/// operator manifest. istioctl itself has nothing to ask here, so that the word for it only repeats what it is given.
+fn environment(cloud: &Cloud, folder: &Path, program: &Path) -> Vec<(String, String)> {
+    let bin = folder.join("bin");
+    std::fs::create_dir(&bin).unwrap();
     // The program may be a dispatcher that looks beside itself, so it is named and not linked to.
-    let shell = format!("kubectl() {{ {:?} \"$@\"; }}\n{command}", program);
-    let shell = if command.starts_with("timeout") {
-        command
-            .replacen("kubectl", &format!("{program:?}"), 1)
-            .replace("$(kubectl", &format!("$({program:?}"))
-    } else {
-        shell
-    };
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/kubectl");
-    let output = Command::new("sh")
-        .arg("-c")
-        .arg(&shell)
-        .current_dir(fixtures)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", home)
-        .env("KUBECONFIG", home.join("config"))
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let fits = |text: &str| match text.strip_prefix('!') {
-        Some(unwanted) => !said.contains(unwanted),
-        None => said.contains(text),
-    };
-    let fine = output.status.code() == Some(*code) && wanted.iter().all(|text| fits(text));
-    (!fine).then(|| {
-        format!(
-            "$ {command}\n{said}-> {:?}, not {code} with {wanted:?}\n",
-            output.status.code()
-        )
-    })
+    let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", program.display());
+    common::program::script(&bin.join("kubectl"), &script);
+    let objects: Vec<Value> = serde_json::from_str(GATEWAY).unwrap();
+    let text: String = objects.iter().map(|o| format!("---\n{o}\n")).collect();
+    // istioctl makes a folder a component.
+    let gateways = folder.join("egressgateway/Base/Pilot/EgressGateways");
+    std::fs::create_dir_all(&gateways).unwrap();
+    std::fs::write(gateways.join("EgressGateways.yaml"), text).unwrap();
+    let config = folder.join("config").display().to_string();
+    cloud.run(&["kubeconfig", "--write", &config]).ends(0);
+
+    let path = std::env::var("PATH").unwrap();
+    let mut all: Vec<(String, String)> = exports(cloud.address())
+        .lines()
+        .map(|line| {
+            let (name, value) = line
+                .strip_prefix("export ")
+                .unwrap()
+                .split_once('=')
+                .unwrap();
+            (name.to_owned(), value.trim_matches('\'').to_owned())
+        })
+        .collect();
+    for (name, value) in [
+        ("PATH", format!("{}:{path}", bin.display())),
+        ("HOME", folder.display().to_string()),
+        ("KUBECONFIG", config),
+        ("PROJECT_ID", PROJECT.to_owned()),
+        ("ISTIOCTL", "echo".to_owned()),
+    ] {
+        all.push((name.to_owned(), value));
+    }
+    all
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn the_real_kubectl_runs_the_tutorials_commands() {
+#[test]
+fn the_real_kubectl_runs_the_tutorial() {
     let programs = kubectls();
     if programs.is_empty() {
         assert!(std::env::var_os("CI").is_none(), "CI has to have kubectl");
-        println!("kubectl is not installed: its session was not run");
-        return;
+        return say("kubectl is not installed: its session was not run");
     }
     for program in programs {
-        let inside = Inside::start().await;
-        inside.mesh().await;
-        let home = tempfile::tempdir().unwrap();
-        std::fs::write(home.path().join("config"), config(&inside)).unwrap();
-        let session = {
-            let (home, program) = (home.path().to_owned(), program.clone());
-            tokio::task::spawn_blocking(move || -> Vec<String> {
-                TUTORIAL
-                    .iter()
-                    .filter_map(|row| wrong(row, &home, &program))
-                    .collect()
-            })
+        let began = Instant::now();
+        let cloud = Cloud::new();
+        cloud.run(&["up", "--yes", "--through", "mesh"]).ends(0);
+        let folder = tempfile::tempdir().unwrap();
+        let session = Session {
+            folder: folder.path(),
+            environment: environment(&cloud, folder.path(), &program),
+            lacks: LACKS,
         };
-        let complaints = session.await.unwrap();
+        // What the reader puts in for the label, the command before has shown.
+        let with_label = |table: &str, label: &str| -> Vec<Row> {
+            rows(&table.replace("REVISION_LABEL", label))
+        };
+        let wrong = |rows: &[Row]| -> Vec<String> {
+            rows.iter().filter_map(|row| session.wrong(row)).collect()
+        };
+        let mut all = with_label(TUTORIAL, "asm-managed");
+        all.extend(rows(BEYOND));
+        let mut complaints = wrong(&all);
+        Inside::of(&cloud, "cluster1").install_istiod();
+        let in_cluster = with_label(IN_CLUSTER, "asm-1282-4");
+        complaints.extend(wrong(&in_cluster));
+        all.extend(in_cluster);
         assert!(
             complaints.is_empty(),
             "{}:\n{}",
             program.display(),
             complaints.join("\n")
         );
-        println!("{}: {} commands", program.display(), TUTORIAL.len());
+        let unclaimed = |row: &&Row| !session.claims(row);
+        say(&format!(
+            "{}: {} commands in {:.0} s; the outcomes of {} are not claimed yet, for want of {}",
+            program.display(),
+            all.len(),
+            began.elapsed().as_secs_f64(),
+            all.iter().filter(unclaimed).count(),
+            LACKS.join(" and ")
+        ));
     }
 }

@@ -7,14 +7,9 @@ mod emulator;
 #[allow(dead_code)]
 mod kubernetes;
 
-use std::sync::Arc;
-
-use futures_util::{SinkExt as _, StreamExt as _};
+use kubernetes::exec::Server;
 use kubernetes::{Inside, deployment};
-use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::protocol::Message;
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
@@ -155,7 +150,7 @@ async fn a_table_shows_what_kubectl_shows() {
     assert_eq!(table["rows"][0]["object"]["kind"], "PartialObjectMetadata");
 }
 
-/// Runs `command` in a pod over WebSocket; what came on each channel.
+/// Runs a command in a pod of the namespace `default`; what came on each channel.
 async fn exec(
     inside: &Inside,
     pod: &str,
@@ -163,54 +158,12 @@ async fn exec(
     query: &str,
     input: &[&[u8]],
 ) -> (String, Vec<(u8, String)>) {
-    let mut roots = rustls::RootCertStore::empty();
-    let certificate = rustls::pki_types::CertificateDer::from_pem_slice(&inside.authority).unwrap();
-    roots.add(certificate).unwrap();
-    let config = rustls::ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let stream = tokio::net::TcpStream::connect(&inside.endpoint)
-        .await
-        .unwrap();
-    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-    let stream = connector
-        .connect("127.0.0.1".try_into().unwrap(), stream)
-        .await
-        .unwrap();
-    let url = format!(
-        "wss://{}/api/v1/namespaces/default/pods/{pod}/exec?{query}",
-        inside.endpoint
-    );
-    let mut request = url.into_client_request().unwrap();
-    request
-        .headers_mut()
-        .insert("authorization", "Bearer a-token".parse().unwrap());
-    request
-        .headers_mut()
-        .insert("sec-websocket-protocol", protocol.parse().unwrap());
-    let (mut socket, answer) = tokio_tungstenite::client_async(request, stream)
-        .await
-        .unwrap();
-    for frame in input {
-        socket
-            .send(Message::Binary(frame.to_vec().into()))
-            .await
-            .unwrap();
-    }
-    let mut said = Vec::new();
-    while let Some(Ok(message)) = socket.next().await {
-        if let Message::Binary(bytes) = message {
-            let (channel, text) = bytes.split_first().unwrap();
-            said.push((*channel, String::from_utf8(text.to_vec()).unwrap()));
-        }
-    }
-    (
-        answer.headers()["sec-websocket-protocol"]
-            .to_str()
-            .unwrap()
-            .to_owned(),
-        said,
-    )
+    let server = Server {
+        endpoint: &inside.endpoint,
+        authority: &inside.authority,
+    };
+    let path = format!("/api/v1/namespaces/default/pods/{pod}/exec");
+    server.exec(&path, protocol, query, input).await
 }
 
 #[tokio::test]

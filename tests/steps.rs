@@ -273,8 +273,19 @@ fn a_step_that_is_not_always_there_says_when() {
         "mesh-ready: control_plane=\"managed\"",
         "istio-managed: control_plane=\"managed\"",
         "istio-in-cluster: control_plane=\"in-cluster\"",
+        "revision: injection=\"revision\"",
+        "namespace-istio-egress-by-revision: injection=\"revision\"",
+        "gateway-account-by-revision: injection=\"revision\"",
+        "gateway-secrets-role-by-revision: injection=\"revision\"",
+        "gateway-secrets-binding-by-revision: injection=\"revision\"",
+        "gateway-deployment-by-revision: injection=\"revision\"",
+        "gateway-service-by-revision: injection=\"revision\"",
+        "gateway-autoscaler-by-revision: injection=\"revision\"",
+        "gateway-disruption-budget-by-revision: injection=\"revision\"",
         "access-logs: control_plane=\"managed\"",
         "access-logs-in-cluster: control_plane=\"in-cluster\"",
+        "namespace-team-x-by-revision: injection=\"revision\"",
+        "namespace-team-y-by-revision: injection=\"revision\"",
     ];
     assert_eq!(conditional, expected);
 }

@@ -18,8 +18,10 @@ pub struct ClusterError {
 /// The failures that a caller tells apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The object, or the kind, is not there.
+    /// The object is not there.
     NotFound,
+    /// Nobody has told the cluster of its kind.
+    UnknownKind,
     /// Somebody else owns a field, or changed the object in between.
     Conflict,
     /// The token was not accepted.
@@ -28,8 +30,10 @@ pub enum Fault {
     Forbidden,
     /// The object is wrong.
     Invalid,
-    /// A webhook did not answer, or said no.
+    /// A webhook did not answer.
     Webhook,
+    /// A webhook, or a policy of the cluster's own, said no.
+    Denied,
     /// The namespace is being deleted.
     Terminating,
     /// Too many requests, or the server is not ready.
@@ -43,6 +47,11 @@ pub enum Fault {
 }
 
 impl ClusterError {
+    /// Whether what was asked for is not there, or cannot be.
+    pub fn is_absent(&self) -> bool {
+        matches!(self.fault, Fault::NotFound | Fault::UnknownKind)
+    }
+
     /// A call that was never sent.
     pub fn local(what: String, message: String) -> ClusterError {
         ClusterError {
@@ -74,7 +83,13 @@ impl ClusterError {
 
 /// Code first, then reason, then words.
 fn fault(code: u16, reason: &str, message: &str) -> Fault {
+    let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
     match (code, reason) {
+        // A webhook chooses the code of its refusal; the sentence around it is the API server's.
+        _ if says(&["denied the request", "denied request"]) => Fault::Denied,
+        (404, _) if says(&["could not find the requested resource", "page not found"]) => {
+            Fault::UnknownKind
+        }
         (404, _) => Fault::NotFound,
         (403, _) if message.contains("is being terminated") => Fault::Terminating,
         (403, _) => Fault::Forbidden,
@@ -125,6 +140,13 @@ mod tests {
                 404,
                 "NotFound",
                 "the server could not find the requested resource",
+                Fault::UnknownKind,
+            ),
+            (404, "", "404 page not found", Fault::UnknownKind),
+            (
+                404,
+                "NotFound",
+                "namespaces \"x\" not found",
                 Fault::NotFound,
             ),
             (
@@ -156,7 +178,19 @@ mod tests {
                 400,
                 "",
                 "admission webhook \"validation.istio.io\" denied the request: x",
-                Fault::Webhook,
+                Fault::Denied,
+            ),
+            (
+                403,
+                "Forbidden",
+                "admission webhook \"validation.gatekeeper.sh\" denied the request: x",
+                Fault::Denied,
+            ),
+            (
+                422,
+                "Invalid",
+                "gateways \"x\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no",
+                Fault::Denied,
             ),
             (
                 422,

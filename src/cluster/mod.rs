@@ -4,6 +4,7 @@
 //! no journal and no Google API, and waits for nothing: who calls decides when to look again.
 
 mod error;
+mod inside;
 mod object;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use rustls::pki_types::pem::PemObject;
 use serde_json::Value;
 
 pub use error::{ClusterError, Fault};
+pub use inside::{Container, Ran};
 pub use object::Object;
 
 /// The name under which our fields are owned.
@@ -80,7 +82,7 @@ impl Cluster {
         match self.api(object).get_opt(&object.name).await {
             Ok(found) => found.map(|found| plain(object, &found)).transpose(),
             Err(error) => match ClusterError::of(object.to_string(), error) {
-                error if error.fault == Fault::NotFound => Ok(None),
+                error if error.is_absent() => Ok(None),
                 error => Err(error),
             },
         }
@@ -157,7 +159,7 @@ impl Cluster {
         {
             Ok(_) => Ok(()),
             Err(error) => match ClusterError::of(object.to_string(), error) {
-                error if error.fault == Fault::NotFound => Ok(()),
+                error if error.is_absent() => Ok(()),
                 error => Err(error),
             },
         }

@@ -1,15 +1,20 @@
 //! From a verb to what it does. The table below is all that tells `up`, `plan`, `status`, `authorize`, `kubeconfig` and `down` apart;
 //! nothing under it knows a verb's name.
 
+mod analyze;
 mod ask;
 mod authorize;
+mod explain;
 mod kubeconfig;
+mod picture;
 mod place;
 mod prepare;
 mod serve;
 mod show;
+mod sources;
 mod stop;
 mod verbs;
+mod verify;
 
 use std::io::Write;
 
@@ -37,6 +42,8 @@ pub enum Draws {
     Plan,
     /// What is, whose it is, and what is open.
     Status,
+    /// What holds.
+    Claims,
 }
 
 /// A verb, as the engine needs it told.
@@ -80,6 +87,14 @@ pub const TABLE: &[Row] = &[
         acts: false,
         draws: Draws::Status,
         asks: false,
+        looks_up: false,
+    },
+    Row {
+        verb: "verify",
+        goal: Goal::Present,
+        acts: false,
+        draws: Draws::Claims,
+        asks: true,
         looks_up: false,
     },
     Row {
@@ -140,6 +155,28 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
             .await
         }
         Verb::Status => verbs::towards(&mut Ground::lay(global)?, row("status"), None, true).await,
+        Verb::Verify { through, settle } => {
+            let ground = &mut Ground::lay(global)?;
+            verify::verify(ground, row("verify"), through.as_deref(), settle).await
+        }
+        Verb::Explain {
+            namespace,
+            url,
+            method,
+            no_sidecar,
+            matrix: _,
+            looks,
+        } => {
+            let question = explain::Question {
+                request: namespace.zip(url),
+                method,
+                no_sidecar,
+            };
+            explain::explain(global, question, &looks).await
+        }
+        Verb::Analyze { namespace, looks } => {
+            analyze::analyze(global, namespace.as_deref(), &looks).await
+        }
         Verb::Kubeconfig { write } => {
             let ground = &mut Ground::lay(global)?;
             kubeconfig::kubeconfig(ground, row("kubeconfig"), write.as_deref()).await

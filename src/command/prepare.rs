@@ -38,12 +38,27 @@ pub struct Ground {
 
 /// The steps of one run, and the way to the cloud.
 pub struct Ready {
-    /// The steps, parameters filled in.
+    /// The steps that make or do something, parameters filled in.
     pub steps: Vec<Step>,
+    /// The steps that claim something.
+    pub claims: Vec<Step>,
     /// The client.
     pub client: Client,
     /// The emulator serves until this is dropped.
     _emulator: Option<emulator::Running>,
+}
+
+impl Ready {
+    fn new(steps: Vec<Step>, client: Client, emulator: Option<emulator::Running>) -> Ready {
+        let is_claim = |step: &Step| Kind::named(&step.kind).is_some_and(|kind| kind.is_claim());
+        let (claims, steps) = steps.into_iter().partition(is_claim);
+        Ready {
+            steps,
+            claims,
+            client,
+            _emulator: emulator,
+        }
+    }
 }
 
 /// The parameter that holds the networks on the cluster's allow list.
@@ -164,17 +179,9 @@ impl Ground {
             };
             self.given
                 .insert(AUTHORIZED.to_owned(), vec![format!("{address}/32")].into());
-            return Ok(Ready {
-                steps: self.steps(through)?,
-                client,
-                _emulator,
-            });
+            return Ok(Ready::new(self.steps(through)?, client, _emulator));
         }
-        Ok(Ready {
-            steps,
-            client,
-            _emulator,
-        })
+        Ok(Ready::new(steps, client, _emulator))
     }
 
     /// The steps through a chapter with what is given so far.
@@ -332,6 +339,17 @@ fn check(tutorial: &Tutorial) -> Result<(), Complaints> {
         }) {
             let near = super::nearest(key, keys.iter().copied());
             complain(format!("{}: unknown key `{key}` in `at`{near}", step.id));
+        }
+        let stated = step.want.as_object().into_iter().flatten();
+        let fields = kind.fields().unwrap_or_default();
+        for (field, _) in
+            stated.filter(|(field, _)| !fields.is_empty() && !fields.contains(&field.as_str()))
+        {
+            let near = super::nearest(field, fields.iter().copied());
+            complain(format!(
+                "{}: unknown field `{field}` in `want`{near}",
+                step.id
+            ));
         }
         let references = crate::steps::refs::find(&step.want)
             .into_iter()

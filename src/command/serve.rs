@@ -31,10 +31,13 @@ pub async fn serve(
     let _ = writeln!(out, "listening on http://{}", running.addr()).and_then(|()| out.flush());
     drop(out);
     note(
-        "An emulator: it shows that the requests are right and the configuration fits together. It has no quotas, evaluates",
+        "An emulator: what passes here shows that the requests are right and that the objects allow and refuse what they should.",
+    );
+    note(
+        "It moves no packets and has no quotas: that Google's network and mesh do as their objects say, it cannot show.",
     );
     note(&format!(
-        "no permissions and moves no packets. `provision emulator env --listen {}` prints exports for gcloud.",
+        "`provision emulator env --listen {}` prints exports for gcloud.",
         running.addr()
     ));
     let mut stop = stop::listen();

@@ -213,5 +213,6 @@ fn word(change: &Change) -> &'static str {
         Change::Update(_) | Change::Fixed(_) | Change::Foreign(_) => "differs",
         Change::Delete => "there",
         Change::Waits(_) => "not known",
+        Change::Pending(_) => "waits",
     }
 }

@@ -17,6 +17,7 @@ use crate::error::{Exit, Halt};
 use crate::google::{Api, Call, Quiet};
 use crate::kinds::{Clusters, Kind, Thing};
 use crate::ui::plan::Plan;
+use crate::ui::slow::Slow;
 use crate::ui::{Screen, time};
 
 /// Runs a verb that is towards things being there.
@@ -223,7 +224,8 @@ pub async fn go(
     watch(ground, row, ready, tasks, book, |_| {}).await
 }
 
-async fn watch(
+/// Runs tasks and shows what happens; `also` hears every event.
+pub async fn watch(
     ground: &Ground,
     row: Row,
     ready: &Ready,
@@ -241,6 +243,7 @@ async fn watch(
         steps,
     };
     screen.show(&started);
+    let mut slow = Slow::default();
     let ended = run(
         &ready.client,
         Clusters::new(ground.force),
@@ -248,10 +251,15 @@ async fn watch(
         book,
         |event| {
             also(event);
+            slow.hear(event);
             screen.show(event);
             if let (Event::RunFinished { tally, took }, true) = (event, row.acts && !json) {
                 screen.clear();
                 say(&format!("{}\n", closing(steps, *tally, *took)));
+                let slow = std::mem::take(&mut slow);
+                if let Some(text) = slow.text(*tally, *took, ground.global.verbose) {
+                    say(&format!("{text}\n"));
+                }
             }
         },
         stop::listen(),
@@ -281,7 +289,8 @@ pub fn close(ground: &Ground, row: Row, ended: &Ended) -> Exit {
     outcome(ended)
 }
 
-fn outcome(ended: &Ended) -> Exit {
+/// How a run ended, as an exit code.
+pub fn outcome(ended: &Ended) -> Exit {
     if ended.stopped {
         Exit::Interrupted
     } else if ended.journal.is_some() || ended.tally.failed > 0 {

@@ -4,6 +4,7 @@
 //! format without the two DETAILS fields. What differs from run to run (time, ids, ephemeral ports) comes from whoever writes
 //! the line down, as a [`Stamp`].
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -72,6 +73,92 @@ pub struct Stamp {
     pub upstream_port: u16,
     /// The caller's port.
     pub remote_port: u16,
+}
+
+/// The fields of a line in order, by the names that Istio's JSON encoding gives them.
+pub const FIELDS: [&str; 25] = [
+    "start_time",
+    "method",
+    "path",
+    "protocol",
+    "response_code",
+    "response_flags",
+    "response_code_details",
+    "connection_termination_details",
+    "upstream_transport_failure_reason",
+    "bytes_received",
+    "bytes_sent",
+    "duration",
+    "upstream_service_time",
+    "x_forwarded_for",
+    "user_agent",
+    "request_id",
+    "authority",
+    "upstream_host",
+    "upstream_cluster",
+    "upstream_local_address",
+    "downstream_local_address",
+    "downstream_remote_address",
+    "requested_server_name",
+    "route_name",
+    // Operators that somebody added to the format stand behind the others.
+    "rest",
+];
+
+/// Reads a line, in the text format or in the JSON encoding; none of what is neither. A field that is absent is `-`.
+pub fn read(line: &str) -> Option<BTreeMap<String, String>> {
+    if let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(line) {
+        let text = |value: serde_json::Value| match value {
+            serde_json::Value::String(text) => text,
+            serde_json::Value::Null => "-".to_owned(),
+            other => other.to_string(),
+        };
+        return Some(
+            fields
+                .into_iter()
+                .map(|(name, value)| (name, text(value)))
+                .collect(),
+        );
+    }
+    let rest = line.trim().strip_prefix('[')?;
+    let (time, rest) = rest.split_once(']')?;
+    let words = words(rest);
+    let (request, others) = words.split_first()?;
+    // A path has no blank, but a method or protocol that is not there is `-`.
+    let request: Vec<&str> = request.splitn(3, ' ').collect();
+    let values = std::iter::once(time)
+        .chain(request)
+        .chain(others.iter().map(String::as_str));
+    let fields: BTreeMap<String, String> = FIELDS
+        .iter()
+        .zip(values)
+        .map(|(name, value)| ((*name).to_owned(), value.to_owned()))
+        .collect();
+    (fields.len() >= FIELDS.len() - 1).then_some(fields)
+}
+
+/// Words that blanks divide; what stands in quotes is one.
+fn words(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted, mut begun) = (Vec::new(), String::new(), false, false);
+    for letter in text.chars() {
+        match letter {
+            '"' => (quoted, begun) = (!quoted, true),
+            ' ' if !quoted => {
+                if begun {
+                    words.push(std::mem::take(&mut word));
+                }
+                begun = false;
+            }
+            letter => {
+                word.push(letter);
+                begun = true;
+            }
+        }
+    }
+    if begun {
+        words.push(word);
+    }
+    words
 }
 
 /// `-` for what is empty.
@@ -169,6 +256,19 @@ mod tests {
              \"3a02fe77\" \"example.com\" \"127.0.2.1:80\" outbound|80||example.com 127.0.0.1:48634 127.0.3.1:8080 \
              127.0.0.1:44218 outbound_.80_.x_.gateway -"
         );
+        let read_back = read(&line.text(&stamp)).unwrap();
+        let seen = [
+            "method",
+            "path",
+            "response_code",
+            "response_flags",
+            "upstream_cluster",
+            "route_name",
+        ];
+        assert_eq!(
+            seen.map(|name| read_back[name].as_str()),
+            ["GET", "/", "200", "-", "outbound|80||example.com", "-"]
+        );
         let connection = Line {
             http: None,
             status: 0,
@@ -191,5 +291,35 @@ mod tests {
             "[2026-11-23T03:02:16.690Z] \"- - -\" 0 UH - - \"-\" 0 0 1 - \"-\" \"-\" \"-\" \"-\" \"-\" BlackHoleCluster - \
              127.0.3.1:8080 127.0.0.1:44218 unknown.test -"
         );
+        let read_back = read(&connection.text(&stamp)).unwrap();
+        let seen = [
+            "method",
+            "protocol",
+            "response_flags",
+            "requested_server_name",
+        ];
+        assert_eq!(
+            seen.map(|name| read_back[name].as_str()),
+            ["-", "-", "UH", "unknown.test"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_line_of_a_proxy_is_not_read_as_one() {
+        let json = r#"{"response_code":200,"upstream_cluster":"outbound|80||example.com","route_name":null}"#;
+        let fields = read(json).unwrap();
+        let seen = ["response_code", "upstream_cluster", "route_name"];
+        assert_eq!(
+            seen.map(|name| fields[name].as_str()),
+            ["200", "outbound|80||example.com", "-"]
+        );
+        for other in [
+            "",
+            "[",
+            "2026-11-23T03:02:16Z\tinfo\tReadiness succeeded",
+            "[t] \"GET / HTTP/1.1\" 200",
+        ] {
+            assert_eq!(read(other), None, "{other}");
+        }
     }
 }

@@ -1,13 +1,17 @@
 //! Who reaches what: many callers, many requests.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::thread;
 
 use serde::Serialize;
 
 use super::account::{Failure, Got};
 use super::object::Object;
-use super::request::{Request, Source};
+use super::pod::Proxy;
+use super::request::{Request, Scheme, Source};
 use super::scene::Scene;
+use super::service::Protocol;
 use super::walk::Stage;
 
 /// What a caller gets, in a word.
@@ -29,6 +33,15 @@ impl From<&Got> for Brief {
     }
 }
 
+impl fmt::Display for Brief {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Brief::Status(status) => write!(f, "{status}"),
+            Brief::Failure(failure) => write!(f, "curl exit {}", failure.exit()),
+        }
+    }
+}
+
 /// What one caller gets of one request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cell {
@@ -41,6 +54,45 @@ pub struct Cell {
 }
 
 impl Scene {
+    /// A caller for each namespace that has pods other than gateways and is not the system's.
+    pub fn callers(&self) -> Vec<Source> {
+        let system = |name: &str| name.starts_with("kube-") || name == self.mesh.root_namespace;
+        let pods = self.pods.iter().filter(|pod| pod.proxy != Proxy::Gateway);
+        let names: BTreeSet<&str> = pods
+            .map(|pod| pod.namespace())
+            .filter(|name| !system(name))
+            .collect();
+        let caller = |namespace: &str| Source {
+            namespace: namespace.to_owned(),
+            pod: None,
+            sidecar: None,
+        };
+        names.into_iter().map(caller).collect()
+    }
+
+    /// A request for each host outside that a ServiceEntry names and each of its ports; patterns name none.
+    pub fn destinations(&self) -> Vec<Request> {
+        let mut found = BTreeMap::new();
+        for service in self.services.iter().filter(|service| !service.kubernetes) {
+            if service.host.contains('*') {
+                continue;
+            }
+            for port in &service.ports {
+                let scheme = match port.protocol {
+                    Protocol::Tls => Scheme::Https,
+                    Protocol::Http | Protocol::Http2 => Scheme::Http,
+                    Protocol::Tcp | Protocol::Detected | Protocol::Udp => continue,
+                };
+                let (word, number) = (scheme.word(), port.number);
+                let url = format!("{word}://{}:{number}/", service.host);
+                if let Ok(request) = Request::get("", &url) {
+                    found.insert((service.host.clone(), number), request);
+                }
+            }
+        }
+        found.into_values().collect()
+    }
+
     /// What each caller gets of each request, a row a caller; the requests' own callers are passed over.
     ///
     /// What a proxy sees and which policies concern a caller is made out once, not once a cell.

@@ -10,6 +10,7 @@
 //! each, read on its own; `view` is what one proxy sees of them together, and `walk` takes a request through.
 
 pub mod account;
+pub mod analyze;
 pub mod cluster;
 pub mod destination_rule;
 pub mod dns;

@@ -25,6 +25,14 @@ pub enum Scheme {
 }
 
 impl Scheme {
+    /// As a URL begins.
+    pub fn word(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+
     /// The port without one in the URL.
     pub fn port(self) -> u16 {
         match self {
@@ -125,10 +133,7 @@ impl Request {
 
     /// The URL, as a reader knows it.
     pub fn url(&self) -> String {
-        let scheme = match self.scheme {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        };
+        let scheme = self.scheme.word();
         let port = match self.port == self.scheme.port() {
             true => String::new(),
             false => format!(":{}", self.port),

@@ -34,6 +34,13 @@ pub fn utc(instant: Millis) -> String {
     format!("{:.3}", timestamp(instant))
 }
 
+/// An instant as HTTP's `Date` has it: `Mon, 01 Apr 2024 12:34:56 GMT`.
+pub fn http(instant: Millis) -> String {
+    timestamp(instant)
+        .strftime("%a, %d %b %Y %H:%M:%S GMT")
+        .to_string()
+}
+
 /// An instant as compute prints it: `2024-04-01T05:34:56.123-07:00`, Pacific time.
 pub fn pacific(instant: Millis) -> String {
     let offset = Offset::constant(-7);
@@ -52,6 +59,7 @@ mod tests {
     fn instants_are_printed_as_google_prints_them() {
         assert_eq!(utc(1_711_974_896_123), "2024-04-01T12:34:56.123Z");
         assert_eq!(pacific(1_711_974_896_123), "2024-04-01T05:34:56.123-07:00");
+        assert_eq!(http(1_711_974_896_123), "Mon, 01 Apr 2024 12:34:56 GMT");
         assert_eq!(utc(1_711_974_896_000), "2024-04-01T12:34:56.000Z");
     }
 }

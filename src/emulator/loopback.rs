@@ -23,7 +23,7 @@ pub fn stranger(authority: Option<&str>, headers: &HeaderMap) -> Option<String> 
 }
 
 /// Whether `host` or `host:port` is this machine's loopback.
-fn is_loopback(host: &str) -> bool {
+pub fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),

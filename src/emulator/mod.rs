@@ -32,6 +32,7 @@ pub mod names;
 pub mod operation;
 pub mod pace;
 mod paging;
+pub mod pod;
 pub mod policy;
 mod projects;
 pub mod request;

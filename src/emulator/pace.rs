@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::clock::Millis;
 
@@ -113,6 +114,14 @@ const DURATIONS: &[(&str, Millis, Millis)] = &[
 const OTHERWISE: (Millis, Millis) = (5_000, UNATTENDED);
 
 impl Pace {
+    /// How long a wait of this length is here: at pace 0 none.
+    pub fn scaled(self, time: Duration) -> Duration {
+        match self {
+            Pace::Zero => Duration::ZERO,
+            Pace::Real(divisor) => time / divisor.max(1),
+        }
+    }
+
     /// How long `what` takes: a method id or one of the emulator's own names, see the table.
     pub fn duration(self, what: &str) -> Millis {
         let row = DURATIONS.iter().find(|(name, ..)| *name == what);
@@ -144,5 +153,8 @@ mod tests {
         assert_eq!(Pace::Real(60).duration("compute.networks.insert"), 250);
         assert_eq!(Pace::Zero.duration("iam.visibility"), 250);
         assert_eq!(Pace::Real(1).duration("unheard.of"), OTHERWISE.0);
+        let wait = Duration::from_secs(30);
+        assert_eq!(Pace::Real(60).scaled(wait), Duration::from_millis(500));
+        assert_eq!(Pace::Zero.scaled(wait), Duration::ZERO);
     }
 }

@@ -311,6 +311,12 @@ impl Keeper for Shared {
         }
         found.ok_or(Unkept::Gone)
     }
+
+    fn look(&self, work: &mut dyn FnMut(&World)) {
+        let mut world = lock(&self.world);
+        world.tick();
+        work(&world);
+    }
 }
 
 fn rendered(reply: Reply) -> Response<Body> {

@@ -188,9 +188,9 @@ impl World {
         work: impl FnOnce(&mut Cluster) -> T,
     ) -> Option<T> {
         let cluster = self.clusters.get_mut(key)?;
-        let before = cluster.store.revision();
+        let before = cluster.progress();
         let result = work(cluster);
-        self.changed |= before != cluster.store.revision();
+        self.changed |= before != cluster.progress();
         Some(result)
     }
 

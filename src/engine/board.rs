@@ -1,10 +1,12 @@
 //! The board: which task may begin, what the ones before it gave, and its references filled. No clock, no network.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::absent::absent;
+use super::claim::hold;
 use super::event::Outcome;
 use super::failure::Failure;
 use super::present::{Settled, Wanted, look_only, present};
@@ -41,6 +43,8 @@ pub enum Job {
     Look(Wanted, Option<Known>),
     /// Bring it about.
     Present(Wanted, Option<Known>),
+    /// See whether it holds, waiting at most this long.
+    Claim(Wanted, Duration),
     /// Remove it.
     Absent(Kind, Box<Known>, Vec<Thing>),
 }
@@ -141,6 +145,7 @@ impl Board {
                     Kind::named(&known.thing.kind).ok_or(Unprepared::Settled(Outcome::Kept))?;
                 Ok(Job::Absent(kind, known.clone(), inside.clone()))
             }
+            Goal::Holds { settle } => Ok(Job::Claim(self.wanted(id, None)?, *settle)),
             Goal::Present { inside, with } => {
                 let mut wanted = self.wanted(id, None)?;
                 wanted.came_along = with
@@ -220,7 +225,9 @@ impl Job {
     /// What readers call its thing.
     pub fn name(&self) -> String {
         match self {
-            Job::Look(wanted, _) | Job::Present(wanted, _) => wanted.thing.short(),
+            Job::Look(wanted, _) | Job::Present(wanted, _) | Job::Claim(wanted, _) => {
+                wanted.thing.short()
+            }
             Job::Absent(_, known, _) => known.thing.short(),
         }
     }
@@ -230,6 +237,7 @@ impl Job {
         match self {
             Job::Look(_, known) | Job::Present(_, known) => known.as_ref(),
             Job::Absent(_, known, _) => Some(known),
+            Job::Claim(..) => None,
         }
     }
 
@@ -238,6 +246,7 @@ impl Job {
         match self {
             Job::Look(wanted, known) => look_only(worker, &wanted, known.as_ref()).await,
             Job::Present(wanted, known) => present(worker, &wanted, known.as_ref()).await,
+            Job::Claim(wanted, settle) => hold(worker, &wanted, settle).await,
             Job::Absent(kind, known, inside) => absent(worker, kind, &known, &inside).await,
         }
     }

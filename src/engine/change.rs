@@ -22,6 +22,8 @@ pub enum Change {
     Foreign(Vec<Field>),
     /// It cannot be said before these steps are done.
     Waits(Vec<String>),
+    /// What the step waits for is not so yet; why.
+    Pending(String),
 }
 
 /// Whose a thing is, for the comparison.
@@ -31,6 +33,8 @@ pub struct Whose<'a> {
     pub ours: bool,
     /// The parts of a set that are ours.
     pub parts: &'a [String],
+    /// Whether fields of others are taken over, because the user said so.
+    pub taken_over: bool,
     /// Whether it is a set, to which anybody may add.
     pub set: bool,
     /// The list in which adding ours among others' is nobody's harm.
@@ -48,7 +52,7 @@ impl Change {
         };
         if fields.is_empty() {
             Change::None
-        } else if !whose.ours && !fields.iter().all(harmless) {
+        } else if !whose.ours && !whose.taken_over && !fields.iter().all(harmless) {
             Change::Foreign(fields)
         } else if fields.iter().any(|field| field.fixed) {
             Change::Fixed(fields)
@@ -79,8 +83,13 @@ mod tests {
         let whose = |ours| Whose {
             ours,
             parts: &[],
+            taken_over: false,
             set: false,
             shared_list: None,
+        };
+        let by_force = Whose {
+            taken_over: true,
+            ..whose(false)
         };
         let list = Whose {
             shared_list: Some("cidrBlocks"),
@@ -97,6 +106,7 @@ mod tests {
             (vec![field("a", json!(1), true)], whose(true), "fixed"),
             (vec![field("a", json!(1), false)], whose(false), "foreign"),
             (vec![field("a", json!(1), true)], whose(false), "foreign"),
+            (vec![field("a", json!(1), false)], by_force, "update"),
             (
                 vec![field("targetTags", Value::Null, false)],
                 whose(false),

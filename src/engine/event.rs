@@ -88,6 +88,20 @@ pub enum Event {
         /// What.
         text: String,
     },
+    /// A claim was looked at until it held, or until that was waited for in vain.
+    Claimed {
+        /// The step.
+        step: String,
+        /// Whether it holds.
+        holds: bool,
+        /// What it expected.
+        expected: String,
+        /// What it saw.
+        seen: String,
+        /// What decides otherwise than expected, where that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
     /// A step came to its end.
     Finished {
         /// The step.
@@ -145,6 +159,10 @@ pub enum Outcome {
     WithParent,
     /// It was only looked at.
     Looked,
+    /// The claim holds.
+    Holds,
+    /// The claim does not hold.
+    Unmet,
 }
 
 impl Outcome {
@@ -159,6 +177,8 @@ impl Outcome {
             Outcome::Kept => "kept",
             Outcome::WithParent => "goes with its parent",
             Outcome::Looked => "looked",
+            Outcome::Holds => "holds",
+            Outcome::Unmet => "does not hold",
         }
     }
 }
@@ -178,6 +198,10 @@ pub struct Tally {
     pub kept: usize,
     /// Not as wanted, and only looked at.
     pub different: usize,
+    /// Claims that hold.
+    pub holds: usize,
+    /// Claims that do not.
+    pub unmet: usize,
     /// Failed.
     pub failed: usize,
     /// Not begun because another failed.
@@ -193,6 +217,8 @@ impl Tally {
             Outcome::Unchanged => self.unchanged += 1,
             Outcome::Deleted | Outcome::Gone | Outcome::WithParent => self.deleted += 1,
             Outcome::Kept => self.kept += 1,
+            Outcome::Holds => self.holds += 1,
+            Outcome::Unmet => self.unmet += 1,
             Outcome::Looked => {}
         }
     }

@@ -3,6 +3,7 @@
 mod absent;
 mod board;
 pub mod change;
+mod claim;
 pub mod event;
 mod failure;
 mod finish;

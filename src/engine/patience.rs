@@ -12,7 +12,8 @@ pub fn patience(class: Class, within: Duration) -> Option<Duration> {
     let minutes = |n: u64| Some(Duration::from_secs(n * 60));
     match class {
         Class::Busy => Some(within),
-        Class::NotReady | Class::AccountNotVisible => minutes(3),
+        Class::NotReady => Some(within.min(Duration::from_secs(3 * 60))),
+        Class::AccountNotVisible => minutes(3),
         Class::IdentityPoolMissing => minutes(2),
         Class::ApiDisabled => minutes(5),
         _ => None,

@@ -72,11 +72,14 @@ pub async fn look_only(
         look => look.map_err(|error| Failure::of(&what, &error))?,
     };
     let (change, live) = match look {
+        Look::Absent if kind.is_wait() => (Change::Pending("not there yet".to_owned()), None),
+        Look::Settling(why) | Look::Broken(why) if kind.is_wait() => (Change::Pending(why), None),
         Look::Absent => (Change::Create, None),
         Look::Here(live) if wanted.unknown.is_empty() => (
             Change::of(
                 kind.between(want, &live),
                 whose(
+                    worker,
                     *kind,
                     known,
                     &known.map(Known::our_parts).unwrap_or_default(),
@@ -88,7 +91,7 @@ pub async fn look_only(
         Look::Settling(why) | Look::Broken(why) => {
             worker.tell(Event::Warned {
                 step: worker.step.clone(),
-                text: format!("{} is {why}", thing.short()),
+                text: format!("{}: {why}", thing.short()),
             });
             (Change::Waits(vec![]), None)
         }
@@ -133,6 +136,10 @@ pub async fn present(
         found => found,
     };
     match found {
+        Look::Broken(why) if kind.is_wait() => {
+            let error = format!("{} {}: {why}", kind.name(), thing.short());
+            Err(Failure::new(error, &worker.says))
+        }
         Look::Broken(why) => {
             close(worker, thing, open.as_ref(), false).await?;
             let error = format!("{} {}: {why}", kind.name(), thing.short());
@@ -252,16 +259,19 @@ async fn correct(
         kind.between(want, &live),
         Whose {
             ours,
-            ..whose(*kind, known, &our_parts)
+            ..whose(worker, *kind, known, &our_parts)
         },
     );
-    worker.tell(Event::Looked {
-        step: worker.step.clone(),
-        change: change.clone(),
-        ours,
-        want: want.clone(),
-        inside: None,
-    });
+    // Whose a condition is nobody asks.
+    if !kind.is_wait() {
+        worker.tell(Event::Looked {
+            step: worker.step.clone(),
+            change: change.clone(),
+            ours,
+            want: want.clone(),
+            inside: None,
+        });
+    }
     let fields = match change {
         Change::None => {
             let outcome = if created {
@@ -277,7 +287,12 @@ async fn correct(
         }
         Change::Update(fields) => fields,
         Change::Foreign(fields) => {
-            let hint = "remove or rename what stands in the way, or use another project";
+            let hint = match kind {
+                Kind::Kubernetes => {
+                    "remove it, or have its fields taken over with --force-conflicts"
+                }
+                _ => "remove or rename what stands in the way, or use another project",
+            };
             return Err(in_the_way(
                 wanted,
                 "is there already and is not ours",
@@ -294,7 +309,7 @@ async fn correct(
                 hint,
             ));
         }
-        Change::Create | Change::Delete | Change::Waits(_) => Vec::new(),
+        Change::Create | Change::Delete | Change::Waits(_) | Change::Pending(_) => Vec::new(),
     };
     let parts: Vec<String> = kind
         .parts(want)
@@ -385,11 +400,12 @@ pub fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn whose<'a>(kind: Kind, known: Option<&Known>, parts: &'a [String]) -> Whose<'a> {
+fn whose<'a>(worker: &Worker, kind: Kind, known: Option<&Known>, parts: &'a [String]) -> Whose<'a> {
     let row = kind.row();
     Whose {
         ours: known.is_some_and(Known::is_ours),
         parts,
+        taken_over: matches!(kind, Kind::Kubernetes) && worker.door.clusters.force,
         set: row.is_none(),
         shared_list: row.and_then(|row| row.allow_list),
     }

@@ -19,7 +19,7 @@ const NEXT_READ: Duration = Duration::from_millis(200);
 /// How long a thing that was just made may hide behind a refusal.
 const HIDDEN: Duration = Duration::from_secs(60);
 
-/// Looks once; an API that was switched on and is not usable yet is waited for.
+/// Looks once; an API that was switched on and is not usable yet, or a cluster that is not ready to answer, is waited for.
 async fn look(
     worker: &Worker,
     kind: Kind,
@@ -36,12 +36,13 @@ async fn look(
         {
             Ok(look) => return Ok(look),
             Err(error)
-                if error.class == Class::ApiDisabled
+                if matches!(error.class, Class::ApiDisabled | Class::NotReady)
                     && worker
                         .patience(error.class, kind)
                         .is_some_and(|limit| since.elapsed() < limit) =>
             {
-                worker.waiting(reason(error.class));
+                let why = format!("{}: {}", reason(error.class), error.message);
+                worker.waiting(why);
             }
             Err(error) => return Err(Failure::of(&what, &error)),
         }
@@ -64,19 +65,24 @@ pub async fn at_rest(
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
         match look(worker, kind, thing, want, parts).await? {
             Look::Settling(why) if Instant::now() < deadline => {
-                worker.waiting(format!("{} is {why}", thing.short()))
+                worker.waiting(format!("{}: {why}", thing.short()))
             }
             Look::Settling(why) => {
-                let error = format!("{what}: still {why} after {} s", worker.within.as_secs());
+                let error = format!("{what}: after {} s still {why}", worker.within.as_secs());
                 // A wait knows best what to do when it was in vain.
-                let hint = if kind.is_done_not_made() {
-                    &worker.says
-                } else {
-                    "Google may still be at work: run again to go on waiting"
+                let hint = match kind {
+                    _ if kind.is_done_not_made() => &worker.says,
+                    Kind::Kubernetes => {
+                        "the cluster deletes it when nothing named above holds it any more: see to that, then run again"
+                    }
+                    _ => "Google may still be at work: run again to go on waiting",
                 };
-                return Err(
-                    Failure::new(error, hint).leaving(format!("{} is {why}", thing.short()))
-                );
+                let failure = Failure::new(error, hint);
+                return Err(if kind.is_wait() {
+                    failure
+                } else {
+                    failure.leaving(format!("{} as it is", thing.short()))
+                });
             }
             rest => return Ok(rest),
         }

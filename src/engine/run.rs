@@ -43,6 +43,11 @@ pub enum Goal {
         /// The task whose create may bring this one's thing along.
         with: Option<String>,
     },
+    /// A claim holds.
+    Holds {
+        /// How long to wait for that.
+        settle: Duration,
+    },
     /// What the journal says is ours is gone.
     Absent {
         /// What the journal knows.

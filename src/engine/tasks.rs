@@ -1,6 +1,7 @@
 //! What a run is made of: tasks from steps, towards being there or towards being gone. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use crate::steps::graph::Graph;
 use crate::steps::{Complaints, Place, Step};
 
 /// How long to wait for a thing that no step speaks of any more.
-const WITHIN: std::time::Duration = std::time::Duration::from_secs(30 * 60);
+const WITHIN: Duration = Duration::from_secs(30 * 60);
 
 /// Tasks that bring every step about. A step whose thing may come along with its parent's create makes the parent wait
 /// for what it needs itself: waiting for a service account is cheaper than a second operation on the cluster.
@@ -42,6 +43,16 @@ pub fn present(steps: &[Step]) -> Result<Vec<Task>, Complaints> {
         },
     });
     Ok(tasks.collect())
+}
+
+/// Tasks that see whether every claim holds, side by side: a claim needs nothing but what it is about.
+pub fn claims(steps: &[Step], settle: Duration) -> Vec<Task> {
+    let tasks = steps.iter().map(|step| Task {
+        step: step.clone(),
+        after: BTreeSet::new(),
+        goal: Goal::Holds { settle },
+    });
+    tasks.collect()
 }
 
 /// The step whose create may bring this one's thing along: unless what it needs can only be had after that.

@@ -98,7 +98,7 @@ impl Auth {
     }
 
     /// Called when Google refused `token`: looks again, and says whether another token came of it.
-    pub(super) async fn renew(&self, refused: &Token) -> bool {
+    pub async fn renew(&self, refused: &Token) -> bool {
         let another = |token: &Token| token.value != refused.value;
         match &self.inner.source {
             Source::None => false,

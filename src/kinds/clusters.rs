@@ -2,23 +2,34 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::{Door, fill};
 use crate::cluster::{Cluster, ClusterError, Fault};
-use crate::google::{Api, ApiError, Call, Class, Departed};
+use crate::google::{Api, ApiError, Call, Class, Departed, retry};
 
 /// A cluster's path below the API's base.
 pub const PATH: &str = "v1/projects/{project}/locations/{location}/clusters/{cluster}";
+
+/// How long a cluster may be away: a zonal one has no API server for minutes while Google resizes or repairs its control
+/// plane (from GKE's documentation, no record).
+const AWAY: Duration = Duration::from_secs(5 * 60);
+/// First and longest pause between two tries.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
 /// Connections to clusters, by path, each with the token it was made with.
 #[derive(Clone, Default)]
 pub struct Clusters {
     connections: Arc<Mutex<HashMap<String, (String, Cluster)>>>,
+    /// Whether a cluster has answered in this run.
+    answered: Arc<AtomicBool>,
     /// Whether fields that somebody else owns are taken over.
     pub force: bool,
 }
@@ -72,10 +83,89 @@ pub async fn connect(door: &Door, at: &Map<String, Value>) -> Result<Option<Clus
     Ok(Some(cluster))
 }
 
+/// Does `work`, and does it again while a cluster that has answered before cannot be reached: it is on its way back. One that
+/// never answered does not let this machine in, and waiting would not change that. Everything asked of a cluster can be
+/// asked twice.
+///
+/// # Errors
+/// What `work` fails with.
+pub async fn steadily<T, R>(door: &Door, work: impl Fn() -> R) -> Result<T, ApiError>
+where
+    R: Future<Output = Result<T, ApiError>>,
+{
+    let since = Instant::now();
+    let mut attempt = 0;
+    let mut pauses = retry::delays(PAUSES.0, PAUSES.1);
+    loop {
+        let done = with_good_token(door, &work).await;
+        let error = match done {
+            Err(error) if error.class == Class::LostConnection => error,
+            done => {
+                if done.is_ok() {
+                    door.clusters.answered.store(true, Ordering::Relaxed);
+                }
+                return done;
+            }
+        };
+        attempt += 1;
+        let returns = door.clusters.answered.load(Ordering::Relaxed) && since.elapsed() < AWAY;
+        match pauses.next() {
+            Some(pause) if returns => {
+                door.watch
+                    .retrying(&error.call, &error.message, attempt, pause);
+                tokio::time::sleep(pause).await;
+            }
+            _ => {
+                return Err(ApiError {
+                    attempts: attempt,
+                    ..error
+                });
+            }
+        }
+    }
+}
+
+/// Does `work`; where the cluster refuses the token, once more with another, if another is to be had: a token that was good
+/// when a run began may have expired, or been revoked, in the middle of it.
+///
+/// # Errors
+/// What `work` fails with.
+async fn with_good_token<T, R>(door: &Door, work: &impl Fn() -> R) -> Result<T, ApiError>
+where
+    R: Future<Output = Result<T, ApiError>>,
+{
+    let auth = door.client.auth();
+    // Without a token `work` tells why by itself.
+    let used = auth.token().await.ok().flatten();
+    match (work().await, used) {
+        (Err(error), Some(used)) if error.class == Class::Unauthenticated => {
+            if auth.renew(&used).await {
+                work().await
+            } else {
+                Err(error)
+            }
+        }
+        (done, _) => done,
+    }
+}
+
 /// A cluster's refusal, as the engine tells failures apart.
 pub fn of_cluster(error: ClusterError) -> ApiError {
     let (class, advice) = match error.fault {
         Fault::NotFound => (Class::NotFound, None),
+        // Its definition may be on its way.
+        Fault::UnknownKind => (
+            Class::NotReady,
+            Some(
+                "the cluster does not know this kind of object: install what defines it (a CustomResourceDefinition), then run again",
+            ),
+        ),
+        Fault::Denied => (
+            Class::Other,
+            Some(
+                "a webhook or a policy in the cluster refused it, in its own words: change the step, or ask who runs the webhook",
+            ),
+        ),
         Fault::Conflict => (
             Class::Other,
             Some(
@@ -94,7 +184,17 @@ pub fn of_cluster(error: ClusterError) -> ApiError {
             Some("the cluster does not take the object as the step writes it"),
         ),
         // A webhook's pod may be on its way up; a namespace on its way down.
-        Fault::Webhook | Fault::Terminating | Fault::Busy => (Class::NotReady, None),
+        Fault::Webhook => (
+            Class::NotReady,
+            Some(
+                "a webhook of the cluster does not answer: see to what runs it (`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`), then run again",
+            ),
+        ),
+        Fault::Terminating => (
+            Class::NotReady,
+            Some("its namespace is being deleted: run again when that is over"),
+        ),
+        Fault::Busy => (Class::NotReady, None),
         Fault::Server => (Class::ServerFault, None),
         Fault::Unreachable => (
             Class::LostConnection,

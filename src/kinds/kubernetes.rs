@@ -45,22 +45,27 @@ pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<
     Ok(Look::Here(json!({ "live": live, "applied": applied })))
 }
 
-/// What an object on its way out waits for.
+/// What an object on its way out waits for: its own finalizers, and of a namespace what is left in it, in its conditions'
+/// words. Pure.
 fn going(live: &Value) -> String {
-    let finalizers = live
-        .pointer("/metadata/finalizers")
-        .or_else(|| live.pointer("/spec/finalizers"));
-    let conditions = live
-        .pointer("/status/conditions")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
+    let list = |at: &str| {
+        live.pointer(at)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
+    let finalizers: Vec<&str> = list("/metadata/finalizers")
+        .filter_map(Value::as_str)
+        .collect();
+    let conditions = list("/status/conditions").filter(|condition| condition["status"] == "True");
     let mut why: Vec<String> = conditions
-        .filter(|condition| condition["status"] == "True")
         .filter_map(|condition| condition["message"].as_str().map(str::to_owned))
         .collect();
+    if !finalizers.is_empty() {
+        why.push(format!("finalizers {}", finalizers.join(", ")));
+    }
     if why.is_empty() {
-        why.extend(finalizers.map(|finalizers| format!("finalizers {finalizers}")));
+        return "being deleted".to_owned();
     }
     format!("being deleted: {}", why.join("; "))
 }
@@ -165,6 +170,31 @@ pub fn object(at: &Map<String, Value>) -> Result<Object, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_holds_an_object_that_is_being_deleted_is_told() {
+        let remain = |status: &str| json!({"type": "NamespaceFinalizersRemaining", "status": status, "message": "example.com/hold in 1 resource instances"});
+        for (live, expected) in [
+            (
+                json!({"spec": {"finalizers": ["kubernetes"]}}),
+                "being deleted",
+            ),
+            (
+                json!({"metadata": {"finalizers": ["a/b", "c/d"]}}),
+                "being deleted: finalizers a/b, c/d",
+            ),
+            (
+                json!({"status": {"conditions": [remain("True")]}}),
+                "being deleted: example.com/hold in 1 resource instances",
+            ),
+            (
+                json!({"status": {"conditions": [remain("False")]}}),
+                "being deleted",
+            ),
+        ] {
+            assert_eq!(going(&live), expected, "{live}");
+        }
+    }
 
     #[test]
     fn only_what_an_apply_would_change_is_told() {

@@ -9,8 +9,6 @@ use serde_json::{Map, Value};
 use super::{Door, Look, fill};
 use crate::google::{Api, ApiError, Call, Class};
 
-/// The name that steps use.
-pub const KIND: &str = "mesh.ready";
 /// What it is.
 pub const SAYS: &str = "a managed mesh control plane that is active";
 /// The membership and the feature.

@@ -3,33 +3,44 @@
 //! A kind looks, compares, creates, changes and removes one thing. It does not know steps, their order, the journal or
 //! the screen, and no kind knows another. The one `match` on what a kind is stands here.
 
+mod act;
+pub mod claims;
 mod clusters;
+mod definitions;
 mod difference;
 mod fill;
+mod injection;
 mod kubernetes;
 mod leftovers;
 pub mod members;
 mod mesh;
+mod nodes;
 mod object;
+mod pods;
 mod ready;
 mod records;
 mod rest;
 mod restart;
+mod revision;
 pub mod row;
 mod services;
+pub mod surroundings;
 pub mod table;
+mod thing;
+pub mod waits;
 
-use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::google::{Api, ApiError, Client, Operation, Watch};
+use crate::google::{Api, Client, Operation, Watch};
+use claims::Claim;
 pub use clusters::Clusters;
 pub use difference::{Field, same_name};
 use members::Policy;
 use row::Row;
+pub use thing::Thing;
+use waits::Wait;
 
 /// What every kind needs to reach Google and the clusters there.
 #[derive(Clone)]
@@ -40,37 +51,6 @@ pub struct Door {
     pub watch: Arc<dyn Watch>,
     /// Connections to clusters.
     pub clusters: Clusters,
-}
-
-/// One thing in the cloud: its kind and where it is. Enough to find it again without the step that made it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Thing {
-    /// The kind's name.
-    pub kind: String,
-    /// What fills the path.
-    pub at: Map<String, Value>,
-}
-
-impl Thing {
-    /// Its kind and path: the name under which the journal knows it.
-    pub fn key(&self) -> String {
-        let path = Kind::named(&self.kind).and_then(|kind| kind.path(&self.at).ok());
-        let path = path.unwrap_or_else(|| Value::Object(self.at.clone()).to_string());
-        format!("{} {path}", self.kind)
-    }
-
-    /// The last part of its path: what a reader calls it.
-    pub fn short(&self) -> String {
-        let key = self.key();
-        let last = key.rsplit('/').next().unwrap_or(&key);
-        last.split('@').next().unwrap_or(last).to_owned()
-    }
-}
-
-impl fmt::Display for Thing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.key())
-    }
 }
 
 /// What a look found.
@@ -110,12 +90,12 @@ pub enum Kind {
     Object,
     /// A Kubernetes object.
     Kubernetes,
-    /// Waiting for a Kubernetes object to be in a condition.
-    Ready,
     /// A restart of a namespace's workloads.
     Restart,
-    /// Waiting for the managed mesh.
-    Mesh,
+    /// Waiting for what others bring about.
+    Wait(&'static Wait),
+    /// A check of the tutorial: nothing to make, something to hold.
+    Claim(&'static Claim),
 }
 
 impl Kind {
@@ -123,15 +103,19 @@ impl Kind {
     pub fn all() -> impl Iterator<Item = Kind> {
         let rows = table::ROWS.iter().map(|row| Kind::Resource(row));
         let policies = members::POLICIES.iter().map(Kind::Members);
-        rows.chain(policies).chain([
+        let behaviours = [
             Kind::Records,
             Kind::Services,
             Kind::Object,
             Kind::Kubernetes,
-            Kind::Ready,
             Kind::Restart,
-            Kind::Mesh,
-        ])
+        ];
+        let waits = waits::WAITS.iter().map(Kind::Wait);
+        let claims = claims::ALL.iter().map(Kind::Claim);
+        rows.chain(policies)
+            .chain(behaviours)
+            .chain(waits)
+            .chain(claims)
     }
 
     /// The kind of this name.
@@ -148,9 +132,9 @@ impl Kind {
             Kind::Services => services::KIND,
             Kind::Object => object::KIND,
             Kind::Kubernetes => kubernetes::KIND,
-            Kind::Ready => ready::KIND,
             Kind::Restart => restart::KIND,
-            Kind::Mesh => mesh::KIND,
+            Kind::Wait(wait) => wait.kind,
+            Kind::Claim(claim) => claim.kind,
         }
     }
 
@@ -163,9 +147,9 @@ impl Kind {
             Kind::Services => services::SAYS,
             Kind::Object => object::SAYS,
             Kind::Kubernetes => kubernetes::SAYS,
-            Kind::Ready => ready::SAYS,
             Kind::Restart => restart::SAYS,
-            Kind::Mesh => mesh::SAYS,
+            Kind::Wait(wait) => wait.says,
+            Kind::Claim(claim) => claim.says,
         }
     }
 
@@ -177,8 +161,8 @@ impl Kind {
             Kind::Records => Api::Dns,
             Kind::Services => Api::ServiceUsage,
             Kind::Object => Api::Storage,
-            Kind::Kubernetes | Kind::Ready | Kind::Restart => Api::Container,
-            Kind::Mesh => Api::GkeHub,
+            Kind::Kubernetes | Kind::Restart | Kind::Claim(_) => Api::Container,
+            Kind::Wait(wait) => wait.api,
         }
     }
 
@@ -190,9 +174,10 @@ impl Kind {
             Kind::Records => records::PATH,
             Kind::Services => services::PATH,
             Kind::Object => object::PATH,
-            Kind::Kubernetes | Kind::Ready => kubernetes::PATH,
+            Kind::Kubernetes => kubernetes::PATH,
             Kind::Restart => restart::PATH,
-            Kind::Mesh => mesh::PATH,
+            Kind::Wait(wait) => wait.path,
+            Kind::Claim(claim) => claim.path,
         }
     }
 
@@ -215,7 +200,9 @@ impl Kind {
     pub fn optional_keys(&self) -> &'static [&'static str] {
         match self {
             // Objects of the whole cluster have none.
-            Kind::Kubernetes | Kind::Ready => &["namespace"],
+            Kind::Kubernetes => &["namespace"],
+            Kind::Wait(wait) => wait.optional,
+            Kind::Claim(claim) => claim.optional,
             _ => &[],
         }
     }
@@ -224,17 +211,41 @@ impl Kind {
     pub fn lives_in(&self) -> Option<&'static str> {
         match self {
             Kind::Resource(row) => row.inside.as_ref().map(|inside| inside.parent),
-            Kind::Kubernetes | Kind::Ready | Kind::Restart => Some("container.cluster"),
+            _ if self.is_in_cluster() => Some("container.cluster"),
             _ => None,
         }
     }
 
+    /// Whether it is a check: nothing that is made or done.
+    pub fn is_claim(&self) -> bool {
+        matches!(self, Kind::Claim(_))
+    }
+
+    /// What `want` may say, where that is a short list.
+    pub fn fields(&self) -> Option<&'static [&'static str]> {
+        match self {
+            Kind::Claim(claim) => Some(claim.fields),
+            _ => None,
+        }
+    }
+
+    /// Whether it is asked of a cluster's Kubernetes API.
+    fn is_in_cluster(&self) -> bool {
+        match self {
+            Kind::Kubernetes | Kind::Restart => true,
+            Kind::Wait(wait) => wait.is_in_cluster(),
+            _ => false,
+        }
+    }
+
+    /// Whether it only waits for what others bring about.
+    pub fn is_wait(&self) -> bool {
+        matches!(self, Kind::Wait(_))
+    }
+
     /// Whether it is something that is done, with nothing to remove afterwards.
     pub fn is_done_not_made(&self) -> bool {
-        matches!(
-            self,
-            Kind::Ready | Kind::Restart | Kind::Mesh | Kind::Services
-        )
+        self.is_wait() || matches!(self, Kind::Restart | Kind::Services | Kind::Claim(_))
     }
 
     /// Fields of what is there that other steps may refer to.
@@ -242,6 +253,7 @@ impl Kind {
         match self {
             Kind::Resource(row) => row.gives,
             Kind::Kubernetes => &["uid", "version"],
+            Kind::Wait(wait) => wait.gives,
             _ => &[],
         }
     }
@@ -258,11 +270,13 @@ impl Kind {
     pub fn path(&self, at: &Map<String, Value>) -> Result<String, String> {
         let path = fill::fill(self.template(), at)?;
         let namespace = at.get("namespace").and_then(Value::as_str);
-        Ok(match (self, namespace, path.rsplit_once('/')) {
-            (Kind::Kubernetes | Kind::Ready, Some(namespace), Some((kind, name))) => {
+        // An object's version has a slash of its own, and its namespace a place in the path.
+        let is_object = self.template().contains("{apiVersion}");
+        Ok(match (namespace, path.rsplit_once('/')) {
+            (Some(namespace), Some((kind, name))) if is_object => {
                 format!("{kind}/{namespace}/{name}").replace("%2F", "/")
             }
-            (Kind::Kubernetes | Kind::Ready, ..) => path.replace("%2F", "/"),
+            _ if is_object => path.replace("%2F", "/"),
             _ => path,
         })
     }
@@ -311,33 +325,6 @@ impl Kind {
         }
     }
 
-    /// Looks at the thing. A set counts as absent while none of `parts` is in it. `want` is null where no step wants it any more.
-    pub async fn look(
-        &self,
-        door: &Door,
-        at: &Map<String, Value>,
-        want: &Value,
-        parts: &[String],
-    ) -> Result<Look, ApiError> {
-        let live = match self {
-            Kind::Resource(row) => return rest::look(row, door, at).await,
-            Kind::Kubernetes => return kubernetes::look(door, at, want).await,
-            Kind::Ready => return ready::look(door, at, want).await,
-            Kind::Restart => return restart::look(door, at, want).await,
-            Kind::Mesh => return mesh::look(door, at).await,
-            Kind::Object => object::look(door, at).await?,
-            Kind::Members(policy) => members::look(policy, door, at).await?,
-            Kind::Records => records::look(door, at).await?,
-            Kind::Services => services::look(door, at, parts).await?,
-        };
-        Ok(match live {
-            Some(live) if parts.is_empty() || !self.present(parts, &live).is_empty() => {
-                Look::Here(live)
-            }
-            _ => Look::Absent,
-        })
-    }
-
     /// The fields of `want` that `live` does not have. Pure.
     pub fn between(&self, want: &Value, live: &Value) -> Vec<Field> {
         match self {
@@ -345,7 +332,7 @@ impl Kind {
             Kind::Object => object::between(want, live),
             Kind::Records => records::between(want, live),
             Kind::Kubernetes => kubernetes::between(live),
-            Kind::Ready | Kind::Restart | Kind::Mesh => Vec::new(),
+            Kind::Restart | Kind::Wait(_) | Kind::Claim(_) => Vec::new(),
             Kind::Members(_) | Kind::Services => {
                 let there = self.parts_of_live(live);
                 let missing = self
@@ -361,89 +348,6 @@ impl Kind {
                     })
                     .collect()
             }
-        }
-    }
-
-    /// Makes the thing.
-    pub async fn create(
-        &self,
-        door: &Door,
-        at: &Map<String, Value>,
-        want: &Value,
-        request: &str,
-    ) -> Result<Sent, ApiError> {
-        match self {
-            Kind::Resource(row) => rest::create(row, door, at, want, request).await,
-            Kind::Members(policy) => members::add(policy, door, at, want).await,
-            Kind::Records => records::add(door, at, want).await,
-            Kind::Services => services::enable(door, at, want).await,
-            Kind::Object => object::upload(door, at, want).await,
-            Kind::Kubernetes => kubernetes::apply(door, at, want).await,
-            Kind::Restart => restart::restart(door, at, want).await,
-            Kind::Ready | Kind::Mesh => Err(ApiError::unsent(
-                self.name(),
-                "there is nothing here to wait for",
-            )),
-        }
-    }
-
-    /// Changes the fields that differ.
-    pub async fn update(
-        &self,
-        door: &Door,
-        at: &Map<String, Value>,
-        want: &Value,
-        live: &Value,
-        request: &str,
-    ) -> Result<Sent, ApiError> {
-        match self {
-            Kind::Resource(row) => rest::update(row, door, at, want, live, request).await,
-            _ => self.create(door, at, want, request).await,
-        }
-    }
-
-    /// Removes the thing, or the named parts of a set.
-    pub async fn delete(
-        &self,
-        door: &Door,
-        at: &Map<String, Value>,
-        parts: &[String],
-        request: &str,
-    ) -> Result<Sent, ApiError> {
-        match self {
-            Kind::Resource(row) => rest::delete(row, door, at, request).await,
-            Kind::Members(policy) => members::remove(policy, door, at, parts).await,
-            Kind::Records => records::remove(door, at, parts).await,
-            Kind::Object => object::delete(door, at).await,
-            Kind::Kubernetes => kubernetes::delete(door, at).await,
-            // Other things in the project may have come to rely on an API: it stays on.
-            Kind::Services | Kind::Ready | Kind::Restart | Kind::Mesh => Ok(Sent::Now),
-        }
-    }
-
-    /// The operation that still runs on the thing: how to find again a request whose answer was lost.
-    pub async fn running(
-        &self,
-        door: &Door,
-        at: &Map<String, Value>,
-    ) -> Result<Option<Operation>, ApiError> {
-        match self {
-            Kind::Resource(row) => rest::running(row, door, at).await,
-            _ => Ok(None),
-        }
-    }
-
-    /// What others left inside the thing that is ours to clear away before it can go; only with their maker's marks.
-    pub async fn leftovers(
-        &self,
-        door: &Door,
-        at: &Map<String, Value>,
-    ) -> Result<Vec<Thing>, ApiError> {
-        match self {
-            Kind::Resource(row) if row.leftovers => {
-                leftovers::inside(door, &fill::path(row.path, at)?, at).await
-            }
-            _ => Ok(Vec::new()),
         }
     }
 

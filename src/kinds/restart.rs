@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::clusters::{connect, of_cluster};
-use super::{Door, Look, Sent, ready};
+use super::{Door, Look, Sent, pods, ready};
 use crate::cluster::{Cluster, Object};
 use crate::google::ApiError;
 
@@ -37,7 +37,7 @@ pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<
             return Ok(Look::Absent);
         }
         if let Some(why) = ready::missing(&live, "Available") {
-            let pods = ready::reasons(&cluster, &like(at), &live).await?;
+            let pods = pods::reasons(&cluster, &like(at), &live).await?;
             return Ok(Look::Settling([vec![why], pods].concat().join("; ")));
         }
     }

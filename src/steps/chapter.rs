@@ -155,22 +155,24 @@ fn read_step(
     }
 }
 
-/// What is written in the step, or in the file that it names.
+/// What is written in the step, or in the file that it names; both, and the step's is merged over the file's.
 fn want(fields: &mut Fields<'_>, manifests: &Manifests) -> Value {
     let written = fields.get("want").map(Node::value);
     let Some(node) = fields.get("from") else {
         return written.unwrap_or_else(|| Value::Object(Map::new()));
     };
-    if written.is_some() {
-        fields.complain(node.line, "`want` and `from`: a step has one of them");
-    }
     let name = fields.text("from");
     let object = if name.is_empty() {
         None
     } else {
         manifests.named(&name, node.line, fields)
     };
-    object.unwrap_or_else(|| Value::Object(Map::new()))
+    let mut object = object.unwrap_or_else(|| Value::Object(Map::new()));
+    if let Some(written) = written {
+        fields.mapping("want");
+        manifest::merge(&mut object, &written);
+    }
+    object
 }
 
 fn within(fields: &mut Fields<'_>) -> Duration {

@@ -125,6 +125,27 @@ pub(super) fn locate(at: &mut Map<String, Value>, want: &mut Value) -> Vec<Strin
     wrong
 }
 
+/// Merges what a step writes over the object of its file (RFC 7396): fields replace fields, null takes one away.
+pub(super) fn merge(object: &mut Value, written: &Value) {
+    let Value::Object(fields) = written else {
+        *object = written.clone();
+        return;
+    };
+    if !object.is_object() {
+        *object = Value::Object(Map::new());
+    }
+    let Value::Object(object) = object else {
+        return;
+    };
+    for (name, value) in fields {
+        if value.is_null() {
+            object.remove(name);
+        } else {
+            merge(object.entry(name.clone()).or_insert(Value::Null), value);
+        }
+    }
+}
+
 /// Complains about an object that two steps state under two versions of its API. To the cluster it is one object, and
 /// the later one would not take the earlier one's place.
 pub(super) fn one_version<'a>(
@@ -168,7 +189,7 @@ fn text_at<'a>(object: &'a Value, field: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{FIRST, PARAMS, of_texts};
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     const GATEWAY: &str =
         "apiVersion: g/v1\nkind: Gateway\nmetadata:\n  name: out\n  namespace: n\nspec: {a: 1}\n";
@@ -236,6 +257,30 @@ mod tests {
     }
 
     #[test]
+    fn what_a_step_writes_beside_a_file_is_merged_over_it() {
+        let file = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: n\n  labels: {team: x, old: a}\nspec: [1, 2]\n";
+        for (written, expected) in [
+            (
+                "want: {metadata: {labels: {old: null, new: \"${param.mode}\"}}}",
+                json!({"metadata": {"name": "n", "labels": {"team": "x", "new": "${param.mode}"}}, "spec": [1, 2]}),
+            ),
+            (
+                "want: {spec: [3], status: {deep: {er: true}}}",
+                json!({"metadata": {"name": "n", "labels": {"team": "x", "old": "a"}}, "spec": [3], "status": {"deep": {"er": true}}}),
+            ),
+        ] {
+            let lines = step(&format!("{written}\nfrom: manifests/a.yaml"));
+            let tutorial = load(&lines, &[("manifests/a.yaml", file)]).unwrap();
+            let found = tutorial.steps().find(|step| step.id == "b").unwrap();
+            let mut want = expected;
+            want["apiVersion"] = "v1".into();
+            want["kind"] = "Namespace".into();
+            assert_eq!(found.want, want, "{written}");
+            assert_eq!(found.at["name"], "n");
+        }
+    }
+
+    #[test]
     fn one_file_is_many_objects() {
         let steps = "step: x\nsays: s\nkind: k\nat: {namespace: x}\nfrom: manifests/a.yaml\n---\n\
             step: y\nsays: s\nkind: k\nat: {namespace: y}\nfrom: manifests/a.yaml\n";
@@ -274,9 +319,14 @@ mod tests {
                 "2:8: `from` is a text, this is a list",
             ),
             (
-                "want: {}\nfrom: manifests/a.yaml",
+                "want: x\nfrom: manifests/a.yaml",
                 GATEWAY,
-                "2:9: `want` and `from`: a step has one of them",
+                "2:8: `want` is a mapping, this is a text",
+            ),
+            (
+                "want: {metadata: {labels: {a: \"${c.d}\"}}}\nfrom: manifests/a.yaml",
+                GATEWAY,
+                "2:8: unknown step `c`",
             ),
             (
                 "from: manifests/a.yaml\nat: {namespace: m}",

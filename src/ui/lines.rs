@@ -98,6 +98,8 @@ impl Lines {
                 None
             }
             Event::RunFinished { .. } => self.not_begun(),
+            // Told together at the end, where they can be compared.
+            Event::Claimed { .. } => None,
             Event::RunStarted { .. } | Event::Looked { .. } => None,
         }
     }
@@ -136,7 +138,7 @@ impl Lines {
             .map(|(about, _)| about)
             .unwrap_or_default();
         let word = match outcome {
-            Outcome::Looked => return None,
+            Outcome::Looked | Outcome::Holds | Outcome::Unmet => return None,
             Outcome::Unchanged if !self.verbose => return None,
             Outcome::Created => self.paint.good(outcome.word()),
             Outcome::Updated => self.paint.change(outcome.word()),

@@ -1,9 +1,13 @@
 //! Events in, text out: bars on a terminal, lines elsewhere, JSON when asked. Sees events, changes and steps only.
 
 mod bars;
+pub mod claims;
+pub mod explain;
+pub mod findings;
 mod lines;
 pub mod paint;
 pub mod plan;
+pub mod slow;
 pub mod table;
 
 use std::io::{self, Write};

@@ -91,6 +91,7 @@ impl Plan {
                 "in the way",
             ),
             (count(&|c| matches!(c, Change::Waits(_))), "known later"),
+            (count(&|c| matches!(c, Change::Pending(_))), "to wait for"),
             (count(&|c| matches!(c, Change::None)), "as wanted"),
         ];
         let said: Vec<String> = parts
@@ -128,6 +129,7 @@ impl Plan {
                 paint.change("?"),
                 format!(" known after {}", steps.join(", ")),
             ),
+            Change::Pending(_) => (paint.change("."), " waits".to_owned()),
             Change::None => return,
         };
         let _ = writeln!(
@@ -138,7 +140,9 @@ impl Plan {
             paint.faint(&note)
         );
         let indent = "      ";
+        // A name or a command in the text is copied whole.
         let options = textwrap::Options::new(WIDTH)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
             .initial_indent(indent)
             .subsequent_indent(indent);
         let _ = writeln!(text, "{}", textwrap::fill(step.says.trim(), options));
@@ -161,6 +165,7 @@ impl Plan {
                     line(text, path, &format!("{have} -> {}", short(want)));
                 }
             }
+            Change::Pending(why) => line(text, "now", why),
             _ => {}
         }
         text.push('\n');

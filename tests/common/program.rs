@@ -94,6 +94,13 @@ impl Said {
     }
 }
 
+/// Writes a program that a shell runs.
+pub fn script(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 /// Everything below a folder, folders included.
 pub fn below(folder: &Path) -> Vec<PathBuf> {
     let mut all = vec![folder.to_owned()];

@@ -1,5 +1,9 @@
 //! A cluster that runs in an emulated cloud, and a client of its Kubernetes API.
 
+// Each test file uses its part of what is common.
+#[allow(dead_code)]
+pub mod exec;
+
 use std::time::Duration;
 
 use base64::Engine as _;

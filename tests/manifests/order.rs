@@ -45,7 +45,7 @@ fn is_needed(step: &Step, other: &Step) -> bool {
     match (other.kind.as_str(), at(other, "kind")) {
         // The mesh, where there is one to wait for, and the kinds of objects that come with it.
         ("mesh.ready", _) => true,
-        ("kubernetes.ready", "CustomResourceDefinition") => true,
+        ("kubernetes.definitions", _) => true,
         ("container.cluster", _) => true,
         ("kubernetes.object", "Namespace") => namespace == at(other, "name"),
         ("kubernetes.object", "ServiceAccount") => {

@@ -102,9 +102,10 @@ proptest! {
     }
 }
 
-/// The size that a matrix of namespaces and hosts must bear: a policy a namespace, each with all the hosts of its own.
+/// The size that a matrix must bear: a policy a namespace, each with all the hosts of its own. Narrowing makes it a matter of
+/// seconds in a debug build; without it it takes minutes.
 #[test]
-fn a_thousand_namespaces_and_hosts_are_decided_quickly() {
+fn a_thousand_namespaces_and_hosts_are_told_apart() {
     let hosts = |namespace: usize| {
         (0..1000)
             .filter(|host| host % 10 == namespace % 10)

@@ -90,6 +90,12 @@ pub const RULES: &[Rule] = &[
 /// The rule that outlives its cluster.
 pub const LEFT: &str = "mcsd";
 
+/// The network tag that GKE gives all nodes of a cluster beside those of their pool; `hash` is the beginning of the cluster's id.
+/// Compute shows it on the machines, no pool does.
+pub fn node_tag(cluster: &str, hash: &str) -> String {
+    format!("gke-{cluster}-{hash}-node")
+}
+
 /// A rule as compute stores it: its key and itof.
 pub fn render(
     world: &mut World,
@@ -123,7 +129,7 @@ pub fn render(
         "network": compute::link(&of.network),
         "priority": rule.priority,
         "sourceRanges": [from],
-        "targetTags": [format!("gke-{}-{}-node", of.cluster, of.hash)],
+        "targetTags": [node_tag(&of.cluster, &of.hash)],
         "direction": "INGRESS",
         "disabled": false,
         "logConfig": {"enable": false},

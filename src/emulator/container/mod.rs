@@ -17,6 +17,8 @@ mod pools;
 mod update;
 mod versions;
 
+pub use firewalls::node_tag;
+
 use super::answer::{Answer, Refusal};
 use super::request::Request;
 use super::world::World;

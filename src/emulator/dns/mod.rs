@@ -1,4 +1,4 @@
-//! Cloud DNS: managed zones, record sets, changes. It keeps records; nobody resolves names through it.
+//! Cloud DNS: managed zones, record sets, changes. It keeps records; what a pod resolves is evaluated over them elsewhere.
 //!
 //! DNSSEC, forwarding, peering and routing policies are stored as sent and mean nothing here.
 
@@ -36,6 +36,30 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
         "projects.get" => project(world, request),
         _ => Err(Refusal::not_served(&request.method_id)),
     }
+}
+
+/// The private zones of a project that a network sees (by its path, `projects/…`), each with its record sets.
+pub fn seen_by(world: &World, project: &str, network: &str) -> Vec<(Value, Vec<Value>)> {
+    let zones = world.list(&names::key(
+        "dns",
+        &format!("projects/{project}/managedZones"),
+    ));
+    let sees = |zone: &Value| {
+        let networks = zone
+            .pointer("/privateVisibilityConfig/networks")
+            .and_then(Value::as_array);
+        let mut urls = networks
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one["networkUrl"].as_str());
+        urls.any(|url| names::path(url) == network)
+    };
+    let with_records = |(key, zone): (&str, &Value)| {
+        let records = records::of(world, key).into_iter();
+        (zone.clone(), records.map(|(_, record)| record).collect())
+    };
+    let seen = zones.into_iter().filter(|(_, zone)| sees(zone));
+    seen.map(with_records).collect()
 }
 
 /// A project's quotas, as they are before anybody asks for more.

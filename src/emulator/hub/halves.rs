@@ -3,10 +3,12 @@
 
 use serde_json::{Value, json};
 
+use super::mesh::Implementation;
 use super::operations::{self, Deed};
 use super::{answer_page, features, idle, key, mask, mesh, missing, public, stored, vacant};
 use crate::emulator::answer::{Answer, Refusal};
 use crate::emulator::clock;
+use crate::emulator::kubernetes::Cluster;
 use crate::emulator::names;
 use crate::emulator::operation::Effect;
 use crate::emulator::request::Request;
@@ -14,6 +16,8 @@ use crate::emulator::world::{Project, World};
 
 /// Since when the present management of the mesh is asked for.
 const SINCE: &str = "_since";
+/// What Google chose, then, to run the control plane with.
+const IMPLEMENTATION: &str = "_implementation";
 
 /// GET.
 pub fn get(world: &World, request: &Request) -> Result<Answer, Refusal> {
@@ -139,10 +143,14 @@ fn object(world: &World, name: &str, before: Option<&Value>, spec: Value) -> Val
     let management = |spec: &Value| spec.pointer("/servicemesh/management").cloned();
     let same = before.filter(|half| management(&half["spec"]) == management(&spec));
     let since = same.and_then(|half| half[SINCE].as_i64()).unwrap_or(now);
+    let implementation = same
+        .and_then(|half| half[IMPLEMENTATION].as_str())
+        .unwrap_or_else(|| chosen(world, name).word())
+        .to_owned();
     let born = before
         .and_then(|half| half["createTime"].as_str())
         .map_or_else(|| clock::utc(now), str::to_owned);
-    let mut half = json!({"name": name, "spec": spec, "createTime": born, "updateTime": clock::utc(now), SINCE: since});
+    let mut half = json!({"name": name, "spec": spec, "createTime": born, "updateTime": clock::utc(now), SINCE: since, IMPLEMENTATION: implementation});
     if let Some(labels) = before.and_then(|half| half.get("labels")) {
         half["labels"] = labels.clone();
     }
@@ -157,6 +165,24 @@ fn print(world: &World, name: &str, half: Value) -> Value {
         printed["state"] = state;
     }
     printed
+}
+
+/// What Google chooses for a fleet: Traffic Director, unless a cluster of the fleet runs a control plane of its own.
+fn chosen(world: &World, name: &str) -> Implementation {
+    let project = names::segment(name, "projects").unwrap_or_default();
+    let prefix = key(&format!("projects/{project}/locations/"));
+    let members = world.shuffled(&prefix, |key| {
+        let (_, rest) = key.rsplit_once("/memberships/").unwrap_or_default();
+        !rest.is_empty() && !rest.contains('/')
+    });
+    let mut clusters = members
+        .into_iter()
+        .filter_map(|(_, member)| world.cluster(&super::memberships::cluster_key(member)?));
+    if clusters.any(Cluster::has_control_plane) {
+        Implementation::Istiod
+    } else {
+        Implementation::TrafficDirector
+    }
 }
 
 /// What the feature says of the membership right now.
@@ -177,6 +203,11 @@ fn state(world: &World, name: &str, half: &Value) -> Option<Value> {
     mesh::state(&mesh::Situation {
         automatic: half.pointer("/spec/servicemesh/management")
             == Some(&json!("MANAGEMENT_AUTOMATIC")),
+        implementation: if half[IMPLEMENTATION] == Implementation::Istiod.word() {
+            Implementation::Istiod
+        } else {
+            Implementation::TrafficDirector
+        },
         has_identity,
         since: half[SINCE].as_i64().unwrap_or_default(),
         now: world.now(),

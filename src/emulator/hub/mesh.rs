@@ -1,17 +1,37 @@
 //! How managed Cloud Service Mesh reports itself while Google sets it up: a pure function of time.
 //!
-//! Words and codes are those of published reports of real fleets. The control plane is always Traffic Director's here;
-//! Google gives some fleets another one.
+//! Words and codes are those of published reports of real fleets.
 
 use serde_json::{Value, json};
 
 use crate::emulator::clock::{self, Millis};
+
+/// What Google runs a managed control plane with. Nobody can ask for one: Google chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Implementation {
+    /// Traffic Director: what new fleets get.
+    TrafficDirector,
+    /// An istiod of Google's: what fleets get in which a cluster runs an istiod of its own.
+    Istiod,
+}
+
+impl Implementation {
+    /// Google's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Implementation::TrafficDirector => "TRAFFIC_DIRECTOR",
+            Implementation::Istiod => "ISTIOD",
+        }
+    }
+}
 
 /// What the state depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct Situation {
     /// Whether management is automatic.
     pub automatic: bool,
+    /// What Google runs the control plane with.
+    pub implementation: Implementation,
     /// Whether the cluster has workload identity.
     pub has_identity: bool,
     /// Since when the present management is asked for.
@@ -26,6 +46,7 @@ pub struct Situation {
 pub fn state(situation: &Situation) -> Option<Value> {
     let Situation {
         automatic,
+        implementation,
         has_identity,
         since,
         now,
@@ -46,12 +67,12 @@ pub fn state(situation: &Situation) -> Option<Value> {
                 "updateTime": clock::utc(since)},
         })
     } else if !has_identity {
-        failed(since)
+        failed(since, implementation)
     } else if elapsed < takes {
         provisioning(since)
     } else {
         // The data plane follows the control plane.
-        active(since + takes, elapsed * 4 >= takes * 5)
+        active(since + takes, implementation, elapsed * 4 >= takes * 5)
     })
 }
 
@@ -72,7 +93,7 @@ fn provisioning(since: Millis) -> Value {
     })
 }
 
-fn active(at: Millis, data_plane: bool) -> Value {
+fn active(at: Millis, implementation: Implementation, data_plane: bool) -> Value {
     let data_plane = if data_plane {
         json!({"details": [{"code": "OK", "details": "Service is running."}], "state": "ACTIVE"})
     } else {
@@ -88,7 +109,7 @@ fn active(at: Millis, data_plane: bool) -> Value {
             }],
             "controlPlaneManagement": {
                 "details": [{"code": "REVISION_READY", "details": "Ready: asm-managed"}],
-                "implementation": "TRAFFIC_DIRECTOR",
+                "implementation": implementation.word(),
                 "state": "ACTIVE",
             },
             "dataPlaneManagement": data_plane,
@@ -97,7 +118,7 @@ fn active(at: Millis, data_plane: bool) -> Value {
     })
 }
 
-fn failed(since: Millis) -> Value {
+fn failed(since: Millis, implementation: Implementation) -> Value {
     json!({
         "servicemesh": {
             "conditions": [{
@@ -111,7 +132,7 @@ fn failed(since: Millis) -> Value {
                     "code": "REVISION_FAILED_PRECONDITION",
                     "details": "Required in-cluster components are not ready. This will be retried within 15 minutes.",
                 }],
-                "implementation": "TRAFFIC_DIRECTOR",
+                "implementation": implementation.word(),
                 "state": "FAILED_PRECONDITION",
             },
             "dataPlaneManagement": {
@@ -131,6 +152,7 @@ mod tests {
     fn the_control_plane_becomes_active_and_the_data_plane_after_it() {
         let situation = Situation {
             automatic: true,
+            implementation: Implementation::Istiod,
             has_identity: true,
             since: 0,
             now: 0,
@@ -156,6 +178,18 @@ mod tests {
             };
             assert_eq!(read("controlPlaneManagement").as_deref(), control, "{now}");
             assert_eq!(read("dataPlaneManagement").as_deref(), data, "{now}");
+            let by = found.and_then(|mut state| {
+                Some(
+                    state
+                        .pointer_mut("/servicemesh/controlPlaneManagement/implementation")?
+                        .take(),
+                )
+            });
+            assert_eq!(
+                by,
+                (control == Some("ACTIVE")).then(|| json!("ISTIOD")),
+                "{now}"
+            );
         }
     }
 
@@ -163,6 +197,7 @@ mod tests {
     fn nothing_becomes_active_that_nobody_asked_for_or_that_cannot() {
         let late = Situation {
             automatic: false,
+            implementation: Implementation::TrafficDirector,
             has_identity: true,
             since: 0,
             now: 9000,

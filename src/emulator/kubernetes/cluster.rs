@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::controllers;
+use super::reach::Inbound;
 use super::resource::Resource;
 use super::store::Store;
 use super::tls::Authority;
@@ -13,6 +14,9 @@ use crate::emulator::clock::{Clock, Millis};
 use crate::emulator::lro;
 use crate::emulator::names;
 use crate::emulator::pace::Pace;
+
+/// How many lines a container's log keeps at most; a kubelet turns logs over by size.
+const LOG_LIMIT: usize = 10_000;
 
 /// A node pool, as far as nodes show it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +35,9 @@ pub struct Pool {
     pub taints: Vec<Value>,
     /// `e2-medium`.
     pub machine: String,
+    /// The service account and the network tags by which firewall rules know its nodes.
+    #[serde(default)]
+    pub goes_by: Vec<String>,
 }
 
 /// What Google knows of the cluster and the cluster shows.
@@ -50,6 +57,9 @@ pub struct Site {
     pub nodes: String,
     /// The pools that run.
     pub pools: Vec<Pool>,
+    /// What its control plane reaches of its nodes; none for a cluster whose control plane is not behind firewall rules.
+    #[serde(default)]
+    pub inbound: Option<Vec<Inbound>>,
 }
 
 /// A cluster.
@@ -66,6 +76,12 @@ pub struct Cluster {
     waits: BTreeMap<String, Millis>,
     counters: BTreeMap<String, u64>,
     logs: BTreeMap<String, Vec<String>>,
+    /// How many lines a log has lost at its beginning.
+    #[serde(default)]
+    lost: BTreeMap<String, usize>,
+    /// How many lines were written since this cluster was read.
+    #[serde(skip)]
+    written: u64,
     /// The revision at which the controllers had nothing left to do.
     #[serde(skip)]
     settled: Option<u64>,
@@ -97,6 +113,11 @@ impl Cluster {
     /// The present instant.
     pub fn now(&self) -> Millis {
         self.clock.now()
+    }
+
+    /// How fast things go.
+    pub fn pace(&self) -> Pace {
+        self.pace
     }
 
     /// The present instant as objects print it: whole seconds.
@@ -163,19 +184,45 @@ impl Cluster {
         letters(&format!("{} {serial}", self.site.name), 5)
     }
 
-    /// The lines of a container's log, see [`super::log::key`].
+    /// A mark that is another one after every change, lines of logs included.
+    pub fn progress(&self) -> (u64, u64) {
+        (self.store.revision(), self.written)
+    }
+
+    /// The lines of a container's log, see [`super::log::key`]; before them so many were dropped ([`Cluster::lost`]).
     pub fn log(&self, key: &str) -> &[String] {
         self.logs.get(key).map_or(&[], Vec::as_slice)
     }
 
-    /// Adds a line to a container's log.
+    /// How many lines a log has lost at its beginning.
+    pub fn lost(&self, key: &str) -> usize {
+        self.lost.get(key).copied().unwrap_or_default()
+    }
+
+    /// Adds a line to a container's log. A log that has grown too long loses its older half.
     pub fn write_log(&mut self, key: &str, line: String) {
-        self.logs.entry(key.to_owned()).or_default().push(line);
+        self.written += 1;
+        let lines = self.logs.entry(key.to_owned()).or_default();
+        lines.push(line);
+        if lines.len() > LOG_LIMIT {
+            let half = LOG_LIMIT / 2;
+            lines.drain(..half);
+            *self.lost.entry(key.to_owned()).or_default() += half;
+        }
     }
 
     /// Drops the logs whose keys begin with `prefix`: their pod is gone.
     pub fn forget_logs(&mut self, prefix: &str) {
         self.logs.retain(|key, _| !key.starts_with(prefix));
+        self.lost.retain(|key, _| !key.starts_with(prefix));
+    }
+
+    /// Whether it runs a mesh's control plane of its own.
+    pub fn has_control_plane(&self) -> bool {
+        let deployments = self.store.list("deployments.apps/istio-system/");
+        deployments
+            .iter()
+            .any(|(_, deployment)| deployment["metadata"]["labels"]["app"] == "istiod")
     }
 
     /// An object of a kind.

@@ -1,4 +1,4 @@
-//! Commands in containers: a few that need nothing but themselves. Any other ends as a command that is not there does.
+//! Commands in containers: what is asked to run, what it does there, and the last word about it.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,14 @@ use super::call::Call;
 use super::log;
 use super::resource::Resource;
 use super::status::Status;
+use super::surroundings;
 use super::write::plain;
+use crate::egress::request::Source;
+use crate::emulator::clock;
+use crate::emulator::pod::run::Ran;
+use crate::emulator::pod::{self, Container, Neighbourhood, Seat};
+use crate::emulator::storage;
+use crate::emulator::world::World;
 
 /// A command to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,17 +32,8 @@ pub struct Run {
     pub tty: bool,
     /// The Kubernetes service account that the pod runs as.
     pub account: String,
-}
-
-/// What a command has done.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Outcome {
-    /// What it wrote to its output.
-    pub stdout: String,
-    /// What it wrote to its errors.
-    pub stderr: String,
-    /// How it ended.
-    pub code: u8,
+    /// The pod's address.
+    pub address: String,
 }
 
 /// What a request wants to run.
@@ -59,71 +57,74 @@ pub fn run(call: &Call, _: &Resource, pod: &Value) -> Result<Run, Status> {
         stdin: call.flag("stdin"),
         tty: call.flag("tty"),
         account: plain(&pod["spec"]["serviceAccountName"]),
+        address: plain(&pod["status"]["podIP"]),
     })
 }
 
 /// Whether the command reads its input to the end before it does anything.
-pub fn reads(command: &[String]) -> bool {
-    matches!(program(command), ("cat", []))
-        || matches!(program(command), ("cat", [only]) if only == "-")
+pub fn reads(run: &Run) -> bool {
+    let program = run.command.first().map(|first| first.rsplit('/').next());
+    let files = run.command.get(1..).unwrap_or_default();
+    run.stdin
+        && program == Some(Some("cat"))
+        && matches!(files.first().map(String::as_str), None | Some("-"))
 }
 
-/// The program without the directory it is in, and its arguments.
-fn program(command: &[String]) -> (&str, &[String]) {
-    match command {
-        [first, rest @ ..] => (first.rsplit('/').next().unwrap_or(first), rest),
-        [] => ("", &[]),
-    }
+/// What a command does in the pod of `run`, over the world as it is now; none where the container has no such program.
+pub fn outcome(world: &World, key: &str, run: &Run, command: &[String]) -> Option<Ran> {
+    let cluster = world.cluster(key)?;
+    let network = Neighbourhood {
+        scene: surroundings::scene(world, key, cluster),
+        identity: surroundings::identity(world, cluster, &run.namespace, &run.account),
+    };
+    let email = &network.identity.email;
+    let object = |bucket: &str, name: &str| storage::access::read(world, bucket, name, email);
+    let seat = Seat {
+        from: Source {
+            namespace: run.namespace.clone(),
+            pod: Some(run.pod.clone()),
+            sidecar: None,
+        },
+        container: Container::named(&run.container),
+        address: run.address.clone(),
+        terminal: run.tty,
+        date: clock::http(world.now()),
+        identity: email.clone(),
+        network: &network,
+        object: &object,
+    };
+    pod::run(command, &seat)
 }
 
-/// What the command does with this input; `identity` is the Google account that the metadata server gives the pod.
-pub fn outcome(command: &[String], input: &str, identity: &str) -> Outcome {
-    let (name, arguments) = program(command);
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match (name, words.as_slice()) {
-        ("true", _) => Outcome::default(),
-        ("false", _) => Outcome {
-            code: 1,
-            ..Outcome::default()
-        },
-        ("echo", ["-n", words @ ..]) => Outcome {
-            stdout: words.join(" "),
-            ..Outcome::default()
-        },
-        ("echo", words) => Outcome {
-            stdout: format!("{}\n", words.join(" ")),
-            ..Outcome::default()
-        },
-        ("cat", [] | ["-"]) => Outcome {
-            stdout: input.to_owned(),
-            ..Outcome::default()
-        },
-        ("cat", files) => {
-            let missing: Vec<String> = files
-                .iter()
-                .map(|file| format!("cat: {file}: No such file or directory\n"))
-                .collect();
-            Outcome {
-                stderr: missing.concat(),
-                code: 1,
-                ..Outcome::default()
-            }
-        }
-        ("gcloud", ["auth", "list", ..]) => Outcome {
-            stdout: format!("ACTIVE  ACCOUNT\n*       {identity}\n"),
-            stderr:
-                "\nTo set the active account, run:\n    $ gcloud config set account `ACCOUNT`\n\n"
-                    .to_owned(),
-            code: 0,
-        },
-        _ => Outcome {
-            stderr: format!(
-                "{name}: not in the emulated container, which knows true, false, echo, cat and gcloud auth list\n"
-            ),
-            code: 127,
-            ..Outcome::default()
-        },
+/// What becomes of a command whose program is not there.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Missing {
+    /// The real container has it or may have it: the emulated one says what it has, and ends as a shell would.
+    Here(Ran),
+    /// The real container has not either: the last word is the runtime's.
+    There(Value),
+}
+
+/// See [`Missing`].
+pub fn missing(run: &Run, command: &[String]) -> Missing {
+    let name = command.first().map_or("", String::as_str);
+    let container = Container::named(&run.container);
+    if container == Container::Proxy {
+        let message = format!(
+            "Internal error occurred: error executing command in container: failed to exec in container: failed to start exec: OCI \
+             runtime exec failed: exec failed: unable to start container process: exec: \"{name}\": executable file not found in \
+             $PATH: unknown"
+        );
+        return Missing::There(json!({
+            "metadata": {}, "status": "Failure", "message": message, "reason": "InternalError", "code": 500,
+            "details": {"causes": [{"message": message}]},
+        }));
     }
+    let installed = pod::installed(container).join(", ");
+    let complaint = format!(
+        "{name}: not in the emulated container, which has {installed}, and sh -c of these\n"
+    );
+    Missing::Here(Ran::failed(127, complaint))
 }
 
 /// The last word on the error channel.
@@ -144,34 +145,52 @@ pub fn verdict(code: u8) -> Value {
 mod tests {
     use super::*;
 
-    #[test]
-    fn commands_do_what_they_do_and_others_are_not_found() {
-        let cases = [
-            (vec!["true"], "", "", 0),
-            (vec!["/bin/echo", "a", "b"], "", "a b\n", 0),
-            (vec!["cat"], "in\n", "in\n", 0),
-            (vec!["cat", "/none"], "", "", 1),
-            (
-                vec!["gcloud", "auth", "list"],
-                "",
-                "ACTIVE  ACCOUNT\n*       sa@p\n",
-                0,
-            ),
-            (vec!["curl", "http://example.com"], "", "", 127),
-        ];
-        for (command, input, stdout, code) in cases {
-            let command: Vec<String> = command.into_iter().map(str::to_owned).collect();
-            let outcome = outcome(&command, input, "sa@p");
-            assert_eq!(
-                (outcome.stdout.as_str(), outcome.code),
-                (stdout, code),
-                "{command:?}"
-            );
-            assert_eq!(
-                outcome.code > 1,
-                outcome.stderr.contains("not in the emulated container")
-            );
+    fn running(container: &str, command: &[&str]) -> Run {
+        Run {
+            namespace: "team-x".to_owned(),
+            pod: "test".to_owned(),
+            container: container.to_owned(),
+            command: command.iter().map(|word| (*word).to_owned()).collect(),
+            stdin: true,
+            tty: false,
+            account: "test".to_owned(),
+            address: "10.1.0.17".to_owned(),
         }
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_told_by_whom_it_is_missed() {
+        let run = running("istio-proxy", &["curl", "http://example.com"]);
+        let Missing::There(status) = missing(&run, &run.command) else {
+            panic!("the proxy's image has no curl")
+        };
+        let message = status["message"].as_str().unwrap();
+        assert!(
+            message.contains("exec: \"curl\": executable file not found in $PATH"),
+            "{message}"
+        );
+        let run = running("test", &["/usr/bin/python3"]);
+        let Missing::Here(ran) = missing(&run, &run.command) else {
+            panic!("the application's may have it")
+        };
+        assert_eq!(ran.code, 127);
+        assert!(
+            ran.stderr()
+                .starts_with("/usr/bin/python3: not in the emulated container, which has true")
+        );
         assert_eq!(verdict(127)["details"]["causes"][0]["message"], "127");
+    }
+
+    #[test]
+    fn cat_reads_what_comes_in() {
+        let cases = [
+            (vec!["cat"], true),
+            (vec!["/bin/cat", "-"], true),
+            (vec!["cat", "/etc/hosts"], false),
+            (vec!["curl"], false),
+        ];
+        for (command, reading) in cases {
+            assert_eq!(reads(&running("test", &command)), reading, "{command:?}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::cluster::{Cluster, Pool, Site};
 use super::mesh;
+use super::reach;
 use super::server::{self, Keeper, Serving};
 use super::tls::Authority;
 use crate::emulator::hub;
@@ -153,6 +154,16 @@ fn site(world: &World, key: &str, cluster: &Value) -> Site {
         .map(|(_, stored)| pool(stored))
         .collect();
     pools.sort_by(|one, other| one.name.cmp(&other.name));
+    // GKE gives the nodes of a cluster a tag for its own rules.
+    let tag = format!(
+        "gke-{}-{}-node",
+        text("/name"),
+        text("/id").get(..8).unwrap_or_default()
+    );
+    for pool in &mut pools {
+        pool.goes_by.push(tag.clone());
+    }
+    let master = text("/privateClusterConfig/masterIpv4CidrBlock").parse();
     Site {
         name: text("/name"),
         project: names::segment(key, "projects")
@@ -163,6 +174,9 @@ fn site(world: &World, key: &str, cluster: &Value) -> Site {
         services: text("/ipAllocationPolicy/servicesIpv4CidrBlock"),
         nodes: nodes.unwrap_or("10.128.0.0/20").to_owned(),
         pools,
+        inbound: master
+            .ok()
+            .map(|range| reach::inbound(world, &text("/networkConfig/network"), range)),
     }
 }
 
@@ -200,6 +214,11 @@ fn pool(stored: &Value) -> Pool {
             .flatten()
             .map(taint)
             .collect(),
+        goes_by: [
+            texts(&json!([config["serviceAccount"]])),
+            texts(&config["tags"]),
+        ]
+        .concat(),
         machine: config["machineType"]
             .as_str()
             .unwrap_or_default()

@@ -12,28 +12,37 @@ use super::write::plain;
 /// The image that both templates put in.
 const PROXY: &str = "gke.gcr.io/asm/proxyv2:1.28.2-asm.4-distroless";
 
-/// The revision whose webhook injects into a pod with this metadata in a namespace with these labels, if one does.
-pub fn revision(store: &Store, namespace: &Value, metadata: &Value) -> Option<String> {
+/// A webhook that injects.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Injector {
+    /// The revision that it belongs to.
+    pub revision: String,
+    /// The webhook, as its configuration has it.
+    pub hook: Value,
+}
+
+/// The webhook that injects into a pod with this metadata in a namespace with these labels, if one does.
+pub fn injector(store: &Store, namespace: &Value, metadata: &Value) -> Option<Injector> {
     let annotated = metadata["annotations"]["sidecar.istio.io/inject"].as_str();
     if metadata["labels"].get("sidecar.istio.io/inject").is_none() && annotated == Some("false") {
         return None;
     }
-    let webhooks = store.list("mutatingwebhookconfigurations.admissionregistration.k8s.io/");
-    let chosen = webhooks.into_iter().find(|(_, configuration)| {
-        let mut hooks = configuration["webhooks"].as_array().into_iter().flatten();
-        hooks.any(|hook| {
-            hook["name"]
-                .as_str()
-                .is_some_and(|name| name.ends_with("sidecar-injector.istio.io"))
-                && selectors::selects(&hook["namespaceSelector"], namespace)
-                && selectors::selects(&hook["objectSelector"], &metadata["labels"])
-        })
-    });
-    chosen.map(|(_, configuration)| {
-        configuration["metadata"]["labels"]["istio.io/rev"]
+    let chooses = |hook: &&Value| {
+        hook["name"]
             .as_str()
-            .unwrap_or("default")
-            .to_owned()
+            .is_some_and(|name| name.ends_with("sidecar-injector.istio.io"))
+            && selectors::selects(&hook["namespaceSelector"], namespace)
+            && selectors::selects(&hook["objectSelector"], &metadata["labels"])
+    };
+    let webhooks = store.list("mutatingwebhookconfigurations.admissionregistration.k8s.io/");
+    webhooks.into_iter().find_map(|(_, configuration)| {
+        let mut hooks = configuration["webhooks"].as_array().into_iter().flatten();
+        let hook = hooks.find(chooses)?;
+        let revision = configuration["metadata"]["labels"]["istio.io/rev"].as_str();
+        Some(Injector {
+            revision: revision.unwrap_or("default").to_owned(),
+            hook: hook.clone(),
+        })
     })
 }
 
@@ -181,7 +190,7 @@ mod tests {
         );
         let enabled = json!({"istio-injection": "enabled"});
         assert_eq!(
-            revision(&cluster.store, &enabled, &json!({})),
+            injector(&cluster.store, &enabled, &json!({})),
             None,
             "no mesh yet"
         );
@@ -222,7 +231,7 @@ mod tests {
             (json!({"istio-injection": "disabled"}), on, false),
         ];
         for (namespace, metadata, want) in cases {
-            let found = revision(&cluster.store, &namespace, &metadata);
+            let found = injector(&cluster.store, &namespace, &metadata);
             assert_eq!(found.is_some(), want, "{namespace} {metadata}");
         }
     }

@@ -2,8 +2,9 @@
 //!
 //! Good enough that the real kubectl and Kubernetes clients run against it: discovery, schemas, every form of patch with the
 //! ownership of fields, watches, tables, logs, exec; and controllers that play what a user waits for: nodes, workloads, pods,
-//! the mesh's injection. It evaluates no permissions, calls no webhooks, converts between no versions that differ, and runs
-//! no container.
+//! the mesh's injection. It evaluates no permissions, calls no mutating webhooks (it knows whether one would be answered),
+//! converts between no versions that differ, and runs no container: what `exec` starts in one is played
+//! ([`crate::emulator::pod`]).
 
 mod addresses;
 mod admission;
@@ -28,8 +29,10 @@ mod mesh;
 mod modify;
 mod openapi;
 mod patch;
+mod play;
 mod pods;
 mod protobuf;
+mod reach;
 mod resource;
 mod reviews;
 mod scale;
@@ -40,10 +43,15 @@ mod socket;
 mod status;
 mod store;
 mod stream;
+mod surroundings;
 mod table;
+mod telemetry;
 mod tls;
+mod tokens;
 mod validate;
 mod watch;
+mod webhook_service;
+mod webhooks;
 mod write;
 
 pub use cluster::Cluster;

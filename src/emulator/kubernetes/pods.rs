@@ -7,12 +7,13 @@ use super::defaults;
 use super::inject;
 use super::resource::Resource;
 use super::status::{Cause, Status};
+use super::webhook_service;
 use super::write::plain;
 
 /// Completes a new pod.
 ///
 /// # Errors
-/// 403 for a service account that is not there.
+/// 403 for a service account that is not there, 500 for a webhook that does not answer.
 pub fn admit(cluster: &mut Cluster, resource: &Resource, pod: &mut Value) -> Result<(), Status> {
     let namespace = plain(&pod["metadata"]["namespace"]);
     let name = plain(&pod["metadata"]["name"]);
@@ -42,8 +43,11 @@ pub fn admit(cluster: &mut Cluster, resource: &Resource, pod: &mut Value) -> Res
     let labels = namespaced
         .map(|namespace| namespace["metadata"]["labels"].clone())
         .unwrap_or_default();
-    if let Some(revision) = inject::revision(&cluster.store, &labels, &pod["metadata"]) {
-        inject::inject(pod, &revision);
+    let injector = inject::injector(&cluster.store, &labels, &pod["metadata"]);
+    if let Some(injector) = injector
+        && webhook_service::called(cluster, &injector.hook)?
+    {
+        inject::inject(pod, &injector.revision);
     }
     if mounts {
         let volume = format!("kube-api-access-{}", cluster.suffix());

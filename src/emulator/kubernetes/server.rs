@@ -1,6 +1,6 @@
 //! A cluster's server: https on a loopback port of its own.
 //!
-//! Any token is good and none is refused as Kubernetes refuses it: who may do what is not evaluated. There is no clock that
+//! Any token is good that does not say itself that it has expired; who may do what is not evaluated. There is no clock that
 //! runs by itself: a request, and a watch that waits, look at the time and let the controllers catch up.
 
 use std::convert::Infallible;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use hyper::body::Incoming;
-use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::header::{self, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
@@ -27,8 +27,11 @@ use super::socket;
 use super::status::Status;
 use super::stream;
 use super::tls::TlsError;
+use super::tokens;
+use super::webhooks;
 use crate::emulator::loopback;
 use crate::emulator::state::StateError;
+use crate::emulator::world::World;
 
 /// The largest body that is read, as in Kubernetes.
 const BODY_LIMIT: usize = 3 << 20;
@@ -40,6 +43,9 @@ pub trait Keeper: Send + Sync + 'static {
     /// # Errors
     /// The cluster is gone, or what was changed cannot be kept.
     fn with(&self, cluster: &str, work: &mut dyn FnMut(&mut Cluster)) -> Result<(), Unkept>;
+
+    /// Lets `work` see the world around the clusters as it is now.
+    fn look(&self, work: &mut dyn FnMut(&World));
 }
 
 /// Why nobody may hear of a change, or of anything.
@@ -106,15 +112,23 @@ impl Shared {
         let mut result = None;
         let mut changed = false;
         let kept = self.keeper.with(&self.cluster, &mut |cluster| {
-            let before = cluster.store.revision();
+            let before = cluster.progress();
             result = Some(work(cluster));
-            changed = before != cluster.store.revision();
+            changed = before != cluster.progress();
         });
         if changed {
             self.wake.send_modify(|count| *count += 1);
         }
         kept?;
         result.ok_or(Unkept::Gone)
+    }
+
+    /// What `work` makes of the world and of this cluster's name in it.
+    pub fn look<T>(&self, mut work: impl FnMut(&World, &str) -> T) -> Option<T> {
+        let mut result = None;
+        self.keeper
+            .look(&mut |world| result = Some(work(world, &self.cluster)));
+        result
     }
 
     /// Tells when something may have changed.
@@ -190,7 +204,7 @@ async fn handle(shared: Arc<Shared>, mut request: Request<Incoming>) -> Response
         return refused(&status);
     }
     let path = request.uri().path().trim_end_matches('/').to_owned();
-    if !is_public(&path) && !has_token(request.headers()) {
+    if !is_public(&path) && !tokens::is_good(request.headers(), seconds()) {
         return refused(&Status::unauthorized());
     }
     let upgrade = socket::Upgrade::of(&mut request);
@@ -218,6 +232,17 @@ async fn handle(shared: Arc<Shared>, mut request: Request<Incoming>) -> Response
         agent: text(header::USER_AGENT),
         body: body.to_vec(),
     };
+    match shared.with(|cluster| webhooks::questions(cluster, &call)) {
+        Err(unkept) => return refused(&Status::untyped(unkept.to_string())),
+        Ok(Err(status)) => return refused(&status),
+        Ok(Ok(questions)) => {
+            for question in questions {
+                if let Err(status) = question.ask().await {
+                    return refused(&status);
+                }
+            }
+        }
+    }
     match shared.with(|cluster| api::answer(cluster, &call)) {
         Err(unkept) => refused(&Status::untyped(unkept.to_string())),
         Ok(Err(status)) => refused(&status),
@@ -230,15 +255,10 @@ fn is_public(path: &str) -> bool {
     matches!(path, "/version" | "/livez" | "/readyz" | "/healthz")
 }
 
-fn has_token(headers: &HeaderMap) -> bool {
-    let value = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    value
-        .and_then(|value| value.split_once(' '))
-        .is_some_and(|(scheme, token)| {
-            scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()
-        })
+/// Tokens expire by everybody's clock, not by the pace of the emulated world.
+fn seconds() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 fn rendered(shared: Arc<Shared>, reply: Reply, upgrade: Option<socket::Upgrade>) -> Response<Body> {

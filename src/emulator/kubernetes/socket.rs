@@ -16,8 +16,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role};
 
-use super::cluster::Cluster;
 use super::exec::{self, Run};
+use super::play::{self, Listener};
 use super::server::Shared;
 
 /// What is spoken, the best first. Only v5 can say that the input has ended.
@@ -27,7 +27,7 @@ const STDOUT: u8 = 1;
 const STDERR: u8 = 2;
 const ERROR: u8 = 3;
 const CLOSE: u8 = 255;
-/// How long a command waits for input that does not come.
+/// How long a command may run, and wait for input that does not come.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A connection that wants to become a WebSocket.
@@ -72,15 +72,12 @@ pub fn exec(shared: Arc<Shared>, run: Run, upgrade: Upgrade) -> Response<Body> {
         protocol,
         connection,
     } = upgrade;
-    let identity = shared
-        .with(|cluster| identity(cluster, &run))
-        .unwrap_or_default();
     tokio::spawn(async move {
         if let Ok(upgraded) = connection.await {
             let mut socket =
                 WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
             // A client that goes away early has said what it thinks of the output.
-            let _ = tokio::time::timeout(PATIENCE, play(&mut socket, &run, &identity)).await;
+            let _ = tokio::time::timeout(PATIENCE, serve(&mut socket, &shared, &run)).await;
             // Without a code, kubectl takes the end for an accident.
             let farewell = CloseFrame {
                 code: CloseCode::Normal,
@@ -107,43 +104,38 @@ pub fn exec(shared: Arc<Shared>, run: Run, upgrade: Upgrade) -> Response<Body> {
     response
 }
 
-/// The Google account that the metadata server gives the pod: the one its Kubernetes account is annotated with.
-fn identity(cluster: &mut Cluster, run: &Run) -> String {
-    let account = cluster.store.get(&format!(
-        "serviceaccounts/{}/{}",
-        run.namespace, run.account
-    ));
-    let annotated = account.and_then(|account| {
-        account["metadata"]["annotations"]["iam.gke.io/gcp-service-account"].as_str()
-    });
-    annotated.map_or_else(
-        || format!("{}.svc.id.goog", cluster.site.project),
-        str::to_owned,
-    )
-}
-
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-async fn play(socket: &mut Socket, run: &Run, identity: &str) -> Option<()> {
-    if run.stdin && exec::reads(&run.command) {
-        echo(socket).await?;
-        return say(socket, ERROR, exec::verdict(0).to_string().as_bytes()).await;
+/// The client's end of a command: channels, of which a terminal has one for output and errors.
+struct Client<'a> {
+    socket: &'a mut Socket,
+    tty: bool,
+}
+
+impl Listener for Client<'_> {
+    async fn hear(&mut self, errors: bool, text: &str) -> Option<()> {
+        if self.tty {
+            // A terminal's driver makes a new line out of each line feed.
+            let text = text.replace('\n', "\r\n");
+            return say(self.socket, STDOUT, text.as_bytes()).await;
+        }
+        let channel = if errors { STDERR } else { STDOUT };
+        say(self.socket, channel, text.as_bytes()).await
     }
-    let outcome = exec::outcome(&run.command, "", identity);
-    say(socket, STDOUT, outcome.stdout.as_bytes()).await?;
-    // A terminal has one stream for both.
-    say(
-        socket,
-        if run.tty { STDOUT } else { STDERR },
-        outcome.stderr.as_bytes(),
-    )
-    .await?;
-    say(
-        socket,
-        ERROR,
-        exec::verdict(outcome.code).to_string().as_bytes(),
-    )
-    .await
+}
+
+async fn serve(socket: &mut Socket, shared: &Arc<Shared>, run: &Run) -> Option<()> {
+    let verdict = if exec::reads(run) {
+        echo(socket).await?;
+        exec::verdict(0)
+    } else {
+        let mut client = Client {
+            socket: &mut *socket,
+            tty: run.tty,
+        };
+        play::play(shared, run, &mut client).await?
+    };
+    say(socket, ERROR, verdict.to_string().as_bytes()).await
 }
 
 /// Gives back what comes in until the client says that nothing more comes.

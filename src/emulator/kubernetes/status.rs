@@ -119,7 +119,7 @@ impl Status {
         Status::new(400, "BadRequest", message)
     }
 
-    /// 401: no token.
+    /// 401: no token, or one whose time is over.
     pub fn unauthorized() -> Status {
         Status::new(401, "Unauthorized", "Unauthorized")
     }
@@ -185,6 +185,15 @@ impl Status {
             .collect();
         status.details["causes"] = json!(causes);
         status
+    }
+
+    /// 500: something that the server needs fails.
+    pub fn internal(why: impl std::fmt::Display) -> Status {
+        Status::new(
+            500,
+            "InternalError",
+            format!("Internal error occurred: {why}"),
+        )
     }
 
     /// 500: what the real server says when applied configuration does not fit the schema.

@@ -111,7 +111,9 @@ pub fn log(shared: Arc<Shared>, tail: Tail) -> Body {
         let found = inner.with(|cluster| {
             cluster.tick();
             let all = cluster.log(&tail.log);
+            let lost = cluster.lost(&tail.log);
             let from = told
+                .map(|told| told.saturating_sub(lost))
                 .unwrap_or_else(|| tail.last.map_or(0, |last| all.len().saturating_sub(last)))
                 .min(all.len());
             let text: String = all[from..].iter().map(|line| format!("{line}\n")).collect();
@@ -119,7 +121,7 @@ pub fn log(shared: Arc<Shared>, tail: Tail) -> Body {
                 .store
                 .get(&tail.pod)
                 .is_some_and(|pod| pod["metadata"]["uid"] == tail.uid.as_str());
-            (text, all.len(), alive)
+            (text, lost + all.len(), alive)
         });
         let (text, now, alive) = found.unwrap_or_default();
         told = Some(now);

@@ -1,7 +1,8 @@
 //! Cloud Storage: buckets, objects in one version, bucket policies.
 //!
-//! No versioning, ACLs, folders, notifications or resumable uploads. Lists of objects are in order of name: that is promised.
+//! Who may do what is asked in one place alone ([`access`]). No versioning, ACLs, folders, notifications or resumable uploads. Lists of objects are in order of name: that is promised.
 
+pub mod access;
 mod buckets;
 mod checksums;
 mod objects;

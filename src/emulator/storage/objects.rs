@@ -11,7 +11,7 @@ use crate::emulator::request::Request;
 use crate::emulator::world::World;
 
 /// Where an object's bytes are kept beside its metadata; never printed.
-const MEDIA: &str = "media in base64";
+pub const MEDIA: &str = "media in base64";
 
 /// An upload. It replaces what was there.
 pub fn insert(world: &mut World, request: &Request) -> Result<Answer, Refusal> {

@@ -1,7 +1,7 @@
 //! Namespaces come with an account and the cluster's certificate and go with all that is in them; what an owner that is gone
 //! owned goes too.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::super::cluster::Cluster;
 use super::super::delete::{self, FOREGROUND};
 use super::super::resource;
 use super::super::write;
-use super::{leaving, make, objects, text};
+use super::{leaving, make, objects, save, set_condition, text};
 
 /// Does what there is to do.
 pub fn run(cluster: &mut Cluster) {
@@ -58,11 +58,9 @@ fn empty(cluster: &mut Cluster, name: &str, mut namespace: Value) {
     if !cluster.elapsed(format!("namespace {name}"), "kubernetes.namespace.delete") {
         return;
     }
+    let kinds = resource::all(&cluster.store);
     let mut left = 0;
-    for kind in resource::all(&cluster.store)
-        .iter()
-        .filter(|kind| kind.namespaced)
-    {
+    for kind in kinds.iter().filter(|kind| kind.namespaced) {
         let inside: Vec<Value> = cluster
             .store
             .list(&kind.prefix(Some(name)))
@@ -75,7 +73,9 @@ fn empty(cluster: &mut Cluster, name: &str, mut namespace: Value) {
             left += usize::from(over);
         }
     }
-    if left == 0 {
+    if left > 0 {
+        tell_what_is_left(cluster, name, namespace, &kinds);
+    } else {
         write::forget(&mut namespace["spec"], &["finalizers"]);
         let key = format!("namespaces//{name}");
         if write::is_over(&namespace) {
@@ -83,6 +83,67 @@ fn empty(cluster: &mut Cluster, name: &str, mut namespace: Value) {
         } else {
             cluster.store.put(&key, namespace);
         }
+    }
+}
+
+/// Says in a namespace's conditions what still keeps it: how many of which kind, held by which finalizers.
+///
+/// Types, reasons and sentences are those of Kubernetes' namespace controller (own knowledge, no record).
+fn tell_what_is_left(
+    cluster: &mut Cluster,
+    name: &str,
+    mut namespace: Value,
+    kinds: &[resource::Resource],
+) {
+    let (mut resources, mut finalizers) = (BTreeMap::new(), BTreeMap::new());
+    for kind in kinds.iter().filter(|kind| kind.namespaced) {
+        for (_, object) in cluster.store.list(&kind.prefix(Some(name))) {
+            let of = format!("{}.{}", kind.plural, kind.group);
+            *resources.entry(of).or_insert(0) += 1;
+            let held = object["metadata"]["finalizers"].as_array();
+            for finalizer in held.into_iter().flatten() {
+                *finalizers.entry(text(finalizer).to_owned()).or_insert(0) += 1;
+            }
+        }
+    }
+    let counted = |all: &BTreeMap<String, usize>, words: &str| {
+        let each = all
+            .iter()
+            .map(|(what, count)| format!("{what} {words}{count} resource instances"));
+        each.collect::<Vec<_>>().join(", ")
+    };
+    let (remaining, finalizing) = (counted(&resources, "has "), counted(&finalizers, "in "));
+    let conditions = [
+        (
+            "NamespaceContentRemaining",
+            !resources.is_empty(),
+            "SomeResourcesRemain",
+            format!("Some resources are remaining: {remaining}"),
+            ("ContentRemoved", "All content successfully removed"),
+        ),
+        (
+            "NamespaceFinalizersRemaining",
+            !finalizers.is_empty(),
+            "SomeFinalizersRemain",
+            format!("Some content in the namespace has finalizers remaining: {finalizing}"),
+            (
+                "ContentHasNoFinalizers",
+                "All content-preserving finalizers finished",
+            ),
+        ),
+    ];
+    let before = namespace.clone();
+    let time = cluster.time();
+    for (kind, holds, reason, message, (none, said)) in conditions {
+        let (reason, message) = if holds {
+            (reason, message.as_str())
+        } else {
+            (none, said)
+        };
+        set_condition(&mut namespace, &time, kind, holds, reason, message);
+    }
+    if namespace != before {
+        save(cluster, "namespaces", namespace);
     }
 }
 

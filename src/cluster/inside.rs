@@ -1,0 +1,180 @@
+//! What happens inside a pod: commands in its containers, and their logs. What a command means is the caller's to know.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, AttachParams, LogParams};
+use serde_json::Value;
+use tokio::io::AsyncReadExt;
+
+use super::{Cluster, ClusterError, Fault};
+
+/// The most that is read of a command's output or of a log, in bytes: the rest of a longer one is not looked at.
+const ENOUGH: u64 = 4 << 20;
+
+/// A container that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// The namespace.
+    pub namespace: String,
+    /// The pod.
+    pub pod: String,
+    /// The container.
+    pub name: String,
+}
+
+/// What a command did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// What it wrote to its output.
+    pub stdout: String,
+    /// What it wrote to its errors.
+    pub stderr: String,
+    /// How it ended; 0 is well.
+    pub code: i64,
+}
+
+impl Cluster {
+    /// Runs a command in a container and waits for its end, at most `within`.
+    ///
+    /// # Errors
+    /// See [`Fault`]: no such container, or none that runs; a command that could not be started, in the runtime's words.
+    pub async fn exec(
+        &self,
+        container: &Container,
+        command: &[String],
+        within: Duration,
+    ) -> Result<Ran, ClusterError> {
+        let what = format!(
+            "exec in {}/{} {}: {}",
+            container.namespace,
+            container.pod,
+            container.name,
+            command.join(" ")
+        );
+        let run = self.attached(container, command, &what);
+        match tokio::time::timeout(within, run).await {
+            Ok(ran) => ran,
+            Err(_) => Err(ClusterError {
+                what,
+                fault: Fault::Unreachable,
+                http: None,
+                message: format!("no end after {} s", within.as_secs()),
+            }),
+        }
+    }
+
+    async fn attached(
+        &self,
+        container: &Container,
+        command: &[String],
+        what: &str,
+    ) -> Result<Ran, ClusterError> {
+        let params = AttachParams::default()
+            .container(&container.name)
+            .stdin(false)
+            .stdout(true)
+            .stderr(true);
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &container.namespace);
+        let mut process = pods
+            .exec(&container.pod, command, &params)
+            .await
+            .map_err(|error| ClusterError::of(what.to_owned(), error))?;
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let (out, err) = (process.stdout(), process.stderr());
+        let status = process.take_status();
+        // Both at once: a command that fills the one while the other is read would wait for ever.
+        let (out, err) = tokio::join!(async { read(out, &mut stdout).await }, async {
+            read(err, &mut stderr).await
+        });
+        out.and(err)
+            .map_err(|error| ClusterError::local(what.to_owned(), error.to_string()))?;
+        let status = match status {
+            Some(status) => status.await,
+            None => None,
+        };
+        let status = status
+            .and_then(|status| serde_json::to_value(status).ok())
+            .unwrap_or_default();
+        Ok(Ran {
+            stdout: String::from_utf8_lossy(&stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&stderr).into_owned(),
+            code: code(&status).map_err(|message| ClusterError {
+                what: what.to_owned(),
+                fault: Fault::Invalid,
+                http: None,
+                message,
+            })?,
+        })
+    }
+
+    /// The last lines of a container's log.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn logs(&self, container: &Container, lines: i64) -> Result<String, ClusterError> {
+        let params = LogParams {
+            container: Some(container.name.clone()),
+            tail_lines: Some(lines),
+            ..LogParams::default()
+        };
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &container.namespace);
+        pods.logs(&container.pod, &params).await.map_err(|error| {
+            let what = format!("logs of {}/{}", container.namespace, container.pod);
+            ClusterError::of(what, error)
+        })
+    }
+}
+
+async fn read(
+    from: Option<impl tokio::io::AsyncRead + Unpin>,
+    into: &mut Vec<u8>,
+) -> std::io::Result<()> {
+    match from {
+        Some(from) => from.take(ENOUGH).read_to_end(into).await.map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+/// The exit code in the last word on the error channel; an error is why the command was not started. Pure.
+fn code(status: &Value) -> Result<i64, String> {
+    if status["status"] == "Success" {
+        return Ok(0);
+    }
+    let causes = status.pointer("/details/causes").and_then(Value::as_array);
+    let exit = causes
+        .into_iter()
+        .flatten()
+        .find(|cause| cause["reason"] == "ExitCode")
+        .and_then(|cause| cause["message"].as_str()?.parse().ok());
+    let said = status["message"].as_str();
+    exit.ok_or_else(|| {
+        said.unwrap_or("the connection ended before the command did")
+            .to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn how_a_command_ended_is_the_last_word() {
+        let failed = |causes: Value| json!({"status": "Failure", "message": "m", "details": {"causes": causes}});
+        for (status, expected) in [
+            (json!({"status": "Success"}), Ok(0)),
+            (
+                failed(json!([{"reason": "ExitCode", "message": "35"}])),
+                Ok(35),
+            ),
+            (failed(json!([])), Err("m")),
+            (
+                Value::Null,
+                Err("the connection ended before the command did"),
+            ),
+        ] {
+            assert_eq!(code(&status), expected.map_err(str::to_owned), "{status}");
+        }
+    }
+}

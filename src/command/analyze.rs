@@ -1,0 +1,32 @@
+//! `analyze`: what is wrong with the mesh's configuration, as istioctl's analyzers would say it, and what they do not say.
+
+use super::say;
+use super::sources::sources;
+use crate::cli::{Global, Looks};
+use crate::egress::analyze::{Level, analyze as find};
+use crate::error::{Exit, Halt};
+use crate::ui::findings;
+
+/// Analyzes the objects; of one namespace where one is named.
+pub async fn analyze(
+    global: &Global,
+    namespace: Option<&str>,
+    looks: &Looks,
+) -> Result<Exit, Halt> {
+    let (ground, sources) = sources(global, looks).await?;
+    let found = find(&sources.kubernetes, namespace);
+    let text = match ground.json() {
+        true => found
+            .iter()
+            .filter_map(|finding| serde_json::to_string(finding).ok())
+            .map(|line| line + "\n")
+            .collect(),
+        false => findings::text(&found, namespace, ground.paint.0),
+    };
+    say(&text);
+    let grave = |level: Level| matches!(level, Level::Error | Level::Warning);
+    Ok(match found.iter().any(|finding| grave(finding.level)) {
+        true => Exit::Different,
+        false => Exit::Done,
+    })
+}

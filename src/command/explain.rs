@@ -1,0 +1,82 @@
+//! `explain`: what would happen to a request, hop by hop, and which object decides.
+
+use serde_json::json;
+
+use super::say;
+use super::sources::sources;
+use crate::cli::{Global, Looks};
+use crate::egress::matrix::Cell;
+use crate::egress::request::{Request, Source};
+use crate::egress::scene::Scene;
+use crate::error::{Exit, Halt};
+use crate::ui::explain;
+
+/// What to explain.
+#[derive(Debug)]
+pub struct Question {
+    /// Where the request comes from, and where it goes; none for every namespace and every known host.
+    pub request: Option<(String, String)>,
+    /// Its method.
+    pub method: String,
+    /// Whether the pod that asks has no sidecar.
+    pub no_sidecar: bool,
+}
+
+/// Explains a request, or all of them.
+pub async fn explain(global: &Global, question: Question, looks: &Looks) -> Result<Exit, Halt> {
+    let request = question.asked()?;
+    let (ground, sources) = sources(global, looks).await?;
+    let scene = Scene::read(&sources);
+    let text = match request {
+        Some(request) => {
+            let account = scene.account(&request);
+            match ground.json() {
+                true => {
+                    let from = &request.from.namespace;
+                    let told = json!({"namespace": from, "url": request.url(), "account": account});
+                    format!("{told}\n")
+                }
+                false => explain::text(&request, &account, global.verbose, ground.paint.0),
+            }
+        }
+        None => {
+            let (callers, requests) = (scene.callers(), scene.destinations());
+            let cells = scene.matrix(&callers, &requests);
+            match ground.json() {
+                true => lines(&callers, &requests, &cells),
+                false => explain::matrix(&callers, &requests, &cells),
+            }
+        }
+    };
+    say(&text);
+    Ok(Exit::Done)
+}
+
+/// The matrix for programs, a cell a line.
+fn lines(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> String {
+    let rows = callers.iter().zip(cells);
+    let line = |(caller, request, cell): (&Source, &Request, &Cell)| {
+        let told = json!({"namespace": caller.namespace, "url": request.url(), "cell": cell});
+        format!("{told}\n")
+    };
+    rows.flat_map(|(caller, row)| {
+        let cells = requests.iter().zip(row);
+        cells.map(move |(request, cell)| (caller, request, cell))
+    })
+    .map(line)
+    .collect()
+}
+
+impl Question {
+    /// The request; none where all of them are asked about.
+    fn asked(&self) -> Result<Option<Request>, Halt> {
+        let Some((namespace, url)) = &self.request else {
+            return Ok(None);
+        };
+        let bad = |error| Halt::usage(error, "write it as curl takes it: http://example.com/");
+        let mut request = Request::get(namespace, url).map_err(bad)?;
+        request.method.clone_from(&self.method);
+        request.from.sidecar = self.no_sidecar.then_some(false);
+        Ok(Some(request))
+    }
+}

@@ -1,0 +1,130 @@
+//! The objects that analyzers ask about, read once.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::egress::destination_rule::DestinationRule;
+use crate::egress::field::text;
+use crate::egress::gateway::Gateway;
+use crate::egress::host::within;
+use crate::egress::object::{Labels, Object, labels};
+use crate::egress::pod::{self, Ground, Pod};
+use crate::egress::service::{Endpoints, Service};
+use crate::egress::service_entry;
+use crate::egress::virtual_service::VirtualService;
+
+/// Where objects for the whole mesh stand. Another root namespace is not known here.
+pub const ROOT: &str = "istio-system";
+
+/// A configuration.
+pub struct Config<'a> {
+    objects: &'a [Value],
+    /// The labels of every namespace.
+    pub namespaces: BTreeMap<String, Labels>,
+    /// Pods: those that run, and those that workloads without any would make.
+    pub pods: Vec<Pod>,
+    /// Services and hosts of ServiceEntries.
+    pub services: Vec<Service>,
+    /// VirtualServices, as read and as written.
+    pub virtual_services: Vec<(VirtualService, &'a Value)>,
+    /// DestinationRules, as read and as written.
+    pub rules: Vec<(DestinationRule, &'a Value)>,
+    /// Gateways of Istio.
+    pub gateways: Vec<Gateway>,
+}
+
+impl<'a> Config<'a> {
+    /// Reads objects.
+    pub fn read(objects: &'a [Value]) -> Config<'a> {
+        let mut config = Config {
+            objects,
+            namespaces: BTreeMap::new(),
+            pods: Vec::new(),
+            services: Vec::new(),
+            virtual_services: Vec::new(),
+            rules: Vec::new(),
+            gateways: Vec::new(),
+        };
+        let names = config
+            .of("Namespace")
+            .map(|each| (Object::of(each).name, labels(each, "/metadata/labels")));
+        config.namespaces = names.collect();
+        let ground = Ground {
+            pools: &[],
+            nodes: &BTreeMap::new(),
+            namespaces: &config.namespaces,
+        };
+        config.pods = pod::read(&objects.iter().collect::<Vec<_>>(), &ground);
+        let services = config
+            .of("Service")
+            .map(|each| Service::read(each, Vec::new()));
+        let entries = config
+            .of("ServiceEntry")
+            .flat_map(|each| service_entry::read(each).0);
+        config.services = services.chain(entries).collect();
+        config.virtual_services = config
+            .of("VirtualService")
+            .map(|each| (VirtualService::read(each).0, each))
+            .collect();
+        config.rules = config
+            .of("DestinationRule")
+            .map(|each| (DestinationRule::read(each).0, each))
+            .collect();
+        config.gateways = config
+            .of("Gateway")
+            .map(|each| Gateway::read(each).0)
+            .collect();
+        config
+    }
+
+    /// The objects of a kind. Kinds of the Gateway API that have a name of Istio's are others.
+    pub fn of(&self, kind: &'static str) -> impl Iterator<Item = &'a Value> + use<'a> {
+        self.objects.iter().filter(move |each| {
+            text(each, "/kind") == kind
+                && !text(each, "/apiVersion").starts_with("gateway.networking.k8s.io/")
+        })
+    }
+
+    /// The host that is seen from a namespace under this name, the one with the most specific name.
+    pub fn service(&self, namespace: &str, host: &str) -> Option<&Service> {
+        let seen = self.services.iter().filter(|service| {
+            service.export.reaches(&service.object.namespace, namespace)
+                && within(&service.host, host)
+        });
+        seen.max_by_key(|service| (!service.host.starts_with('*'), service.host.len()))
+    }
+
+    /// The Services of Kubernetes that lead to a pod.
+    pub fn services_of(&self, pod: &Pod) -> impl Iterator<Item = &Service> {
+        self.services
+            .iter()
+            .filter(move |service| match &service.endpoints {
+                Endpoints::Pods(selector) => {
+                    service.kubernetes
+                        && service.object.namespace == pod.object.namespace
+                        && selector.matches(&pod.labels)
+                }
+                _ => false,
+            })
+    }
+
+    /// The pods that a Gateway is for, in whatever namespace.
+    pub fn pods_of(&self, gateway: &Gateway) -> impl Iterator<Item = &Pod> {
+        let selector = gateway.selector.clone();
+        self.pods
+            .iter()
+            .filter(move |pod| selector.matches(&pod.labels))
+    }
+
+    /// Whether a host is one outside of the mesh, as a ServiceEntry says.
+    pub fn external(&self, namespace: &str, host: &str) -> bool {
+        let Some(service) = self.service(namespace, host) else {
+            return false;
+        };
+        let mut entries = self
+            .of("ServiceEntry")
+            .filter(|entry| Object::of(entry) == service.object);
+        entries.any(|entry| text(entry, "/spec/location") != "MESH_INTERNAL")
+    }
+}

@@ -1,0 +1,133 @@
+//! Objects of which only one can hold.
+
+use super::Finding;
+use super::config::Config;
+use crate::egress::field::Export;
+use crate::egress::object::Object;
+use crate::egress::sidecar::Sidecar;
+use crate::egress::virtual_service::{MESH, VirtualService};
+
+/// Every pair of a list, each way round.
+fn pairs<T>(all: &[T]) -> impl Iterator<Item = (&T, &T)> {
+    let others = move |at: usize| {
+        all.iter()
+            .enumerate()
+            .filter(move |(other, _)| *other != at)
+            .map(|(_, other)| other)
+    };
+    all.iter()
+        .enumerate()
+        .flat_map(move |(at, one)| others(at).map(move |other| (one, other)))
+}
+
+/// Whether there is a namespace that sees both.
+fn seen_together(one: (&Export, &Object), other: (&Export, &Object)) -> bool {
+    let [a, b] = [one, other].map(|(export, object)| export.only(&object.namespace));
+    match (a, b) {
+        (Some(a), Some(b)) => a.iter().any(|namespace| b.contains(namespace)),
+        (Some(some), None) | (None, Some(some)) => !some.is_empty(),
+        (None, None) => true,
+    }
+}
+
+/// VirtualServices for one host on all sidecars that see both.
+pub fn virtual_services(config: &Config<'_>) -> Vec<Finding> {
+    let mesh: Vec<&VirtualService> = config
+        .virtual_services
+        .iter()
+        .map(|(service, _)| service)
+        .filter(|service| service.is_for(MESH))
+        .collect();
+    let mut found = Vec::new();
+    for (one, other) in pairs(&mesh) {
+        let both = one.hosts.iter().find(|host| other.hosts.contains(host));
+        let seen = seen_together((&one.export, &one.object), (&other.export, &other.object));
+        if let Some(host) = both.filter(|_| seen) {
+            let message = format!(
+                "is for {host}, as {} is, and sidecars that see both take one of them",
+                other.object
+            );
+            found.push(Finding::new(
+                "IST0109",
+                &one.object,
+                message,
+                "one VirtualService a host, or exportTo without a namespace in common",
+            ));
+        }
+    }
+    found
+}
+
+/// Sidecars for one namespace, or for one pod.
+pub fn sidecars(config: &Config<'_>) -> Vec<Finding> {
+    let all: Vec<Sidecar> = config
+        .of("Sidecar")
+        .map(|each| Sidecar::read(each).0)
+        .collect();
+    let mut found = Vec::new();
+    for (one, other) in
+        pairs(&all).filter(|(one, other)| one.object.namespace == other.object.namespace)
+    {
+        let namespace = &one.object.namespace;
+        match (one.workloads.is_empty(), other.workloads.is_empty()) {
+            (true, true) => {
+                let message = format!("is for all of {namespace}, as {} is", other.object);
+                found.push(Finding::new(
+                    "IST0111",
+                    &one.object,
+                    message,
+                    "one Sidecar without workloadSelector in a namespace",
+                ));
+            }
+            (false, false) => {
+                let of_both = config.pods.iter().find(|pod| {
+                    pod.object.namespace == *namespace
+                        && one.workloads.matches(&pod.labels)
+                        && other.workloads.matches(&pod.labels)
+                });
+                if let Some(pod) = of_both {
+                    let message = format!("is for {}, as {} is", pod.object, other.object);
+                    found.push(Finding::new(
+                        "IST0110",
+                        &one.object,
+                        message,
+                        "workloadSelectors without a pod in common",
+                    ));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Gateways for one port and host of the same pods.
+pub fn gateways(config: &Config<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (one, other) in
+        pairs(&config.gateways).filter(|(one, other)| one.selector == other.selector)
+    {
+        for server in &one.servers {
+            let same = other
+                .servers
+                .iter()
+                .filter(|theirs| theirs.port == server.port);
+            let host = same
+                .flat_map(|theirs| theirs.patterns())
+                .find(|host| server.patterns().any(|own| own == *host));
+            if let Some(host) = host {
+                let message = format!(
+                    "serves {host} on port {} of the same pods as {}",
+                    server.port, other.object
+                );
+                found.push(Finding::new(
+                    "IST0145",
+                    &one.object,
+                    message,
+                    "one Gateway with all servers, or hosts of their own for each",
+                ));
+            }
+        }
+    }
+    found
+}

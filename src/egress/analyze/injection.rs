@@ -1,0 +1,78 @@
+//! Namespaces and pods without the mesh's proxy.
+
+use super::Finding;
+use super::config::{Config, ROOT};
+use crate::egress::field::text;
+use crate::egress::injection::{has_proxy, injects};
+use crate::egress::object::Object;
+
+/// Namespaces of the platform, in which nobody wants proxies.
+fn platform(namespace: &str) -> bool {
+    let beginnings = ["kube-", "gke-", "gmp-", "asm-", "config-management-"];
+    namespace == ROOT
+        || beginnings
+            .iter()
+            .any(|beginning| namespace.starts_with(beginning))
+}
+
+/// Namespaces without a label that asks for proxies, or with two.
+pub fn namespaces(config: &Config<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (name, labels) in config.namespaces.iter().filter(|(name, _)| !platform(name)) {
+        let object = Object::new("Namespace", "", name);
+        let (plain, revision) = (labels.get("istio-injection"), labels.get("istio.io/rev"));
+        let ambient = labels
+            .get("istio.io/dataplane-mode")
+            .is_some_and(|mode| mode == "ambient");
+        match (plain, revision) {
+            (None, None) if !ambient => {
+                let message = "its pods get no proxy: nothing holds what leaves them but firewall and NetworkPolicies";
+                found.push(Finding::new(
+                    "IST0102",
+                    &object,
+                    message,
+                    "label istio-injection=enabled, or =disabled where it is meant so",
+                ));
+            }
+            (Some(_), Some(_)) => {
+                let message = "has both istio-injection and istio.io/rev, of which the first holds";
+                found.push(Finding::new(
+                    "IST0123",
+                    &object,
+                    message,
+                    "one of the two labels; for a managed mesh istio-injection=enabled",
+                ));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Pods that run without the proxy that they should have.
+pub fn pods(config: &Config<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for pod in config.of("Pod") {
+        let object = Object::of(pod);
+        let over = matches!(text(pod, "/status/phase"), "Succeeded" | "Failed");
+        let Some(labels) = config
+            .namespaces
+            .get(&object.namespace)
+            .filter(|_| !over && !platform(&object.namespace))
+        else {
+            continue;
+        };
+        let (wanted, why) = injects(labels, &pod["metadata"], &pod["spec"]);
+        if wanted && !has_proxy(&pod["spec"]) {
+            let message = format!(
+                "has no proxy, though {why} asks for one: it was made before, or injection failed"
+            );
+            let instead = format!(
+                "kubectl -n {} rollout restart of its workload",
+                object.namespace
+            );
+            found.push(Finding::new("IST0103", &object, message, instead));
+        }
+    }
+    found
+}

@@ -1,0 +1,87 @@
+//! Ports of Gateways, Services and ServiceEntries.
+
+use super::Finding;
+use super::config::Config;
+use crate::egress::field::{list, text};
+use crate::egress::object::Object;
+use crate::egress::service::Protocol;
+
+/// Ports of Gateways that no Service of their pods has. Without any Service the port is the pod's own.
+pub fn gateways(config: &Config<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for gateway in &config.gateways {
+        let services: Vec<_> = config
+            .pods_of(gateway)
+            .flat_map(|pod| config.services_of(pod))
+            .collect();
+        for server in &gateway.servers {
+            if !services.is_empty()
+                && !services
+                    .iter()
+                    .any(|service| service.port(server.port).is_some())
+            {
+                let message = format!(
+                    "no Service of its pods has port {}, so nobody can call it",
+                    server.port
+                );
+                let instead = "the number of a port of the gateway's Service, not of the pod";
+                found.push(Finding::new("IST0162", &gateway.object, message, instead));
+            }
+        }
+    }
+    found
+}
+
+/// Ports of Services that do not say what they speak.
+pub fn services(config: &Config<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let own = |namespace: &str| !namespace.starts_with("kube-") && namespace != super::config::ROOT;
+    for service in config
+        .services
+        .iter()
+        .filter(|service| service.kubernetes && own(&service.object.namespace))
+    {
+        for port in service
+            .ports
+            .iter()
+            .filter(|port| port.protocol == Protocol::Detected)
+        {
+            let message = format!(
+                "port {} does not say what it speaks; the proxy guesses by the first bytes",
+                port.number
+            );
+            found.push(Finding::new(
+                "IST0118",
+                &service.object,
+                message,
+                "a name that begins so (http-, tls-, tcp-), or appProtocol",
+            ));
+        }
+    }
+    found
+}
+
+/// Ports of ServiceEntries that carry bytes, and no address to know them by.
+pub fn entries(config: &Config<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for entry in config
+        .of("ServiceEntry")
+        .filter(|entry| list(entry, "/spec/addresses").next().is_none())
+    {
+        for port in
+            list(entry, "/spec/ports").filter(|port| matches!(text(port, "/protocol"), "" | "TCP"))
+        {
+            let message = format!(
+                "port {} is TCP without addresses: it takes what anybody sends to that port, whatever the host",
+                port["number"]
+            );
+            found.push(Finding::new(
+                "IST0134",
+                &Object::of(entry),
+                message,
+                "spec.addresses, or protocol TLS or HTTP, which name the host",
+            ));
+        }
+    }
+    found
+}

@@ -1,0 +1,131 @@
+//! Rules of VirtualServices and DestinationRules that do not do what they seem to.
+
+use serde_json::Value;
+
+use super::Finding;
+use super::config::Config;
+use crate::egress::field::{list, text};
+use crate::egress::virtual_service::MESH;
+
+/// Hosts of VirtualServices that none of their Gateways' servers serves.
+pub fn hosts(config: &Config<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (service, _) in &config.virtual_services {
+        for name in service.gateways.iter().filter(|name| name.as_str() != MESH) {
+            let Some(gateway) = config
+                .gateways
+                .iter()
+                .find(|gateway| gateway.name() == *name)
+            else {
+                continue;
+            };
+            let served = |host: &&String| {
+                gateway
+                    .servers
+                    .iter()
+                    .any(|server| !server.domains(&service.object.namespace, host).is_empty())
+            };
+            for host in service.hosts.iter().filter(|host| !served(host)) {
+                let message = format!("no server of Gateway {name} serves {host}");
+                found.push(Finding::new(
+                    "IST0132",
+                    &service.object,
+                    message,
+                    format!("{host} among the hosts of one of its servers"),
+                ));
+            }
+        }
+    }
+    found
+}
+
+/// Rules that no request reaches, and matches that an earlier rule has.
+pub fn reached(config: &Config<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (service, value) in &config.virtual_services {
+        for kind in ["http", "tls", "tcp"] {
+            let mut earlier: Vec<(usize, Value)> = Vec::new();
+            let mut all_of: Option<usize> = None;
+            for (index, rule) in list(value, &format!("/spec/{kind}")).enumerate() {
+                let place = format!("spec.{kind}[{index}]");
+                let matches: Vec<Value> = list(rule, "/match").map(without_name).collect();
+                let before = |own: &Value| {
+                    earlier
+                        .iter()
+                        .find(|(_, other)| other == own)
+                        .map(|(index, _)| *index)
+                };
+                let taken: Vec<Option<usize>> = matches.iter().map(before).collect();
+                let instead = "the narrower rule first, or no rule";
+                match (all_of, taken.iter().flatten().next()) {
+                    (Some(first), _) => {
+                        let message = format!(
+                            "{place} is never reached: spec.{kind}[{first}] takes every request"
+                        );
+                        found.push(Finding::new("IST0130", &service.object, message, instead));
+                    }
+                    (None, Some(first)) if taken.iter().all(Option::is_some) => {
+                        let message = format!(
+                            "{place} is never reached: earlier rules, spec.{kind}[{first}] first, have all its matches"
+                        );
+                        found.push(Finding::new("IST0130", &service.object, message, instead));
+                    }
+                    (None, Some(first)) => {
+                        let message =
+                            format!("{place} has a match that spec.{kind}[{first}] has before it");
+                        found.push(Finding::new(
+                            "IST0131",
+                            &service.object,
+                            message,
+                            "each match once",
+                        ));
+                    }
+                    (None, None) if matches.is_empty() => all_of = Some(index),
+                    (None, None) => {}
+                }
+                earlier.extend(matches.into_iter().map(|own| (index, own)));
+            }
+        }
+    }
+    found
+}
+
+/// A match without its name, which decides nothing.
+fn without_name(block: &Value) -> Value {
+    let mut block = block.clone();
+    if let Some(fields) = block.as_object_mut() {
+        fields.remove("name");
+    }
+    block
+}
+
+/// Whether TLS settings open TLS to a server that they name no authorities for.
+pub fn unverified(tls: &Value) -> bool {
+    let opens = matches!(text(tls, "/mode"), "SIMPLE" | "MUTUAL");
+    opens && text(tls, "/caCertificates").is_empty() && text(tls, "/credentialName").is_empty()
+}
+
+/// TLS without authorities, in a rule's own policy; of subsets istioctl does not speak.
+pub fn authorities(config: &Config<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (rule, value) in &config.rules {
+        let instead =
+            "tls.caCertificates, a file of authorities that the proxy has, or credentialName";
+        let policy = &value["spec"]["trafficPolicy"];
+        if unverified(&policy["tls"]) {
+            let message = format!(
+                "opens TLS to {} without authorities to verify it by",
+                rule.host
+            );
+            found.push(Finding::new("IST0128", &rule.object, message, instead));
+        }
+        for port in list(policy, "/portLevelSettings").filter(|port| unverified(&port["tls"])) {
+            let message = format!(
+                "opens TLS to {} on port {} without authorities to verify it by",
+                rule.host, port["port"]["number"]
+            );
+            found.push(Finding::new("IST0129", &rule.object, message, instead));
+        }
+    }
+    found
+}

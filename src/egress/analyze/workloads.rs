@@ -1,0 +1,47 @@
+//! Selectors that select nobody.
+
+use super::Finding;
+use super::config::{Config, ROOT};
+use crate::egress::object::Object;
+use crate::egress::pod::{Pod, Proxy};
+use crate::egress::selector::Selector;
+
+/// Pods that Gateways are for.
+pub fn gateways(config: &Config<'_>) -> Vec<Finding> {
+    let alone = config
+        .gateways
+        .iter()
+        .filter(|gateway| config.pods_of(gateway).next().is_none());
+    let new = |object: &Object| {
+        Finding::new(
+            "IST0101",
+            object,
+            "no pod has the labels that spec.selector asks for",
+            "labels of the gateway's pods",
+        )
+    };
+    alone.map(|gateway| new(&gateway.object)).collect()
+}
+
+/// Pods of the mesh that AuthorizationPolicies are for.
+pub fn policies(config: &Config<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for policy in config.of("AuthorizationPolicy") {
+        let object = Object::of(policy);
+        let spec = &policy["spec"];
+        let selector = Selector::read(&spec["selector"]);
+        let everywhere = object.namespace == ROOT;
+        let held = |pod: &Pod| {
+            pod.proxy != Proxy::Absent
+                && (everywhere || pod.object.namespace == object.namespace)
+                && selector.matches(&pod.labels)
+        };
+        let targeted = !spec["targetRef"].is_null() || !spec["targetRefs"].is_null();
+        if !targeted && !config.pods.iter().any(held) {
+            let message = "no pod with a proxy is one that it is for";
+            let instead = "a selector of pods in its own namespace; policies about what leaves stand in the gateway's";
+            found.push(Finding::new("IST0127", &object, message, instead));
+        }
+    }
+    found
+}

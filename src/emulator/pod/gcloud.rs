@@ -1,0 +1,283 @@
+//! gcloud and gsutil in a pod: who am I, and what does an object hold.
+//!
+//! Both get their identity from the metadata server, which the network has to let them reach, as it has to let them reach
+//! Cloud Storage. What they print of a connection that fails is not recorded; the rest is in gcloud's words.
+
+use super::run::Ran;
+use super::seat::{Denied, Seat};
+use crate::egress::account::{Failure, Got};
+use crate::egress::request::Request;
+
+const METADATA: &str =
+    "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts";
+const AGENT: &str = "google-cloud-sdk gcloud/528.0.0";
+
+/// `gcloud`.
+pub fn run(arguments: &[String], seat: &Seat) -> Ran {
+    let plain = arguments.iter().filter(|word| !word.starts_with("--"));
+    let words: Vec<&str> = plain.map(String::as_str).collect();
+    match words.as_slice() {
+        ["auth", "list"] => auth_list(seat),
+        ["storage", "cat", urls @ ..] if !urls.is_empty() => {
+            storage_cat("gcloud.storage.cat", urls, seat)
+        }
+        _ => Ran::failed(
+            1,
+            format!(
+                "ERROR: (gcloud) gcloud {}: not in the emulated container, which knows gcloud auth list and gcloud storage cat\n",
+                arguments.join(" ")
+            ),
+        ),
+    }
+}
+
+/// `gsutil`, which has `cat` alone.
+pub fn gsutil(arguments: &[String], seat: &Seat) -> Ran {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["cat", urls @ ..] if !urls.is_empty() => storage_cat("gsutil", urls, seat),
+        _ => Ran::failed(
+            1,
+            "CommandException: not in the emulated container, whose gsutil knows cat alone\n",
+        ),
+    }
+}
+
+/// Asks for `url`; says the status, or why there is none.
+fn ask(ran: &mut Ran, seat: &Seat, url: &str) -> Result<u16, Failure> {
+    let Ok(mut request) = Request::get(&seat.from.namespace, url) else {
+        return Err(Failure::NoSuchHost);
+    };
+    request.from = seat.from.clone();
+    request.headers = vec![("User-Agent".to_owned(), AGENT.to_owned())];
+    if url.starts_with(METADATA) {
+        request
+            .headers
+            .push(("Metadata-Flavor".to_owned(), "Google".to_owned()));
+    }
+    let account = seat.network.account(&request);
+    let got = match &account.got {
+        Got::Answer(answer) => Ok(answer.status),
+        Got::Failure(failure) => Err(*failure),
+    };
+    ran.asked(account);
+    got
+}
+
+/// Whether the metadata server says who the pod is.
+fn identified(ran: &mut Ran, seat: &Seat) -> bool {
+    matches!(
+        ask(ran, seat, &format!("{METADATA}/default/email")),
+        Ok(200..=299)
+    )
+}
+
+fn auth_list(seat: &Seat) -> Ran {
+    let mut ran = Ran::default();
+    if identified(&mut ran, seat) {
+        ran.err("     Credentialed Accounts\n");
+        ran.out(format!("ACTIVE  ACCOUNT\n*       {}\n", seat.identity));
+        ran.err("\nTo set the active account, run:\n    $ gcloud config set account `ACCOUNT`\n\n");
+    } else {
+        ran.err(
+            "\nNo credentialed accounts.\n\nTo login, run:\n  $ gcloud auth login `ACCOUNT`\n\n",
+        );
+    }
+    ran
+}
+
+fn storage_cat(name: &str, urls: &[&str], seat: &Seat) -> Ran {
+    let mut ran = Ran::default();
+    let outcome = urls.iter().try_for_each(|url| {
+        let text = read(&mut ran, url, seat)?;
+        ran.out(text);
+        Ok::<(), String>(())
+    });
+    if let Err(error) = outcome {
+        ran.err(format!("ERROR: ({name}) {error}\n"));
+        ran.code = 1;
+    }
+    ran
+}
+
+fn read(ran: &mut Ran, url: &str, seat: &Seat) -> Result<String, String> {
+    let path = url.strip_prefix("gs://");
+    let Some((bucket, object)) = path.and_then(|path| path.split_once('/')) else {
+        return Err(format!(
+            "The following URLs matched no objects or files:\n{url}"
+        ));
+    };
+    if !identified(ran, seat) {
+        return Err(
+            "You do not currently have an active account selected.\nPlease run:\n\n  $ gcloud auth login\n\nto obtain new credentials."
+                .to_owned(),
+        );
+    }
+    let token = format!("{METADATA}/default/token");
+    let given = ask(ran, seat, &token);
+    if !matches!(given, Ok(200..=299)) {
+        return Err(format!(
+            "There was a problem refreshing your current auth tokens: Failed to retrieve {token} from the Google Compute Engine \
+             metadata service. Status: 403 Response: Unable to generate access token; IAM returned 403 Forbidden: Permission \
+             'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
+        ));
+    }
+    let target =
+        format!("https://storage.googleapis.com/storage/v1/b/{bucket}/o/{object}?alt=media");
+    if let Err(failure) = ask(ran, seat, &target) {
+        return Err(unreachable_storage(failure));
+    }
+    let identity = &seat.identity;
+    (seat.object)(bucket, object).map_err(|denied| match denied {
+        Denied::NoBucket => format!("gs://{bucket} not found: 404."),
+        Denied::NoObject => format!("The following URLs matched no objects or files:\n{url}"),
+        Denied::NotAllowed => format!(
+            "HTTPError 403: {identity} does not have storage.objects.get access to the Google Cloud Storage object. Permission \
+             'storage.objects.get' denied on resource (or it may not exist). This command is authenticated as {identity} which is \
+             the active account specified by the [core/account] property."
+        ),
+    })
+}
+
+fn unreachable_storage(failure: Failure) -> String {
+    let cause = match failure {
+        Failure::NoSuchHost | Failure::NoDns => {
+            "Failed to resolve 'storage.googleapis.com' ([Errno -2] Name or service not known)"
+        }
+        Failure::TimedOut => "Connection to storage.googleapis.com timed out",
+        Failure::Refused => "[Errno 111] Connection refused",
+        _ => "('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))",
+    };
+    format!(
+        "HTTPSConnectionPool(host='storage.googleapis.com', port=443): Max retries exceeded (Caused by {cause})"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::egress::account::{Account, Answer};
+    use crate::egress::cluster::Cluster;
+    use crate::egress::request::Source;
+    use crate::emulator::pod::run::Network as Asked;
+    use crate::emulator::pod::seat::{Container, Network};
+
+    /// A network in which the metadata server's identity and token and Cloud Storage get these statuses; none is a reset.
+    struct Statuses([Option<u16>; 3]);
+
+    impl Asked for Statuses {
+        fn account(&self, request: &Request) -> Account {
+            let which = match (request.host.as_str(), request.path.ends_with("/token")) {
+                ("storage.googleapis.com", _) => 2,
+                (_, token) => usize::from(token),
+            };
+            let answer = |status| Answer {
+                status,
+                headers: Vec::new(),
+                body: String::new(),
+            };
+            Account {
+                hops: Vec::new(),
+                got: self.0[which].map_or(Got::Failure(Failure::TlsReset), |status| {
+                    Got::Answer(answer(status))
+                }),
+                waits: Duration::ZERO,
+                connected: None,
+                received: Vec::new(),
+                lines: Vec::new(),
+                unknown: Vec::new(),
+            }
+        }
+    }
+
+    impl Network for Statuses {
+        fn clusters(&self, _: &Source) -> Vec<Cluster> {
+            Vec::new()
+        }
+    }
+
+    fn played(line: &str, statuses: [Option<u16>; 3], object: Result<&str, Denied>) -> Ran {
+        let seat = Seat {
+            from: Source {
+                namespace: "team-x".to_owned(),
+                pod: None,
+                sidecar: None,
+            },
+            container: Container::Application,
+            address: String::new(),
+            terminal: false,
+            date: String::new(),
+            identity: "sa@demo-proj.iam.gserviceaccount.com".to_owned(),
+            network: &Statuses(statuses),
+            object: &|_, _| object.map(str::to_owned),
+        };
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        run(&words, &seat)
+    }
+
+    #[test]
+    fn an_object_is_read_by_who_is_known_may_and_gets_there() {
+        let fine = [Some(200), Some(200), Some(404)];
+        // (statuses, what storage says, output, errors contain, exit code)
+        let cases = [
+            (fine, Ok("Hello\n"), "Hello\n", "", 0),
+            (
+                [Some(502), None, None],
+                Ok("x"),
+                "",
+                "You do not currently have an active account selected.",
+                1,
+            ),
+            (
+                [Some(200), Some(403), None],
+                Ok("x"),
+                "",
+                "iam.serviceAccounts.getAccessToken",
+                1,
+            ),
+            (
+                [Some(200), Some(200), None],
+                Ok("x"),
+                "",
+                "Connection reset by peer",
+                1,
+            ),
+            (
+                fine,
+                Err(Denied::NotAllowed),
+                "",
+                "HTTPError 403: sa@demo-proj.iam.gserviceaccount.com does not have storage.objects.get",
+                1,
+            ),
+            (fine, Err(Denied::NoBucket), "", "gs://b not found: 404.", 1),
+            (
+                fine,
+                Err(Denied::NoObject),
+                "",
+                "The following URLs matched no objects or files:\ngs://b/o",
+                1,
+            ),
+        ];
+        for (statuses, object, out, err, code) in cases {
+            let ran = played("storage cat gs://b/o", statuses, object);
+            assert_eq!((ran.stdout().as_str(), ran.code), (out, code), "{ran:?}");
+            assert!(ran.stderr().contains(err), "{ran:?}");
+        }
+    }
+
+    #[test]
+    fn the_account_is_the_metadata_servers() {
+        let ran = played("auth list", [Some(200), None, None], Ok(""));
+        assert_eq!(
+            ran.stdout(),
+            "ACTIVE  ACCOUNT\n*       sa@demo-proj.iam.gserviceaccount.com\n"
+        );
+        let ran = played("auth list --format=json", [Some(502), None, None], Ok(""));
+        assert_eq!((ran.stdout().as_str(), ran.code), ("", 0));
+        assert!(ran.stderr().starts_with("\nNo credentialed accounts."));
+        let ran = played("compute instances list", [None; 3], Ok(""));
+        assert!(ran.stderr().contains("not in the emulated container"));
+    }
+}

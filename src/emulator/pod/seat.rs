@@ -1,0 +1,97 @@
+//! Where a program sits: its pod and container, who it is to Google, what it reaches.
+
+use super::curl::Caller;
+use super::metadata::{self, Identity};
+use super::run;
+use crate::egress::account::Account;
+use crate::egress::cluster::Cluster;
+use crate::egress::request::{Request, Source};
+use crate::egress::scene::Scene;
+
+/// Which of a pod's containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Container {
+    /// The application's: the tutorial's image, Google's SDK on Debian.
+    Application,
+    /// The mesh's proxy, whose image has next to nothing in it.
+    Proxy,
+}
+
+impl Container {
+    /// The container of this name.
+    pub fn named(name: &str) -> Container {
+        match name {
+            "istio-proxy" => Container::Proxy,
+            _ => Container::Application,
+        }
+    }
+}
+
+/// Why Cloud Storage gives no object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denied {
+    /// There is no such bucket.
+    NoBucket,
+    /// There is no such object in it, which only one who may list it is told.
+    NoObject,
+    /// The caller may not read it.
+    NotAllowed,
+}
+
+/// The network, as a pod's programs see it.
+pub trait Network: run::Network {
+    /// The outbound clusters of a pod's proxy.
+    fn clusters(&self, of: &Source) -> Vec<Cluster>;
+}
+
+/// The network of a cluster, with the metadata server that each of its nodes has.
+pub struct Neighbourhood {
+    /// What has a say in a request.
+    pub scene: Scene,
+    /// What the metadata server knows.
+    pub identity: Identity,
+}
+
+impl run::Network for Neighbourhood {
+    fn account(&self, request: &Request) -> Account {
+        metadata::answered(self.scene.account(request), request, &self.identity)
+    }
+}
+
+impl Network for Neighbourhood {
+    fn clusters(&self, of: &Source) -> Vec<Cluster> {
+        self.scene.clusters(of)
+    }
+}
+
+/// Where a program sits.
+pub struct Seat<'a> {
+    /// The pod.
+    pub from: Source,
+    /// Which of its containers.
+    pub container: Container,
+    /// Its address.
+    pub address: String,
+    /// Whether output goes to a terminal.
+    pub terminal: bool,
+    /// The time, as a `Date` header has it.
+    pub date: String,
+    /// The Google account that the metadata server names.
+    pub identity: String,
+    /// What it reaches.
+    pub network: &'a dyn Network,
+    /// An object of Cloud Storage by bucket and name, as far as `identity` may read it.
+    pub object: &'a dyn Fn(&str, &str) -> Result<String, Denied>,
+}
+
+impl Seat<'_> {
+    /// curl's caller.
+    pub fn caller(&self) -> Caller {
+        Caller {
+            from: self.from.clone(),
+            address: self.address.clone(),
+            terminal: self.terminal,
+            date: self.date.clone(),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Claims: what the tutorial checks. A claim changes nothing and is nobody's; it looks, and says what it expected and what it saw.
+//!
+//! Adding one: a row in [`ALL`], a file beside this one, and its arm in [`look`]. Claims speak to real pods through the cluster's
+//! API only; whether an emulated data plane or a real one answers is not theirs to know.
+
+mod analysis;
+mod clusters;
+mod command;
+mod log;
+mod objects;
+mod pods;
+mod request;
+mod why;
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::clusters::connect;
+use super::{Door, fill};
+use crate::cluster::Cluster;
+use crate::google::ApiError;
+
+/// A kind of claim.
+#[derive(Debug)]
+pub struct Claim {
+    /// The name that steps use.
+    pub kind: &'static str,
+    /// What it is.
+    pub says: &'static str,
+    /// Where it is about, for the journal's and the reader's eyes; its keys are those that `at` has.
+    pub path: &'static str,
+    /// Keys that `at` may have beside those.
+    pub optional: &'static [&'static str],
+    /// What `want` may say.
+    pub fields: &'static [&'static str],
+    check: Check,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Check {
+    Request,
+    Log,
+    Objects,
+    Analysis,
+    Clusters,
+    Command,
+}
+
+/// The place of a cluster, as every path begins.
+macro_rules! in_cluster {
+    ($rest:literal) => {
+        concat!(
+            "projects/{project}/locations/{location}/clusters/{cluster}/",
+            $rest
+        )
+    };
+}
+
+/// Every kind of claim.
+pub const ALL: &[Claim] = &[
+    Claim {
+        kind: "check.request",
+        says: "what a request from a pod gets: its status, or how curl ends",
+        path: in_cluster!("namespaces/{namespace}/pods/{pods}/{container}/{request}"),
+        optional: &[],
+        fields: &["status", "exit", "body", "times"],
+        check: Check::Request,
+    },
+    Claim {
+        kind: "check.log",
+        says: "what a proxy logs of a request",
+        path: in_cluster!(
+            "namespaces/{namespace}/pods/{pods}/{container}/{request}/logs/{log_namespace}/{log_pods}"
+        ),
+        optional: &[],
+        fields: crate::egress::log::FIELDS.as_slice(),
+        check: Check::Log,
+    },
+    Claim {
+        kind: "check.objects",
+        says: "how many Kubernetes objects a selector finds, and what each of them has",
+        path: in_cluster!("{apiVersion}/{kind}/{selector}"),
+        optional: &["namespace"],
+        fields: &["count", "each"],
+        check: Check::Objects,
+    },
+    Claim {
+        kind: "check.analysis",
+        says: "what istioctl's analyzers would say of a namespace",
+        path: in_cluster!("namespaces/{namespace}/analysis"),
+        optional: &[],
+        fields: &["codes"],
+        check: Check::Analysis,
+    },
+    Claim {
+        kind: "check.clusters",
+        says: "the outbound clusters that a pod's proxy knows",
+        path: in_cluster!("namespaces/{namespace}/pods/{pods}/outbound"),
+        optional: &[],
+        fields: &["names", "includes", "count"],
+        check: Check::Clusters,
+    },
+    Claim {
+        kind: "check.command",
+        says: "what a command in a pod prints",
+        path: in_cluster!("namespaces/{namespace}/pods/{pods}/{container}/{command}"),
+        optional: &[],
+        fields: &["prints", "exit"],
+        check: Check::Command,
+    },
+];
+
+/// How long one command in a pod may take: a request that a firewall drops takes curl two minutes.
+const WITHIN: Duration = Duration::from_secs(150);
+
+/// What a claim expected and what it saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Whether it holds.
+    pub holds: bool,
+    /// What it expected.
+    pub expected: String,
+    /// What it saw.
+    pub seen: String,
+}
+
+impl Seen {
+    /// By whether both say the same.
+    fn same(expected: String, seen: String) -> Seen {
+        Seen {
+            holds: expected == seen,
+            expected,
+            seen,
+        }
+    }
+
+    /// It could not be looked at: the claim does not hold, for this reason.
+    fn not(expected: String, why: impl Into<String>) -> Seen {
+        Seen {
+            holds: false,
+            expected,
+            seen: why.into(),
+        }
+    }
+}
+
+/// Where a claim looks.
+struct Place<'a> {
+    cluster: Cluster,
+    at: &'a Map<String, Value>,
+}
+
+impl Place<'_> {
+    /// What `at` says under a key; its keys are checked when steps are loaded.
+    fn text(&self, key: &str) -> &str {
+        self.at.get(key).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// Looks whether a claim holds.
+///
+/// # Errors
+/// Google or the cluster does not answer, or forbids. A pod that is not there is no error: the claim does not hold.
+pub async fn look(
+    claim: &Claim,
+    door: &Door,
+    at: &Map<String, Value>,
+    want: &Value,
+) -> Result<Seen, ApiError> {
+    let Some(cluster) = connect(door, at).await? else {
+        let path = fill::path(super::clusters::PATH, at)?;
+        return Ok(Seen::not(
+            "a cluster".to_owned(),
+            format!("there is no {path}"),
+        ));
+    };
+    let place = Place { cluster, at };
+    match claim.check {
+        Check::Request => request::look(&place, want).await,
+        Check::Log => log::look(&place, want).await,
+        Check::Objects => objects::look(&place, want).await,
+        Check::Analysis => analysis::look(&place, want).await,
+        Check::Clusters => clusters::look(&place, want).await,
+        Check::Command => command::look(&place, want).await,
+    }
+}
+
+/// What decides otherwise than a claim expected, where that can be said.
+pub async fn hint(claim: &Claim, door: &Door, at: &Map<String, Value>) -> Option<String> {
+    match claim.check {
+        Check::Request | Check::Log => why::why(door, at).await,
+        Check::Objects | Check::Analysis | Check::Clusters | Check::Command => None,
+    }
+}
+
+/// What a reader calls a claim: `team-x GET http://example.com/`, `Node cloud.google.com/gke-nodepool=gateway`. Pure.
+pub fn title(at: &Map<String, Value>) -> String {
+    // In the order of reading; each claim has some of them.
+    let words = ["namespace", "kind", "selector", "request", "command"];
+    let mut said: Vec<&str> = words
+        .iter()
+        .filter_map(|key| at.get(*key)?.as_str())
+        .collect();
+    let pods = at
+        .get("log_pods")
+        .or(at.get("pods"))
+        .and_then(Value::as_str);
+    let is_of_pods = !at.contains_key("request") && !at.contains_key("command");
+    said.extend(pods.filter(|_| is_of_pods || at.contains_key("log_pods")));
+    said.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_claim_has_a_name_that_says_what_it_is_about() {
+        for (at, expected) in [
+            (
+                json!({"cluster": "c", "namespace": "team-x", "pods": "app=test", "container": "test", "request": "GET http://a/"}),
+                "team-x GET http://a/",
+            ),
+            (
+                json!({"namespace": "team-x", "pods": "app=test", "request": "GET http://a/", "log_namespace": "g", "log_pods": "istio=gw"}),
+                "team-x GET http://a/ istio=gw",
+            ),
+            (
+                json!({"apiVersion": "v1", "kind": "Node", "selector": "pool=gateway"}),
+                "Node pool=gateway",
+            ),
+            (
+                json!({"namespace": "team-x", "pods": "app=test"}),
+                "team-x app=test",
+            ),
+            (json!({"namespace": "team-x"}), "team-x"),
+        ] {
+            assert_eq!(title(at.as_object().unwrap()), expected);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Waiting until a cluster knows kinds of objects: their definitions (CRDs) are there and established.
+//!
+//! An object of a kind that is not established is refused as if its path did not exist, so the wait comes before the first.
+
+use serde_json::{Map, Value};
+
+use super::clusters::{connect, of_cluster};
+use super::{Door, Look, ready};
+use crate::cluster::Object;
+use crate::google::ApiError;
+
+/// What it is.
+pub const SAYS: &str = "kinds of objects that a cluster knows";
+/// The cluster, and a name for the set.
+pub const PATH: &str =
+    "projects/{project}/locations/{location}/clusters/{cluster}/definitions/{set}";
+
+/// Looks at the definitions that `want` names, and says which are not established.
+pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Look, ApiError> {
+    let Some(cluster) = connect(door, at).await? else {
+        return Ok(Look::Absent);
+    };
+    let names = want.get("names").and_then(Value::as_array);
+    let mut lacking = Vec::new();
+    for name in names.into_iter().flatten().filter_map(Value::as_str) {
+        let definition = Object {
+            api_version: "apiextensions.k8s.io/v1".to_owned(),
+            kind: "CustomResourceDefinition".to_owned(),
+            namespace: None,
+            name: name.to_owned(),
+        };
+        match cluster.get(&definition).await.map_err(of_cluster)? {
+            None => lacking.push(format!("no {name}")),
+            Some(live) => lacking
+                .extend(ready::missing(&live, "Established").map(|why| format!("{name} {why}"))),
+        }
+    }
+    Ok(if lacking.is_empty() {
+        Look::Here(Value::Null)
+    } else {
+        Look::Settling(lacking.join(", "))
+    })
+}

@@ -1,0 +1,318 @@
+//! Waiting until the pods of a Deployment run where they belong, each with its proxy; and why one does not.
+//!
+//! A Deployment is Available with pods that injection passed over or that run on the wrong nodes, and says of none that
+//! is missing why. What only a new pod can mend is not waited for.
+
+use serde_json::{Map, Value};
+
+use super::clusters::{connect, of_cluster};
+use super::injection::{self, Injection};
+use super::{Door, Look, nodes, ready};
+use crate::cluster::{Cluster, Object};
+use crate::google::ApiError;
+
+/// What it is.
+pub const SAYS: &str = "pods of a Deployment that run on a pool's nodes, with their proxy";
+/// The Deployment.
+pub const PATH: &str =
+    "projects/{project}/locations/{location}/clusters/{cluster}/pods/{namespace}/{deployment}";
+
+/// Looks at the Deployment's pods; `want` names the `nodePool` that they belong on.
+pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Look, ApiError> {
+    let Some(cluster) = connect(door, at).await? else {
+        return Ok(Look::Absent);
+    };
+    let text = |key: &str| at.get(key).and_then(Value::as_str).unwrap_or_default();
+    let deployment = Object {
+        api_version: "apps/v1".to_owned(),
+        kind: "Deployment".to_owned(),
+        namespace: Some(text("namespace").to_owned()),
+        name: text("deployment").to_owned(),
+    };
+    let Some(live) = cluster.get(&deployment).await.map_err(of_cluster)? else {
+        return Ok(Look::Settling("no such Deployment yet".to_owned()));
+    };
+    let pods = of_workload(&cluster, &deployment, &live).await?;
+    let pool = want
+        .get("nodePool")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let selector = nodes::of_pool(pool);
+    let nodes = cluster
+        .list(&nodes::any(), &selector)
+        .await
+        .map_err(of_cluster)?;
+    let seen = Seen {
+        deployment: &live,
+        pods: &pods,
+        pool,
+        nodes: &nodes,
+    };
+    if let Some(bare) = seen.bare() {
+        let injection = Injection::of(&cluster, text("namespace")).await?;
+        let why = format!("injection missing: {}", injection.why_not(bare));
+        // Whether the Deployment still replaces its pods: then the next may have it.
+        return Ok(if ready::rolling(&live).is_some() {
+            Look::Settling(why)
+        } else {
+            Look::Broken(why)
+        });
+    }
+    Ok(match seen.missing() {
+        None => Look::Here(Value::Null),
+        Some(why) => Look::Settling(why),
+    })
+}
+
+/// The pods that a workload selects, but for those on their way out.
+async fn of_workload(
+    cluster: &Cluster,
+    object: &Object,
+    live: &Value,
+) -> Result<Vec<Value>, ApiError> {
+    let Some(labels) = live
+        .pointer("/spec/selector/matchLabels")
+        .and_then(Value::as_object)
+    else {
+        return Ok(Vec::new());
+    };
+    let selector: Vec<String> = labels
+        .iter()
+        .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
+        .collect();
+    let mut pods = cluster
+        .list(&object.beside("v1", "Pod", ""), &selector.join(","))
+        .await
+        .map_err(of_cluster)?;
+    pods.retain(|pod| pod.pointer("/metadata/deletionTimestamp").is_none());
+    Ok(pods)
+}
+
+/// What keeps the pods of a workload: unschedulable, an image that cannot be pulled, a container that does not start.
+pub async fn reasons(
+    cluster: &Cluster,
+    object: &Object,
+    live: &Value,
+) -> Result<Vec<String>, ApiError> {
+    let pods = of_workload(cluster, object, live).await?;
+    Ok(pods.iter().filter_map(reason).collect())
+}
+
+/// A Deployment with its pods, and the nodes that they belong on.
+struct Seen<'a> {
+    deployment: &'a Value,
+    pods: &'a [Value],
+    pool: &'a str,
+    nodes: &'a [Value],
+}
+
+impl<'a> Seen<'a> {
+    /// A pod that injection passed over.
+    fn bare(&self) -> Option<&'a Value> {
+        self.pods.iter().find(|pod| !injection::has_proxy(pod))
+    }
+
+    /// What the pods lack; none where each runs where it belongs.
+    fn missing(&self) -> Option<String> {
+        let mut lacking: Vec<String> = ready::rolling(self.deployment).into_iter().collect();
+        if self.pods.is_empty() {
+            // A webhook or a quota that refuses pods is told by the Deployment.
+            let refused = condition(self.deployment, "ReplicaFailure");
+            lacking.push(
+                refused.map_or_else(|| "no pods yet".to_owned(), |why| format!("no pods: {why}")),
+            );
+        }
+        for pod in self.pods {
+            let placed = pod.pointer("/spec/nodeName").and_then(Value::as_str);
+            lacking.extend(reason(pod));
+            match placed {
+                None if self.nodes.is_empty() => {
+                    lacking.push(format!("the node pool {} has no nodes", self.pool));
+                }
+                None => lacking.extend(untolerated(pod, self.nodes)),
+                Some(node) if !self.nodes.iter().any(|one| name(one) == node) => {
+                    lacking.push(format!(
+                        "pod {} is on {node}, which is not of the pool {}",
+                        name(pod),
+                        self.pool
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        (!lacking.is_empty()).then(|| lacking.join("; "))
+    }
+}
+
+/// The message of a condition that holds.
+fn condition(object: &Value, kind: &str) -> Option<String> {
+    let conditions = object.pointer("/status/conditions")?.as_array()?;
+    let found = conditions
+        .iter()
+        .find(|c| c["type"] == kind && c["status"] == "True")?;
+    Some(found["message"].as_str()?.to_owned())
+}
+
+/// The taint of the pool's nodes that the pod does not tolerate, where there is one.
+fn untolerated(pod: &Value, nodes: &[Value]) -> Option<String> {
+    let list = |value: &Value, at: &str| -> Vec<Value> {
+        value
+            .pointer(at)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let tolerations = list(pod, "/spec/tolerations");
+    let tolerated = |taint: &Value| {
+        tolerations.iter().any(|one| {
+            let key = one.get("key").is_none_or(|key| *key == taint["key"]);
+            let effect = one
+                .get("effect")
+                .is_none_or(|effect| *effect == taint["effect"]);
+            let value = one["operator"] == "Exists"
+                || one.get("value").unwrap_or(&Value::Null)
+                    == taint.get("value").unwrap_or(&Value::Null);
+            key && effect && value
+        })
+    };
+    let taints = nodes.iter().flat_map(|node| list(node, "/spec/taints"));
+    let mut strict = taints.filter(|taint| taint["effect"] != "PreferNoSchedule");
+    let taint = strict.find(|taint| !tolerated(taint))?;
+    let text = |key: &str| taint[key].as_str().unwrap_or_default().to_owned();
+    Some(format!(
+        "the pod does not tolerate the taint {}={}:{}",
+        text("key"),
+        text("value"),
+        text("effect")
+    ))
+}
+
+fn name(object: &Value) -> &str {
+    object
+        .pointer("/metadata/name")
+        .and_then(Value::as_str)
+        .unwrap_or("?")
+}
+
+/// What keeps one pod; none where it is ready. Pure.
+fn reason(pod: &Value) -> Option<String> {
+    let list = |pointer: &str| {
+        pod.pointer(pointer)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
+    let waiting = list("/status/initContainerStatuses")
+        .chain(list("/status/containerStatuses"))
+        .find_map(|status| {
+            let waiting = status.pointer("/state/waiting")?;
+            let words = [waiting["reason"].as_str(), waiting["message"].as_str()];
+            let words: Vec<&str> = words.into_iter().flatten().collect();
+            Some(format!(
+                "{}: {}",
+                status["name"].as_str().unwrap_or("?"),
+                words.join(": ")
+            ))
+        });
+    let unmet = || {
+        let unmet = list("/status/conditions")
+            .find(|c| c["status"] == "False" && c["message"].is_string())?;
+        Some(format!(
+            "{}: {}",
+            unmet["reason"].as_str().unwrap_or("?"),
+            unmet["message"].as_str().unwrap_or_default()
+        ))
+    };
+    let ready = list("/status/conditions").any(|c| c["type"] == "Ready" && c["status"] == "True");
+    if ready {
+        return None;
+    }
+    let why = waiting.or_else(unmet).unwrap_or_else(|| {
+        pod.pointer("/status/phase")
+            .and_then(Value::as_str)
+            .unwrap_or("no status")
+            .to_owned()
+    });
+    Some(format!("pod {}: {why}", name(pod)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn says_what_keeps_a_pod() {
+        for (status, expected) in [
+            (
+                json!({"conditions": [{"type": "Ready", "status": "True"}]}),
+                None,
+            ),
+            (
+                json!({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available"}]}),
+                Some("pod p: Unschedulable: 0/3 nodes are available"),
+            ),
+            (
+                json!({"containerStatuses": [{"name": "test", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}]}),
+                Some("pod p: test: ImagePullBackOff: no such image"),
+            ),
+            (json!({"phase": "Pending"}), Some("pod p: Pending")),
+        ] {
+            let pod = json!({"metadata": {"name": "p"}, "status": status});
+            assert_eq!(reason(&pod).as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn says_where_pods_belong() {
+        let done =
+            json!({"spec": {"replicas": 1}, "status": {"replicas": 1, "updatedReplicas": 1}});
+        let running = json!({"conditions": [{"type": "Ready", "status": "True"}]});
+        let pod = |node: Value, status: &Value| json!({"metadata": {"name": "p"}, "spec": {"nodeName": node, "tolerations": [{"key": "dedicated", "operator": "Equal", "value": "gateway"}]}, "status": status});
+        let node = |value: &str| json!({"metadata": {"name": "gw"}, "spec": {"taints": [{"key": "dedicated", "value": value, "effect": "NoSchedule"}]}});
+        let pending = json!({"phase": "Pending"});
+        for (deployment, pods, nodes, expected) in [
+            (
+                &done,
+                vec![pod(json!("gw"), &running)],
+                vec![node("gateway")],
+                None,
+            ),
+            (
+                &done,
+                vec![pod(json!("other"), &running)],
+                vec![node("gateway")],
+                Some("pod p is on other, which is not of the pool gateway"),
+            ),
+            (
+                &done,
+                vec![pod(Value::Null, &pending)],
+                vec![],
+                Some("pod p: Pending; the node pool gateway has no nodes"),
+            ),
+            (
+                &done,
+                vec![pod(Value::Null, &pending)],
+                vec![node("batch")],
+                Some(
+                    "pod p: Pending; the pod does not tolerate the taint dedicated=batch:NoSchedule",
+                ),
+            ),
+            (
+                &json!({"status": {"conditions": [{"type": "ReplicaFailure", "status": "True", "message": "admission webhook denied the request"}]}}),
+                vec![],
+                vec![node("gateway")],
+                Some("no pods: admission webhook denied the request"),
+            ),
+            (&json!({}), vec![], vec![], Some("no pods yet")),
+        ] {
+            let seen = Seen {
+                deployment,
+                pods: &pods,
+                pool: "gateway",
+                nodes: &nodes,
+            };
+            assert_eq!(seen.missing().as_deref(), expected);
+        }
+    }
+}

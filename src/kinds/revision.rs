@@ -1,0 +1,143 @@
+//! The revision of the mesh's control plane, as the tutorial has its reader find it: of a managed one the name of the
+//! ControlPlaneRevision, of one in the cluster the label `istio.io/rev` of istiod's Deployment. Nothing is changed.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::clusters::{connect, of_cluster};
+use super::{Door, Look, ready};
+use crate::cluster::{Cluster, Object};
+use crate::google::ApiError;
+
+/// What it is.
+pub const SAYS: &str = "the revision of the mesh's control plane";
+/// The cluster.
+pub const PATH: &str = "projects/{project}/locations/{location}/clusters/{cluster}/revision";
+
+/// Where a control plane of either sort has its objects.
+const NAMESPACE: &str = "istio-system";
+/// Versions that Google's definition has had, the newer first.
+const VERSIONS: [&str; 2] = ["v1beta1", "v1alpha1"];
+
+/// Looks for the one revision of the control plane that `want` names.
+pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Look, ApiError> {
+    let Some(cluster) = connect(door, at).await? else {
+        return Ok(Look::Absent);
+    };
+    Ok(if want["control_plane"] == "in-cluster" {
+        let istiod = listed(&cluster, "apps/v1", "Deployment", "app=istiod").await?;
+        one("Deployment of istiod", "Available", &istiod, |istiod| {
+            istiod["metadata"]["labels"]["istio.io/rev"].as_str()
+        })
+    } else {
+        let mut found = Vec::new();
+        for version in VERSIONS {
+            let api = format!("mesh.cloud.google.com/{version}");
+            found = listed(&cluster, &api, "ControlPlaneRevision", "").await?;
+            if !found.is_empty() {
+                break;
+            }
+        }
+        one("ControlPlaneRevision", "Reconciled", &found, |revision| {
+            revision["metadata"]["name"].as_str()
+        })
+    })
+}
+
+/// Objects of a kind in the control plane's namespace; none where the cluster does not know the kind.
+async fn listed(
+    cluster: &Cluster,
+    api_version: &str,
+    kind: &str,
+    selector: &str,
+) -> Result<Vec<Value>, ApiError> {
+    let like = Object {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        namespace: Some(NAMESPACE.to_owned()),
+        name: String::new(),
+    };
+    match cluster.list(&like, selector).await {
+        Err(error) if error.is_absent() => Ok(Vec::new()),
+        found => found.map_err(of_cluster),
+    }
+}
+
+/// The one revision among objects that are in a condition. Pure.
+fn one<'a>(
+    what: &str,
+    condition: &str,
+    found: &'a [Value],
+    named: impl Fn(&'a Value) -> Option<&'a str>,
+) -> Look {
+    let (ready, waits): (Vec<&Value>, Vec<&Value>) = found
+        .iter()
+        .partition(|object| ready::missing(object, condition).is_none());
+    let names: BTreeSet<&str> = ready.into_iter().filter_map(&named).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    match names.as_slice() {
+        [only] => Look::Here(json!({ "revision": only })),
+        [] => {
+            let why = waits
+                .iter()
+                .find_map(|object| ready::missing(object, condition));
+            let why = why.map_or_else(String::new, |why| format!(" ({why})"));
+            Look::Settling(format!(
+                "no {what} in {NAMESPACE} that is {condition} and has a revision{why}"
+            ))
+        }
+        several => Look::Broken(format!(
+            "more than one revision: {}; which one is to inject cannot be known",
+            several.join(", ")
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_revision_is_the_one_that_is_ready() {
+        let plane = |name: &str, status: &str| {
+            json!({"metadata": {"name": name}, "status": {"conditions": [
+                {"type": "Reconciled", "status": status, "message": "m"}]}})
+        };
+        for (found, expected) in [
+            (
+                vec![],
+                "settling no X in istio-system that is Reconciled and has a revision",
+            ),
+            (
+                vec![plane("asm-managed", "False")],
+                "settling no X in istio-system that is Reconciled and has a revision (not Reconciled: m)",
+            ),
+            (
+                vec![plane("asm-managed", "True")],
+                "here {\"revision\":\"asm-managed\"}",
+            ),
+            (
+                vec![
+                    plane("asm-managed", "True"),
+                    plane("asm-managed-rapid", "False"),
+                ],
+                "here {\"revision\":\"asm-managed\"}",
+            ),
+            (
+                vec![plane("b", "True"), plane("a", "True")],
+                "broken more than one revision: a, b; which one is to inject cannot be known",
+            ),
+        ] {
+            let name = |object: &'static Value| object["metadata"]["name"].as_str();
+            let found: &'static [Value] = Vec::leak(found);
+            let said = match one("X", "Reconciled", found, name) {
+                Look::Here(live) => format!("here {live}"),
+                Look::Settling(why) => format!("settling {why}"),
+                Look::Broken(why) => format!("broken {why}"),
+                Look::Absent => "absent".to_owned(),
+            };
+            assert_eq!(said, expected);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What is waited for: things of others that a later step cannot do without. A row each; nothing is changed.
+
+use serde_json::{Map, Value};
+
+use super::{Door, Look, definitions, mesh, nodes, pods, ready, revision};
+use crate::google::{Api, ApiError};
+
+/// One kind of waiting.
+#[derive(Debug)]
+pub struct Wait {
+    /// The name that steps use.
+    pub kind: &'static str,
+    /// What it is.
+    pub says: &'static str,
+    /// Its path below the API's base. Two waits at the same path are one, so it names what is waited for.
+    pub path: &'static str,
+    /// The API that serves it, or that serves the cluster that does.
+    pub api: Api,
+    /// Keys that `at` may have beside those of the path.
+    pub optional: &'static [&'static str],
+    /// What other steps may refer to.
+    pub gives: &'static [&'static str],
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Mesh,
+    Revision,
+    Definitions,
+    Nodes,
+    Pods,
+    Object,
+}
+
+/// Every kind of waiting.
+#[rustfmt::skip]
+pub static WAITS: &[Wait] = &[
+    Wait { kind: "mesh.ready", says: mesh::SAYS, path: mesh::PATH, api: Api::GkeHub, optional: &[], gives: &[], what: What::Mesh },
+    Wait { gives: &["revision"], ..in_cluster("mesh.revision", revision::SAYS, revision::PATH, What::Revision) },
+    in_cluster("kubernetes.definitions", definitions::SAYS, definitions::PATH, What::Definitions),
+    in_cluster("kubernetes.nodes", nodes::SAYS, nodes::PATH, What::Nodes),
+    in_cluster("kubernetes.pods", pods::SAYS, pods::PATH, What::Pods),
+    Wait { optional: &["namespace"], ..in_cluster("kubernetes.ready", ready::SAYS, ready::PATH, What::Object) },
+];
+
+const fn in_cluster(
+    kind: &'static str,
+    says: &'static str,
+    path: &'static str,
+    what: What,
+) -> Wait {
+    Wait {
+        kind,
+        says,
+        path,
+        api: Api::Container,
+        optional: &[],
+        gives: &[],
+        what,
+    }
+}
+
+impl Wait {
+    /// Whether it is asked of a cluster.
+    pub fn is_in_cluster(&self) -> bool {
+        matches!(self.api, Api::Container)
+    }
+
+    /// Whether it is so; why not yet, or why never.
+    ///
+    /// # Errors
+    /// What Google or the cluster refuses.
+    pub async fn look(
+        &self,
+        door: &Door,
+        at: &Map<String, Value>,
+        want: &Value,
+    ) -> Result<Look, ApiError> {
+        match self.what {
+            What::Mesh => mesh::look(door, at).await,
+            What::Revision => revision::look(door, at, want).await,
+            What::Definitions => definitions::look(door, at, want).await,
+            What::Nodes => nodes::look(door, at, want).await,
+            What::Pods => pods::look(door, at, want).await,
+            What::Object => ready::look(door, at).await,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What holds and what does not: a line a claim by chapter, then who gets what from where at a glance.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use super::table::columns;
+use super::{Paint, plain};
+use crate::engine::event::Event;
+use crate::steps::{Chapter, Step};
+
+/// Width of the text.
+const WIDTH: usize = 80;
+
+/// What looking at every claim found.
+#[derive(Default)]
+pub struct Claims {
+    found: BTreeMap<String, Found>,
+}
+
+struct Found {
+    holds: bool,
+    expected: String,
+    seen: String,
+    hint: Option<String>,
+}
+
+impl Claims {
+    /// Takes in one event.
+    pub fn hear(&mut self, event: &Event) {
+        if let Event::Claimed {
+            step,
+            holds,
+            expected,
+            seen,
+            hint,
+        } = event
+        {
+            let found = Found {
+                holds: *holds,
+                expected: plain(expected),
+                seen: plain(seen),
+                hint: hint.as_deref().map(plain),
+            };
+            self.found.insert(step.clone(), found);
+        }
+    }
+
+    /// Everything, for a reader.
+    pub fn text(&self, chapters: &[Chapter], steps: &[Step], paint: Paint) -> String {
+        let mut text = String::new();
+        for chapter in chapters {
+            let of_chapter: Vec<&Step> = steps
+                .iter()
+                .filter(|step| step.chapter == chapter.name)
+                .collect();
+            if of_chapter.is_empty() {
+                continue;
+            }
+            let _ = writeln!(text, "{}", paint.strong(&chapter.title));
+            for step in of_chapter {
+                text += &self.line(step, paint);
+            }
+        }
+        let matrix = self.matrix(steps);
+        if !matrix.is_empty() {
+            let _ = write!(text, "\n{}\n{matrix}", paint.strong("who gets what"));
+        }
+        let holds = self.found.values().filter(|found| found.holds).count();
+        let _ = writeln!(text, "\n{holds} of {} checks hold", steps.len());
+        text
+    }
+
+    fn line(&self, step: &Step, paint: Paint) -> String {
+        let Some(found) = self.found.get(&step.id) else {
+            return format!("  {}  {}\n", paint.change("not checked"), step.id);
+        };
+        let mut text = match found.holds {
+            true => format!("  {}  {}\n", paint.good("holds"), step.id),
+            false => format!("  {}  {}\n", paint.bad("FAILS"), step.id),
+        };
+        if !found.holds {
+            let hint = found.hint.as_deref().map(|hint| ("hint", hint));
+            let says = step.says.trim().replace('\n', " ");
+            let told = [
+                ("claims", says.as_str()),
+                ("expected", &found.expected),
+                ("seen", &found.seen),
+            ];
+            for (word, said) in told.into_iter().chain(hint) {
+                let indent = " ".repeat(19);
+                let first = format!("         {word:<8}  ");
+                let options = textwrap::Options::new(WIDTH)
+                    .initial_indent(&first)
+                    .subsequent_indent(&indent)
+                    // A cluster's name or a URL is to be copied whole.
+                    .word_splitter(textwrap::WordSplitter::NoHyphenation)
+                    .break_words(false);
+                let _ = writeln!(text, "{}", textwrap::fill(said, options));
+            }
+        }
+        text
+    }
+
+    /// A row for each destination, a column for each source.
+    fn matrix(&self, steps: &[Step]) -> String {
+        let text = |step: &Step, key: &str| step.at.get(key)?.as_str().map(str::to_owned);
+        let of_request = |step: &&Step| step.kind == "check.request";
+        let cells: BTreeMap<(String, String), String> = steps
+            .iter()
+            .filter(of_request)
+            .filter_map(|step| {
+                let found = self.found.get(&step.id)?;
+                let mark = if found.holds { "" } else { " !" };
+                let first = found.seen.split([':', '"']).next().unwrap_or_default();
+                let cell = format!("{}{mark}", first.trim());
+                Some(((text(step, "request")?, text(step, "namespace")?), cell))
+            })
+            .collect();
+        let sources: BTreeSet<&String> = cells.keys().map(|(_, source)| source).collect();
+        let requests: BTreeSet<&String> = cells.keys().map(|(request, _)| request).collect();
+        if cells.is_empty() {
+            return String::new();
+        }
+        let mut rows = vec![vec!["  request".to_owned()]];
+        rows[0].extend(sources.iter().map(|source| (*source).clone()));
+        for request in requests {
+            let mut row = vec![format!("  {request}")];
+            row.extend(sources.iter().map(|source| {
+                let cell = cells.get(&(request.clone(), (*source).clone()));
+                cell.cloned().unwrap_or_else(|| "-".to_owned())
+            }));
+            rows.push(row);
+        }
+        columns(&rows)
+    }
+}

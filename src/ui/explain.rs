@@ -1,0 +1,161 @@
+//! The account of a request for a reader: a line a hop, the object that decides, why the others did not apply.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use super::table::columns;
+use super::{Paint, plain};
+use crate::egress::account::{Account, Got, Hop, Place};
+use crate::egress::matrix::Cell;
+use crate::egress::request::{Request, Source};
+
+/// Width of the text.
+const WIDTH: usize = 80;
+/// The account, from the caller to the answer. Why objects did not apply is told where the request stops, and `verbose` tells
+/// it everywhere.
+pub fn text(request: &Request, account: &Account, verbose: bool, paint: Paint) -> String {
+    let mut text = format!(
+        "{}\n",
+        paint.strong(&plain(&format!(
+            "{} {} {}",
+            request.from.namespace,
+            request.method,
+            request.url()
+        )))
+    );
+    for hop in &account.hops {
+        text += &line(hop, verbose || !hop.ruling.passes, paint);
+    }
+    text += "\n";
+    text += &got(account, paint);
+    for unknown in &account.unknown {
+        let _ = writeln!(
+            text,
+            "{} {}",
+            paint.change("unknown:"),
+            plain(&unknown.to_string())
+        );
+    }
+    text
+}
+
+/// Who reaches what: a row a destination, a column a namespace; then what stops those that are stopped.
+pub fn matrix(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> String {
+    let mut rows = vec![vec!["request".to_owned()]];
+    rows[0].extend(callers.iter().map(|caller| plain(&caller.namespace)));
+    let mut stops = BTreeSet::new();
+    for (n, request) in requests.iter().enumerate() {
+        let mut row = vec![plain(&request.url())];
+        for (caller, of_caller) in callers.iter().zip(cells) {
+            let Some(cell) = of_caller.get(n) else {
+                continue;
+            };
+            row.push(cell.got.to_string());
+            if let Some(by) = cell.by.as_ref().filter(|_| !cell.reaches) {
+                let namespace = plain(&caller.namespace);
+                stops.insert(format!(
+                    "{by} stops {namespace} on its way to {}",
+                    request.url()
+                ));
+            }
+        }
+        rows.push(row);
+    }
+    let mut text = columns(&rows);
+    for stop in stops {
+        let _ = writeln!(text, "{}", plain(&stop));
+    }
+    text
+}
+
+fn word(place: Place) -> &'static str {
+    match place {
+        Place::Client => "client",
+        Place::Dns => "dns",
+        Place::Sidecar => "sidecar",
+        Place::NetworkPolicy => "policy",
+        Place::Firewall => "firewall",
+        Place::Gateway => "gateway",
+        Place::ServerSidecar => "sidecar",
+        Place::Server => "server",
+    }
+}
+
+/// One hop; `whole` with every object that did not apply.
+fn line(hop: &Hop, whole: bool, paint: Paint) -> String {
+    let ruling = &hop.ruling;
+    let arrow = match ruling.passes {
+        true => paint.good("->"),
+        false => paint.bad("X "),
+    };
+    let mut text = format!("  {arrow} {:<9} {}\n", word(hop.place), plain(&hop.name));
+    let mut told = |first: &str, said: &str| {
+        let first = format!("     {first:<9} ");
+        let indent = " ".repeat(first.len());
+        let options = textwrap::Options::new(WIDTH)
+            .initial_indent(&first)
+            .subsequent_indent(&indent)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .break_words(false);
+        let _ = writeln!(text, "{}", textwrap::fill(said, options));
+    };
+    told("", &plain(&ruling.because));
+    if let Some(by) = &ruling.by {
+        told("by", &plain(&by.to_string()));
+    }
+    match (whole, ruling.others.len()) {
+        (_, 0) => {}
+        (false, 1) => told("not", "1 other (-v says why)"),
+        (false, others) => told("not", &format!("{others} others (-v says why)")),
+        (true, _) => {
+            for (object, why) in &ruling.others {
+                told("not", &plain(&format!("{object}: {why}")));
+            }
+        }
+    }
+    text
+}
+
+/// What the caller gets.
+fn got(account: &Account, paint: Paint) -> String {
+    let waits = account.waits.as_secs();
+    let after = match waits {
+        0 => String::new(),
+        seconds => format!(" after {seconds} s"),
+    };
+    let mut text = match &account.got {
+        Got::Answer(answer) => {
+            let status = match answer.status {
+                200..=399 => paint.good(&answer.status.to_string()),
+                other => paint.bad(&other.to_string()),
+            };
+            format!("the caller gets {status}{after}\n")
+        }
+        Got::Failure(failure) => {
+            let exit = paint.bad(&format!("curl exit {}", failure.exit()));
+            format!("the caller gets no answer{after}: {exit}\n")
+        }
+    };
+    if let Got::Answer(answer) = &account.got {
+        // A page says nothing here; what a proxy says of itself does.
+        if answer.status >= 400 && !answer.body.is_empty() {
+            let first = answer.body.lines().next().unwrap_or_default();
+            let _ = writeln!(text, "  body: {}", plain(first));
+        }
+    }
+    for line in &account.lines {
+        let logged = format!(
+            "{} logs {} {} {}",
+            line.pod,
+            line.status,
+            or_dash(line.flags),
+            or_dash(&line.cluster)
+        );
+        let _ = writeln!(text, "  {}", plain(&logged));
+    }
+    text
+}
+
+fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
+}

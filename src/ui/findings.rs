@@ -1,0 +1,43 @@
+//! What the analyzers found, for a reader: what is wrong, and what to write instead.
+
+use std::fmt::Write;
+
+use super::{Paint, plain};
+use crate::egress::analyze::{Finding, Level};
+
+/// Width of the text.
+const WIDTH: usize = 80;
+
+/// The findings, the gravest first.
+pub fn text(found: &[Finding], namespace: Option<&str>, paint: Paint) -> String {
+    let mut text = String::new();
+    for finding in found {
+        let level = match finding.level {
+            Level::Error => paint.bad("error"),
+            Level::Warning => paint.change("warning"),
+            Level::Info | Level::Note => paint.faint("note"),
+        };
+        let object = plain(&finding.object.to_string());
+        let _ = writeln!(text, "{level} {} {object}", finding.code);
+        let instead = format!("instead: {}", plain(&finding.instead));
+        for said in [plain(&finding.message), instead] {
+            let options = textwrap::Options::new(WIDTH)
+                .initial_indent("  ")
+                .subsequent_indent("  ")
+                .word_splitter(textwrap::WordSplitter::NoHyphenation)
+                .break_words(false);
+            let _ = writeln!(text, "{}", textwrap::fill(&said, options));
+        }
+    }
+    let istio = found
+        .iter()
+        .filter(|finding| finding.code.starts_with("IST"))
+        .count();
+    if istio == 0 {
+        let of = namespace.map_or("all namespaces".to_owned(), |name| {
+            format!("namespace {name}")
+        });
+        let _ = writeln!(text, "istioctl's analyzers would find nothing in {of}");
+    }
+    text
+}

@@ -1,0 +1,123 @@
+//! Where the time of a run went: the steps that took longest, in a line at its end.
+//!
+//! Steps run beside each other, so their times do not add up to the run's.
+
+use super::time;
+use crate::engine::event::{Event, Outcome, Tally};
+
+/// A reader does not ask where less than this went, in milliseconds.
+const WORTH_A_WORD: u64 = 5_000;
+/// How many steps are named.
+const NAMED: usize = 5;
+/// A step of less than this is not slow, in milliseconds.
+const AT_ONCE: u64 = 100;
+/// Width of the text.
+const WIDTH: usize = 80;
+
+/// The steps of a run that came to a good end, with their milliseconds.
+#[derive(Default)]
+pub struct Slow {
+    steps: Vec<(u64, String)>,
+}
+
+impl Slow {
+    /// Takes in one event.
+    pub fn hear(&mut self, event: &Event) {
+        if let Event::Finished {
+            step,
+            outcome,
+            took,
+        } = event
+            && *outcome != Outcome::Looked
+            && *took >= AT_ONCE
+        {
+            self.steps.push((*took, step.clone()));
+        }
+    }
+
+    /// The slowest first; nothing of a run that made and changed nothing, or that was over in `took` milliseconds before a
+    /// reader could wonder, unless everything is asked for.
+    pub fn text(mut self, tally: Tally, took: u64, verbose: bool) -> Option<String> {
+        let did = tally.created + tally.updated > 0;
+        if !did || self.steps.is_empty() || (took < WORTH_A_WORD && !verbose) {
+            return None;
+        }
+        self.steps.sort_by(|a, b| b.cmp(a));
+        let named = self.steps.iter().take(NAMED);
+        let named: Vec<String> = named
+            .map(|(took, step)| format!("{step}\u{a0}{}", time(*took)))
+            .collect();
+        // A step and its time stay in one line.
+        let options = textwrap::Options::new(WIDTH)
+            .word_separator(textwrap::WordSeparator::AsciiSpace)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .subsequent_indent("  ");
+        let text = format!("slowest: {}", named.join(", "));
+        Some(textwrap::fill(&text, options).replace('\u{a0}', " "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(steps: &[(&str, u64)], created: usize, took: u64, verbose: bool) -> Option<String> {
+        let mut slow = Slow::default();
+        for (step, took) in steps {
+            let (step, took) = ((*step).to_owned(), *took);
+            let outcome = Outcome::Created;
+            slow.hear(&Event::Finished {
+                step,
+                outcome,
+                took,
+            });
+        }
+        let tally = Tally {
+            created,
+            ..Tally::default()
+        };
+        slow.text(tally, took, verbose)
+    }
+
+    #[test]
+    fn the_slowest_are_named_where_a_reader_would_ask() {
+        let steps = [
+            ("services", 12_000),
+            ("vpc-network", 50),
+            ("cluster", 362_000),
+            ("nat-router", 900),
+        ];
+        let line = "slowest: cluster 6m02s, services 12s, nat-router 0.9s";
+        for (created, took, verbose, expected) in [
+            (4, 400_000, false, Some(line)),
+            (4, 4_999, false, None),
+            (4, 4_999, true, Some(line)),
+            // It only looked.
+            (0, 400_000, true, None),
+        ] {
+            assert_eq!(
+                told(&steps, created, took, verbose).as_deref(),
+                expected,
+                "{created} {took} {verbose}"
+            );
+        }
+        assert_eq!(told(&[("a", 50)], 1, 9_000, false), None);
+    }
+
+    #[test]
+    fn five_at_most_and_no_line_is_too_wide() {
+        let long = "a-step-with-a-rather-long-name-indeed";
+        let steps = [(long, 5_000); 7];
+        let text = told(&steps, 7, 9_000, false).unwrap();
+        assert_eq!(text.matches(long).count(), 5, "{text}");
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+        assert!(
+            text.lines()
+                .all(|line| line.trim_end_matches(',').ends_with("5.0s")),
+            "{text}"
+        );
+    }
+}
