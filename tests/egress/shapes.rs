@@ -278,6 +278,27 @@ fn other_gateways_and_routes_that_do_not_meet() {
 }
 
 #[test]
+fn routes_in_a_circle_come_to_an_end() {
+    // For every place the rule for sidecars is the gateway's first too, and leads back to it.
+    let name = "example-com-through-egress-gateway";
+    let mut sources = changed("VirtualService", name, |route| {
+        route["spec"]["http"][0]["match"] =
+            json!([{"gateways": ["mesh", "istio-egress/egress-gateway"]}]);
+    });
+    sources
+        .kubernetes
+        .retain(|each| each["kind"] != "AuthorizationPolicy");
+    let account = Scene::read(&sources).account(&request("team-x", "http://example.com"));
+    let stopped = account.stopped_at().unwrap();
+    assert!(
+        stopped.ruling.because.contains("circle"),
+        "{:#?}",
+        account.hops
+    );
+    assert!(!account.unknown.is_empty());
+}
+
+#[test]
 fn network_policies_are_asked_about_the_real_connection() {
     let isolating = |to: Value| {
         let mut policy = manifest("allow-egress-to-dns");

@@ -295,10 +295,6 @@ fn broken(outcome: &Outcome) -> Option<Broken> {
 }
 
 /// What a proxy makes of a try that is like all others, and logs.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "what a try is judged by, used in two places"
-)]
 fn concluded(
     at: &At,
     message: &Message,

@@ -39,6 +39,8 @@ use super::virtual_service::Message;
 
 /// How long a system tries to connect: six repeated SYNs, the last after a minute (Linux' `tcp_syn_retries`).
 const SYSTEM_PATIENCE: Duration = Duration::from_secs(127);
+/// How many connections may be open one behind the other before routes are said to go in a circle.
+const DEEPEST: usize = 5;
 /// How long a resolver waits for a server that does not answer: two tries of five seconds, for each of two kinds of address.
 const RESOLVER_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -48,6 +50,8 @@ pub(super) struct Walk<'w, 's> {
     hops: Vec<Hop>,
     unknown: BTreeSet<Unknown>,
     received: Vec<(String, String)>,
+    /// Connections that are open one behind the other.
+    depth: usize,
 }
 
 impl Scene {
@@ -71,6 +75,7 @@ impl Stage<'_> {
             hops: Vec::new(),
             unknown: BTreeSet::new(),
             received: Vec::new(),
+            depth: 0,
         };
         walk.begins(pod);
         let to = match walk.finds(pod, request) {

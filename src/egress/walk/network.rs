@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::carried::{Carried, Heard, Outcome};
+use super::carried::{Carried, End, Heard, Outcome};
 use super::destination::{Place, target};
-use super::{RESOLVER_PATIENCE, Walk};
+use super::{DEEPEST, RESOLVER_PATIENCE, Walk};
 use crate::egress::account::{self, Failure, Hop, Ruling};
 use crate::egress::dns::METADATA_SERVER;
 use crate::egress::firewall::{self, Direction};
 use crate::egress::network_policy::{self, Other};
-use crate::egress::object::Object;
+use crate::egress::object::{Object, Unknown};
 use crate::egress::pod::{Pod, Proxy};
 use crate::egress::request::Request;
 use crate::egress::service::Endpoints;
@@ -114,6 +114,29 @@ impl Walk<'_, '_> {
         if dropped {
             return Heard::at_once(Outcome::Dropped);
         }
+        if self.depth == DEEPEST {
+            // How long proxies go on with it depends on limits that are not read.
+            let object = from.object.clone();
+            self.unknown.insert(Unknown {
+                object,
+                field: String::new(),
+            });
+            let because = "routes go in a circle: the same proxies come again and again";
+            self.hop(
+                account::Place::Gateway,
+                &from.object,
+                Ruling::stops(None, because),
+            );
+            return Heard::at_once(Outcome::Ended(End::Closed));
+        }
+        self.depth += 1;
+        let heard = self.arrives(from, to, carried);
+        self.depth -= 1;
+        heard
+    }
+
+    /// A connection that is made: whoever is there takes it.
+    fn arrives(&mut self, from: &Pod, to: Place, carried: Carried) -> Heard {
         match self.stage.pod_at(to.address) {
             Some(pod) if pod.proxy == Proxy::Gateway => self.enters_gateway(from, pod, to, carried),
             Some(pod) if pod.proxy == Proxy::Sidecar => self.enters_sidecar(from, pod, to, carried),
