@@ -20,6 +20,7 @@ use clap::CommandFactory;
 
 use crate::cli::{Cli, Verb};
 use crate::error::{Exit, Halt};
+use crate::ui::printable;
 use prepare::Ground;
 
 /// What a run is towards.
@@ -221,12 +222,13 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
 /// Writes data to stdout. A reader who went away is no reason to fail.
 fn say(text: &str) {
     let mut out = std::io::stdout().lock();
+    let text = printable(text);
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Writes a line for people to stderr. A reader who went away is no reason to fail: a pipe may end before the run does.
 pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", printable(text));
 }
 
 /// `, did you mean …?` with the nearest of the names, or nothing.
