@@ -112,7 +112,10 @@ async fn the_token_goes_to_the_clusters_own_authority_and_nowhere_else() {
     let (_, another) = certified();
     let error = server.get(&another).await.unwrap_err();
     assert_eq!(error.fault, Fault::Unreachable, "{error}");
-    assert!(server.connections.load(Ordering::SeqCst) > 1, "it was asked");
+    assert!(
+        server.connections.load(Ordering::SeqCst) > 1,
+        "it was asked"
+    );
     assert_eq!(server.heads().len(), 1, "and was not told the token");
 }
 
@@ -131,8 +134,18 @@ async fn what_nobody_can_read_is_an_error_that_says_so() {
     let page = format!("<html>{}</html>", "no ".repeat(500_000)).into_bytes();
     let (ok, refused) = ("200 OK", "403 Forbidden");
     for (status, body, fault, told) in [
-        (ok, vec![b' '; 33 << 20], Fault::Server, "too long to be read"),
-        (refused, vec![b' '; 33 << 20], Fault::Server, "too long to be read"),
+        (
+            ok,
+            vec![b' '; 33 << 20],
+            Fault::Server,
+            "too long to be read",
+        ),
+        (
+            refused,
+            vec![b' '; 33 << 20],
+            Fault::Server,
+            "too long to be read",
+        ),
         (ok, deep, Fault::Server, "no object"),
         (ok, b"\xff\xfe".to_vec(), Fault::Server, "no object"),
         (ok, b"".to_vec(), Fault::Server, "no object"),

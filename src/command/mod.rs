@@ -5,6 +5,7 @@ mod ask;
 mod authorize;
 mod explain;
 mod kubeconfig;
+mod kubefile;
 mod picture;
 mod place;
 mod prepare;
@@ -183,7 +184,7 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
             let ground = &mut Ground::lay(global)?;
             kubeconfig::kubeconfig(ground, row("kubeconfig"), write.as_deref()).await
         }
-        Verb::Token => kubeconfig::token().await,
+        Verb::Token => kubeconfig::token(global.emulate).await,
         Verb::Authorize => authorize::authorize(&mut Ground::lay(global)?, row("authorize")).await,
         Verb::Down {
             yes,

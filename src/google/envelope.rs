@@ -35,13 +35,12 @@ impl Refusal {
             Ok(answer) if answer.is_object() => {
                 // The token endpoint says `{"error": "invalid_grant"}`; all others an object.
                 let error = &answer["error"];
-                let said = error["message"].as_str().or(error.as_str());
+                let said = text(&error["message"]).or_else(|| text(error));
                 Refusal {
                     http: Some(http),
                     reason: reason(error),
                     status: text(&error["status"]),
-                    message: said
-                        .map_or_else(|| format!("HTTP {http} without a message"), str::to_owned),
+                    message: said.unwrap_or_else(|| format!("HTTP {http} without a message")),
                     json: true,
                     operation: false,
                 }

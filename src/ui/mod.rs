@@ -140,7 +140,13 @@ mod tests {
             assert_eq!(printable(&painted), painted);
         }
         assert_eq!(paint.bad("\u{1b}[2J"), paint.bad("\u{fffd}[2J"));
-        for text in ["\u{1b}[2J", "\u{1b}[8m", "\u{1b}]0;x\u{7}", "\u{1b}", "\u{1b}[3"] {
+        for text in [
+            "\u{1b}[2J",
+            "\u{1b}[8m",
+            "\u{1b}]0;x\u{7}",
+            "\u{1b}",
+            "\u{1b}[3",
+        ] {
             assert!(!printable(text).contains('\u{1b}'), "{text:?}");
         }
     }
