@@ -51,16 +51,16 @@ fn merged(there: &str, ours: &Value) -> Result<(String, Merged), String> {
         true => Value::Null,
         false => parse(there)?,
     };
-    if before.is_null() {
-        return Ok((format!("{there}{}", yaml(ours)?), Merged::Kept));
+    let (content, text) = if before.is_null() {
+        // Nothing but comments, perhaps.
+        (ours.clone(), Some(format!("{there}{}", yaml(ours)?)))
+    } else {
+        (laid(before, ours)?, edited(there, ours))
+    };
+    match text.filter(|text| parse(text).is_ok_and(|read| read == content)) {
+        Some(text) => Ok((text, Merged::Kept)),
+        None => Ok((yaml(&content)?, Merged::Rewritten)),
     }
-    let content = laid(before, ours)?;
-    if let Some(text) = edited(there, ours)
-        && parse(&text).is_ok_and(|read| read == content)
-    {
-        return Ok((text, Merged::Kept));
-    }
-    Ok((yaml(&content)?, Merged::Rewritten))
 }
 
 /// The content with ours in it: entries of the same name are replaced, all others stay. Pure.

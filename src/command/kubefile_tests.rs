@@ -59,7 +59,7 @@ fn what_is_not_ours_stays_to_the_letter() {
         )
         .replace("contexts: []\n", "contexts:\n- name: gke_p_z_c\n  context:\n    cluster: gke_p_z_c\n    user: gke_p_z_c\n")
         .replace("current-context: kind # home\n", "current-context: gke_p_z_c\n")
-        + "  - name: gke_p_z_c\n    user:\n      exec:\n        command: /bin/provision\n        args:\n          - token\n";
+        + "  - name: gke_p_z_c\n    user:\n      exec:\n        command: /bin/provision\n        args:\n        - token\n";
     let same = |text: &str| text.replace('"', "");
     assert_eq!(same(&text), same(&expected));
     let again = super::merged(&text, &ours()).unwrap();

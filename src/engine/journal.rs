@@ -1,7 +1,7 @@
 //! The journal: what is ours and what is open, as JSON lines that are on disk before the request they announce.
 //!
-//! It is never asked what exists: the cloud is. A line carries its own checksum, so that a damaged record is seen and not
-//! believed; a torn last line (a crash while writing) is cut off. A journal of a newer format is read, never written.
+//! It is never asked what exists: the cloud is. A line carries a checksum of itself and of the one before, so that a record
+//! that is damaged, gone or in another's place is seen and not believed; a torn last line (a crash while writing) is cut off. A journal of a newer format is read, never written.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -180,6 +180,8 @@ pub struct Journal {
     path: PathBuf,
     /// What the lines add up to.
     pub state: State,
+    /// The checksum of the last line.
+    sum: u32,
     /// A record could not be written whole: another after it would turn a torn last line into damage in the middle.
     torn: bool,
 }
@@ -193,8 +195,10 @@ impl Journal {
         };
         if let Some(folder) = path.parent() {
             private_folder(folder).map_err(io)?;
+            keep_private(folder, 0o700);
         }
         let mut file = private_file(path).map_err(io)?;
+        keep_private(path, 0o600);
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -210,7 +214,7 @@ impl Journal {
             }
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
-        let (state, good) = replay(&mut file, path)?;
+        let (state, good, sum) = replay(&mut file, path)?;
         if state.format > FORMAT {
             return Err(JournalError::Newer {
                 path: path.display().to_string(),
@@ -232,6 +236,7 @@ impl Journal {
             file,
             path: path.to_owned(),
             state,
+            sum,
             torn: false,
         })
     }
@@ -239,7 +244,7 @@ impl Journal {
     /// Reads without the lock, for verbs that change nothing; an absent journal is an empty one.
     pub fn read(path: &Path) -> Result<State, JournalError> {
         match File::open(path) {
-            Ok(mut file) => replay(&mut file, path).map(|(state, _)| state),
+            Ok(mut file) => replay(&mut file, path).map(|(state, ..)| state),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
             Err(source) => Err(JournalError::Io {
                 path: path.display().to_string(),
@@ -263,11 +268,22 @@ impl Journal {
         self.state
             .take(entry)
             .map_err(|illegal| io(io::Error::other(illegal.to_string())))?;
-        let line = seal(entry).map_err(|error| io(io::Error::other(error)))?;
+        let (line, sum) = seal(entry, self.sum).map_err(|error| io(io::Error::other(error)))?;
         let written = self.file.write_all(line.as_bytes());
         let written = written.and_then(|()| self.file.sync_data());
         self.torn = written.is_err();
+        self.sum = sum;
         written.map_err(io)
+    }
+}
+
+/// Takes from others what an earlier copy or an unpacked archive gave them.
+fn keep_private(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    let open = |about: std::fs::Metadata| about.permissions().mode() & 0o077 != 0;
+    if std::fs::metadata(path).is_ok_and(open) {
+        // A file system without modes has none to take.
+        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
     }
 }
 
@@ -291,29 +307,36 @@ fn private_file(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// An entry as a line: its JSON with the checksum of that JSON as last field.
-fn seal(entry: &Entry) -> serde_json::Result<String> {
+/// An entry as a line, with its checksum: its JSON with the checksum as last field. `before` is that of the line before.
+fn seal(entry: &Entry, before: u32) -> serde_json::Result<(String, u32)> {
     let body = serde_json::to_string(entry)?;
-    let sum = crc32fast::hash(body.as_bytes());
-    Ok(format!(
-        "{},\"sum\":\"{sum:08x}\"}}\n",
-        body.strip_suffix('}').unwrap_or(&body)
-    ))
+    let sum = checksum(&body, before);
+    let open = body.strip_suffix('}').unwrap_or(&body);
+    Ok((format!("{open},\"sum\":\"{sum:08x}\"}}\n"), sum))
 }
 
-/// The entry of a line, if its checksum holds.
-fn unseal(line: &str) -> Result<Entry, String> {
+/// The entry of a line and its checksum, if that holds.
+fn unseal(line: &str, before: u32) -> Result<(Entry, u32), String> {
     let (body, sum) = line.rsplit_once(",\"sum\":\"").ok_or("no checksum")?;
     let body = format!("{body}}}");
     let said = sum.strip_suffix("\"}").ok_or("no end")?;
-    if format!("{:08x}", crc32fast::hash(body.as_bytes())) != said {
+    let sum = checksum(&body, before);
+    if format!("{sum:08x}") != said {
         return Err("checksum does not match".to_owned());
     }
-    serde_json::from_str(&body).map_err(|error| error.to_string())
+    let entry = serde_json::from_str(&body).map_err(|error| error.to_string())?;
+    Ok((entry, sum))
 }
 
-/// Folds the lines of a file; also says how many bytes of it are whole lines.
-fn replay(file: &mut File, path: &Path) -> Result<(State, u64), JournalError> {
+/// The CRC-32 of a line's JSON, continued from that of the line before; the first continues from 0.
+fn checksum(body: &str, before: u32) -> u32 {
+    let mut hasher = crc32fast::Hasher::new_with_initial(before);
+    hasher.update(body.as_bytes());
+    hasher.finalize()
+}
+
+/// Folds the lines of a file; also says how many bytes of it are whole lines, and the checksum of the last of them.
+fn replay(file: &mut File, path: &Path) -> Result<(State, u64, u32), JournalError> {
     let shown = path.display().to_string();
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(0))
@@ -323,7 +346,7 @@ fn replay(file: &mut File, path: &Path) -> Result<(State, u64), JournalError> {
             source,
         })?;
     let mut state = State::default();
-    let mut good = 0;
+    let (mut good, mut sum) = (0, 0);
     for (index, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
         if !line.ends_with(b"\n") {
             break;
@@ -334,8 +357,12 @@ fn replay(file: &mut File, path: &Path) -> Result<(State, u64), JournalError> {
             why,
         };
         let text = std::str::from_utf8(line).map_err(|error| damaged(error.to_string()))?;
-        let entry = match unseal(text.trim_end()) {
-            Ok(entry) => entry,
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let entry = match unseal(text, sum) {
+            Ok((entry, own)) => {
+                sum = own;
+                entry
+            }
             // What a newer program wrote after its own `Run` need not be understood to be kept.
             Err(_) if state.format > FORMAT => continue,
             Err(why) => return Err(damaged(why)),
@@ -347,7 +374,7 @@ fn replay(file: &mut File, path: &Path) -> Result<(State, u64), JournalError> {
         }
         good += line.len() as u64;
     }
-    Ok((state, good))
+    Ok((state, good, sum))
 }
 
 /// Now, as the journal writes it: UTC, to the millisecond.

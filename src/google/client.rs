@@ -196,6 +196,10 @@ impl Client {
         } = &*self.inner;
         let loopback = endpoints.is_loopback(call.api);
         let unsent = |class, message| ApiError::unanswered(call, class, Departed::No, message);
+        if leads_elsewhere(&call.path) {
+            let message = format!("{}: not sent, as it leads elsewhere", call.path);
+            return Err(unsent(Class::BadRequest, message));
+        }
         let url = endpoints
             .url(call)
             .map_err(|e| unsent(Class::BadRequest, format!("{}: {e}", call.path)))?;
@@ -247,6 +251,16 @@ impl std::fmt::Debug for Client {
             .field("endpoints", &self.inner.endpoints)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a path names another thing than its segments say: a name in it, a step's or a server's, goes up a level, as
+/// addresses are understood, or ends the path.
+fn leads_elsewhere(path: &str) -> bool {
+    let up = |segment: &str| {
+        let segment = segment.to_ascii_lowercase().replace("%2e", ".");
+        segment == "." || segment == ".."
+    };
+    path.contains(['?', '#', '\\']) || path.split('/').any(up)
 }
 
 /// User credentials are billed to a project of their own, which must have the called API enabled. Enabling the first

@@ -289,6 +289,29 @@ async fn words_that_repeat_the_token_are_told_without_it() {
     }
 }
 
+#[tokio::test]
+async fn a_name_does_not_lead_to_another_path() {
+    let server = Scripted::plays([]).await;
+    for name in [
+        "..",
+        ".",
+        "%2E.",
+        "%2e%2e",
+        "x/../../y",
+        "x?y=z",
+        "x#y",
+        "\\..\\y",
+    ] {
+        let call = Call::delete(Api::Compute, format!("projects/p/global/networks/{name}"));
+        let error = client(&server).send(&call, &Quiet).await.unwrap_err();
+        assert_eq!(
+            (error.class, error.left_machine),
+            (Class::BadRequest, Departed::No)
+        );
+    }
+    assert!(server.seen().is_empty());
+}
+
 /// Spaces by the mebibyte, packed to a thousandth of that.
 fn packed(mebibytes: usize) -> Vec<u8> {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::lines::Lines;
-use super::{Paint, plain, time};
+use super::{Paint, plain, printable, time};
 use crate::engine::event::Event;
 
 /// Nothing is drawn for what is over before a reader could see it.
@@ -42,7 +42,7 @@ impl Bars {
                 expected,
                 ..
             } => {
-                let bar = ProgressBar::hidden().with_message(name.clone());
+                let bar = ProgressBar::hidden().with_message(plain(name));
                 // The template is fixed; a broken one leaves the default.
                 if let Ok(style) =
                     ProgressStyle::with_template("  {elapsed:>4} {prefix:<32} {wide_msg}")
@@ -51,7 +51,7 @@ impl Bars {
                 }
                 bar.set_prefix(step.clone());
                 if let Some(expected) = expected {
-                    bar.set_message(format!("{name} (last time {})", time(*expected)));
+                    bar.set_message(format!("{} (last time {})", plain(name), time(*expected)));
                 }
                 self.bars.insert(step.clone(), bar);
             }
@@ -79,7 +79,9 @@ impl Bars {
         let waiting = matches!(event, Event::Waiting { .. });
         if let Some(text) = self.lines.line(event).filter(|_| !waiting) {
             // Nobody reading is no reason to fail.
-            let _ = self.all.suspend(|| writeln!(std::io::stderr(), "{text}"));
+            let _ = self
+                .all
+                .suspend(|| writeln!(std::io::stderr(), "{}", printable(&text)));
         }
     }
 
