@@ -118,8 +118,12 @@ fn a_journal_that_cannot_be_believed_is_refused_and_a_torn_last_line_is_not() {
             damaged(2, "no end"),
         ),
         (
+            good.replacen(&format!("{second}\n"), "", 1),
+            damaged(2, "checksum does not match"),
+        ),
+        (
             format!("{second}\n{good}"),
-            damaged(1, "an entry before any run"),
+            damaged(1, "checksum does not match"),
         ),
     ];
     for (text, expected) in cases {
@@ -170,7 +174,11 @@ fn a_journal_of_a_newer_program_is_read_and_not_written() {
         .rsplit_once(",\"sum\":")
         .unwrap();
     let first = first.replace("\"format\":1", "\"format\":2");
-    let sum = crc32fast::hash(format!("{first}}}").as_bytes());
+    // Each checksum goes on from the one before.
+    let before = &good.trim_end().rsplit_once(",\"sum\":\"").unwrap().1[..8];
+    let mut sum = crc32fast::Hasher::new_with_initial(u32::from_str_radix(before, 16).unwrap());
+    sum.update(format!("{first}}}").as_bytes());
+    let sum = sum.finalize();
     let text = format!("{good}{first},\"sum\":\"{sum:08x}\"}}\n{{\"entry\":\"of the future\"}}\n");
     fs::write(&path, &text).unwrap();
     for args in [UP, &["down", "--emulate", "--yes"]] {

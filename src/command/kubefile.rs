@@ -12,9 +12,9 @@ use serde_json::Value;
 use crate::engine::journal::private_folder;
 
 /// The lists of named entries.
-const LISTS: [&str; 3] = ["clusters", "users", "contexts"];
+pub(super) const LISTS: [&str; 3] = ["clusters", "users", "contexts"];
 /// The fields beside them.
-const FIELDS: [&str; 3] = ["apiVersion", "kind", "current-context"];
+pub(super) const FIELDS: [&str; 3] = ["apiVersion", "kind", "current-context"];
 /// The longest file that is read, in bytes: thousands of clusters.
 const LONGEST: u64 = 16 << 20;
 /// As many links as the system itself follows.
@@ -44,7 +44,7 @@ pub fn merge(file: &Path, ours: &Value) -> Result<Merged, String> {
 }
 
 /// The text with ours in it. Pure.
-fn merged(there: &str, ours: &Value) -> Result<(String, Merged), String> {
+pub(super) fn merged(there: &str, ours: &Value) -> Result<(String, Merged), String> {
     let parse = |text: &str| serde_saphyr::from_str::<Value>(text).map_err(|e| e.to_string());
     let yaml = |value: &Value| serde_saphyr::to_string(value).map_err(|e| e.to_string());
     let before = match there.trim().is_empty() {
@@ -253,7 +253,3 @@ fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
     }
     put
 }
-
-#[cfg(test)]
-#[path = "kubefile_tests.rs"]
-mod tests;

@@ -1,11 +1,14 @@
 //! Other people's kubeconfigs, and what is left of them.
 
+use std::fs;
+use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::*;
+use super::kubefile::{FIELDS, LISTS, Merged, merge, merged};
 
 fn ours() -> Value {
     json!({
@@ -50,8 +53,8 @@ users:
 
 #[test]
 fn what_is_not_ours_stays_to_the_letter() {
-    let (text, merged) = merged(THEIRS, &ours()).unwrap();
-    assert_eq!(merged, Merged::Kept);
+    let (text, how) = merged(THEIRS, &ours()).unwrap();
+    assert_eq!(how, Merged::Kept);
     let expected = THEIRS
         .replace(
             "- name: gke_p_z_c\n  cluster:\n    server: https://old\n",
@@ -62,7 +65,7 @@ fn what_is_not_ours_stays_to_the_letter() {
         + "  - name: gke_p_z_c\n    user:\n      exec:\n        command: /bin/provision\n        args:\n        - token\n";
     let same = |text: &str| text.replace('"', "");
     assert_eq!(same(&text), same(&expected));
-    let again = super::merged(&text, &ours()).unwrap();
+    let again = merged(&text, &ours()).unwrap();
     assert_eq!(again, (text, Merged::Kept), "twice is once");
 }
 
@@ -73,8 +76,8 @@ fn what_is_written_otherwise_keeps_its_content() {
         "kind: Config\nclusters: [{name: k, cluster: {server: https://x}}]\n",
         "kind: Config\n\"clusters\":\n- name: k\n  cluster: {server: https://x}\n",
     ] {
-        let (text, merged) = merged(there, &ours()).unwrap();
-        assert_eq!(merged, Merged::Rewritten, "{text}");
+        let (text, how) = merged(there, &ours()).unwrap();
+        assert_eq!(how, Merged::Rewritten, "{text}");
         let read: Value = serde_saphyr::from_str(&text).unwrap();
         assert_eq!(
             read["clusters"][0],

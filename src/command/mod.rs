@@ -6,6 +6,8 @@ mod authorize;
 mod explain;
 mod kubeconfig;
 mod kubefile;
+#[cfg(test)]
+mod kubefile_tests;
 mod picture;
 mod place;
 mod prepare;
