@@ -45,7 +45,10 @@ pub fn merge(file: &Path, ours: &Value) -> Result<Merged, String> {
 
 /// The text with ours in it. Pure.
 pub(super) fn merged(there: &str, ours: &Value) -> Result<(String, Merged), String> {
-    let parse = |text: &str| serde_saphyr::from_str::<Value>(text).map_err(|e| e.to_string());
+    // Without the lines around it, which may hold somebody's token.
+    let parse = |text: &str| {
+        serde_saphyr::from_str::<Value>(text).map_err(|e| e.without_snippet().to_string())
+    };
     let yaml = |value: &Value| serde_saphyr::to_string(value).map_err(|e| e.to_string());
     let before = match there.trim().is_empty() {
         true => Value::Null,

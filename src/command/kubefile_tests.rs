@@ -111,6 +111,15 @@ fn what_is_no_kubeconfig_is_left_alone() {
 }
 
 #[test]
+fn what_is_wrong_is_told_without_what_stands_around_it() {
+    let there =
+        "kind: Config\nusers:\n- name: a\n  user: {token: hunter2-hunter2}\n  x: [\nclusters: []\n";
+    let error = merged(there, &ours()).unwrap_err();
+    assert!(!error.contains("hunter2"), "{error}");
+    assert!(error.contains("line"), "{error}");
+}
+
+#[test]
 fn the_file_is_private_and_links_stay_links() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
