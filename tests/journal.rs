@@ -148,7 +148,7 @@ fn a_lock_on_a_file_that_was_replaced_is_none() {
     let other = folder.path.with_extension("other");
     fs::write(
         &other,
-        [&bytes[..], intent("b").seal().unwrap().as_bytes()].concat(),
+        [&bytes[..], intent("b").seal(3).unwrap().as_bytes()].concat(),
     )
     .unwrap();
     fs::rename(&other, &folder.path).unwrap();

@@ -129,6 +129,10 @@ fn a_journal_that_cannot_be_believed_is_refused_and_a_torn_last_line_is_not() {
             ),
         ),
         (
+            good.replacen(&format!("{second}\n"), "", 1),
+            damaged(2, "record 2 before it is gone", unknown),
+        ),
+        (
             format!("{second}\n{good}"),
             damaged(
                 1,
@@ -185,6 +189,8 @@ fn a_journal_of_a_newer_program_is_read_and_not_written() {
         .rsplit_once(",\"sum\":")
         .unwrap();
     let first = first.replace("\"format\":1", "\"format\":2");
+    let number = good.lines().count() + 1;
+    let first = first.replacen("{\"n\":1,", &format!("{{\"n\":{number},"), 1);
     let sum = crc32fast::hash(format!("{first}}}").as_bytes());
     let text = format!("{good}{first},\"sum\":\"{sum:08x}\"}}\n{{\"entry\":\"of the future\"}}\n");
     fs::write(&path, &text).unwrap();

@@ -9,6 +9,9 @@ mod explain;
 mod follow;
 mod hold;
 mod kubeconfig;
+mod kubefile;
+#[cfg(test)]
+mod kubefile_tests;
 mod picture;
 mod place;
 mod prepare;
@@ -25,6 +28,7 @@ use clap::CommandFactory;
 
 use crate::cli::{Cli, Verb};
 use crate::error::{Exit, Halt};
+use crate::ui::printable;
 use prepare::Ground;
 use verbs::Asked;
 
@@ -202,7 +206,7 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
             let ground = &mut Ground::lay(global)?;
             kubeconfig::kubeconfig(ground, row("kubeconfig"), write.as_deref()).await
         }
-        Verb::Token => kubeconfig::token().await,
+        Verb::Token => kubeconfig::token(global.emulate).await,
         Verb::Authorize => authorize::authorize(&mut Ground::lay(global)?, row("authorize")).await,
         Verb::Down {
             yes,
@@ -241,12 +245,13 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
 /// Writes data to stdout. A reader who went away is no reason to fail.
 fn say(text: &str) {
     let mut out = std::io::stdout().lock();
+    let text = printable(text);
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Writes a line for people to stderr. A reader who went away is no reason to fail: a pipe may end before the run does.
 pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", printable(text));
 }
 
 /// `, did you mean …?` with the nearest of the names, or nothing.

@@ -1,4 +1,4 @@
-//! The journal's records: one JSON object a line, which ends in its own checksum. Pure; no file.
+//! The journal's records: one JSON object a line, which begins with its number and ends in its own checksum. Pure; no file.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -150,9 +150,12 @@ pub enum Left {
 }
 
 impl Entry {
-    /// The entry as a line: its JSON with the checksum of that JSON as last field.
-    pub fn seal(&self) -> serde_json::Result<String> {
-        let body = serde_json::to_string(self)?;
+    /// The entry as the line of this number, from 1: its JSON with the number as first field and the checksum of all that as
+    /// last. A checksum shows a line that is damaged; the number shows one that is gone or in another's place.
+    pub fn seal(&self, number: u64) -> serde_json::Result<String> {
+        let entry = serde_json::to_string(self)?;
+        let rest = entry.strip_prefix('{').unwrap_or(&entry);
+        let body = format!("{{\"n\":{number},{rest}");
         let sum = crc32fast::hash(body.as_bytes());
         Ok(format!(
             "{},\"sum\":\"{sum:08x}\"}}\n",
@@ -160,16 +163,24 @@ impl Entry {
         ))
     }
 
-    /// The entry of a line, if its checksum holds; otherwise why not.
-    pub fn unseal(line: &str) -> Result<Entry, String> {
+    /// The number and the entry of a line, if its checksum holds; otherwise why not.
+    pub fn unseal(line: &str) -> Result<(u64, Entry), String> {
         let (body, sum) = line.rsplit_once(",\"sum\":\"").ok_or("no checksum")?;
         let body = format!("{body}}}");
         let said = sum.strip_suffix("\"}").ok_or("no end")?;
         if format!("{:08x}", crc32fast::hash(body.as_bytes())) != said {
             return Err("checksum does not match".to_owned());
         }
-        serde_json::from_str(&body).map_err(|error| error.to_string())
+        let told = |error: serde_json::Error| error.to_string();
+        let Numbered { n } = serde_json::from_str(&body).map_err(told)?;
+        Ok((n, serde_json::from_str(&body).map_err(told)?))
     }
+}
+
+/// What every line says beside its entry.
+#[derive(Deserialize)]
+struct Numbered {
+    n: u64,
 }
 
 impl Run {

@@ -79,6 +79,8 @@ pub struct Journal {
     path: PathBuf,
     /// What the lines add up to.
     pub state: State,
+    /// How many records it has.
+    records: u64,
     /// A record could not be written whole: another after it would turn a torn last line into damage in the middle.
     torn: bool,
 }
@@ -136,10 +138,13 @@ impl Journal {
         self.state
             .take(entry)
             .map_err(|illegal| io(io::Error::other(illegal.to_string())))?;
-        let line = entry.seal().map_err(|error| io(io::Error::other(error)))?;
+        let line = entry
+            .seal(self.records + 1)
+            .map_err(|error| io(io::Error::other(error)))?;
         let written = self.file.write_all(line.as_bytes());
         let written = written.and_then(|()| self.file.sync_data());
         self.torn = written.is_err();
+        self.records += 1;
         written.map_err(io)
     }
 }
@@ -158,9 +163,11 @@ impl Held {
         let io = io_at(path);
         if let Some(folder) = path.parent() {
             private_folder(folder).map_err(&io)?;
+            keep_private(folder, 0o700);
         }
         let mut file = loop {
             let file = private_file(path, OpenOptions::new().create(true)).map_err(&io)?;
+            keep_private(path, 0o600);
             match lock(&file) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -212,6 +219,7 @@ impl Held {
             file,
             path,
             state: read.state,
+            records: read.records,
             torn: false,
         })
     }
@@ -244,6 +252,7 @@ impl Held {
             file,
             path: new.clone(),
             state: State::default(),
+            records: 0,
             torn: false,
         };
         let begins_with_run = matches!(self.read.believed.first(), Some(Entry::Run(_)));
@@ -300,6 +309,16 @@ fn sync_folder(path: &Path) -> Result<(), JournalError> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(io_at(path))
+}
+
+/// Takes from others what an earlier copy or an unpacked archive gave them.
+fn keep_private(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    let open = |about: std::fs::Metadata| about.permissions().mode() & 0o077 != 0;
+    if std::fs::metadata(path).is_ok_and(open) {
+        // A file system without modes has none to take.
+        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
+    }
 }
 
 /// Makes a folder that only its owner can enter.

@@ -16,6 +16,8 @@ pub struct Replay {
     pub state: State,
     /// How many bytes are whole lines; what follows is a torn last line, whose request was never sent.
     pub whole: u64,
+    /// How many records it has, those that cannot be believed included.
+    pub records: u64,
     /// The lines that cannot be believed.
     pub damaged: Vec<Damaged>,
     /// What is lost with them: steps, or keys of things where no line names a step.
@@ -49,8 +51,9 @@ pub fn replay(bytes: &[u8]) -> Replay {
             .map_err(|error| error.to_string())
             .and_then(|text| Entry::unseal(text.trim_end()));
         match entry {
-            Ok(entry) => all.take(index + 1, entry),
+            Ok((number, entry)) => all.numbered(index + 1, number, entry),
             Err(why) => {
+                all.records += 1;
                 all.lost.extend(about(&String::from_utf8_lossy(line)));
                 all.damaged.push(Damaged {
                     line: index + 1,
@@ -63,6 +66,25 @@ pub fn replay(bytes: &[u8]) -> Replay {
 }
 
 impl Replay {
+    /// Takes a line whose checksum holds, if it is in its place.
+    fn numbered(&mut self, line: usize, number: u64, entry: Entry) {
+        let next = self.records + 1;
+        if number < next {
+            // What a copy says is said, and known, in its own place.
+            let why = format!("record {number} in the place of {next}");
+            return self.damaged.push(Damaged { line, why });
+        }
+        if number > next {
+            let why = match number - 1 {
+                last if last == next => format!("record {next} before it is gone"),
+                last => format!("records {next} to {last} before it are gone"),
+            };
+            self.damaged.push(Damaged { line, why });
+        }
+        self.records = number;
+        self.take(line, entry);
+    }
+
     /// Takes a line whose checksum holds.
     fn take(&mut self, line: usize, entry: Entry) {
         let illegal = match self.state.take(&entry) {
@@ -168,7 +190,7 @@ mod tests {
     /// The lines with those of these numbers damaged.
     fn read(entries: &[Entry], damaged: &[usize]) -> Replay {
         let lines = entries.iter().enumerate().map(|(index, entry)| {
-            let line = entry.seal().unwrap();
+            let line = entry.seal(index as u64 + 1).unwrap();
             if damaged.contains(&(index + 1)) {
                 line.replacen("\"at\":\"t", "\"at\":\"x", 1)
             } else {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::lines::Lines;
-use super::{Paint, plain, time};
+use super::{Paint, plain, printable, time};
 use crate::engine::event::Event;
 
 /// Nothing is drawn for what is over before a reader could see it.
@@ -51,7 +51,7 @@ impl Bars {
                 ..
             } => {
                 let ago = self.lines.elapsed().saturating_sub(at);
-                let bar = ProgressBar::hidden().with_message(name.clone());
+                let bar = ProgressBar::hidden().with_message(plain(name));
                 let bar = bar.with_elapsed(ago);
                 // The template is fixed; a broken one leaves the default.
                 if let Ok(style) =
@@ -61,7 +61,7 @@ impl Bars {
                 }
                 bar.set_prefix(step.clone());
                 if let Some(expected) = expected {
-                    bar.set_message(format!("{name} (last time {})", time(*expected)));
+                    bar.set_message(format!("{} (last time {})", plain(name), time(*expected)));
                 }
                 self.bars.insert(step.clone(), bar);
             }
@@ -89,7 +89,9 @@ impl Bars {
         let waiting = matches!(event, Event::Waiting { .. });
         if let Some(text) = self.lines.line(event, at).filter(|_| !waiting) {
             // Nobody reading is no reason to fail.
-            let _ = self.all.suspend(|| writeln!(std::io::stderr(), "{text}"));
+            let _ = self
+                .all
+                .suspend(|| writeln!(std::io::stderr(), "{}", printable(&text)));
         }
     }
 
