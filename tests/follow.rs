@@ -190,6 +190,32 @@ fn the_next_shell_takes_over_where_it_died() {
 }
 
 #[test]
+fn of_two_that_follow_one_takes_over_and_the_other_follows_it() {
+    let user = User::new();
+    let mut child = begun(&user);
+    let followers = [following(&user), following(&user)];
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let ends = followers.map(|(follower, err, _)| ended(follower, err));
+    for (code, out, told) in &ends {
+        assert_eq!(*code, Some(0), "{told}");
+        assert!(!out.is_empty(), "{told}");
+    }
+    let made = ends.iter().filter(|(_, out, _)| out.contains(" created"));
+    assert!(made.count() >= 1, "{ends:?}");
+    let journal = fs::read_to_string(folder(&user).join("journal.jsonl")).unwrap();
+    let networks = journal
+        .lines()
+        .filter(|line| line.contains("\"intent\"") && line.contains("\"compute.network\""));
+    // Announced again it may be, under the same id.
+    let ids: std::collections::BTreeSet<String> = networks
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["request"].to_string())
+        .collect();
+    assert_eq!(ids.len(), 1, "{journal}");
+    assert!(says_as_wanted(&user.run(PLAN).ends(0).out));
+}
+
+#[test]
 fn interrupting_the_follower_ends_following_and_interrupting_the_run_ends_both() {
     let user = User::new();
     let child = begun(&user);

@@ -130,7 +130,11 @@ fn a_journal_that_cannot_be_believed_is_refused_and_a_torn_last_line_is_not() {
         ),
         (
             good.replacen(&format!("{second}\n"), "", 1),
-            damaged(2, "record 2 before it is gone", unknown),
+            damaged(
+                2,
+                "record 2 before it is gone",
+                "lost is what it said of services v1/projects/egress-demo",
+            ),
         ),
         (
             format!("{second}\n{good}"),

@@ -80,14 +80,17 @@ pub async fn follow(ground: &Ground, ours: &Run, holder: Run) -> Result<Followed
         };
         shown.read();
         shown.screen.clear();
-        if let Some(how) = shown.how {
-            return Ok(Followed::Ended(how.into()));
+        if is_same(&next, ours) {
+            holder = next;
+            continue;
         }
-        if !is_same(&next, ours) {
-            let holder = Some(Box::new(next));
-            return Err(JournalError::Held { holder }.into());
-        }
-        holder = next;
+        return match shown.how {
+            Some(how) => Ok(Followed::Ended(how.into())),
+            None => {
+                let holder = Some(Box::new(next));
+                Err(JournalError::Held { holder }.into())
+            }
+        };
     }
 }
 

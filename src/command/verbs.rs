@@ -106,7 +106,7 @@ async fn take_or_follow(
             holder: Some(Box::new(holder)),
         });
         if same {
-            halt.hint = Some("it does what you ask for: `provision up --follow` shows it; nothing needs to be unlocked by hand".to_owned());
+            halt.hint = Some("wait for it, or stop it; nothing needs to be unlocked by hand; it does what you ask for, and `provision up --follow` shows it".to_owned());
         }
         return Err(halt);
     }

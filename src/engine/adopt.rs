@@ -5,7 +5,7 @@
 //! is over), and compared as it is where something can (a cluster shows what it is going to be).
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::change::Change;
 use super::event::{Event, Outcome};
@@ -50,28 +50,27 @@ pub async fn find(
     known: Option<&Known>,
 ) -> Result<Settled, Failure> {
     let kind = wanted.kind;
-    let parts = kind.parts(&wanted.want);
-    let live = look(worker, wanted, &parts).await?;
-    let gives = live
-        .as_ref()
-        .map(|live| kind.give(live))
-        .unwrap_or_default();
-    // What is done and not made is nobody's.
-    if !kind.is_done_not_made() {
-        let (evidence, parts, fields) = weigh(wanted, known, live.as_ref(), parts);
-        worker.tell(Event::Found {
-            step: worker.step.clone(),
-            thing: wanted.thing.clone(),
-            evidence,
-            parts,
-            fields,
-        });
-    }
-    Ok(Settled {
+    let settled = |gives| Settled {
         outcome: Outcome::Looked,
         differs: false,
         gives,
-    })
+    };
+    // What is done and not made is nobody's.
+    if kind.is_done_not_made() {
+        return Ok(settled(Map::new()));
+    }
+    let parts = kind.parts(&wanted.want);
+    let live = look(worker, wanted, &parts).await?;
+    let gives = live.as_ref().map(|live| kind.give(live));
+    let (evidence, parts, fields) = weigh(wanted, known, live.as_ref(), parts);
+    worker.tell(Event::Found {
+        step: worker.step.clone(),
+        thing: wanted.thing.clone(),
+        evidence,
+        parts,
+        fields,
+    });
+    Ok(settled(gives.unwrap_or_default()))
 }
 
 /// What is there, after what runs on it is over where nothing can be seen before.
@@ -186,7 +185,7 @@ fn weigh(
 mod tests {
     use super::*;
     use crate::kinds::{Kind, Thing};
-    use serde_json::{Map, json};
+    use serde_json::json;
 
     fn wanted(kind: &str, want: Value, unknown: &[&str]) -> Wanted {
         Wanted {
