@@ -138,10 +138,9 @@ fn a_journal_that_cannot_be_believed_is_refused_and_a_torn_last_line_is_not() {
         ),
         (
             format!("{second}\n{good}"),
-            damaged(
-                1,
-                "an entry before any run",
-                "lost is what it said of services",
+            format!(
+                "error: {shown}: damaged records in lines 1 (record 1 before it is gone), 2 (record 1 in the place of 3), \
+                 3 (record 2 in the place of 3); what they said is lost, and of what it was cannot be told\n{adopt}"
             ),
         ),
     ];
