@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::clusters::connect;
+use super::clusters::{connect, of_cluster};
 use super::{Door, fill};
-use crate::cluster::Cluster;
-use crate::google::ApiError;
+use crate::cluster::{Cluster, Object};
+use crate::google::{ApiError, Class};
 
 /// A kind of claim.
 #[derive(Debug)]
@@ -186,6 +186,29 @@ pub async fn look(
     }
 }
 
+/// Whether the cluster of `at` is there and answers. Where its API is off there is none.
+///
+/// # Errors
+/// Google or the cluster does not answer, or forbids.
+pub async fn answers(door: &Door, at: &Map<String, Value>) -> Result<bool, ApiError> {
+    let cluster = match connect(door, at).await {
+        Err(error) if error.class == Class::ApiDisabled => return Ok(false),
+        found => found?,
+    };
+    let Some(cluster) = cluster else {
+        return Ok(false);
+    };
+    // Every cluster has it.
+    let namespace = Object {
+        api_version: "v1".to_owned(),
+        kind: "Namespace".to_owned(),
+        namespace: None,
+        name: "default".to_owned(),
+    };
+    let found = cluster.get(&namespace).await;
+    found.map(|_| true).map_err(of_cluster)
+}
+
 /// What decides otherwise than a claim expected, where that can be said.
 pub async fn hint(claim: &Claim, door: &Door, at: &Map<String, Value>) -> Option<String> {
     match claim.check {
@@ -200,7 +223,8 @@ pub fn title(at: &Map<String, Value>) -> String {
     let what = ["request", "command", "selector"]
         .iter()
         .find_map(|key| text(key));
-    let what = what.or(text("pods")).unwrap_or_default();
+    // An analysis is of a namespace as a whole.
+    let what = what.or(text("pods")).unwrap_or("analysis");
     match text("namespace") {
         Some(namespace) => format!("{namespace} {what}"),
         None => what.to_owned(),
