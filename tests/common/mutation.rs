@@ -8,7 +8,7 @@ use super::cloud::{Cloud, FIREWALLS};
 use super::rest::Inside;
 
 /// The bucket of the test's project.
-const BUCKET: &str = "storage/v1/b/egress-demo-bucket/iam";
+const BUCKET: &str = "b/egress-demo-bucket/iam";
 
 /// A change of one thing.
 #[derive(Debug, Deserialize)]
@@ -65,10 +65,13 @@ impl Change {
             Change::Firewall { name, body } => {
                 let path = format!("{FIREWALLS}/{name}");
                 let before = cloud.call(Call::get(Api::Compute, path.clone()));
-                cloud.call(Call::patch(Api::Compute, path.clone()).json(body.clone()));
+                let mut body = body.clone();
+                body["name"] = name.as_str().into();
                 let back = body.as_object().unwrap().keys();
                 let back = back.map(|key| (key.clone(), before[key].clone()));
-                Undo::Firewall(path, Value::Object(back.collect()))
+                let back = Value::Object(back.collect());
+                cloud.call(Call::patch(Api::Compute, path.clone()).json(body));
+                Undo::Firewall(path, back)
             }
             Change::BucketWithout(role) => {
                 let before = cloud.call(Call::get(Api::Storage, BUCKET));

@@ -210,9 +210,14 @@ pub async fn answers(door: &Door, at: &Map<String, Value>) -> Result<bool, ApiEr
 }
 
 /// What decides otherwise than a claim expected, where that can be said.
-pub async fn hint(claim: &Claim, door: &Door, at: &Map<String, Value>) -> Option<String> {
+pub async fn hint(
+    claim: &Claim,
+    door: &Door,
+    at: &Map<String, Value>,
+    want: &Value,
+) -> Option<String> {
     match claim.check {
-        Check::Request | Check::Log => why::why(door, at).await,
+        Check::Request | Check::Log => why::why(door, at, want).await,
         Check::Objects | Check::Analysis | Check::Clusters | Check::Command => None,
     }
 }
