@@ -185,13 +185,13 @@ fn a_claim_that_does_not_hold_is_told_with_what_decides() {
         .run(&["up", "--yes", "--through", "test-application"])
         .ends(0);
     let before = files(cloud.user.home());
-    let rule = format!("{FIREWALLS}/global-deny-egress-all");
-    let disabled = |disabled: bool| {
-        let body = json!({"name": "global-deny-egress-all", "disabled": disabled});
+    let rule = format!("{FIREWALLS}/allow-egress-gcp-apis");
+    let opens = |range: &str| {
+        let body = json!({"name": "allow-egress-gcp-apis", "destinationRanges": [range]});
         cloud.call(Call::patch(Api::Compute, rule.clone()).json(body));
     };
     let verify = ["verify", "--through", "test-application"];
-    disabled(true);
+    opens("0.0.0.0/0");
 
     let said = cloud.run(&verify).ends(3);
     assert_eq!(said.out, FAILING);
@@ -207,7 +207,10 @@ fn a_claim_that_does_not_hold_is_told_with_what_decides() {
     let claimed = told.iter().find(claimed).unwrap();
     assert_eq!(claimed["holds"], false);
     let hint = claimed["hint"].as_str().unwrap();
-    assert!(hint.contains("nothing stops the request"), "{hint}");
+    assert!(
+        hint.ends_with("it is let pass by firewall allow-egress-gcp-apis"),
+        "{hint}"
+    );
     let holds =
         |event: &&Value| event["step"] == "check-sidecar-team-x" && event["event"] == "claimed";
     let holds = told.iter().find(holds).unwrap();
@@ -234,7 +237,7 @@ fn a_claim_that_does_not_hold_is_told_with_what_decides() {
         if event["event"] == "waiting" && !waited {
             waited = true;
             assert_eq!(event["step"], "check-no-way-out");
-            disabled(false);
+            opens("199.36.153.8/30");
         }
     }
     assert!(waited);
