@@ -184,7 +184,6 @@ fn what_gcloud_makes(cloud: &Cloud) {
             .query("project", PROJECT)
             .json(json!({"name": bucket})),
         Call::post(Api::Storage, format!("{buckets}/{bucket}/o"))
-            .query("uploadType", "media")
             .query("name", "hello")
             .upload("application/octet-stream", b"Hello, World!\n".to_vec()),
         Call::put(Api::Storage, format!("{buckets}/{bucket}/iam")).json(json!({"bindings": reads})),
