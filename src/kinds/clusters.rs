@@ -75,6 +75,12 @@ pub async fn connect(door: &Door, at: &Map<String, Value>) -> Result<Option<Clus
             .and_then(Value::as_str)
             .unwrap_or_default()
     };
+    if text("/endpoint").is_empty() {
+        return Err(unsigned(format!(
+            "the cluster is {} and has no endpoint",
+            text("/status")
+        )));
+    }
     let authority = STANDARD
         .decode(text("/masterAuth/clusterCaCertificate"))
         .map_err(|error| unsigned(format!("the cluster's authority is not base64: {error}")))?;

@@ -34,7 +34,7 @@ pub fn text(found: &[Finding], namespace: Option<&str>, paint: Paint) -> String 
         .filter(|finding| finding.code.starts_with("IST"))
         .count();
     if istio == 0 {
-        let of = namespace.map_or("all namespaces".to_owned(), |name| {
+        let of = namespace.map_or("any namespace".to_owned(), |name| {
             format!("namespace {name}")
         });
         let _ = writeln!(text, "istioctl's analyzers would find nothing in {of}");

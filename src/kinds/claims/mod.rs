@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::clusters::connect;
+use super::clusters::{connect, of_cluster};
 use super::{Door, fill};
-use crate::cluster::Cluster;
-use crate::google::ApiError;
+use crate::cluster::{Cluster, Object};
+use crate::google::{ApiError, Class};
 
 /// A kind of claim.
 #[derive(Debug)]
@@ -186,10 +186,38 @@ pub async fn look(
     }
 }
 
+/// Whether the cluster of `at` is there and answers. Where its API is off there is none.
+///
+/// # Errors
+/// Google or the cluster does not answer, or forbids.
+pub async fn answers(door: &Door, at: &Map<String, Value>) -> Result<bool, ApiError> {
+    let cluster = match connect(door, at).await {
+        Err(error) if error.class == Class::ApiDisabled => return Ok(false),
+        found => found?,
+    };
+    let Some(cluster) = cluster else {
+        return Ok(false);
+    };
+    // Every cluster has it.
+    let namespace = Object {
+        api_version: "v1".to_owned(),
+        kind: "Namespace".to_owned(),
+        namespace: None,
+        name: "default".to_owned(),
+    };
+    let found = cluster.get(&namespace).await;
+    found.map(|_| true).map_err(of_cluster)
+}
+
 /// What decides otherwise than a claim expected, where that can be said.
-pub async fn hint(claim: &Claim, door: &Door, at: &Map<String, Value>) -> Option<String> {
+pub async fn hint(
+    claim: &Claim,
+    door: &Door,
+    at: &Map<String, Value>,
+    want: &Value,
+) -> Option<String> {
     match claim.check {
-        Check::Request | Check::Log => why::why(door, at).await,
+        Check::Request | Check::Log => why::why(door, at, want).await,
         Check::Objects | Check::Analysis | Check::Clusters | Check::Command => None,
     }
 }
@@ -208,6 +236,10 @@ pub fn title(at: &Map<String, Value>) -> String {
         .and_then(Value::as_str);
     let is_of_pods = !at.contains_key("request") && !at.contains_key("command");
     said.extend(pods.filter(|_| is_of_pods || at.contains_key("log_pods")));
+    if said.len() == 1 && at.contains_key("namespace") {
+        // An analysis is of a namespace as a whole.
+        said.push("analysis");
+    }
     said.join(" ")
 }
 
@@ -236,7 +268,7 @@ mod tests {
                 json!({"namespace": "team-x", "pods": "app=test"}),
                 "team-x app=test",
             ),
-            (json!({"namespace": "team-x"}), "team-x"),
+            (json!({"namespace": "team-x"}), "team-x analysis"),
         ] {
             assert_eq!(title(at.as_object().unwrap()), expected);
         }
