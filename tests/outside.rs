@@ -28,8 +28,7 @@ async fn answer(request: Request) -> (StatusCode, String) {
         "autoCreateSubnetworks": true,
     });
     let (status, body): (_, Value) = if request.method() == Method::GET
-        && (path.contains("/networks/")
-            || path.contains("/managedZones/"))
+        && (path.contains("/networks/") || path.contains("/managedZones/"))
     {
         (StatusCode::OK, known)
     } else if path.contains("/subnetworks/") {
