@@ -12,6 +12,7 @@ mod common {
     pub mod program;
 }
 mod emulator;
+#[allow(dead_code)]
 mod kubernetes;
 
 use std::cell::Cell;

@@ -20,17 +20,15 @@ use serde_json::{Value, json};
 /// Clears the screen, rings, renames the window, hides what follows, goes back over the line, turns the order of reading.
 const WORDS: &str = "bad\u{1b}[2J\u{7}\u{1b}]0;x\u{7}\u{1b}[8mword\r\u{9b}31m\u{202e}\u{8}";
 
-/// Refuses most in these words, and has a cluster and some networks that are described by them.
+/// Refuses most in these words, and has some networks and zones that are described by them.
 async fn answer(request: Request) -> (StatusCode, String) {
     let path = request.uri().path();
     let known = json!({
         "description": WORDS, "status": WORDS, "name": WORDS, "selfLink": WORDS, "ipCidrRange": WORDS,
-        "endpoint": WORDS, "masterAuth": {"clusterCaCertificate": WORDS}, "autoCreateSubnetworks": true,
+        "autoCreateSubnetworks": true,
     });
     let (status, body): (_, Value) = if request.method() == Method::GET
-        && (path.contains("/networks/")
-            || path.contains("/clusters/")
-            || path.contains("/managedZones/"))
+        && (path.contains("/networks/") || path.contains("/managedZones/"))
     {
         (StatusCode::OK, known)
     } else if path.contains("/subnetworks/") {

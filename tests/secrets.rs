@@ -12,7 +12,7 @@ mod emulator;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use common::program::{User, below};
 use emulator::Cloud;
@@ -88,11 +88,12 @@ fn what_others_could_read_is_closed_to_them() {
     let files = ["journal.jsonl", "emulator.json"].map(|name| folder.join(name));
     set(&folder, 0o755);
     files.iter().for_each(|file| set(file, 0o644));
-    // A kill has left half of a state, which everybody may read.
-    let left = folder.join("emulator.json.new");
-    fs::write(&left, "{").unwrap();
-    set(&left, 0o644);
+    // Where the next state is written stands a link to something of the reader's.
+    let other = user.home().join("other");
+    fs::write(&other, "dear diary").unwrap();
+    symlink(&other, folder.join("emulator.json.new")).unwrap();
     user.run(&["down", "--emulate", "--yes"]).ends(0);
+    assert_eq!(fs::read_to_string(&other).unwrap(), "dear diary");
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
     for file in files {
