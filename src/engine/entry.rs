@@ -163,8 +163,8 @@ impl Entry {
         ))
     }
 
-    /// The number and the entry of a line, if its checksum holds; otherwise why not.
-    pub fn unseal(line: &str) -> Result<(u64, Entry), String> {
+    /// The number and the entry of a line, if its checksum holds; otherwise why not. Lines of the first journals have no number.
+    pub fn unseal(line: &str) -> Result<(Option<u64>, Entry), String> {
         let (body, sum) = line.rsplit_once(",\"sum\":\"").ok_or("no checksum")?;
         let body = format!("{body}}}");
         let said = sum.strip_suffix("\"}").ok_or("no end")?;
@@ -180,7 +180,7 @@ impl Entry {
 /// What every line says beside its entry.
 #[derive(Deserialize)]
 struct Numbered {
-    n: u64,
+    n: Option<u64>,
 }
 
 impl Run {

@@ -53,8 +53,8 @@ fn told(damage: &Replay) -> String {
     let lost = match damage.lost.len() {
         0 => "what they said is lost, and of what it was cannot be told".to_owned(),
         _ => {
-            let names: Vec<&str> = damage.lost.iter().map(String::as_str).collect();
-            format!("lost is what they said of {}", names.join(", "))
+            let names: Vec<String> = damage.lost.iter().cloned().collect();
+            format!("lost is what they said of {}", some(&names))
         }
     };
     match damage.damaged.as_slice() {
@@ -67,8 +67,17 @@ fn told(damage: &Replay) -> String {
                 .iter()
                 .map(|damaged| format!("{} ({})", damaged.line, damaged.why))
                 .collect();
-            format!(": damaged records in lines {}; {lost}", each.join(", "))
+            format!(": damaged records in lines {}; {lost}", some(&each))
         }
+    }
+}
+
+/// The first of many, and how many more there are: an error is read at night.
+fn some(words: &[String]) -> String {
+    const ENOUGH: usize = 12;
+    match words.len().checked_sub(ENOUGH) {
+        None | Some(0) => words.join(", "),
+        Some(more) => format!("{} and {more} more", words[..ENOUGH].join(", ")),
     }
 }
 

@@ -51,7 +51,10 @@ pub fn replay(bytes: &[u8]) -> Replay {
             .map_err(|error| error.to_string())
             .and_then(|text| Entry::unseal(text.trim_end()));
         match entry {
-            Ok((number, entry)) => all.numbered(index + 1, number, entry),
+            Ok((number, entry)) => {
+                let number = number.unwrap_or(all.records + 1);
+                all.numbered(index + 1, number, entry);
+            }
             Err(why) => {
                 all.records += 1;
                 all.lost.extend(about(&String::from_utf8_lossy(line)));
