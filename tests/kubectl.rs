@@ -32,6 +32,7 @@ const BEYOND: &str = include_str!("../fixtures/kubectl/beyond.yaml");
 const IN_CLUSTER: &str = include_str!("../fixtures/kubectl/in-cluster.yaml");
 const LINES: &str = include_str!("../fixtures/kubectl/lines.txt");
 const PRINTED: &str = include_str!("../fixtures/tutorial-objects.yaml");
+const ACCESS_LOGS: &str = include_str!("../steps/manifests/access-logs-managed.yaml");
 const GATEWAY: &str = include_str!("../fixtures/istioctl-egress-gateway.json");
 
 /// A command without what the tutorial's text has otherwise: spaces, line breaks and the marks of them.
@@ -204,6 +205,9 @@ fn the_real_kubectl_runs_the_tutorial() {
         let cloud = Cloud::new();
         cloud.run(&["up", "--yes", "--through", "mesh"]).ends(0);
         what_gcloud_makes(&cloud);
+        // The tutorial has no command for the access log: it links to this.
+        let telemetry: Value = serde_saphyr::from_str(ACCESS_LOGS).unwrap();
+        Inside::of(&cloud, "cluster1").apply(&telemetry);
         let folder = tempfile::tempdir().unwrap();
         let session = Session {
             folder: folder.path(),

@@ -12,6 +12,9 @@ use serde::Deserialize;
 /// How long a row may take whose outcome takes time.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What kubectl says before the output of `exec -it`: the reader has a terminal, and does not see it.
+const NO_TERMINAL: &str = "Unable to use a TTY";
+
 /// How a command ended.
 #[derive(Debug, PartialEq)]
 enum End {
@@ -68,9 +71,13 @@ impl Session<'_> {
     }
 
     fn fits(&self, row: &Row, said: &str) -> bool {
+        let lines = said.split_inclusive('\n');
+        let with_terminal: String = lines
+            .filter(|line| !line.starts_with(NO_TERMINAL))
+            .collect();
         row.says.iter().all(|text| match text.strip_prefix('!') {
             Some(unwanted) => !said.contains(unwanted),
-            None => said.contains(text),
+            None => with_terminal.contains(text),
         })
     }
 
