@@ -3,13 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::table::columns;
+use super::table::{columns, folded};
 use super::{Paint, plain};
 use crate::engine::event::Event;
 use crate::steps::{Chapter, Step};
-
-/// Width of the text.
-const WIDTH: usize = 80;
 
 /// What looking at every claim found.
 #[derive(Default)]
@@ -90,15 +87,7 @@ impl Claims {
                 ("seen", &found.seen),
             ];
             for (word, said) in told.into_iter().chain(hint) {
-                let indent = " ".repeat(19);
-                let first = format!("         {word:<8}  ");
-                let options = textwrap::Options::new(WIDTH)
-                    .initial_indent(&first)
-                    .subsequent_indent(&indent)
-                    // A cluster's name or a URL is to be copied whole.
-                    .word_splitter(textwrap::WordSplitter::NoHyphenation)
-                    .break_words(false);
-                let _ = writeln!(text, "{}", textwrap::fill(said, options));
+                text += &folded(&format!("         {word:<8}  "), said);
             }
         }
         text

@@ -5,14 +5,12 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::table::{WIDTH, folded};
 use super::{Paint, plain};
 use crate::engine::change::Change;
 use crate::engine::event::Event;
 use crate::kinds::Field;
 use crate::steps::{Chapter, Step};
-
-/// Width of the text; a plan is read in an 80-column terminal and pasted into reviews.
-const WIDTH: usize = 80;
 
 /// What looking at every step found.
 #[derive(Default)]
@@ -144,13 +142,7 @@ impl Plan {
             paint.faint(&step.kind),
             paint.faint(&note)
         );
-        let indent = "      ";
-        // A name or a command in the text is copied whole.
-        let options = textwrap::Options::new(WIDTH)
-            .word_splitter(textwrap::WordSplitter::NoHyphenation)
-            .initial_indent(indent)
-            .subsequent_indent(indent);
-        let _ = writeln!(text, "{}", textwrap::fill(step.says.trim(), options));
+        *text += &folded("      ", step.says.trim());
         match &found.change {
             Change::Create => {
                 for (path, value) in flat(&found.want) {
