@@ -132,6 +132,8 @@ fn fault(code: u16, reason: &str, message: &str) -> Fault {
         (403, _) if message.contains("is being terminated") => Fault::Terminating,
         (403, _) => Fault::Forbidden,
         (401, _) => Fault::Unauthenticated,
+        // Somebody wrote in between, or made the same object: applied again, ours is laid over theirs.
+        (409, _) if says(&["the object has been modified", "already exists"]) => Fault::Busy,
         (409, _) => Fault::Conflict,
         (_, _) if message.contains("webhook") => Fault::Webhook,
         (400 | 422, _) => Fault::Invalid,
@@ -192,6 +194,18 @@ mod tests {
                 "Conflict",
                 "Apply failed with 1 conflict: conflict with \"kubectl\": .spec.replicas",
                 Fault::Conflict,
+            ),
+            (
+                409,
+                "Conflict",
+                "Operation cannot be fulfilled on deployments.apps \"x\": the object has been modified; please apply your changes to the latest version and try again",
+                Fault::Busy,
+            ),
+            (
+                409,
+                "AlreadyExists",
+                "namespaces \"x\" already exists",
+                Fault::Busy,
             ),
             (401, "Unauthorized", "Unauthorized", Fault::Unauthenticated),
             (

@@ -20,6 +20,9 @@ use super::request::{Request, Upload};
 use super::schema::Violation;
 use super::world::World;
 
+/// The reason, never printed, of a refusal by a front end that does not know the API.
+const UNHEARD_OF: &str = "unheardOf";
+
 /// A call as it came, alone or as a part of a batch.
 #[derive(Debug, Clone, Default)]
 pub struct Call {
@@ -74,6 +77,7 @@ pub fn answer(world: &mut World, call: &Call) -> Reply {
     let api = matched.api();
     match served(world, call, &matched) {
         Ok(answer) => reply(api, answer),
+        Err(refusal) if refusal.reason == UNHEARD_OF => unrouted(call.path()),
         Err(refusal) => json_reply(api, refusal.http, &refusal.envelope(api)),
     }
 }
@@ -150,7 +154,15 @@ fn admit(
         .ok_or_else(disabled)?;
     // An API that was enabled a moment ago goes on refusing (reported; for how long is nowhere said).
     if world.now() < since + world.duration("services.propagation") {
-        return Err(disabled());
+        // A front end that has not heard of the API at all answers a page (reported; how often is nowhere said).
+        let asked = world.count(&format!("front.young/{}/{service}", project.id));
+        return Err(match asked % 3 {
+            2 => Refusal {
+                reason: UNHEARD_OF,
+                ..Refusal::not_found("")
+            },
+            _ => disabled(),
+        });
     }
     Ok(())
 }

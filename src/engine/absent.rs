@@ -95,8 +95,10 @@ async fn remove(
         })
         .await;
         let failure = match carried {
-            Ok(Carried::Done { since } | Carried::AlreadyThere { since }) => {
-                gone(worker, kind, thing, &Value::Null, parts).await?;
+            Ok(Carried::Done { since } | Carried::AlreadyThere { since, .. }) => {
+                gone(worker, kind, thing, &Value::Null, parts)
+                    .await
+                    .map_err(|failure| failure.after(format!("{} was deleted", thing.short())))?;
                 let took = millis(since.elapsed());
                 return worker
                     .write(Entry::Done {

@@ -5,6 +5,9 @@ use crate::kinds::Field;
 
 use super::journal::JournalError;
 
+/// What most failures leave.
+pub const NOTHING: &str = "nothing new";
+
 /// Why a step did not come to its end.
 #[derive(Debug, Clone)]
 pub enum Failure {
@@ -33,7 +36,7 @@ impl Failure {
         Failure::Told(Told {
             error: format!("{what}: {error}"),
             hint: error.hint(),
-            left: "nothing new".to_owned(),
+            left: NOTHING.to_owned(),
             class: Some(error.class),
         })
     }
@@ -43,7 +46,7 @@ impl Failure {
         Failure::Told(Told {
             error,
             hint: Some(hint.to_owned()),
-            left: "nothing new".to_owned(),
+            left: NOTHING.to_owned(),
             class: None,
         })
     }
@@ -53,6 +56,14 @@ impl Failure {
         match self {
             Failure::Told(told) => Failure::Told(Told { left, ..told }),
             Failure::Stopped => Failure::Stopped,
+        }
+    }
+
+    /// The same, after something was done: `left` where the failure itself says of nothing.
+    pub fn after(self, left: String) -> Failure {
+        match self {
+            Failure::Told(told) if told.left == NOTHING => Failure::Told(Told { left, ..told }),
+            failure => failure,
         }
     }
 

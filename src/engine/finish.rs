@@ -1,12 +1,20 @@
 //! Finishing what an earlier run left open: re-attach to the operation Google still runs, or find it again.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::account::{failed, left_of};
 use super::event::Event;
 use super::failure::Failure;
-use super::journal::{Entry, Left, Verb, now};
+use super::patience::reason;
 use super::state::Open;
 use super::worker::Worker;
-use crate::google::Class;
+use crate::google::{ApiError, Class, Operation, retry};
 use crate::kinds::{Kind, Thing};
+
+/// First and longest pause after a refusal to tell how far an operation is.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// What is known of open work after asking.
 pub enum Finished {
@@ -46,27 +54,52 @@ pub async fn finish(
         verb: open.verb,
         since: open.since.clone(),
     });
-    let wait = operation.wait(&worker.door.client, worker.within, &*worker.door.watch);
-    let entry = match worker.unless_stopped(wait).await? {
+    let entry = match ended(worker, kind, &operation).await? {
         // A creation is done when the thing was seen; what is known now is that its request is over.
-        Ok(_) => return Ok(Finished::Lost),
-        Err(error) if error.of_operation => Entry::Failed {
-            at: now(),
-            key: thing.key(),
-            message: error.message.clone(),
-            left: if open.verb == Verb::Create {
-                Left::Unknown
-            } else {
-                Left::Something
-            },
-        },
-        Err(error) if error.class == Class::NotFound => return Ok(Finished::Lost),
+        End::Done | End::Unknown => return Ok(Finished::Lost),
+        End::Failed(error) => failed(&thing.key(), &error.message, left_of(open.verb)),
         // The request may still be at work: it stays open.
-        Err(error) => {
-            let says = format!("{what} may still be going on");
+        End::Unseen(error) => {
+            let says = format!("{} may be there: {what} goes on", thing.short());
             return Err(Failure::of(&what, &error).leaving(says));
         }
     };
     worker.write(entry).await?;
     Ok(Finished::Ended)
+}
+
+/// How an operation ended, as far as it could be seen.
+pub enum End {
+    /// Well.
+    Done,
+    /// In error.
+    Failed(ApiError),
+    /// Google forgets operations in time; what there is now decides.
+    Unknown,
+    /// It could not be seen: what it works on may yet come about.
+    Unseen(ApiError),
+}
+
+/// Waits for an operation. A refusal to tell how far it is says nothing about the operation: one that time mends is waited out,
+/// and nothing is sent a second time because of it.
+pub async fn ended(worker: &Worker, kind: Kind, operation: &Operation) -> Result<End, Failure> {
+    let since = Instant::now();
+    for pause in retry::delays(PAUSES.0, PAUSES.1) {
+        let within = worker.within.saturating_sub(since.elapsed());
+        let wait = operation.wait(&worker.door.client, within, &*worker.door.watch);
+        let error = match worker.unless_stopped(wait).await? {
+            Ok(_) => return Ok(End::Done),
+            Err(error) if error.of_operation => return Ok(End::Failed(error)),
+            Err(error) if error.class == Class::NotFound => return Ok(End::Unknown),
+            Err(error) => error,
+        };
+        let patience = worker.patience(error.class, kind).unwrap_or_default();
+        if since.elapsed() >= patience {
+            return Ok(End::Unseen(error));
+        }
+        worker.waiting(format!("{}: {}", reason(error.class), error.message));
+        worker.pause(pause).await?;
+    }
+    // The pauses have no end.
+    Ok(End::Unknown)
 }

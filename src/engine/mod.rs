@@ -1,6 +1,7 @@
 //! The one loop: it looks, compares, announces, sends, waits; and knows no verb, no screen and no resource by name.
 
 mod absent;
+mod account;
 pub mod adopt;
 mod board;
 pub mod change;

@@ -5,17 +5,21 @@
 
 use std::time::Duration;
 
-use crate::google::Class;
+use crate::google::{Class, retry};
 
 /// How long to go on asking, if at all. `within` is the step's own limit.
 pub fn patience(class: Class, within: Duration) -> Option<Duration> {
-    let minutes = |n: u64| Some(Duration::from_secs(n * 60));
+    let at_most = |limit: Duration| Some(within.min(limit));
+    let minutes = |n: u64| at_most(Duration::from_secs(n * 60));
     match class {
         Class::Busy => Some(within),
-        Class::NotReady => Some(within.min(Duration::from_secs(3 * 60))),
-        Class::AccountNotVisible => minutes(3),
+        Class::NotReady | Class::AccountNotVisible | Class::AlreadyExists => minutes(3),
         Class::IdentityPoolMissing => minutes(2),
-        Class::ApiDisabled => minutes(5),
+        // A front end that does not know an API yet answers no JSON.
+        Class::ApiDisabled | Class::NotJson => minutes(5),
+        Class::PolicyConflict => minutes(1),
+        // The transport has tried as long where it may; what it may not repeat is repeated here, where its intent is known.
+        Class::LostConnection | Class::ServerFault => at_most(retry::PATIENCE),
         _ => None,
     }
 }
@@ -27,7 +31,49 @@ pub fn reason(class: Class) -> &'static str {
         Class::NotReady => "something it refers to is not ready",
         Class::AccountNotVisible => "the service account is not visible everywhere yet",
         Class::IdentityPoolMissing => "the identity pool is not there yet",
-        Class::ApiDisabled => "the API was switched on and is not usable yet",
+        Class::ApiDisabled | Class::NotJson => "the API was switched on and is not usable yet",
+        Class::AlreadyExists => "it is said to be there and is not seen yet",
+        Class::PolicyConflict => "somebody else changed it at the same time",
+        Class::LostConnection => "the answer was lost",
+        Class::ServerFault => "Google failed",
         _ => "it was refused for now",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_refusal_is_waited_out_for_longer_than_the_step_allows() {
+        let second = Duration::from_secs(1);
+        let hour = Duration::from_secs(3600);
+        // class, minutes at most where the step has an hour
+        let cases = [
+            (Class::Busy, Some(60)),
+            (Class::NotReady, Some(3)),
+            (Class::AlreadyExists, Some(3)),
+            (Class::AccountNotVisible, Some(3)),
+            (Class::IdentityPoolMissing, Some(2)),
+            (Class::ApiDisabled, Some(5)),
+            (Class::NotJson, Some(5)),
+            (Class::PolicyConflict, Some(1)),
+            (Class::LostConnection, Some(2)),
+            (Class::ServerFault, Some(2)),
+            (Class::PermissionDenied, None),
+            (Class::Unauthenticated, None),
+            (Class::QuotaExceeded, None),
+            (Class::BillingDisabled, None),
+            (Class::BadRequest, None),
+            (Class::InUse, None),
+            (Class::Deadline, None),
+        ];
+        for (class, minutes) in cases {
+            let minute = |n| Duration::from_secs(60 * n);
+            let within_an_hour = patience(class, hour);
+            assert!(within_an_hour <= minutes.map(minute), "{class:?}");
+            assert_eq!(within_an_hour.is_some(), minutes.is_some(), "{class:?}");
+            assert!(patience(class, second) <= Some(second), "{class:?}");
+        }
     }
 }

@@ -212,7 +212,10 @@ async fn create(
     .await?;
     match carried {
         Carried::Done { since } => {
-            let live = confirmed(worker, *kind, thing, want, &parts).await?;
+            let made = || format!("{} was made, and counts as ours", thing.short());
+            let live = confirmed(worker, *kind, thing, want, &parts)
+                .await
+                .map_err(|failure| failure.after(made()))?;
             done(worker, thing, since).await?;
             Ok(Settled {
                 outcome: Outcome::Created,
@@ -221,7 +224,9 @@ async fn create(
             })
         }
         // Ours, if we had asked for it before; a look that found nothing may have looked in the wrong place.
-        Carried::AlreadyThere { since } if cut_off || known.is_some_and(|known| known.ours) => {
+        Carried::AlreadyThere { since, ours }
+            if ours || cut_off || known.is_some_and(|known| known.ours) =>
+        {
             let live = confirmed(worker, *kind, thing, want, &parts).await?;
             done(worker, thing, since).await?;
             correct(worker, wanted, known, live, true).await
@@ -342,8 +347,10 @@ async fn correct(
         async move { kind.update(door, at, want, live, &request).await }
     })
     .await?;
-    let (Carried::Done { since } | Carried::AlreadyThere { since }) = carried;
-    let live = confirmed(worker, *kind, thing, want, &kind.parts(want)).await?;
+    let (Carried::Done { since } | Carried::AlreadyThere { since, .. }) = carried;
+    let live = confirmed(worker, *kind, thing, want, &kind.parts(want))
+        .await
+        .map_err(|failure| failure.after(format!("{} was changed", thing.short())))?;
     done(worker, thing, since).await?;
     Ok(Settled {
         outcome: if adopt {

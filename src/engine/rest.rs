@@ -36,10 +36,12 @@ async fn look(
         {
             Ok(look) => return Ok(look),
             Err(error)
-                if matches!(error.class, Class::ApiDisabled | Class::NotReady)
-                    && worker
-                        .patience(error.class, kind)
-                        .is_some_and(|limit| since.elapsed() < limit) =>
+                if matches!(
+                    error.class,
+                    Class::ApiDisabled | Class::NotJson | Class::NotReady
+                ) && worker
+                    .patience(error.class, kind)
+                    .is_some_and(|limit| since.elapsed() < limit) =>
             {
                 let why = format!("{}: {}", reason(error.class), error.message);
                 worker.waiting(why);

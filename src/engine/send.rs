@@ -3,12 +3,16 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
 
+use super::account::{account, failed, left_of};
 use super::event::Event;
 use super::failure::Failure;
-use super::journal::{Entry, Left, Verb, now};
+use super::finish::{End, ended};
+use super::journal::{Entry, Verb, now};
 use super::patience::reason;
+use super::rest::agreed;
 use super::worker::Worker;
 use crate::google::{ApiError, Class, Departed, retry};
 use crate::kinds::{Kind, Look, Sent, Thing};
@@ -40,6 +44,8 @@ pub enum Carried {
     AlreadyThere {
         /// When the intent was announced.
         since: Instant,
+        /// An earlier try of the same intent may have made it: its answer was lost.
+        ours: bool,
     },
 }
 
@@ -67,6 +73,7 @@ where
     let mut pauses = retry::delays(PAUSES.0, PAUSES.1);
     let mut id = intent.request.clone();
     let mut attempt = 0;
+    let mut departed = Departed::No;
     let _turn = worker
         .unless_stopped(worker.lock(intent.kind.lock(&intent.thing.at)))
         .await?;
@@ -93,7 +100,7 @@ where
         };
         id = Some(request_id.clone());
         attempt += 1;
-        let error = match request(request_id).await {
+        let mut error = match request(request_id).await {
             Ok(Sent::Now) => return Ok(Carried::Done { since }),
             Ok(Sent::Wait(operation)) => {
                 worker
@@ -103,23 +110,33 @@ where
                         operation: operation.clone(),
                     })
                     .await?;
-                let wait = operation.wait(&worker.door.client, worker.within, &*worker.door.watch);
-                match worker.unless_stopped(wait).await? {
-                    Ok(_) => return Ok(Carried::Done { since }),
-                    // Google forgets operations in time; what there is now decides.
-                    Err(error) if error.class == Class::NotFound && !error.of_operation => {
-                        return Ok(Carried::Done { since });
+                match ended(worker, intent.kind, &operation).await? {
+                    End::Done | End::Unknown => return Ok(Carried::Done { since }),
+                    End::Failed(error) => error,
+                    // It was sent, and may still be at work: the intent stays open, and the next run waits for it.
+                    End::Unseen(error) => {
+                        let says = format!("{} may be there: {what} goes on", intent.thing.short());
+                        return Err(Failure::of(&what, &error).leaving(says));
                     }
-                    Err(error) => error,
                 }
             }
             Err(error) if error.class == Class::AlreadyExists && intent.verb == Verb::Create => {
-                return Ok(Carried::AlreadyThere { since });
+                let ours = departed.max(error.left_machine) != Departed::No;
+                match is_there(worker, &intent).await {
+                    Ok(true) => return Ok(Carried::AlreadyThere { since, ours }),
+                    Err(Failure::Stopped) => return Err(Failure::Stopped),
+                    // One replica knows a thing that another does not know yet, or not any more: asked again, they agree.
+                    Ok(false) | Err(Failure::Told(_)) => error,
+                }
             }
             Err(error) => error,
         };
+        // What one try may have done, a later refusal does not undo.
+        departed = departed.max(error.left_machine);
+        error.left_machine = departed;
         let patient = worker
             .patience(error.class, intent.kind)
+            .filter(|_| mends(&error, intent.verb))
             .filter(|limit| since.elapsed() < *limit);
         match (patient, pauses.next()) {
             (Some(_), Some(pause)) => {
@@ -158,68 +175,19 @@ fn announcement(worker: &Worker, intent: &Intent<'_>, request: &str) -> Entry {
     }
 }
 
-fn failed(key: &str, message: &str, left: Left) -> Entry {
-    Entry::Failed {
-        at: now(),
-        key: key.to_owned(),
-        message: message.to_owned(),
-        left,
+/// Whether the same request can do better a little later: what an operation ended with is its own end, and a change that was
+/// made of a state which somebody has changed since has to be made anew.
+fn mends(error: &ApiError, verb: Verb) -> bool {
+    match error.class {
+        Class::LostConnection | Class::ServerFault => !error.of_operation,
+        Class::PolicyConflict => verb != Verb::Update,
+        _ => true,
     }
 }
 
-/// What a failed operation leaves as a rule; a look corrects it before anybody is told.
-fn left_of(verb: Verb) -> Left {
-    match verb {
-        Verb::Create => Left::Unknown,
-        Verb::Update | Verb::Delete => Left::Something,
-    }
-}
-
-/// Closes the intent of a request that failed with the truth about what is left: it looks.
-async fn account(
-    worker: &Worker,
-    intent: &Intent<'_>,
-    error: &ApiError,
-    failure: Failure,
-) -> Failure {
-    let seen = intent
-        .kind
-        .look(
-            &worker.door,
-            &intent.thing.at,
-            &serde_json::Value::Null,
-            &intent.parts,
-        )
-        .await;
-    let short = intent.thing.short();
-    let (left, says) = match (intent.verb, seen) {
-        (Verb::Create | Verb::Update, _) if error.left_machine == Departed::No => {
-            (Left::Nothing, "nothing new".to_owned())
-        }
-        (Verb::Create, Ok(Look::Absent)) if !error.of_operation => (
-            Left::Unknown,
-            format!("{short} is not there, but the answer was lost: run again to be sure"),
-        ),
-        (_, Ok(Look::Absent)) => (Left::Nothing, format!("{short} is not there")),
-        (Verb::Create, Ok(_)) => (
-            Left::Something,
-            format!("{short} is there, and counts as ours"),
-        ),
-        (Verb::Update, Ok(_)) => (
-            Left::Something,
-            format!("{short} is there, perhaps unchanged"),
-        ),
-        (Verb::Delete, Ok(_)) => (Left::Something, format!("{short} is still there")),
-        (_, Err(_)) => (
-            Left::Unknown,
-            format!("whether {short} is there could not be seen"),
-        ),
-    };
-    match worker
-        .write(failed(&intent.thing.key(), &error.message, left))
-        .await
-    {
-        Ok(()) => failure.leaving(says),
-        Err(journal) => journal,
-    }
+/// Whether what an API says is there already can be seen.
+async fn is_there(worker: &Worker, intent: &Intent<'_>) -> Result<bool, Failure> {
+    let (kind, thing) = (intent.kind, intent.thing);
+    let seen = agreed(worker, kind, thing, &Value::Null, &intent.parts).await?;
+    Ok(!matches!(seen, Look::Absent))
 }

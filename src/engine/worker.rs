@@ -80,7 +80,8 @@ impl Worker {
     /// How long to go on asking after this refusal, if at all.
     pub fn patience(&self, class: Class, kind: Kind) -> Option<Duration> {
         let enabled = self.enabled.contains(kind.api().host());
-        patience(class, self.within).filter(|_| class != Class::ApiDisabled || enabled)
+        let young = matches!(class, Class::ApiDisabled | Class::NotJson);
+        patience(class, self.within).filter(|_| !young || enabled)
     }
 
     /// Writes an entry; on return it is on disk.

@@ -165,8 +165,8 @@ impl Class {
     }
 
     /// What to do about it, for the person in front of the screen.
-    pub fn hint(self) -> Option<&'static str> {
-        Some(match self {
+    pub fn hint(self) -> &'static str {
+        match self {
             Class::ApiDisabled => {
                 "enable the API, or wait some minutes if it was just enabled, then run the same command again"
             }
@@ -209,8 +209,16 @@ impl Class {
             Class::NotJson => {
                 "the API may have been enabled moments ago, or a proxy answered; run again in some minutes"
             }
-            Class::NotFound | Class::BadRequest | Class::Other => return None,
-        })
+            Class::NotFound => {
+                "what it needs is not there, or not any more; `provision plan` says what is missing"
+            }
+            Class::BadRequest => {
+                "change the step or its parameters to what the answer asks for, then run again"
+            }
+            Class::Other => {
+                "run the same command again; what fails the same way twice is told by its words above"
+            }
+        }
     }
 }
 

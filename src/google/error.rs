@@ -118,7 +118,7 @@ impl ApiError {
 
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
-        self.advice.or(self.class.hint()).map(str::to_owned)
+        Some(self.advice.unwrap_or(self.class.hint()).to_owned())
     }
 
     /// A try may be made later with a fair chance: Google or the network is at fault, not the request.

@@ -21,6 +21,8 @@ pub const PATH: &str = "v1/projects/{project}/locations/{location}/clusters/{clu
 /// How long a cluster may be away: a zonal one has no API server for minutes while Google resizes or repairs its control
 /// plane (from GKE's documentation, no record).
 const AWAY: Duration = Duration::from_secs(5 * 60);
+/// How long one is tried that never answered: a connection that breaks may not break again, one that is dropped will be.
+const UNKNOWN: Duration = Duration::from_secs(3);
 /// First and longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
@@ -94,9 +96,9 @@ pub async fn connect(door: &Door, at: &Map<String, Value>) -> Result<Option<Clus
     Ok(Some(cluster))
 }
 
-/// Does `work`, and does it again while a cluster that has answered before cannot be reached: it is on its way back. One that
-/// never answered does not let this machine in, and waiting would not change that. Everything asked of a cluster can be
-/// asked twice.
+/// Does `work`, and does it again while a cluster that has answered before cannot be reached or fails: it is on its way back. One
+/// that never answered does not let this machine in, and waiting would not change that. Everything asked of a cluster can
+/// be asked twice.
 ///
 /// # Errors
 /// What `work` fails with.
@@ -110,7 +112,9 @@ where
     loop {
         let done = with_good_token(door, &work).await;
         let error = match done {
-            Err(error) if error.class == Class::LostConnection => error,
+            Err(error) if matches!(error.class, Class::LostConnection | Class::ServerFault) => {
+                error
+            }
             done => {
                 if done.is_ok() {
                     door.clusters.answered.store(true, Ordering::Relaxed);
@@ -119,7 +123,12 @@ where
             }
         };
         attempt += 1;
-        let returns = door.clusters.answered.load(Ordering::Relaxed) && since.elapsed() < AWAY;
+        let patience = match error.class {
+            Class::ServerFault => retry::PATIENCE,
+            _ if door.clusters.answered.load(Ordering::Relaxed) => AWAY,
+            _ => UNKNOWN,
+        };
+        let returns = since.elapsed() < patience;
         match pauses.next() {
             Some(pause) if returns => {
                 door.watch

@@ -88,6 +88,13 @@ impl Cloud {
         answer
     }
 
+    /// Somebody else's call, once; whether it was taken.
+    pub fn try_call(&self, call: Call) -> bool {
+        self.runtime
+            .block_on(self.client.send(&call, &Quiet))
+            .is_ok()
+    }
+
     fn until_taken<F: Future<Output = Result<Value, ApiError>>>(
         &self,
         ask: impl Fn() -> F,
@@ -99,6 +106,11 @@ impl Cloud {
                 Err(error) => assert!(Instant::now() < until, "still refused: {error}"),
             }
         }
+    }
+
+    /// The requests that it has answered, oldest first.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.running.seen()
     }
 
     /// Everything that is there, by name, without what is different each time it is made: ids, times, etags.

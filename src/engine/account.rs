@@ -1,0 +1,72 @@
+//! What a failed request left behind: it looks, says it in a sentence, and closes the intent with the same truth.
+
+use serde_json::Value;
+
+use super::failure::{Failure, NOTHING};
+use super::journal::{Entry, Left, Verb, now};
+use super::send::Intent;
+use super::worker::Worker;
+use crate::google::{ApiError, Departed};
+use crate::kinds::Look;
+
+/// The entry that closes an intent which did not come to a good end.
+pub fn failed(key: &str, message: &str, left: Left) -> Entry {
+    Entry::Failed {
+        at: now(),
+        key: key.to_owned(),
+        message: message.to_owned(),
+        left,
+    }
+}
+
+/// What a failed operation leaves as a rule; a look corrects it before anybody is told.
+pub fn left_of(verb: Verb) -> Left {
+    match verb {
+        Verb::Create => Left::Unknown,
+        Verb::Update | Verb::Delete => Left::Something,
+    }
+}
+
+/// Closes the intent of a request that failed with the truth about what is left: it looks.
+pub async fn account(
+    worker: &Worker,
+    intent: &Intent<'_>,
+    error: &ApiError,
+    failure: Failure,
+) -> Failure {
+    let seen = intent
+        .kind
+        .look(&worker.door, &intent.thing.at, &Value::Null, &intent.parts)
+        .await;
+    let short = intent.thing.short();
+    let (left, says) = match (intent.verb, seen) {
+        (Verb::Create | Verb::Update, _) if error.left_machine == Departed::No => {
+            (Left::Nothing, NOTHING.to_owned())
+        }
+        (Verb::Create, Ok(Look::Absent)) if !error.of_operation => (
+            Left::Unknown,
+            format!("{short} is not there, but the answer was lost: run again to be sure"),
+        ),
+        (_, Ok(Look::Absent)) => (Left::Nothing, format!("{short} is not there")),
+        (Verb::Create, Ok(_)) => (
+            Left::Something,
+            format!("{short} is there, and counts as ours"),
+        ),
+        (Verb::Update, Ok(_)) => (
+            Left::Something,
+            format!("{short} is there, perhaps unchanged"),
+        ),
+        (Verb::Delete, Ok(_)) => (Left::Something, format!("{short} is still there")),
+        (_, Err(_)) => (
+            Left::Unknown,
+            format!("whether {short} is there could not be seen"),
+        ),
+    };
+    match worker
+        .write(failed(&intent.thing.key(), &error.message, left))
+        .await
+    {
+        Ok(()) => failure.leaving(says),
+        Err(journal) => journal,
+    }
+}

@@ -1,0 +1,108 @@
+//! Which requests suffer what: one, some in a row, or each with a chance.
+
+use super::fault::Fault;
+use super::request::Asked;
+
+/// Numbers that a seed decides (SplitMix64).
+#[derive(Debug, Clone)]
+pub struct Dice(pub u64);
+
+impl Dice {
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) % limit.max(1) as u64) as usize
+    }
+}
+
+/// What is going to happen.
+#[derive(Debug, Clone, Default)]
+pub enum Plan {
+    /// Nothing.
+    #[default]
+    Calm,
+    /// `fault` befalls requests of one kind, `times` of them from the `nth` (from 0) on.
+    At {
+        /// The kind of request.
+        kind: String,
+        /// Which of them is the first.
+        nth: usize,
+        /// How many.
+        times: usize,
+        /// What.
+        fault: Fault,
+        /// How many of the kind have passed.
+        passed: usize,
+        /// The API to which it happens from now on, if it lasts.
+        api: Option<String>,
+    },
+    /// Each request suffers one of `faults` with a chance.
+    Mixed {
+        /// The chance.
+        percent: usize,
+        /// What may happen.
+        faults: Vec<Fault>,
+        /// Who decides.
+        dice: Dice,
+    },
+}
+
+impl Plan {
+    /// `fault` befalls `times` requests of one kind, from the `nth` on.
+    pub fn at(kind: &str, nth: usize, times: usize, fault: Fault) -> Plan {
+        Plan::At {
+            kind: kind.to_owned(),
+            nth,
+            times,
+            fault,
+            passed: 0,
+            api: None,
+        }
+    }
+
+    /// What befalls this request.
+    pub fn decide(&mut self, asked: &Asked) -> Option<Fault> {
+        match self {
+            Plan::Calm => None,
+            Plan::At {
+                kind,
+                nth,
+                times,
+                fault,
+                passed,
+                api,
+            } => {
+                if api.as_deref() == Some(asked.api()) {
+                    return Some(*fault);
+                }
+                if asked.kind() != *kind || !fault.befalls(asked) {
+                    return None;
+                }
+                *passed += 1;
+                let hit = *passed > *nth && *passed <= *nth + *times;
+                if hit && fault.lasts() {
+                    *api = Some(asked.api().to_owned());
+                }
+                hit.then_some(*fault)
+            }
+            Plan::Mixed {
+                percent,
+                faults,
+                dice,
+            } => {
+                if dice.below(100) >= *percent {
+                    return None;
+                }
+                let fitting: Vec<Fault> = faults
+                    .iter()
+                    .copied()
+                    .filter(|fault| fault.befalls(asked))
+                    .collect();
+                fitting.get(dice.below(fitting.len())).copied()
+            }
+        }
+    }
+}
