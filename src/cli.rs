@@ -128,6 +128,18 @@ pub enum Verb {
         /// Take over fields of Kubernetes objects that somebody else owns
         #[arg(long)]
         force_conflicts: bool,
+        /// Take over what stands under our names and is not ours; `down` then removes it
+        #[arg(long)]
+        adopt: bool,
+        /// Where the same `up` is running already, follow it also without a terminal
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Rebuild a lost or damaged journal from what is in the cloud
+    Adopt {
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
     },
     /// Remove what up made
     Down {

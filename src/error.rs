@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::engine::event::How;
 use crate::engine::journal::JournalError;
 use crate::google::SetupError;
 use crate::steps::Complaints;
@@ -21,6 +22,16 @@ pub enum Exit {
     Held = 4,
     /// Interrupted; run again to resume.
     Interrupted = 130,
+}
+
+impl From<How> for Exit {
+    fn from(how: How) -> Exit {
+        match how {
+            How::Done => Exit::Done,
+            How::Failed => Exit::Failed,
+            How::Interrupted => Exit::Interrupted,
+        }
+    }
 }
 
 /// Why a command ends before or outside its run.
@@ -89,7 +100,7 @@ impl From<JournalError> for Halt {
             ),
             JournalError::Damaged { .. } => (
                 Exit::Usage,
-                "keep the file; what exists in the project is not touched until it is readable again",
+                "`provision adopt` rebuilds it from what is in the cloud, and keeps this file beside the new one; until then nothing is touched",
             ),
             JournalError::Newer { .. } => (
                 Exit::Usage,

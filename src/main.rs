@@ -7,7 +7,19 @@ use clap::Parser;
 use provision::cli::Cli;
 use provision::{command, error};
 
+/// A core file would hold the tokens of the run, and it stays on the disk.
+fn no_core_file() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // A limit that is lower already is as good.
+    let _ = setrlimit(Resource::Core, none);
+}
+
 fn main() -> ExitCode {
+    no_core_file();
     let cli = Cli::parse();
     // Fails only where a provider is installed already, which would be the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -1,5 +1,5 @@
-//! Killed at a request, before it arrives or after it took effect: the next run goes on, makes each thing once, and `down`
-//! leaves nothing.
+//! Killed at a request, before it arrives or after it took effect, once or twice in a row, with a torn journal, on another
+//! machine: the next run goes on, makes each thing once, and `down` leaves nothing.
 //!
 //! The points are sampled with a seed that is printed; `PROVISION_CRASH=all` takes all of them, `PROVISION_SEED=N` the same ones again.
 
@@ -15,10 +15,13 @@ mod common {
 }
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::Write;
+use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::cloud::{Cloud, PROJECT, pointed_at};
+use common::cloud::{Cloud, PROJECT, between, pointed_at};
 use common::program::{Said, User};
 use common::proxy::{Proxy, When};
 use serde_json::Value;
@@ -73,26 +76,56 @@ fn undisturbed() -> (
     (built, cloud.inventory(), up.len(), down.len())
 }
 
-/// Tries each point of a run, two at a time, and says how many it was killed at.
-fn try_each(what: &str, points: &[(usize, When)], each: impl Fn(usize, When) -> bool + Sync) {
+/// What came of one point.
+#[derive(Default)]
+struct Tried {
+    /// Whether the run came that far.
+    reached: bool,
+    /// What is there twice, or otherwise than after an undisturbed `up`.
+    doubles: Vec<String>,
+    /// What is there after `down` and not after an undisturbed one.
+    orphans: Vec<String>,
+}
+
+/// Names in one inventory that the other has not.
+fn beyond(all: &BTreeMap<String, Value>, known: &BTreeMap<String, Value>) -> Vec<String> {
+    all.keys()
+        .filter(|name| !known.contains_key(*name))
+        .cloned()
+        .collect()
+}
+
+/// Tries each point of a run, two at a time, and says what came of it.
+fn try_each(what: &str, points: &[(usize, When)], each: impl Fn(usize, When) -> Tried + Sync) {
     let next = AtomicUsize::new(0);
-    let killed = AtomicUsize::new(0);
+    let all = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 while let Some((n, when)) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    killed.fetch_add(usize::from(each(*n, *when)), Ordering::Relaxed);
+                    let tried = each(*n, *when);
+                    all.lock().unwrap().push((*n, *when, tried));
                 }
             });
         }
     });
-    let killed = killed.into_inner();
+    let all = all.into_inner().unwrap();
+    let count = |of: fn(&Tried) -> usize| all.iter().map(|(.., tried)| of(tried)).sum::<usize>();
+    let reached = count(|tried| usize::from(tried.reached));
+    let converged =
+        count(|tried| usize::from(tried.doubles.is_empty() && tried.orphans.is_empty()));
     say(&format!(
-        "crash: {what}: {} points, killed at {killed}, orphans 0, doubles 0",
-        points.len()
+        "crash: {what}: {} points tried, {reached} reached, {converged} converged, {} duplicates, {} orphans",
+        points.len(),
+        count(|tried| tried.doubles.len()),
+        count(|tried| tried.orphans.len()),
     ));
+    for (n, when, tried) in &all {
+        assert_eq!(tried.doubles, [""; 0], "{what}: killed at {n} {when:?}");
+        assert_eq!(tried.orphans, [""; 0], "{what}: killed at {n} {when:?}");
+    }
     // Steps run side by side and refusals are tried again, so a run may end before its last point; some must be reached.
-    assert!(killed > 0, "killed at none of {} points", points.len());
+    assert!(reached > 0, "killed at none of {} points", points.len());
 }
 
 #[test]
@@ -102,16 +135,46 @@ fn up_goes_on_where_it_was_killed() {
         let cloud = Cloud::new();
         let proxy = Proxy::new(cloud.address(), None);
         let user = pointed_at(User::new(), proxy.address());
-        let killed = proxy.kill_at(n, when, user.command(UP));
+        let reached = proxy.kill_at(n, when, user.command(UP));
         user.run(UP).ends(0);
-        assert_eq!(cloud.inventory(), built, "up killed at {n} {when:?}");
+        let doubles = between(&cloud.inventory(), &built);
         user.run(DOWN).ends(0);
-        assert_eq!(
-            cloud.inventory(),
-            empty,
-            "down after up killed at {n} {when:?}"
-        );
-        killed
+        Tried {
+            reached,
+            doubles,
+            orphans: between(&cloud.inventory(), &empty),
+        }
+    });
+}
+
+/// Killed, its last line torn, its folder copied to another machine, killed again while it goes on there.
+#[test]
+fn up_goes_on_elsewhere_and_after_a_second_kill() {
+    let (built, empty, changes, _) = undisturbed();
+    try_each("up, twice and moved", &points(changes), |n, when| {
+        let cloud = Cloud::new();
+        let proxy = Proxy::new(cloud.address(), None);
+        let first = pointed_at(User::new(), proxy.address());
+        let reached = proxy.kill_at(n, when, first.command(UP));
+        // What a power cut leaves of a record that was being written.
+        let state = Path::new(".local/state/provision").join(PROJECT);
+        let text = fs::read_to_string(first.home().join(&state).join("journal.jsonl"));
+        let text = text.unwrap_or_default();
+        let torn = text.lines().last().unwrap_or_default();
+        let second = pointed_at(User::new(), proxy.address());
+        fs::create_dir_all(second.home().join(&state)).unwrap();
+        let moved = format!("{text}{}", &torn[..torn.len() / 2]);
+        fs::write(second.home().join(&state).join("journal.jsonl"), moved).unwrap();
+
+        let again = proxy.kill_at(1 + n % 3, when, second.command(UP));
+        second.run(UP).ends(0);
+        let doubles = between(&cloud.inventory(), &built);
+        second.run(DOWN).ends(0);
+        Tried {
+            reached: reached && again,
+            doubles,
+            orphans: between(&cloud.inventory(), &empty),
+        }
     });
 }
 
@@ -122,19 +185,14 @@ fn down_finds_what_a_killed_up_had_begun() {
         let cloud = Cloud::new();
         let proxy = Proxy::new(cloud.address(), None);
         let user = pointed_at(User::new(), proxy.address());
-        let killed = proxy.kill_at(n, when, user.command(UP));
+        let reached = proxy.kill_at(n, when, user.command(UP));
         user.run(DOWN).ends(0);
-        // Only what a first cluster brings to a project stays, and it may not have come that far.
-        let left = cloud.inventory();
-        let strange: Vec<&String> = left
-            .keys()
-            .filter(|key| !empty.contains_key(*key))
-            .collect();
-        assert!(
-            strange.is_empty(),
-            "down after up killed at {n} {when:?} left {strange:?}"
-        );
-        killed
+        Tried {
+            reached,
+            // Only what a first cluster brings to a project stays, and it may not have come that far.
+            orphans: beyond(&cloud.inventory(), &empty),
+            ..Tried::default()
+        }
     });
 }
 
@@ -147,9 +205,13 @@ fn down_goes_on_where_it_was_killed() {
         let user = pointed_at(User::new(), proxy.address());
         user.run(UP).ends(0);
         let killed = proxy.kill_at(n, when, user.command(DOWN));
+        let again = proxy.kill_at(1 + n % 3, when, user.command(DOWN));
         user.run(DOWN).ends(0);
-        assert_eq!(cloud.inventory(), empty, "down killed at {n} {when:?}");
-        killed
+        Tried {
+            reached: killed || again,
+            orphans: between(&cloud.inventory(), &empty),
+            ..Tried::default()
+        }
     });
 }
 

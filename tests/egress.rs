@@ -11,6 +11,8 @@ mod envoy;
 mod laws;
 #[path = "egress/scenes.rs"]
 mod scenes;
+#[path = "egress/shapes.rs"]
+mod shapes;
 #[path = "egress/tables.rs"]
 mod tables;
 #[path = "egress/tutorial.rs"]

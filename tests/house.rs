@@ -15,7 +15,10 @@ const SEES: &[(&str, &[&str])] = &[
     ("main", &["cli", "command", "error"]),
     ("lib", &[]),
     ("cli", &[]),
-    ("error", &["engine::journal", "google", "steps"]),
+    (
+        "error",
+        &["engine::event", "engine::journal", "google", "steps"],
+    ),
     (
         "command",
         &[

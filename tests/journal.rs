@@ -7,7 +7,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
-use provision::engine::journal::{Entry, FORMAT, Journal, JournalError, Left, Run, Verb};
+use provision::engine::journal::{Entry, FORMAT, Held, Journal, JournalError, Left, Run, Verb};
+use provision::engine::replay::Replay;
 use provision::kinds::Thing;
 use serde_json::json;
 
@@ -40,6 +41,8 @@ fn run(format: u32) -> Entry {
         run: "r".to_owned(),
         verb: "up".to_owned(),
         pid: 7,
+        host: "here".to_owned(),
+        asked: Vec::new(),
         program: "0".to_owned(),
         emulated: true,
         given,
@@ -65,6 +68,100 @@ fn failed(name: &str, message: &str) -> Entry {
         message: message.to_owned(),
         left: Left::Nothing,
     }
+}
+
+/// The bytes of a journal with these entries.
+fn written(folder: &Folder, entries: &[Entry]) -> Vec<u8> {
+    let mut journal = Journal::open(&folder.path).unwrap();
+    for entry in entries {
+        journal.write(entry).unwrap();
+    }
+    fs::read(&folder.path).unwrap()
+}
+
+#[test]
+fn an_empty_file_is_an_empty_journal() {
+    let folder = folder();
+    fs::create_dir_all(folder.path.parent().unwrap()).unwrap();
+    fs::write(&folder.path, "").unwrap();
+    assert_eq!(Journal::read(&folder.path).unwrap().things.len(), 0);
+    Journal::open(&folder.path).unwrap();
+}
+
+#[test]
+fn what_is_damaged_is_told_with_what_is_lost() {
+    let folder = folder();
+    let all = [
+        run(FORMAT),
+        intent("a"),
+        intent("b"),
+        failed("b", "quota"),
+        intent("c"),
+    ];
+    let text = String::from_utf8(written(&folder, &all)).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let shown = folder.path.display();
+    let key = network("b").key();
+    let cases = [
+        (
+            vec![(2, lines[1].replace("create", "delete"))],
+            format!(
+                "{shown}:2: damaged record (checksum does not match); lost is what it said of a"
+            ),
+        ),
+        (
+            vec![(1, "x".to_owned())],
+            format!(
+                "{shown}:1: damaged record (no checksum); what it said is lost, and of what it was cannot be told"
+            ),
+        ),
+        (
+            vec![(2, "".to_owned()), (3, lines[2].replace("request", "zzz"))],
+            format!(
+                "{shown}: damaged records in lines 2 (no checksum), 3 (checksum does not match); lost is what they said of b, {key}"
+            ),
+        ),
+    ];
+    for (damage, expected) in cases {
+        let mut lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        for (line, text) in damage {
+            lines[line - 1] = text;
+        }
+        fs::write(&folder.path, lines.join("\n") + "\n").unwrap();
+        assert_eq!(
+            Journal::read(&folder.path).unwrap_err().to_string(),
+            expected
+        );
+        let Replay { state, .. } = Journal::look(&folder.path).unwrap();
+        assert!(state.is_ours(&network("c").key()), "the rest is believed");
+    }
+}
+
+/// A process that waits for the lock of a file that is replaced meanwhile has the wrong file: it takes the new one.
+#[test]
+fn a_lock_on_a_file_that_was_replaced_is_none() {
+    let folder = folder();
+    let bytes = written(&folder, &[run(FORMAT), intent("a")]);
+    let journal = Journal::open(&folder.path).unwrap();
+    let path = folder.path.clone();
+    let waiting = std::thread::spawn(move || Journal::wait(&path).unwrap());
+    let other = folder.path.with_extension("other");
+    fs::write(
+        &other,
+        [&bytes[..], intent("b").seal(3).unwrap().as_bytes()].concat(),
+    )
+    .unwrap();
+    fs::rename(&other, &folder.path).unwrap();
+    drop(journal);
+    let mut journal = waiting.join().unwrap();
+    assert!(journal.state.is_ours(&network("b").key()));
+    journal.write(&intent("c")).unwrap();
+    drop(journal);
+    assert!(
+        Journal::read(&folder.path)
+            .unwrap()
+            .is_ours(&network("c").key())
+    );
 }
 
 #[test]
@@ -173,6 +270,53 @@ fn only_its_owner_can_read_it() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
+    /// Cut anywhere, it says what its whole lines say: as after a crash at that moment.
+    #[test]
+    fn cut_anywhere_it_says_what_was_said_before(at in 0usize..10_000) {
+        let folder = folder();
+        let entries = [run(FORMAT), intent("a"), failed("a", "quota"), intent("b"), intent("c")];
+        let bytes = written(&folder, &entries);
+        let at = at % (bytes.len() + 1);
+        fs::write(&folder.path, &bytes[..at]).unwrap();
+        let whole = bytes[..at].iter().filter(|b| **b == b'\n').count();
+        let state = Journal::read(&folder.path).unwrap();
+        for (name, ours) in [("a", whole == 2), ("b", whole > 3), ("c", whole > 4)] {
+            prop_assert_eq!(state.is_ours(&network(name).key()), ours, "{} cut at {}", name, at);
+        }
+        let mut journal = Journal::open(&folder.path).unwrap();
+        if whole == 0 {
+            journal.write(&run(FORMAT)).unwrap();
+        }
+        journal.write(&intent("d")).unwrap();
+        drop(journal);
+        prop_assert!(Journal::read(&folder.path).unwrap().is_ours(&network("d").key()));
+    }
+
+    /// Whatever bytes are in it, one that is rebuilt is a journal, and the bytes are kept.
+    #[test]
+    fn whatever_is_in_it_it_can_be_rebuilt(at in 0usize..10_000, noise in proptest::collection::vec(any::<u8>(), 0..60)) {
+        let folder = folder();
+        let mut bytes = written(&folder, &[run(FORMAT), intent("a"), failed("a", "quota"), intent("b"), intent("c")]);
+        let at = at % bytes.len();
+        let end = bytes.len().min(at + noise.len() / 2);
+        bytes.splice(at..end, noise);
+        fs::write(&folder.path, &bytes).unwrap();
+        let held = Held::open(&folder.path).unwrap();
+        let damaged = !held.read.damaged.is_empty();
+        prop_assert_eq!(damaged, Journal::read(&folder.path).is_err());
+        let (mut journal, kept) = held.rebuilt(&run(FORMAT)).unwrap();
+        prop_assert_eq!(kept.is_some(), damaged);
+        if let Some(kept) = kept {
+            prop_assert_eq!(fs::read(kept).unwrap(), bytes);
+        }
+        let held = Journal::open(&folder.path).unwrap_err();
+        let is_held = matches!(held, JournalError::Held { .. });
+        prop_assert!(is_held);
+        journal.write(&intent("d")).unwrap();
+        drop(journal);
+        prop_assert!(Journal::read(&folder.path).unwrap().is_ours(&network("d").key()));
+    }
+
     /// Whatever happens to one byte of a whole line is seen: nothing false is believed, and nothing panics.
     #[test]
     fn a_flipped_bit_is_seen(at in 0usize..10_000, bit in 0u8..8) {
@@ -187,7 +331,8 @@ proptest! {
         bytes[at] ^= 1 << bit;
         fs::write(&folder.path, &bytes).unwrap();
         match Journal::read(&folder.path) {
-            Err(JournalError::Damaged { line, .. }) => {
+            Err(JournalError::Damaged { damage, .. }) => {
+                let line = damage.damaged[0].line;
                 let before = bytes[..at].iter().filter(|b| **b == b'\n').count();
                 prop_assert!(line == before + 1 || line == before + 2, "byte {at} told as line {line}");
             }

@@ -15,6 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use common::program::{Said, User, below};
+use provision::engine::journal::{Entry, Journal, Run};
 
 /// A first run that is over in a moment.
 const UP: &[&str] = &["up", "--emulate", "--yes", "--through", "network"];
@@ -99,27 +100,48 @@ fn a_journal_that_cannot_be_believed_is_refused_and_a_torn_last_line_is_not() {
     let path = journal(&user);
     let good = fs::read_to_string(&path).unwrap();
     let shown = "~/.local/state/provision/egress-demo/journal.jsonl";
-    let keep = "hint: keep the file; what exists in the project is not touched until it is readable again\n";
-    let damaged = |line: usize, why: &str| {
-        format!(
-            "error: {shown}:{line}: damaged record ({why}); what it said about what is ours is lost\n{keep}"
-        )
+    let adopt = "hint: `provision adopt` rebuilds it from what is in the cloud, and keeps this file beside the new one; until then nothing is touched\n";
+    let damaged = |line: usize, why: &str, lost: &str| {
+        format!("error: {shown}:{line}: damaged record ({why}); {lost}\n{adopt}")
     };
+    let unknown = "what it said is lost, and of what it was cannot be told";
     let last = good.lines().count();
     let second = good.lines().nth(1).unwrap();
     let cases = [
         (
             good.replacen("services", "servicez", 1),
-            damaged(2, "checksum does not match"),
+            damaged(
+                2,
+                "checksum does not match",
+                "lost is what it said of services v1/projects/egress-demo, servicez",
+            ),
         ),
-        (format!("{good}garbage\n"), damaged(last + 1, "no checksum")),
+        (
+            format!("{good}garbage\n"),
+            damaged(last + 1, "no checksum", unknown),
+        ),
         (
             good.replacen(second, &second[..second.len() - 3], 1),
-            damaged(2, "no end"),
+            damaged(
+                2,
+                "no end",
+                "lost is what it said of services, services v1/projects/egress-demo",
+            ),
+        ),
+        (
+            good.replacen(&format!("{second}\n"), "", 1),
+            damaged(
+                2,
+                "record 2 before it is gone",
+                "lost is what it said of services v1/projects/egress-demo",
+            ),
         ),
         (
             format!("{second}\n{good}"),
-            damaged(1, "an entry before any run"),
+            format!(
+                "error: {shown}: damaged records in lines 1 (record 1 before it is gone), 2 (record 1 in the place of 3), \
+                 3 (record 2 in the place of 3); what they said is lost, and of what it was cannot be told\n{adopt}"
+            ),
         ),
     ];
     for (text, expected) in cases {
@@ -170,14 +192,75 @@ fn a_journal_of_a_newer_program_is_read_and_not_written() {
         .rsplit_once(",\"sum\":")
         .unwrap();
     let first = first.replace("\"format\":1", "\"format\":2");
+    let number = good.lines().count() + 1;
+    let first = first.replacen("{\"n\":1,", &format!("{{\"n\":{number},"), 1);
     let sum = crc32fast::hash(format!("{first}}}").as_bytes());
     let text = format!("{good}{first},\"sum\":\"{sum:08x}\"}}\n{{\"entry\":\"of the future\"}}\n");
     fs::write(&path, &text).unwrap();
-    for args in [UP, &["down", "--emulate", "--yes"]] {
+    for args in [
+        UP,
+        &["down", "--emulate", "--yes"],
+        &["adopt", "--emulate", "--yes"],
+    ] {
         let said = user.run(args).ends(2);
         let expected = "error: ~/.local/state/provision/egress-demo/journal.jsonl: written in format 2, this program writes format 1\nhint: use the newer program: an older one must not write to it\n";
         assert_eq!(said.err, expected);
     }
     user.run(&["status", "--emulate"]).ends(0);
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn a_run_that_has_no_end_on_another_machine_is_told() {
+    let user = User::new();
+    user.run(UP).ends(0);
+    let path = journal(&user);
+    let mut copied = Journal::open(&path).unwrap();
+    let run = Run {
+        host: "elsewhere".to_owned(),
+        pid: 7,
+        ..copied.state.last_run.clone().unwrap()
+    };
+    copied.write(&Entry::Run(run)).unwrap();
+    drop(copied);
+    let said = user.run(UP).ends(0);
+    let note =
+        "note: the last run was on another machine, elsewhere (process 7, `provision up`, since ";
+    assert!(said.err.starts_with(note), "{}", said.err);
+    // That run came to an end here, and there is nothing to tell any more.
+    assert_eq!(user.run(UP).ends(0).err, "");
+}
+
+#[test]
+fn what_cannot_be_written_is_refused_before_anything_is_sent() {
+    let user = User::new();
+    user.run(UP).ends(0);
+    let path = journal(&user);
+    let folder = path.parent().unwrap().to_owned();
+    let set =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    set(&path, 0o400);
+    if fs::OpenOptions::new().append(true).open(&path).is_ok() {
+        println!("not run: this user may write whatever the mode says");
+        return;
+    }
+    let hint = "Permission denied (os error 13)\nhint: make the folder writable, or name another with --state-dir\n";
+    let emulator = fs::read(folder.join("emulator.json")).unwrap();
+    for verb in [
+        UP,
+        &["down", "--emulate", "--yes"],
+        &["adopt", "--emulate", "--yes"],
+    ] {
+        let said = user.run(verb).ends(2);
+        assert!(said.err.ends_with(hint), "{}", said.err);
+    }
+    assert_eq!(fs::read(folder.join("emulator.json")).unwrap(), emulator);
+    // Looking needs no more than reading, also in a folder that cannot be written to.
+    set(&folder, 0o500);
+    user.run(&["status", "--emulate"]).ends(0);
+    user.run(&["plan", "--emulate", "--through", "network"])
+        .ends(0);
+    set(&folder, 0o700);
+    set(&path, 0o600);
+    user.run(UP).ends(0);
 }

@@ -1,6 +1,9 @@
 //! What a cluster can say no with, told apart as far as a caller acts on it.
 
+use std::error::Error as _;
 use std::fmt;
+
+use http_body_util::LengthLimitError;
 
 /// A call that did not do what it was to do.
 #[derive(Debug, Clone)]
@@ -69,7 +72,19 @@ impl ClusterError {
                 what,
                 fault: fault(status.code, &status.reason, &status.message),
                 http: Some(status.code),
-                message: status.message.clone(),
+                message: start(&status.message),
+            },
+            kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => ClusterError {
+                what,
+                fault: Fault::Server,
+                http: None,
+                message: format!("an answer that is no object: {error}"),
+            },
+            _ if too_long(&error) => ClusterError {
+                what,
+                fault: Fault::Server,
+                http: None,
+                message: "an answer too long to be read".to_owned(),
             },
             other => ClusterError {
                 what,
@@ -79,6 +94,29 @@ impl ClusterError {
             },
         }
     }
+}
+
+/// The most of a refusal that is told, in characters: a page of a proxy on the way is not.
+const TOLD: usize = 2_000;
+
+/// The beginning of somebody's words, which are not always short.
+fn start(words: &str) -> String {
+    match words.char_indices().nth(TOLD) {
+        Some((end, _)) => format!("{} …", &words[..end]),
+        None => words.to_owned(),
+    }
+}
+
+/// Whether reading stopped because there was too much.
+fn too_long(error: &kube::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<LengthLimitError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Code first, then reason, then words.

@@ -4,18 +4,24 @@
 //! no journal and no Google API, and waits for nothing: who calls decides when to look again.
 
 mod error;
+#[cfg(test)]
+mod hostile_tests;
 mod inside;
 mod object;
 
 use std::time::Duration;
 
+use http_body_util::Limited;
+use hyper::Response;
 use kube::api::{
     Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, ValidationDirective,
 };
+use kube::client::ClientBuilder;
 use kube::config::AuthInfo;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::Value;
+use tower::util::MapResponseLayer;
 
 pub use error::{ClusterError, Fault};
 pub use inside::{Container, Ran};
@@ -28,6 +34,9 @@ pub const MANAGER: &str = "provision";
 const CONNECT: Duration = Duration::from_secs(15);
 /// How long an answer may take; admission webhooks have 10 s each.
 const READ: Duration = Duration::from_secs(60);
+
+/// The most that is read of an answer, in bytes; the longest list of the tutorial's cluster is a hundredth of it.
+const LONGEST_ANSWER: usize = 32 << 20;
 
 /// A connection to one cluster.
 #[derive(Clone)]
@@ -48,15 +57,24 @@ impl Cluster {
     /// Connects to `endpoint` (`host[:port]`, as GKE answers it), trusting only `authority` (PEM).
     ///
     /// # Errors
-    /// An endpoint that is no address, an authority that is no certificate.
+    /// An endpoint that is more than an address, an authority that is no certificate.
     pub fn connect(endpoint: &str, authority: &[u8], token: &str) -> Result<Cluster, ClusterError> {
         let bad = |why: String| ClusterError::local(format!("https://{endpoint}"), why);
-        let url = format!("https://{endpoint}")
+        let url: hyper::Uri = format!("https://{endpoint}/")
             .parse()
             .map_err(|error| bad(format!("not an address: {error}")))?;
+        // What hides another host, or a path, in it is none of Google's.
+        if url.authority().is_none_or(|host| host.as_str() != endpoint) || endpoint.contains('@') {
+            return Err(bad("not an address".to_owned()));
+        }
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(authority).collect();
         let certificates = certificates
             .map_err(|error| bad(format!("its authority is no certificate: {error}")))?;
+        if certificates.is_empty() {
+            return Err(bad(
+                "its authority is no certificate: there is none in it".to_owned()
+            ));
+        }
         let mut config = kube::Config::new(url);
         config.root_cert = Some(
             certificates
@@ -70,8 +88,14 @@ impl Cluster {
             token: Some(token.to_owned().into()),
             ..AuthInfo::default()
         };
-        let client = kube::Client::try_from(config).map_err(|error| bad(error.to_string()))?;
-        Ok(Cluster { client })
+        let client = ClientBuilder::try_from(config).map_err(|error| bad(error.to_string()))?;
+        // kube itself reads whatever comes.
+        let limit = MapResponseLayer::new(|answer: Response<_>| {
+            answer.map(|body| Limited::new(body, LONGEST_ANSWER))
+        });
+        Ok(Cluster {
+            client: client.with_layer(&limit).build(),
+        })
     }
 
     /// The object; none where there is none, or where nobody has told the cluster of its kind.

@@ -1,7 +1,7 @@
 //! `analyze`: what is wrong with the mesh's configuration, as istioctl's analyzers would say it, and what they do not say.
 
 use super::say;
-use super::sources::sources;
+use super::sources::{is_there, sources};
 use crate::cli::{Global, Looks};
 use crate::egress::analyze::{Level, analyze as find};
 use crate::error::{Exit, Halt};
@@ -14,6 +14,9 @@ pub async fn analyze(
     looks: &Looks,
 ) -> Result<Exit, Halt> {
     let (ground, sources) = sources(global, looks).await?;
+    if let Some(namespace) = namespace {
+        is_there(&sources, namespace)?;
+    }
     let found = find(&sources.kubernetes, namespace);
     let text = match ground.json() {
         true => found

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
+use super::hold::Hold;
 use super::prepare::Ground;
 use super::verbs::{close, go};
 use super::{Row, say};
-use crate::engine::run::Book;
 use crate::engine::tasks;
 use crate::error::{Exit, Halt};
 use crate::google::{Class, Quiet};
@@ -15,7 +15,7 @@ use crate::steps::Step;
 /// Puts the authorized networks on the allow list of every cluster that the steps speak of.
 pub async fn authorize(ground: &mut Ground, row: Row) -> Result<Exit, Halt> {
     ground.steps(None)?;
-    let mut journal = ground.journal()?;
+    let mut hold = Hold::take(ground, row.verb, Vec::new())?;
     let ready = ground.ready(None, row.looks_up, true).await?;
     let lists: Vec<Step> = ready.steps.iter().filter_map(only_allow_list).collect();
     if lists.is_empty() {
@@ -49,15 +49,8 @@ pub async fn authorize(ground: &mut Ground, row: Row) -> Result<Exit, Halt> {
             ));
         }
     }
-    ground.begin(&mut journal, row.verb)?;
-    let ended = go(
-        ground,
-        row,
-        &ready,
-        tasks::present(&lists)?,
-        Book::Write(&mut journal),
-    )
-    .await;
+    hold.begin(ground)?;
+    let ended = go(ground, row, &ready, tasks::present(&lists)?, &mut hold).await;
     let exit = close(ground, row, &ended);
     if exit == Exit::Done && !ground.json() {
         let networks = lists

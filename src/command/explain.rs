@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::say;
-use super::sources::sources;
+use super::sources::{is_there, sources};
 use crate::cli::{Global, Looks};
 use crate::egress::matrix::Cell;
 use crate::egress::request::{Request, Source};
@@ -26,6 +26,9 @@ pub struct Question {
 pub async fn explain(global: &Global, question: Question, looks: &Looks) -> Result<Exit, Halt> {
     let request = question.asked()?;
     let (ground, sources) = sources(global, looks).await?;
+    if let Some(request) = &request {
+        is_there(&sources, &request.from.namespace)?;
+    }
     let scene = Scene::read(&sources);
     let text = match request {
         Some(request) => {

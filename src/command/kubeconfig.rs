@@ -1,14 +1,14 @@
 //! `kubeconfig` and `token`: kubectl without a plugin of Google's. The entry names this program, which prints a token when asked.
 //!
-//! A file that is there is merged into: entries of other names stay as they are, and it is replaced whole by rename.
+//! What is in a file already is `kubefile`'s to keep.
 
-use std::io::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::kubefile::{self, Merged};
 use super::prepare::{Ground, env};
-use super::{Row, say};
+use super::{Row, note, say};
 use crate::error::{Exit, Halt};
 use crate::google::{Api, Auth, Call, Class, Quiet};
 use crate::kinds::Kind;
@@ -56,34 +56,34 @@ pub async fn kubeconfig(ground: &mut Ground, row: Row, file: Option<&Path>) -> R
         |_| "provision".to_owned(),
         |path| path.display().to_string(),
     );
-    let ours = entry(&name, &live, &program);
+    let ours = entry(&name, &live, &program, ground.global.emulate)?;
     let Some(file) = file else {
         say(&yaml(&ours)?);
         return Ok(Exit::Done);
     };
-    let unusable = |error: String| {
+    let merged = kubefile::merge(file, &ours).map_err(|error| {
         Halt::usage(
             format!("{}: {error}", file.display()),
             "name another file with --write, or mend this one",
         )
-    };
-    let there = match std::fs::read_to_string(file) {
-        Ok(text) if !text.trim().is_empty() => {
-            serde_saphyr::from_str(&text).map_err(|error| unusable(error.to_string()))?
-        }
-        Ok(_) => Value::Null,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Value::Null,
-        Err(error) => return Err(unusable(error.to_string())),
-    };
-    let merged = merge(there, ours).map_err(unusable)?;
-    replace(file, yaml(&merged)?.as_bytes()).map_err(|error| unusable(error.to_string()))?;
+    })?;
+    if merged == Merged::Rewritten {
+        let file = file.display();
+        note(&format!(
+            "warning: {file}: its form could not be kept, its content is; comments are gone"
+        ));
+    }
     say(&format!("{}: context {name}\n", file.display()));
     Ok(Exit::Done)
 }
 
 /// Prints a token as kubectl asks plugins for one. It is the same for every project.
-pub async fn token() -> Result<Exit, Halt> {
-    let token = Auth::from_env(&env).token().await;
+pub async fn token(emulated: bool) -> Result<Exit, Halt> {
+    let auth = match emulated {
+        true => Auth::none(),
+        false => Auth::from_env(&env),
+    };
+    let token = auth.token().await;
     let token = token.map_err(|error| {
         Halt::failed(
             error.to_string(),
@@ -115,63 +115,43 @@ pub async fn token() -> Result<Exit, Halt> {
 }
 
 /// A kubeconfig with one cluster, one user and one context.
-fn entry(name: &str, live: &Value, program: &str) -> Value {
+fn entry(name: &str, live: &Value, program: &str, emulated: bool) -> Result<Value, Halt> {
     let text = |pointer: &str| {
         live.pointer(pointer)
             .and_then(Value::as_str)
-            .unwrap_or_default()
+            .filter(|text| !text.is_empty())
+            .ok_or_else(|| {
+                Halt::failed(
+                    format!("{name}: Google says no {pointer} of it"),
+                    "it may still be on its way: look with `provision status`, then run again",
+                )
+            })
     };
     let cluster = json!({
-        "server": format!("https://{}", text("/endpoint")),
-        "certificate-authority-data": text("/masterAuth/clusterCaCertificate"),
+        "server": format!("https://{}", text("/endpoint")?),
+        "certificate-authority-data": text("/masterAuth/clusterCaCertificate")?,
     });
+    // What listens on loopback gets the word that opens an emulated cluster, and never a token of Google's.
+    let args: &[&str] = if emulated {
+        &["token", "--emulate"]
+    } else {
+        &["token"]
+    };
     let user = json!({"exec": {
         "apiVersion": "client.authentication.k8s.io/v1",
         "command": program,
-        "args": ["token"],
+        "args": args,
         "interactiveMode": "Never",
         "installHint": "`provision` prints the token; its path is the one that wrote this entry",
     }});
-    json!({
+    Ok(json!({
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": name, "cluster": cluster}],
         "users": [{"name": name, "user": user}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
         "current-context": name,
-    })
-}
-
-/// `ours` laid into what is there: entries of the same name are replaced, all others stay. Pure.
-fn merge(there: Value, ours: Value) -> Result<Value, String> {
-    let mut merged = match there {
-        Value::Null => return Ok(ours),
-        Value::Object(fields) if fields.get("kind").is_none_or(|kind| kind == "Config") => {
-            Value::Object(fields)
-        }
-        _ => return Err("not a kubeconfig".to_owned()),
-    };
-    for list in ["clusters", "users", "contexts"] {
-        let mut entries = match merged.get(list) {
-            None | Some(Value::Null) => Vec::new(),
-            Some(Value::Array(entries)) => entries.clone(),
-            Some(_) => return Err(format!("`{list}` is not a list")),
-        };
-        for new in ours[list].as_array().into_iter().flatten() {
-            match entries
-                .iter_mut()
-                .find(|entry| entry["name"] == new["name"])
-            {
-                Some(old) => *old = new.clone(),
-                None => entries.push(new.clone()),
-            }
-        }
-        merged[list] = entries.into();
-    }
-    for field in ["apiVersion", "kind", "current-context"] {
-        merged[field] = ours[field].clone();
-    }
-    Ok(merged)
+    }))
 }
 
 fn yaml(config: &Value) -> Result<String, Halt> {
@@ -179,65 +159,33 @@ fn yaml(config: &Value) -> Result<String, Halt> {
         .map_err(|error| Halt::failed(error.to_string(), "please report this"))
 }
 
-/// Writes beside the file and puts it in its place: nobody ever reads half of it.
-fn replace(file: &Path, text: &[u8]) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    // Through a link to the file that is meant.
-    let file = &std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-    let mut beside = file.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
-    let mut new = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)?;
-    new.write_all(text)?;
-    new.sync_all()?;
-    std::fs::rename(&beside, file)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn ours() -> Value {
-        entry(
-            "gke_p_z_c",
-            &json!({"endpoint": "127.0.0.1:1", "masterAuth": {"clusterCaCertificate": "Q0E="}}),
-            "/bin/provision",
-        )
-    }
-
     #[test]
-    fn others_entries_stay_and_ours_are_replaced() {
-        let theirs = json!({"name": "kind", "cluster": {"server": "https://x", "extensions": [{"name": "y"}]}});
-        let old = json!({"name": "gke_p_z_c", "cluster": {"server": "https://old"}});
-        let there = json!({
-            "apiVersion": "v1", "kind": "Config", "preferences": {"colors": true},
-            "clusters": [theirs, old], "users": null, "contexts": [], "current-context": "kind",
-        });
-        let merged = merge(there, ours()).unwrap();
-        assert_eq!(merged["clusters"], json!([theirs, ours()["clusters"][0]]));
-        assert_eq!(merged["users"], ours()["users"]);
-        assert_eq!(merged["preferences"], json!({"colors": true}));
-        assert_eq!(merged["current-context"], "gke_p_z_c");
-        assert_eq!(
-            merge(merged.clone(), ours()).unwrap(),
-            merged,
-            "twice is once"
-        );
-    }
-
-    #[test]
-    fn what_is_no_kubeconfig_is_left_alone() {
-        for there in [
-            json!([1]),
-            json!({"kind": "Pod"}),
-            json!({"kind": "Config", "users": 7}),
+    fn an_emulated_cluster_is_not_shown_the_readers_own_token() {
+        let live =
+            json!({"endpoint": "127.0.0.1:1", "masterAuth": {"clusterCaCertificate": "Q0E="}});
+        for (emulated, args) in [
+            (true, json!(["token", "--emulate"])),
+            (false, json!(["token"])),
         ] {
-            assert!(merge(there, ours()).is_err());
+            let entry = entry("gke_p_z_c", &live, "/bin/provision", emulated).unwrap();
+            assert_eq!(entry["users"][0]["user"]["exec"]["args"], args);
+            let cluster = &entry["clusters"][0]["cluster"];
+            assert_eq!(cluster["server"], "https://127.0.0.1:1");
         }
-        assert_eq!(merge(Value::Null, ours()).unwrap(), ours());
+    }
+
+    #[test]
+    fn a_cluster_without_an_authority_gets_no_entry() {
+        // kubectl would trust every authority of the machine's, and send it a token.
+        for live in [
+            json!({"endpoint": "192.0.2.1"}),
+            json!({"masterAuth": {"clusterCaCertificate": "Q0E="}}),
+        ] {
+            entry("c", &live, "p", false).unwrap_err();
+        }
     }
 }

@@ -1,11 +1,17 @@
 //! From a verb to what it does. The table below is all that tells `up`, `plan`, `status`, `authorize`, `kubeconfig` and `down` apart;
 //! nothing under it knows a verb's name.
 
+mod adopt;
 mod analyze;
 mod ask;
 mod authorize;
 mod explain;
+mod follow;
+mod hold;
 mod kubeconfig;
+mod kubefile;
+#[cfg(test)]
+mod kubefile_tests;
 mod picture;
 mod place;
 mod prepare;
@@ -22,7 +28,9 @@ use clap::CommandFactory;
 
 use crate::cli::{Cli, Verb};
 use crate::error::{Exit, Halt};
+use crate::ui::printable;
 use prepare::Ground;
+use verbs::Asked;
 
 /// What a run is towards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +80,14 @@ pub const TABLE: &[Row] = &[
         draws: Draws::Progress,
         asks: false,
         looks_up: true,
+    },
+    Row {
+        verb: "adopt",
+        goal: Goal::Present,
+        acts: true,
+        draws: Draws::Progress,
+        asks: false,
+        looks_up: false,
     },
     Row {
         verb: "plan",
@@ -140,21 +156,30 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
             through,
             yes,
             force_conflicts,
+            adopt,
+            follow,
         } => {
             let mut ground = Ground::lay(global)?;
             ground.force = force_conflicts;
-            verbs::towards(&mut ground, row("up"), through.as_deref(), yes).await
+            let asked = Asked {
+                through,
+                yes,
+                adopt,
+                follow,
+            };
+            verbs::towards(&mut ground, row("up"), asked).await
         }
+        Verb::Adopt { yes } => adopt::adopt(global, row("adopt"), yes).await,
         Verb::Plan { through } => {
-            verbs::towards(
-                &mut Ground::lay(global)?,
-                row("plan"),
-                through.as_deref(),
-                true,
-            )
-            .await
+            let asked = Asked {
+                through,
+                ..Asked::default()
+            };
+            verbs::towards(&mut Ground::lay(global)?, row("plan"), asked).await
         }
-        Verb::Status => verbs::towards(&mut Ground::lay(global)?, row("status"), None, true).await,
+        Verb::Status => {
+            verbs::towards(&mut Ground::lay(global)?, row("status"), Asked::default()).await
+        }
         Verb::Verify { through, settle } => {
             let ground = &mut Ground::lay(global)?;
             verify::verify(ground, row("verify"), through.as_deref(), settle).await
@@ -181,7 +206,7 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
             let ground = &mut Ground::lay(global)?;
             kubeconfig::kubeconfig(ground, row("kubeconfig"), write.as_deref()).await
         }
-        Verb::Token => kubeconfig::token().await,
+        Verb::Token => kubeconfig::token(global.emulate).await,
         Verb::Authorize => authorize::authorize(&mut Ground::lay(global)?, row("authorize")).await,
         Verb::Down {
             yes,
@@ -220,12 +245,13 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
 /// Writes data to stdout. A reader who went away is no reason to fail.
 fn say(text: &str) {
     let mut out = std::io::stdout().lock();
+    let text = printable(text);
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Writes a line for people to stderr. A reader who went away is no reason to fail: a pipe may end before the run does.
 pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", printable(text));
 }
 
 /// `, did you mean …?` with the nearest of the names, or nothing.

@@ -1,14 +1,23 @@
 //! What the steps will have made, as the evaluator reads it: nothing is asked of anybody. Pure.
 //!
-//! What Google gives a thing when it is made is foreseen where it follows from its name (a service account's address). What is
-//! in every cluster without a step, as its DNS, is the evaluator's to know.
+//! What Google gives a thing when it is made is foreseen where it follows from its name (a service account's address). Of what is
+//! in every cluster without a step only the namespaces are here; the rest, as its DNS, is the evaluator's to know.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::egress::object::Object;
 use crate::egress::sources::{Mesh, Ranges, Sources};
 use crate::kinds::Thing;
 use crate::steps::{Step, refs};
+
+/// Namespaces that no step makes: Kubernetes' own, and the one that the mesh brings.
+const NAMESPACES: [&str; 5] = [
+    "default",
+    "kube-node-lease",
+    "kube-public",
+    "kube-system",
+    "istio-system",
+];
 
 /// The sources of a scene in which every step is done.
 pub fn of_steps(steps: &[Step]) -> Sources {
@@ -39,10 +48,13 @@ pub fn of_steps(steps: &[Step]) -> Sources {
     let cluster = cluster.map_or(Value::Null, |(_, _, want)| want.clone());
     let subnetwork = of("compute.subnetwork").next();
     let subnetwork = subnetwork.map_or(Value::Null, |(_, _, want)| want.clone());
+    let namespace =
+        |name| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    // A step's own comes after, and is what counts.
+    let kubernetes = NAMESPACES.map(namespace).into_iter();
+    let kubernetes = kubernetes.chain(of("kubernetes.object").map(|(_, _, want)| want.clone()));
     Sources {
-        kubernetes: of("kubernetes.object")
-            .map(|(_, _, want)| want.clone())
-            .collect(),
+        kubernetes: kubernetes.collect(),
         firewalls: of("compute.firewall").map(named("firewall")).collect(),
         zones: zones.collect(),
         pools: of("container.nodePool").map(named("nodePool")).collect(),
@@ -145,6 +157,9 @@ pub fn objects(text: &str) -> Result<Vec<Value>, String> {
         let kubernetes = object.get("apiVersion").is_some() && object.get("kind").is_some();
         kubernetes || object["kind"] == "compute#firewall"
     };
+    if objects.is_empty() {
+        return Err("there is no object in it".to_owned());
+    }
     match objects.iter().position(|object| !known(object)) {
         None => Ok(objects),
         Some(n) => Err(format!(
@@ -168,6 +183,7 @@ mod tests {
         let rules = r#"[{"kind": "compute#firewall", "name": "deny"}]"#;
         assert_eq!(objects(rules).map(|all| all.len()), Ok(1));
         assert!(objects("a: [").is_err());
+        assert_eq!(objects("---\n").unwrap_err(), "there is no object in it");
         let told = objects("a: 1").unwrap_err();
         assert!(told.starts_with("object 1 is neither"), "{told}");
     }

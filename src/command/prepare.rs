@@ -1,14 +1,14 @@
 //! Everything a verb stands on: the tutorial with its parameters, the journal, the way to Google or to the emulator.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::place::{self, Flags};
 use crate::cli::{Global, Output, When};
 use crate::emulator;
-use crate::engine::journal::{Entry, FORMAT, Journal, Run, now, private_folder};
+use crate::engine::journal::{Journal, JournalError, private_folder};
 use crate::engine::state::State;
 use crate::error::Halt;
 use crate::google::{Api, Auth, Client, Endpoints, Environment, address};
@@ -62,7 +62,7 @@ impl Ready {
 }
 
 /// The parameter that holds the networks on the cluster's allow list.
-const AUTHORIZED: &str = "authorized_networks";
+pub const AUTHORIZED: &str = "authorized_networks";
 
 /// The process's own environment.
 pub fn env(name: &str) -> Option<String> {
@@ -72,6 +72,18 @@ pub fn env(name: &str) -> Option<String> {
 impl Ground {
     /// Loads the tutorial and reads the journal; nothing is sent.
     pub fn lay(global: &Global) -> Result<Ground, Halt> {
+        Ground::with(global, Journal::read)
+    }
+
+    /// The same where the journal may be damaged: what can be believed of it counts.
+    pub fn lay_anyway(global: &Global) -> Result<Ground, Halt> {
+        Ground::with(global, |path| Journal::look(path).map(|read| read.state))
+    }
+
+    fn with(
+        global: &Global,
+        read: impl FnOnce(&Path) -> Result<State, JournalError>,
+    ) -> Result<Ground, Halt> {
         let source = global.steps.clone().map_or(Source::Embedded, Source::Dir);
         let tutorial = Tutorial::load(&source)?;
         check(&tutorial)?;
@@ -85,7 +97,7 @@ impl Ground {
         let state_dir = place::state_dir(global.state_dir.as_deref(), environment)?;
         let project = place::project(&flags, environment, &place::journalled(&state_dir))?;
         let folder = state_dir.join(&project);
-        let state = Journal::read(&folder.join("journal.jsonl"))?;
+        let state = read(&folder.join("journal.jsonl"))?;
         let last = state.last_run.as_ref();
         if let Some(last) =
             last.filter(|last| last.emulated != global.emulate && state.ours().next().is_some())
@@ -208,24 +220,9 @@ impl Ground {
         Ok(self.tutorial.select(&params, through)?)
     }
 
-    /// Opens the journal for a run that acts: from here on, no other run acts on this environment.
-    pub fn journal(&self) -> Result<Journal, Halt> {
-        Ok(Journal::open(&self.journal_path())?)
-    }
-
-    /// Writes the first line of a run, with what was given: a resume asks for the same.
-    pub fn begin(&self, journal: &mut Journal, verb: &str) -> Result<(), Halt> {
-        let run = Run {
-            at: now(),
-            format: FORMAT,
-            run: uuid::Uuid::new_v4().to_string(),
-            verb: verb.to_owned(),
-            pid: std::process::id(),
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            emulated: self.global.emulate,
-            given: self.given.clone().into_iter().collect(),
-        };
-        Ok(journal.write(&Entry::Run(run))?)
+    /// Region, zone and parameters that were given, now or to the last run.
+    pub fn given(&self) -> Map<String, Value> {
+        self.given.clone().into_iter().collect()
     }
 
     /// Where the journal is.

@@ -210,7 +210,7 @@ fn word(change: &Change) -> &'static str {
     match change {
         Change::None => "as wanted",
         Change::Create => "absent",
-        Change::Update(_) | Change::Fixed(_) | Change::Foreign(_) => "differs",
+        Change::Update(_) | Change::Fixed(_) | Change::Foreign(_) | Change::Adopt(_) => "differs",
         Change::Delete => "there",
         Change::Waits(_) => "not known",
         Change::Pending(_) => "waits",

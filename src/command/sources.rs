@@ -1,14 +1,15 @@
 //! What `explain` and `analyze` look at: the steps as if everything was there, or what is there; with a user's files laid over.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::picture;
 use super::prepare::{Ground, Ready};
+use super::{nearest, picture};
 use crate::cli::{Global, Looks};
 use crate::egress::sources::Sources;
 use crate::error::{Exit, Halt};
-use crate::google::Quiet;
+use crate::google::{Class, Quiet};
 use crate::kinds::{Clusters, Door, surroundings};
 
 /// Reads what a question is about.
@@ -29,6 +30,25 @@ pub async fn sources(global: &Global, looks: &Looks) -> Result<(Ground, Sources)
         (ground, sources)
     };
     Ok((ground, picture::with(sources, objects)))
+}
+
+/// That a namespace is there: what holds in one that is not would answer nobody's question.
+pub fn is_there(sources: &Sources, namespace: &str) -> Result<(), Halt> {
+    let known = sources
+        .kubernetes
+        .iter()
+        .filter(|object| object["kind"] == "Namespace")
+        .filter_map(|object| object.pointer("/metadata/name")?.as_str());
+    let known: BTreeSet<&str> = known.collect();
+    if known.contains(namespace) {
+        return Ok(());
+    }
+    let near = nearest(namespace, known.iter().copied());
+    let names: Vec<&str> = known.into_iter().collect();
+    Err(Halt::usage(
+        format!("there is no namespace `{namespace}`{near}"),
+        &format!("name one of {}", names.join(", ")),
+    ))
 }
 
 /// The objects of a file.
@@ -77,6 +97,11 @@ async fn live(ready: &Ready) -> Result<Sources, Halt> {
         clusters: Clusters::default(),
     };
     let read = surroundings::read(&door, &cluster.at).await;
+    let read = read.or_else(|error| match error.class {
+        // Where the API is off there is none.
+        Class::ApiDisabled => Ok(None),
+        _ => Err(error),
+    });
     let read = read.map_err(|error| Halt {
         exit: Exit::Failed,
         errors: vec![format!("read what is there: {error}")],

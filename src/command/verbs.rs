@@ -5,50 +5,137 @@ use std::io::IsTerminal;
 use serde_json::json;
 
 use super::ask;
+use super::follow::{self, Followed};
+use super::hold::{self, Hold};
 use super::prepare::{Ground, Ready};
 use super::show::status;
 use super::{Draws, Row, note, say, stop};
 use crate::engine::event::{Event, Tally};
-use crate::engine::journal::{Entry, Journal, Verb, now};
+use crate::engine::journal::{Entry, Journal, JournalError, Verb, now};
 use crate::engine::run::{Book, Ended, Task, run};
 use crate::engine::state::Known;
 use crate::engine::tasks;
 use crate::error::{Exit, Halt};
 use crate::google::{Api, Call, Quiet};
 use crate::kinds::{Clusters, Kind, Thing};
+use crate::steps::Step;
 use crate::ui::plan::Plan;
 use crate::ui::slow::Slow;
 use crate::ui::{Screen, time};
 
+/// What is asked of a verb beside the parameters.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// The last chapter.
+    pub through: Option<String>,
+    /// Nobody is to be asked.
+    pub yes: bool,
+    /// What is there and not ours is taken over.
+    pub adopt: bool,
+    /// A run that does the same is followed, also without a terminal.
+    pub follow: bool,
+}
+
+impl Asked {
+    /// What makes one run another one, in words.
+    fn words(&self, ground: &Ground) -> Vec<String> {
+        let through = self.through.iter().map(|name| format!("--through {name}"));
+        let adopt = self.adopt.then(|| "--adopt".to_owned());
+        let force = ground.force.then(|| "--force-conflicts".to_owned());
+        let steps = ground.global.steps.iter();
+        let steps = steps.map(|folder| format!("--steps {}", folder.display()));
+        through.chain(adopt).chain(force).chain(steps).collect()
+    }
+}
+
 /// Runs a verb that is towards things being there.
-pub async fn towards(
-    ground: &mut Ground,
-    row: Row,
-    through: Option<&str>,
-    yes: bool,
-) -> Result<Exit, Halt> {
+pub async fn towards(ground: &mut Ground, row: Row, asked: Asked) -> Result<Exit, Halt> {
+    let through = asked.through.as_deref();
     if row.acts {
-        ask::somebody_is_there(row.verb, yes)?;
+        ask::somebody_is_there(row.verb, asked.yes)?;
     }
     // Bad input is refused before anything is held, written or asked.
     ground.steps(through)?;
-    // One run at a time, and the emulator's state with it, before anything is asked of the cloud.
-    let journal = if row.acts {
-        Some(ground.journal()?)
-    } else {
-        None
-    };
-    let ready = ground.ready(through, row.looks_up, row.acts).await?;
-    let Some(mut journal) = journal else {
+    if !row.acts {
+        let ready = ground.ready(through, row.looks_up, false).await?;
         return look(ground, row, &ready).await;
+    }
+    // One run at a time, and the emulator's state with it, before anything is asked of the cloud.
+    let mut hold = match take_or_follow(ground, row, &asked).await? {
+        Ok(hold) => hold,
+        Err(exit) => return Ok(exit),
     };
-    if !yes && !agreed_to_plan(ground, row, &ready, &journal).await? {
+    let ready = ground.ready(through, row.looks_up, true).await?;
+    let tasks = || {
+        let tasks = tasks::present(&ready.steps)?;
+        Ok::<_, Halt>(match asked.adopt {
+            true => tasks::adopting(tasks),
+            false => tasks,
+        })
+    };
+    if !asked.yes && !agreed_to_plan(ground, row, &ready, tasks()?, &hold.journal).await? {
         return Ok(Exit::Done);
     }
-    ground.begin(&mut journal, row.verb)?;
-    let tasks = tasks::present(&ready.steps)?;
-    let ended = go(ground, row, &ready, tasks, Book::Write(&mut journal)).await;
-    Ok(close(ground, row, &ended))
+    hold.begin(ground)?;
+    let ended = go(ground, row, &ready, tasks()?, &mut hold).await;
+    let exit = close(ground, row, &ended);
+    tell_of_strangers(&ready, &hold.journal, exit);
+    Ok(exit)
+}
+
+/// Takes hold of the environment. Where another run does there what this one would, it is followed; that run's result is
+/// this one's, and if it died the environment is ours.
+async fn take_or_follow(
+    ground: &Ground,
+    row: Row,
+    asked: &Asked,
+) -> Result<Result<Hold, Exit>, Halt> {
+    let words = asked.words(ground);
+    let holder = match Hold::take(ground, row.verb, words.clone()) {
+        Ok(hold) => return Ok(Ok(hold)),
+        Err(JournalError::Held {
+            holder: Some(holder),
+        }) => *holder,
+        Err(error) => return Err(error.into()),
+    };
+    let ours = hold::run(ground, row.verb, words.clone());
+    let watched = asked.follow || std::io::stderr().is_terminal();
+    if !watched || !follow::is_same(&holder, &ours) {
+        let same = follow::is_same(&holder, &ours);
+        let mut halt = Halt::from(JournalError::Held {
+            holder: Some(Box::new(holder)),
+        });
+        if same {
+            halt.hint = Some("wait for it, or stop it; nothing needs to be unlocked by hand; it does what you ask for, and `provision up --follow` shows it".to_owned());
+        }
+        return Err(halt);
+    }
+    Ok(match follow::follow(ground, &ours, holder).await? {
+        Followed::Ended(exit) => Err(exit),
+        Followed::Free(journal) => Ok(Hold::of(ground, *journal, row.verb, words)),
+    })
+}
+
+/// Tells of what is as wanted and not ours: `down` will leave it, which is wrong if an earlier run made it.
+fn tell_of_strangers(ready: &Ready, journal: &Journal, exit: Exit) {
+    let is_stranger = |step: &&Step| {
+        // What goes with its holder is whose its holder is.
+        let alone = Kind::named(&step.kind)
+            .is_some_and(|kind| !kind.is_done_not_made() && kind.lives_in().is_none());
+        alone && !journal.state.ours().any(|known| known.is_of(step))
+    };
+    let strangers: Vec<&str> = ready
+        .steps
+        .iter()
+        .filter(is_stranger)
+        .map(|step| step.id.as_str())
+        .collect();
+    if exit == Exit::Done && !strangers.is_empty() {
+        note(&format!(
+            "note: there before and not ours, so `provision down` leaves them: {}; if an earlier run made them, `provision adopt` says so",
+            strangers.join(", ")
+        ));
+    }
 }
 
 /// Looks, and draws what was found.
@@ -86,9 +173,9 @@ async fn agreed_to_plan(
     ground: &Ground,
     row: Row,
     ready: &Ready,
+    tasks: Vec<Task>,
     journal: &Journal,
 ) -> Result<bool, Halt> {
-    let tasks = tasks::present(&ready.steps)?;
     let mut plan = Plan::default();
     let looks = Row {
         acts: false,
@@ -123,11 +210,12 @@ pub async fn down(
 ) -> Result<Exit, Halt> {
     ask::somebody_is_there(row.verb, yes)?;
     ground.steps(None)?;
-    let mut journal = ground.journal()?;
+    let mut hold = Hold::take(ground, row.verb, Vec::new())?;
     let ready = ground.ready(None, row.looks_up, true).await?;
-    let tasks = tasks::absent(&ready.steps, &journal.state)?;
+    let tasks = tasks::absent(&ready.steps, &hold.journal.state)?;
     if tasks.is_empty() && !ground.json() {
         say("nothing here is ours\n");
+        note("note: if a journal was lost, `provision adopt` finds what an earlier run made");
     }
     if !yes && !tasks.is_empty() {
         say(&listed(&tasks));
@@ -135,8 +223,8 @@ pub async fn down(
             return Ok(Exit::Done);
         }
     }
-    ground.begin(&mut journal, row.verb)?;
-    let ended = go(ground, row, &ready, tasks, Book::Write(&mut journal)).await;
+    hold.begin(ground)?;
+    let ended = go(ground, row, &ready, tasks, &mut hold).await;
     let exit = close(ground, row, &ended);
     let stays = |known: &&Known| {
         let kind = Kind::named(&known.thing.kind);
@@ -146,7 +234,8 @@ pub async fn down(
                 .iter()
                 .any(|step| step.keep && known.is_of(step))
     };
-    let left: Vec<String> = journal
+    let left: Vec<String> = hold
+        .journal
         .state
         .ours()
         .filter(|known| !stays(known))
@@ -156,7 +245,7 @@ pub async fn down(
         say(&format!("left:\n  {}\n", left.join("\n  ")));
     }
     if delete_project && exit == Exit::Done {
-        return delete(ground, &ready, &mut journal).await;
+        return delete(ground, &ready, &mut hold.journal).await;
     }
     Ok(exit)
 }
@@ -213,15 +302,17 @@ async fn delete(ground: &Ground, ready: &Ready, journal: &mut Journal) -> Result
     Ok(Exit::Done)
 }
 
-/// Runs tasks and shows what happens.
+/// Runs tasks, shows what happens and logs it.
 pub async fn go(
     ground: &Ground,
     row: Row,
     ready: &Ready,
     tasks: Vec<Task>,
-    book: Book<'_>,
+    hold: &mut Hold,
 ) -> Ended {
-    watch(ground, row, ready, tasks, book, |_| {}).await
+    let Hold { journal, log, .. } = hold;
+    let book = Book::Write(journal);
+    watch(ground, row, ready, tasks, book, |event| log.tell(event)).await
 }
 
 /// Runs tasks and shows what happens; `also` hears every event.
@@ -242,6 +333,7 @@ pub async fn watch(
         project: ground.project.clone(),
         steps,
     };
+    also(&started);
     screen.show(&started);
     let mut slow = Slow::default();
     let ended = run(
@@ -253,7 +345,7 @@ pub async fn watch(
             also(event);
             slow.hear(event);
             screen.show(event);
-            if let (Event::RunFinished { tally, took }, true) = (event, row.acts && !json) {
+            if let (Event::RunFinished { tally, took, .. }, true) = (event, row.acts && !json) {
                 screen.clear();
                 say(&format!("{}\n", closing(steps, *tally, *took)));
                 let slow = std::mem::take(&mut slow);
@@ -291,21 +383,16 @@ pub fn close(ground: &Ground, row: Row, ended: &Ended) -> Exit {
 
 /// How a run ended, as an exit code.
 pub fn outcome(ended: &Ended) -> Exit {
-    if ended.stopped {
-        Exit::Interrupted
-    } else if ended.journal.is_some() || ended.tally.failed > 0 {
-        Exit::Failed
-    } else {
-        Exit::Done
-    }
+    Exit::from(ended.how())
 }
 
 /// The last line of a run that acted.
-fn closing(steps: usize, tally: Tally, took: u64) -> String {
+pub fn closing(steps: usize, tally: Tally, took: u64) -> String {
     let counts = [
         (tally.created, "created"),
         (tally.updated, "changed"),
         (tally.deleted, "removed"),
+        (tally.adopted, "taken over"),
         (tally.unchanged, "as wanted"),
         (tally.kept, "kept"),
         (tally.failed, "failed"),

@@ -1,6 +1,5 @@
 //! The account of a request: hop by hop what happened, which object decided, what the caller got, what the proxies logged.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -170,14 +169,5 @@ impl Account {
     /// The hop that stopped the request; none where the server answered.
     pub fn stopped_at(&self) -> Option<&Hop> {
         self.hops.iter().find(|hop| !hop.ruling.passes)
-    }
-}
-
-impl fmt::Display for Got {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Got::Answer(answer) => write!(f, "{}", answer.status),
-            Got::Failure(failure) => write!(f, "curl exit {}", failure.exit()),
-        }
     }
 }

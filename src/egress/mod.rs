@@ -4,6 +4,10 @@
 //! not a proxy: it knows how Istio's configuration becomes Envoy's and what Envoy answers, as far as a real Envoy's record and
 //! Istio's source bear it out (`fixtures/egress/`), and names what it does not know (`Unknown`) instead of guessing.
 //! The live data plane may be slower to take a change over: the account is of the state that the objects ask for.
+//!
+//! [`scene::Scene::read`] makes a scene of [`sources::Sources`]; [`scene::Scene`] then answers: `account` (a request, hop by hop),
+//! `matrix` (many callers and requests, in brief), `clusters` (what a proxy knows). The modules between are one kind of object
+//! each, read on its own; `view` is what one proxy sees of them together, and `walk` takes a request through.
 
 pub mod account;
 pub mod analyze;

@@ -75,6 +75,11 @@ fn replace(path: &Path, world: &World) -> io::Result<()> {
     let mut fresh = path.as_os_str().to_owned();
     fresh.push(".new");
     let fresh = PathBuf::from(fresh);
+    // What a kill has left there, or somebody else has put there.
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut file = private(&fresh)?;
     file.write_all(&serde_json::to_vec(world)?)?;
     // The page cache survives a killed process; a crash of the machine may cost the emulator its toy world.
@@ -82,10 +87,10 @@ fn replace(path: &Path, world: &World) -> io::Result<()> {
     fs::rename(&fresh, path)
 }
 
-/// A file that only its owner may read: uploaded objects are in it.
+/// A new file that only its owner may read: uploaded objects and the keys of clusters are in it.
 fn private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)

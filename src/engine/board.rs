@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::absent::absent;
+use super::adopt::find;
 use super::claim::hold;
 use super::event::Outcome;
 use super::failure::Failure;
@@ -43,6 +44,8 @@ pub enum Job {
     Look(Wanted, Option<Known>),
     /// Bring it about.
     Present(Wanted, Option<Known>),
+    /// Find out what stands under its name.
+    Find(Wanted, Option<Known>),
     /// See whether it holds, waiting at most this long.
     Claim(Wanted, Duration),
     /// Remove it.
@@ -146,12 +149,22 @@ impl Board {
                 Ok(Job::Absent(kind, known.clone(), inside.clone()))
             }
             Goal::Holds { settle } => Ok(Job::Claim(self.wanted(id, None)?, *settle)),
-            Goal::Present { inside, with } => {
+            Goal::Found => {
+                let wanted = self.wanted(id, None)?;
+                let known = state.get(&wanted.thing.key()).cloned();
+                Ok(Job::Find(wanted, known))
+            }
+            Goal::Present {
+                inside,
+                with,
+                adopt,
+            } => {
                 let mut wanted = self.wanted(id, None)?;
                 wanted.came_along = with
                     .as_ref()
                     .is_some_and(|with| self.created.contains(with));
                 wanted.with.clone_from(with);
+                wanted.adopt = *adopt;
                 wanted.inside = inside
                     .iter()
                     .filter_map(|inner| self.wanted(inner, Some((id, &wanted.thing))).ok())
@@ -217,6 +230,7 @@ impl Board {
             inside: Vec::new(),
             with: None,
             came_along: false,
+            adopt: false,
         })
     }
 }
@@ -225,9 +239,10 @@ impl Job {
     /// What readers call its thing.
     pub fn name(&self) -> String {
         match self {
-            Job::Look(wanted, _) | Job::Present(wanted, _) | Job::Claim(wanted, _) => {
-                wanted.thing.short()
-            }
+            Job::Look(wanted, _)
+            | Job::Present(wanted, _)
+            | Job::Find(wanted, _)
+            | Job::Claim(wanted, _) => wanted.thing.short(),
             Job::Absent(_, known, _) => known.thing.short(),
         }
     }
@@ -235,7 +250,7 @@ impl Job {
     /// What the journal knows of its thing.
     pub fn known(&self) -> Option<&Known> {
         match self {
-            Job::Look(_, known) | Job::Present(_, known) => known.as_ref(),
+            Job::Look(_, known) | Job::Present(_, known) | Job::Find(_, known) => known.as_ref(),
             Job::Absent(_, known, _) => Some(known),
             Job::Claim(..) => None,
         }
@@ -246,6 +261,7 @@ impl Job {
         match self {
             Job::Look(wanted, known) => look_only(worker, &wanted, known.as_ref()).await,
             Job::Present(wanted, known) => present(worker, &wanted, known.as_ref()).await,
+            Job::Find(wanted, known) => find(worker, &wanted, known.as_ref()).await,
             Job::Claim(wanted, settle) => hold(worker, &wanted, settle).await,
             Job::Absent(kind, known, inside) => absent(worker, kind, &known, &inside).await,
         }

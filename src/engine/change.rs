@@ -1,11 +1,11 @@
 //! What stands between what is and what should be: pure data. `plan` prints it, `up` acts on it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::kinds::Field;
 
 /// What a step would do, or did find.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "change", content = "fields", rename_all = "kebab-case")]
 pub enum Change {
     /// It is as wanted.
@@ -20,6 +20,8 @@ pub enum Change {
     Fixed(Vec<Field>),
     /// It is there, differs, and we did not make it.
     Foreign(Vec<Field>),
+    /// It is there, we did not make it, and it is to count as ours; these fields differ and can be changed.
+    Adopt(Vec<Field>),
     /// It cannot be said before these steps are done.
     Waits(Vec<String>),
     /// What the step waits for is not so yet; why.
@@ -39,6 +41,8 @@ pub struct Whose<'a> {
     pub set: bool,
     /// The list in which adding ours among others' is nobody's harm.
     pub shared_list: Option<&'a str>,
+    /// Something that is wanted is there already and is not ours, and a person said to take it over.
+    pub adopt: bool,
 }
 
 impl Change {
@@ -50,11 +54,14 @@ impl Change {
             let shared = whose.set || whose.shared_list.is_some_and(|list| field.path == list);
             (added && shared) || whose.parts.contains(&field.path)
         };
-        if fields.is_empty() {
+        let fixed = fields.iter().any(|field| field.fixed);
+        if whose.adopt && !fixed {
+            Change::Adopt(fields)
+        } else if fields.is_empty() {
             Change::None
         } else if !whose.ours && !whose.taken_over && !fields.iter().all(harmless) {
             Change::Foreign(fields)
-        } else if fields.iter().any(|field| field.fixed) {
+        } else if fixed {
             Change::Fixed(fields)
         } else {
             Change::Update(fields)
@@ -86,6 +93,11 @@ mod tests {
             taken_over: false,
             set: false,
             shared_list: None,
+            adopt: false,
+        };
+        let adopt = Whose {
+            adopt: true,
+            ..whose(false)
         };
         let by_force = Whose {
             taken_over: true,
@@ -102,6 +114,10 @@ mod tests {
         let mine = ["a A".to_owned()];
         let cases = [
             (vec![], whose(false), "none"),
+            (vec![], adopt, "adopt"),
+            (vec![field("a", json!(1), false)], adopt, "adopt"),
+            // What cannot become as wanted stays whose it is.
+            (vec![field("a", json!(1), true)], adopt, "foreign"),
             (vec![field("a", json!(1), false)], whose(true), "update"),
             (vec![field("a", json!(1), true)], whose(true), "fixed"),
             (vec![field("a", json!(1), false)], whose(false), "foreign"),

@@ -36,7 +36,7 @@ pub async fn hold(worker: &Worker, wanted: &Wanted, settle: Duration) -> Result<
             let hint = match seen.holds {
                 true => None,
                 false => {
-                    let hint = kind.hint(&worker.door, &thing.at);
+                    let hint = kind.hint(&worker.door, &thing.at, want);
                     worker.unless_stopped(hint).await?
                 }
             };

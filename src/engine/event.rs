@@ -1,12 +1,15 @@
 //! All that a screen may know. The engine and the screen meet here and nowhere else; a retry is an event, not a log line.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::adopt::Evidence;
 use super::change::Change;
+use super::entry::Verb;
+use crate::kinds::{Field, Thing};
 
 /// Something that happened, as `--output json` prints it: one object a line.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// A run begins.
@@ -27,7 +30,7 @@ pub enum Event {
         /// What readers call the thing.
         name: String,
         /// Milliseconds that it took the last time, where the journal knows.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         expected: Option<u64>,
     },
     /// A step has looked and compared.
@@ -42,15 +45,30 @@ pub enum Event {
         /// What it should be, as far as that is known.
         want: Value,
         /// The step whose request brings it along.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         inside: Option<String>,
+    },
+    /// What stands under a step's name, and whether it may count as ours.
+    Found {
+        /// The step.
+        step: String,
+        /// The thing.
+        thing: Thing,
+        /// What speaks for it, or against it.
+        evidence: Evidence,
+        /// The parts of a set that it is about.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        parts: Vec<String>,
+        /// The fields that are not as the step wants them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        fields: Vec<Field>,
     },
     /// Work of an earlier run is taken up again.
     Reattached {
         /// The step.
         step: String,
         /// What was being done.
-        verb: &'static str,
+        verb: Verb,
         /// Since when.
         since: String,
     },
@@ -59,7 +77,7 @@ pub enum Event {
         /// The step.
         step: String,
         /// What it does.
-        verb: &'static str,
+        verb: Verb,
     },
     /// The step waits for something.
     Waiting {
@@ -99,7 +117,7 @@ pub enum Event {
         /// What it saw.
         seen: String,
         /// What decides otherwise than expected, where that is known.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         hint: Option<String>,
     },
     /// A step came to its end.
@@ -118,7 +136,7 @@ pub enum Event {
         /// What, where, and Google's own words.
         error: String,
         /// What to do.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         hint: Option<String>,
         /// What exists because of it.
         left: String,
@@ -132,6 +150,8 @@ pub enum Event {
     },
     /// The run ended.
     RunFinished {
+        /// How.
+        how: How,
         /// How many steps came to which end.
         tally: Tally,
         /// Milliseconds since it began.
@@ -139,14 +159,39 @@ pub enum Event {
     },
 }
 
+/// How a run came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum How {
+    /// Every step came to a good end.
+    Done,
+    /// A step failed, or the journal could not be written.
+    Failed,
+    /// It was asked to stop.
+    Interrupted,
+}
+
+impl How {
+    /// As the journal has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            How::Done => "done",
+            How::Failed => "failed",
+            How::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// How a step came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// It was made.
     Created,
     /// It was changed.
     Updated,
+    /// It was there, was not ours, and is from now on.
+    Adopted,
     /// It was as wanted.
     Unchanged,
     /// It was removed.
@@ -171,6 +216,7 @@ impl Outcome {
         match self {
             Outcome::Created => "created",
             Outcome::Updated => "updated",
+            Outcome::Adopted => "taken over",
             Outcome::Unchanged => "unchanged",
             Outcome::Deleted => "deleted",
             Outcome::Gone => "gone already",
@@ -184,12 +230,15 @@ impl Outcome {
 }
 
 /// How many steps came to which end.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Tally {
     /// Made.
     pub created: usize,
     /// Changed.
     pub updated: usize,
+    /// Taken over.
+    pub adopted: usize,
     /// As wanted.
     pub unchanged: usize,
     /// Removed.
@@ -214,6 +263,7 @@ impl Tally {
         match outcome {
             Outcome::Created => self.created += 1,
             Outcome::Updated => self.updated += 1,
+            Outcome::Adopted => self.adopted += 1,
             Outcome::Unchanged => self.unchanged += 1,
             Outcome::Deleted | Outcome::Gone | Outcome::WithParent => self.deleted += 1,
             Outcome::Kept => self.kept += 1,

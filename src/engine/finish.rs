@@ -51,7 +51,7 @@ pub async fn finish(
     };
     worker.tell(Event::Reattached {
         step: worker.step.clone(),
-        verb: open.verb.word(),
+        verb: open.verb,
         since: open.since.clone(),
     });
     let entry = match ended(worker, kind, &operation).await? {

@@ -1,140 +1,17 @@
-//! The journal: what is ours and what is open, as JSON lines that are on disk before the request they announce.
+//! The journal as a file: what is ours and what is open, on disk before the request it announces.
 //!
-//! It is never asked what exists: the cloud is. A line carries its own checksum, so that a damaged record is seen and not
-//! believed; a torn last line (a crash while writing) is cut off. A journal of a newer format is read, never written.
+//! It is never asked what exists: the cloud is. A damaged record is seen and not believed (`replay`); a torn last line (a
+//! crash while writing) is cut off. A journal of a newer format is read, never written. The lock is the file's own: it dies
+//! with the process that holds it, so nothing ever needs to be unlocked by hand.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-
+pub use super::entry::{Entry, FORMAT, Left, Run, Verb, now};
+use super::log;
+use super::replay::{Replay, replay};
 use super::state::State;
-use crate::google::Operation;
-use crate::kinds::Thing;
-
-/// The format that this program writes.
-pub const FORMAT: u32 = 1;
-
-/// One line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "entry", rename_all = "kebab-case")]
-pub enum Entry {
-    /// A run begins.
-    Run(Run),
-    /// A request that changes something is about to be sent.
-    Intent {
-        /// When.
-        at: String,
-        /// The step, as readers know it.
-        step: String,
-        /// What it is about.
-        thing: Thing,
-        /// What is about to happen to it.
-        verb: Verb,
-        /// The id under which the request may be repeated.
-        request: String,
-        /// The parts of a set that it concerns.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        parts: Vec<String>,
-        /// Things that the same request makes inside this one.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        inside: Vec<Thing>,
-    },
-    /// The request was accepted and Google goes on with it.
-    Sent {
-        /// When.
-        at: String,
-        /// The thing's key.
-        key: String,
-        /// How to ask how far it is.
-        operation: Operation,
-    },
-    /// It is as it was meant to be.
-    Done {
-        /// When.
-        at: String,
-        /// The thing's key.
-        key: String,
-        /// Milliseconds since the intent.
-        took: u64,
-    },
-    /// It is not.
-    Failed {
-        /// When.
-        at: String,
-        /// The thing's key.
-        key: String,
-        /// Google's own words.
-        message: String,
-        /// What exists because of it.
-        left: Left,
-    },
-    /// The run ended by itself.
-    End {
-        /// When.
-        at: String,
-        /// How: `done`, `failed`, `interrupted`.
-        how: String,
-    },
-}
-
-/// The first line of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Run {
-    /// When.
-    pub at: String,
-    /// The format of the lines that follow.
-    pub format: u32,
-    /// A name for this run.
-    pub run: String,
-    /// The verb that was asked for.
-    pub verb: String,
-    /// The process, so that a second run can say who holds the environment.
-    pub pid: u32,
-    /// The version of the program.
-    pub program: String,
-    /// Whether the cloud was the emulator: the two never share a journal.
-    pub emulated: bool,
-    /// Project, region, zone and the parameters that were given.
-    pub given: Map<String, Value>,
-}
-
-/// What a request does to a thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verb {
-    /// Makes it.
-    Create,
-    /// Changes it.
-    Update,
-    /// Removes it.
-    Delete,
-}
-
-impl Verb {
-    /// As readers see it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Verb::Create => "create",
-            Verb::Update => "update",
-            Verb::Delete => "delete",
-        }
-    }
-}
-
-/// What exists because of a failed request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Left {
-    /// Nothing that was not there before.
-    Nothing,
-    /// Something that was not there before.
-    Something,
-    /// Nobody knows: the answer was lost.
-    Unknown,
-}
 
 /// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -148,20 +25,18 @@ pub enum JournalError {
         source: io::Error,
     },
     /// Another run holds it.
-    #[error("another run holds this environment{holder}")]
+    #[error("another run holds this environment{}", .holder.as_ref().map_or_else(String::new, |run| format!(": {}", run.who())))]
     Held {
-        /// Who, where the journal says so.
-        holder: String,
+        /// Who, where that was said.
+        holder: Option<Box<Run>>,
     },
-    /// A line in the middle cannot be believed.
-    #[error("{path}:{line}: damaged record ({why}); what it said about what is ours is lost")]
+    /// Lines in the middle cannot be believed.
+    #[error("{path}{}", told(.damage))]
     Damaged {
         /// The file.
         path: String,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        why: String,
+        /// Which lines, and what is lost with them.
+        damage: Box<Replay>,
     },
     /// It was written by a newer program.
     #[error("{path}: written in format {found}, this program writes format {FORMAT}")]
@@ -173,88 +48,97 @@ pub enum JournalError {
     },
 }
 
-/// The journal of one environment. Its lock is the file's: it dies with the process.
+/// Which lines are damaged, and what is lost with them.
+fn told(damage: &Replay) -> String {
+    let lost = match damage.lost.len() {
+        0 => "what they said is lost, and of what it was cannot be told".to_owned(),
+        _ => {
+            let names: Vec<String> = damage.lost.iter().cloned().collect();
+            format!("lost is what they said of {}", some(&names))
+        }
+    };
+    match damage.damaged.as_slice() {
+        [one] => {
+            let lost = lost.replace("they said", "it said");
+            format!(":{}: damaged record ({}); {lost}", one.line, one.why)
+        }
+        several => {
+            let each: Vec<String> = several
+                .iter()
+                .map(|damaged| format!("{} ({})", damaged.line, damaged.why))
+                .collect();
+            format!(": damaged records in lines {}; {lost}", some(&each))
+        }
+    }
+}
+
+/// The first of many, and how many more there are: an error is read at night.
+fn some(words: &[String]) -> String {
+    const ENOUGH: usize = 12;
+    match words.len().checked_sub(ENOUGH) {
+        None | Some(0) => words.join(", "),
+        Some(more) => format!("{} and {more} more", words[..ENOUGH].join(", ")),
+    }
+}
+
+/// The journal of one environment, open for writing: no other process can.
 #[derive(Debug)]
 pub struct Journal {
     file: File,
     path: PathBuf,
     /// What the lines add up to.
     pub state: State,
+    /// How many records it has.
+    records: u64,
     /// A record could not be written whole: another after it would turn a torn last line into damage in the middle.
     torn: bool,
+}
+
+/// A journal that is held and perhaps damaged: for whoever is about to rebuild it.
+#[derive(Debug)]
+pub struct Held {
+    file: File,
+    path: PathBuf,
+    /// What can be believed of it, and what cannot.
+    pub read: Replay,
 }
 
 impl Journal {
     /// Opens for writing, making folder and file where they are not; only one process at a time can.
     pub fn open(path: &Path) -> Result<Journal, JournalError> {
-        let io = |source| JournalError::Io {
-            path: path.display().to_string(),
-            source,
-        };
-        if let Some(folder) = path.parent() {
-            private_folder(folder).map_err(io)?;
-        }
-        let mut file = private_file(path).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                // The holder may be in the middle of a line: what it said before is enough to name it.
-                let last = Self::read(path).ok().and_then(|state| state.last_run);
-                let holder = last.map_or_else(String::new, |run| {
-                    format!(
-                        ": process {}, `provision {}`, since {}",
-                        run.pid, run.verb, run.at
-                    )
-                });
-                return Err(JournalError::Held { holder });
-            }
-            Err(TryLockError::Error(source)) => return Err(io(source)),
-        }
-        let (state, good) = replay(&mut file, path)?;
-        if state.format > FORMAT {
-            return Err(JournalError::Newer {
-                path: path.display().to_string(),
-                found: state.format,
-            });
-        }
-        // A torn last line was never acted upon: its request waited for it to be whole.
-        file.set_len(good).map_err(io)?;
-        if good == 0
-            && let Some(folder) = path.parent()
-        {
-            // A new file is there after a power cut only if its folder says so.
-            File::open(folder)
-                .and_then(|folder| folder.sync_all())
-                .map_err(io)?;
-        }
-        file.seek(SeekFrom::End(0)).map_err(io)?;
-        Ok(Journal {
-            file,
-            path: path.to_owned(),
-            state,
-            torn: false,
-        })
+        Held::open(path)?.whole()
+    }
+
+    /// The same, after waiting for as long as another process holds it. Blocks its thread.
+    pub fn wait(path: &Path) -> Result<Journal, JournalError> {
+        Held::of(path, |file| file.lock())?.whole()
     }
 
     /// Reads without the lock, for verbs that change nothing; an absent journal is an empty one.
     pub fn read(path: &Path) -> Result<State, JournalError> {
-        match File::open(path) {
-            Ok(mut file) => replay(&mut file, path).map(|(state, _)| state),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
-            Err(source) => Err(JournalError::Io {
-                path: path.display().to_string(),
-                source,
-            }),
+        let read = Journal::look(path)?;
+        if read.damaged.is_empty() {
+            return Ok(read.state);
+        }
+        Err(JournalError::Damaged {
+            path: path.display().to_string(),
+            damage: Box::new(read),
+        })
+    }
+
+    /// Reads without the lock what can be believed.
+    pub fn look(path: &Path) -> Result<Replay, JournalError> {
+        match std::fs::read(path) {
+            Ok(bytes) => Ok(replay(&bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Replay::default()),
+            Err(source) => Err(io_at(path)(source)),
         }
     }
 
     /// Appends one entry; on return it is on disk. After a failure nothing more is written: the next run begins with what
     /// is whole.
     pub fn write(&mut self, entry: &Entry) -> Result<(), JournalError> {
-        let io = |source| JournalError::Io {
-            path: self.path.display().to_string(),
-            source,
-        };
+        let io = io_at(&self.path);
         if self.torn {
             return Err(io(io::Error::other(
                 "an earlier record could not be written",
@@ -263,11 +147,186 @@ impl Journal {
         self.state
             .take(entry)
             .map_err(|illegal| io(io::Error::other(illegal.to_string())))?;
-        let line = seal(entry).map_err(|error| io(io::Error::other(error)))?;
+        let line = entry
+            .seal(self.records + 1)
+            .map_err(|error| io(io::Error::other(error)))?;
         let written = self.file.write_all(line.as_bytes());
         let written = written.and_then(|()| self.file.sync_data());
         self.torn = written.is_err();
+        self.records += 1;
         written.map_err(io)
+    }
+}
+
+impl Held {
+    /// Takes hold of a journal, whatever it says, making folder and file where they are not.
+    pub fn open(path: &Path) -> Result<Held, JournalError> {
+        Held::of(path, |file| match file.try_lock() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(error)) => Err(error),
+        })
+    }
+
+    fn of(path: &Path, lock: impl Fn(&File) -> io::Result<()>) -> Result<Held, JournalError> {
+        let io = io_at(path);
+        if let Some(folder) = path.parent() {
+            private_folder(folder).map_err(&io)?;
+            keep_private(folder, 0o700);
+        }
+        let mut file = loop {
+            let file = private_file(path, OpenOptions::new().create(true)).map_err(&io)?;
+            keep_private(path, 0o600);
+            match lock(&file) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let holder = holder(path).map(Box::new);
+                    return Err(JournalError::Held { holder });
+                }
+                Err(error) => return Err(io(error)),
+            }
+            // The lock is that of a file, and the path may lead to another one by now.
+            if is_at(&file, path) {
+                break file;
+            }
+        };
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(&io)?;
+        let read = replay(&bytes);
+        if read.state.format > FORMAT {
+            return Err(JournalError::Newer {
+                path: path.display().to_string(),
+                found: read.state.format,
+            });
+        }
+        let path = path.to_owned();
+        Ok(Held { file, path, read })
+    }
+
+    /// The journal, if all of it can be believed. A torn last line is cut off: its request waited for it to be whole.
+    pub fn whole(self) -> Result<Journal, JournalError> {
+        let Held {
+            mut file,
+            path,
+            read,
+        } = self;
+        if !read.damaged.is_empty() {
+            return Err(JournalError::Damaged {
+                path: path.display().to_string(),
+                damage: Box::new(read),
+            });
+        }
+        let made = file
+            .set_len(read.whole)
+            .and_then(|()| file.seek(SeekFrom::End(0)));
+        made.map_err(io_at(&path))?;
+        if read.whole == 0 {
+            sync_folder(&path)?;
+        }
+        Ok(Journal {
+            file,
+            path,
+            state: read.state,
+            records: read.records,
+            torn: false,
+        })
+    }
+
+    /// The journal with `first` as its next line. One that is damaged is copied beside (the path of the copy is
+    /// returned) and then replaced, in one step that no crash can split, by what of it can be believed.
+    pub fn rebuilt(self, first: &Entry) -> Result<(Journal, Option<PathBuf>), JournalError> {
+        if self.read.damaged.is_empty() {
+            let mut journal = self.whole()?;
+            journal.write(first)?;
+            return Ok((journal, None));
+        }
+        let io = io_at(&self.path);
+        let beside = |end: &str| {
+            let mut name = self.path.clone().into_os_string();
+            name.push(end);
+            PathBuf::from(name)
+        };
+        let kept = beside(&format!(
+            ".damaged-{}",
+            jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ")
+        ));
+        std::fs::copy(&self.path, &kept).map_err(&io)?;
+        let new = beside(".new");
+        let file = private_file(&new, OpenOptions::new().create(true).truncate(true));
+        let file = file.map_err(&io)?;
+        // Held before it has the name: there is no moment at which another process could take it.
+        file.lock().map_err(&io)?;
+        let mut journal = Journal {
+            file,
+            path: new.clone(),
+            state: State::default(),
+            records: 0,
+            torn: false,
+        };
+        let begins_with_run = matches!(self.read.believed.first(), Some(Entry::Run(_)));
+        for entry in (!begins_with_run)
+            .then_some(first)
+            .into_iter()
+            .chain(&self.read.believed)
+            .chain([first])
+        {
+            journal.write(entry)?;
+        }
+        std::fs::rename(&new, &self.path).map_err(&io)?;
+        sync_folder(&self.path)?;
+        journal.path = self.path;
+        Ok((journal, Some(kept)))
+    }
+}
+
+/// Who holds a journal: the run that began to log its events, or the last that the journal names.
+fn holder(path: &Path) -> Option<Run> {
+    let logged = path.parent().and_then(log::header);
+    // The holder may be in the middle of a line: what it said before is enough to name it.
+    let journalled = Journal::look(path)
+        .ok()
+        .and_then(|read| read.state.last_run);
+    [logged, journalled]
+        .into_iter()
+        .flatten()
+        .max_by(|a, b| a.at.cmp(&b.at))
+}
+
+fn io_at(path: &Path) -> impl Fn(io::Error) -> JournalError + use<> {
+    let path = path.display().to_string();
+    move |source| JournalError::Io {
+        path: path.clone(),
+        source,
+    }
+}
+
+/// Whether a path leads to this open file.
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(file), Ok(path)) => (file.dev(), file.ino()) == (path.dev(), path.ino()),
+        _ => false,
+    }
+}
+
+/// A new file is there after a power cut only if its folder says so.
+fn sync_folder(path: &Path) -> Result<(), JournalError> {
+    let Some(folder) = path.parent() else {
+        return Ok(());
+    };
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(io_at(path))
+}
+
+/// Takes from others what an earlier copy or an unpacked archive gave them.
+fn keep_private(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    let open = |about: std::fs::Metadata| about.permissions().mode() & 0o077 != 0;
+    if std::fs::metadata(path).is_ok_and(open) {
+        // A file system without modes has none to take.
+        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
     }
 }
 
@@ -280,81 +339,10 @@ pub fn private_folder(folder: &Path) -> io::Result<()> {
         .create(folder)
 }
 
-fn private_file(path: &Path) -> io::Result<File> {
+/// Opens a file for reading and writing; where it is made, only its owner can read it.
+pub(super) fn private_file(path: &Path, how: &mut OpenOptions) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-}
-
-/// An entry as a line: its JSON with the checksum of that JSON as last field.
-fn seal(entry: &Entry) -> serde_json::Result<String> {
-    let body = serde_json::to_string(entry)?;
-    let sum = crc32fast::hash(body.as_bytes());
-    Ok(format!(
-        "{},\"sum\":\"{sum:08x}\"}}\n",
-        body.strip_suffix('}').unwrap_or(&body)
-    ))
-}
-
-/// The entry of a line, if its checksum holds.
-fn unseal(line: &str) -> Result<Entry, String> {
-    let (body, sum) = line.rsplit_once(",\"sum\":\"").ok_or("no checksum")?;
-    let body = format!("{body}}}");
-    let said = sum.strip_suffix("\"}").ok_or("no end")?;
-    if format!("{:08x}", crc32fast::hash(body.as_bytes())) != said {
-        return Err("checksum does not match".to_owned());
-    }
-    serde_json::from_str(&body).map_err(|error| error.to_string())
-}
-
-/// Folds the lines of a file; also says how many bytes of it are whole lines.
-fn replay(file: &mut File, path: &Path) -> Result<(State, u64), JournalError> {
-    let shown = path.display().to_string();
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(0))
-        .and_then(|_| file.read_to_end(&mut bytes))
-        .map_err(|source| JournalError::Io {
-            path: shown.clone(),
-            source,
-        })?;
-    let mut state = State::default();
-    let mut good = 0;
-    for (index, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
-        if !line.ends_with(b"\n") {
-            break;
-        }
-        let damaged = |why| JournalError::Damaged {
-            path: shown.clone(),
-            line: index + 1,
-            why,
-        };
-        let text = std::str::from_utf8(line).map_err(|error| damaged(error.to_string()))?;
-        let entry = match unseal(text.trim_end()) {
-            Ok(entry) => entry,
-            // What a newer program wrote after its own `Run` need not be understood to be kept.
-            Err(_) if state.format > FORMAT => continue,
-            Err(why) => return Err(damaged(why)),
-        };
-        if state.format <= FORMAT {
-            state
-                .take(&entry)
-                .map_err(|illegal| damaged(illegal.to_string()))?;
-        }
-        good += line.len() as u64;
-    }
-    Ok((state, good))
-}
-
-/// Now, as the journal writes it: UTC, to the millisecond.
-pub fn now() -> String {
-    jiff::Timestamp::now()
-        .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
-        .to_string()
+    how.read(true).write(true).mode(0o600).open(path)
 }
 
 #[cfg(test)]

@@ -2,15 +2,19 @@
 
 mod absent;
 mod account;
+pub mod adopt;
 mod board;
 pub mod change;
 mod claim;
+mod entry;
 pub mod event;
 mod failure;
 mod finish;
 pub mod journal;
+pub mod log;
 mod patience;
 mod present;
+pub mod replay;
 mod rest;
 pub mod run;
 mod send;

@@ -34,6 +34,8 @@ pub struct Wanted {
     pub with: Option<String>,
     /// That request was sent in this run.
     pub came_along: bool,
+    /// What is there and not ours is to count as ours.
+    pub adopt: bool,
 }
 
 /// How a step ended, and what others may know of its thing.
@@ -76,15 +78,13 @@ pub async fn look_only(
         Look::Settling(why) | Look::Broken(why) if kind.is_wait() => (Change::Pending(why), None),
         Look::Absent => (Change::Create, None),
         Look::Here(live) if wanted.unknown.is_empty() => (
-            Change::of(
-                kind.between(want, &live),
-                whose(
-                    worker,
-                    *kind,
-                    known,
-                    &known.map(Known::our_parts).unwrap_or_default(),
-                ),
-            ),
+            {
+                let our_parts = known.map(Known::our_parts).unwrap_or_default();
+                let force = worker.door.clusters.force;
+                let whose = whose(*kind, force, known, &our_parts);
+                let adopt = wanted.adopt && is_theirs(wanted, whose, &live);
+                Change::of(kind.between(want, &live), Whose { adopt, ..whose })
+            },
             Some(live),
         ),
         Look::Here(live) => (Change::Waits(wanted.unknown.clone()), Some(live)),
@@ -260,13 +260,14 @@ async fn correct(
     } = wanted;
     let our_parts = known.map(Known::our_parts).unwrap_or_default();
     let ours = created || known.is_some_and(|known| known.ours);
-    let change = Change::of(
-        kind.between(want, &live),
-        Whose {
-            ours,
-            ..whose(worker, *kind, known, &our_parts)
-        },
-    );
+    let force = worker.door.clusters.force;
+    let whose = Whose {
+        ours,
+        ..whose(*kind, force, known, &our_parts)
+    };
+    // What this run made is ours by its intent.
+    let adopt = wanted.adopt && !created && is_theirs(wanted, whose, &live);
+    let change = Change::of(kind.between(want, &live), Whose { adopt, ..whose });
     // Whose a condition is nobody asks.
     if !kind.is_wait() {
         worker.tell(Event::Looked {
@@ -291,12 +292,24 @@ async fn correct(
             });
         }
         Change::Update(fields) => fields,
+        Change::Adopt(fields) => {
+            adopt_it(worker, wanted, &live, &our_parts).await?;
+            if fields.is_empty() {
+                return Ok(Settled {
+                    outcome: Outcome::Adopted,
+                    differs: false,
+                    gives: kind.give(&live),
+                });
+            }
+            fields
+        }
         Change::Foreign(fields) => {
-            let hint = match kind {
-                Kind::Kubernetes => {
-                    "remove it, or have its fields taken over with --force-conflicts"
-                }
-                _ => "remove or rename what stands in the way, or use another project",
+            let hint = if fields.iter().any(|field| field.fixed) {
+                "remove or rename what stands in the way, or use another project: it cannot become as wanted"
+            } else if let Kind::Kubernetes = kind {
+                "remove it, have its fields taken over with --force-conflicts, or the whole of it with `provision up --adopt`, and `down` then removes it"
+            } else {
+                "remove or rename what stands in the way, or use another project; `provision up --adopt` takes it over, and `down` then removes it"
             };
             return Err(in_the_way(
                 wanted,
@@ -340,10 +353,50 @@ async fn correct(
         .map_err(|failure| failure.after(format!("{} was changed", thing.short())))?;
     done(worker, thing, since).await?;
     Ok(Settled {
-        outcome: Outcome::Updated,
+        outcome: if adopt {
+            Outcome::Adopted
+        } else {
+            Outcome::Updated
+        },
         differs: false,
         gives: kind.give(&live),
     })
+}
+
+/// Whether something that is wanted is there and not ours: the thing, or a part of a set.
+fn is_theirs(wanted: &Wanted, whose: Whose<'_>, live: &Value) -> bool {
+    let kind = wanted.kind;
+    if kind.is_done_not_made() {
+        return false;
+    }
+    match kind.parts(&wanted.want) {
+        none if none.is_empty() => !whose.ours,
+        parts => kind
+            .present(&parts, live)
+            .iter()
+            .any(|part| !whose.parts.contains(part)),
+    }
+}
+
+/// Writes down that what is there is ours from now on.
+async fn adopt_it(
+    worker: &Worker,
+    wanted: &Wanted,
+    live: &Value,
+    our_parts: &[String],
+) -> Result<(), Failure> {
+    let there = wanted.kind.present(&wanted.kind.parts(&wanted.want), live);
+    let adopted = Entry::Adopted {
+        at: now(),
+        step: worker.step.clone(),
+        thing: wanted.thing.clone(),
+        parts: there
+            .into_iter()
+            .filter(|part| !our_parts.contains(part))
+            .collect(),
+        why: "asked to".to_owned(),
+    };
+    worker.write(adopted).await
 }
 
 /// What is there cannot become what is wanted.
@@ -407,14 +460,16 @@ pub fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn whose<'a>(worker: &Worker, kind: Kind, known: Option<&Known>, parts: &'a [String]) -> Whose<'a> {
+/// Whose a thing is, as far as the journal knows; `force` says that fields of Kubernetes objects are taken over.
+pub fn whose<'a>(kind: Kind, force: bool, known: Option<&Known>, parts: &'a [String]) -> Whose<'a> {
     let row = kind.row();
     Whose {
         ours: known.is_some_and(Known::is_ours),
         parts,
-        taken_over: matches!(kind, Kind::Kubernetes) && worker.door.clusters.force,
+        taken_over: matches!(kind, Kind::Kubernetes) && force,
         set: row.is_none(),
         shared_list: row.and_then(|row| row.allow_list),
+        adopt: false,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::kinds::{Kind, Look, Thing};
 /// First and longest pause between two looks.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// Between two of several reads that must agree: each is meant to meet another of Google's replicas.
-const NEXT_READ: Duration = Duration::from_millis(200);
+pub(super) const NEXT_READ: Duration = Duration::from_millis(200);
 
 /// How long a thing that was just made may hide behind a refusal.
 const HIDDEN: Duration = Duration::from_secs(60);

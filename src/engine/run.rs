@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::board::{Board, Unprepared};
-use super::event::{Event, Outcome, Tally};
+use super::event::{Event, How, Outcome, Tally};
 use super::failure::{Failure, Told};
 use super::journal::{Entry, Journal, JournalError, now};
 use super::present::{Settled, millis};
@@ -42,7 +42,11 @@ pub enum Goal {
         inside: Vec<String>,
         /// The task whose create may bring this one's thing along.
         with: Option<String>,
+        /// What is there and not ours is to count as ours.
+        adopt: bool,
     },
+    /// It is known what stands under the step's name, and what speaks for it being ours.
+    Found,
     /// A claim holds.
     Holds {
         /// How long to wait for that.
@@ -76,6 +80,19 @@ pub struct Ended {
     pub stopped: bool,
     /// The journal failed: nothing more was sent.
     pub journal: Option<JournalError>,
+}
+
+impl Ended {
+    /// In a word.
+    pub fn how(&self) -> How {
+        if self.stopped {
+            How::Interrupted
+        } else if self.journal.is_some() || self.tally.failed > 0 {
+            How::Failed
+        } else {
+            How::Done
+        }
+    }
 }
 
 /// Runs the tasks. `tell` hears every event in order; `stop` turns true when the run should end.
@@ -205,21 +222,11 @@ pub async fn run(
     if let Book::Write(journal) = &mut book
         && ended.journal.is_none()
     {
-        let how = if ended.stopped {
-            "interrupted"
-        } else if ended.tally.failed > 0 {
-            "failed"
-        } else {
-            "done"
-        };
-        if let Err(error) = journal.write(&Entry::End {
-            at: now(),
-            how: how.to_owned(),
-        }) {
-            ended.journal = Some(error);
-        }
+        let (at, how) = (now(), ended.how().word().to_owned());
+        ended.journal = journal.write(&Entry::End { at, how }).err();
     }
     tell(&Event::RunFinished {
+        how: ended.how(),
         tally: ended.tally,
         took: millis(began.elapsed()),
     });

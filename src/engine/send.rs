@@ -93,7 +93,7 @@ where
                     .await?;
                 worker.tell(Event::Sending {
                     step: worker.step.clone(),
-                    verb: intent.verb.word(),
+                    verb: intent.verb,
                 });
                 request_id
             }

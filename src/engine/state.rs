@@ -14,6 +14,8 @@ pub struct State {
     pub format: u32,
     /// The last run.
     pub last_run: Option<Run>,
+    /// Whether it came to its end.
+    pub ended: bool,
     /// Every thing that was ever spoken of, in the order of its first intent.
     pub things: Vec<Known>,
 }
@@ -67,14 +69,29 @@ impl fmt::Display for Illegal {
 impl State {
     /// Takes one more line.
     pub fn take(&mut self, entry: &Entry) -> Result<(), Illegal> {
+        let needs_run = !matches!(entry, Entry::Run(_) | Entry::End { .. });
+        if needs_run && self.last_run.is_none() {
+            return Err(Illegal("an entry before any run".to_owned()));
+        }
+        self.take_alone(entry)
+    }
+
+    /// The same where the run that it belongs to is lost.
+    pub fn take_alone(&mut self, entry: &Entry) -> Result<(), Illegal> {
         match entry {
             Entry::Run(run) => {
                 self.format = self.format.max(run.format);
                 self.last_run = Some(run.clone());
+                self.ended = false;
             }
-            Entry::End { .. } => {}
-            _ if self.last_run.is_none() => {
-                return Err(Illegal("an entry before any run".to_owned()));
+            Entry::End { .. } => self.ended = true,
+            Entry::Adopted {
+                step, thing, parts, ..
+            } => {
+                let known = self.known(thing, step);
+                step.clone_into(&mut known.step);
+                known.ours = true;
+                known.add(parts);
             }
             Entry::Intent {
                 at,
@@ -197,13 +214,7 @@ impl State {
                 if open.verb == Verb::Create || !open.parts.is_empty() {
                     known.ours = true;
                 }
-                let new = open
-                    .parts
-                    .iter()
-                    .filter(|part| !known.parts.contains(part))
-                    .cloned()
-                    .collect::<Vec<_>>();
-                known.parts.extend(new);
+                known.add(&open.parts);
                 known.took = took.or(known.took);
             }
             (Verb::Create | Verb::Update, Left::Nothing) => {}
@@ -218,6 +229,14 @@ impl State {
 }
 
 impl Known {
+    fn add(&mut self, parts: &[String]) {
+        for part in parts {
+            if !self.parts.contains(part) {
+                self.parts.push(part.clone());
+            }
+        }
+    }
+
     /// Whether a step speaks of this thing: by its id, or because it came along with another one's request.
     pub fn is_of(&self, step: &Step) -> bool {
         self.thing.kind == step.kind && (self.step == step.id || self.thing.at == step.at)
@@ -271,9 +290,21 @@ mod tests {
             verb: "up".to_owned(),
             pid: 1,
             program: String::new(),
+            host: String::new(),
+            asked: Vec::new(),
             emulated: true,
             given: Default::default(),
         })
+    }
+
+    fn adopted(parts: &[&str]) -> Entry {
+        Entry::Adopted {
+            at: String::new(),
+            step: "s".to_owned(),
+            thing: network("n"),
+            parts: parts.iter().map(|part| (*part).to_owned()).collect(),
+            why: String::new(),
+        }
     }
 
     fn intent(verb: Verb, request: &str, parts: &[&str], inside: &[Thing]) -> Entry {
@@ -336,6 +367,17 @@ mod tests {
             (vec![run()], "nothing"),
             (vec![make()], "illegal: an entry before any run"),
             (vec![run(), make()], "ours create"),
+            (vec![adopted(&[])], "illegal: an entry before any run"),
+            (vec![run(), adopted(&[])], "ours"),
+            (
+                vec![run(), adopted(&["a"]), adopted(&["b", "a"])],
+                "ours a,b",
+            ),
+            (vec![run(), adopted(&[]), remove(), done()], "-"),
+            (
+                vec![run(), make(), failed(Left::Nothing), adopted(&[])],
+                "ours",
+            ),
             (vec![run(), make(), make()], "ours create"),
             (vec![run(), make(), done()], "ours"),
             (vec![run(), make(), failed(Left::Nothing)], "-"),

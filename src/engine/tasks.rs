@@ -40,7 +40,29 @@ pub fn present(steps: &[Step]) -> Result<Vec<Task>, Complaints> {
             with: parents
                 .get(step.id.as_str())
                 .map(|parent| (*parent).to_owned()),
+            adopt: false,
         },
+    });
+    Ok(tasks.collect())
+}
+
+/// The same tasks, which count what is there and not ours as ours.
+pub fn adopting(mut tasks: Vec<Task>) -> Vec<Task> {
+    for task in &mut tasks {
+        if let Goal::Present { adopt, .. } = &mut task.goal {
+            *adopt = true;
+        }
+    }
+    tasks
+}
+
+/// Tasks that find out what stands under every step's name.
+pub fn found(steps: &[Step]) -> Result<Vec<Task>, Complaints> {
+    let graph = Graph::new(steps, &[])?;
+    let tasks = steps.iter().map(|step| Task {
+        step: step.clone(),
+        after: graph.needs(&step.id).clone(),
+        goal: Goal::Found,
     });
     Ok(tasks.collect())
 }

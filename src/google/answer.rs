@@ -49,6 +49,16 @@ pub(super) fn cut_off(call: &Call, error: &reqwest::Error) -> ApiError {
     ApiError::unanswered(call, Class::LostConnection, Departed::Yes, message)
 }
 
+/// The error of an answer that is longer than anybody reads.
+pub(super) fn too_long(call: &Call, status: StatusCode, longest: usize) -> ApiError {
+    let message = format!("an answer longer than {} MiB was not read", longest >> 20);
+    let error = ApiError::unanswered(call, Class::NotJson, Departed::Yes, message);
+    ApiError {
+        http: Some(status.as_u16()),
+        ..error
+    }
+}
+
 /// An error of the connection. What happened before a connection stood cannot have reached anybody.
 pub(super) fn missing(call: &Call, error: &reqwest::Error) -> ApiError {
     let departed = if error.is_connect() || error.is_builder() {

@@ -14,6 +14,9 @@ use tokio::sync::Mutex;
 use super::Environment;
 use super::credentials::{AuthError, Provider, Source, look, token_in_file};
 
+/// The shortest token that is looked for in other people's words, in bytes.
+const SHORTEST: usize = 12;
+
 /// The credentials of a run. Clones share them.
 #[derive(Clone)]
 pub struct Auth {
@@ -156,6 +159,15 @@ impl Token {
     /// The token itself, for a header or for the reader who asked for it.
     pub fn reveal(&self) -> &str {
         &self.value
+    }
+
+    /// A text of somebody else's, without this token in it.
+    pub(super) fn hidden_in(&self, text: &str) -> String {
+        // Google's have a hundred characters and more; a word as short as this is nobody's secret.
+        if self.value.len() < SHORTEST {
+            return text.to_owned();
+        }
+        text.replace(&*self.value, "(the access token)")
     }
 
     /// When it ends; not known of a token in a file.

@@ -31,6 +31,11 @@ struct Inner {
 const CONNECT: Duration = Duration::from_secs(10);
 /// While calls are open. A laptop that slept finds out now rather than at the end of a two-minute wait.
 const PING: Duration = Duration::from_secs(30);
+/// The most that is read of an answer, in bytes after decompression. The longest page of a list that Google sends is a
+/// tenth of it; what is longer would fill the memory before it could be found to be nonsense.
+const LONGEST_ANSWER: usize = 32 << 20;
+/// The most pages of one list. A server that never names a last one must not hold a run for ever.
+const MOST_PAGES: usize = 1_000;
 /// A failed try, and the token that it was sent with.
 type Failed = (ApiError, Option<Token>);
 
@@ -132,7 +137,7 @@ impl Client {
     ) -> Result<Vec<Value>, ApiError> {
         let mut all = Vec::new();
         let mut page = call.clone();
-        loop {
+        for _ in 0..MOST_PAGES {
             let mut answer = self.send(&page, watch).await?;
             // A list without members has no such field.
             if let Some(Value::Array(members)) = answer.get_mut(items).map(Value::take) {
@@ -146,6 +151,12 @@ impl Client {
             };
             page = call.clone().query("pageToken", next);
         }
+        Err(ApiError::unanswered(
+            call,
+            Class::Other,
+            Departed::Yes,
+            format!("the list does not end after {MOST_PAGES} pages"),
+        ))
     }
 
     /// One try.
@@ -154,16 +165,24 @@ impl Client {
             .request(call)
             .await
             .map_err(|error| Box::new((error, None)))?;
-        let failed = |error| Box::new((error, token.clone()));
-        let answer = request
+        // A proxy's page of complaint may repeat the request, its headers included.
+        let failed = |error: ApiError| Box::new((error.without(token.as_ref()), token.clone()));
+        let mut answer = request
             .send()
             .await
             .map_err(|e| failed(answer::missing(call, &e)))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
-        let body = answer
-            .bytes()
+        let mut body = Vec::new();
+        while let Some(part) = answer
+            .chunk()
             .await
-            .map_err(|e| failed(answer::cut_off(call, &e)))?;
+            .map_err(|e| failed(answer::cut_off(call, &e)))?
+        {
+            if body.len() + part.len() > LONGEST_ANSWER {
+                return Err(failed(answer::too_long(call, status, LONGEST_ANSWER)));
+            }
+            body.extend_from_slice(&part);
+        }
         answer::read(call, status, &headers, &body).map_err(failed)
     }
 
@@ -177,6 +196,10 @@ impl Client {
         } = &*self.inner;
         let loopback = endpoints.is_loopback(call.api);
         let unsent = |class, message| ApiError::unanswered(call, class, Departed::No, message);
+        if leads_elsewhere(&call.path) {
+            let message = format!("{}: not sent, as it leads elsewhere", call.path);
+            return Err(unsent(Class::BadRequest, message));
+        }
         let url = endpoints
             .url(call)
             .map_err(|e| unsent(Class::BadRequest, format!("{}: {e}", call.path)))?;
@@ -228,6 +251,16 @@ impl std::fmt::Debug for Client {
             .field("endpoints", &self.inner.endpoints)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a path names another thing than its segments say: a name in it, a step's or a server's, goes up a level, as
+/// addresses are understood, or ends the path.
+fn leads_elsewhere(path: &str) -> bool {
+    let up = |segment: &str| {
+        let segment = segment.to_ascii_lowercase().replace("%2e", ".");
+        segment == "." || segment == ".."
+    };
+    path.contains(['?', '#', '\\']) || path.split('/').any(up)
 }
 
 /// User credentials are billed to a project of their own, which must have the called API enabled. Enabling the first

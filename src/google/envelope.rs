@@ -25,6 +25,8 @@ pub(super) struct Refusal {
 
 /// The length of an HTML or text body that is worth showing.
 const EXCERPT: usize = 160;
+/// How much of Google's own words is kept, in characters: they go into the journal.
+const TOLD: usize = 2_000;
 
 impl Refusal {
     /// Reads the body of an answer that is no success.
@@ -33,13 +35,12 @@ impl Refusal {
             Ok(answer) if answer.is_object() => {
                 // The token endpoint says `{"error": "invalid_grant"}`; all others an object.
                 let error = &answer["error"];
-                let said = error["message"].as_str().or(error.as_str());
+                let said = text(&error["message"]).or_else(|| text(error));
                 Refusal {
                     http: Some(http),
                     reason: reason(error),
                     status: text(&error["status"]),
-                    message: said
-                        .map_or_else(|| format!("HTTP {http} without a message"), str::to_owned),
+                    message: said.unwrap_or_else(|| format!("HTTP {http} without a message")),
                     json: true,
                     operation: false,
                 }
@@ -122,10 +123,11 @@ fn list(value: &Value) -> &[Value] {
 }
 
 fn text(value: &Value) -> Option<String> {
-    value
-        .as_str()
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
+    let text = value.as_str().filter(|text| !text.is_empty())?;
+    Some(match text.char_indices().nth(TOLD) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text.to_owned(),
+    })
 }
 
 /// The words of a body that is not JSON, without its tags.
@@ -173,6 +175,13 @@ mod tests {
         for (body, want) in cases {
             assert_eq!(Refusal::of_answer(404, body).message, want);
         }
+    }
+
+    #[test]
+    fn words_without_end_are_cut() {
+        let body = json!({"error": {"message": "é".repeat(100_000)}}).to_string();
+        let words = Refusal::of_answer(400, body.as_bytes()).message;
+        assert_eq!(words.chars().count(), TOLD + 2);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::envelope::Refusal;
-use super::{Call, Class};
+use super::{Call, Class, Token};
 
 /// Whether a failed request can have taken effect. A caller that keeps a record closes it on `No` and looks on
 /// anything else. Ordered from the harmless to the dangerous.
@@ -105,6 +105,15 @@ impl ApiError {
     /// How the operation ended of which `answer` to `call` speaks.
     pub(super) fn operation(call: &Call, answer: &Value) -> ApiError {
         ApiError::refused(call, Refusal::of_operation(answer))
+    }
+
+    /// The same, without the token if somebody has written it into his words.
+    pub(super) fn without(mut self, token: Option<&Token>) -> ApiError {
+        if let Some(token) = token {
+            self.message = token.hidden_in(&self.message);
+            self.reason = self.reason.map(|reason| token.hidden_in(&reason));
+        }
+        self
     }
 
     /// What to do about it.

@@ -17,6 +17,8 @@ mod dialect;
 mod endpoints;
 mod envelope;
 mod error;
+#[cfg(test)]
+mod nonsense_tests;
 mod operation;
 pub mod properties;
 pub mod retry;

@@ -15,6 +15,8 @@ pub(super) enum Reply {
     Json(u16, Value),
     /// Any answer: code, extra header lines (each ending in CRLF), body.
     Raw(u16, String, String),
+    /// The same, with a body that need not be text.
+    Bytes(u16, String, Vec<u8>),
     /// The connection is reset before anything is read.
     ResetBefore,
     /// The request is read whole, then the connection is reset.
@@ -102,18 +104,22 @@ async fn serve(mut stream: TcpStream, mut reply: Reply, log: Arc<Mutex<Vec<Seen>
     }
     let json = || "content-type: application/json\r\n".to_owned();
     let (code, headers, body, missing) = match reply {
-        Reply::Json(code, body) => (code, json(), body.to_string(), 0),
-        Reply::Raw(code, headers, body) => (code, headers, body, 0),
-        Reply::CutOff => (200, json(), "{\"name\":".into(), 9),
+        Reply::Json(code, body) => (code, json(), body.to_string().into_bytes(), 0),
+        Reply::Raw(code, headers, body) => (code, headers, body.into_bytes(), 0),
+        Reply::Bytes(code, headers, body) => (code, headers, body, 0),
+        Reply::CutOff => (200, json(), b"{\"name\":".to_vec(), 9),
         Reply::Silent => return std::future::pending().await,
         _ => return stream.set_zero_linger().unwrap(),
     };
     let length = body.len() + missing;
-    let answer = format!(
-        "HTTP/1.1 {code} X\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n{body}"
+    let head = format!(
+        "HTTP/1.1 {code} X\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
     );
-    stream.write_all(answer.as_bytes()).await.unwrap();
-    stream.shutdown().await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // A client that has read enough goes away.
+    if stream.write_all(&body).await.is_ok() {
+        let _ = stream.shutdown().await;
+    }
 }
 
 async fn read(stream: &mut TcpStream) -> Seen {

@@ -24,9 +24,9 @@ impl Kind {
     }
 
     /// What decides otherwise than a claim expected, where that can be said.
-    pub async fn hint(&self, door: &Door, at: &Map<String, Value>) -> Option<String> {
+    pub async fn hint(&self, door: &Door, at: &Map<String, Value>, want: &Value) -> Option<String> {
         match self {
-            Kind::Claim(claim) => claims::hint(claim, door, at).await,
+            Kind::Claim(claim) => claims::hint(claim, door, at, want).await,
             _ => None,
         }
     }

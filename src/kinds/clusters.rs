@@ -46,7 +46,7 @@ impl Clusters {
     }
 }
 
-/// The connection to the cluster of `at`; none where there is no such cluster.
+/// The connection to the cluster of `at`; none where there is no such cluster, or none yet.
 pub async fn connect(door: &Door, at: &Map<String, Value>) -> Result<Option<Cluster>, ApiError> {
     let path = fill::path(PATH, at)?;
     let unsigned = |error: String| ApiError::unsent(&path, error);
@@ -77,10 +77,21 @@ pub async fn connect(door: &Door, at: &Map<String, Value>) -> Result<Option<Clus
             .and_then(Value::as_str)
             .unwrap_or_default()
     };
+    if text("/endpoint").is_empty() {
+        return Err(unsigned(format!(
+            "the cluster is {} and has no endpoint",
+            text("/status")
+        )));
+    }
     let authority = STANDARD
         .decode(text("/masterAuth/clusterCaCertificate"))
         .map_err(|error| unsigned(format!("the cluster's authority is not base64: {error}")))?;
-    let cluster = Cluster::connect(text("/endpoint"), &authority, &token).map_err(of_cluster)?;
+    // A cluster that is still being made has no endpoint, and nothing in it.
+    let endpoint = text("/endpoint");
+    if endpoint.is_empty() {
+        return Ok(None);
+    }
+    let cluster = Cluster::connect(endpoint, &authority, &token).map_err(of_cluster)?;
     connections.insert(path, (token, cluster.clone()));
     Ok(Some(cluster))
 }

@@ -4,13 +4,13 @@
 //! segment, a 64-bit integer equals its string, and a field that is not there equals its default (container and IAM
 //! drop defaults, compute prints them; facts recorded in fixtures/recorded).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::row::{List, Row, Update};
 
 /// One field that is not as the step wants it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Field {
     /// Its path, with dots; items of keyed lists as `nats[nat-config]`.
     pub path: String,

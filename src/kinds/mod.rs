@@ -8,6 +8,7 @@ pub mod claims;
 mod clusters;
 mod definitions;
 mod difference;
+mod evidence;
 mod fill;
 mod injection;
 mod kubernetes;

@@ -103,7 +103,13 @@ pub async fn update(
     request: &str,
 ) -> Result<Sent, ApiError> {
     let fields = difference::between(row, want, live);
-    let body = Value::Object(difference::patch(row, &fields, want, live));
+    let mut body = difference::patch(row, &fields, want, live);
+    for field in row.carries {
+        if let Some(value) = live.get(*field) {
+            body.insert((*field).to_owned(), value.clone());
+        }
+    }
+    let body = Value::Object(body);
     let own = fill::path(row.path, at)?;
     let call = match row.update {
         Update::Patch | Update::Never => Call::patch(row.api, own).json(body),

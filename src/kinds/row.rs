@@ -33,6 +33,8 @@ pub struct Row {
     pub reads: u32,
     /// Fields that cannot be changed once it exists; a difference there stops the step.
     pub fixed: &'static [&'static str],
+    /// Fields of what is there that a change must carry although they do not change.
+    pub carries: &'static [&'static str],
     /// Lists in which order, or more than order, means nothing.
     pub lists: &'static [(&'static str, List)],
     /// Fields of the answer that other steps may refer to; only these are journalled.

@@ -34,6 +34,7 @@ const PLAIN: Row = Row {
     settled: None,
     reads: 1,
     fixed: &[],
+    carries: &[],
     lists: &[],
     gives: &[],
     lock: None,
@@ -76,6 +77,7 @@ static SUBNETWORK: Row = Row {
     path: "projects/{project}/regions/{region}/subnetworks/{subnetwork}",
     // Ranges of a live subnetwork are replaced by nobody without meaning to: stop and say so.
     fixed: &["network", "ipCidrRange", "secondaryIpRanges"],
+    carries: &["fingerprint"],
     lists: &[("secondaryIpRanges", List::Keyed("rangeName"))],
     gives: &["selfLink"],
     leftovers: true,
@@ -102,6 +104,7 @@ static FIREWALL: Row = Row {
     collection: "firewalls",
     path: "projects/{project}/global/firewalls/{firewall}",
     fixed: &["network", "direction"],
+    carries: &["name"],
     lists: &[
         ("allowed", List::Set),
         ("denied", List::Set),

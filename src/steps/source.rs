@@ -1,6 +1,7 @@
 //! Where the chapters come from: the folder inside the program, or one on disk. Nothing outside the folder is read.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
@@ -143,7 +144,11 @@ fn read(path: &Path, inside: &Path) -> Result<String, String> {
             about.len()
         ));
     }
-    fs::read_to_string(&real).map_err(|e| match e.kind() {
+    let mut text = String::new();
+    // No more than that even where it grows meanwhile.
+    let read =
+        fs::File::open(&real).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text));
+    read.map(|_| text).map_err(|e| match e.kind() {
         std::io::ErrorKind::InvalidData => "not UTF-8 text".to_owned(),
         _ => format!("cannot be read: {e}"),
     })

@@ -118,13 +118,33 @@ pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Node>, Complaint> 
         reject_unsupported_tags: true,
         with_snippet: false,
     };
-    serde_saphyr::from_multiple_with_options::<Node>(text, options).map_err(|error| {
+    let found = serde_saphyr::from_multiple_with_options::<Node>(text, options);
+    let found = found.map_err(|error| {
         let line = error.location().map_or(1, |at| at.line() as usize).max(1);
         Complaint::at(
             &place(line),
             format!("not the YAML we read: {}", why(&error)),
         )
-    })
+    })?;
+    let mut odd = None;
+    for node in &found {
+        node.texts(&mut |line, text, _| {
+            odd = odd.or_else(|| Some((line, text.chars().find(|c| is_odd(*c))?)));
+        });
+    }
+    match odd {
+        Some((line, c)) => Err(Complaint::at(
+            &place(line),
+            format!("a character that is no text: U+{:04X}", c as u32),
+        )),
+        None => Ok(found),
+    }
+}
+
+/// Whether a character would do something to the reader's terminal, or to the order in which a text is read.
+fn is_odd(c: char) -> bool {
+    let reorders = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    reorders || (c.is_control() && !matches!(c, '\n' | '\t'))
 }
 
 fn why(error: &serde_saphyr::Error) -> String {
@@ -261,6 +281,9 @@ mod tests {
             ("a: .inf\n", 1, ""),
             ("? [a]\n: b\n", 1, ""),
             ("a: \"\u{7}\"\n", 1, ""),
+            ("a: 1\nb: [\"\\e[2J\"]\n", 2, "no text: u+001b"),
+            ("a: 1\n\"\\x9b\": b\n", 2, "no text: u+009b"),
+            ("a: \"\\u202e\"\n", 1, "no text: u+202e"),
             (&"[".repeat(60), 1, ""),
             (&deep, 33, "more than 32 levels deep"),
             (&"a: 1\n---\n".repeat(250), 400, "more than 200 documents"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::lines::Lines;
-use super::{Paint, plain, time};
+use super::{Paint, plain, printable, time};
 use crate::engine::event::Event;
 
 /// Nothing is drawn for what is over before a reader could see it.
@@ -18,7 +18,6 @@ pub struct Bars {
     all: MultiProgress,
     lines: Lines,
     bars: HashMap<String, ProgressBar>,
-    began: std::time::Instant,
 }
 
 impl Bars {
@@ -29,12 +28,21 @@ impl Bars {
             all,
             lines: Lines::new(paint, verbose),
             bars: HashMap::new(),
-            began: std::time::Instant::now(),
         }
     }
 
-    /// Shows one event.
-    pub fn show(&mut self, event: &Event) {
+    /// The time since it began.
+    pub fn elapsed(&self) -> Duration {
+        self.lines.elapsed()
+    }
+
+    /// The run began so long ago, elsewhere.
+    pub fn began(&mut self, ago: Duration) {
+        self.lines.began(ago);
+    }
+
+    /// Shows one event; `at` is its time since the run began.
+    pub fn show(&mut self, event: &Event, at: Duration) {
         match event {
             Event::StepStarted {
                 step,
@@ -42,7 +50,9 @@ impl Bars {
                 expected,
                 ..
             } => {
-                let bar = ProgressBar::hidden().with_message(name.clone());
+                let ago = self.lines.elapsed().saturating_sub(at);
+                let bar = ProgressBar::hidden().with_message(plain(name));
+                let bar = bar.with_elapsed(ago);
                 // The template is fixed; a broken one leaves the default.
                 if let Ok(style) =
                     ProgressStyle::with_template("  {elapsed:>4} {prefix:<32} {wide_msg}")
@@ -51,13 +61,13 @@ impl Bars {
                 }
                 bar.set_prefix(step.clone());
                 if let Some(expected) = expected {
-                    bar.set_message(format!("{name} (last time {})", time(*expected)));
+                    bar.set_message(format!("{} (last time {})", plain(name), time(*expected)));
                 }
                 self.bars.insert(step.clone(), bar);
             }
             Event::Waiting { step, on } => self.say(step, plain(on)),
             Event::Sending { step, verb } => {
-                self.say(step, format!("{verb}, waiting for the answer"))
+                self.say(step, format!("{}, waiting for the answer", verb.word()))
             }
             Event::Retrying {
                 step, why, attempt, ..
@@ -69,7 +79,7 @@ impl Bars {
             }
             _ => {}
         }
-        if self.began.elapsed() >= FIRST_DRAW {
+        if self.lines.elapsed() >= FIRST_DRAW {
             for bar in self.bars.values().filter(|bar| bar.is_hidden()) {
                 let shown = self.all.add(bar.clone());
                 shown.enable_steady_tick(Duration::from_millis(200));
@@ -77,9 +87,11 @@ impl Bars {
         }
         // A line that stays says what a bar said while it was there: only what is not over at once.
         let waiting = matches!(event, Event::Waiting { .. });
-        if let Some(text) = self.lines.line(event).filter(|_| !waiting) {
+        if let Some(text) = self.lines.line(event, at).filter(|_| !waiting) {
             // Nobody reading is no reason to fail.
-            let _ = self.all.suspend(|| writeln!(std::io::stderr(), "{text}"));
+            let _ = self
+                .all
+                .suspend(|| writeln!(std::io::stderr(), "{}", printable(&text)));
         }
     }
 

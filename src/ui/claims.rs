@@ -3,13 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::table::columns;
+use super::table::{columns, folded};
 use super::{Paint, plain};
 use crate::engine::event::Event;
 use crate::steps::{Chapter, Step};
-
-/// Width of the text.
-const WIDTH: usize = 80;
 
 /// What looking at every claim found.
 #[derive(Default)]
@@ -65,6 +62,9 @@ impl Claims {
         if !matrix.is_empty() {
             let _ = write!(text, "\n{}\n{matrix}", paint.strong("who gets what"));
         }
+        if steps.is_empty() {
+            return "no chapter so far has a check\n".to_owned();
+        }
         let holds = self.found.values().filter(|found| found.holds).count();
         let _ = writeln!(text, "\n{holds} of {} checks hold", steps.len());
         text
@@ -87,15 +87,7 @@ impl Claims {
                 ("seen", &found.seen),
             ];
             for (word, said) in told.into_iter().chain(hint) {
-                let indent = " ".repeat(19);
-                let first = format!("         {word:<8}  ");
-                let options = textwrap::Options::new(WIDTH)
-                    .initial_indent(&first)
-                    .subsequent_indent(&indent)
-                    // A cluster's name or a URL is to be copied whole.
-                    .word_splitter(textwrap::WordSplitter::NoHyphenation)
-                    .break_words(false);
-                let _ = writeln!(text, "{}", textwrap::fill(said, options));
+                text += &folded(&format!("         {word:<8}  "), said);
             }
         }
         text
@@ -110,10 +102,10 @@ impl Claims {
             .filter(of_request)
             .filter_map(|step| {
                 let found = self.found.get(&step.id)?;
-                let mark = if found.holds { "" } else { " !" };
-                let first = found.seen.split([':', '"']).next().unwrap_or_default();
-                let cell = format!("{}{mark}", first.trim());
-                Some(((text(step, "request")?, text(step, "namespace")?), cell))
+                Some((
+                    (text(step, "request")?, text(step, "namespace")?),
+                    cell(found),
+                ))
             })
             .collect();
         let sources: BTreeSet<&String> = cells.keys().map(|(_, source)| source).collect();
@@ -132,5 +124,50 @@ impl Claims {
             rows.push(row);
         }
         columns(&rows)
+    }
+}
+
+/// A request's cell: its status or how curl ended; with a mark where that, or the body, is not what was expected. Pure.
+fn cell(found: &Found) -> String {
+    // Of a body that is another only the body is seen: the rest was as expected.
+    let told = match found.seen.starts_with('"') {
+        true => &found.expected,
+        false => &found.seen,
+    };
+    let first = told.split([':', '"']).next().unwrap_or_default().trim();
+    let got = first.starts_with("curl ") || first.parse::<u16>().is_ok();
+    // Nothing was sent: a pod was not there, or does not run.
+    let first = if got { first } else { "none" };
+    format!("{first}{}", if found.holds { "" } else { " !" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_says_what_a_request_got_and_marks_what_was_not_expected() {
+        for (holds, expected, seen, cell_of) in [
+            (true, "200", "200", "200"),
+            (true, "503 \"reset\"", "503 \"reset\"", "503"),
+            (false, "200", "403 \"RBAC: access denied\"", "403 !"),
+            (false, "403 \"RBAC\"", "\"teapot\"", "403 !"),
+            (true, "curl exit 35", "curl exit 35", "curl exit 35"),
+            (
+                false,
+                "200",
+                "curl exit 28: curl: (28) timed out",
+                "curl exit 28 !",
+            ),
+            (false, "200", "no pod app=test in team-x", "none !"),
+        ] {
+            let found = Found {
+                holds,
+                expected: expected.to_owned(),
+                seen: seen.to_owned(),
+                hint: None,
+            };
+            assert_eq!(cell(&found), cell_of, "{seen}");
+        }
     }
 }

@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::table::columns;
+use super::table::{columns, folded};
 use super::{Paint, plain};
 use crate::egress::account::{Account, Got, Hop, Place};
 use crate::egress::matrix::Cell;
 use crate::egress::request::{Request, Source};
 
-/// Width of the text.
-const WIDTH: usize = 80;
 /// The account, from the caller to the answer. Why objects did not apply is told where the request stops, and `verbose` tells
 /// it everywhere.
 pub fn text(request: &Request, account: &Account, verbose: bool, paint: Paint) -> String {
@@ -90,14 +88,7 @@ fn line(hop: &Hop, whole: bool, paint: Paint) -> String {
     };
     let mut text = format!("  {arrow} {:<9} {}\n", word(hop.place), plain(&hop.name));
     let mut told = |first: &str, said: &str| {
-        let first = format!("     {first:<9} ");
-        let indent = " ".repeat(first.len());
-        let options = textwrap::Options::new(WIDTH)
-            .initial_indent(&first)
-            .subsequent_indent(&indent)
-            .word_splitter(textwrap::WordSplitter::NoHyphenation)
-            .break_words(false);
-        let _ = writeln!(text, "{}", textwrap::fill(said, options));
+        text += &folded(&format!("     {first:<9} "), said);
     };
     told("", &plain(&ruling.because));
     if let Some(by) = &ruling.by {

@@ -2,11 +2,9 @@
 
 use std::fmt::Write;
 
+use super::table::folded;
 use super::{Paint, plain};
 use crate::egress::analyze::{Finding, Level};
-
-/// Width of the text.
-const WIDTH: usize = 80;
 
 /// The findings, the gravest first.
 pub fn text(found: &[Finding], namespace: Option<&str>, paint: Paint) -> String {
@@ -21,12 +19,7 @@ pub fn text(found: &[Finding], namespace: Option<&str>, paint: Paint) -> String 
         let _ = writeln!(text, "{level} {} {object}", finding.code);
         let instead = format!("instead: {}", plain(&finding.instead));
         for said in [plain(&finding.message), instead] {
-            let options = textwrap::Options::new(WIDTH)
-                .initial_indent("  ")
-                .subsequent_indent("  ")
-                .word_splitter(textwrap::WordSplitter::NoHyphenation)
-                .break_words(false);
-            let _ = writeln!(text, "{}", textwrap::fill(&said, options));
+            text += &folded("  ", &said);
         }
     }
     let istio = found
@@ -34,7 +27,7 @@ pub fn text(found: &[Finding], namespace: Option<&str>, paint: Paint) -> String 
         .filter(|finding| finding.code.starts_with("IST"))
         .count();
     if istio == 0 {
-        let of = namespace.map_or("all namespaces".to_owned(), |name| {
+        let of = namespace.map_or("any namespace".to_owned(), |name| {
             format!("namespace {name}")
         });
         let _ = writeln!(text, "istioctl's analyzers would find nothing in {of}");

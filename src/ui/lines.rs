@@ -15,6 +15,8 @@ pub struct Lines {
     paint: Paint,
     verbose: bool,
     began: Instant,
+    /// The time of the event that is being told, since the run began.
+    at: Duration,
     /// What each step at work is about, and when it last said something.
     steps: HashMap<String, (String, Instant)>,
     /// How many steps were not begun, by the one that failed.
@@ -28,13 +30,25 @@ impl Lines {
             paint,
             verbose,
             began: Instant::now(),
+            at: Duration::ZERO,
             steps: HashMap::new(),
             blocked: BTreeMap::new(),
         }
     }
 
-    /// The line for an event, where it deserves one.
-    pub fn line(&mut self, event: &Event) -> Option<String> {
+    /// The time since it began.
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// The run began so long ago, elsewhere.
+    pub fn began(&mut self, ago: Duration) {
+        self.began = Instant::now().checked_sub(ago).unwrap_or(self.began);
+    }
+
+    /// The line for an event, where it deserves one; `at` is its time since the run began.
+    pub fn line(&mut self, event: &Event, at: Duration) -> Option<String> {
+        self.at = at;
         match event {
             Event::StepStarted {
                 step, kind, name, ..
@@ -54,16 +68,15 @@ impl Lines {
             Event::Sending { step, verb } => {
                 let about = self.steps.get(step).map_or("", |(about, _)| about);
                 self.verbose
-                    .then(|| self.at(step, &format!("{verb} {about}")))
+                    .then(|| self.at(step, &format!("{} {about}", verb.word())))
             }
-            Event::Reattached { step, verb, since } => Some(
-                self.at(
-                    step,
-                    &self
-                        .paint
-                        .change(&format!("taking up {verb}, under way since {since}")),
-                ),
-            ),
+            Event::Reattached { step, verb, since } => Some(self.at(
+                step,
+                &self.paint.change(&format!(
+                    "taking up {}, under way since {since}",
+                    verb.word()
+                )),
+            )),
             Event::Waiting { step, on } => {
                 if !self.is_due(step) {
                     return None;
@@ -100,7 +113,7 @@ impl Lines {
             Event::RunFinished { .. } => self.not_begun(),
             // Told together at the end, where they can be compared.
             Event::Claimed { .. } => None,
-            Event::RunStarted { .. } | Event::Looked { .. } => None,
+            Event::RunStarted { .. } | Event::Looked { .. } | Event::Found { .. } => None,
         }
     }
 
@@ -141,7 +154,7 @@ impl Lines {
             Outcome::Looked | Outcome::Holds | Outcome::Unmet => return None,
             Outcome::Unchanged if !self.verbose => return None,
             Outcome::Created => self.paint.good(outcome.word()),
-            Outcome::Updated => self.paint.change(outcome.word()),
+            Outcome::Updated | Outcome::Adopted => self.paint.change(outcome.word()),
             Outcome::Deleted => self.paint.bad(outcome.word()),
             Outcome::Unchanged | Outcome::Gone | Outcome::Kept | Outcome::WithParent => {
                 self.paint.faint(outcome.word())
@@ -166,7 +179,7 @@ impl Lines {
     }
 
     fn at(&self, step: &str, text: &str) -> String {
-        let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let since = u64::try_from(self.at.as_millis()).unwrap_or(u64::MAX);
         format!("{:>6}  {step:<32} {text}", time(since))
     }
 }

@@ -11,6 +11,7 @@ pub mod slow;
 pub mod table;
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use crate::engine::event::Event;
 pub use paint::Paint;
@@ -35,8 +36,18 @@ impl Screen {
         }
     }
 
-    /// Shows one event. A reader who went away is no reason to stop.
+    /// Shows one event that happens now. A reader who went away is no reason to stop.
     pub fn show(&mut self, event: &Event) {
+        let at = match self {
+            Screen::Json => Duration::ZERO,
+            Screen::Lines(lines) => lines.elapsed(),
+            Screen::Bars(bars) => bars.elapsed(),
+        };
+        self.show_at(event, at);
+    }
+
+    /// Shows one event of a run that began elsewhere: `at` is its time since that.
+    pub fn show_at(&mut self, event: &Event, at: Duration) {
         match self {
             Screen::Json => {
                 if let Ok(line) = serde_json::to_string(event) {
@@ -44,11 +55,20 @@ impl Screen {
                 }
             }
             Screen::Lines(lines) => {
-                if let Some(text) = lines.line(event) {
-                    let _ = writeln!(io::stderr().lock(), "{text}");
+                if let Some(text) = lines.line(event, at) {
+                    let _ = writeln!(io::stderr().lock(), "{}", printable(&text));
                 }
             }
-            Screen::Bars(bars) => bars.show(event),
+            Screen::Bars(bars) => bars.show(event, at),
+        }
+    }
+
+    /// The run began so long ago, elsewhere.
+    pub fn began(&mut self, ago: Duration) {
+        match self {
+            Screen::Json => {}
+            Screen::Lines(lines) => lines.began(ago),
+            Screen::Bars(bars) => bars.began(ago),
         }
     }
 
@@ -70,17 +90,37 @@ pub fn time(millis: u64) -> String {
     }
 }
 
-/// Text from outside without what would move a terminal's cursor or change its colours.
+/// Text from outside without what would move a terminal's cursor, change its colours or turn the direction of reading.
 pub fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\n' {
-                '\u{fffd}'
-            } else {
-                c
+    let safe = |c| if moves(c) { '\u{fffd}' } else { c };
+    text.chars().map(safe).collect()
+}
+
+/// Text on its way to a reader: as [`plain`], but for the colours that [`Paint`] gives. What is made of outside text is
+/// plain already; this is for what was forgotten.
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let length = match paint::code(rest) {
+            Some(length) => {
+                out += &rest[..length];
+                length
             }
-        })
-        .collect()
+            None => {
+                out.push(if moves(c) { '\u{fffd}' } else { c });
+                c.len_utf8()
+            }
+        };
+        rest = &rest[length..];
+    }
+    out
+}
+
+/// Whether a terminal does something else with a character than show it: controls, and marks that reorder what is shown.
+fn moves(c: char) -> bool {
+    let reorders = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    reorders || (c.is_control() && !matches!(c, '\n' | '\t'))
 }
 
 #[cfg(test)]
@@ -98,6 +138,38 @@ mod tests {
         ] {
             assert_eq!(time(millis), said);
         }
-        assert_eq!(plain("a\u{1b}[31mb\nc"), "a\u{fffd}[31mb\nc");
+    }
+
+    #[test]
+    fn nothing_but_text_and_our_colours_reaches_a_terminal() {
+        for (text, shown) in [
+            ("a\u{1b}[31mb\nc\td", "a\u{fffd}[31mb\nc\td"),
+            ("a\rb\u{7}\u{8}\u{7f}", "a\u{fffd}b\u{fffd}\u{fffd}\u{fffd}"),
+            ("\u{9b}2J", "\u{fffd}2J"),
+            ("x\u{202e}y\u{2069}z", "x\u{fffd}y\u{fffd}z"),
+            ("größe ✓ ‘x’", "größe ✓ ‘x’"),
+        ] {
+            assert_eq!(plain(text), shown, "{text:?}");
+        }
+        let paint = Paint::new(true);
+        for painted in [
+            paint.good("a"),
+            paint.change("a"),
+            paint.bad("a"),
+            paint.strong("a"),
+            paint.faint("a"),
+        ] {
+            assert_eq!(printable(&painted), painted);
+        }
+        assert_eq!(paint.bad("\u{1b}[2J"), paint.bad("\u{fffd}[2J"));
+        for text in [
+            "\u{1b}[2J",
+            "\u{1b}[8m",
+            "\u{1b}]0;x\u{7}",
+            "\u{1b}",
+            "\u{1b}[3",
+        ] {
+            assert!(!printable(text).contains('\u{1b}'), "{text:?}");
+        }
     }
 }

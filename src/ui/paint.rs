@@ -2,6 +2,25 @@
 
 use anstyle::{AnsiColor, Style};
 
+use super::plain;
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const CHANGE: Style = AnsiColor::Yellow.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+const STRONG: Style = Style::new().bold();
+const FAINT: Style = Style::new().dimmed();
+
+/// The length of the code that a text begins with, where it is one of ours.
+pub(super) fn code(text: &str) -> Option<usize> {
+    if !text.starts_with('\u{1b}') {
+        return None;
+    }
+    let codes = [GOOD, CHANGE, BAD, STRONG, FAINT].map(|style| style.render().to_string());
+    let reset = GOOD.render_reset().to_string();
+    let mut ours = codes.iter().chain([&reset]);
+    ours.find(|code| text.starts_with(*code)).map(String::len)
+}
+
 /// Whether and how to colour.
 #[derive(Debug, Clone, Copy)]
 pub struct Paint(bool);
@@ -14,34 +33,34 @@ impl Paint {
 
     /// Something new or good.
     pub fn good(self, text: &str) -> String {
-        self.with(AnsiColor::Green.on_default(), text)
+        self.with(GOOD, text)
     }
 
     /// Something that changes or waits.
     pub fn change(self, text: &str) -> String {
-        self.with(AnsiColor::Yellow.on_default(), text)
+        self.with(CHANGE, text)
     }
 
     /// Something that goes or failed.
     pub fn bad(self, text: &str) -> String {
-        self.with(AnsiColor::Red.on_default(), text)
+        self.with(BAD, text)
     }
 
     /// A heading.
     pub fn strong(self, text: &str) -> String {
-        self.with(Style::new().bold(), text)
+        self.with(STRONG, text)
     }
 
     /// An aside.
     pub fn faint(self, text: &str) -> String {
-        self.with(Style::new().dimmed(), text)
+        self.with(FAINT, text)
     }
 
     fn with(self, style: Style, text: &str) -> String {
-        if self.0 {
-            format!("{style}{text}{style:#}")
-        } else {
-            text.to_owned()
+        let text = plain(text);
+        match self.0 {
+            true => format!("{style}{text}{style:#}"),
+            false => text,
         }
     }
 }

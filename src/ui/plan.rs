@@ -5,14 +5,12 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::table::{WIDTH, folded};
 use super::{Paint, plain};
 use crate::engine::change::Change;
 use crate::engine::event::Event;
 use crate::kinds::Field;
 use crate::steps::{Chapter, Step};
-
-/// Width of the text; a plan is read in an 80-column terminal and pasted into reviews.
-const WIDTH: usize = 80;
 
 /// What looking at every step found.
 #[derive(Default)]
@@ -86,6 +84,7 @@ impl Plan {
         let parts = [
             (count(&|c| matches!(c, Change::Create)), "to create"),
             (count(&|c| matches!(c, Change::Update(_))), "to change"),
+            (count(&|c| matches!(c, Change::Adopt(_))), "to take over"),
             (
                 count(&|c| matches!(c, Change::Fixed(_) | Change::Foreign(_))),
                 "in the way",
@@ -122,6 +121,10 @@ impl Plan {
                 paint.bad("!"),
                 " is there already and is not ours".to_owned(),
             ),
+            Change::Adopt(_) => (
+                paint.change("@"),
+                " is there already: counts as ours from then on".to_owned(),
+            ),
             Change::Waits(steps) if steps.is_empty() => {
                 (paint.change("?"), " is on its way; run again".to_owned())
             }
@@ -139,20 +142,17 @@ impl Plan {
             paint.faint(&step.kind),
             paint.faint(&note)
         );
-        let indent = "      ";
-        // A name or a command in the text is copied whole.
-        let options = textwrap::Options::new(WIDTH)
-            .word_splitter(textwrap::WordSplitter::NoHyphenation)
-            .initial_indent(indent)
-            .subsequent_indent(indent);
-        let _ = writeln!(text, "{}", textwrap::fill(step.says.trim(), options));
+        *text += &folded("      ", step.says.trim());
         match &found.change {
             Change::Create => {
                 for (path, value) in flat(&found.want) {
                     line(text, &path, &value);
                 }
             }
-            Change::Update(fields) | Change::Fixed(fields) | Change::Foreign(fields) => {
+            Change::Update(fields)
+            | Change::Fixed(fields)
+            | Change::Foreign(fields)
+            | Change::Adopt(fields) => {
                 for Field {
                     path, have, want, ..
                 } in fields

@@ -2,6 +2,7 @@
 //!
 //! Steps run beside each other, so their times do not add up to the run's.
 
+use super::table::WIDTH;
 use super::time;
 use crate::engine::event::{Event, Outcome, Tally};
 
@@ -11,8 +12,6 @@ const WORTH_A_WORD: u64 = 5_000;
 const NAMED: usize = 5;
 /// A step of less than this is not slow, in milliseconds.
 const AT_ONCE: u64 = 100;
-/// Width of the text.
-const WIDTH: usize = 80;
 
 /// The steps of a run that came to a good end, with their milliseconds.
 #[derive(Default)]

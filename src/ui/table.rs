@@ -1,4 +1,4 @@
-//! Columns for a reader: the widest cell decides.
+//! Columns and lines for a reader: of a table the widest cell decides, of a text the terminal.
 
 /// Rows as lines, two spaces between columns, nothing after the last.
 pub fn columns(rows: &[Vec<String>]) -> String {
@@ -21,6 +21,21 @@ pub fn columns(rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Width of texts: what is read in an 80-column terminal and pasted into reviews.
+pub const WIDTH: usize = 80;
+
+/// A text in lines of [`WIDTH`]: the first begins with `first`, the others below the end of that. A word is never broken: a
+/// cluster's name, a URL or a command is to be copied whole.
+pub fn folded(first: &str, said: &str) -> String {
+    let below = " ".repeat(first.chars().count());
+    let options = textwrap::Options::new(WIDTH)
+        .initial_indent(first)
+        .subsequent_indent(&below)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .break_words(false);
+    textwrap::fill(said, options) + "\n"
 }
 
 #[cfg(test)]

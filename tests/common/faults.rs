@@ -155,6 +155,7 @@ fn fields(row: &Row, document: &Document, resource: &str) -> Vec<String> {
         .fixed
         .iter()
         .chain(row.gives)
+        .chain(row.carries)
         .copied()
         .chain(settled)
         .chain(desired);

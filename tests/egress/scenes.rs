@@ -1,7 +1,9 @@
 //! Scenes of the tutorial, from its own manifests.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use provision::egress::request::Request;
 use provision::egress::scene::Scene;
@@ -45,11 +47,23 @@ pub const NETWORK_POLICIES: &[&str] = &[
     "allow-egress-to-team-y",
 ];
 
+/// All objects of `steps/manifests/` by the names of their files.
+static MANIFESTS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("steps/manifests");
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let read = |path: PathBuf| {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let object = serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        (name, object)
+    };
+    files.map(read).collect()
+});
+
 /// An object of `steps/manifests/`.
 pub fn manifest(name: &str) -> Value {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("steps/manifests");
-    let text = fs::read_to_string(folder.join(format!("{name}.yaml"))).unwrap();
-    serde_saphyr::from_str(&text).unwrap()
+    MANIFESTS[name].clone()
 }
 
 /// An object of `steps/manifests/`, in a namespace.

@@ -34,7 +34,7 @@ pub struct Upstream<'s> {
 }
 
 /// Where a connection to a cluster goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Place {
     /// The address.
     pub address: IpAddr,

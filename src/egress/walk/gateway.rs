@@ -325,7 +325,7 @@ impl<'s> Walk<'_, 's> {
         if let Err(details) = self.lets_in(at, None, peer.as_ref()) {
             let mut line = at.line(None);
             line.termination = details;
-            line.received = super::forward::HELLO;
+            line.received = super::stream::HELLO;
             line.cluster = cluster_name(at, destination, port).unwrap_or_default();
             let upstream =
                 Upstream::find(&at.sight.view, &destination.host, port, &destination.subset).ok();

@@ -21,6 +21,7 @@ mod rule;
 mod server;
 mod sidecar;
 mod stage;
+mod stream;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -38,6 +39,8 @@ use super::virtual_service::Message;
 
 /// How long a system tries to connect: six repeated SYNs, the last after a minute (Linux' `tcp_syn_retries`).
 const SYSTEM_PATIENCE: Duration = Duration::from_secs(127);
+/// How many connections may be open one behind the other before routes are said to go in a circle.
+const DEEPEST: usize = 5;
 /// How long a resolver waits for a server that does not answer: two tries of five seconds, for each of two kinds of address.
 const RESOLVER_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -47,6 +50,8 @@ pub(super) struct Walk<'w, 's> {
     hops: Vec<Hop>,
     unknown: BTreeSet<Unknown>,
     received: Vec<(String, String)>,
+    /// Connections that are open one behind the other.
+    depth: usize,
 }
 
 impl Scene {
@@ -70,6 +75,7 @@ impl Stage<'_> {
             hops: Vec::new(),
             unknown: BTreeSet::new(),
             received: Vec::new(),
+            depth: 0,
         };
         walk.begins(pod);
         let to = match walk.finds(pod, request) {
@@ -107,6 +113,9 @@ impl Stage<'_> {
 impl<'s> Walk<'_, 's> {
     /// Notes a hop, and what of the object that decided is not covered.
     fn hop(&mut self, place: account::Place, name: impl ToString, ruling: Ruling) {
+        if ruling.passes && !self.stage.tells {
+            return;
+        }
         if let Some(by) = &ruling.by {
             self.notes(by);
         }

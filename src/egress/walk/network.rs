@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::carried::{Carried, Heard, Outcome};
+use super::carried::{Carried, End, Heard, Outcome};
 use super::destination::{Place, target};
-use super::{RESOLVER_PATIENCE, Walk};
-use crate::egress::account::{self, Failure, Ruling};
+use super::{DEEPEST, RESOLVER_PATIENCE, Walk};
+use crate::egress::account::{self, Failure, Hop, Ruling};
 use crate::egress::dns::METADATA_SERVER;
 use crate::egress::firewall::{self, Direction};
 use crate::egress::network_policy::{self, Other};
-use crate::egress::object::Object;
+use crate::egress::object::{Object, Unknown};
 use crate::egress::pod::{Pod, Proxy};
 use crate::egress::request::Request;
 use crate::egress::service::Endpoints;
@@ -106,9 +106,37 @@ impl Walk<'_, '_> {
 
     /// A connection to the very address that packets go to.
     pub(super) fn reaches(&mut self, from: &Pod, to: Place, carried: Carried) -> Heard {
-        if !self.passes(from, to) {
+        let between = self.stage.between(from, to, || self.passes(from, to));
+        let dropped = between.iter().any(|hop| !hop.ruling.passes);
+        for hop in between.iter() {
+            self.hop(hop.place, &hop.name, hop.ruling.clone());
+        }
+        if dropped {
             return Heard::at_once(Outcome::Dropped);
         }
+        if self.depth == DEEPEST {
+            // How long proxies go on with it depends on limits that are not read.
+            let object = from.object.clone();
+            self.unknown.insert(Unknown {
+                object,
+                field: String::new(),
+            });
+            let because = "routes go in a circle: the same proxies come again and again";
+            self.hop(
+                account::Place::Gateway,
+                &from.object,
+                Ruling::stops(None, because),
+            );
+            return Heard::at_once(Outcome::Ended(End::Closed));
+        }
+        self.depth += 1;
+        let heard = self.arrives(from, to, carried);
+        self.depth -= 1;
+        heard
+    }
+
+    /// A connection that is made: whoever is there takes it.
+    fn arrives(&mut self, from: &Pod, to: Place, carried: Carried) -> Heard {
         match self.stage.pod_at(to.address) {
             Some(pod) if pod.proxy == Proxy::Gateway => self.enters_gateway(from, pod, to, carried),
             Some(pod) if pod.proxy == Proxy::Sidecar => self.enters_sidecar(from, pod, to, carried),
@@ -117,37 +145,42 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Whether packets get there: NetworkPolicies of both ends, and the firewall of both machines.
-    fn passes(&mut self, from: &Pod, to: Place) -> bool {
+    /// What packets come past: NetworkPolicies of both ends and the firewall of both machines, as far as they get.
+    fn passes(&self, from: &Pod, to: Place) -> Vec<Hop> {
+        use account::Place::{Firewall, NetworkPolicy};
         let stage = self.stage;
-        let target = stage.pod_at(to.address);
         let scene = stage.scene;
+        let mut hops = Vec::new();
+        let mut asked = |place, name: &str, ruling: Ruling| {
+            let passes = ruling.passes;
+            let name = name.to_owned();
+            hops.push(Hop {
+                place,
+                name,
+                ruling,
+            });
+            passes
+        };
+        let target = stage.pod_at(to.address);
         let near = stage.end(from);
         let far = target.map(|pod| stage.end(pod));
         let other = far.clone().map_or(Other::Outside(to.address), Other::Pod);
-        let out = network_policy::rule(
-            scene.network_policies(from.namespace()),
-            Direction::Egress,
-            &near,
-            &other,
-            "tcp",
-            to.port,
-        );
         let name = format!("{} to {to}", from.object);
-        if !self.asked(account::Place::NetworkPolicy, &name, out) {
-            return false;
-        }
-        let out = stage.firewall(from, to.address, "tcp", to.port);
-        if !self.asked(account::Place::Firewall, &name, out) {
-            return false;
-        }
-        let (Some(target), Some(far)) = (target, far) else {
-            return true;
+        let policies = scene.network_policies(from.namespace());
+        let out = network_policy::rule(policies, Direction::Egress, &near, &other, "tcp", to.port);
+        let gets_out = asked(NetworkPolicy, &name, out)
+            && asked(
+                Firewall,
+                &name,
+                stage.firewall(from, to.address, "tcp", to.port),
+            );
+        let (true, Some(target), Some(far)) = (gets_out, target, far) else {
+            return hops;
         };
         let name = format!("into {}", target.object);
         if let Some(address) = from.address {
-            let rules = &stage.scene.firewalls;
             let (machine, own) = (stage.machine(target), stage.machine(from));
+            let rules = &scene.firewalls;
             let into = firewall::rule(
                 rules,
                 Direction::Ingress,
@@ -158,26 +191,24 @@ impl Walk<'_, '_> {
                 to.port,
             );
             // Of what is let in only a refusal is worth a word.
-            if !into.passes && !self.asked(account::Place::Firewall, &name, into) {
-                return false;
+            if !into.passes {
+                asked(Firewall, &name, into);
+                return hops;
             }
         }
+        let policies = scene.network_policies(target.namespace());
         let into = network_policy::rule(
-            scene.network_policies(target.namespace()),
+            policies,
             Direction::Ingress,
             &far,
             &Other::Pod(near),
             "tcp",
             to.port,
         );
-        (into.passes && into.by.is_none()) || self.asked(account::Place::NetworkPolicy, &name, into)
-    }
-
-    /// Notes a hop, and says whether it lets pass.
-    fn asked(&mut self, place: account::Place, name: &str, ruling: Ruling) -> bool {
-        let passes = ruling.passes;
-        self.hop(place, name, ruling);
-        passes
+        if !into.passes || into.by.is_some() {
+            asked(NetworkPolicy, &name, into);
+        }
+        hops
     }
 }
 

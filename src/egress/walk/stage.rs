@@ -6,14 +6,15 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::chains::Chains;
+use super::destination::Place;
 use super::listeners::Listeners;
 use super::routes::Routes;
-use crate::egress::account::Ruling;
+use crate::egress::account::{Hop, Ruling};
 use crate::egress::dns::{self, METADATA_SERVER};
 use crate::egress::firewall::{self, Direction, Machine};
 use crate::egress::host::service as service_named;
 use crate::egress::network_policy::{self, End, Other};
-use crate::egress::object::Labels;
+use crate::egress::object::{Labels, Object};
 use crate::egress::pod::Pod;
 use crate::egress::rbac::{self, Applied, Peer};
 use crate::egress::scene::Scene;
@@ -71,6 +72,12 @@ pub struct Stage<'s> {
     /// Whether an account says why others did not decide, and what is not covered.
     pub tells: bool,
     sights: RefCell<HashMap<(String, Labels), Rc<Sight<'s>>>>,
+    /// The pod that answers the cluster's names.
+    dns_server: Pod,
+    /// Whether a pod reaches it.
+    dns: RefCell<HashMap<Object, [Ruling; 2]>>,
+    /// What packets of a pod come past on their way to a place.
+    between: RefCell<HashMap<(Object, Place), Rc<Vec<Hop>>>>,
     policies: RefCell<HashMap<(String, Labels, String), Rc<Applied<'s>>>>,
 }
 
@@ -81,6 +88,9 @@ impl<'s> Stage<'s> {
             scene,
             tells,
             sights: RefCell::default(),
+            dns_server: scene.dns_server(),
+            dns: RefCell::default(),
+            between: RefCell::default(),
             policies: RefCell::default(),
         }
     }
@@ -111,6 +121,13 @@ impl<'s> Stage<'s> {
             Rc::new(rbac::applying(policies, pod.namespace(), &pod.labels, root).narrowed(peer))
         };
         Rc::clone(all.entry(key).or_insert_with(make))
+    }
+
+    /// What packets of a pod come past on their way to a place, made out by `make` when it is first asked for.
+    pub fn between(&self, from: &Pod, to: Place, make: impl FnOnce() -> Vec<Hop>) -> Rc<Vec<Hop>> {
+        let mut all = self.between.borrow_mut();
+        let entry = all.entry((from.object.clone(), to));
+        Rc::clone(entry.or_insert_with(|| Rc::new(make())))
     }
 
     /// The pod at an address.
@@ -188,8 +205,14 @@ impl<'s> Stage<'s> {
 
     /// Whether a pod reaches the cluster's DNS: its NetworkPolicies, then the firewall.
     pub fn asks_dns(&self, of: &Pod) -> [Ruling; 2] {
-        let server = self.scene.dns_server();
-        let other = Other::Pod(self.end(&server));
+        let mut all = self.dns.borrow_mut();
+        let make = || self.towards_dns(of);
+        all.entry(of.object.clone()).or_insert_with(make).clone()
+    }
+
+    fn towards_dns(&self, of: &Pod) -> [Ruling; 2] {
+        let server = &self.dns_server;
+        let other = Other::Pod(self.end(server));
         let policies = self.scene.network_policies(of.namespace());
         let policy = network_policy::rule(
             policies,

@@ -1,6 +1,8 @@
 //! A cluster's server: https on a loopback port of its own.
 //!
-//! Any token is good that does not say itself that it has expired; who may do what is not evaluated. There is no clock that
+//! Any token is good that does not say itself that it has expired: a client comes with whatever token it has for Google, or
+//! with the word that `provision token` gives where there is none. A secret would guard nothing, as the APIs that hand it
+//! out ask for none; other machines and pages in a browser are kept out by address and name. There is no clock that
 //! runs by itself: a request, and a watch that waits, look at the time and let the controllers catch up.
 
 use std::convert::Infallible;

@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::clusters::connect;
+use super::clusters::{connect, of_cluster};
 use super::{Door, fill};
-use crate::cluster::Cluster;
-use crate::google::ApiError;
+use crate::cluster::{Cluster, Object};
+use crate::google::{ApiError, Class};
 
 /// A kind of claim.
 #[derive(Debug)]
@@ -186,23 +186,91 @@ pub async fn look(
     }
 }
 
+/// Whether the cluster of `at` is there and answers. Where its API is off there is none.
+///
+/// # Errors
+/// Google or the cluster does not answer, or forbids.
+pub async fn answers(door: &Door, at: &Map<String, Value>) -> Result<bool, ApiError> {
+    let cluster = match connect(door, at).await {
+        Err(error) if error.class == Class::ApiDisabled => return Ok(false),
+        found => found?,
+    };
+    let Some(cluster) = cluster else {
+        return Ok(false);
+    };
+    // Every cluster has it.
+    let namespace = Object {
+        api_version: "v1".to_owned(),
+        kind: "Namespace".to_owned(),
+        namespace: None,
+        name: "default".to_owned(),
+    };
+    let found = cluster.get(&namespace).await;
+    found.map(|_| true).map_err(of_cluster)
+}
+
 /// What decides otherwise than a claim expected, where that can be said.
-pub async fn hint(claim: &Claim, door: &Door, at: &Map<String, Value>) -> Option<String> {
+pub async fn hint(
+    claim: &Claim,
+    door: &Door,
+    at: &Map<String, Value>,
+    want: &Value,
+) -> Option<String> {
     match claim.check {
-        Check::Request | Check::Log => why::why(door, at).await,
+        Check::Request | Check::Log => why::why(door, at, want).await,
         Check::Objects | Check::Analysis | Check::Clusters | Check::Command => None,
     }
 }
 
-/// What a reader calls a claim: `team-x GET http://example.com/`. Pure.
+/// What a reader calls a claim: `team-x GET http://example.com/`, `Node cloud.google.com/gke-nodepool=gateway`. Pure.
 pub fn title(at: &Map<String, Value>) -> String {
-    let text = |key: &str| at.get(key).and_then(Value::as_str);
-    let what = ["request", "command", "selector"]
+    // In the order of reading; each claim has some of them.
+    let words = ["namespace", "kind", "selector", "request", "command"];
+    let mut said: Vec<&str> = words
         .iter()
-        .find_map(|key| text(key));
-    let what = what.or(text("pods")).unwrap_or_default();
-    match text("namespace") {
-        Some(namespace) => format!("{namespace} {what}"),
-        None => what.to_owned(),
+        .filter_map(|key| at.get(*key)?.as_str())
+        .collect();
+    let pods = at
+        .get("log_pods")
+        .or(at.get("pods"))
+        .and_then(Value::as_str);
+    let is_of_pods = !at.contains_key("request") && !at.contains_key("command");
+    said.extend(pods.filter(|_| is_of_pods || at.contains_key("log_pods")));
+    if said.len() == 1 && at.contains_key("namespace") {
+        // An analysis is of a namespace as a whole.
+        said.push("analysis");
+    }
+    said.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_claim_has_a_name_that_says_what_it_is_about() {
+        for (at, expected) in [
+            (
+                json!({"cluster": "c", "namespace": "team-x", "pods": "app=test", "container": "test", "request": "GET http://a/"}),
+                "team-x GET http://a/",
+            ),
+            (
+                json!({"namespace": "team-x", "pods": "app=test", "request": "GET http://a/", "log_namespace": "g", "log_pods": "istio=gw"}),
+                "team-x GET http://a/ istio=gw",
+            ),
+            (
+                json!({"apiVersion": "v1", "kind": "Node", "selector": "pool=gateway"}),
+                "Node pool=gateway",
+            ),
+            (
+                json!({"namespace": "team-x", "pods": "app=test"}),
+                "team-x app=test",
+            ),
+            (json!({"namespace": "team-x"}), "team-x analysis"),
+        ] {
+            assert_eq!(title(at.as_object().unwrap()), expected);
+        }
     }
 }

@@ -178,4 +178,16 @@ mod tests {
             "403 \"RBAC\""
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_curl_writes_is_read(
+            stdout in "(\\PC|\n){0,30}(\n[0-9]{0,5})?", stderr in "\\PC{0,20}", code in -1i64..300, status in 0u16..999,
+        ) {
+            let got = got(&Ran { stdout, stderr, code });
+            for want in [json!({"status": status}), json!({"exit": code, "body": "x"}), json!("nonsense")] {
+                let _ = differs(&want, &got);
+            }
+        }
+    }
 }

@@ -1,0 +1,178 @@
+//! A connection against servers that are not what they should be, or answer what they should not.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::*;
+
+/// A server under an authority of its own that gives the same answer to every request.
+struct Server {
+    endpoint: String,
+    authority: String,
+    heads: Arc<Mutex<Vec<String>>>,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Server {
+    async fn answers(status: &str, body: Vec<u8>) -> Server {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (config, authority) = certified();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Server {
+            endpoint: listener.local_addr().unwrap().to_string(),
+            authority,
+            heads: Arc::default(),
+            connections: Arc::default(),
+        };
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let (heads, connections) = (server.heads.clone(), server.connections.clone());
+        let mut answer = format!(
+            "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        answer.extend(body);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                connections.fetch_add(1, Ordering::SeqCst);
+                let Ok(mut stream) = acceptor.accept(stream).await else {
+                    continue;
+                };
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    match stream.read_u8().await {
+                        Ok(byte) => head.push(byte),
+                        Err(_) => break,
+                    }
+                }
+                let head = String::from_utf8_lossy(&head).into_owned();
+                heads.lock().unwrap().push(head);
+                // A client that has read enough goes away.
+                let _ = stream.write_all(&answer).await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        server
+    }
+
+    fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
+    }
+
+    async fn get(&self, authority: &str) -> Result<Option<Value>, ClusterError> {
+        Cluster::connect(&self.endpoint, authority.as_bytes(), "secret-token")
+            .unwrap()
+            .get(&namespace())
+            .await
+    }
+}
+
+fn certified() -> (ServerConfig, String) {
+    let key = KeyPair::generate().unwrap();
+    let mut root = CertificateParams::new(Vec::<String>::new()).unwrap();
+    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = root.self_signed(&key).unwrap().pem();
+    let issuer = Issuer::new(root, key);
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let leaf = leaf.signed_by(&key, &issuer).unwrap();
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![leaf.der().clone()],
+            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        )
+        .unwrap();
+    (config, authority)
+}
+
+fn namespace() -> Object {
+    Object {
+        api_version: "v1".to_owned(),
+        kind: "Namespace".to_owned(),
+        namespace: None,
+        name: "n".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn the_token_goes_to_the_clusters_own_authority_and_nowhere_else() {
+    let body = br#"{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}"#;
+    let server = Server::answers("200 OK", body.to_vec()).await;
+    server.get(&server.authority).await.unwrap().unwrap();
+    assert!(server.heads()[0].contains("Bearer secret-token"));
+
+    let (_, another) = certified();
+    let error = server.get(&another).await.unwrap_err();
+    assert_eq!(error.fault, Fault::Unreachable, "{error}");
+    assert!(
+        server.connections.load(Ordering::SeqCst) > 1,
+        "it was asked"
+    );
+    assert_eq!(server.heads().len(), 1, "and was not told the token");
+}
+
+#[tokio::test]
+async fn a_redirect_takes_no_token_along() {
+    let other = Server::answers("200 OK", b"{}".to_vec()).await;
+    let status = format!("302 Found\r\nlocation: https://{}/", other.endpoint);
+    let server = Server::answers(&status, Vec::new()).await;
+    server.get(&server.authority).await.unwrap_err();
+    assert_eq!(other.connections.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn what_nobody_can_read_is_an_error_that_says_so() {
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)).into_bytes();
+    let page = format!("<html>{}</html>", "no ".repeat(500_000)).into_bytes();
+    let (ok, refused) = ("200 OK", "403 Forbidden");
+    for (status, body, fault, told) in [
+        (
+            ok,
+            vec![b' '; 33 << 20],
+            Fault::Server,
+            "too long to be read",
+        ),
+        (
+            refused,
+            vec![b' '; 33 << 20],
+            Fault::Server,
+            "too long to be read",
+        ),
+        (ok, deep, Fault::Server, "no object"),
+        (ok, b"\xff\xfe".to_vec(), Fault::Server, "no object"),
+        (ok, b"".to_vec(), Fault::Server, "no object"),
+        (refused, page, Fault::Forbidden, "no no no"),
+    ] {
+        let server = Server::answers(status, body).await;
+        let error = server.get(&server.authority).await.unwrap_err();
+        assert_eq!(error.fault, fault, "{error}");
+        let words = error.to_string();
+        assert!(words.contains(told) && words.len() < 3_000, "{words}");
+    }
+}
+
+#[test]
+fn an_endpoint_is_an_address_and_an_authority_a_certificate() {
+    let (_, authority) = certified();
+    for (endpoint, authority, told) in [
+        ("", authority.as_str(), "not an address"),
+        ("a b", &authority, "not an address"),
+        ("192.0.2.1/x", &authority, "not an address"),
+        ("192.0.2.1@203.0.113.1", &authority, "not an address"),
+        ("192.0.2.1", "", "no certificate"),
+        ("192.0.2.1", "nonsense", "no certificate"),
+    ] {
+        let error = Cluster::connect(endpoint, authority.as_bytes(), "secret-token");
+        let words = error.map(|_| ()).unwrap_err().to_string();
+        assert!(words.contains(told), "{endpoint:?}: {words}");
+        assert!(!words.contains("secret-token"), "{words}");
+    }
+}

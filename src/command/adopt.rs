@@ -1,0 +1,188 @@
+//! `adopt`: a journal that was lost or damaged is rebuilt from what is in the cloud. Nothing in the cloud is changed: what
+//! speaks for being ours is shown, a person says yes, and the journal says so from then on.
+
+use serde_json::json;
+
+use super::prepare::Ground;
+use super::verbs::watch;
+use super::{Row, ask, hold, note, say};
+use crate::cli::Global;
+use crate::engine::adopt::Evidence;
+use crate::engine::event::{Event, How};
+use crate::engine::journal::{Entry, Held, now};
+use crate::engine::run::Book;
+use crate::engine::tasks;
+use crate::error::{Exit, Halt};
+use crate::kinds::{Field, Thing};
+use crate::ui::plain;
+use crate::ui::table::columns;
+
+/// One thing that was looked for.
+struct Found {
+    step: String,
+    thing: Thing,
+    evidence: Evidence,
+    parts: Vec<String>,
+    fields: Vec<Field>,
+}
+
+/// Rebuilds the journal.
+pub async fn adopt(global: &Global, row: Row, yes: bool) -> Result<Exit, Halt> {
+    ask::somebody_is_there(row.verb, yes)?;
+    let mut ground = Ground::lay_anyway(global)?;
+    ground.steps(None)?;
+    let held = Held::open(&ground.journal_path())?;
+    let mut run = hold::run(&ground, row.verb, Vec::new());
+    let mut log = hold::begin(&ground, &run);
+    let ready = ground.ready(None, row.looks_up, true).await?;
+    let mut found = Vec::new();
+    let looks = Row { acts: false, ..row };
+    let tasks = tasks::found(&ready.steps)?;
+    let book = Book::Read(&held.read.state);
+    let ended = watch(&ground, looks, &ready, tasks, book, |event| {
+        log.tell(event);
+        found.extend(heard(event));
+    })
+    .await;
+    let unseen = ended.tally.failed + ended.tally.blocked;
+    if ended.how() == How::Interrupted {
+        return Ok(Exit::Interrupted);
+    }
+    if found.is_empty() && unseen > 0 {
+        return Err(Halt::failed(
+            "what is there could not be seen",
+            "mend what is told above first",
+        ));
+    }
+    let new: Vec<&Found> = found.iter().filter(|f| f.evidence.suffices()).collect();
+    let damaged = !held.read.damaged.is_empty();
+    if !ground.json() {
+        say(&text(&found, unseen));
+    }
+    if new.is_empty() && !damaged {
+        return Ok(ended.how().into());
+    }
+    let question = match (new.len(), damaged) {
+        (0, _) => "Replace the damaged journal by what of it can be believed?".to_owned(),
+        (n, true) => format!("Count these {n} as ours, and replace the damaged journal?"),
+        (n, false) => format!("Count these {n} as ours?"),
+    };
+    if !yes && !ask::agreed(&question).await? {
+        return Ok(Exit::Done);
+    }
+    run.given = ground.given();
+    let (mut journal, kept) = held.rebuilt(&Entry::Run(run))?;
+    for found in &new {
+        journal.write(&Entry::Adopted {
+            at: now(),
+            step: found.step.clone(),
+            thing: found.thing.clone(),
+            parts: found.parts.clone(),
+            why: why(found),
+        })?;
+    }
+    let (at, how) = (now(), ended.how().word().to_owned());
+    journal.write(&Entry::End { at, how })?;
+    let kept = kept.map(|path| path.display().to_string());
+    if ground.json() {
+        let steps: Vec<&str> = new.iter().map(|found| found.step.as_str()).collect();
+        say(&format!(
+            "{}\n",
+            json!({"event": "adopted", "steps": steps, "damaged": kept})
+        ));
+    } else {
+        say(&format!(
+            "{} adopted: `provision up` goes on from here, and `provision down` removes them\n",
+            new.len()
+        ));
+        if let Some(path) = kept {
+            say(&format!("the damaged journal is kept as {path}\n"));
+        }
+    }
+    if unseen > 0 {
+        note(
+            "run `provision adopt` again when that is mended: what could not be seen is not adopted",
+        );
+    }
+    Ok(ended.how().into())
+}
+
+fn heard(event: &Event) -> Option<Found> {
+    match event.clone() {
+        Event::Found {
+            step,
+            thing,
+            evidence,
+            parts,
+            fields,
+        } => Some(Found {
+            step,
+            thing,
+            evidence,
+            parts,
+            fields,
+        }),
+        _ => None,
+    }
+}
+
+/// What speaks for it, or against it, in words.
+fn why(found: &Found) -> String {
+    let differing = || {
+        let each = found
+            .fields
+            .iter()
+            .map(|field| format!("{} is {}, wanted {}", field.path, field.have, field.want));
+        plain(&each.collect::<Vec<_>>().join("; "))
+    };
+    match &found.evidence {
+        Evidence::Absent => "not there".to_owned(),
+        Evidence::Journal => "in the journal".to_owned(),
+        Evidence::Equal if found.parts.is_empty() => "there, as wanted".to_owned(),
+        Evidence::Equal => format!("there, as wanted: {}", found.parts.join(", ")),
+        Evidence::Mark if found.fields.is_empty() => "there, carries our mark".to_owned(),
+        Evidence::Mark => format!("there, carries our mark; {}", differing()),
+        Evidence::Differs => format!("there, differs: {}", differing()),
+        Evidence::Unmarked if found.fields.is_empty() => {
+            "there, as wanted, and does not carry our mark".to_owned()
+        }
+        Evidence::Unmarked => format!("there, does not carry our mark; {}", differing()),
+        Evidence::Unknown(steps) => {
+            format!("there, cannot be compared without {}", steps.join(", "))
+        }
+    }
+}
+
+/// What would be adopted, what would not, and why; then how many of what.
+fn text(found: &[Found], unseen: usize) -> String {
+    let row = |mark: &str, found: &Found| {
+        let kind = found.thing.kind.clone();
+        vec![format!("  {mark} {}", found.step), kind, why(found)]
+    };
+    let strangers = |found: &&Found| {
+        matches!(
+            found.evidence,
+            Evidence::Differs | Evidence::Unmarked | Evidence::Unknown(_)
+        )
+    };
+    let adopted = found.iter().filter(|found| found.evidence.suffices());
+    let mut rows: Vec<Vec<String>> = adopted.map(|found| row("+", found)).collect();
+    rows.extend(found.iter().filter(strangers).map(|found| row("!", found)));
+    let count = |holds: &dyn Fn(&Found) -> bool| found.iter().filter(|found| holds(found)).count();
+    let counts = [
+        (count(&|f| f.evidence.suffices()), "to adopt"),
+        (count(&|f| strangers(&f)), "not ours"),
+        (
+            count(&|f| f.evidence == Evidence::Journal),
+            "in the journal",
+        ),
+        (count(&|f| f.evidence == Evidence::Absent), "not there"),
+        (unseen, "not seen"),
+    ];
+    let said: Vec<String> = counts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{n} {what}"))
+        .collect();
+    format!("{}{}\n", columns(&rows), said.join(", "))
+}

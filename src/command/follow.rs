@@ -1,0 +1,185 @@
+//! Following the run that holds the environment: its events are shown as its own terminal would show them, and when it ends
+//! its result is ours. It is over the moment its lock can be had; a run that died without a word is taken over.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use super::prepare::Ground;
+use super::verbs::closing;
+use super::{note, say, stop};
+use crate::engine::event::{Event, How};
+use crate::engine::journal::{Journal, JournalError, Run};
+use crate::engine::log::Tail;
+use crate::error::{Exit, Halt};
+use crate::ui::Screen;
+
+/// Between two reads of the log. The lock is awaited; a file that grows cannot be.
+const NEXT_READ: Duration = Duration::from_millis(100);
+
+/// How following ended.
+pub enum Followed {
+    /// The run came to its end, or following it was ended.
+    Ended(Exit),
+    /// The run died, or was given up before it began: the environment is ours.
+    Free(Box<Journal>),
+}
+
+/// Whether the run that holds the environment does what was asked for here.
+pub fn is_same(holder: &Run, ours: &Run) -> bool {
+    // What this machine's address is does not matter: it is added to what is there.
+    let given = |run: &Run| {
+        let mut given = run.given.clone();
+        given.remove(super::prepare::AUTHORIZED);
+        given
+    };
+    holder.verb == ours.verb
+        && holder.asked == ours.asked
+        && holder.emulated == ours.emulated
+        && given(holder) == given(ours)
+}
+
+/// Follows the run that holds the environment until it ends, which `ours` would have done the same.
+pub async fn follow(ground: &Ground, ours: &Run, holder: Run) -> Result<Followed, Halt> {
+    let path = ground.journal_path();
+    let mut free = tokio::task::spawn_blocking(move || Journal::wait(&path));
+    let mut stopped = stop::listen_following();
+    let mut holder = holder;
+    loop {
+        note(&format!(
+            "following {}: it goes on without this terminal; an interrupt ends following, not the run",
+            holder.who()
+        ));
+        let mut shown = Shown::new(ground, &holder);
+        let next = loop {
+            shown.read();
+            tokio::select! {
+                journal = &mut free => {
+                    shown.read();
+                    shown.screen.clear();
+                    stop::listen_again();
+                    let journal = journal.map_err(|error| Halt::failed(error.to_string(), "run again"))??;
+                    return Ok(match shown.how {
+                        Some(how) => Followed::Ended(how.into()),
+                        None => {
+                            note(&format!("{} came to no end: going on from there", holder.who()));
+                            Followed::Free(Box::new(journal))
+                        }
+                    });
+                }
+                Ok(_) = stopped.wait_for(|stopped| *stopped) => {
+                    shown.screen.clear();
+                    note(&format!("stopped following; {} goes on", holder.who()));
+                    return Ok(Followed::Ended(Exit::Interrupted));
+                }
+                () = tokio::time::sleep(NEXT_READ) => {}
+            }
+            // Somebody else was quicker to go on after it.
+            if let Some(next) = shown.next(ground) {
+                break next;
+            }
+        };
+        shown.read();
+        shown.screen.clear();
+        if is_same(&next, ours) {
+            holder = next;
+            continue;
+        }
+        return match shown.how {
+            Some(how) => Ok(Followed::Ended(how.into())),
+            None => {
+                let holder = Some(Box::new(next));
+                Err(JournalError::Held { holder }.into())
+            }
+        };
+    }
+}
+
+/// What is shown of one run.
+struct Shown {
+    run: String,
+    tail: Option<Tail>,
+    screen: Screen,
+    json: bool,
+    steps: usize,
+    how: Option<How>,
+}
+
+impl Shown {
+    fn new(ground: &Ground, holder: &Run) -> Shown {
+        let terminal = std::io::stderr().is_terminal();
+        let (paint, verbose) = (ground.paint.1, ground.global.verbose);
+        let mut screen = Screen::new(ground.json(), terminal, paint, verbose);
+        let tail = Tail::open(&ground.folder).filter(|tail| tail.run.run == holder.run);
+        screen.began(tail.as_ref().map(Tail::age).unwrap_or_default());
+        Shown {
+            run: holder.run.clone(),
+            tail,
+            screen,
+            json: ground.json(),
+            steps: 0,
+            how: None,
+        }
+    }
+
+    /// Shows what was added to the log.
+    fn read(&mut self) {
+        for (at, event) in self.tail.iter_mut().flat_map(Tail::read) {
+            self.screen.show_at(&event, at);
+            match event {
+                Event::RunStarted { steps, .. } => self.steps = steps,
+                Event::RunFinished { how, tally, took } => {
+                    self.how = Some(how);
+                    if !self.json {
+                        self.screen.clear();
+                        say(&format!("{}\n", closing(self.steps, tally, took)));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The run that has taken the place of the one that is shown.
+    fn next(&self, ground: &Ground) -> Option<Run> {
+        if self.tail.as_ref().is_some_and(|tail| !tail.is_replaced()) {
+            return None;
+        }
+        let next = Tail::open(&ground.folder)?.run;
+        (next.run != self.run).then_some(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_run_is_followed_only_by_one_that_would_do_the_same() {
+        let run = |verb: &str, asked: &[&str], zone: &str, address: &str| Run {
+            at: String::new(),
+            format: 1,
+            run: String::new(),
+            verb: verb.to_owned(),
+            pid: 1,
+            host: String::new(),
+            asked: asked.iter().map(|asked| (*asked).to_owned()).collect(),
+            program: String::new(),
+            emulated: false,
+            given: json!({"zone": zone, "authorized_networks": [address]})
+                .as_object()
+                .unwrap()
+                .clone(),
+        };
+        let holder = run("up", &["--through mesh"], "a", "1");
+        for (ours, same) in [
+            (run("up", &["--through mesh"], "a", "1"), true),
+            (run("up", &["--through mesh"], "a", "2"), true),
+            (run("up", &[], "a", "1"), false),
+            (run("down", &["--through mesh"], "a", "1"), false),
+            (run("up", &["--through mesh"], "b", "1"), false),
+        ] {
+            assert_eq!(is_same(&holder, &ours), same, "{ours:?}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What a run that acts holds: the journal, and with it the environment, and the log that others follow it by.
+
+use super::prepare::Ground;
+use super::{note, stop};
+use crate::engine::journal::{Entry, FORMAT, Journal, JournalError, Run, now};
+use crate::engine::log::Log;
+use crate::error::Halt;
+
+/// The environment, held until this is dropped or the process ends, however it ends.
+pub struct Hold {
+    /// The journal.
+    pub journal: Journal,
+    /// The log of its events.
+    pub log: Log,
+    run: Run,
+}
+
+impl Hold {
+    /// Takes hold of the environment for a verb; `asked` is what was asked of it beside the parameters.
+    pub fn take(ground: &Ground, verb: &str, asked: Vec<String>) -> Result<Hold, JournalError> {
+        let journal = Journal::open(&ground.journal_path())?;
+        Ok(Hold::of(ground, journal, verb, asked))
+    }
+
+    /// The same with a journal that is held already.
+    pub fn of(ground: &Ground, journal: Journal, verb: &str, asked: Vec<String>) -> Hold {
+        let run = run(ground, verb, asked);
+        if let Some(last) = &journal.state.last_run
+            && !journal.state.ended
+            && !last.host.is_empty()
+            && last.host != run.host
+        {
+            note(&format!(
+                "note: the last run was on another machine, {} ({}), and did not come to its end: make sure that it is over, as a lock reaches this machine only",
+                last.host,
+                last.who()
+            ));
+        }
+        let log = begin(ground, &run);
+        Hold { journal, log, run }
+    }
+
+    /// Writes the first line of the run, with what is given by now: a resume asks for the same.
+    pub fn begin(&mut self, ground: &Ground) -> Result<(), Halt> {
+        self.run.given = ground.given();
+        Ok(self.journal.write(&Entry::Run(self.run.clone()))?)
+    }
+}
+
+/// Begins the log of a run that holds the environment, which from here on outlives its terminal.
+pub fn begin(ground: &Ground, run: &Run) -> Log {
+    stop::outlive_terminal();
+    Log::begin(&ground.folder, run)
+}
+
+/// The run that begins now.
+pub fn run(ground: &Ground, verb: &str, asked: Vec<String>) -> Run {
+    Run {
+        at: now(),
+        format: FORMAT,
+        run: uuid::Uuid::new_v4().to_string(),
+        verb: verb.to_owned(),
+        pid: std::process::id(),
+        host: host(),
+        asked,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        emulated: ground.global.emulate,
+        given: ground.given(),
+    }
+}
+
+/// This machine's name; empty where it has none that can be read.
+fn host() -> String {
+    let name =
+        std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME"));
+    name.unwrap_or_default().trim().to_owned()
+}

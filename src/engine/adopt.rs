@@ -1,0 +1,338 @@
+//! Finding what an earlier run made where the journal does not say so: by name, by every field that the step states, and by
+//! our mark where the API keeps one. Nothing is changed and nothing is written: what is found is told, and a person decides.
+//!
+//! What is still being made is waited for where nothing can be seen of it before (compute shows nothing until its operation
+//! is over), and compared as it is where something can (a cluster shows what it is going to be).
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::change::Change;
+use super::event::{Event, Outcome};
+use super::failure::Failure;
+use super::present::{Settled, Wanted, whose};
+use super::state::Known;
+use super::worker::Worker;
+use crate::google::Class;
+use crate::kinds::{Field, Look};
+
+/// What speaks for a thing being what an earlier run made, or against it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evidence {
+    /// There is nothing of this name.
+    Absent,
+    /// The journal says that it is ours.
+    Journal,
+    /// It is there and as the step wants it.
+    Equal,
+    /// It carries our mark.
+    Mark,
+    /// It is there and is something else.
+    Differs,
+    /// It is there without the mark that ours would carry.
+    Unmarked,
+    /// It cannot be compared before these steps' things are there.
+    Unknown(Vec<String>),
+}
+
+impl Evidence {
+    /// Whether it is enough to count the thing as ours, if a person says yes.
+    pub fn suffices(&self) -> bool {
+        matches!(self, Evidence::Equal | Evidence::Mark)
+    }
+}
+
+/// Looks at a step's thing and tells what speaks for it.
+pub async fn find(
+    worker: &Worker,
+    wanted: &Wanted,
+    known: Option<&Known>,
+) -> Result<Settled, Failure> {
+    let kind = wanted.kind;
+    let settled = |gives| Settled {
+        outcome: Outcome::Looked,
+        differs: false,
+        gives,
+    };
+    // What is done and not made is nobody's.
+    if kind.is_done_not_made() {
+        return Ok(settled(Map::new()));
+    }
+    let parts = kind.parts(&wanted.want);
+    let live = look(worker, wanted, &parts).await?;
+    let gives = live.as_ref().map(|live| kind.give(live));
+    let (evidence, parts, fields) = weigh(wanted, known, live.as_ref(), parts);
+    worker.tell(Event::Found {
+        step: worker.step.clone(),
+        thing: wanted.thing.clone(),
+        evidence,
+        parts,
+        fields,
+    });
+    Ok(settled(gives.unwrap_or_default()))
+}
+
+/// What is there, after what runs on it is over where nothing can be seen before.
+async fn look(
+    worker: &Worker,
+    wanted: &Wanted,
+    parts: &[String],
+) -> Result<Option<Value>, Failure> {
+    let Wanted { thing, kind, .. } = wanted;
+    let mut want = match wanted.unknown.is_empty() {
+        true => &wanted.want,
+        false => &Value::Null,
+    };
+    let what = format!("look at {} {}", kind.name(), thing.short());
+    let failed = |error| Failure::of(&what, &error);
+    let mut waited = false;
+    // Of a thing that hides, one read that does not find it proves nothing.
+    let mut reads = kind.row().map_or(1, |row| row.reads);
+    loop {
+        let look = kind.look(&worker.door, &thing.at, want, parts);
+        match worker.unless_stopped(look).await? {
+            // An API that is off has no resources.
+            Err(error) if error.class == Class::ApiDisabled => return Ok(None),
+            // The mark can be read even where an apply would be refused (somebody else owns a field).
+            Err(_) if kind.marked(want, &Value::Null).is_some() => {
+                want = &Value::Null;
+                continue;
+            }
+            Err(error) => return Err(failed(error)),
+            Ok(Look::Here(live)) => return Ok(Some(live)),
+            Ok(Look::Settling(_) | Look::Broken(_)) => {
+                let read = kind.read(&worker.door, &thing.at);
+                return worker.unless_stopped(read).await?.map_err(failed);
+            }
+            Ok(Look::Absent) => {}
+        }
+        reads -= 1;
+        if reads > 0 {
+            worker.pause(super::rest::NEXT_READ).await?;
+            continue;
+        }
+        let running = worker
+            .unless_stopped(kind.running(&worker.door, &thing.at))
+            .await?;
+        let operation = match running {
+            Ok(Some(operation)) if !waited => operation,
+            Ok(_) => return Ok(None),
+            Err(error) if matches!(error.class, Class::NotFound | Class::ApiDisabled) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        worker.waiting(format!("the operation that runs on {}", thing.short()));
+        let wait = operation.wait(&worker.door.client, worker.within, &*worker.door.watch);
+        // However it ended: what is there now decides.
+        let _ = worker.unless_stopped(wait).await?;
+        (waited, reads) = (true, 1);
+    }
+}
+
+/// What speaks for what was found, the parts of a set that it is about, and what differs. Pure.
+fn weigh(
+    wanted: &Wanted,
+    known: Option<&Known>,
+    live: Option<&Value>,
+    parts: Vec<String>,
+) -> (Evidence, Vec<String>, Vec<Field>) {
+    let Wanted { kind, want, .. } = wanted;
+    let Some(live) = live else {
+        return (Evidence::Absent, Vec::new(), Vec::new());
+    };
+    let ours = known.map(Known::our_parts).unwrap_or_default();
+    let fields = match wanted.unknown.is_empty() {
+        true => kind.between(want, live),
+        false => Vec::new(),
+    };
+    // Of a set, those that are there as wanted.
+    let same: Vec<String> = kind
+        .present(&parts, live)
+        .into_iter()
+        .filter(|part| !fields.iter().any(|field| field.path == *part))
+        .collect();
+    let new: Vec<String> = same
+        .iter()
+        .filter(|part| !ours.contains(part))
+        .cloned()
+        .collect();
+    if known.is_some_and(Known::is_ours) && (parts.is_empty() || new.is_empty()) {
+        return (Evidence::Journal, same, fields);
+    }
+    if !parts.is_empty() {
+        let evidence = match new.is_empty() {
+            true => Evidence::Differs,
+            false => Evidence::Equal,
+        };
+        return (evidence, new, fields);
+    }
+    let evidence = match kind.marked(want, live) {
+        Some(true) => Evidence::Mark,
+        Some(false) => Evidence::Unmarked,
+        None if !wanted.unknown.is_empty() => Evidence::Unknown(wanted.unknown.clone()),
+        // A network that is missing on an allow list is no other cluster.
+        None => match Change::of(fields.clone(), whose(*kind, false, None, &[])) {
+            Change::None | Change::Update(_) => Evidence::Equal,
+            _ => Evidence::Differs,
+        },
+    };
+    (evidence, Vec::new(), fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::{Kind, Thing};
+    use serde_json::json;
+
+    fn wanted(kind: &str, want: Value, unknown: &[&str]) -> Wanted {
+        Wanted {
+            thing: Thing {
+                kind: kind.to_owned(),
+                at: Map::new(),
+            },
+            kind: Kind::named(kind).unwrap(),
+            want,
+            unknown: unknown.iter().map(|step| (*step).to_owned()).collect(),
+            inside: Vec::new(),
+            with: None,
+            came_along: false,
+            adopt: false,
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_ours_only_where_something_speaks_for_it() {
+        let network = json!({"autoCreateSubnetworks": false});
+        let members = json!({"bindings": [{"role": "r", "members": ["a", "b"]}]});
+        let record = |data: &str| json!({"rrsets": [{"name": "x.", "type": "A", "ttl": 60, "rrdatas": [data]}]});
+        let list = |blocks: &[&str]| {
+            let blocks: Vec<Value> = blocks.iter().map(|b| json!({"cidrBlock": b})).collect();
+            json!({"controlPlaneEndpointsConfig": {"ipEndpointsConfig": {"authorizedNetworksConfig":
+                {"enabled": true, "cidrBlocks": blocks}}}})
+        };
+        let object = |manager: &str| {
+            let metadata = json!({"managedFields": [{"manager": manager, "operation": "Apply"}]});
+            let mut applied = json!({"metadata": metadata, "spec": 1});
+            let live = applied.clone();
+            applied["spec"] = 2.into();
+            json!({"live": live, "applied": applied})
+        };
+        // (kind, what the step wants, what is not known yet, what is there, what speaks for it, parts, fields that differ)
+        type Case = (
+            &'static str,
+            Value,
+            &'static [&'static str],
+            Value,
+            Evidence,
+            &'static [&'static str],
+            usize,
+        );
+        let cases: Vec<Case> = vec![
+            (
+                "compute.network",
+                network.clone(),
+                &[],
+                network.clone(),
+                Evidence::Equal,
+                &[],
+                0,
+            ),
+            (
+                "compute.network",
+                network.clone(),
+                &[],
+                json!({"autoCreateSubnetworks": true}),
+                Evidence::Differs,
+                &[],
+                1,
+            ),
+            (
+                "compute.network",
+                network.clone(),
+                &["s"],
+                network,
+                Evidence::Unknown(vec!["s".to_owned()]),
+                &[],
+                0,
+            ),
+            (
+                "iam.projectMembers",
+                members.clone(),
+                &[],
+                members.clone(),
+                Evidence::Equal,
+                &["r a", "r b"],
+                0,
+            ),
+            (
+                "iam.projectMembers",
+                members,
+                &[],
+                json!({"bindings": [{"role": "r", "members": ["b"]}]}),
+                Evidence::Equal,
+                &["r b"],
+                1,
+            ),
+            (
+                "dns.records",
+                record("1"),
+                &[],
+                record("1"),
+                Evidence::Equal,
+                &["x. A"],
+                0,
+            ),
+            (
+                "dns.records",
+                record("1"),
+                &[],
+                record("2"),
+                Evidence::Differs,
+                &[],
+                1,
+            ),
+            (
+                "container.cluster",
+                list(&["192.0.2.1/32"]),
+                &[],
+                list(&["198.51.100.1/32"]),
+                Evidence::Equal,
+                &[],
+                1,
+            ),
+            (
+                "kubernetes.object",
+                json!({"spec": 1}),
+                &[],
+                object("provision"),
+                Evidence::Mark,
+                &[],
+                1,
+            ),
+            (
+                "kubernetes.object",
+                json!({"spec": 1}),
+                &[],
+                object("kubectl"),
+                Evidence::Unmarked,
+                &[],
+                1,
+            ),
+        ];
+        for (kind, want, unknown, live, evidence, parts, differing) in cases {
+            let wanted = wanted(kind, want, unknown);
+            let all = wanted.kind.parts(&wanted.want);
+            let said = weigh(&wanted, None, Some(&live), all.clone());
+            assert_eq!(
+                (&said.0, &said.1),
+                (&evidence, &parts.iter().map(|p| (*p).to_owned()).collect()),
+                "{kind} {live}"
+            );
+            assert_eq!(said.2.len(), differing, "{kind} {live}");
+            assert_eq!(weigh(&wanted, None, None, all).0, Evidence::Absent);
+        }
+    }
+}

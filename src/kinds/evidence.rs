@@ -1,0 +1,86 @@
+//! What speaks for a thing being ours when the journal does not: our mark, where its API keeps one.
+//!
+//! A Kubernetes object names the field managers that applied it, and ours is one of them. Google's resources have no such
+//! place that every API shares (labels are on some, and would differ from the tutorial's commands): there the name and every
+//! field that the step states are all there is.
+
+use serde_json::{Map, Value};
+
+use super::{Door, Kind, fill};
+use crate::cluster::MANAGER;
+use crate::google::{ApiError, Call, Class};
+
+impl Kind {
+    /// Whether what a look found carries our mark; none where its API keeps none. A cluster forgets a manager that owns no
+    /// field, so an object of which nothing is wanted but its name has none either.
+    pub fn marked(&self, want: &Value, live: &Value) -> Option<bool> {
+        let Kind::Kubernetes = self else { return None };
+        if !states_more_than_a_name(want) {
+            return None;
+        }
+        let managers = live.pointer("/live/metadata/managedFields");
+        let managers = managers.and_then(Value::as_array).into_iter().flatten();
+        let ours = |entry: &Value| entry["manager"] == MANAGER && entry["operation"] == "Apply";
+        Some(managers.into_iter().any(ours))
+    }
+
+    /// What is there of a plain resource, whether it is at rest or not.
+    pub async fn read(
+        &self,
+        door: &Door,
+        at: &Map<String, Value>,
+    ) -> Result<Option<Value>, ApiError> {
+        let Some(row) = self.row() else {
+            return Ok(None);
+        };
+        let call = Call::get(row.api, fill::path(row.path, at)?);
+        match door.client.send(&call, &*door.watch).await {
+            Ok(live) => Ok(Some(live)),
+            Err(error) if error.class == Class::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether an object has a field that somebody could own.
+fn states_more_than_a_name(want: &Value) -> bool {
+    let fields = |value: &Value, but: &[&str]| {
+        let fields = value.as_object().into_iter().flatten();
+        fields
+            .filter(|(name, _)| !but.contains(&name.as_str()))
+            .count()
+    };
+    fields(want, &["apiVersion", "kind", "metadata"]) > 0
+        || fields(&want["metadata"], &["name", "namespace"]) > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_object_that_we_applied_says_so() {
+        let want = json!({"spec": {}});
+        let object = |manager: &str, operation: &str| {
+            let entry = json!({"manager": manager, "operation": operation});
+            json!({"live": {"metadata": {"managedFields": [{"manager": "x"}, entry]}}})
+        };
+        assert_eq!(
+            Kind::Kubernetes.marked(&want, &object("provision", "Apply")),
+            Some(true)
+        );
+        let bare = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a", "namespace": "b"}});
+        assert_eq!(Kind::Kubernetes.marked(&bare, &object("x", "Apply")), None);
+        let labelled = json!({"metadata": {"name": "a", "labels": {"x": "y"}}});
+        assert!(states_more_than_a_name(&labelled));
+        for live in [
+            object("provision", "Update"),
+            object("kubectl", "Apply"),
+            json!({"live": {}}),
+        ] {
+            assert_eq!(Kind::Kubernetes.marked(&want, &live), Some(false), "{live}");
+        }
+        assert_eq!(Kind::Records.marked(&want, &Value::Null), None);
+    }
+}
