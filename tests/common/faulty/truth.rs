@@ -9,7 +9,7 @@ use provision::engine::state::{Known, State};
 use provision::kinds::Thing;
 use serde_json::Value;
 
-use super::super::cloud::{Cloud, PROJECT};
+use super::super::cloud::{Cloud, PROJECT, unhashed};
 use super::super::program::User;
 
 /// A step that failed, as `--output json` tells it.
@@ -125,7 +125,7 @@ fn place(thing: &Thing) -> Option<String> {
         "compute" | "dns" | "container" | "gkehub" | "iam" | "cloudresourcemanager" => path,
         _ => return None,
     };
-    Some(format!("//{api}.googleapis.com/{path}"))
+    Some(unhashed(&format!("//{api}.googleapis.com/{path}")))
 }
 
 /// The roles and members of a policy.
