@@ -69,7 +69,7 @@ mod tests {
             (Class::Deadline, None),
         ];
         for (class, minutes) in cases {
-            let minute = |n| Duration::from_secs(60 * n);
+            let minute = |n: u64| Duration::from_secs(60 * n);
             let within_an_hour = patience(class, hour);
             assert!(within_an_hour <= minutes.map(minute), "{class:?}");
             assert_eq!(within_an_hour.is_some(), minutes.is_some(), "{class:?}");
