@@ -282,7 +282,7 @@ fn masked(value: Value) -> Value {
 }
 
 /// A name without the hashes that GKE puts into it, which are another cluster's the next time.
-fn unhashed(name: &str) -> String {
+pub fn unhashed(name: &str) -> String {
     let parts = name.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
     let is_hash = |word: &str| word.len() >= 8 && word.bytes().all(|b| b.is_ascii_hexdigit());
     let shown =

@@ -9,7 +9,7 @@ use provision::engine::state::{Known, State};
 use provision::kinds::Thing;
 use serde_json::Value;
 
-use super::super::cloud::{Cloud, PROJECT};
+use super::super::cloud::{Cloud, PROJECT, unhashed};
 use super::super::program::User;
 
 /// A step that failed, as `--output json` tells it.
@@ -125,7 +125,7 @@ fn place(thing: &Thing) -> Option<String> {
         "compute" | "dns" | "container" | "gkehub" | "iam" | "cloudresourcemanager" => path,
         _ => return None,
     };
-    Some(format!("//{api}.googleapis.com/{path}"))
+    Some(unhashed(&format!("//{api}.googleapis.com/{path}")))
 }
 
 /// The roles and members of a policy.
@@ -168,7 +168,12 @@ pub fn untrue(told: &[Told], user: &User, before: &There, after: &There) -> Vec<
                 continue;
             };
             if let Some(lie) = lie(&told.left, &known.thing.short(), was, is) {
-                lies.push(format!("{lie}: {told:?}"));
+                let like: Vec<&String> = after
+                    .objects
+                    .keys()
+                    .filter(|name| name.ends_with(&known.thing.short()))
+                    .collect();
+                lies.push(format!("{lie}: {told:?}, {}, beside {like:?}", known.key));
             }
         }
     }
@@ -197,8 +202,13 @@ fn lie(left: &str, short: &str, was: bool, is: bool) -> Option<&'static str> {
         }
         Some(words) if words.starts_with(" was deleted") => None,
         _ if left.starts_with("whether ") => None,
-        // Another thing of the same step: what it works for is not what it failed at.
-        _ if !left.starts_with(short) && left.contains(" is ") => None,
+        // About another thing of the same step.
+        None if [" is ", " was ", " may ", " as it "]
+            .iter()
+            .any(|form| left.contains(form)) =>
+        {
+            None
+        }
         _ => Some("no sentence that a test knows"),
     }
 }
