@@ -138,7 +138,7 @@ impl Inner {
     fn announced(&self, query: &str, said: String) {
         let Some(path) = &self.journal else { return };
         let journal = std::fs::read_to_string(path).unwrap_or_default();
-        let intents = journal.matches("{\"entry\":\"intent\"").count();
+        let intents = journal.matches("\"entry\":\"intent\"").count();
         let mut state = self.state.lock().unwrap();
         let id = query.split('&').find_map(|p| p.strip_prefix("requestId="));
         if !id.map_or(intents > state.changes, |id| journal.contains(id)) {
