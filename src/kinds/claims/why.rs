@@ -121,10 +121,15 @@ mod tests {
     #[test]
     fn the_object_that_decides_is_named() {
         let object = |kind: &str| Object::new(kind, "istio-egress", "one");
-        let hop = |place: Place, ruling: Ruling| Hop {
+        let hop = |place: Place, passes: bool, by: Option<&Object>, because: &str| Hop {
             place,
             name: "Pod a/b".to_owned(),
-            ruling,
+            ruling: Ruling {
+                passes,
+                by: by.cloned(),
+                because: because.to_owned(),
+                others: Vec::new(),
+            },
         };
         let answer = |status: u16| {
             Got::Answer(Answer {
@@ -135,20 +140,19 @@ mod tests {
         };
         let way = || {
             vec![
-                hop(
-                    Place::Dns,
-                    Ruling::passes(Some(&object("managedZone")), "is known"),
-                ),
+                hop(Place::Dns, true, Some(&object("managedZone")), "is known"),
                 hop(
                     Place::Sidecar,
-                    Ruling::passes(Some(&object("VirtualService")), "routes it"),
+                    true,
+                    Some(&object("VirtualService")),
+                    "routes it",
                 ),
-                hop(Place::Firewall, Ruling::passes(None, "no rule denies it")),
+                hop(Place::Firewall, true, None, "no rule denies it"),
             ]
         };
         let policy = object("AuthorizationPolicy");
-        let denied = hop(Place::Gateway, Ruling::stops(Some(&policy), "denies it"));
-        let by_default = hop(Place::Gateway, Ruling::stops(None, "none allows it"));
+        let denied = hop(Place::Gateway, false, Some(&policy), "denies it");
+        let by_default = hop(Place::Gateway, false, None, "none allows it");
         let then = |hop: Hop| way().into_iter().chain([hop]).collect::<Vec<_>>();
         let refused = Got::Failure(Failure::TlsReset);
         for (hops, got, want, said) in [
