@@ -38,7 +38,8 @@ fn say(line: &str) {
 
 /// Every point of a run with so many changes, or some of them.
 fn points(changes: usize) -> Vec<(usize, When)> {
-    let all = (1..=changes).flat_map(|n| [(n, When::Before), (n, When::After)]);
+    let instants = [When::Before, When::After, When::Asking];
+    let all = (1..=changes).flat_map(|n| instants.map(|when| (n, when)));
     if std::env::var("PROVISION_CRASH").as_deref() == Ok("all") {
         return all.collect();
     }
@@ -48,7 +49,8 @@ fn points(changes: usize) -> Vec<(usize, When)> {
         .unwrap_or_else(|| u64::from(std::process::id()));
     say(&format!("crash: PROVISION_SEED={seed}"));
     let scattered = |(n, when): &(usize, When)| {
-        let index = *n as u64 * 2 + u64::from(*when == When::After);
+        let instant = instants.iter().position(|other| other == when);
+        let index = (*n * instants.len() + instant.unwrap_or_default()) as u64;
         (index + 1)
             .wrapping_mul(seed.wrapping_mul(2).wrapping_add(1))
             .wrapping_mul(0x9E37_79B9_7F4A_7C15)

@@ -76,10 +76,10 @@ async fn a_disabled_api_says_so_and_an_enabled_one_takes_a_while_to_be_known() {
         operation["name"].as_str().unwrap()
     );
     while cloud.get(&poll).await.1["done"] != true {}
-    // Enabled is not usable yet: it goes on refusing for a while, and then it does not.
+    // Enabled is not usable yet: it goes on refusing for a while, now and then as if nobody knew it, and then it does not.
     let region = compute("regions/us-central1");
     let mut refused = 0;
-    while cloud.get(&region).await.0 == 403 {
+    while [403, 404].contains(&cloud.get(&region).await.0) {
         refused += 1;
     }
     assert!(refused > 0, "an API is not usable the moment it is enabled");

@@ -22,6 +22,8 @@ pub enum When {
     Before,
     /// The cloud has done it; the program never hears the answer.
     After,
+    /// Something runs, and the program asks on: it dies at the next request that changes nothing.
+    Asking,
 }
 
 /// A proxy that runs until it is dropped.
@@ -157,6 +159,8 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request) -> Response {
         if inner.dies(true, When::Before) {
             return gone();
         }
+    } else if inner.dies(false, When::Asking) {
+        return gone();
     }
     let mut onward = inner
         .client
