@@ -13,6 +13,8 @@ mod laws;
 mod scenes;
 #[path = "egress/shapes.rs"]
 mod shapes;
+#[path = "egress/size.rs"]
+mod size;
 #[path = "egress/tables.rs"]
 mod tables;
 #[path = "egress/tutorial.rs"]

@@ -20,32 +20,6 @@ pub struct Ruling {
     pub others: Vec<(Object, String)>,
 }
 
-impl Ruling {
-    /// It passes, by this object or, without one, by default.
-    pub fn passes(by: Option<&Object>, because: impl Into<String>) -> Ruling {
-        Ruling {
-            passes: true,
-            by: by.cloned(),
-            because: because.into(),
-            others: Vec::new(),
-        }
-    }
-
-    /// It does not.
-    pub fn stops(by: Option<&Object>, because: impl Into<String>) -> Ruling {
-        Ruling {
-            passes: false,
-            ..Ruling::passes(by, because)
-        }
-    }
-
-    /// With others that were asked.
-    #[must_use]
-    pub fn after(self, others: Vec<(Object, String)>) -> Ruling {
-        Ruling { others, ..self }
-    }
-}
-
 /// Where a hop is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -133,6 +107,17 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The body; of `HEAD` what `GET` would give is not kept: empty.
     pub body: String,
+}
+
+impl Answer {
+    /// An answer of which nobody reads more than the status.
+    pub fn bare(status: u16) -> Answer {
+        Answer {
+            status,
+            headers: Vec::new(),
+            body: String::new(),
+        }
+    }
 }
 
 /// What the caller gets.

@@ -5,11 +5,14 @@
 /// Whether `name` is one that `pattern` means: the same name, `*`, or `*.suffix`, which means every name below the suffix and
 /// not the suffix itself.
 pub fn within(pattern: &str, name: &str) -> bool {
-    let (pattern, name) = (pattern.to_ascii_lowercase(), name.to_ascii_lowercase());
     match pattern.strip_prefix('*') {
         // A name that is a pattern itself is within when everything that it means is.
-        Some(suffix) => name.trim_start_matches('*').ends_with(suffix),
-        None => pattern == name,
+        Some(suffix) => {
+            let (name, suffix) = (name.trim_start_matches('*').as_bytes(), suffix.as_bytes());
+            let start = name.len().checked_sub(suffix.len());
+            start.is_some_and(|start| name[start..].eq_ignore_ascii_case(suffix))
+        }
+        None => pattern.eq_ignore_ascii_case(name),
     }
 }
 

@@ -95,7 +95,8 @@ impl Scene {
 
     /// What each caller gets of each request, a row a caller; the requests' own callers are passed over.
     ///
-    /// What a proxy sees and which policies concern a caller is made out once, not once a cell.
+    /// What a proxy sees, which policies concern a caller, where a name leads and what the firewall says is made out once, not
+    /// once a cell; nobody reads why, so no words are made.
     pub fn matrix(&self, callers: &[Source], requests: &[Request]) -> Vec<Vec<Cell>> {
         let hands = thread::available_parallelism().map_or(1, usize::from);
         let share = callers.len().div_ceil(hands).max(1);
@@ -126,7 +127,9 @@ impl Scene {
                     got: Brief::from(&account.got),
                 }
             };
-            requests.iter().map(cell).collect()
+            let row = requests.iter().map(cell).collect();
+            stage.forget(&pod);
+            row
         };
         callers.iter().map(row).collect()
     }

@@ -1,5 +1,7 @@
 //! The policies that hold on a workload, and what they decide together.
 
+use std::rc::Rc;
+
 use super::policy::{Action, AuthorizationPolicy, Rule};
 use super::{Asked, Peer};
 use crate::egress::account::Ruling;
@@ -19,14 +21,14 @@ pub struct Verdict {
 /// The policies that hold on a workload.
 #[derive(Debug, Clone)]
 pub struct Applied<'a> {
-    held: Vec<&'a AuthorizationPolicy>,
+    held: Rc<[&'a AuthorizationPolicy]>,
     /// Their rules by name, as Envoy goes through them.
     rules: Vec<(&'a AuthorizationPolicy, &'a Rule)>,
     /// Whether there are ALLOW policies, with rules or without.
     allows: bool,
     /// Those of the namespaces that do not hold, and why not.
-    others: Vec<(Object, String)>,
-    unknown: Vec<Unknown>,
+    others: Rc<[(Object, String)]>,
+    unknown: Rc<[Unknown]>,
 }
 
 /// The policies that hold on a workload with these labels: those of its namespace and of the mesh's root namespace that select
@@ -42,13 +44,8 @@ pub fn applying<'a>(
         .filter(|policy| [namespace, root_namespace].contains(&policy.object.namespace.as_str()))
         .collect();
     asked.sort_by(|a, b| a.object.cmp(&b.object));
-    let mut applied = Applied {
-        held: Vec::new(),
-        rules: Vec::new(),
-        allows: false,
-        others: Vec::new(),
-        unknown: Vec::new(),
-    };
+    let (mut held, mut rules, mut allows) = (Vec::new(), Vec::new(), false);
+    let (mut others, mut unknown) = (Vec::new(), Vec::new());
     for policy in asked {
         let why_not = match policy {
             policy if policy.targeted => "is for what it names in targetRefs",
@@ -56,23 +53,25 @@ pub fn applying<'a>(
             policy if policy.dry_run => "is a dry run",
             policy if policy.action == Action::Audit => "audits, and decides nothing",
             policy => {
-                applied.unknown.extend(policy.unknown.iter().cloned());
-                applied.allows |= policy.action == Action::Allow;
-                applied
-                    .rules
-                    .extend(policy.rules.iter().map(|rule| (policy, rule)));
-                applied.held.push(policy);
+                unknown.extend(policy.unknown.iter().cloned());
+                allows |= policy.action == Action::Allow;
+                rules.extend(policy.rules.iter().map(|rule| (policy, rule)));
+                held.push(policy);
                 continue;
             }
         };
         if policy.targeted {
-            applied.unknown.extend(policy.unknown.iter().cloned());
+            unknown.extend(policy.unknown.iter().cloned());
         }
-        applied
-            .others
-            .push((policy.object.clone(), why_not.to_owned()));
+        others.push((policy.object.clone(), why_not.to_owned()));
     }
-    applied
+    Applied {
+        held: held.into(),
+        rules,
+        allows,
+        others: others.into(),
+        unknown: unknown.into(),
+    }
 }
 
 impl<'a> Applied<'a> {
@@ -95,18 +94,19 @@ impl<'a> Applied<'a> {
         rules.filter(move |(_, rule)| rule.unmet(action, asked).is_none())
     }
 
-    /// Decides, and says why the others did not.
-    pub fn rule(&self, asked: &Asked<'_>) -> Verdict {
-        let mut verdict = self.briefly(asked);
-        let by = verdict.ruling.by.as_ref();
-        let others = self.held.iter().filter(|policy| by != Some(&policy.object));
-        let others = others.map(|policy| (policy.object.clone(), why_not(policy, asked)));
-        verdict.ruling.others = others.chain(self.others.iter().cloned()).collect();
-        verdict
+    /// Whether what is asked passes, and by which policy and rule; by none where there is none that matches.
+    fn decide(&self, asked: &Asked<'_>) -> (bool, Option<(&'a AuthorizationPolicy, &'a Rule)>) {
+        if let Some(denying) = self.matching(Action::Deny, asked).next() {
+            return (false, Some(denying));
+        }
+        match self.matching(Action::Allow, asked).next() {
+            Some(allowing) => (true, Some(allowing)),
+            None => (!self.allows, None),
+        }
     }
 
-    /// Decides, and leaves out the others: for whoever asks a million times.
-    pub fn briefly(&self, asked: &Asked<'_>) -> Verdict {
+    /// Decides, and says why, and why the others did not.
+    pub fn rule(&self, asked: &Asked<'_>) -> Verdict {
         // Who is asked then is not here to answer.
         let authorizers = self
             .matching(Action::Custom, asked)
@@ -117,50 +117,43 @@ impl<'a> Applied<'a> {
         let mut unknown: Vec<Unknown> = authorizers.collect();
         unknown.dedup();
         unknown.extend(self.unknown.iter().cloned());
-        let denying = self.matching(Action::Deny, asked).next();
-        let allowing = self.matching(Action::Allow, asked).next();
-        let (passes, by, because, details) = match (denying, allowing) {
-            (Some((policy, rule)), _) => (
-                false,
-                Some(policy),
-                format!("denies it: {}", rule.text()),
-                format!("rbac_access_denied_matched_policy[{}]", rule.name),
-            ),
-            (None, Some((policy, rule))) => (
-                true,
-                Some(policy),
-                format!("allows it: {}", rule.text()),
-                String::new(),
-            ),
-            (None, None) if self.allows => (
-                false,
-                None,
-                "there are ALLOW policies and none matches".to_owned(),
-                "rbac_access_denied_matched_policy[none]".to_owned(),
-            ),
-            (None, None) => (
-                true,
-                None,
-                "no policy is about it, so it passes".to_owned(),
-                String::new(),
-            ),
+        let (passes, by) = self.decide(asked);
+        let because = match (passes, by) {
+            (false, Some((_, rule))) => format!("denies it: {}", rule.text()),
+            (true, Some((_, rule))) => format!("allows it: {}", rule.text()),
+            (false, None) => "there are ALLOW policies and none matches".to_owned(),
+            (true, None) => "no policy is about it, so it passes".to_owned(),
         };
+        let matched = by.map_or("none", |(_, rule)| &rule.name);
+        let details = match passes {
+            true => String::new(),
+            false => format!("rbac_access_denied_matched_policy[{matched}]"),
+        };
+        let by = by.map(|(policy, _)| &policy.object);
+        let others = self.held.iter().filter(|policy| by != Some(&policy.object));
+        let others = others.map(|policy| (policy.object.clone(), why_not(policy, asked)));
+        let others = others.chain(self.others.iter().cloned()).collect();
         Verdict {
             ruling: Ruling {
                 passes,
+                by: by.cloned(),
                 because,
-                others: Vec::new(),
-                by: by.map(|policy| policy.object.clone()),
+                others,
             },
             details,
             unknown,
         }
     }
 
-    /// Whether it passes: [`Applied::rule`] without its reasons, for whoever asks a million times.
+    /// [`Applied::rule`] without its words: whether it passes, and the policy that decides.
+    pub fn briefly(&self, asked: &Asked<'_>) -> (bool, Option<&'a Object>) {
+        let (passes, by) = self.decide(asked);
+        (passes, by.map(|(policy, _)| &policy.object))
+    }
+
+    /// Whether it passes.
     pub fn passes(&self, asked: &Asked<'_>) -> bool {
-        let any = |action| self.matching(action, asked).next().is_some();
-        !any(Action::Deny) && (!self.allows || any(Action::Allow))
+        self.decide(asked).0
     }
 
     /// The same policies without the rules that a caller of this identity cannot match. What they decide for that caller, and
@@ -172,8 +165,11 @@ impl<'a> Applied<'a> {
             .copied()
             .filter(|(_, rule)| rule.possible(peer));
         Applied {
+            held: Rc::clone(&self.held),
             rules: possible.collect(),
-            ..self.clone()
+            allows: self.allows,
+            others: Rc::clone(&self.others),
+            unknown: Rc::clone(&self.unknown),
         }
     }
 }

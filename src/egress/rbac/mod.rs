@@ -21,7 +21,7 @@ pub use applied::{Applied, Verdict, applying};
 pub use policy::AuthorizationPolicy;
 
 /// Who is at the other end of mutual TLS.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Peer {
     /// The trust domain, `PROJECT.svc.id.goog` in a managed mesh.
     pub trust_domain: String,

@@ -110,7 +110,7 @@ impl Headers {
 }
 
 /// The conditions of a match that a request meets or not.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct HttpMatch {
     /// Its name; empty for none.
     pub name: String,
@@ -123,6 +123,19 @@ pub struct HttpMatch {
     without_headers: Vec<(String, TextMatch)>,
     query: Vec<(String, TextMatch)>,
 }
+
+/// The match of a rule that states none: every request meets it.
+pub static EVERY: HttpMatch = HttpMatch {
+    name: String::new(),
+    uri: None,
+    ignore_uri_case: false,
+    scheme: None,
+    method: None,
+    authority: None,
+    headers: Vec::new(),
+    without_headers: Vec::new(),
+    query: Vec::new(),
+};
 
 impl HttpMatch {
     /// From a match block.

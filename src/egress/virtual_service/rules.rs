@@ -1,5 +1,6 @@
 //! Rules of a VirtualService.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -58,6 +59,19 @@ pub struct Destination {
     pub request: Headers,
     /// What it does with the answer's headers.
     pub response: Headers,
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.host)?;
+        if let Some(port) = self.port {
+            write!(f, ":{port}")?;
+        }
+        match self.subset.as_str() {
+            "" => Ok(()),
+            subset => write!(f, ", subset {subset}"),
+        }
+    }
 }
 
 /// Reads the destinations of a rule, the heaviest first.
@@ -220,12 +234,12 @@ impl HttpRule {
     }
 
     /// Its matches that hold at this place, whatever is asked; none if the rule is not for it at all.
-    pub fn here(&self, holds: impl Fn(&When) -> bool) -> Option<Vec<HttpMatch>> {
+    pub fn here(&self, holds: impl Fn(&When) -> bool) -> Option<Vec<&HttpMatch>> {
         if self.matches.is_empty() {
-            return Some(vec![HttpMatch::default()]);
+            return Some(vec![&http::EVERY]);
         }
         let here = self.matches.iter().filter(|(when, _)| holds(when));
-        let here: Vec<HttpMatch> = here.map(|(_, block)| block.clone()).collect();
+        let here: Vec<&HttpMatch> = here.map(|(_, block)| block).collect();
         (!here.is_empty()).then_some(here)
     }
 }

@@ -20,9 +20,9 @@ pub enum Chain<'s> {
 
 /// Why nobody does.
 #[derive(Debug)]
-pub enum Closed<'s> {
+pub enum Closed<'c, 's> {
     /// Nothing listens on the port; with the Gateways that are for other pods or ports.
-    NoServer(Vec<(Object, String)>),
+    NoServer(&'c [(Object, String)]),
     /// What listens is for other names.
     NoChain(Option<&'s Object>),
 }
@@ -151,9 +151,9 @@ impl<'s> Chains<'s> {
     ///
     /// # Errors
     /// Why nobody takes it.
-    pub fn find(&self, server_name: Option<&str>) -> Result<Chain<'s>, Closed<'s>> {
+    pub fn find(&self, server_name: Option<&str>) -> Result<Chain<'s>, Closed<'_, 's>> {
         if self.empty {
-            return Err(Closed::NoServer(self.others.clone()));
+            return Err(Closed::NoServer(&self.others));
         }
         let name = server_name.unwrap_or_default().to_ascii_lowercase();
         let found = self.names.find(&name).copied();

@@ -1,5 +1,6 @@
 //! What is at the end of a route: a cluster, one of its endpoints, and the TLS that it is reached by.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub struct Upstream<'s> {
     /// Its port.
     pub port: &'s Port,
     /// The subset; empty for none.
-    pub subset: String,
+    pub subset: &'s str,
     /// The labels of the subset's endpoints.
     labels: Option<&'s Selector>,
     /// The DestinationRule that holds for it.
@@ -42,34 +43,62 @@ pub struct Place {
     pub port: u16,
 }
 
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         std::net::SocketAddr::new(self.address, self.port).fmt(f)
     }
 }
 
+/// Why a cluster is not there: in a clause, with the object to look at where there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing<'s> {
+    /// The object.
+    pub by: Option<&'s Object>,
+    /// The clause.
+    pub because: String,
+}
+
+/// Why a connection has the TLS that it has, in a clause.
+#[derive(Debug, Clone, Copy)]
+pub enum How<'h> {
+    /// So.
+    Said(&'static str),
+    /// In the mesh's own, as a rule says: as this pod of this trust domain.
+    As(&'h Pod, &'h str),
+}
+
+impl fmt::Display for How<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            How::Said(clause) => f.write_str(clause),
+            How::As(pod, domain) => {
+                write!(f, "in mutual TLS of the mesh, as {}", pod.identity(domain))
+            }
+        }
+    }
+}
+
 impl<'s> Upstream<'s> {
-    /// The cluster of a host's port and subset, or why it is not there.
+    /// The cluster of a host's port and subset.
     ///
     /// # Errors
-    /// In a clause, with the object to look at where there is one.
+    /// Why it is not there.
     pub fn find(
         view: &View<'s>,
         host: &str,
         port: u16,
-        subset: &str,
-    ) -> Result<Upstream<'s>, (Option<&'s Object>, String)> {
+        subset: &'s str,
+    ) -> Result<Upstream<'s>, Missing<'s>> {
+        let missing = |by, because| Err(Missing { by, because });
         let Some(service) = view.service(host) else {
-            return Err((
-                None,
-                format!(
-                    "no service of host {host} is visible in namespace {}",
-                    view.namespace
-                ),
-            ));
+            let because = format!(
+                "no service of host {host} is visible in namespace {}",
+                view.namespace
+            );
+            return missing(None, because);
         };
         let Some(own) = service.port(port) else {
-            return Err((Some(&service.object), format!("{host} has no port {port}")));
+            return missing(Some(&service.object), format!("{host} has no port {port}"));
         };
         let rules = view.rules(host);
         let found = rules.subset(subset);
@@ -81,13 +110,13 @@ impl<'s> Upstream<'s> {
                 ),
                 Some(_) => format!("has no subset {subset} of {host}"),
             };
-            return Err((rules.object(), why));
+            return missing(rules.object(), why);
         }
         let (rule, policy) = rules.policy(subset, port);
         Ok(Upstream {
             service,
             port: own,
-            subset: subset.to_owned(),
+            subset,
             labels: found.map(|subset| &subset.labels),
             rule,
             policy,
@@ -99,7 +128,7 @@ impl<'s> Upstream<'s> {
         let cluster = Cluster {
             host: self.service.host.clone(),
             port: self.port.number,
-            subset: self.subset.clone(),
+            subset: self.subset.to_owned(),
             discovery: Discovery::Eds,
             destination_rule: None,
         };
@@ -166,34 +195,31 @@ impl<'s> Upstream<'s> {
 
     fn pod(&self, stage: &Stage, selector: &Selector) -> Result<Place, String> {
         let own = &self.service.object.namespace;
-        let selected: Vec<&Pod> = stage
-            .scene
-            .pods_of(own)
-            .filter(|pod| selector.matches(&pod.labels))
-            .collect();
-        let none = match selected.is_empty() {
-            true => format!(
-                "no pod of namespace {own} has the labels that {} selects",
-                self.service.object
-            ),
-            false if selected.iter().any(|pod| pod.ready) => {
-                format!("no ready pod has the labels of subset {}", self.subset)
-            }
-            false => format!(
-                "none of the {} pods that {} selects is ready",
-                selected.len(),
-                self.service.object
-            ),
+        let selected = || {
+            let pods = stage.scene.pods_of(own);
+            pods.filter(|pod| selector.matches(&pod.labels))
         };
-        let in_subset = |pod: &&&Pod| self.labels.is_none_or(|labels| labels.matches(&pod.labels));
-        let mut ready = selected.iter().filter(|pod| pod.ready).filter(in_subset);
+        let in_subset = |pod: &&Pod| self.labels.is_none_or(|labels| labels.matches(&pod.labels));
+        let mut ready = selected().filter(|pod| pod.ready).filter(in_subset);
         let found = ready.find_map(|pod| {
             Some(Place {
                 address: pod.address?,
                 port: self.target(Some(pod)),
             })
         });
-        found.ok_or(none)
+        found.ok_or_else(|| match selected().count() {
+            0 => format!(
+                "no pod of namespace {own} has the labels that {} selects",
+                self.service.object
+            ),
+            _ if selected().any(|pod| pod.ready) => {
+                format!("no ready pod has the labels of subset {}", self.subset)
+            }
+            count => format!(
+                "none of the {count} pods that {} selects is ready",
+                self.service.object
+            ),
+        })
     }
 
     /// The port that endpoints have for the service's.
@@ -209,16 +235,16 @@ impl<'s> Upstream<'s> {
     /// The TLS that the proxy of `from` puts around what it sends to `to`, who of the cluster's pods that is if any, and why.
     ///
     /// `authority` is that of the request; empty where there is none.
-    pub fn wrap(
+    pub fn wrap<'h>(
         &self,
-        stage: &Stage,
-        from: &Pod,
+        stage: &'h Stage,
+        from: &'h Pod,
         to: Option<&Pod>,
         authority: &str,
-    ) -> (Option<Wrap>, String) {
+    ) -> (Option<Wrap>, How<'h>) {
         let mesh = &stage.scene.mesh;
         let default_name = || {
-            let (port, subset, host) = (self.port.number, &self.subset, &self.service.host);
+            let (port, subset, host) = (self.port.number, self.subset, &self.service.host);
             format!(
                 "outbound_.{port}_.{}_.{host}",
                 if subset.is_empty() { "_" } else { subset }
@@ -235,15 +261,14 @@ impl<'s> Upstream<'s> {
         };
         match &self.policy.tls {
             Some(tls) => match tls.mode {
-                TlsMode::Disable => (None, "in clear, as the rule says".to_owned()),
+                TlsMode::Disable => (None, How::Said("in clear, as the rule says")),
                 TlsMode::IstioMutual => {
                     let wrap = Wrap {
                         server_name: named(tls, default_name()),
                         identity: Some(identity()),
                         wants: None,
                     };
-                    let who = from.identity(&mesh.trust_domain);
-                    (Some(wrap), format!("in mutual TLS of the mesh, as {who}"))
+                    (Some(wrap), How::As(from, &mesh.trust_domain))
                 }
                 TlsMode::Simple | TlsMode::Mutual => {
                     let asked = match mesh.verifies_servers() {
@@ -254,8 +279,8 @@ impl<'s> Upstream<'s> {
                     let verifies = !tls.insecure && (tls.authorities || mesh.verifies_servers());
                     let wants = (verifies && !server_name.is_empty()).then(|| server_name.clone());
                     let how = match verifies {
-                        true => "the server's certificate is verified",
-                        false => "the server's certificate is taken as it is",
+                        true => "in TLS; the server's certificate is verified",
+                        false => "in TLS; the server's certificate is taken as it is",
                     };
                     (
                         Some(Wrap {
@@ -263,7 +288,7 @@ impl<'s> Upstream<'s> {
                             identity: None,
                             wants,
                         }),
-                        format!("in TLS; {how}"),
+                        How::Said(how),
                     )
                 }
             },
@@ -284,10 +309,10 @@ impl<'s> Upstream<'s> {
                         };
                         (
                             Some(wrap),
-                            "in mutual TLS, as both ends have a sidecar".to_owned(),
+                            How::Said("in mutual TLS, as both ends have a sidecar"),
                         )
                     }
-                    false => (None, "in clear, as no rule says otherwise".to_owned()),
+                    false => (None, How::Said("in clear, as no rule says otherwise")),
                 }
             }
         }

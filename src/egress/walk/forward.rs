@@ -1,14 +1,18 @@
 //! What a proxy does with a request once it knows where to: sends it on, tries again, answers by itself, logs.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::Walk;
 use super::carried::{Carried, Content, Heard, Outcome};
+use super::decision::Decision;
 use super::destination::{Place, Upstream};
+use super::draft::Draft;
 use super::reply::{Broken, REFUSED, Reply, handed_on};
-use super::stage::Sight;
-use crate::egress::account::{self, Ruling};
+use super::sight::Sight;
+use crate::egress::account::{self, Answer};
 use crate::egress::log::Line;
 use crate::egress::pod::Pod;
 use crate::egress::virtual_service::{Destination, Message, Retries};
@@ -31,13 +35,15 @@ pub struct At<'p, 's> {
     pub forwarded_for: Option<IpAddr>,
     /// The version of HTTP that the caller speaks.
     pub version: &'static str,
+    /// Whether somebody reads what it logs and the words of what it answers.
+    pub tells: bool,
 }
 
 impl At<'_, '_> {
     /// A log line with what is known when the request or connection comes.
-    pub fn line(&self, message: Option<&Message>) -> Line {
+    pub fn line(&self, message: Option<&Message>) -> Draft {
         let text = |get: fn(&Message) -> &str| message.map(get).unwrap_or_default().to_owned();
-        Line {
+        Draft::new(self.tells, || Line {
             pod: self.pod.object.clone(),
             after: Duration::ZERO,
             http: message.map(|message| {
@@ -64,46 +70,55 @@ impl At<'_, '_> {
             // As recent versions write it.
             server_name: self.server_name.to_ascii_lowercase(),
             route: String::new(),
-        }
+        })
     }
 
     /// A reply of its own, logged.
-    pub fn replies(&self, message: &Message, reply: &Reply, line: Line) -> Heard {
-        let answer = reply.answer(&message.method);
-        let line = Line {
-            status: reply.status,
-            flags: reply.flags,
-            details: reply.details.clone(),
-            transport_failure: reply.transport.clone(),
-            sent: answer.body.len() as u64,
-            ..line
+    pub fn replies(&self, message: &Message, reply: &Reply, mut line: Draft) -> Heard {
+        let answer = match self.tells {
+            true => reply.answer(&message.method),
+            false => Answer::bare(reply.status),
         };
+        line.write(|line| {
+            line.status = reply.status;
+            line.flags = reply.flags;
+            line.details = reply.details.clone().into_owned();
+            line.transport_failure = reply.transport.clone().into_owned();
+            line.sent = answer.body.len() as u64;
+        });
         Heard {
-            outcome: Outcome::Answer(answer),
-            waits: line.duration,
-            lines: vec![line],
+            lines: line.alone(),
+            ..Heard::at_once(Outcome::Answer(answer))
         }
+    }
+
+    /// An answer of another's, handed on.
+    pub fn hands_on(&self, answer: Answer, millis: u64) -> Outcome {
+        Outcome::Answer(match self.tells {
+            true => handed_on(answer, millis),
+            false => answer,
+        })
     }
 }
 
 /// What is tried again, and how often.
-#[derive(Debug, Clone)]
-pub struct Again {
+#[derive(Debug, Clone, Copy)]
+pub struct Again<'r> {
     attempts: u32,
-    on: String,
+    on: &'r str,
 }
 
-impl Again {
+impl<'r> Again<'r> {
     /// Nothing.
-    pub fn never() -> Again {
+    pub fn never() -> Again<'r> {
         Again {
             attempts: 0,
-            on: String::new(),
+            on: "",
         }
     }
 
     /// As a rule says, or by default. `unavailable`: whether a 503 is among the defaults.
-    pub fn of(rule: Option<&Retries>, unavailable: bool) -> Again {
+    pub fn of(rule: Option<&'r Retries>, unavailable: bool) -> Again<'r> {
         let default = match unavailable {
             true => "connect-failure,refused-stream,unavailable,cancelled,503",
             false => "connect-failure,refused-stream,unavailable,cancelled",
@@ -113,7 +128,7 @@ impl Again {
             .filter(|on| !on.is_empty());
         Again {
             attempts: rule.map_or(2, |rule| rule.attempts),
-            on: on.unwrap_or(default).to_owned(),
+            on: on.unwrap_or(default),
         }
     }
 
@@ -141,32 +156,51 @@ impl Again {
 }
 
 /// A request that is to be sent to a cluster.
-pub struct Sending<'d> {
+pub struct Sending<'s> {
     /// The request.
     pub message: Message,
     /// The host.
-    pub host: &'d str,
+    pub host: &'s str,
     /// The host's port.
     pub port: u16,
     /// The subset; empty for none.
-    pub subset: &'d str,
+    pub subset: &'s str,
     /// What is tried again.
-    pub again: Again,
+    pub again: Again<'s>,
     /// How long the answer may take.
     pub timeout: Option<Duration>,
-    /// The route's name.
-    pub route: String,
+    /// The names of the route's rule and match.
+    pub route: RouteName<'s>,
 }
 
-impl<'d> Sending<'d> {
+/// Istio names a route after its rule and match.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RouteName<'s> {
+    /// The rule's; empty for none.
+    pub rule: &'s str,
+    /// The match's; empty for none.
+    pub meets: &'s str,
+}
+
+impl fmt::Display for RouteName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.rule, self.meets) {
+            ("", _) => Ok(()),
+            (rule, "") => f.write_str(rule),
+            (rule, meets) => write!(f, "{rule}.{meets}"),
+        }
+    }
+}
+
+impl<'s> Sending<'s> {
     /// To a destination of a rule, on the port that it names; else on the host's only one, else on the caller's.
     pub fn to(
         at: &At,
-        destination: &'d Destination,
+        destination: &'s Destination,
         otherwise: u16,
         message: Message,
-        again: Again,
-    ) -> Sending<'d> {
+        again: Again<'s>,
+    ) -> Sending<'s> {
         let only = at
             .sight
             .view
@@ -184,14 +218,14 @@ impl<'d> Sending<'d> {
             subset: &destination.subset,
             again,
             timeout: None,
-            route: String::new(),
+            route: RouteName::default(),
         }
     }
 }
 
 impl<'s> Walk<'_, 's> {
     /// Sends a request to a cluster, as often as it takes.
-    pub(super) fn sends(&mut self, at: &At<'_, 's>, sending: Sending) -> Heard {
+    pub(super) fn sends(&mut self, at: &At<'_, 's>, sending: Sending<'s>) -> Heard {
         let Sending {
             message,
             again,
@@ -199,12 +233,12 @@ impl<'s> Walk<'_, 's> {
             ..
         } = &sending;
         let mut line = at.line(Some(message));
-        line.route.clone_from(&sending.route);
+        line.write(|line| line.route = sending.route.to_string());
         let upstream = match self.cluster(at, sending.host, sending.port, sending.subset) {
             Some(upstream) => upstream,
             None => return at.replies(message, &Reply::no_cluster(), line),
         };
-        line.cluster = upstream.name();
+        line.write(|line| line.cluster = upstream.name());
         let Some(place) = self.endpoint(at, &upstream) else {
             return at.replies(message, &Reply::no_endpoint(), line);
         };
@@ -214,7 +248,7 @@ impl<'s> Walk<'_, 's> {
             place,
             Content::Http(message.clone(), upstream.version()),
         );
-        line.upstream = Some(SocketAddr::new(place.address, place.port));
+        line.write(|line| line.upstream = Some(SocketAddr::new(place.address, place.port)));
         let tried = self.reaches(at.pod, place, carried);
         let patience = upstream.patience(self.stage.scene.mesh.connect_timeout);
         concluded(at, message, line, tried, patience, again, *timeout)
@@ -223,9 +257,11 @@ impl<'s> Walk<'_, 's> {
     /// Sends a request where its caller meant it to go.
     pub(super) fn lets_go(&mut self, at: &At<'_, 's>, message: &Message, route: &str) -> Heard {
         let mut line = at.line(Some(message));
-        line.route = route.to_owned();
-        line.cluster = "PassthroughCluster".to_owned();
-        line.upstream = Some(line.local);
+        line.write(|line| {
+            line.route = route.to_owned();
+            line.cluster = "PassthroughCluster".to_owned();
+            line.upstream = Some(line.local);
+        });
         let content = Content::Http(message.clone(), "HTTP/1.1");
         let tried = self.goes(at.pod, at.local, Carried::bare(content));
         let patience = self.stage.scene.mesh.connect_timeout;
@@ -236,14 +272,15 @@ impl<'s> Walk<'_, 's> {
     pub(super) fn cluster(
         &mut self,
         at: &At<'_, 's>,
-        host: &str,
+        host: &'s str,
         port: u16,
-        subset: &str,
-    ) -> Option<Upstream<'s>> {
-        match Upstream::find(&at.sight.view, host, port, subset) {
+        subset: &'s str,
+    ) -> Option<Rc<Upstream<'s>>> {
+        match at.sight.upstream(host, port, subset) {
             Ok(upstream) => Some(upstream),
-            Err((by, because)) => {
-                self.hop(at.place, &at.pod.object, Ruling::stops(by, because));
+            Err(missing) => {
+                let decision = Decision::stops(missing.by, missing.because);
+                self.hop(at.place, &at.pod.object, decision);
                 None
             }
         }
@@ -254,8 +291,8 @@ impl<'s> Walk<'_, 's> {
         match upstream.place(self.stage, at.pod, at.local) {
             Ok(place) => Some(place),
             Err(because) => {
-                let ruling = Ruling::stops(Some(&upstream.service.object), because);
-                self.hop(at.place, &at.pod.object, ruling);
+                let decision = Decision::stops(Some(&upstream.service.object), because);
+                self.hop(at.place, &at.pod.object, decision);
                 None
             }
         }
@@ -271,14 +308,18 @@ impl<'s> Walk<'_, 's> {
     ) -> Carried {
         let to = self.stage.pod_at(place.address);
         let authority = match &content {
-            Content::Http(message, _) => message.authority.clone(),
-            Content::Tls(..) => String::new(),
+            Content::Http(message, _) => &message.authority,
+            Content::Tls(..) => "",
         };
-        let (wrap, how) = upstream.wrap(self.stage, at.pod, to, &authority);
-        let because = format!("cluster {} is {place}, {how}", upstream.name());
+        let (wrap, how) = upstream.wrap(self.stage, at.pod, to, authority);
+        let because = format_args!("cluster {} is {place}, {how}", upstream.name());
         let by = upstream.rule.unwrap_or(&upstream.service.object);
         self.notes(&upstream.service.object);
-        self.hop(at.place, &at.pod.object, Ruling::passes(Some(by), because));
+        self.hop(
+            at.place,
+            &at.pod.object,
+            Decision::passes(Some(by), because),
+        );
         Carried { wrap, content }
     }
 }
@@ -298,10 +339,10 @@ fn broken(outcome: &Outcome) -> Option<Broken> {
 fn concluded(
     at: &At,
     message: &Message,
-    mut line: Line,
+    mut line: Draft,
     tried: Heard,
     patience: Duration,
-    again: &Again,
+    again: &Again<'_>,
     timeout: Option<Duration>,
 ) -> Heard {
     let broken = broken(&tried.outcome);
@@ -323,37 +364,42 @@ fn concluded(
         .collect();
     if let Some(limit) = timeout.filter(|limit| *limit < waits) {
         abandoned(&mut lines, limit);
-        line.duration = limit;
-        return with(at.replies(message, &Reply::late(), line), lines);
+        line.write(|line| line.duration = limit);
+        let late = at.replies(message, &Reply::late(), line);
+        return with(
+            Heard {
+                waits: limit,
+                ..late
+            },
+            lines,
+        );
     }
-    line.duration = waits;
+    line.write(|line| line.duration = waits);
     let answer = match (broken, tried.outcome) {
         (None, Outcome::Answer(answer)) => answer,
         (broken, _) => {
             let broken = broken.unwrap_or(Broken::Ended);
-            line.upstream_local = at.pod.address.filter(|_| broken == Broken::Ended);
-            return with(
-                at.replies(message, &Reply::broken(&broken, retried), line),
-                lines,
-            );
+            line.write(|line| {
+                line.upstream_local = at.pod.address.filter(|_| broken == Broken::Ended);
+            });
+            let reply = at.replies(message, &Reply::broken(&broken, retried), line);
+            return with(Heard { waits, ..reply }, lines);
         }
     };
     let millis = u64::try_from(waits.as_millis()).unwrap_or(u64::MAX);
-    line.status = answer.status;
-    line.flags = if retried { "URX" } else { "" };
-    line.details = "via_upstream".to_owned();
-    line.sent = answer.body.len() as u64;
-    line.service_time = Some(millis);
-    line.upstream_local = at.pod.address;
-    let outcome = Outcome::Answer(handed_on(answer, millis));
-    with(
-        Heard {
-            outcome,
-            waits,
-            lines: vec![line],
-        },
-        lines,
-    )
+    line.write(|line| {
+        line.status = answer.status;
+        line.flags = if retried { "URX" } else { "" };
+        line.details = "via_upstream".to_owned();
+        line.sent = answer.body.len() as u64;
+        line.service_time = Some(millis);
+        line.upstream_local = at.pod.address;
+    });
+    Heard {
+        outcome: at.hands_on(answer, millis),
+        waits,
+        lines: line.before(lines),
+    }
 }
 
 /// With the lines of those further on.

@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use super::Walk;
 use super::carried::{Carried, Content, End, Heard, Outcome};
 use super::chains::{Chain, Closed};
-use super::destination::{Place, Upstream};
+use super::decision::{Decision, Others};
+use super::destination::Place;
 use super::forward::At;
 use super::reply::{HANDSHAKE_ENDED, NOT_TLS, Reply};
 use super::routes::{Route, Routes};
-use crate::egress::account::{self, Ruling};
+use crate::egress::account;
 use crate::egress::gateway::{Gateway, Routing, Server, ServerTls};
 use crate::egress::host::{within, without_port};
 use crate::egress::object::{Object, Unknown};
@@ -41,6 +42,7 @@ impl<'s> Walk<'_, 's> {
                 Content::Http(_, version) => version,
                 Content::Tls(..) => "HTTP/1.1",
             },
+            tells: stage.tells,
         };
         let chains = sight.chains(pod, to.port);
         let chain = match chains.find(carried.server_name()) {
@@ -50,14 +52,14 @@ impl<'s> Walk<'_, 's> {
         match chain {
             Chain::Server(gateway, server) => self.enters_server(&at, gateway, server, carried),
             Chain::ServerName(gateway, rule, destination) => {
-                let because = format!(
+                let because = format_args!(
                     "leaves TLS closed and goes by the name that it asks for, {}",
                     at.server_name
                 );
                 self.hop(
                     at.place,
                     &pod.object,
-                    Ruling::passes(Some(&gateway.object), because),
+                    Decision::passes(Some(&gateway.object), because),
                 );
                 self.streams_on(&at, &rule.object, destination, carried, None)
             }
@@ -68,29 +70,32 @@ impl<'s> Walk<'_, 's> {
     fn shut(&mut self, at: &At, why: Closed, carried: &Carried) -> Heard {
         match why {
             Closed::NoServer(others) => {
-                let because = format!("no Gateway has it listen on port {}", at.local.port);
+                let because = format_args!("no Gateway has it listen on port {}", at.local.port);
                 self.hop(
                     at.place,
                     &at.pod.object,
-                    Ruling::stops(None, because).after(others),
+                    Decision::stops(None, because).after(&|| others.to_vec()),
                 );
                 Heard::at_once(Outcome::Refused)
             }
             Closed::NoChain(by) => {
-                let because = match at.server_name.as_str() {
-                    "" => "takes TLS only, and what comes asks for no name".to_owned(),
-                    name => format!("has no route for connections that ask for {name}"),
+                let name = &at.server_name;
+                let because = match name.is_empty() {
+                    true => format_args!("takes TLS only, and what comes asks for no name"),
+                    false => format_args!("has no route for connections that ask for {name}"),
                 };
-                self.hop(at.place, &at.pod.object, Ruling::stops(by, because));
+                self.hop(at.place, &at.pod.object, Decision::stops(by, because));
                 let mut line = at.line(None);
-                line.flags = "NR";
-                line.details = "filter_chain_not_found".to_owned();
+                line.write(|line| {
+                    line.flags = "NR";
+                    line.details = "filter_chain_not_found".to_owned();
+                });
                 let outcome = match carried.wrap {
                     Some(_) => Outcome::Handshake(HANDSHAKE_ENDED.to_owned()),
                     None => Outcome::Ended(End::Reset),
                 };
                 Heard {
-                    lines: vec![line],
+                    lines: line.alone(),
                     ..Heard::at_once(outcome)
                 }
             }
@@ -109,7 +114,7 @@ impl<'s> Walk<'_, 's> {
             self.hop(
                 at.place,
                 &at.pod.object,
-                Ruling::stops(Some(&gateway.object), because),
+                Decision::stops(Some(&gateway.object), because),
             );
             Heard::at_once(outcome)
         };
@@ -159,11 +164,11 @@ impl<'s> Walk<'_, 's> {
             ServerTls::IstioMutual => "in mutual TLS of the mesh",
             _ => "in TLS, which it opens",
         };
-        let because = format!("its server on port {} takes it, {tls}", server.port);
+        let because = format_args!("its server on port {} takes it, {tls}", server.port);
         self.hop(
             at.place,
             &at.pod.object,
-            Ruling::passes(Some(&gateway.object), because),
+            Decision::passes(Some(&gateway.object), because),
         );
         let (message, opened) = match (server.routing, content) {
             (Routing::Http, Content::Http(message, _)) => (message, None),
@@ -195,15 +200,14 @@ impl<'s> Walk<'_, 's> {
         self.marked(at, &mut message, peer.as_ref());
         let chains = at.sight.chains(at.pod, at.local.port);
         let make = || Routes::of_gateway(&at.sight.view, &chains.together(gateway, server));
-        let routes = at.sight.routes(&gateway.name(), server.port, make);
+        let routes = at.sight.routes(Some(&gateway.object), server.port, make);
         let route = routes.find(&message, "http");
         if let Err(details) = self.lets_in(at, Some(&message), peer.as_ref()) {
             let mut line = at.line(Some(&message));
             if let Route::Rule(placed, _) = &route {
-                line.cluster = placed
-                    .destination()
-                    .and_then(|to| cluster_name(at, to, server.port))
-                    .unwrap_or_default();
+                let to = placed.destination();
+                let cluster = || to.and_then(|to| cluster_name(at, to, server.port));
+                line.write(|line| line.cluster = cluster().unwrap_or_default());
             }
             return at.replies(&message, &Reply::denied(&details), line);
         }
@@ -212,7 +216,7 @@ impl<'s> Walk<'_, 's> {
             self.hop(
                 at.place,
                 &at.pod.object,
-                Ruling::stops(Some(&gateway.object), because),
+                Decision::stops(Some(&gateway.object), because),
             );
             let mut heard = at.replies(&message, &Reply::direct(301, ""), at.line(Some(&message)));
             if let Outcome::Answer(answer) = &mut heard.outcome {
@@ -227,27 +231,24 @@ impl<'s> Walk<'_, 's> {
             }
             Route::Unmet(by) => (
                 Some(by),
-                format!(
+                format_args!(
                     "none of the rules for {} is for this request",
                     message.authority
                 ),
             ),
             _ => (
                 None,
-                format!(
+                format_args!(
                     "no VirtualService for {} routes {} here",
                     gateway.object, message.authority
                 ),
             ),
         };
-        let others = match self.stage.tells {
-            true => unbound(at, gateway, &message.authority),
-            false => Vec::new(),
-        };
+        let others = || unbound(at, gateway, &message.authority);
         self.hop(
             at.place,
             &at.pod.object,
-            Ruling::stops(by, because).after(others),
+            Decision::stops(by, because).after(&others),
         );
         at.replies(&message, &Reply::no_route(), at.line(Some(&message)))
     }
@@ -302,11 +303,11 @@ impl<'s> Walk<'_, 's> {
                 self.streams_on(at, &of.object, destination, Carried::bare(content), peer)
             }
             None => {
-                let because = format!(
+                let because = format_args!(
                     "no VirtualService for {} routes connections here",
                     gateway.object
                 );
-                self.hop(at.place, &at.pod.object, Ruling::stops(None, because));
+                self.hop(at.place, &at.pod.object, Decision::stops(None, because));
                 Heard::at_once(Outcome::Ended(End::Reset))
             }
         }
@@ -324,37 +325,47 @@ impl<'s> Walk<'_, 's> {
         let port = destination.port.unwrap_or(at.local.port);
         if let Err(details) = self.lets_in(at, None, peer.as_ref()) {
             let mut line = at.line(None);
-            line.termination = details;
-            line.received = super::stream::HELLO;
-            line.cluster = cluster_name(at, destination, port).unwrap_or_default();
-            let upstream =
-                Upstream::find(&at.sight.view, &destination.host, port, &destination.subset).ok();
-            // It is connected before the first bytes are judged.
-            let place =
-                upstream.and_then(|upstream| upstream.place(self.stage, at.pod, at.local).ok());
-            line.upstream = place.map(|place| SocketAddr::new(place.address, place.port));
-            line.upstream_local = at.pod.address.filter(|_| place.is_some());
+            line.write(|line| {
+                line.termination = details;
+                line.received = super::stream::HELLO;
+                line.cluster = cluster_name(at, destination, port).unwrap_or_default();
+                let (host, subset) = (&destination.host, &destination.subset);
+                let upstream = at.sight.upstream(host, port, subset).ok();
+                // It is connected before the first bytes are judged.
+                let place =
+                    upstream.and_then(|upstream| upstream.place(self.stage, at.pod, at.local).ok());
+                line.upstream = place.map(|place| SocketAddr::new(place.address, place.port));
+                line.upstream_local = at.pod.address.filter(|_| place.is_some());
+            });
             return Heard {
-                lines: vec![line],
+                lines: line.alone(),
                 ..Heard::at_once(Outcome::Ended(End::Closed))
             };
         }
-        let because = format!("sends connections on to {}:{port}", destination.host);
-        self.hop(at.place, &at.pod.object, Ruling::passes(Some(by), because));
+        let because = format_args!("sends connections on to {}:{port}", destination.host);
+        self.hop(
+            at.place,
+            &at.pod.object,
+            Decision::passes(Some(by), because),
+        );
         self.passes_on(at, &destination.host, port, &destination.subset, carried)
     }
 }
 
 /// The name of the cluster that a destination means, if it is there.
-fn cluster_name(at: &At, destination: &Destination, otherwise: u16) -> Option<String> {
+fn cluster_name<'s>(
+    at: &At<'_, 's>,
+    destination: &'s Destination,
+    otherwise: u16,
+) -> Option<String> {
     let port = destination.port.unwrap_or(otherwise);
-    let upstream =
-        Upstream::find(&at.sight.view, &destination.host, port, &destination.subset).ok()?;
+    let (host, subset) = (&destination.host, &destination.subset);
+    let upstream = at.sight.upstream(host, port, subset).ok()?;
     Some(upstream.name())
 }
 
 /// VirtualServices for a host that do not route it at a gateway, and why not.
-fn unbound(at: &At, gateway: &Gateway, authority: &str) -> Vec<(Object, String)> {
+fn unbound(at: &At, gateway: &Gateway, authority: &str) -> Others {
     let view = &at.sight.view;
     let name = gateway.name();
     let host = without_port(authority).to_ascii_lowercase();

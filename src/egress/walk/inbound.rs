@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use super::Walk;
 use super::carried::{Carried, Content, End, Heard, Outcome};
+use super::decision::Decision;
 use super::destination::Place;
+use super::draft::Draft;
 use super::forward::At;
-use super::reply::{HANDSHAKE_ENDED, Reply, handed_on};
-use crate::egress::account::{self, Ruling};
+use super::reply::{HANDSHAKE_ENDED, Reply};
+use crate::egress::account;
 use crate::egress::peer::{self, Mode};
 use crate::egress::pod::Pod;
 use crate::egress::virtual_service::Message;
@@ -37,6 +39,7 @@ impl<'s> Walk<'_, 's> {
                 Content::Http(_, version) => version,
                 Content::Tls(..) => "HTTP/1.1",
             },
+            tells: stage.tells,
         };
         let mesh = &stage.scene.mesh;
         let all = &stage.scene.authentication;
@@ -57,39 +60,43 @@ impl<'s> Walk<'_, 's> {
             _ => None,
         };
         let because = match (&refused, &peer) {
-            (Some(_), None) => format!(
+            (Some(_), None) => format_args!(
                 "mutual TLS is {}, and what comes has none",
                 required.because
             ),
             (Some(_), Some(_)) => {
-                format!("mutual TLS is {}, and what comes has it", required.because)
+                format_args!("mutual TLS is {}, and what comes has it", required.because)
             }
-            (None, Some(peer)) => format!(
+            (None, Some(peer)) => format_args!(
                 "mutual TLS is {}; the caller is {}",
                 required.because,
                 peer.principal()
             ),
-            (None, None) => format!("mutual TLS is {}; who calls is not known", required.because),
+            (None, None) => {
+                format_args!("mutual TLS is {}; who calls is not known", required.because)
+            }
         };
         if let Some(outcome) = refused {
             self.hop(
                 at.place,
                 &pod.object,
-                Ruling::stops(required.by.as_ref(), because),
+                Decision::stops(required.by.as_ref(), because),
             );
             let mut line = at.line(None);
-            line.flags = "NR";
-            line.details = "filter_chain_not_found".to_owned();
+            line.write(|line| {
+                line.flags = "NR";
+                line.details = "filter_chain_not_found".to_owned();
+            });
             let logged = outcome == Outcome::Ended(End::Reset);
             return Heard {
-                lines: if logged { vec![line] } else { Vec::new() },
+                lines: if logged { line.alone() } else { Vec::new() },
                 ..Heard::at_once(outcome)
             };
         }
         self.hop(
             at.place,
             &pod.object,
-            Ruling::passes(required.by.as_ref(), because),
+            Decision::passes(required.by.as_ref(), because),
         );
         match carried.content {
             Content::Http(message, version) => {
@@ -107,9 +114,9 @@ impl<'s> Walk<'_, 's> {
             content => {
                 if let Err(details) = self.lets_in(&at, None, peer.as_ref()) {
                     let mut line = beside(&at, None);
-                    line.termination = details;
+                    line.write(|line| line.termination = details);
                     return Heard {
-                        lines: vec![line],
+                        lines: line.alone(),
                         ..Heard::at_once(Outcome::Ended(End::Closed))
                     };
                 }
@@ -120,9 +127,9 @@ impl<'s> Walk<'_, 's> {
 }
 
 /// A log line of what goes to the program beside.
-fn beside(at: &At, message: Option<&Message>) -> crate::egress::log::Line {
+fn beside(at: &At, message: Option<&Message>) -> Draft {
     let mut line = at.line(message);
-    line.cluster = format!("inbound|{}||", at.local.port);
+    line.write(|line| line.cluster = format!("inbound|{}||", at.local.port));
     line
 }
 
@@ -132,17 +139,19 @@ fn served(at: &At, message: &Message, heard: Heard) -> Heard {
         return heard;
     };
     let mut line = beside(at, Some(message));
-    line.status = answer.status;
-    line.details = "via_upstream".to_owned();
-    line.sent = answer.body.len() as u64;
-    line.service_time = Some(0);
-    line.duration = Duration::ZERO;
-    line.upstream = Some(SocketAddr::new(at.local.address, at.local.port));
-    // A sidecar calls the program beside it from this address (Istio's `InboundPassthroughBindIpv4`).
-    line.upstream_local = Some([127, 0, 0, 6].into());
+    line.write(|line| {
+        line.status = answer.status;
+        line.details = "via_upstream".to_owned();
+        line.sent = answer.body.len() as u64;
+        line.service_time = Some(0);
+        line.duration = Duration::ZERO;
+        line.upstream = Some(SocketAddr::new(at.local.address, at.local.port));
+        // A sidecar calls the program beside it from this address (Istio's `InboundPassthroughBindIpv4`).
+        line.upstream_local = Some([127, 0, 0, 6].into());
+    });
     Heard {
-        outcome: Outcome::Answer(handed_on(answer, 0)),
+        outcome: at.hands_on(answer, 0),
         waits: heard.waits,
-        lines: vec![line],
+        lines: line.alone(),
     }
 }

@@ -8,7 +8,9 @@
 mod authorize;
 mod carried;
 mod chains;
+mod decision;
 mod destination;
+mod draft;
 mod forward;
 mod gateway;
 mod hidden;
@@ -20,16 +22,19 @@ mod routes;
 mod rule;
 mod server;
 mod sidecar;
+mod sight;
 mod stage;
 mod stream;
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::time::Duration;
 
 use carried::{Carried, Content, End, Outcome};
+use decision::{Decides, Decision};
 pub use stage::Stage;
 
-use super::account::{self, Account, Failure, Got, Hop, Ruling};
+use super::account::{self, Account, Failure, Got, Hop};
 use super::internet::vouches;
 use super::object::{Object, Unknown};
 use super::pod::{Pod, Proxy};
@@ -112,18 +117,11 @@ impl Stage<'_> {
 
 impl<'s> Walk<'_, 's> {
     /// Notes a hop, and what of the object that decided is not covered.
-    fn hop(&mut self, place: account::Place, name: impl ToString, ruling: Ruling) {
-        if ruling.passes && !self.stage.tells {
-            return;
-        }
-        if let Some(by) = &ruling.by {
+    fn hop(&mut self, place: account::Place, name: impl Display, decided: impl Decides) {
+        if let Some(by) = decided.by() {
             self.notes(by);
         }
-        self.hops.push(Hop {
-            place,
-            name: name.to_string(),
-            ruling,
-        });
+        self.hops.extend(self.stage.hop(place, name, decided));
     }
 
     /// Notes what of an object is not covered.
@@ -150,6 +148,9 @@ impl<'s> Walk<'_, 's> {
 
     /// The pod that asks.
     fn begins(&mut self, pod: &Pod) {
+        if !self.stage.tells {
+            return;
+        }
         let scene = self.stage.scene;
         let namespace = Object::new("Namespace", "", pod.namespace());
         let there = scene.namespaces.contains_key(pod.namespace());
@@ -168,7 +169,7 @@ impl<'s> Walk<'_, 's> {
         self.hop(
             account::Place::Client,
             &pod.object,
-            Ruling::passes(there.then_some(&namespace), because),
+            Decision::passes(there.then_some(&namespace), because),
         );
         self.meets(pod);
         if pod.pool.is_none() && !scene.pools.is_empty() {

@@ -1,14 +1,16 @@
 //! Between machines: names, NetworkPolicies, the firewall, and who is at an address.
 
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::carried::{Carried, End, Heard, Outcome};
+use super::decision::Decision;
 use super::destination::{Place, target};
 use super::{DEEPEST, RESOLVER_PATIENCE, Walk};
 use crate::egress::account::{self, Failure, Hop, Ruling};
 use crate::egress::dns::METADATA_SERVER;
-use crate::egress::firewall::{self, Direction};
+use crate::egress::firewall::Direction;
 use crate::egress::network_policy::{self, Other};
 use crate::egress::object::{Object, Unknown};
 use crate::egress::pod::{Pod, Proxy};
@@ -27,24 +29,16 @@ impl Walk<'_, '_> {
         if let Some(address) = given {
             return Ok(Place { address, port });
         }
-        let [policy, firewall] = self.stage.asks_dns(pod);
-        let closed = [
-            (account::Place::NetworkPolicy, policy),
-            (account::Place::Firewall, firewall),
-        ];
-        let name = "the cluster's DNS";
+        let asked = self.stage.asks_dns(pod);
+        let places = [account::Place::NetworkPolicy, account::Place::Firewall];
+        let closed = places.into_iter().zip(asked.iter());
         if let Some((place, ruling)) = closed.into_iter().find(|(_, ruling)| !ruling.passes) {
-            self.hop(place, name, ruling);
+            self.hop(place, "the cluster's DNS", ruling);
             return Err((Failure::NoDns, RESOLVER_PATIENCE));
         }
-        let (addresses, ruling) = self.stage.resolve(pod, &request.host);
-        let first = addresses.first().copied();
-        let ruling = Ruling {
-            passes: first.is_some(),
-            ..ruling
-        };
-        self.hop(account::Place::Dns, &request.host, ruling);
-        match first {
+        let found = self.stage.resolve(pod, &request.host);
+        self.hop(account::Place::Dns, &request.host, &found.ruling);
+        match found.addresses.first().copied() {
             Some(address) => Ok(Place { address, port }),
             None => Err((Failure::NoSuchHost, Duration::ZERO)),
         }
@@ -59,7 +53,7 @@ impl Walk<'_, '_> {
                 self.hop(
                     account::Place::Server,
                     to,
-                    Ruling::stops(Some(&by), because),
+                    Decision::stops(Some(&by), because),
                 );
                 Heard::at_once(Outcome::Refused)
             }
@@ -106,10 +100,10 @@ impl Walk<'_, '_> {
 
     /// A connection to the very address that packets go to.
     pub(super) fn reaches(&mut self, from: &Pod, to: Place, carried: Carried) -> Heard {
-        let between = self.stage.between(from, to, || self.passes(from, to));
+        let between = self.stage.between(from, to, || self.comes_past(from, to));
         let dropped = between.iter().any(|hop| !hop.ruling.passes);
         for hop in between.iter() {
-            self.hop(hop.place, &hop.name, hop.ruling.clone());
+            self.hop(hop.place, &hop.name, &hop.ruling);
         }
         if dropped {
             return Heard::at_once(Outcome::Dropped);
@@ -125,7 +119,7 @@ impl Walk<'_, '_> {
             self.hop(
                 account::Place::Gateway,
                 &from.object,
-                Ruling::stops(None, because),
+                Decision::stops(None, because),
             );
             return Heard::at_once(Outcome::Ended(End::Closed));
         }
@@ -146,67 +140,41 @@ impl Walk<'_, '_> {
     }
 
     /// What packets come past: NetworkPolicies of both ends and the firewall of both machines, as far as they get.
-    fn passes(&self, from: &Pod, to: Place) -> Vec<Hop> {
+    fn comes_past(&self, from: &Pod, to: Place) -> Vec<Hop> {
+        use Direction::{Egress, Ingress};
         use account::Place::{Firewall, NetworkPolicy};
         let stage = self.stage;
         let scene = stage.scene;
         let mut hops = Vec::new();
-        let mut asked = |place, name: &str, ruling: Ruling| {
-            let passes = ruling.passes;
-            let name = name.to_owned();
-            hops.push(Hop {
-                place,
-                name,
-                ruling,
-            });
-            passes
+        let mut asked = |place, name: &dyn Display, ruling: &Ruling| {
+            hops.extend(stage.hop(place, name, ruling));
+            ruling.passes
         };
         let target = stage.pod_at(to.address);
         let near = stage.end(from);
         let far = target.map(|pod| stage.end(pod));
         let other = far.clone().map_or(Other::Outside(to.address), Other::Pod);
-        let name = format!("{} to {to}", from.object);
+        let name = format_args!("{} to {to}", from.object);
         let policies = scene.network_policies(from.namespace());
-        let out = network_policy::rule(policies, Direction::Egress, &near, &other, "tcp", to.port);
-        let gets_out = asked(NetworkPolicy, &name, out)
-            && asked(
-                Firewall,
-                &name,
-                stage.firewall(from, to.address, "tcp", to.port),
-            );
+        let out = network_policy::rule(policies, Egress, &near, &other, "tcp", to.port);
+        let leaves = || stage.firewall(Egress, from, to.address, target, "tcp", to.port);
+        let gets_out = asked(NetworkPolicy, &name, &out) && asked(Firewall, &name, &leaves());
         let (true, Some(target), Some(far)) = (gets_out, target, far) else {
             return hops;
         };
-        let name = format!("into {}", target.object);
+        let name = format_args!("into {}", target.object);
         if let Some(address) = from.address {
-            let (machine, own) = (stage.machine(target), stage.machine(from));
-            let rules = &scene.firewalls;
-            let into = firewall::rule(
-                rules,
-                Direction::Ingress,
-                &machine,
-                address,
-                Some(&own),
-                "tcp",
-                to.port,
-            );
+            let into = stage.firewall(Ingress, target, address, Some(from), "tcp", to.port);
             // Of what is let in only a refusal is worth a word.
             if !into.passes {
-                asked(Firewall, &name, into);
+                asked(Firewall, &name, &into);
                 return hops;
             }
         }
         let policies = scene.network_policies(target.namespace());
-        let into = network_policy::rule(
-            policies,
-            Direction::Ingress,
-            &far,
-            &Other::Pod(near),
-            "tcp",
-            to.port,
-        );
+        let into = network_policy::rule(policies, Ingress, &far, &Other::Pod(near), "tcp", to.port);
         if !into.passes || into.by.is_some() {
-            asked(NetworkPolicy, &name, into);
+            asked(NetworkPolicy, &name, &into);
         }
         hops
     }

@@ -2,21 +2,23 @@
 //!
 //! Texts, flags and details are those of a real Envoy's record (`fixtures/egress/`), except where a comment says that there is none.
 
+use std::borrow::Cow;
+
 use crate::egress::account::Answer;
 
 /// An answer that a proxy makes by itself, and what it logs with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub struct Reply<'r> {
     /// The status.
     pub status: u16,
     /// The body.
-    pub body: String,
+    pub body: Cow<'r, str>,
     /// Response flags.
     pub flags: &'static str,
     /// Response code details.
-    pub details: String,
+    pub details: Cow<'r, str>,
     /// Why the transport failed; empty for none.
-    pub transport: String,
+    pub transport: Cow<'r, str>,
 }
 
 /// Why a connection that was asked for did not come about, or ended before an answer.
@@ -41,55 +43,55 @@ pub const WRONG_NAME: &str = "TLS_error:|268435581:SSL_routines:OPENSSL_internal
 /// What it says where the other end ends the handshake; no record.
 pub const HANDSHAKE_ENDED: &str = "delayed_connect_error:_Connection_reset_by_peer";
 
-impl Reply {
+impl<'r> Reply<'r> {
     /// A reply with a body that says what went wrong, and nothing of a transport.
-    pub fn new(status: u16, body: &str, flags: &'static str, details: &str) -> Reply {
+    pub fn new(status: u16, body: &'r str, flags: &'static str, details: &'r str) -> Reply<'r> {
         Reply {
             status,
-            body: body.to_owned(),
+            body: body.into(),
             flags,
-            details: details.to_owned(),
-            transport: String::new(),
+            details: details.into(),
+            transport: "".into(),
         }
     }
 
     /// No route means the request.
-    pub fn no_route() -> Reply {
+    pub fn no_route() -> Reply<'r> {
         Reply::new(404, "", "NR", "route_not_found")
     }
 
     /// A route leads to a cluster that is not there.
-    pub fn no_cluster() -> Reply {
+    pub fn no_cluster() -> Reply<'r> {
         Reply::new(503, "", "NC", "cluster_not_found")
     }
 
     /// The cluster has no endpoint that could be asked.
-    pub fn no_endpoint() -> Reply {
+    pub fn no_endpoint() -> Reply<'r> {
         Reply::new(503, "no healthy upstream", "UH", "no_healthy_upstream")
     }
 
     /// The configuration says what to answer.
-    pub fn direct(status: u16, body: &str) -> Reply {
+    pub fn direct(status: u16, body: &'r str) -> Reply<'r> {
         Reply::new(status, body, "", "direct_response")
     }
 
     /// A policy does not let it pass.
-    pub fn denied(details: &str) -> Reply {
+    pub fn denied(details: &'r str) -> Reply<'r> {
         Reply::new(403, "RBAC: access denied", "", details)
     }
 
     /// A fault that was asked for. From Envoy's source; no record.
-    pub fn fault(status: u16) -> Reply {
+    pub fn fault(status: u16) -> Reply<'r> {
         Reply::new(status, "fault filter abort", "FI", "fault_filter_abort")
     }
 
     /// The route's time is over. From Envoy's source; no record.
-    pub fn late() -> Reply {
+    pub fn late() -> Reply<'r> {
         Reply::new(504, "upstream request timeout", "UT", "response_timeout")
     }
 
     /// The upstream gave no answer. `again`: it was tried again, in vain.
-    pub fn broken(broken: &Broken, again: bool) -> Reply {
+    pub fn broken(broken: &'r Broken, again: bool) -> Reply<'r> {
         let (reason, flags) = match (broken, again) {
             (Broken::TimedOut, true) => ("connection timeout", "URX,UF"),
             (Broken::TimedOut, false) => ("connection timeout", "UF"),
@@ -104,17 +106,18 @@ impl Reply {
         };
         let why = reason.replace(' ', "_");
         let (why, transport) = match broken {
-            Broken::Failed(text) => (format!("{why}|{text}"), text.clone()),
-            _ => (why, String::new()),
+            Broken::Failed(text) => (format!("{why}|{text}"), text.as_str()),
+            _ => (why, ""),
         };
         Reply {
             status: 503,
             body: format!(
                 "upstream connect error or disconnect/reset before headers. {latest}: {reason}"
-            ),
+            )
+            .into(),
             flags,
-            details: format!("upstream_reset_before_response_started{{{why}}}"),
-            transport,
+            details: format!("upstream_reset_before_response_started{{{why}}}").into(),
+            transport: transport.into(),
         }
     }
 
@@ -133,7 +136,7 @@ impl Reply {
             headers,
             body: match method {
                 "HEAD" => String::new(),
-                _ => self.body.clone(),
+                _ => self.body.clone().into_owned(),
             },
         }
     }

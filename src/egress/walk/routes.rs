@@ -1,6 +1,7 @@
 //! Which rule a request of HTTP meets at a proxy: Istio's virtual hosts.
 
 use std::cmp::Reverse;
+use std::rc::Rc;
 
 use crate::egress::gateway::{Gateway, Server};
 use crate::egress::host::{within, without_port};
@@ -19,7 +20,7 @@ pub struct Placed<'s> {
     pub of: &'s VirtualService,
     /// The rule.
     pub rule: &'s HttpRule,
-    matches: Vec<HttpMatch>,
+    matches: Vec<&'s HttpMatch>,
 }
 
 impl<'s> Placed<'s> {
@@ -35,8 +36,8 @@ impl<'s> Placed<'s> {
 /// What a virtual host does.
 #[derive(Debug, Clone)]
 enum VirtualHost<'s> {
-    /// Rules in order.
-    Rules(Vec<Placed<'s>>),
+    /// Rules in order; the names of a host share them.
+    Rules(Rc<Vec<Placed<'s>>>),
     /// No rules: the service itself.
     Service(&'s Service),
 }
@@ -49,7 +50,7 @@ pub struct Routes<'s>(HostIndex<VirtualHost<'s>>);
 #[derive(Debug)]
 pub enum Route<'r, 's> {
     /// By a rule, one of whose matches it meets.
-    Rule(&'r Placed<'s>, &'r HttpMatch),
+    Rule(&'r Placed<'s>, &'s HttpMatch),
     /// To the service that it names.
     Service(&'s Service),
     /// There are rules for its host, and it meets none.
@@ -79,6 +80,7 @@ impl<'s> Routes<'s> {
             if rules.is_empty() {
                 continue;
             }
+            let rules = Rc::new(rules);
             // A wildcard stands for the services that it means, if there are any; an exact host for its service.
             let meant: Vec<&Service> = match host.starts_with('*') {
                 true => services
@@ -95,12 +97,12 @@ impl<'s> Routes<'s> {
             };
             // Istio makes a virtual host for a host without a service on port 80 only (`route.go`).
             if meant.is_empty() && port == 80 {
-                index.at(host, || VirtualHost::Rules(rules.clone()));
+                index.at(host, || VirtualHost::Rules(Rc::clone(&rules)));
             }
             for service in meant {
                 if claimed.insert(service.host.as_str()) {
                     for name in names(service, view) {
-                        index.at(&name, || VirtualHost::Rules(rules.clone()));
+                        index.at(&name, || VirtualHost::Rules(Rc::clone(&rules)));
                     }
                 }
             }
@@ -134,10 +136,10 @@ impl<'s> Routes<'s> {
                 }
                 for host in &virtual_service.hosts {
                     for domain in server.domains(own, host) {
-                        let at = index.at(domain, || VirtualHost::Rules(Vec::new()));
+                        let at = index.at(domain, || VirtualHost::Rules(Rc::default()));
                         // A gateway takes the rules of several VirtualServices for one host together.
                         if let VirtualHost::Rules(all) = at {
-                            all.extend(rules.iter().cloned());
+                            Rc::make_mut(all).extend(rules.iter().cloned());
                         }
                     }
                 }
@@ -154,8 +156,8 @@ impl<'s> Routes<'s> {
             Some(VirtualHost::Service(service)) => return Route::Service(service),
             Some(VirtualHost::Rules(rules)) => rules,
         };
-        for placed in rules {
-            let mut meets = placed.matches.iter();
+        for placed in rules.iter() {
+            let mut meets = placed.matches.iter().copied();
             if let Some(meets) = meets.find(|each| each.matches(message, scheme)) {
                 return Route::Rule(placed, meets);
             }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::Walk;
 use super::carried::{Heard, Outcome};
-use super::forward::{Again, At, Sending, delayed};
+use super::decision::{Decision, Others};
+use super::forward::{Again, At, RouteName, Sending, delayed};
 use super::reply::Reply;
 use super::routes::Placed;
-use crate::egress::account::Ruling;
 use crate::egress::object::Object;
 use crate::egress::virtual_service::{Action, Destination, HttpMatch, Message};
 
@@ -17,25 +17,28 @@ impl<'s> Walk<'_, 's> {
         &mut self,
         at: &At<'_, 's>,
         placed: &Placed<'s>,
-        meets: &HttpMatch,
+        meets: &'s HttpMatch,
         message: Message,
         port: u16,
     ) -> Heard {
         let rule = placed.rule;
         let by = &placed.of.object;
         let fault = &rule.fault;
-        let name = route_name(placed, meets);
+        let name = RouteName {
+            rule: &rule.name,
+            meets: &meets.name,
+        };
         if let Some(status) = fault.abort {
             self.hop(
                 at.place,
                 &at.pod.object,
-                Ruling::stops(
+                Decision::stops(
                     Some(by),
-                    format!("answers {status} on purpose (fault.abort)"),
+                    format_args!("answers {status} on purpose (fault.abort)"),
                 ),
             );
             let mut line = at.line(Some(&message));
-            line.route = name;
+            line.write(|line| line.route = name.to_string());
             return held_up(
                 at.replies(&message, &Reply::fault(status), line),
                 fault.delay,
@@ -44,7 +47,10 @@ impl<'s> Walk<'_, 's> {
         let heard = match &rule.action {
             Action::Route(destinations) => match destinations.first() {
                 Some(destination) => {
-                    self.hop(at.place, &at.pod.object, sent(by, &message, destinations));
+                    let because = format_args!("routes {} to {destination}", message.authority);
+                    let others = || shares(by, destinations);
+                    let decision = Decision::passes(Some(by), because).after(&others);
+                    self.hop(at.place, &at.pod.object, decision);
                     let mut message = message;
                     rule.request.apply(&mut message);
                     destination.request.apply(&mut message);
@@ -69,17 +75,17 @@ impl<'s> Walk<'_, 's> {
                     self.hop(
                         at.place,
                         &at.pod.object,
-                        Ruling::stops(Some(by), "its rule has no destination"),
+                        Decision::stops(Some(by), "its rule has no destination"),
                     );
                     at.replies(&message, &Reply::no_cluster(), at.line(Some(&message)))
                 }
             },
             own => {
                 let (status, body, location) = answered(own, &message);
-                let because = format!("answers {status} by itself");
-                self.hop(at.place, &at.pod.object, Ruling::stops(Some(by), because));
+                let because = format_args!("answers {status} by itself");
+                self.hop(at.place, &at.pod.object, Decision::stops(Some(by), because));
                 let mut line = at.line(Some(&message));
-                line.route = name;
+                line.write(|line| line.route = name.to_string());
                 let mut heard = at.replies(&message, &Reply::direct(status, &body), line);
                 if let (Outcome::Answer(answer), Some(location)) = (&mut heard.outcome, location) {
                     answer.headers.insert(0, ("location".to_owned(), location));
@@ -91,38 +97,17 @@ impl<'s> Walk<'_, 's> {
     }
 }
 
-/// Istio names a route after its rule and match.
-fn route_name(placed: &Placed, meets: &HttpMatch) -> String {
-    match (placed.rule.name.as_str(), meets.name.as_str()) {
-        ("", _) => String::new(),
-        (rule, "") => rule.to_owned(),
-        (rule, meets) => format!("{rule}.{meets}"),
-    }
-}
-
-/// Where a rule sends, the others of its destinations with their shares.
-fn sent(by: &Object, message: &Message, destinations: &[Destination]) -> Ruling {
-    let to = |destination: &Destination| {
-        let port = destination
-            .port
-            .map(|port| format!(":{port}"))
-            .unwrap_or_default();
-        match destination.subset.as_str() {
-            "" => format!("{}{port}", destination.host),
-            subset => format!("{}{port}, subset {subset}", destination.host),
-        }
-    };
+/// The destinations of a rule behind its first, with their shares.
+fn shares(by: &Object, destinations: &[Destination]) -> Others {
     let total: u64 = destinations
         .iter()
         .map(|destination| destination.weight)
         .sum();
-    let first = destinations.first().map(to).unwrap_or_default();
     let others = destinations.iter().skip(1).map(|each| {
-        let share = format!("sends {} of {total} to {}", each.weight, to(each));
+        let share = format!("sends {} of {total} to {each}", each.weight);
         (by.clone(), share)
     });
-    let because = format!("routes {} to {first}", message.authority);
-    Ruling::passes(Some(by), because).after(others.collect())
+    others.collect()
 }
 
 /// Changes a request's URL as its rule says.

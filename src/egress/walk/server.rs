@@ -1,11 +1,14 @@
 //! At the end: programs in pods, and hosts outside the cluster.
 
+use std::fmt::Display;
+
 use super::Walk;
 use super::carried::{Carried, Content, End, Heard, Outcome};
+use super::decision::Decision;
 use super::destination::Place;
 use super::network::is_metadata_server;
 use super::reply::{NOT_TLS, WRONG_NAME};
-use crate::egress::account::{self, Answer, Ruling};
+use crate::egress::account::{self, Answer};
 use crate::egress::internet::{self, Listener};
 use crate::egress::pod::Pod;
 use crate::egress::service::Protocol;
@@ -34,8 +37,7 @@ impl Walk<'_, '_> {
             speaks: if tls { Listener::Https } else { Listener::Http },
             names: None,
         };
-        let name = pod.object.to_string();
-        self.serves(&name, &listening, carried, &|_, _| Answer {
+        self.serves(&pod.object, &listening, carried, &|_, _| Answer {
             status: 200,
             headers: vec![("content-length".to_owned(), "0".to_owned())],
             body: String::new(),
@@ -56,7 +58,7 @@ impl Walk<'_, '_> {
             self.hop(
                 account::Place::Server,
                 to,
-                Ruling::stops(None, "nobody is known to listen there"),
+                Decision::stops(None, "nobody is known to listen there"),
             );
             return Heard::at_once(Outcome::Dropped);
         }
@@ -74,7 +76,7 @@ impl Walk<'_, '_> {
         let name = match (&carried.content, name) {
             (_, Some(name)) => name.to_owned(),
             (Content::Http(message, _), None) => message.authority.clone(),
-            _ => to.to_string(),
+            (Content::Tls(..), None) => to.to_string(),
         };
         let address = from.address;
         let answers = |message: &Message, tls: bool| match control_plane {
@@ -109,7 +111,7 @@ impl Walk<'_, '_> {
     /// Takes a connection up, opens what TLS there is, and answers.
     fn serves(
         &mut self,
-        name: &str,
+        name: &dyn Display,
         listening: &Listening,
         carried: Carried,
         answers: &dyn Fn(&Message, bool) -> Answer,
@@ -119,7 +121,7 @@ impl Walk<'_, '_> {
             None => internet::certificate(server_name),
         };
         let stopped = |walk: &mut Self, because: &str, outcome| {
-            walk.hop(account::Place::Server, name, Ruling::stops(None, because));
+            walk.hop(account::Place::Server, name, Decision::stops(None, because));
             Heard::at_once(outcome)
         };
         let tls = listening.speaks == Listener::Https;
@@ -160,7 +162,7 @@ impl Walk<'_, '_> {
                 self.hop(
                     account::Place::Server,
                     name,
-                    Ruling::passes(None, "it expects TLS, and says so to what comes in clear"),
+                    Decision::passes(None, "it expects TLS, and says so to what comes in clear"),
                 );
                 self.received = message.headers;
                 Outcome::Answer(internet::plain_to_tls())
@@ -185,16 +187,22 @@ impl Walk<'_, '_> {
 
     fn answered(
         &mut self,
-        name: &str,
+        name: &dyn Display,
         message: &Message,
         tls: bool,
         answers: &dyn Fn(&Message, bool) -> Answer,
     ) -> Answer {
         let answer = answers(message, tls);
         let how = if tls { "in TLS" } else { "in clear" };
-        let because = format!("answers {} {how}", answer.status);
-        self.hop(account::Place::Server, name, Ruling::passes(None, because));
-        self.received.clone_from(&message.headers);
+        let because = format_args!("answers {} {how}", answer.status);
+        self.hop(
+            account::Place::Server,
+            name,
+            Decision::passes(None, because),
+        );
+        if self.stage.tells {
+            self.received.clone_from(&message.headers);
+        }
         answer
     }
 }

@@ -2,13 +2,14 @@
 
 use super::Walk;
 use super::carried::{Carried, Content, End, Heard, Outcome};
+use super::decision::Decision;
 use super::destination::Place;
-use super::forward::{Again, At, Sending};
+use super::forward::{Again, At, RouteName, Sending};
 use super::hidden::hidden;
 use super::listeners::Listener;
 use super::reply::Reply;
 use super::routes::{Route, Routes};
-use crate::egress::account::{self, Ruling};
+use crate::egress::account;
 use crate::egress::pod::Pod;
 use crate::egress::service::{Port, Service};
 use crate::egress::sidecar::OutboundPolicy;
@@ -29,6 +30,7 @@ impl<'s> Walk<'_, 's> {
             server_name: carried.server_name().unwrap_or_default().to_owned(),
             forwarded_for: None,
             version: "HTTP/1.1",
+            tells: stage.tells,
         };
         if let Some(sidecar) = sight.view.sidecar {
             self.notes(&sidecar.object);
@@ -37,8 +39,9 @@ impl<'s> Walk<'_, 's> {
         match (sight.listeners(to.port).find(to, secure), &carried.content) {
             (Listener::Http, Content::Http(message, _)) => self.routes(&at, message.clone()),
             (Listener::Http, Content::Tls(..)) => {
-                let because = format!("port {} is one of HTTP in clear, and TLS comes", to.port);
-                self.hop(at.place, &pod.object, Ruling::stops(None, because));
+                let because =
+                    format_args!("port {} is one of HTTP in clear, and TLS comes", to.port);
+                self.hop(at.place, &pod.object, Decision::stops(None, because));
                 // What comes back is an answer in clear; from Envoy's source, no record.
                 Heard::at_once(Outcome::Ended(End::NotTls))
             }
@@ -53,19 +56,19 @@ impl<'s> Walk<'_, 's> {
         let port = at.local.port;
         let routes = at
             .sight
-            .routes(MESH, port, || Routes::of_sidecar(&at.sight.view, port));
+            .routes(None, port, || Routes::of_sidecar(&at.sight.view, port));
         message.set("x-forwarded-proto", "http");
         match routes.find(&message, "http") {
             Route::Rule(placed, meets) => self.follows(at, placed, meets, message, port),
             Route::Service(service) => {
-                let because = format!(
+                let because = format_args!(
                     "no VirtualService routes {}, so it goes to the service itself",
                     message.authority
                 );
                 self.hop(
                     at.place,
                     &at.pod.object,
-                    Ruling::passes(Some(&service.object), because),
+                    Decision::passes(Some(&service.object), because),
                 );
                 let sending = Sending {
                     host: &service.host,
@@ -73,17 +76,20 @@ impl<'s> Walk<'_, 's> {
                     subset: "",
                     again: Again::of(None, self.stage.scene.mesh.retries_unavailable()),
                     timeout: None,
-                    route: "default".to_owned(),
+                    route: RouteName {
+                        rule: "default",
+                        meets: "",
+                    },
                     message,
                 };
                 self.sends(at, sending)
             }
             Route::Unmet(by) => {
-                let because = format!(
+                let because = format_args!(
                     "none of the rules for {} is for this request",
                     message.authority
                 );
-                self.hop(at.place, &at.pod.object, Ruling::stops(Some(by), because));
+                self.hop(at.place, &at.pod.object, Decision::stops(Some(by), because));
                 at.replies(&message, &Reply::no_route(), at.line(Some(&message)))
             }
             Route::Unknown => {
@@ -92,7 +98,7 @@ impl<'s> Walk<'_, 's> {
                     true => self.lets_go(at, &message, "allow_any"),
                     false => {
                         let mut line = at.line(Some(&message));
-                        line.route = "block_all".to_owned();
+                        line.write(|line| line.route = "block_all".to_owned());
                         at.replies(&message, &Reply::direct(502, ""), line)
                     }
                 }
@@ -111,10 +117,12 @@ impl<'s> Walk<'_, 's> {
             return self.lets_through(at, carried);
         }
         let mut line = at.line(None);
-        line.flags = "UH";
-        line.cluster = "BlackHoleCluster".to_owned();
+        line.write(|line| {
+            line.flags = "UH";
+            line.cluster = "BlackHoleCluster".to_owned();
+        });
         Heard {
-            lines: vec![line],
+            lines: line.alone(),
             ..Heard::at_once(Outcome::Ended(End::Reset))
         }
     }
@@ -125,23 +133,17 @@ impl<'s> Walk<'_, 's> {
         let (policy, by) = view.policy();
         let allowed = policy == OutboundPolicy::AllowAny;
         let port = at.local.port;
-        let because = match allowed {
-            true => format!(
-                "{name}:{port} is unknown to it, and it lets go what it does not know (ALLOW_ANY)"
-            ),
-            false => format!(
-                "{name}:{port} is unknown to it, and it refuses what it does not know (REGISTRY_ONLY)"
-            ),
+        let does = match allowed {
+            true => "lets go what it does not know (ALLOW_ANY)",
+            false => "refuses what it does not know (REGISTRY_ONLY)",
         };
-        let ruling = match allowed {
-            true => Ruling::passes(by, because),
-            false => Ruling::stops(by, because),
+        let because = format_args!("{name}:{port} is unknown to it, and it {does}");
+        let decision = match allowed {
+            true => Decision::passes(by, because),
+            false => Decision::stops(by, because),
         };
-        self.hop(
-            at.place,
-            &at.pod.object,
-            ruling.after(hidden(view, name, port)),
-        );
+        let others = || hidden(view, name, port);
+        self.hop(at.place, &at.pod.object, decision.after(&others));
         allowed
     }
 
@@ -163,34 +165,34 @@ impl<'s> Walk<'_, 's> {
         &mut self,
         at: &At<'_, 's>,
         service: &'s Service,
-        port: &Port,
+        port: &'s Port,
         carried: Carried,
     ) -> Heard {
         let number = port.number;
         match stream_rule(at, service, number) {
             Some((of, destination)) => {
-                let because = format!(
+                let because = format_args!(
                     "sends connections for {} to {}",
                     service.host, destination.host
                 );
                 self.hop(
                     at.place,
                     &at.pod.object,
-                    Ruling::passes(Some(&of.object), because),
+                    Decision::passes(Some(&of.object), because),
                 );
                 let sending =
                     Sending::to(at, destination, number, Message::default(), Again::never());
                 self.passes_on(at, sending.host, sending.port, sending.subset, carried)
             }
             None => {
-                let because = format!(
+                let because = format_args!(
                     "no VirtualService routes connections for {}, so they go to the service itself",
                     service.host
                 );
                 self.hop(
                     at.place,
                     &at.pod.object,
-                    Ruling::passes(Some(&service.object), because),
+                    Decision::passes(Some(&service.object), because),
                 );
                 self.passes_on(at, &service.host, number, "", carried)
             }

@@ -2,132 +2,116 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use super::chains::Chains;
+use super::decision::Decides;
 use super::destination::Place;
-use super::listeners::Listeners;
-use super::routes::Routes;
-use crate::egress::account::{Hop, Ruling};
-use crate::egress::dns::{self, METADATA_SERVER};
+use super::sight::{Sight, Sights};
+use crate::egress::account::{self, Hop, Ruling};
+use crate::egress::dns::{self, METADATA_SERVER, Resolution};
 use crate::egress::firewall::{self, Direction, Machine};
 use crate::egress::host::service as service_named;
 use crate::egress::network_policy::{self, End, Other};
-use crate::egress::object::{Labels, Object};
+use crate::egress::object::Object;
 use crate::egress::pod::Pod;
-use crate::egress::rbac::{self, Applied, Peer};
 use crate::egress::scene::Scene;
 use crate::egress::service::{Endpoints, Service};
-use crate::egress::view::View;
 
-/// A proxy with what it sees.
-#[derive(Debug)]
-pub struct Sight<'s> {
-    /// What it sees.
-    pub view: View<'s>,
-    routes: RefCell<HashMap<(String, u16), Rc<Routes<'s>>>>,
-    listeners: RefCell<HashMap<u16, Rc<Listeners<'s>>>>,
-    chains: RefCell<HashMap<u16, Rc<Chains<'s>>>>,
-}
-
-impl<'s> Sight<'s> {
-    /// The routes of a gateway's (or, for [`MESH`](crate::egress::virtual_service::MESH), its own) port, made by `make` when
-    /// they are first asked for.
-    pub fn routes(
-        &self,
-        gateway: &str,
-        port: u16,
-        make: impl FnOnce() -> Routes<'s>,
-    ) -> Rc<Routes<'s>> {
-        let mut all = self.routes.borrow_mut();
-        Rc::clone(
-            all.entry((gateway.to_owned(), port))
-                .or_insert_with(|| Rc::new(make())),
-        )
-    }
-}
-
-impl<'s> Sight<'s> {
-    /// What listens, in a sidecar, to what goes to a port.
-    pub fn listeners(&self, port: u16) -> Rc<Listeners<'s>> {
-        let mut all = self.listeners.borrow_mut();
-        let make = || Rc::new(Listeners::of(&self.view, port));
-        Rc::clone(all.entry(port).or_insert_with(make))
-    }
-
-    /// What listens on a port of a gateway's pod.
-    pub fn chains(&self, pod: &Pod, port: u16) -> Rc<Chains<'s>> {
-        let mut all = self.chains.borrow_mut();
-        let make = || Rc::new(Chains::of(&self.view, pod, port));
-        Rc::clone(all.entry(port).or_insert_with(make))
-    }
-}
+/// What the firewall decides on: which way, from the node pool of the pod concerned, the other end's address and node pool (none
+/// where it is no pod), protocol and port.
+type Packet = (
+    Direction,
+    Option<usize>,
+    IpAddr,
+    Option<Option<usize>>,
+    &'static str,
+    u16,
+);
 
 /// A scene with what was made of it.
 #[derive(Debug)]
 pub struct Stage<'s> {
     /// The scene.
     pub scene: &'s Scene,
-    /// Whether an account says why others did not decide, and what is not covered.
+    /// Whether somebody reads: hops that pass, words, log lines, answers and what is not covered are made for readers alone.
     pub tells: bool,
-    sights: RefCell<HashMap<(String, Labels), Rc<Sight<'s>>>>,
+    sights: Sights<'s>,
     /// The pod that answers the cluster's names.
     dns_server: Pod,
     /// Whether a pod reaches it.
-    dns: RefCell<HashMap<Object, [Ruling; 2]>>,
+    dns: RefCell<HashMap<Object, Rc<[Ruling; 2]>>>,
+    /// Where names lead that mean the same to every pod.
+    names: RefCell<HashMap<String, Rc<Resolution>>>,
     /// What packets of a pod come past on their way to a place.
-    between: RefCell<HashMap<(Object, Place), Rc<Vec<Hop>>>>,
-    policies: RefCell<HashMap<(String, Labels, String), Rc<Applied<'s>>>>,
+    between: RefCell<HashMap<Object, HashMap<Place, Rc<[Hop]>>>>,
+    firewall: RefCell<HashMap<Packet, Rc<Ruling>>>,
 }
 
 impl<'s> Stage<'s> {
-    /// Of a scene; whether accounts say why others did not decide, which takes long with many of them.
+    /// Of a scene; whether somebody reads more than what a caller gets and who stopped it.
     pub fn new(scene: &'s Scene, tells: bool) -> Stage<'s> {
         Stage {
             scene,
             tells,
-            sights: RefCell::default(),
+            sights: Sights::default(),
             dns_server: scene.dns_server(),
             dns: RefCell::default(),
+            names: RefCell::default(),
             between: RefCell::default(),
-            policies: RefCell::default(),
+            firewall: RefCell::default(),
+        }
+    }
+
+    /// A hop as far as somebody reads it: where nobody does, that it stopped the request and whose doing that is; none of one
+    /// that passes.
+    pub fn hop(
+        &self,
+        place: account::Place,
+        name: impl Display,
+        decided: impl Decides,
+    ) -> Option<Hop> {
+        match (self.tells, decided.passes()) {
+            (true, _) => Some(Hop {
+                place,
+                name: name.to_string(),
+                ruling: decided.told(),
+            }),
+            (false, true) => None,
+            (false, false) => Some(Hop {
+                place,
+                name: String::new(),
+                ruling: Ruling {
+                    passes: false,
+                    by: decided.by().cloned(),
+                    because: String::new(),
+                    others: Vec::new(),
+                },
+            }),
         }
     }
 
     /// What a pod's proxy sees.
     pub fn sight(&self, pod: &Pod) -> Rc<Sight<'s>> {
-        let key = (pod.namespace().to_owned(), pod.labels.clone());
-        let mut all = self.sights.borrow_mut();
-        let make = || {
-            Rc::new(Sight {
-                view: View::of(self.scene, pod),
-                routes: RefCell::default(),
-                listeners: RefCell::default(),
-                chains: RefCell::default(),
-            })
-        };
-        Rc::clone(all.entry(key).or_insert_with(make))
+        self.sights.of(self.scene, pod)
     }
 
-    /// The authorization policies of a pod, as far as they can concern this caller.
-    pub fn policies(&self, pod: &Pod, peer: Option<&Peer>) -> Rc<Applied<'s>> {
-        let who = peer.map(Peer::principal).unwrap_or_default();
-        let key = (pod.namespace().to_owned(), pod.labels.clone(), who);
-        let mut all = self.policies.borrow_mut();
-        let make = || {
-            let root = &self.scene.mesh.root_namespace;
-            let policies = &self.scene.authorization;
-            Rc::new(rbac::applying(policies, pod.namespace(), &pod.labels, root).narrowed(peer))
-        };
-        Rc::clone(all.entry(key).or_insert_with(make))
+    /// Forgets what was made for a pod that asks nothing more, so that memory does not grow with every caller times every host.
+    pub fn forget(&self, pod: &Pod) {
+        self.sights.forget(pod);
+        self.dns.borrow_mut().remove(&pod.object);
+        self.between.borrow_mut().remove(&pod.object);
     }
 
     /// What packets of a pod come past on their way to a place, made out by `make` when it is first asked for.
-    pub fn between(&self, from: &Pod, to: Place, make: impl FnOnce() -> Vec<Hop>) -> Rc<Vec<Hop>> {
+    pub fn between(&self, from: &Pod, to: Place, make: impl FnOnce() -> Vec<Hop>) -> Rc<[Hop]> {
         let mut all = self.between.borrow_mut();
-        let entry = all.entry((from.object.clone(), to));
-        Rc::clone(entry.or_insert_with(|| Rc::new(make())))
+        let own = match all.get_mut(&from.object) {
+            Some(own) => own,
+            None => all.entry(from.object.clone()).or_default(),
+        };
+        Rc::clone(own.entry(to).or_insert_with(|| make().into()))
     }
 
     /// The pod at an address.
@@ -144,7 +128,20 @@ impl<'s> Stage<'s> {
     }
 
     /// Where a name leads that a pod looks up, and who says so.
-    pub fn resolve(&self, of: &Pod, name: &str) -> (Vec<IpAddr>, Ruling) {
+    pub fn resolve(&self, of: &Pod, name: &str) -> Rc<Resolution> {
+        // A name of one part is a Service of the asker's own namespace first.
+        if !name.trim_end_matches('.').contains('.') {
+            return Rc::new(self.look(of, name));
+        }
+        if let Some(known) = self.names.borrow().get(name) {
+            return Rc::clone(known);
+        }
+        let found = Rc::new(self.look(of, name));
+        let mut all = self.names.borrow_mut();
+        Rc::clone(all.entry(name.to_owned()).or_insert(found))
+    }
+
+    fn look(&self, of: &Pod, name: &str) -> Resolution {
         if let Some(service) = self.service_by_name(of, name) {
             let own: Vec<IpAddr> = service.addresses.iter().map(ipnet::IpNet::addr).collect();
             let found = match &own[..] {
@@ -161,10 +158,12 @@ impl<'s> Stage<'s> {
                 because,
                 others: Vec::new(),
             };
-            return (found, ruling);
+            return Resolution {
+                addresses: found,
+                ruling,
+            };
         }
-        let resolution = dns::resolve(&self.scene.zones, name);
-        (resolution.addresses, resolution.ruling)
+        dns::resolve(&self.scene.zones, name)
     }
 
     /// The addresses of the pods of a service without an address of its own.
@@ -190,24 +189,25 @@ impl<'s> Stage<'s> {
         if let Ok(address) = name.parse() {
             return Ok(address);
         }
-        if let Some(refused) = self.asks_dns(of).into_iter().find(|ruling| !ruling.passes) {
+        if let Some(refused) = self.asks_dns(of).iter().find(|ruling| !ruling.passes) {
             return Err(format!(
                 "its proxy cannot look {name} up: {}",
                 refused.because
             ));
         }
-        let (found, ruling) = self.resolve(of, name);
-        found
-            .first()
-            .copied()
-            .ok_or_else(|| format!("its proxy finds no address: {}", ruling.because))
+        let found = self.resolve(of, name);
+        let first = found.addresses.first().copied();
+        first.ok_or_else(|| format!("its proxy finds no address: {}", found.ruling.because))
     }
 
     /// Whether a pod reaches the cluster's DNS: its NetworkPolicies, then the firewall.
-    pub fn asks_dns(&self, of: &Pod) -> [Ruling; 2] {
+    pub fn asks_dns(&self, of: &Pod) -> Rc<[Ruling; 2]> {
+        if let Some(known) = self.dns.borrow().get(&of.object) {
+            return Rc::clone(known);
+        }
+        let found = Rc::new(self.towards_dns(of));
         let mut all = self.dns.borrow_mut();
-        let make = || self.towards_dns(of);
-        all.entry(of.object.clone()).or_insert_with(make).clone()
+        Rc::clone(all.entry(of.object.clone()).or_insert(found))
     }
 
     fn towards_dns(&self, of: &Pod) -> [Ruling; 2] {
@@ -223,7 +223,9 @@ impl<'s> Stage<'s> {
             53,
         );
         let address = server.address.unwrap_or(METADATA_SERVER);
-        [policy, self.firewall(of, address, "udp", 53)]
+        let target = self.pod_at(address);
+        let firewall = self.firewall(Direction::Egress, of, address, target, "udp", 53);
+        [policy, Ruling::clone(&firewall)]
     }
 
     /// A pod, as NetworkPolicies know it.
@@ -238,23 +240,33 @@ impl<'s> Stage<'s> {
     }
 
     /// A pod's node, as the firewall knows it.
-    pub fn machine(&self, pod: &Pod) -> Machine {
-        let pool = pod.pool.and_then(|pool| self.scene.pools.get(pool));
+    fn machine(&self, pool: Option<usize>) -> Machine {
+        let pool = pool.and_then(|pool| self.scene.pools.get(pool));
         pool.map(|pool| pool.machine.clone()).unwrap_or_default()
     }
 
-    /// What the firewall says of a connection out of a pod's node.
-    pub fn firewall(&self, of: &Pod, to: IpAddr, protocol: &str, port: u16) -> Ruling {
-        let target = self.pod_at(to).map(|pod| self.machine(pod));
-        let rules = &self.scene.firewalls;
-        firewall::rule(
-            rules,
-            Direction::Egress,
-            &self.machine(of),
-            to,
-            target.as_ref(),
-            protocol,
-            port,
-        )
+    /// What the firewall says of a connection out of a pod's node, or into it. `other` is the address at the other end, and
+    /// `pod` the pod that has it, if one has.
+    pub fn firewall(
+        &self,
+        direction: Direction,
+        of: &Pod,
+        other: IpAddr,
+        pod: Option<&Pod>,
+        protocol: &'static str,
+        port: u16,
+    ) -> Rc<Ruling> {
+        let pool = pod.map(|pod| pod.pool);
+        let mut all = self.firewall.borrow_mut();
+        let make = || {
+            let (own, there) = (self.machine(of.pool), pool.map(|pool| self.machine(pool)));
+            let rules = &self.scene.firewalls;
+            let there = there.as_ref();
+            Rc::new(firewall::rule(
+                rules, direction, &own, other, there, protocol, port,
+            ))
+        };
+        let entry = all.entry((direction, of.pool, other, pool, protocol, port));
+        Rc::clone(entry.or_insert_with(make))
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::Walk;
 use super::carried::{Carried, End, Heard, Outcome};
-use super::forward::{At, with};
+use super::draft::Draft;
+use super::forward::At;
 use super::reply::REFUSED;
-use crate::egress::log::Line;
 
 /// Bytes of a client's first message of TLS, of what it sends of a small request, and of what comes back. As in the record; they
 /// depend on certificates and libraries.
@@ -20,28 +20,30 @@ impl<'s> Walk<'_, 's> {
     pub(super) fn passes_on(
         &mut self,
         at: &At<'_, 's>,
-        host: &str,
+        host: &'s str,
         port: u16,
-        subset: &str,
+        subset: &'s str,
         carried: Carried,
     ) -> Heard {
         let mut line = at.line(None);
-        let failed = |line: Line, flags| Heard {
-            outcome: Outcome::Ended(End::Reset),
-            waits: Duration::ZERO,
-            lines: vec![Line { flags, ..line }],
+        let failed = |mut line: Draft, flags| {
+            line.write(|line| line.flags = flags);
+            Heard {
+                lines: line.alone(),
+                ..Heard::at_once(Outcome::Ended(End::Reset))
+            }
         };
         let Some(upstream) = self.cluster(at, host, port, subset) else {
             return failed(line, "NC");
         };
-        line.cluster = upstream.name();
+        line.write(|line| line.cluster = upstream.name());
         let Some(place) = self.endpoint(at, &upstream) else {
             return failed(line, "UH");
         };
         let own = carried.wrap;
         let mut carried = self.wrapped(at, &upstream, place, carried.content);
         carried.wrap = carried.wrap.or(own);
-        line.upstream = Some(SocketAddr::new(place.address, place.port));
+        line.write(|line| line.upstream = Some(SocketAddr::new(place.address, place.port)));
         let heard = self.reaches(at.pod, place, carried);
         let patience = upstream.patience(self.stage.scene.mesh.connect_timeout);
         streamed(at, line, heard, patience)
@@ -50,29 +52,33 @@ impl<'s> Walk<'_, 's> {
     /// Passes a connection on to where its caller meant it to go.
     pub(super) fn lets_through(&mut self, at: &At<'_, 's>, carried: Carried) -> Heard {
         let mut line = at.line(None);
-        line.cluster = "PassthroughCluster".to_owned();
-        line.upstream = Some(line.local);
+        line.write(|line| {
+            line.cluster = "PassthroughCluster".to_owned();
+            line.upstream = Some(line.local);
+        });
         let heard = self.goes(at.pod, at.local, carried);
         streamed(at, line, heard, self.stage.scene.mesh.connect_timeout)
     }
 }
 
 /// What a proxy makes of a connection that it passed on, and logs.
-fn streamed(at: &At, line: Line, heard: Heard, patience: Duration) -> Heard {
-    let failed = |transport: &str, waits| Heard {
-        outcome: Outcome::Ended(End::Reset),
-        waits,
-        lines: vec![Line {
-            flags: "UF,URX",
-            transport_failure: transport.to_owned(),
-            duration: waits,
-            ..line.clone()
-        }],
+fn streamed(at: &At, mut line: Draft, heard: Heard, patience: Duration) -> Heard {
+    let failed = |mut line: Draft, transport: &str, waits, further| {
+        line.write(|line| {
+            line.flags = "UF,URX";
+            line.transport_failure = transport.to_owned();
+            line.duration = waits;
+        });
+        Heard {
+            outcome: Outcome::Ended(End::Reset),
+            waits,
+            lines: line.before(further),
+        }
     };
     let (received, sent, outcome) = match heard.outcome {
-        Outcome::Dropped => return with(failed("", heard.waits + patience), heard.lines),
-        Outcome::Refused => return with(failed(REFUSED, heard.waits), heard.lines),
-        Outcome::Handshake(why) => return with(failed(&why, heard.waits), heard.lines),
+        Outcome::Dropped => return failed(line, "", heard.waits + patience, heard.lines),
+        Outcome::Refused => return failed(line, REFUSED, heard.waits, heard.lines),
+        Outcome::Handshake(why) => return failed(line, &why, heard.waits, heard.lines),
         // That the other end has gone reaches the caller as an orderly end.
         Outcome::Ended(End::Reset) => (HELLO, 0, Outcome::Ended(End::Closed)),
         Outcome::Ended(end) => (HELLO, 0, Outcome::Ended(end)),
@@ -81,19 +87,15 @@ fn streamed(at: &At, line: Line, heard: Heard, patience: Duration) -> Heard {
         }
         Outcome::Answer(answer) => (0, answer.body.len() as u64, Outcome::Answer(answer)),
     };
-    let line = Line {
-        received,
-        sent,
-        duration: heard.waits,
-        upstream_local: at.pod.address,
-        ..line
-    };
-    with(
-        Heard {
-            outcome,
-            waits: heard.waits,
-            lines: vec![line],
-        },
-        heard.lines,
-    )
+    line.write(|line| {
+        line.received = received;
+        line.sent = sent;
+        line.duration = heard.waits;
+        line.upstream_local = at.pod.address;
+    });
+    Heard {
+        outcome,
+        waits: heard.waits,
+        lines: line.before(heard.lines),
+    }
 }
