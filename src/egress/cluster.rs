@@ -39,8 +39,13 @@ impl fmt::Display for Cluster {
         let Cluster {
             host, port, subset, ..
         } = self;
-        write!(f, "outbound|{port}|{subset}|{host}")
+        write_name(f, host, *port, subset)
     }
+}
+
+/// Writes a cluster's name; `subset` is empty for none.
+pub fn write_name(f: &mut fmt::Formatter<'_>, host: &str, port: u16, subset: &str) -> fmt::Result {
+    write!(f, "outbound|{port}|{subset}|{host}")
 }
 
 impl fmt::Display for Discovery {

@@ -96,7 +96,7 @@ impl Scene {
     /// What each caller gets of each request, a row a caller; the requests' own callers are passed over.
     ///
     /// What a proxy sees, which policies concern a caller, where a name leads and what the firewall says is made out once, not
-    /// once a cell; nobody reads why, so no words are made.
+    /// once a cell; nobody reads why, so hops that pass and log lines are not put into words.
     pub fn matrix(&self, callers: &[Source], requests: &[Request]) -> Vec<Vec<Cell>> {
         let hands = thread::available_parallelism().map_or(1, usize::from);
         let share = callers.len().div_ceil(hands).max(1);

@@ -49,8 +49,11 @@ pub struct Scene {
     pub(super) zones: Vec<Zone>,
     pub(super) uncovered: Vec<Uncovered>,
     unknown: Vec<Unknown>,
-    /// Services by host, and those of Kubernetes by address.
-    hosts: HashMap<String, Vec<usize>>,
+    /// The hosts that have services, each with a number; the services of each, and the numbers to which a VirtualService sends.
+    hosts: HashMap<String, usize>,
+    services_by_host: Vec<Vec<usize>>,
+    sent_to: Vec<Vec<usize>>,
+    /// Services of Kubernetes by address.
     service_addresses: HashMap<IpAddr, usize>,
     /// Pods by namespace, and by address.
     residents: HashMap<String, Vec<usize>>,
@@ -120,6 +123,8 @@ impl Scene {
                 .collect(),
             unknown,
             hosts: HashMap::new(),
+            services_by_host: Vec::new(),
+            sent_to: Vec::new(),
             service_addresses: HashMap::new(),
             residents: HashMap::new(),
             pod_addresses: HashMap::new(),
@@ -160,16 +165,24 @@ impl Scene {
 
     fn index(&mut self) {
         for (index, service) in self.services.iter().enumerate() {
-            self.hosts
-                .entry(service.host.clone())
-                .or_default()
-                .push(index);
+            let next = self.services_by_host.len();
+            let number = *self.hosts.entry(service.host.clone()).or_insert(next);
+            if number == next {
+                self.services_by_host.push(Vec::new());
+            }
+            self.services_by_host[number].push(index);
             for address in service.addresses.iter().filter(|_| service.kubernetes) {
                 self.service_addresses
                     .entry(address.addr())
                     .or_insert(index);
             }
         }
+        let sent_to = |each: &VirtualService| {
+            let hosts = each.destinations().map(|to| self.hosts.get(&to.host));
+            let numbers: BTreeSet<usize> = hosts.flatten().copied().collect();
+            numbers.into_iter().collect()
+        };
+        self.sent_to = self.virtual_services.iter().map(sent_to).collect();
         for (index, pod) in self.pods.iter().enumerate() {
             self.residents
                 .entry(pod.namespace().to_owned())
@@ -194,8 +207,32 @@ impl Scene {
 
     /// The services of this very host, the oldest first.
     pub(super) fn services_of(&self, host: &str) -> impl Iterator<Item = &Service> {
-        let found = self.hosts.get(host).into_iter().flatten();
+        let number = self.hosts.get(host).copied();
+        number
+            .into_iter()
+            .flat_map(|number| self.services_numbered(number))
+    }
+
+    /// The number of a host that has services; they go from 0 to one below [`Scene::count_of_hosts`].
+    pub(super) fn number_of(&self, host: &str) -> Option<usize> {
+        self.hosts.get(host).copied()
+    }
+
+    /// How many hosts have services.
+    pub(super) fn count_of_hosts(&self) -> usize {
+        self.services_by_host.len()
+    }
+
+    /// The services of the host with this number, the oldest first.
+    pub(super) fn services_numbered(&self, number: usize) -> impl Iterator<Item = &Service> {
+        let found = self.services_by_host.get(number).into_iter().flatten();
         found.filter_map(|index| self.services.get(*index))
+    }
+
+    /// The VirtualServices, each with the numbers of the hosts that it sends to.
+    pub(super) fn routed(&self) -> impl Iterator<Item = (&VirtualService, &[usize])> {
+        let sent_to = self.sent_to.iter().map(Vec::as_slice);
+        self.virtual_services.iter().zip(sent_to)
     }
 
     /// The Service of Kubernetes with this address.

@@ -1,5 +1,6 @@
 //! What one proxy sees of the mesh: services, VirtualServices and DestinationRules, by export and by its Sidecar resource.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use super::cluster::{Cluster, Discovery};
@@ -23,14 +24,34 @@ pub struct View<'s> {
     pub labels: Labels,
     /// The Sidecar resource that holds for it.
     pub sidecar: Option<&'s Sidecar>,
-    /// The services that it sees, by host.
-    services: HashMap<&'s str, &'s Service>,
+    /// The service that it sees of each host, by the scene's number of the host.
+    services: Vec<Option<&'s Service>>,
     /// The VirtualServices that it sees, the oldest first: for a sidecar those for [`MESH`], for a gateway those that are
     /// exported to it.
     pub virtual_services: Vec<&'s VirtualService>,
-    /// Where in them those are that have a host of their own name, and those with a wildcard.
+    by_host: OnceCell<ByHost<'s>>,
+}
+
+/// Where among a view's VirtualServices those are that have a host of their own name, and those with a wildcard.
+#[derive(Debug, Default)]
+struct ByHost<'s> {
     exact: HashMap<&'s str, Vec<usize>>,
     wild: Vec<usize>,
+}
+
+impl<'s> ByHost<'s> {
+    fn of(virtual_services: &[&'s VirtualService]) -> ByHost<'s> {
+        let mut found = ByHost::default();
+        for (index, each) in virtual_services.iter().enumerate() {
+            for host in &each.hosts {
+                match host.starts_with('*') {
+                    true => found.wild.push(index),
+                    false => found.exact.entry(host).or_default().push(index),
+                }
+            }
+        }
+        found
+    }
 }
 
 /// The DestinationRules that hold for a host: several of one namespace and host count as one.
@@ -76,10 +97,9 @@ impl<'s> View<'s> {
             namespace: pod.namespace().to_owned(),
             labels: pod.labels.clone(),
             sidecar,
-            services: HashMap::new(),
+            services: vec![None; scene.count_of_hosts()],
             virtual_services: Vec::new(),
-            exact: HashMap::new(),
-            wild: Vec::new(),
+            by_host: OnceCell::new(),
         };
         let gateway = pod.proxy == Proxy::Gateway;
         let seen = |each: &&VirtualService| {
@@ -89,46 +109,32 @@ impl<'s> View<'s> {
                 && (gateway || each.is_for(MESH))
                 && sidecar.is_none_or(taken)
         };
-        view.virtual_services = scene.virtual_services.iter().filter(seen).collect();
-        for (index, each) in view.virtual_services.iter().enumerate() {
-            for host in &each.hosts {
-                match host.starts_with('*') {
-                    true => view.wild.push(index),
-                    false => view.exact.entry(host).or_default().push(index),
-                }
-            }
+        for number in 0..scene.count_of_hosts() {
+            view.add(number, |view, service| view.known(service, None));
         }
-        for service in &scene.services {
-            if view.exported(service) && view.known(service, None) {
-                view.add(service);
-            }
-        }
-        // Where a route sends is known too, though no entry of `egress` names it (Istio's `ConvertToSidecarScope`).
-        if sidecar.is_some() {
-            let routes = view.virtual_services.clone();
-            for destination in routes.iter().flat_map(|each| each.destinations()) {
-                let host = destination.host.as_str();
-                if !view.services.contains_key(host) {
-                    let all = scene.services_of(host);
-                    for service in all
-                        .filter(|service| view.exported(service))
-                        .collect::<Vec<_>>()
-                    {
-                        view.add(service);
-                    }
+        for (each, sent_to) in scene.routed().filter(|(each, _)| seen(each)) {
+            view.virtual_services.push(each);
+            // Where a route sends is known too, though no entry of `egress` names it (Istio's `ConvertToSidecarScope`).
+            for number in sent_to.iter().filter(|_| sidecar.is_some()) {
+                if view.services[*number].is_none() {
+                    view.add(*number, |_, _| true);
                 }
             }
         }
         view
     }
 
-    /// Of several services of one host the proxy's own namespace's holds, else the oldest.
-    fn add(&mut self, service: &'s Service) {
-        let own = service.object.namespace == self.namespace;
-        let other = self.services.get(service.host.as_str());
-        if other.is_none_or(|other| own && other.object.namespace != self.namespace) {
-            self.services.insert(&service.host, service);
-        }
+    /// Of several services of one host the proxy's own namespace's holds, else the oldest; of those that are exported to it and
+    /// that `known` lets in.
+    fn add(&mut self, number: usize, known: impl Fn(&View, &Service) -> bool) {
+        let all = self.scene.services_numbered(number);
+        let mut seen = all.filter(|service| self.exported(service) && known(self, service));
+        let oldest = seen.next();
+        let is_own = |service: &&Service| service.object.namespace == self.namespace;
+        self.services[number] = match oldest {
+            Some(oldest) if !is_own(&oldest) => Some(seen.find(is_own).unwrap_or(oldest)),
+            oldest => oldest,
+        };
     }
 
     /// Whether a service is exported to the proxy's namespace.
@@ -139,7 +145,7 @@ impl<'s> View<'s> {
     }
 
     /// Whether its Sidecar resource has the proxy know a service, on a port or on any.
-    fn known(&self, service: &Service, port: Option<u16>) -> bool {
+    pub fn known(&self, service: &Service, port: Option<u16>) -> bool {
         let known = |sidecar: &Sidecar| {
             sidecar.knows(
                 &self.namespace,
@@ -156,8 +162,10 @@ impl<'s> View<'s> {
         let mut found: Vec<usize> = match host.starts_with('*') {
             true => (0..self.virtual_services.len()).collect(),
             false => {
-                let exact = self.exact.get(host).into_iter().flatten();
-                exact.chain(&self.wild).copied().collect()
+                let by_host = || ByHost::of(&self.virtual_services);
+                let ByHost { exact, wild } = self.by_host.get_or_init(by_host);
+                let exact = exact.get(host).into_iter().flatten();
+                exact.chain(wild).copied().collect()
             }
         };
         found.sort_unstable();
@@ -169,21 +177,21 @@ impl<'s> View<'s> {
             .collect()
     }
 
-    /// The service of a host.
+    /// The service that it sees of a host.
     pub fn service(&self, host: &str) -> Option<&'s Service> {
-        self.services.get(host).copied()
+        self.services[self.scene.number_of(host)?]
     }
 
     /// The services that it sees, by host.
     pub fn services(&self) -> Vec<&'s Service> {
-        let mut all: Vec<&Service> = self.services.values().copied().collect();
+        let mut all: Vec<&Service> = self.services.iter().flatten().copied().collect();
         all.sort_by(|a, b| a.host.cmp(&b.host));
         all
     }
 
     /// The services that listen on a port here, each with that port.
     pub fn on_port(&self, number: u16) -> impl Iterator<Item = (&'s Service, &'s Port)> {
-        let all = self.services.values();
+        let all = self.services.iter().flatten();
         let listening = all.filter_map(move |service| Some((*service, service.port(number)?)));
         listening.filter(move |(service, _)| self.known(service, Some(number)))
     }

@@ -154,7 +154,7 @@ impl Values {
 
     /// Whether a principal is among them. `cluster.local` is whatever the mesh's trust domain is; every peer is of the mesh.
     fn hold_principal(&self, peer: &Peer) -> bool {
-        let principal = peer.principal();
+        let principal = peer.to_string();
         let local = principal
             .strip_prefix(peer.trust_domain.as_str())
             .map(|rest| format!("cluster.local{rest}"));
@@ -163,7 +163,7 @@ impl Values {
 
     /// Whether a namespace is among them. A star may stand anywhere: Istio makes a regular expression over the whole identity.
     fn hold_namespace(&self, peer: &Peer) -> bool {
-        let identity = || format!("spiffe://{}", peer.principal());
+        let identity = || format!("spiffe://{peer}");
         self.exact.contains(&peer.namespace)
             || self
                 .wild
@@ -318,7 +318,7 @@ impl Condition {
         let peer = |text: fn(&Peer) -> String| asked.peer.map_or_else(none, text);
         let http = asked.http.as_ref();
         match &self.attribute {
-            Attribute::Principal => peer(Peer::principal),
+            Attribute::Principal => peer(Peer::to_string),
             Attribute::Namespace => peer(|peer| peer.namespace.clone()),
             Attribute::ServiceAccount => {
                 peer(|peer| format!("{}/{}", peer.namespace, peer.service_account))

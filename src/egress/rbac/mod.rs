@@ -15,6 +15,7 @@ mod policy;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::net::IpAddr;
 
 pub use applied::{Applied, Verdict, applying};
@@ -31,13 +32,15 @@ pub struct Peer {
     pub service_account: String,
 }
 
-impl Peer {
+impl fmt::Display for Peer {
     /// The SPIFFE identity without its scheme, as policies write principals.
-    pub fn principal(&self) -> String {
-        format!(
-            "{}/ns/{}/sa/{}",
-            self.trust_domain, self.namespace, self.service_account
-        )
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Peer {
+            trust_domain,
+            namespace,
+            service_account,
+        } = self;
+        write!(f, "{trust_domain}/ns/{namespace}/sa/{service_account}")
     }
 }
 

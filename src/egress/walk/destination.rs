@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::carried::Wrap;
 use super::stage::Stage;
-use crate::egress::cluster::Cluster;
-use crate::egress::cluster::Discovery;
+use crate::egress::cluster::write_name;
 use crate::egress::destination_rule::{Policy, Tls, TlsMode};
 use crate::egress::object::Object;
 use crate::egress::peer::{self, Mode};
@@ -78,6 +77,13 @@ impl fmt::Display for How<'_> {
     }
 }
 
+impl fmt::Display for Upstream<'_> {
+    /// Its name: `outbound|80|v1|example.com`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_name(f, &self.service.host, self.port.number, self.subset)
+    }
+}
+
 impl<'s> Upstream<'s> {
     /// The cluster of a host's port and subset.
     ///
@@ -121,18 +127,6 @@ impl<'s> Upstream<'s> {
             rule,
             policy,
         })
-    }
-
-    /// Its name: `outbound|80|v1|example.com`.
-    pub fn name(&self) -> String {
-        let cluster = Cluster {
-            host: self.service.host.clone(),
-            port: self.port.number,
-            subset: self.subset.to_owned(),
-            discovery: Discovery::Eds,
-            destination_rule: None,
-        };
-        cluster.to_string()
     }
 
     /// How long connecting may take.

@@ -74,9 +74,9 @@ impl At<'_, '_> {
     }
 
     /// A reply of its own, logged.
-    pub fn replies(&self, message: &Message, reply: &Reply, mut line: Draft) -> Heard {
+    pub fn replies(&self, method: &str, reply: &Reply, mut line: Draft) -> Heard {
         let answer = match self.tells {
-            true => reply.answer(&message.method),
+            true => reply.answer(method),
             false => Answer::bare(reply.status),
         };
         line.write(|line| {
@@ -226,32 +226,35 @@ impl<'s> Sending<'s> {
 impl<'s> Walk<'_, 's> {
     /// Sends a request to a cluster, as often as it takes.
     pub(super) fn sends(&mut self, at: &At<'_, 's>, sending: Sending<'s>) -> Heard {
-        let Sending {
-            message,
-            again,
-            timeout,
-            ..
-        } = &sending;
-        let mut line = at.line(Some(message));
+        let mut line = at.line(Some(&sending.message));
         line.write(|line| line.route = sending.route.to_string());
+        let method = sending.message.method.clone();
         let upstream = match self.cluster(at, sending.host, sending.port, sending.subset) {
             Some(upstream) => upstream,
-            None => return at.replies(message, &Reply::no_cluster(), line),
+            None => return at.replies(&method, &Reply::no_cluster(), line),
         };
-        line.write(|line| line.cluster = upstream.name());
+        line.write(|line| line.cluster = upstream.to_string());
         let Some(place) = self.endpoint(at, &upstream) else {
-            return at.replies(message, &Reply::no_endpoint(), line);
+            return at.replies(&method, &Reply::no_endpoint(), line);
         };
         let carried = self.wrapped(
             at,
             &upstream,
             place,
-            Content::Http(message.clone(), upstream.version()),
+            Content::Http(sending.message, upstream.version()),
         );
         line.write(|line| line.upstream = Some(SocketAddr::new(place.address, place.port)));
         let tried = self.reaches(at.pod, place, carried);
         let patience = upstream.patience(self.stage.scene.mesh.connect_timeout);
-        concluded(at, message, line, tried, patience, again, *timeout)
+        concluded(
+            at,
+            &method,
+            line,
+            tried,
+            patience,
+            &sending.again,
+            sending.timeout,
+        )
     }
 
     /// Sends a request where its caller meant it to go.
@@ -265,7 +268,15 @@ impl<'s> Walk<'_, 's> {
         let content = Content::Http(message.clone(), "HTTP/1.1");
         let tried = self.goes(at.pod, at.local, Carried::bare(content));
         let patience = self.stage.scene.mesh.connect_timeout;
-        concluded(at, message, line, tried, patience, &Again::never(), None)
+        concluded(
+            at,
+            &message.method,
+            line,
+            tried,
+            patience,
+            &Again::never(),
+            None,
+        )
     }
 
     /// The cluster, if it is there.
@@ -312,7 +323,7 @@ impl<'s> Walk<'_, 's> {
             Content::Tls(..) => "",
         };
         let (wrap, how) = upstream.wrap(self.stage, at.pod, to, authority);
-        let because = format_args!("cluster {} is {place}, {how}", upstream.name());
+        let because = format_args!("cluster {upstream} is {place}, {how}");
         let by = upstream.rule.unwrap_or(&upstream.service.object);
         self.notes(&upstream.service.object);
         self.hop(
@@ -338,7 +349,7 @@ fn broken(outcome: &Outcome) -> Option<Broken> {
 /// What a proxy makes of a try that is like all others, and logs.
 fn concluded(
     at: &At,
-    message: &Message,
+    method: &str,
     mut line: Draft,
     tried: Heard,
     patience: Duration,
@@ -365,7 +376,7 @@ fn concluded(
     if let Some(limit) = timeout.filter(|limit| *limit < waits) {
         abandoned(&mut lines, limit);
         line.write(|line| line.duration = limit);
-        let late = at.replies(message, &Reply::late(), line);
+        let late = at.replies(method, &Reply::late(), line);
         return with(
             Heard {
                 waits: limit,
@@ -382,7 +393,7 @@ fn concluded(
             line.write(|line| {
                 line.upstream_local = at.pod.address.filter(|_| broken == Broken::Ended);
             });
-            let reply = at.replies(message, &Reply::broken(&broken, retried), line);
+            let reply = at.replies(method, &Reply::broken(&broken, retried), line);
             return with(Heard { waits, ..reply }, lines);
         }
     };

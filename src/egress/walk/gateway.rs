@@ -209,7 +209,7 @@ impl<'s> Walk<'_, 's> {
                 let cluster = || to.and_then(|to| cluster_name(at, to, server.port));
                 line.write(|line| line.cluster = cluster().unwrap_or_default());
             }
-            return at.replies(&message, &Reply::denied(&details), line);
+            return at.replies(&message.method, &Reply::denied(&details), line);
         }
         if server.redirects {
             let because = "sends callers in clear to https (httpsRedirect)";
@@ -218,7 +218,11 @@ impl<'s> Walk<'_, 's> {
                 &at.pod.object,
                 Decision::stops(Some(&gateway.object), because),
             );
-            let mut heard = at.replies(&message, &Reply::direct(301, ""), at.line(Some(&message)));
+            let mut heard = at.replies(
+                &message.method,
+                &Reply::direct(301, ""),
+                at.line(Some(&message)),
+            );
             if let Outcome::Answer(answer) = &mut heard.outcome {
                 let location = format!("https://{}{}", message.authority, message.path);
                 answer.headers.insert(0, ("location".to_owned(), location));
@@ -250,7 +254,7 @@ impl<'s> Walk<'_, 's> {
             &at.pod.object,
             Decision::stops(by, because).after(&others),
         );
-        at.replies(&message, &Reply::no_route(), at.line(Some(&message)))
+        at.replies(&message.method, &Reply::no_route(), at.line(Some(&message)))
     }
 
     /// What a gateway writes into a request: where and whom it comes from. The digest of the caller's certificate, which differs
@@ -274,7 +278,7 @@ impl<'s> Walk<'_, 's> {
         message.set("x-envoy-attempt-count", "1");
         if let Some(peer) = peer {
             let own = at.pod.identity(&self.stage.scene.mesh.trust_domain);
-            let value = format!("By={own};Subject=\"\";URI=spiffe://{}", peer.principal());
+            let value = format!("By={own};Subject=\"\";URI=spiffe://{peer}");
             message.set("x-forwarded-client-cert", &value);
         }
     }
@@ -361,7 +365,7 @@ fn cluster_name<'s>(
     let port = destination.port.unwrap_or(otherwise);
     let (host, subset) = (&destination.host, &destination.subset);
     let upstream = at.sight.upstream(host, port, subset).ok()?;
-    Some(upstream.name())
+    Some(upstream.to_string())
 }
 
 /// VirtualServices for a host that do not route it at a gateway, and why not.

@@ -1,5 +1,6 @@
 //! The sidecar beside a server: which TLS it takes, and whether policies let the request in.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -59,23 +60,13 @@ impl<'s> Walk<'_, 's> {
             (Mode::Disable, Some(_), _) => Some(Outcome::Handshake(HANDSHAKE_ENDED.to_owned())),
             _ => None,
         };
-        let because = match (&refused, &peer) {
-            (Some(_), None) => format_args!(
-                "mutual TLS is {}, and what comes has none",
-                required.because
-            ),
-            (Some(_), Some(_)) => {
-                format_args!("mutual TLS is {}, and what comes has it", required.because)
-            }
-            (None, Some(peer)) => format_args!(
-                "mutual TLS is {}; the caller is {}",
-                required.because,
-                peer.principal()
-            ),
-            (None, None) => {
-                format_args!("mutual TLS is {}; who calls is not known", required.because)
-            }
+        let (clause, who): (&str, &dyn Display) = match (&refused, &peer) {
+            (Some(_), None) => (", and what comes has none", &""),
+            (Some(_), Some(_)) => (", and what comes has it", &""),
+            (None, Some(peer)) => ("; the caller is ", peer),
+            (None, None) => ("; who calls is not known", &""),
         };
+        let because = format_args!("mutual TLS is {}{clause}{who}", required.because);
         if let Some(outcome) = refused {
             self.hop(
                 at.place,
@@ -102,7 +93,7 @@ impl<'s> Walk<'_, 's> {
             Content::Http(message, version) => {
                 if let Err(details) = self.lets_in(&at, Some(&message), peer.as_ref()) {
                     let line = beside(&at, Some(&message));
-                    return at.replies(&message, &Reply::denied(&details), line);
+                    return at.replies(&message.method, &Reply::denied(&details), line);
                 }
                 let heard = self.enters_pod(
                     pod,

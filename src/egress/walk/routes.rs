@@ -68,10 +68,10 @@ impl<'s> Routes<'s> {
         let mut services: Vec<&Service> = http.map(|(service, _)| service).collect();
         services.sort_by(|a, b| (&a.created, &a.host).cmp(&(&b.created, &b.host)));
         let mut index: HostIndex<VirtualHost> = HostIndex::default();
-        let mut by_name: HostIndex<&Service> = HostIndex::default();
-        for service in &services {
-            by_name.at(&service.host, || *service);
-        }
+        let on_port = |service: &&Service| {
+            let own = service.port(port);
+            own.is_some_and(|own| own.protocol.routes_http()) && view.known(service, Some(port))
+        };
         let mut claimed = std::collections::HashSet::new();
         for (host, virtual_service) in by_specificity(view, port) {
             let rules = placed(virtual_service, |when| {
@@ -88,12 +88,7 @@ impl<'s> Routes<'s> {
                     .copied()
                     .filter(|service| within(host, &service.host))
                     .collect(),
-                false => by_name
-                    .find(host)
-                    .filter(|service| service.host == host)
-                    .into_iter()
-                    .copied()
-                    .collect(),
+                false => view.service(host).filter(on_port).into_iter().collect(),
             };
             // Istio makes a virtual host for a host without a service on port 80 only (`route.go`).
             if meant.is_empty() && port == 80 {

@@ -40,7 +40,7 @@ impl<'s> Walk<'_, 's> {
             let mut line = at.line(Some(&message));
             line.write(|line| line.route = name.to_string());
             return held_up(
-                at.replies(&message, &Reply::fault(status), line),
+                at.replies(&message.method, &Reply::fault(status), line),
                 fault.delay,
             );
         }
@@ -77,7 +77,11 @@ impl<'s> Walk<'_, 's> {
                         &at.pod.object,
                         Decision::stops(Some(by), "its rule has no destination"),
                     );
-                    at.replies(&message, &Reply::no_cluster(), at.line(Some(&message)))
+                    at.replies(
+                        &message.method,
+                        &Reply::no_cluster(),
+                        at.line(Some(&message)),
+                    )
                 }
             },
             own => {
@@ -86,7 +90,7 @@ impl<'s> Walk<'_, 's> {
                 self.hop(at.place, &at.pod.object, Decision::stops(Some(by), because));
                 let mut line = at.line(Some(&message));
                 line.write(|line| line.route = name.to_string());
-                let mut heard = at.replies(&message, &Reply::direct(status, &body), line);
+                let mut heard = at.replies(&message.method, &Reply::direct(status, &body), line);
                 if let (Outcome::Answer(answer), Some(location)) = (&mut heard.outcome, location) {
                     answer.headers.insert(0, ("location".to_owned(), location));
                 }

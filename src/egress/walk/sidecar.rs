@@ -90,7 +90,7 @@ impl<'s> Walk<'_, 's> {
                     message.authority
                 );
                 self.hop(at.place, &at.pod.object, Decision::stops(Some(by), because));
-                at.replies(&message, &Reply::no_route(), at.line(Some(&message)))
+                at.replies(&message.method, &Reply::no_route(), at.line(Some(&message)))
             }
             Route::Unknown => {
                 let name = message.authority.clone();
@@ -99,7 +99,7 @@ impl<'s> Walk<'_, 's> {
                     false => {
                         let mut line = at.line(Some(&message));
                         line.write(|line| line.route = "block_all".to_owned());
-                        at.replies(&message, &Reply::direct(502, ""), line)
+                        at.replies(&message.method, &Reply::direct(502, ""), line)
                     }
                 }
             }

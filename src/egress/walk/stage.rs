@@ -35,7 +35,8 @@ type Packet = (
 pub struct Stage<'s> {
     /// The scene.
     pub scene: &'s Scene,
-    /// Whether somebody reads: hops that pass, words, log lines, answers and what is not covered are made for readers alone.
+    /// Whether somebody reads: hops that pass, the words of those that do not, log lines, what of a proxy's own answer is not its
+    /// status, and what is not covered are made for readers alone.
     pub tells: bool,
     sights: Sights<'s>,
     /// The pod that answers the cluster's names.

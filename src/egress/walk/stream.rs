@@ -36,7 +36,7 @@ impl<'s> Walk<'_, 's> {
         let Some(upstream) = self.cluster(at, host, port, subset) else {
             return failed(line, "NC");
         };
-        line.write(|line| line.cluster = upstream.name());
+        line.write(|line| line.cluster = upstream.to_string());
         let Some(place) = self.endpoint(at, &upstream) else {
             return failed(line, "UH");
         };
