@@ -12,6 +12,7 @@ use crate::engine::journal::{Journal, JournalError, Run};
 use crate::engine::log::Tail;
 use crate::error::{Exit, Halt};
 use crate::ui::Screen;
+use crate::ui::slow::Slow;
 
 /// Between two reads of the log. The lock is awaited; a file that grows cannot be.
 const NEXT_READ: Duration = Duration::from_millis(100);
@@ -100,7 +101,9 @@ struct Shown {
     tail: Option<Tail>,
     screen: Screen,
     json: bool,
+    verbose: bool,
     steps: usize,
+    slow: Slow,
     how: Option<How>,
 }
 
@@ -116,7 +119,9 @@ impl Shown {
             tail,
             screen,
             json: ground.json(),
+            verbose,
             steps: 0,
+            slow: Slow::default(),
             how: None,
         }
     }
@@ -124,6 +129,7 @@ impl Shown {
     /// Shows what was added to the log.
     fn read(&mut self) {
         for (at, event) in self.tail.iter_mut().flat_map(Tail::read) {
+            self.slow.hear(&event);
             self.screen.show_at(&event, at);
             match event {
                 Event::RunStarted { steps, .. } => self.steps = steps,
@@ -132,6 +138,10 @@ impl Shown {
                     if !self.json {
                         self.screen.clear();
                         say(&format!("{}\n", closing(self.steps, tally, took)));
+                        let slow = std::mem::take(&mut self.slow);
+                        if let Some(text) = slow.text(tally, took, self.verbose) {
+                            say(&format!("{text}\n"));
+                        }
                     }
                 }
                 _ => {}
