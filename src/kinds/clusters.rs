@@ -77,6 +77,10 @@ pub async fn connect(door: &Door, at: &Map<String, Value>) -> Result<Option<Clus
             .and_then(Value::as_str)
             .unwrap_or_default()
     };
+    // A cluster that is still being made has no endpoint, and nothing in it.
+    if text("/status") == "PROVISIONING" {
+        return Ok(None);
+    }
     if text("/endpoint").is_empty() {
         return Err(unsigned(format!(
             "the cluster is {} and has no endpoint",
@@ -86,12 +90,7 @@ pub async fn connect(door: &Door, at: &Map<String, Value>) -> Result<Option<Clus
     let authority = STANDARD
         .decode(text("/masterAuth/clusterCaCertificate"))
         .map_err(|error| unsigned(format!("the cluster's authority is not base64: {error}")))?;
-    // A cluster that is still being made has no endpoint, and nothing in it.
-    let endpoint = text("/endpoint");
-    if endpoint.is_empty() {
-        return Ok(None);
-    }
-    let cluster = Cluster::connect(endpoint, &authority, &token).map_err(of_cluster)?;
+    let cluster = Cluster::connect(text("/endpoint"), &authority, &token).map_err(of_cluster)?;
     connections.insert(path, (token, cluster.clone()));
     Ok(Some(cluster))
 }

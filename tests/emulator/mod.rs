@@ -71,7 +71,7 @@ impl Cloud {
                     .1;
             }
         }
-        if let Some(probe) = apis.iter().find_map(|api| probe(api)) {
+        for probe in apis.iter().filter_map(|api| probe(api)) {
             // An API that was just enabled refuses every other call for a while.
             let mut passed = 0;
             while passed < 3 {
@@ -174,6 +174,7 @@ fn probe(api: &str) -> Option<&'static str> {
             Some("/compute.googleapis.com/compute/v1/projects/demo-proj/regions/us-central1")
         }
         "dns" => Some("/dns.googleapis.com/dns/v1/projects/demo-proj/managedZones"),
+        "gkehub" => Some("/gkehub.googleapis.com/v1/projects/demo-proj/locations/global/features"),
         _ => None,
     }
 }
