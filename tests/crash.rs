@@ -1,5 +1,6 @@
-//! Killed at a request, before it arrives or after it took effect, once or twice in a row, with a torn journal, on another
-//! machine: the next run goes on, makes each thing once, and `down` leaves nothing.
+//! Killed at a request, Google's or the cluster's, before it arrives or after it took effect, or in the middle of a write to the
+//! journal; once or twice in a row, with a torn journal, on another machine: the next run goes on, makes each thing once, and
+//! `down` leaves nothing.
 //!
 //! The points are sampled with a seed that is printed; `PROVISION_CRASH=all` takes all of them, `PROVISION_SEED=N` the same ones again.
 
@@ -10,20 +11,22 @@
 #[allow(dead_code)]
 mod common {
     pub mod cloud;
+    pub mod dice;
+    pub mod kill;
+    pub mod middle;
     pub mod program;
-    pub mod proxy;
 }
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::cloud::{Cloud, PROJECT, between, pointed_at};
+use common::cloud::{Cloud, between, pointed_at};
+use common::dice::{Dice, seed};
+use common::kill::{Killer, Point, When, journal_of};
 use common::program::{Said, User};
-use common::proxy::{Proxy, When};
 use serde_json::Value;
 
 const UP: &[&str] = &["up", "--yes"];
@@ -36,46 +39,67 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// Every point of a run with so many changes, or some of them.
-fn points(changes: usize) -> Vec<(usize, When)> {
-    let instants = [When::Before, When::After, When::Asking];
-    let all = (1..=changes).flat_map(|n| instants.map(|when| (n, when)));
-    if std::env::var("PROVISION_CRASH").as_deref() == Ok("all") {
-        return all.collect();
-    }
-    let seed: u64 = std::env::var("PROVISION_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| u64::from(std::process::id()));
-    say(&format!("crash: PROVISION_SEED={seed}"));
-    let scattered = |(n, when): &(usize, When)| {
-        let instant = instants.iter().position(|other| other == when);
-        let index = (*n * instants.len() + instant.unwrap_or_default()) as u64;
-        (index + 1)
-            .wrapping_mul(seed.wrapping_mul(2).wrapping_add(1))
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            >> 32
-    };
-    let mut all: Vec<_> = all.collect();
-    all.sort_by_key(scattered);
-    all.truncate(SAMPLE);
-    all
+/// What is there, whatever API it belongs to.
+type World = BTreeMap<String, Value>;
+
+/// Google's things and the cluster's objects.
+fn world(cloud: &Cloud) -> World {
+    cloud
+        .inventory()
+        .into_iter()
+        .chain(cloud.objects())
+        .collect()
 }
 
-/// What stands in a cloud after `up`, and what is left after `down`, without any crash.
-fn undisturbed() -> (
-    BTreeMap<String, Value>,
-    BTreeMap<String, Value>,
-    usize,
-    usize,
-) {
+/// A run that nothing happens to: what stands after it, and where it could have been killed.
+struct Undisturbed {
+    world: World,
+    points: Vec<Point>,
+}
+
+/// An `up` and a `down`.
+fn undisturbed() -> (Undisturbed, Undisturbed) {
     let cloud = Cloud::new();
-    let (said, up) = cloud.changes(UP);
-    said.ends(0);
-    let built = cloud.inventory();
-    let (said, down) = cloud.changes(DOWN);
-    said.ends(0);
-    (built, cloud.inventory(), up.len(), down.len())
+    let killer = Killer::new(&cloud, None);
+    let user = killer.user();
+    let (mut changes, mut journal) = (0, 0);
+    let mut see = |args| {
+        user.run(args).ends(0);
+        let text = fs::read_to_string(journal_of(&user)).unwrap();
+        let requests = 1..=killer.changes() - changes;
+        let instants = [When::Before, When::After, When::Asking];
+        let requests = requests.flat_map(|n| instants.map(|when| Point::Request(n, when)));
+        // Each record is begun and not written, and written in half.
+        let mut byte = 0;
+        let writes = text[journal..].split_inclusive('\n').flat_map(|line| {
+            let begins = byte;
+            byte += line.len() as u64;
+            [begins, begins + line.len() as u64 / 2].map(Point::Write)
+        });
+        let points = requests.chain(writes).collect();
+        (changes, journal) = (killer.changes(), text.len());
+        let world = world(&cloud);
+        Undisturbed { world, points }
+    };
+    (see(UP), see(DOWN))
+}
+
+/// Those that are tried: all of them, or some.
+fn chosen(mut all: Vec<Point>) -> Vec<Point> {
+    if std::env::var("PROVISION_CRASH").as_deref() == Ok("all") {
+        return all;
+    }
+    let seed = seed();
+    say(&format!("crash: PROVISION_SEED={seed}"));
+    Dice(seed).sample(&mut all, SAMPLE)
+}
+
+/// Where it is killed for the second time: early, because there is less to do.
+fn soon(point: Point) -> Point {
+    match point {
+        Point::Request(n, when) => Point::Request(1 + n % 3, when),
+        Point::Write(byte) => Point::Write(byte % 1500),
+    }
 }
 
 /// What came of one point.
@@ -90,29 +114,30 @@ struct Tried {
 }
 
 /// Names in one inventory that the other has not.
-fn beyond(all: &BTreeMap<String, Value>, known: &BTreeMap<String, Value>) -> Vec<String> {
+fn beyond(all: &World, known: &World) -> Vec<String> {
     all.keys()
         .filter(|name| !known.contains_key(*name))
         .cloned()
         .collect()
 }
 
-/// Tries each point of a run, two at a time, and says what came of it.
-fn try_each(what: &str, points: &[(usize, When)], each: impl Fn(usize, When) -> Tried + Sync) {
+/// Tries each point, two at a time, and says what came of it.
+fn try_each(what: &str, points: Vec<Point>, each: impl Fn(Point) -> Tried + Sync) {
+    let points = chosen(points);
     let next = AtomicUsize::new(0);
     let all = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                while let Some((n, when)) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let tried = each(*n, *when);
-                    all.lock().unwrap().push((*n, *when, tried));
+                while let Some(point) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let tried = each(*point);
+                    all.lock().unwrap().push((*point, tried));
                 }
             });
         }
     });
     let all = all.into_inner().unwrap();
-    let count = |of: fn(&Tried) -> usize| all.iter().map(|(.., tried)| of(tried)).sum::<usize>();
+    let count = |of: fn(&Tried) -> usize| all.iter().map(|(_, tried)| of(tried)).sum::<usize>();
     let reached = count(|tried| usize::from(tried.reached));
     let converged =
         count(|tried| usize::from(tried.doubles.is_empty() && tried.orphans.is_empty()));
@@ -122,9 +147,9 @@ fn try_each(what: &str, points: &[(usize, When)], each: impl Fn(usize, When) -> 
         count(|tried| tried.doubles.len()),
         count(|tried| tried.orphans.len()),
     ));
-    for (n, when, tried) in &all {
-        assert_eq!(tried.doubles, [""; 0], "{what}: killed at {n} {when:?}");
-        assert_eq!(tried.orphans, [""; 0], "{what}: killed at {n} {when:?}");
+    for (point, tried) in &all {
+        assert_eq!(tried.doubles, [""; 0], "{what}: killed at {point:?}");
+        assert_eq!(tried.orphans, [""; 0], "{what}: killed at {point:?}");
     }
     // Steps run side by side and refusals are tried again, so a run may end before its last point; some must be reached.
     assert!(reached > 0, "killed at none of {} points", points.len());
@@ -132,19 +157,19 @@ fn try_each(what: &str, points: &[(usize, When)], each: impl Fn(usize, When) -> 
 
 #[test]
 fn up_goes_on_where_it_was_killed() {
-    let (built, empty, changes, _) = undisturbed();
-    try_each("up", &points(changes), |n, when| {
+    let (up, down) = undisturbed();
+    try_each("up", up.points, |point| {
         let cloud = Cloud::new();
-        let proxy = Proxy::new(cloud.address(), None);
-        let user = pointed_at(User::new(), proxy.address());
-        let reached = proxy.kill_at(n, when, user.command(UP));
+        let killer = Killer::new(&cloud, None);
+        let user = killer.user();
+        let reached = killer.kill(point, &user, UP);
         user.run(UP).ends(0);
-        let doubles = between(&cloud.inventory(), &built);
+        let doubles = between(&world(&cloud), &up.world);
         user.run(DOWN).ends(0);
         Tried {
             reached,
             doubles,
-            orphans: between(&cloud.inventory(), &empty),
+            orphans: between(&world(&cloud), &down.world),
         }
     });
 }
@@ -152,47 +177,47 @@ fn up_goes_on_where_it_was_killed() {
 /// Killed, its last line torn, its folder copied to another machine, killed again while it goes on there.
 #[test]
 fn up_goes_on_elsewhere_and_after_a_second_kill() {
-    let (built, empty, changes, _) = undisturbed();
-    try_each("up, twice and moved", &points(changes), |n, when| {
+    let (up, down) = undisturbed();
+    try_each("up, twice and moved", up.points, |point| {
         let cloud = Cloud::new();
-        let proxy = Proxy::new(cloud.address(), None);
-        let first = pointed_at(User::new(), proxy.address());
-        let reached = proxy.kill_at(n, when, first.command(UP));
-        // What a power cut leaves of a record that was being written.
-        let state = Path::new(".local/state/provision").join(PROJECT);
-        let text = fs::read_to_string(first.home().join(&state).join("journal.jsonl"));
-        let text = text.unwrap_or_default();
-        let torn = text.lines().last().unwrap_or_default();
-        let second = pointed_at(User::new(), proxy.address());
-        fs::create_dir_all(second.home().join(&state)).unwrap();
-        let moved = format!("{text}{}", &torn[..torn.len() / 2]);
-        fs::write(second.home().join(&state).join("journal.jsonl"), moved).unwrap();
+        let killer = Killer::new(&cloud, None);
+        let (first, second) = (killer.user(), killer.user());
+        let reached = killer.kill(point, &first, UP);
+        let text = fs::read_to_string(journal_of(&first)).unwrap_or_default();
+        // What a power cut leaves of a record that was being written, where the kill has not left it already.
+        let torn = match text.ends_with('\n') {
+            true => text.lines().last().unwrap_or_default(),
+            false => "",
+        };
+        let moved = journal_of(&second);
+        fs::create_dir_all(moved.parent().unwrap()).unwrap();
+        fs::write(moved, format!("{text}{}", &torn[..torn.len() / 2])).unwrap();
 
-        let again = proxy.kill_at(1 + n % 3, when, second.command(UP));
+        let again = killer.kill(soon(point), &second, UP);
         second.run(UP).ends(0);
-        let doubles = between(&cloud.inventory(), &built);
+        let doubles = between(&world(&cloud), &up.world);
         second.run(DOWN).ends(0);
         Tried {
             reached: reached && again,
             doubles,
-            orphans: between(&cloud.inventory(), &empty),
+            orphans: between(&world(&cloud), &down.world),
         }
     });
 }
 
 #[test]
 fn down_finds_what_a_killed_up_had_begun() {
-    let (_, empty, changes, _) = undisturbed();
-    try_each("down after a killed up", &points(changes), |n, when| {
+    let (up, down) = undisturbed();
+    try_each("down after a killed up", up.points, |point| {
         let cloud = Cloud::new();
-        let proxy = Proxy::new(cloud.address(), None);
-        let user = pointed_at(User::new(), proxy.address());
-        let reached = proxy.kill_at(n, when, user.command(UP));
+        let killer = Killer::new(&cloud, None);
+        let user = killer.user();
+        let reached = killer.kill(point, &user, UP);
         user.run(DOWN).ends(0);
         Tried {
             reached,
             // Only what a first cluster brings to a project stays, and it may not have come that far.
-            orphans: beyond(&cloud.inventory(), &empty),
+            orphans: beyond(&world(&cloud), &down.world),
             ..Tried::default()
         }
     });
@@ -200,18 +225,18 @@ fn down_finds_what_a_killed_up_had_begun() {
 
 #[test]
 fn down_goes_on_where_it_was_killed() {
-    let (_, empty, _, changes) = undisturbed();
-    try_each("down", &points(changes), |n, when| {
+    let (_, down) = undisturbed();
+    try_each("down", down.points, |point| {
         let cloud = Cloud::new();
-        let proxy = Proxy::new(cloud.address(), None);
-        let user = pointed_at(User::new(), proxy.address());
+        let killer = Killer::new(&cloud, None);
+        let user = killer.user();
         user.run(UP).ends(0);
-        let killed = proxy.kill_at(n, when, user.command(DOWN));
-        let again = proxy.kill_at(1 + n % 3, when, user.command(DOWN));
+        let killed = killer.kill(point, &user, DOWN);
+        let again = killer.kill(soon(point), &user, DOWN);
         user.run(DOWN).ends(0);
         Tried {
             reached: killed || again,
-            orphans: between(&cloud.inventory(), &empty),
+            orphans: between(&world(&cloud), &down.world),
             ..Tried::default()
         }
     });
@@ -221,23 +246,18 @@ fn down_goes_on_where_it_was_killed() {
 fn nothing_is_sent_before_its_intent_is_on_disk() {
     let cloud = Cloud::new();
     let user = User::new();
-    let journal = user
-        .home()
-        .join(".local/state/provision")
-        .join(PROJECT)
-        .join("journal.jsonl");
-    let proxy = Proxy::new(cloud.address(), Some(journal));
-    let user = pointed_at(user, proxy.address());
+    let killer = Killer::new(&cloud, Some(journal_of(&user)));
+    let user = pointed_at(user, killer.address());
     for verb in [UP, DOWN] {
         user.run(verb).ends(0);
     }
-    assert!(proxy.changes() > 50, "{} changes", proxy.changes());
-    assert_eq!(proxy.unannounced(), Vec::<String>::new());
+    assert!(killer.changes() > 90, "{} changes", killer.changes());
+    assert_eq!(killer.unannounced(), Vec::<String>::new());
 }
 
 #[test]
 fn a_journal_that_cannot_grow_stops_the_run_and_the_next_goes_on() {
-    let (built, empty, ..) = undisturbed();
+    let (up, down) = undisturbed();
     let cloud = Cloud::new();
     let user = &cloud.user;
     // A file may not grow beyond some blocks, and being told so is an error: what a full disk looks like to a program.
@@ -269,7 +289,7 @@ fn a_journal_that_cannot_grow_stops_the_run_and_the_next_goes_on() {
         );
     }
     user.run(UP).ends(0);
-    assert_eq!(cloud.inventory(), built);
+    assert_eq!(between(&world(&cloud), &up.world), [""; 0]);
     user.run(DOWN).ends(0);
-    assert_eq!(cloud.inventory(), empty);
+    assert_eq!(between(&world(&cloud), &down.world), [""; 0]);
 }

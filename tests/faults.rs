@@ -12,7 +12,9 @@
 #[allow(dead_code)]
 mod common {
     pub mod cloud;
+    pub mod dice;
     pub mod faulty;
+    pub mod middle;
     pub mod program;
 }
 
@@ -23,11 +25,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::cloud::{Cloud, between, pointed_at};
+use common::dice::{Dice, seed};
 use common::faulty::Faulty;
 use common::faulty::fault::Fault;
-use common::faulty::plan::{Dice, Plan};
-use common::faulty::request::Asked;
+use common::faulty::plan::Plan;
 use common::faulty::truth::{There, doubles, orphans, told, untrue};
+use common::middle::request::Asked;
 use common::program::{Said, User};
 use serde_json::Value;
 
@@ -52,13 +55,6 @@ fn say(line: &str) {
 /// What to try: all of it, those with some words in their names, or a sample.
 fn wish() -> String {
     std::env::var("PROVISION_FAULTS").unwrap_or_default()
-}
-
-fn seed() -> u64 {
-    let given = std::env::var("PROVISION_SEED").ok();
-    given
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| u64::from(std::process::id()))
 }
 
 /// Runs the program; one that hangs is ended and fails the test.
@@ -250,15 +246,6 @@ fn mixtures(verb: &'static str, dice: &mut Dice, count: usize) -> Vec<Point> {
     (0..count).map(each).collect()
 }
 
-/// Some of them, decided by dice.
-fn sample(mut points: Vec<Point>, dice: &mut Dice, count: usize) -> Vec<Point> {
-    let mut taken = Vec::new();
-    while taken.len() < count && !points.is_empty() {
-        taken.push(points.swap_remove(dice.below(points.len())));
-    }
-    taken
-}
-
 /// Tries the points and counts; says how many were not survived.
 fn try_all(what: &str, points: &[Point], undisturbed: &Undisturbed) -> usize {
     let (next, bad) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
@@ -297,9 +284,9 @@ fn try_all(what: &str, points: &[Point], undisturbed: &Undisturbed) -> usize {
     bad.len()
 }
 
-fn chosen(points: Vec<Point>, dice: &mut Dice, count: usize) -> Vec<Point> {
+fn chosen(mut points: Vec<Point>, dice: &mut Dice, count: usize) -> Vec<Point> {
     match wish().as_str() {
-        "" => sample(points, dice, count),
+        "" => dice.sample(&mut points, count),
         "all" => points,
         words => points
             .into_iter()

@@ -9,7 +9,9 @@
 #[allow(dead_code)]
 mod common {
     pub mod cloud;
+    pub mod dice;
     pub mod faulty;
+    pub mod middle;
     pub mod program;
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::request::Asked;
+use super::super::middle::request::Asked;
 
 /// What can happen to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,22 +1,8 @@
 //! Which requests suffer what: one, some in a row, or each with a chance.
 
+use super::super::dice::Dice;
+use super::super::middle::request::Asked;
 use super::fault::Fault;
-use super::request::Asked;
-
-/// Numbers that a seed decides (SplitMix64).
-#[derive(Debug, Clone)]
-pub struct Dice(pub u64);
-
-impl Dice {
-    /// A number below `limit`.
-    pub fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % limit.max(1) as u64) as usize
-    }
-}
 
 /// What is going to happen.
 #[derive(Debug, Clone, Default)]
