@@ -1,7 +1,8 @@
 //! Nonsense from outside: journals, steps and requests that nobody wrote, made of real ones by breaking them.
 //!
-//! A short run each; `PROPTEST_CASES=100000 cargo test --test nonsense` is a long one. What the client makes of nonsense
-//! from Google is tried in `src/google/nonsense_tests.rs`, kubeconfigs in `src/command/kubefile_tests.rs`.
+//! A short run each, whose counts are printed; `PROPTEST_CASES=100000 cargo test --test nonsense` is a long one, and
+//! `PROPTEST_RNG_SEED=N` makes the same inputs again. What the client makes of nonsense from Google is tried in
+//! `src/google/nonsense_tests.rs`, kubeconfigs in `src/command/kubefile_tests.rs`, objects in `tests/egress/laws.rs`.
 
 // What a test calls may unwrap like the test itself.
 #![allow(clippy::unwrap_used)]
@@ -9,6 +10,7 @@
 // Each test file uses its part of what is common.
 #[allow(dead_code)]
 mod common {
+    pub mod breaks;
     pub mod program;
 }
 mod emulator;
@@ -17,8 +19,10 @@ mod kubernetes;
 
 use std::cell::Cell;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
+use common::breaks::breaks;
 use common::program::{User, below};
 use emulator::Cloud;
 use kubernetes::Inside;
@@ -43,71 +47,34 @@ fn short(cases: u32) -> ProptestConfig {
     }
 }
 
-/// One way to break bytes.
-#[derive(Debug, Clone)]
-enum Break {
-    Flip(Index, u8),
-    Cut(Index),
-    Drop(Index, Index),
-    Repeat(Index, Index),
-    Insert(Index, Vec<u8>),
-    /// A line is gone, or stands twice, or changes places with another.
-    DropLine(Index),
-    RepeatLine(Index),
-    SwapLines(Index, Index),
+/// How many inputs were taken and how many refused: nonsense that is all refused at the door tries nothing.
+#[derive(Default)]
+struct Told {
+    taken: Cell<u32>,
+    refused: Cell<u32>,
 }
 
-fn breaks() -> impl Strategy<Value = Break> {
-    let at = any::<Index>;
-    prop_oneof![
-        (at(), 0u8..8).prop_map(|(at, bit)| Break::Flip(at, bit)),
-        at().prop_map(Break::Cut),
-        (at(), at()).prop_map(|(from, to)| Break::Drop(from, to)),
-        (at(), at()).prop_map(|(from, to)| Break::Repeat(from, to)),
-        (at(), proptest::collection::vec(any::<u8>(), 1..12))
-            .prop_map(|(at, bytes)| Break::Insert(at, bytes)),
-        at().prop_map(Break::DropLine),
-        at().prop_map(Break::RepeatLine),
-        (at(), at()).prop_map(|(one, other)| Break::SwapLines(one, other)),
-    ]
-}
+impl Told {
+    fn hear(&self, taken: bool) {
+        let count = if taken { &self.taken } else { &self.refused };
+        count.set(count.get() + 1);
+    }
 
-impl Break {
-    fn apply(&self, mut bytes: Vec<u8>) -> Vec<u8> {
-        if bytes.is_empty() {
-            return bytes;
-        }
-        let length = bytes.len();
-        let range = |one: &Index, other: &Index| {
-            let (one, other) = (one.index(length), other.index(length));
-            one.min(other)..one.max(other)
-        };
-        let mut lines: Vec<Vec<u8>> = bytes
-            .split_inclusive(|b| *b == b'\n')
-            .map(<[u8]>::to_vec)
-            .collect();
-        let count = lines.len();
-        match self {
-            Break::Flip(at, bit) => bytes[at.index(length)] ^= 1 << bit,
-            Break::Cut(at) => bytes.truncate(at.index(length)),
-            Break::Drop(from, to) => drop(bytes.drain(range(from, to))),
-            Break::Repeat(from, to) => {
-                let again = bytes[range(from, to)].to_vec();
-                let at = range(from, to).end;
-                bytes.splice(at..at, again);
-            }
-            Break::Insert(at, more) => {
-                let at = at.index(length);
-                bytes.splice(at..at, more.iter().copied());
-            }
-            Break::DropLine(at) => drop(lines.remove(at.index(count))),
-            Break::RepeatLine(at) => lines.insert(at.index(count), lines[at.index(count)].clone()),
-            Break::SwapLines(one, other) => lines.swap(one.index(count), other.index(count)),
-        }
-        match self {
-            Break::DropLine(_) | Break::RepeatLine(_) | Break::SwapLines(..) => lines.concat(),
-            _ => bytes,
-        }
+    /// Takes in an answer; there has to be one, and none that says that the server itself failed.
+    fn answer(&self, asked: &str, answer: reqwest::Result<u16>) -> Result<(), TestCaseError> {
+        let status = answer.map_err(|error| TestCaseError::fail(format!("{asked}: {error:?}")))?;
+        prop_assert_ne!(status, 500, "{}", asked);
+        self.hear(status < 300);
+        Ok(())
+    }
+
+    /// Says the counts past the capture of the test's output.
+    fn say(self, what: &str) {
+        let (taken, refused) = (self.taken.get(), self.refused.get());
+        let all = taken + refused;
+        let told = format!("nonsense: {all} {what}: {refused} refused, {taken} taken");
+        let _ = writeln!(std::io::stderr(), "{told}");
+        assert!(taken > 0 && refused > 0, "{told}");
     }
 }
 
@@ -136,6 +103,7 @@ fn a_broken_journal_is_refused_or_has_only_lost_its_end() {
         .join(".local/state/provision/egress-demo/journal.jsonl");
     let real = fs::read(&path).unwrap();
     assert!(real.split(|b| *b == b'\n').count() > 20);
+    let told = Told::default();
     let mut runner = TestRunner::new(short(512));
     runner
         .run(&proptest::collection::vec(breaks(), 1..3), |breaks| {
@@ -144,8 +112,11 @@ fn a_broken_journal_is_refused_or_has_only_lost_its_end() {
                 .fold(real.clone(), |bytes, one| one.apply(bytes));
             fs::write(&path, &broken).unwrap();
             match Journal::read(&path) {
-                Ok(_) => prop_assert!(real.starts_with(whole(&broken)), "believed: {breaks:?}"),
-                Err(JournalError::Damaged { .. }) => {}
+                Ok(_) => {
+                    told.hear(true);
+                    prop_assert!(real.starts_with(whole(&broken)), "believed: {breaks:?}");
+                }
+                Err(JournalError::Damaged { .. }) => told.hear(false),
                 Err(other) => prop_assert!(false, "{other}"),
             }
             // Opening to write says the same, and does not touch what cannot be believed.
@@ -155,6 +126,7 @@ fn a_broken_journal_is_refused_or_has_only_lost_its_end() {
             Ok(())
         })
         .unwrap();
+    told.say("broken journals");
 }
 
 proptest! {
@@ -210,6 +182,7 @@ fn broken_steps_are_told_or_still_steps() {
     let given = given
         .map(|(name, value)| (name.to_owned(), json!(value)))
         .into();
+    let told = Told::default();
     TestRunner::new(short(48))
         .run(&strategy, |(file, breaks)| {
             let file = file.get(&files);
@@ -222,15 +195,20 @@ fn broken_steps_are_told_or_still_steps() {
             fs::write(copy(file), real).unwrap();
             match loaded {
                 Ok(tutorial) => {
+                    told.hear(true);
                     if let Ok(params) = tutorial.settle(&given) {
                         let _ = tutorial.select(&params, None);
                     }
                 }
-                Err(complaints) => prop_assert!(!complaints.to_string().is_empty()),
+                Err(complaints) => {
+                    told.hear(false);
+                    prop_assert!(!complaints.to_string().is_empty());
+                }
             }
             Ok(())
         })
         .unwrap();
+    told.say("broken folders of steps");
 }
 
 /// Any JSON.
@@ -323,36 +301,6 @@ impl Bent {
     }
 }
 
-/// How many requests were served and how many refused: nonsense that is all refused at the door tries nothing.
-#[derive(Default)]
-struct Told {
-    served: Cell<u32>,
-    refused: Cell<u32>,
-}
-
-impl Told {
-    /// Takes in an answer; there has to be one, and none that says that the server itself failed.
-    fn hear(&self, asked: &str, answer: reqwest::Result<u16>) -> Result<(), TestCaseError> {
-        let status = answer.map_err(|error| TestCaseError::fail(format!("{asked}: {error:?}")))?;
-        prop_assert_ne!(status, 500, "{}", asked);
-        let count = if status < 300 {
-            &self.served
-        } else {
-            &self.refused
-        };
-        count.set(count.get() + 1);
-        Ok(())
-    }
-
-    fn says_both(&self) {
-        let (served, refused) = (self.served.get(), self.refused.get());
-        assert!(
-            served > 20 && refused > 20,
-            "{served} served, {refused} refused"
-        );
-    }
-}
-
 /// Sends it and reads the answer to its end.
 async fn answered(request: reqwest::RequestBuilder) -> reqwest::Result<u16> {
     let answer = request.send().await?;
@@ -420,13 +368,13 @@ fn any_request_to_the_emulator_is_answered() {
                 .raw(&method, &path)
                 .header("content-type", "application/json")
                 .body(body);
-            told.hear(
+            told.answer(
                 &format!("{method} {path}"),
                 runtime.block_on(answered(request)),
             )
         })
         .unwrap();
-    told.says_both();
+    told.say("broken requests to the emulated Google");
 }
 
 const KUBERNETES_QUERY: &str = "|labelSelector=[a-z!=,() ]{0,9}|fieldSelector=[a-z.!=,]{0,9}|limit=-?[0-9]{0,3}|continue=[a-z]{0,4}|\
@@ -500,14 +448,14 @@ fn any_request_to_an_emulated_cluster_is_answered() {
                     .header("content-type", content_type)
                     .header("accept", accept)
                     .body(body);
-                told.hear(
+                told.answer(
                     &format!("{method} {path}"),
                     runtime.block_on(answered(request)),
                 )
             },
         )
         .unwrap();
-    told.says_both();
+    told.say("broken requests to an emulated cluster");
 }
 
 /// The calls about an object: its creation, a change, a list, a look, and what is below it.

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use provision::egress::account::Got;
+use provision::egress::analyze::analyze;
 use provision::egress::matrix::Brief;
 use provision::egress::request::{Request, Source};
 use provision::egress::scene::Scene;
@@ -52,8 +53,18 @@ fn rules() -> impl Strategy<Value = Value> {
     prop::collection::vec(rule, 0..3).prop_map(|rules| json!(rules))
 }
 
-/// A place in an object, and what to put there.
-fn mangling() -> impl Strategy<Value = (usize, usize, Value)> {
+/// What is put into a place of an object.
+#[derive(Debug, Clone)]
+enum With {
+    This(Value),
+    /// What stands at another place of another object: what fits somewhere may fit here.
+    That(usize, usize),
+    /// Nothing: a field or an element less.
+    Gone,
+}
+
+/// An object, a place in it, and what to put there.
+fn mangling() -> impl Strategy<Value = (usize, usize, With)> {
     let value = prop_oneof![
         Just(Value::Null),
         Just(json!([])),
@@ -65,8 +76,134 @@ fn mangling() -> impl Strategy<Value = (usize, usize, Value)> {
         Just(json!(u64::MAX)),
         Just(json!([null, 1, "x", {"host": []}])),
         Just(json!(true)),
+        prop::sample::select(WORDS.to_vec()).prop_map(Value::from),
+        prop::sample::select(vec![0, 1, 53, 80, 443, 8080, 8443, 15090, 65536])
+            .prop_map(Value::from),
+    ]
+    .prop_map(With::This);
+    let with = prop_oneof![
+        2 => value,
+        2 => (any::<usize>(), any::<usize>()).prop_map(|(which, place)| With::That(which, place)),
+        1 => Just(With::Gone),
     ];
-    (any::<usize>(), any::<usize>(), value)
+    (any::<usize>(), any::<usize>(), with)
+}
+
+/// Words that mean something somewhere.
+const WORDS: &[&str] = &[
+    "*.com",
+    "example.com",
+    "httpbin.org",
+    "./*",
+    "team-x/*",
+    "~/*",
+    "istio-egress/example.com",
+    "team-x",
+    "team-y",
+    "istio-egress",
+    "istio-egressgateway",
+    "HTTP",
+    "HTTPS",
+    "TLS",
+    "TCP",
+    "AUTO",
+    "ISTIO_MUTUAL",
+    "MUTUAL",
+    "SIMPLE",
+    "DISABLE",
+    "PASSTHROUGH",
+    "AUTO_PASSTHROUGH",
+    "STRICT",
+    "PERMISSIVE",
+    "NONE",
+    "STATIC",
+    "DNS",
+    "MESH_INTERNAL",
+    "REGISTRY_ONLY",
+    "DENY",
+    "AUDIT",
+    "CUSTOM",
+    "mesh",
+    "Egress",
+    "10.0.0.0/8",
+    "0.0.0.0/0",
+    "::/0",
+    "10.1.0.1",
+    "INGRESS",
+    "0.5s",
+    "-1s",
+    "99999999999999999h",
+    "http",
+    "8080",
+];
+
+/// Objects with some places of them put otherwise.
+fn mangled(mut sources: Sources, manglings: Vec<(usize, usize, With)>) -> Sources {
+    fn all(sources: &mut Sources) -> Vec<&mut Value> {
+        let zones = sources.zones.iter_mut();
+        let zones = zones.flat_map(|(zone, records)| [zone].into_iter().chain(records));
+        let google = sources.firewalls.iter_mut().chain(&mut sources.pools);
+        sources
+            .kubernetes
+            .iter_mut()
+            .chain(google)
+            .chain(zones)
+            .collect()
+    }
+    fn place(object: &Value, index: usize) -> String {
+        let mut found = Vec::new();
+        places(object, "", &mut found);
+        found.swap_remove(index % found.len())
+    }
+    for (which, at, with) in manglings {
+        let mut objects = all(&mut sources);
+        let count = objects.len();
+        let with = match with {
+            With::This(value) => Some(value),
+            With::That(which, at) => {
+                let other = &*objects[which % count];
+                other.pointer(&place(other, at)).cloned()
+            }
+            With::Gone => None,
+        };
+        let object = &mut *objects[which % count];
+        let pointer = place(object, at);
+        match (with, pointer.rsplit_once('/')) {
+            (Some(value), _) => *object.pointer_mut(&pointer).unwrap() = value,
+            (None, Some((above, last))) => match object.pointer_mut(above).unwrap() {
+                Value::Object(fields) => {
+                    drop(fields.remove(&last.replace("~1", "/").replace("~0", "~")))
+                }
+                Value::Array(items) => drop(items.remove(last.parse().unwrap())),
+                _ => {}
+            },
+            (None, None) => *object = Value::Null,
+        }
+    }
+    sources
+}
+
+/// A matrix says what accounts say.
+fn agree(scene: &Scene, callers: &[&str], requests: &[Request]) -> Result<(), TestCaseError> {
+    let caller = |namespace: &&str| Source {
+        namespace: (*namespace).to_owned(),
+        pod: None,
+        sidecar: None,
+    };
+    let callers: Vec<Source> = callers.iter().map(caller).collect();
+    for (caller, row) in callers.iter().zip(scene.matrix(&callers, requests)) {
+        for (asked, cell) in requests.iter().zip(row) {
+            let account = scene.account(&Request {
+                from: caller.clone(),
+                ..asked.clone()
+            });
+            let stopped = account.stopped_at();
+            let by = stopped.and_then(|hop| hop.ruling.by.clone());
+            let said = (Brief::from(&account.got), stopped.is_none(), by);
+            prop_assert_eq!(said, (cell.got, cell.reaches, cell.by), "{}", asked.url());
+        }
+    }
+    Ok(())
 }
 
 /// All places in a value.
@@ -145,44 +282,25 @@ proptest! {
             prop_assert!(without || !with);
         }
     }
-
-    #[test]
-    fn a_matrix_says_what_accounts_say(port_443 in any::<bool>()) {
-        let scene = Scene::read(&whole());
-        let callers = ["team-x", "team-y", "istio-system"].map(|namespace| Source { namespace: namespace.to_owned(), pod: None, sidecar: None });
-        let scheme = if port_443 { "https" } else { "http" };
-        let requests = ["example.com", "httpbin.org", "test.team-x", "nowhere.invalid"].map(|host| Request::get("", &format!("{scheme}://{host}")).unwrap());
-        let matrix = scene.matrix(&callers, &requests);
-        for (caller, row) in callers.iter().zip(&matrix) {
-            for (asked, cell) in requests.iter().zip(row) {
-                let account = scene.account(&Request { from: caller.clone(), ..asked.clone() });
-                let by = account.stopped_at().and_then(|hop| hop.ruling.by.clone());
-                prop_assert_eq!((Brief::from(&account.got), account.stopped_at().is_none(), by), (cell.got, cell.reaches, cell.by.clone()));
-            }
-        }
-    }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn no_object_makes_it_panic(manglings in prop::collection::vec(mangling(), 1..4)) {
-        let mut sources = whole();
-        for (which, place, value) in manglings {
-            let firewalls = sources.firewalls.iter_mut().chain(&mut sources.pools);
-            let mut all: Vec<&mut Value> = sources.kubernetes.iter_mut().chain(firewalls).collect();
-            let count = all.len();
-            let object = &mut *all[which % count];
-            let mut pointers = Vec::new();
-            places(object, "", &mut pointers);
-            let pointer = pointers[place % pointers.len()].clone();
-            *object.pointer_mut(&pointer).unwrap() = value;
-        }
+    fn whatever_the_objects_say_there_is_an_account_and_a_matrix_says_the_same(
+        manglings in prop::collection::vec(mangling(), 0..4)
+    ) {
+        let sources = mangled(whole(), manglings);
         let scene = Scene::read(&sources);
-        for (from, asked) in REQUESTS {
-            scene.account(&request(from, asked));
-            scene.clusters(&Source { namespace: (*from).to_owned(), pod: None, sidecar: None });
+        for namespace in ["team-x", "team-y"] {
+            scene.clusters(&Source { namespace: namespace.to_owned(), pod: None, sidecar: None });
         }
+        let asked = REQUESTS.iter().map(|(from, asked)| request(from, asked));
+        let strange = ["http://nowhere.invalid", "https://example.com:8443", "http://10.1.0.1:15090"];
+        let strange = strange.map(|asked| request("team-x", asked));
+        let requests: Vec<Request> = asked.chain(strange).chain(scene.destinations()).collect();
+        agree(&scene, &["team-x", "team-y", "istio-system", "istio-egress", "nowhere"], &requests)?;
+        analyze(&sources.kubernetes, None);
     }
 }
