@@ -284,6 +284,65 @@ proptest! {
     }
 }
 
+/// Two servers of one port, told apart by the name that the connection asks for: each has routes of its own.
+#[test]
+fn a_matrix_does_not_mix_up_the_servers_of_a_port() {
+    let mut sources = whole();
+    let hosts = ["example.com", "httpbin.org"];
+    for object in &mut sources.kubernetes {
+        let host = object["spec"]["hosts"][0]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        match object["kind"].as_str() {
+            Some("Gateway") => {
+                let server = object["spec"]["servers"][0].clone();
+                object["spec"]["servers"] = hosts
+                    .map(|host| {
+                        let mut server = server.clone();
+                        server["hosts"] = json!([host]);
+                        server["port"]["name"] = json!(host.replace('.', "-"));
+                        server
+                    })
+                    .into();
+            }
+            Some("DestinationRule") if object["metadata"]["name"] == "target-egress-gateway" => {
+                let subset = object["spec"]["subsets"][0].clone();
+                object["spec"]["subsets"] = hosts
+                    .map(|host| {
+                        let mut subset = subset.clone();
+                        subset["name"] = json!(host);
+                        subset["trafficPolicy"]["portLevelSettings"][0]["tls"]["sni"] = json!(host);
+                        subset
+                    })
+                    .into();
+            }
+            Some("VirtualService") => {
+                object["spec"]["http"][0]["route"][0]["destination"]["subset"] = json!(host);
+            }
+            _ => {}
+        }
+    }
+    // Who may ask what is another question.
+    sources
+        .kubernetes
+        .retain(|object| object["kind"] != "AuthorizationPolicy");
+    let scene = Scene::read(&sources);
+    let requests = hosts.map(|host| Request::get("", &format!("http://{host}/get")).unwrap());
+    agree(&scene, &["team-x", "team-y"], &requests).unwrap();
+    let reached = |asked: &Request| {
+        let from = request("team-x", "http://x").from;
+        scene
+            .account(&Request {
+                from,
+                ..asked.clone()
+            })
+            .stopped_at()
+            .is_none()
+    };
+    assert!(requests.iter().all(reached));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

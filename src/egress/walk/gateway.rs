@@ -10,6 +10,7 @@ use super::destination::Place;
 use super::forward::At;
 use super::reply::{HANDSHAKE_ENDED, NOT_TLS, Reply};
 use super::routes::{Route, Routes};
+use super::sight::RoutesOf;
 use crate::egress::account;
 use crate::egress::gateway::{Gateway, Routing, Server, ServerTls};
 use crate::egress::host::{within, without_port};
@@ -200,7 +201,7 @@ impl<'s> Walk<'_, 's> {
         self.marked(at, &mut message, peer.as_ref());
         let chains = at.sight.chains(at.pod, at.local.port);
         let make = || Routes::of_gateway(&at.sight.view, &chains.together(gateway, server));
-        let routes = at.sight.routes(Some(&gateway.object), server.port, make);
+        let routes = at.sight.routes(RoutesOf::Server(server), make);
         let route = routes.find(&message, "http");
         if let Err(details) = self.lets_in(at, Some(&message), peer.as_ref()) {
             let mut line = at.line(Some(&message));

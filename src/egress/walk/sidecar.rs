@@ -9,6 +9,7 @@ use super::hidden::hidden;
 use super::listeners::Listener;
 use super::reply::Reply;
 use super::routes::{Route, Routes};
+use super::sight::RoutesOf;
 use crate::egress::account;
 use crate::egress::pod::Pod;
 use crate::egress::service::{Port, Service};
@@ -54,9 +55,9 @@ impl<'s> Walk<'_, 's> {
     /// A request of HTTP, by the routes of the port.
     fn routes(&mut self, at: &At<'_, 's>, mut message: Message) -> Heard {
         let port = at.local.port;
-        let routes = at
-            .sight
-            .routes(None, port, || Routes::of_sidecar(&at.sight.view, port));
+        let routes = at.sight.routes(RoutesOf::Port(port), || {
+            Routes::of_sidecar(&at.sight.view, port)
+        });
         message.set("x-forwarded-proto", "http");
         match routes.find(&message, "http") {
             Route::Rule(placed, meets) => self.follows(at, placed, meets, message, port),

@@ -8,18 +8,28 @@ use super::chains::Chains;
 use super::destination::{Missing, Upstream};
 use super::listeners::Listeners;
 use super::routes::Routes;
-use crate::egress::object::{Labels, Object};
+use crate::egress::gateway::Server;
+use crate::egress::object::Labels;
 use crate::egress::pod::Pod;
 use crate::egress::rbac::{self, Applied, Peer};
 use crate::egress::scene::Scene;
 use crate::egress::view::View;
+
+/// Whose routes: servers of one port have routes of their own, told apart by where they stand in the scene.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RoutesOf {
+    /// A sidecar's, for what goes to a port.
+    Port(u16),
+    /// A gateway's.
+    Server(*const Server),
+}
 
 /// A proxy with what it sees.
 #[derive(Debug)]
 pub struct Sight<'s> {
     /// What it sees.
     pub view: View<'s>,
-    routes: RefCell<HashMap<(Option<&'s Object>, u16), Rc<Routes<'s>>>>,
+    routes: RefCell<HashMap<RoutesOf, Rc<Routes<'s>>>>,
     listeners: RefCell<HashMap<u16, Rc<Listeners<'s>>>>,
     chains: RefCell<HashMap<u16, Rc<Chains<'s>>>>,
     /// By host, port and subset.
@@ -44,16 +54,10 @@ impl<'s> Sight<'s> {
         }
     }
 
-    /// The routes of a gateway's port (or, without one, of the sidecar's own), made by `make` when they are first asked for.
-    pub fn routes(
-        &self,
-        gateway: Option<&'s Object>,
-        port: u16,
-        make: impl FnOnce() -> Routes<'s>,
-    ) -> Rc<Routes<'s>> {
+    /// The routes of a sidecar's port or a gateway's server, made by `make` when they are first asked for.
+    pub fn routes(&self, of: RoutesOf, make: impl FnOnce() -> Routes<'s>) -> Rc<Routes<'s>> {
         let mut all = self.routes.borrow_mut();
-        let entry = all.entry((gateway, port));
-        Rc::clone(entry.or_insert_with(|| Rc::new(make())))
+        Rc::clone(all.entry(of).or_insert_with(|| Rc::new(make())))
     }
 
     /// What listens, in a sidecar, to what goes to a port.
