@@ -7,12 +7,14 @@
 #[allow(dead_code)]
 mod common {
     pub mod program;
+    pub mod source;
 }
 
 use std::fs;
 use std::process::Command;
 
 use common::program::{Said, User, below};
+use common::source::files;
 use serde_json::Value;
 
 /// A first run that is over in a moment.
@@ -321,4 +323,39 @@ fn the_document_of_the_tutorial_is_what_the_program_says() {
         said == kept,
         "docs/tutorial.md is stale: cargo run -- steps --markdown > docs/tutorial.md"
     );
+}
+
+/// A hint that names a verb which is not there cannot be followed.
+#[test]
+fn every_verb_that_is_named_is_there() {
+    let help = User::new().run(&["--help"]).ends(0).out;
+    let verbs: Vec<&str> = help
+        .lines()
+        .filter_map(|line| line.strip_prefix("  "))
+        .filter_map(|line| line.split(' ').next())
+        .filter(|word| !word.is_empty())
+        .collect();
+    assert!(verbs.contains(&"up") && verbs.contains(&"adopt"), "{help}");
+    let mut named = 0;
+    for file in ["src", "steps", "docs", "README.md"]
+        .into_iter()
+        .flat_map(files)
+    {
+        for (at, _) in file.text.match_indices("`provision ") {
+            let rest = &file.text[at + "`provision ".len()..];
+            let word: String = rest
+                .chars()
+                .take_while(|c| c.is_ascii_lowercase())
+                .collect();
+            if !word.is_empty() {
+                named += 1;
+                assert!(
+                    verbs.contains(&&*word),
+                    "{} names `provision {word}`",
+                    file.path
+                );
+            }
+        }
+    }
+    assert!(named > 40, "{named}");
 }

@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::cloud::{Cloud, between, pointed_at};
 use common::dice::{Dice, seed};
 use common::kill::{Killer, Point, When, journal_of};
-use common::program::{Said, User};
+use common::program::User;
 use serde_json::Value;
 
 const UP: &[&str] = &["up", "--yes"];
@@ -260,27 +260,8 @@ fn a_journal_that_cannot_grow_stops_the_run_and_the_next_goes_on() {
     let (up, down) = undisturbed();
     let cloud = Cloud::new();
     let user = &cloud.user;
-    // A file may not grow beyond some blocks, and being told so is an error: what a full disk looks like to a program.
     for blocks in [3, 9, 21] {
-        let program = user.command(UP);
-        let mut limited = std::process::Command::new("sh");
-        limited
-            .args([
-                "-c",
-                r#"trap "" XFSZ; ulimit -f "$1"; shift; exec "$@""#,
-                "sh",
-            ])
-            .arg(blocks.to_string())
-            .arg(program.get_program())
-            .args(program.get_args())
-            .env_clear()
-            .envs(
-                program
-                    .get_envs()
-                    .filter_map(|(name, value)| Some((name, value?))),
-            )
-            .current_dir(user.home());
-        let said = Said::of(limited.output().unwrap(), user.home()).ends(1);
+        let said = user.run_with_blocks(blocks, UP).ends(1);
         assert!(said.err.contains("File too large"), "{}", said.err);
         assert!(
             said.err.contains("hint: ") && said.err.contains("left: "),

@@ -13,6 +13,7 @@ mod common {
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use common::program::{Said, User, below};
 use provision::engine::journal::{Entry, Journal, Run};
@@ -263,4 +264,27 @@ fn what_cannot_be_written_is_refused_before_anything_is_sent() {
     set(&folder, 0o700);
     set(&path, 0o600);
     user.run(UP).ends(0);
+}
+
+/// What it cannot write down did not happen, and waiting does not make room.
+#[test]
+fn an_emulator_without_room_for_its_state_says_so_at_once() {
+    let user = User::new();
+    let began = Instant::now();
+    let said = user
+        .run_with_blocks(16, &["up", "--emulate", "--yes"])
+        .ends(1);
+    assert!(
+        said.err.contains("emulator.json: File too large"),
+        "{}",
+        said.err
+    );
+    assert!(said.err.contains("left: "), "{}", said.err);
+    assert!(
+        began.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        began.elapsed()
+    );
+    user.run(&["up", "--emulate", "--yes", "--through", "network"])
+        .ends(0);
 }

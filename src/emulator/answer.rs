@@ -177,6 +177,11 @@ impl Refusal {
         Refusal::new(501, "notImplemented", "UNIMPLEMENTED", message)
     }
 
+    /// 507: what changed could not be written down. Google never says this, and it does not pass by itself.
+    pub fn not_kept(message: impl Into<String>) -> Refusal {
+        Refusal::new(507, "insufficientStorage", "INTERNAL", message)
+    }
+
     /// 403: `service` (`dns.googleapis.com`, entitled `Cloud DNS API`) is not enabled in `project`.
     pub fn service_disabled(project: &str, number: u64, service: &str, title: &str) -> Refusal {
         let url = format!(

@@ -78,7 +78,7 @@ pub fn answer(world: &mut World, call: &Call) -> Reply {
     match served(world, call, &matched) {
         Ok(answer) => reply(api, answer),
         Err(refusal) if refusal.reason == UNHEARD_OF => unrouted(call.path()),
-        Err(refusal) => json_reply(api, refusal.http, &refusal.envelope(api)),
+        Err(refused) => refusal(api, &refused),
     }
 }
 
@@ -278,6 +278,11 @@ fn reply(api: &str, answer: Answer) -> Reply {
     reply.headers.extend(answer.headers);
     reply.hold = answer.hold;
     reply
+}
+
+/// A refusal as an API prints it.
+pub fn refusal(api: &str, refused: &Refusal) -> Reply {
+    json_reply(api, refused.http, &refused.envelope(api))
 }
 
 fn json_reply(api: &str, http: u16, value: &Value) -> Reply {

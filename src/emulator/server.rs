@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::Settings;
+use super::answer::Refusal;
 use super::batch;
 use super::clock::{Clock, Millis};
 use super::discovery;
@@ -266,13 +267,8 @@ impl Shared {
         if world.take_changed()
             && let Err(error) = self.state.save(&world)
         {
-            let headers = vec![("content-type", "text/plain; charset=UTF-8".to_owned())];
-            let reply = Reply {
-                http: 500,
-                headers,
-                body: format!("{error}\n").into_bytes(),
-                hold: None,
-            };
+            let refusal = Refusal::not_kept(error.to_string());
+            let reply = front::refusal("container", &refusal);
             return (reply, world.now());
         }
         (reply, world.now())

@@ -140,8 +140,9 @@ const RULES: &[Rule] = &[
     coded(409, Class::AlreadyExists),
     coded(412, Class::PolicyConflict),
     coded(429, Class::RateLimited),
-    // Not implemented will not be implemented a second later.
+    // Not implemented will not be implemented a second later, and what an emulator cannot write down it cannot then either.
     coded(501, Class::Other),
+    coded(507, Class::Other),
 ];
 
 impl Class {
@@ -174,7 +175,7 @@ impl Class {
                 "link a billing account to the project (https://console.cloud.google.com/billing/linkedaccount)"
             }
             Class::PermissionDenied => {
-                "check the project id and the account's roles; `provision doctor` lists the permissions that are missing"
+                "check the project id, and give the account a role with the permission that is named above; then run the same command again"
             }
             Class::Unauthenticated => {
                 "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to a service account key"

@@ -59,6 +59,26 @@ impl User {
         command
     }
 
+    /// Runs it to its end where no file may grow beyond so many blocks of 512 bytes, and being told so is an error: what a full
+    /// disk looks like to a program.
+    pub fn run_with_blocks(&self, blocks: u32, args: &[&str]) -> Said {
+        let program = self.command(args);
+        let mut limited = Command::new("sh");
+        limited
+            .args([
+                "-c",
+                r#"trap "" XFSZ; ulimit -f "$1"; shift; exec "$@""#,
+                "sh",
+            ])
+            .arg(blocks.to_string())
+            .arg(program.get_program())
+            .args(program.get_args())
+            .env_clear()
+            .envs(program.get_envs().filter_map(|(k, v)| Some((k, v?))))
+            .current_dir(self.home());
+        Said::of(limited.output().unwrap(), self.home())
+    }
+
     /// Runs it to its end.
     pub fn run(&self, args: &[&str]) -> Said {
         Said::of(self.command(args).output().unwrap(), self.home())
