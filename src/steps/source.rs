@@ -234,9 +234,13 @@ mod tests {
         std::os::unix::fs::symlink("10-pipe.yaml", at("30-link.yaml")).unwrap();
         std::os::unix::fs::symlink("/dev/zero", at("40-device.yaml")).unwrap();
         std::os::unix::fs::symlink("50-circle.yaml", at("50-circle.yaml")).unwrap();
-        let told = files(&Source::Dir(dir.path().into()))
-            .unwrap_err()
-            .to_string();
+        // Nobody will ever write to the pipe.
+        let (send, receive) = std::sync::mpsc::channel();
+        let source = Source::Dir(dir.path().into());
+        std::thread::spawn(move || send.send(files(&source).unwrap_err().to_string()));
+        let told = receive
+            .recv_timeout(std::time::Duration::from_secs(20))
+            .unwrap();
         for why in [
             "10-pipe.yaml:1: not a file",
             "20-socket.yaml:1: not a file",
