@@ -20,6 +20,8 @@ async fn only_programs_of_this_machine_are_answered() {
         ("origin", "http://localhost:8080", 404),
         ("origin", "https://rebound.example.com", 403),
         ("origin", "null", 403),
+        ("sec-fetch-site", "none", 404),
+        ("sec-fetch-site", "cross-site", 403),
     ];
     for (header, value, expected) in cases {
         let response = cloud
@@ -53,7 +55,22 @@ async fn it_listens_on_loopback_alone() {
         start(taken).await.unwrap_err(),
         StartError::Listen(..)
     ));
+    // All of 127.0.0.0/8 leads to this machine, and only one address of it to the emulator.
+    let elsewhere = ("127.0.0.2", first.addr().port());
+    assert!(std::net::TcpStream::connect(elsewhere).is_err());
     first.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_not_read_to_its_end() {
+    let cloud = Cloud::start().await;
+    let path = "/storage.googleapis.com/storage/v1/b?project=demo-proj";
+    let body = vec![b' '; (64 << 20) + 1];
+    // A server that has read enough may end the connection before the client has sent all.
+    if let Ok(answer) = cloud.raw("POST", path).body(body).send().await {
+        assert_eq!(answer.status().as_u16(), 413);
+    }
+    assert!(cloud.running.seen().is_empty(), "nobody has looked at it");
 }
 
 #[tokio::test]

@@ -270,6 +270,134 @@ fn backoff_is_named_in_one_file() {
     );
 }
 
+/// What stands between backticks in a cell of a table.
+fn quoted(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
+}
+
+/// Whether a file has a test of this name.
+fn has_test(file: &File, name: &str) -> bool {
+    let head = format!("fn {name}(");
+    file.text.match_indices(&head).any(|(at, _)| {
+        let before = file.text[..at].trim_end_matches("async ").trim_end();
+        let attribute = before.lines().next_back().unwrap_or_default().trim();
+        attribute.starts_with("#[") && attribute.contains("test")
+    })
+}
+
+/// What the tables of guards in a document name and is not there. Their rows are the guard, its files below `src/`, its
+/// tests: `name` or `module::name` of `src/`, a module of tests, or `file`: `name` of `tests/`, up to the next `;`.
+fn gone(document: &str, files: &[File]) -> Vec<String> {
+    let mut gone = Vec::new();
+    let file = |path: &str| files.iter().find(|file| file.path == path);
+    let tables = document.split("\n| guard | where | test |\n").skip(1);
+    let rows =
+        tables.flat_map(|table| table.lines().skip(1).take_while(|row| row.starts_with('|')));
+    for row in rows {
+        let [_, _, places, tests, _] = row.split('|').collect::<Vec<_>>()[..] else {
+            gone.push(format!("not a row of three: {row}"));
+            continue;
+        };
+        let paths = quoted(places)
+            .into_iter()
+            .filter(|path| path.ends_with(".rs"));
+        let there = |path: &&str| file(&format!("src/{path}")).is_some();
+        gone.extend(paths.filter(|path| !there(path)).map(str::to_owned));
+        let named = quoted(tests);
+        if named.is_empty() {
+            gone.push(format!("without a test: {row}"));
+        }
+        for group in tests.split(';') {
+            let (from, names) = match group.split_once("`: ") {
+                Some((from, names)) => (from.split('`').nth(1), names),
+                None => (None, group),
+            };
+            for name in quoted(names) {
+                let (module, test) = name.rsplit_once("::").unwrap_or(("", name));
+                let module = module.trim_end_matches("::tests").replace("::", "/");
+                let is_there = match from {
+                    Some(from) => {
+                        file(&format!("tests/{from}.rs")).is_some_and(|f| has_test(f, test))
+                    }
+                    None => {
+                        let within = format!("src/{module}");
+                        let mut of_src = files.iter().filter(|f| f.path.starts_with(&within));
+                        file(&format!("{within}/{test}.rs")).is_some()
+                            || of_src.any(|f| has_test(f, test))
+                    }
+                };
+                if !is_there {
+                    gone.push(name.to_owned());
+                }
+            }
+        }
+    }
+    gone
+}
+
+#[test]
+fn every_guard_names_tests_that_are_there() {
+    let all: Vec<File> = ["src", "tests"].into_iter().flat_map(files).collect();
+    let document = files("docs/reliability.md").remove(0).text;
+    assert_eq!(gone(&document, &all), [""; 0]);
+    // And what is not there is found: a test, a file, a test in another file, a function that is none, a test at all.
+    let head = "\n| guard | where | test |\n|---|---|---|\n";
+    let here = "every_guard_names_tests_that_are_there";
+    for (row, found) in [
+        (format!("| g | `main.rs` | `house`: `{here}` |"), None),
+        (format!("| g | `main.rs` | `{here}` |"), Some(here)),
+        (
+            format!("| g | `main.rs` | `house`: `{here}`; `{here}` |"),
+            Some(here),
+        ),
+        (
+            format!("| g | `gone.rs` | `house`: `{here}` |"),
+            Some("gone.rs"),
+        ),
+        (
+            "| g | `main.rs` | `house`: `has_test` |".to_owned(),
+            Some("has_test"),
+        ),
+        (
+            "| g | `main.rs` | by hand |".to_owned(),
+            Some("without a test: "),
+        ),
+        (
+            "| g | `main.rs` | `google::nonsense_tests` |".to_owned(),
+            None,
+        ),
+        (
+            "| g | `main.rs` | `steps::nonsense_tests` |".to_owned(),
+            Some("steps::nonsense_tests"),
+        ),
+    ] {
+        let told = gone(&format!("{head}{row}\n"), &all);
+        assert_eq!(told.len(), usize::from(found.is_some()), "{row}: {told:?}");
+        assert!(
+            told.iter()
+                .all(|one| one.starts_with(found.unwrap_or_default())),
+            "{told:?}"
+        );
+    }
+}
+
+/// A list that is read to its end elsewhere may have none.
+#[test]
+fn pages_are_followed_in_one_file() {
+    let program = program();
+    let client = program
+        .iter()
+        .filter(|file| !file.path.starts_with("src/emulator/"));
+    let following = client.filter(|file| {
+        let code = code(without_tests(&file.text), Blank::Comments);
+        code.contains("\"nextPageToken\"") || code.contains("\"pageToken\"")
+    });
+    assert_eq!(
+        following.map(|file| file.path.as_str()).collect::<Vec<_>>(),
+        ["src/google/client.rs"]
+    );
+}
+
 #[test]
 fn nothing_speaks_of_the_machine_it_was_written_on() {
     // In halves, so that this file does not say them itself.

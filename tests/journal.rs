@@ -137,6 +137,21 @@ fn what_is_damaged_is_told_with_what_is_lost() {
     }
 }
 
+/// Waits until this process has a file open twice: somebody else than the test has got as far as waiting for its lock.
+fn until_opened_twice(path: &std::path::Path) {
+    let path = path.canonicalize().unwrap();
+    let leads_there = |fd: &fs::DirEntry| fs::read_link(fd.path()).is_ok_and(|to| to == path);
+    let began = std::time::Instant::now();
+    loop {
+        let open = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        if open.filter(leads_there).count() > 1 {
+            return;
+        }
+        assert!(began.elapsed().as_secs() < 30, "nobody opened it");
+        std::thread::yield_now();
+    }
+}
+
 /// A process that waits for the lock of a file that is replaced meanwhile has the wrong file: it takes the new one.
 #[test]
 fn a_lock_on_a_file_that_was_replaced_is_none() {
@@ -145,6 +160,7 @@ fn a_lock_on_a_file_that_was_replaced_is_none() {
     let journal = Journal::open(&folder.path).unwrap();
     let path = folder.path.clone();
     let waiting = std::thread::spawn(move || Journal::wait(&path).unwrap());
+    until_opened_twice(&folder.path);
     let other = folder.path.with_extension("other");
     fs::write(
         &other,
@@ -265,6 +281,23 @@ fn only_its_owner_can_read_it() {
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder.path), 0o600);
     assert_eq!(mode(folder.path.parent().unwrap()), 0o700);
+}
+
+/// Where others could write to the folder before, they could put a link there.
+#[test]
+fn a_rebuilt_journal_is_written_through_no_link() {
+    let folder = folder();
+    let mut bytes = written(&folder, &[run(FORMAT), intent("a"), intent("b")]);
+    bytes[10] ^= 1;
+    fs::write(&folder.path, bytes).unwrap();
+    let other = folder.path.with_extension("txt");
+    fs::write(&other, "dear diary").unwrap();
+    std::os::unix::fs::symlink(&other, folder.path.with_extension("jsonl.new")).unwrap();
+    let held = Held::open(&folder.path).unwrap();
+    held.rebuilt(&run(FORMAT)).unwrap();
+    assert_eq!(fs::read_to_string(&other).unwrap(), "dear diary");
+    let about = fs::symlink_metadata(&folder.path).unwrap();
+    assert!(about.is_file(), "the journal itself is no link");
 }
 
 proptest! {

@@ -39,6 +39,7 @@ async fn a_token_is_needed_and_any_will_do() {
     for (header, value) in [
         ("host", "rebound.example.com"),
         ("origin", "https://rebound.example.com"),
+        ("sec-fetch-site", "cross-site"),
     ] {
         for path in ["/version", "/api/v1/namespaces"] {
             let page = inside.request("GET", path).header(header, value);
@@ -59,6 +60,36 @@ async fn a_token_is_needed_and_any_will_do() {
         "{version}"
     );
     assert_eq!(inside.get("/api/v1/namespaces").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_cluster_listens_on_loopback_alone() {
+    let inside = Inside::start().await;
+    let (host, port) = inside.endpoint.split_once(':').unwrap();
+    let port: u16 = port.parse().unwrap();
+    assert_eq!(host, "127.0.0.1");
+    std::net::TcpStream::connect((host, port)).unwrap();
+    // All of 127.0.0.0/8 leads to this machine, and only one address of it to the cluster.
+    assert!(std::net::TcpStream::connect(("127.0.0.2", port)).is_err());
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_not_read_to_its_end() {
+    let inside = Inside::start().await;
+    let data = json!({"a": "x".repeat((3 << 20) + 1)});
+    let sent = inside
+        .request("POST", "/api/v1/namespaces/default/configmaps")
+        .json(&config_map("long", data))
+        .send()
+        .await;
+    // A server that has read enough may end the connection before the client has sent all.
+    if let Ok(answer) = sent {
+        assert_eq!(answer.status().as_u16(), 413);
+    }
+    let (status, _) = inside
+        .get("/api/v1/namespaces/default/configmaps/long")
+        .await;
+    assert_eq!(status, 404);
 }
 
 #[tokio::test]

@@ -71,6 +71,8 @@ async fn what_the_cloud_says_does_not_move_the_terminal() {
         "status",
         "up --yes -v --through google-apis",
         "status -v",
+        "status --output json",
+        "up --yes --output json --through google-apis",
         "verify --through google-apis",
         "kubeconfig",
         "explain team-x http://example.com/ --live",
@@ -89,6 +91,38 @@ async fn what_the_cloud_says_does_not_move_the_terminal() {
         }
     }
     assert!(told > 10, "its words were told: {told}");
+}
+
+/// A folder's name may hold what a terminal understands, too, and JSON is looked at on terminals.
+#[test]
+fn what_a_path_says_does_not_move_the_terminal() {
+    let user = User::new();
+    let state = "a\u{1b}[2J\u{9b}31mb\u{7f}";
+    let journal = user.home().join(state).join("egress-demo/journal.jsonl");
+    let run = |line: &str| {
+        let line: Vec<&str> = line.split(' ').collect();
+        user.run(&[&line[..], &["--emulate", "--state-dir", state]].concat())
+    };
+    run("up --yes --through network").ends(0);
+    for line in ["adopt --yes", "adopt --yes --output json"] {
+        let damaged = fs::read_to_string(&journal)
+            .unwrap()
+            .replacen("up", "ab", 1);
+        fs::write(&journal, damaged).unwrap();
+        let said = run(line).ends(0);
+        let all = format!("{}{}", said.out, said.err);
+        assert!(all.contains(".damaged-"), "{all}");
+        assert_eq!(moves(&all), None, "{line}: {all:?}");
+        if line.ends_with("json") {
+            let told = said
+                .out
+                .lines()
+                .map(|line| serde_json::from_str(line).unwrap());
+            let told: Vec<Value> = told.collect();
+            let kept = told.last().unwrap()["damaged"].as_str().unwrap();
+            assert!(kept.contains(state), "{kept:?}");
+        }
+    }
 }
 
 #[test]

@@ -76,6 +76,37 @@ async fn a_token_is_nowhere_but_in_its_own_file() {
     );
 }
 
+/// A proxy would be handed a token for this machine in clear.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_for_this_machine_goes_through_no_proxy() {
+    let cloud = Cloud::start().await;
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let mut user = User::new()
+        .with("CLOUDSDK_CORE_PROJECT", "demo-proj")
+        .with("CLOUDSDK_COMPUTE_ZONE", "us-central1-a");
+    for line in provision::emulator::exports(cloud.running.addr()).lines() {
+        let (name, value) = line.trim_start_matches("export ").split_once('=').unwrap();
+        user = user.with(name, value.trim_matches('\''));
+    }
+    for name in [
+        "http_proxy",
+        "HTTP_PROXY",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+    ] {
+        user = user.with(name, &address);
+    }
+    let up = "up --yes --through cluster";
+    user.run(&up.split(' ').collect::<Vec<_>>()).ends(0);
+    user.run(&["plan", "--through", "mesh"]);
+    assert!(proxy.accept().is_err(), "somebody has come to the proxy");
+    assert!(!cloud.running.seen().is_empty());
+}
+
 #[test]
 fn what_others_could_read_is_closed_to_them() {
     let user = User::new();

@@ -95,6 +95,45 @@ fn a_state_folder_may_have_spaces_and_need_not_be_at_home() {
 }
 
 #[test]
+fn what_belongs_to_somebody_else_is_not_used() {
+    use std::os::unix::fs::{chown, symlink};
+    use std::os::unix::process::CommandExt;
+    const WE: u32 = 60_001;
+    const THEY: u32 = 60_002;
+    let user = User::new();
+    if chown(user.home(), Some(WE), Some(WE)).is_err() {
+        println!("not run: only root can give a folder away");
+        return;
+    }
+    let up = |folder: &str| {
+        let mut command = user.command(&[UP, &["--state-dir", folder]].concat());
+        command.uid(WE).gid(WE);
+        Said::of(command.output().unwrap(), user.home())
+    };
+    let at = |path: &str| user.home().join(path);
+    // A folder that all may write to, behind a link, and a journal in a folder of ours.
+    for folder in ["theirs/egress-demo", "ours/egress-demo"] {
+        fs::create_dir_all(at(folder)).unwrap();
+        fs::set_permissions(at(folder), fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    chown(at("theirs/egress-demo"), Some(THEY), Some(THEY)).unwrap();
+    symlink("theirs", at("link")).unwrap();
+    chown(at("ours/egress-demo"), Some(WE), Some(WE)).unwrap();
+    let journal = at("ours/egress-demo/journal.jsonl");
+    fs::write(&journal, "").unwrap();
+    fs::set_permissions(&journal, fs::Permissions::from_mode(0o666)).unwrap();
+    chown(&journal, Some(THEY), Some(THEY)).unwrap();
+    for folder in ["link", "theirs", "ours"] {
+        let said = up(folder).ends(2);
+        let told = "it belongs to another user (uid 60002)";
+        assert!(said.err.contains(told), "{folder}: {}", said.err);
+        assert!(!at(folder).join("egress-demo/emulator.json").exists());
+    }
+    fs::remove_file(&journal).unwrap();
+    up("ours").ends(0);
+}
+
+#[test]
 fn a_journal_that_cannot_be_believed_is_refused_and_a_torn_last_line_is_not() {
     let user = User::new();
     user.run(UP).ends(0);

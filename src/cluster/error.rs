@@ -65,33 +65,29 @@ impl ClusterError {
         }
     }
 
-    /// From what the client says.
-    pub(super) fn of(what: String, error: kube::Error) -> ClusterError {
-        match error {
-            kube::Error::Api(status) => ClusterError {
-                what,
-                fault: fault(status.code, &status.reason, &status.message),
-                http: Some(status.code),
-                message: start(&status.message),
-            },
-            kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => ClusterError {
-                what,
-                fault: Fault::Server,
-                http: None,
-                message: format!("an answer that is no object: {error}"),
-            },
-            _ if too_long(&error) => ClusterError {
-                what,
-                fault: Fault::Server,
-                http: None,
-                message: "an answer too long to be read".to_owned(),
-            },
-            other => ClusterError {
-                what,
-                fault: Fault::Unreachable,
-                http: None,
-                message: chain(&other),
-            },
+    /// From what the client says. `token` is what a page of somebody on the way, or a message that quotes the answer, may repeat.
+    pub(super) fn of(what: String, error: kube::Error, token: &str) -> ClusterError {
+        let (fault, http, words) = match error {
+            kube::Error::Api(status) => {
+                let fault = fault(status.code, &status.reason, &status.message);
+                (fault, Some(status.code), status.message)
+            }
+            kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => {
+                let words = format!("an answer that is no object: {error}");
+                (Fault::Server, None, words)
+            }
+            _ if too_long(&error) => {
+                let words = "an answer too long to be read".to_owned();
+                (Fault::Server, None, words)
+            }
+            other => (Fault::Unreachable, None, chain(&other)),
+        };
+        ClusterError {
+            what,
+            fault,
+            http,
+            // In this order: what is cut off in its middle is not found.
+            message: start(&without(&words, token)),
         }
     }
 }
@@ -99,8 +95,19 @@ impl ClusterError {
 /// The most of a refusal that is told, in characters: a page of a proxy on the way is not.
 const TOLD: usize = 2_000;
 
+/// The shortest token that is looked for, in bytes: a word as short as `anonymous` is nobody's secret.
+const SHORTEST: usize = 12;
+
+/// Somebody's words without the token in them.
+fn without(words: &str, token: &str) -> String {
+    if token.len() < SHORTEST {
+        return words.to_owned();
+    }
+    words.replace(token, "(the access token)")
+}
+
 /// The beginning of somebody's words, which are not always short.
-fn start(words: &str) -> String {
+pub(super) fn start(words: &str) -> String {
     match words.char_indices().nth(TOLD) {
         Some((end, _)) => format!("{} …", &words[..end]),
         None => words.to_owned(),

@@ -8,6 +8,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
@@ -18,6 +19,7 @@ struct Server {
     authority: String,
     heads: Arc<Mutex<Vec<String>>>,
     connections: Arc<AtomicUsize>,
+    asked: Arc<Notify>,
 }
 
 impl Server {
@@ -30,9 +32,11 @@ impl Server {
             authority,
             heads: Arc::default(),
             connections: Arc::default(),
+            asked: Arc::default(),
         };
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let (heads, connections) = (server.heads.clone(), server.connections.clone());
+        let asked = server.asked.clone();
         let mut answer = format!(
             "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
             body.len()
@@ -54,6 +58,7 @@ impl Server {
                 }
                 let head = String::from_utf8_lossy(&head).into_owned();
                 heads.lock().unwrap().push(head);
+                asked.notify_one();
                 // A client that has read enough goes away.
                 let _ = stream.write_all(&answer).await;
                 let _ = stream.shutdown().await;
@@ -66,11 +71,12 @@ impl Server {
         self.heads.lock().unwrap().clone()
     }
 
+    fn cluster(&self, authority: &str) -> Cluster {
+        Cluster::connect(&self.endpoint, authority.as_bytes(), "secret-token").unwrap()
+    }
+
     async fn get(&self, authority: &str) -> Result<Option<Value>, ClusterError> {
-        Cluster::connect(&self.endpoint, authority.as_bytes(), "secret-token")
-            .unwrap()
-            .get(&namespace())
-            .await
+        self.cluster(authority).get(&namespace()).await
     }
 }
 
@@ -132,6 +138,8 @@ async fn a_redirect_takes_no_token_along() {
 async fn what_nobody_can_read_is_an_error_that_says_so() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)).into_bytes();
     let page = format!("<html>{}</html>", "no ".repeat(500_000)).into_bytes();
+    // What is no object is quoted by those who say so.
+    let text = format!("\"{}\"", "no ".repeat(500_000)).into_bytes();
     let (ok, refused) = ("200 OK", "403 Forbidden");
     for (status, body, fault, told) in [
         (
@@ -149,6 +157,7 @@ async fn what_nobody_can_read_is_an_error_that_says_so() {
         (ok, deep, Fault::Server, "no object"),
         (ok, b"\xff\xfe".to_vec(), Fault::Server, "no object"),
         (ok, b"".to_vec(), Fault::Server, "no object"),
+        (ok, text, Fault::Server, "no no no"),
         (refused, page, Fault::Forbidden, "no no no"),
     ] {
         let server = Server::answers(status, body).await;
@@ -159,6 +168,88 @@ async fn what_nobody_can_read_is_an_error_that_says_so() {
     }
 }
 
+#[tokio::test]
+async fn words_that_repeat_the_token_are_told_without_it() {
+    let page = |before: usize| format!("{} Bearer secret-token", "x".repeat(before)).into_bytes();
+    let status = br#"{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403, "reason": "secret-token", "message": "secret-token"}"#;
+    for (code, body) in [
+        ("403 Forbidden", page(10)),
+        // Cut in the middle of it.
+        ("403 Forbidden", page(1_985)),
+        ("403 Forbidden", status.to_vec()),
+        ("200 OK", b"\"secret-token\"".to_vec()),
+    ] {
+        let server = Server::answers(code, body).await;
+        let error = server.get(&server.authority).await.unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("secret"), "{shown}");
+        assert!(shown.contains("(the "), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_busy_does_not_say_for_how_long_it_is_waited_for() {
+    let body = br#"{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 429, "message": "later"}"#;
+    let status = "429 Too Many Requests\r\nretry-after: 86400";
+    let server = Server::answers(status, body.to_vec()).await;
+    let twice = async {
+        server.asked.notified().await;
+        server.asked.notified().await;
+    };
+    tokio::select! {
+        () = twice => {}
+        answer = server.get(&server.authority) => panic!("not asked again: {answer:?}"),
+        () = tokio::time::sleep(Duration::from_secs(30)) => panic!("waits as long as it is told to"),
+    }
+}
+
+#[tokio::test]
+async fn a_name_does_not_lead_to_another_path() {
+    let server = Server::answers("200 OK", b"{}".to_vec()).await;
+    let cluster = server.cluster(&server.authority);
+    let object = |name: &str, namespace: &str, kind: &str, version: &str| Object {
+        api_version: version.to_owned(),
+        kind: kind.to_owned(),
+        namespace: Some(namespace.to_owned()),
+        name: name.to_owned(),
+    };
+    let container = |pod: &str, namespace: &str| Container {
+        namespace: namespace.to_owned(),
+        pod: pod.to_owned(),
+        name: "c".to_owned(),
+    };
+    for odd in [
+        "..", ".", "a/b", "a?b", "a#b", "%2e%2e", "a\\b", "a b", "a\nb",
+    ] {
+        for object in [
+            object(odd, "n", "Pod", "v1"),
+            object("p", odd, "Pod", "v1"),
+            object("p", "n", odd, "v1"),
+            object("p", "n", "Pod", &format!("apps/{odd}")),
+        ] {
+            let how = Apply::default();
+            let (got, listed) = (cluster.get(&object).await, cluster.list(&object, "").await);
+            let applied = cluster.apply(&object, &Value::Null, how).await;
+            let merged = cluster.merge(&object, &Value::Null).await;
+            let failed = [
+                got.unwrap_err(),
+                listed.unwrap_err(),
+                applied.unwrap_err(),
+                merged.unwrap_err(),
+                cluster.delete(&object).await.unwrap_err(),
+            ];
+            assert!(failed.iter().all(|error| error.fault == Fault::Local));
+        }
+        for container in [container(odd, "n"), container("p", odd)] {
+            let ran = cluster.exec(&container, &[], Duration::from_secs(5)).await;
+            assert_eq!(ran.unwrap_err().fault, Fault::Local, "{odd:?}");
+            let logs = cluster.logs(&container, 1).await;
+            assert_eq!(logs.unwrap_err().fault, Fault::Local, "{odd:?}");
+        }
+    }
+    assert_eq!(server.connections.load(Ordering::SeqCst), 0);
+}
+
 #[test]
 fn an_endpoint_is_an_address_and_an_authority_a_certificate() {
     let (_, authority) = certified();
@@ -167,6 +258,9 @@ fn an_endpoint_is_an_address_and_an_authority_a_certificate() {
         ("a b", &authority, "not an address"),
         ("192.0.2.1/x", &authority, "not an address"),
         ("192.0.2.1@203.0.113.1", &authority, "not an address"),
+        ("192.0.2.1?x", &authority, "not an address"),
+        ("192.0.2.1#x", &authority, "not an address"),
+        ("/192.0.2.1", &authority, "not an address"),
         ("192.0.2.1", "", "no certificate"),
         ("192.0.2.1", "nonsense", "no certificate"),
     ] {

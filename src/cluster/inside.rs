@@ -7,9 +7,11 @@ use kube::api::{Api, AttachParams, LogParams};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 
-use super::{Cluster, ClusterError, Fault};
+use super::error::start;
+use super::object::is_segment;
+use super::{Cluster, ClusterError, Fault, leads_elsewhere};
 
-/// The most that is read of a command's output or of a log, in bytes: the rest of a longer one is not looked at.
+/// The most that is read of a command's output, in bytes: the rest of a longer one is not looked at.
 const ENOUGH: u64 = 4 << 20;
 
 /// A container that runs.
@@ -75,11 +77,11 @@ impl Cluster {
             .stdin(false)
             .stdout(true)
             .stderr(true);
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &container.namespace);
+        let pods = self.pods(container, what)?;
         let mut process = pods
             .exec(&container.pod, command, &params)
             .await
-            .map_err(|error| ClusterError::of(what.to_owned(), error))?;
+            .map_err(|error| self.failed(what.to_owned(), error))?;
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let (out, err) = (process.stdout(), process.stderr());
         let status = process.take_status();
@@ -103,7 +105,7 @@ impl Cluster {
                 what: what.to_owned(),
                 fault: Fault::Invalid,
                 http: None,
-                message,
+                message: start(&message),
             })?,
         })
     }
@@ -118,11 +120,18 @@ impl Cluster {
             tail_lines: Some(lines),
             ..LogParams::default()
         };
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &container.namespace);
-        pods.logs(&container.pod, &params).await.map_err(|error| {
-            let what = format!("logs of {}/{}", container.namespace, container.pod);
-            ClusterError::of(what, error)
-        })
+        let what = format!("logs of {}/{}", container.namespace, container.pod);
+        let pods = self.pods(container, &what)?;
+        pods.logs(&container.pod, &params)
+            .await
+            .map_err(|error| self.failed(what, error))
+    }
+
+    fn pods(&self, container: &Container, what: &str) -> Result<Api<Pod>, ClusterError> {
+        if !is_segment(&container.namespace) || !is_segment(&container.pod) {
+            return Err(leads_elsewhere(what.to_owned()));
+        }
+        Ok(Api::namespaced(self.client.clone(), &container.namespace))
     }
 }
 
@@ -158,6 +167,14 @@ fn code(status: &Value) -> Result<i64, String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[tokio::test]
+    async fn an_output_without_end_is_not_read_to_its_end() {
+        let mut read_of_it = Vec::new();
+        let endless = tokio::io::repeat(b'x');
+        read(Some(endless), &mut read_of_it).await.unwrap();
+        assert_eq!(read_of_it.len() as u64, ENOUGH);
+    }
 
     #[test]
     fn how_a_command_ended_is_the_last_word() {

@@ -9,6 +9,7 @@ mod hostile_tests;
 mod inside;
 mod object;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::Limited;
@@ -17,10 +18,13 @@ use kube::api::{
     Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, ValidationDirective,
 };
 use kube::client::ClientBuilder;
+use kube::client::retry::RetryPolicy;
 use kube::config::AuthInfo;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::Value;
+use tower::buffer::BufferLayer;
+use tower::retry::RetryLayer;
 use tower::util::MapResponseLayer;
 
 pub use error::{ClusterError, Fault};
@@ -35,6 +39,13 @@ const CONNECT: Duration = Duration::from_secs(15);
 /// How long an answer may take; admission webhooks have 10 s each.
 const READ: Duration = Duration::from_secs(60);
 
+/// How often a server that is busy is asked again, and the first and the longest pause before that: half a minute in all, or a
+/// little more. It may ask for any pause itself (`Retry-After`), a day too, and kube's own retries would keep to that.
+const BUSY: (u32, Duration, Duration) = (8, Duration::from_millis(200), Duration::from_secs(5));
+
+/// As many requests as may wait for their turn; kube's own number.
+const AT_ONCE: usize = 1024;
+
 /// The most that is read of an answer, in bytes; the longest list of the tutorial's cluster is a hundredth of it.
 const LONGEST_ANSWER: usize = 32 << 20;
 
@@ -42,6 +53,8 @@ const LONGEST_ANSWER: usize = 32 << 20;
 #[derive(Clone)]
 pub struct Cluster {
     client: kube::Client,
+    /// What no error may repeat.
+    token: Arc<str>,
 }
 
 /// What an apply is to do beside applying.
@@ -88,13 +101,21 @@ impl Cluster {
             token: Some(token.to_owned().into()),
             ..AuthInfo::default()
         };
+        config.default_retry = false;
         let client = ClientBuilder::try_from(config).map_err(|error| bad(error.to_string()))?;
         // kube itself reads whatever comes.
         let limit = MapResponseLayer::new(|answer: Response<_>| {
             answer.map(|body| Limited::new(body, LONGEST_ANSWER))
         });
+        let (times, first, longest) = BUSY;
+        let retries = RetryPolicy::new(first, longest, times, false)
+            .map_err(|error| bad(error.to_string()))?;
+        // What is to be asked again is asked through a handle of its own, which kube's service is not.
+        let client = client.with_layer(&BufferLayer::new(AT_ONCE));
+        let client = client.with_layer(&RetryLayer::new(retries));
         Ok(Cluster {
             client: client.with_layer(&limit).build(),
+            token: token.into(),
         })
     }
 
@@ -103,9 +124,9 @@ impl Cluster {
     /// # Errors
     /// See [`Fault`].
     pub async fn get(&self, object: &Object) -> Result<Option<Value>, ClusterError> {
-        match self.api(object).get_opt(&object.name).await {
+        match self.api(object)?.get_opt(&object.name).await {
             Ok(found) => found.map(|found| plain(object, &found)).transpose(),
-            Err(error) => match ClusterError::of(object.to_string(), error) {
+            Err(error) => match self.failed(object.to_string(), error) {
                 error if error.is_absent() => Ok(None),
                 error => Err(error),
             },
@@ -119,10 +140,10 @@ impl Cluster {
     pub async fn list(&self, like: &Object, selector: &str) -> Result<Vec<Value>, ClusterError> {
         let params = ListParams::default().labels(selector);
         let found = self
-            .api(like)
+            .api(like)?
             .list(&params)
             .await
-            .map_err(|error| ClusterError::of(like.to_string(), error))?;
+            .map_err(|error| self.failed(like.to_string(), error))?;
         found.items.iter().map(|item| plain(like, item)).collect()
     }
 
@@ -143,12 +164,12 @@ impl Cluster {
             field_validation: Some(ValidationDirective::Strict),
         };
         let applied = self
-            .api(object)
+            .api(object)?
             .patch(&object.name, &params, &Patch::Apply(body))
             .await;
         plain(
             object,
-            &applied.map_err(|error| ClusterError::of(object.to_string(), error))?,
+            &applied.map_err(|error| self.failed(object.to_string(), error))?,
         )
     }
 
@@ -162,12 +183,12 @@ impl Cluster {
             ..PatchParams::default()
         };
         let merged = self
-            .api(object)
+            .api(object)?
             .patch(&object.name, &params, &Patch::Merge(body))
             .await;
         plain(
             object,
-            &merged.map_err(|error| ClusterError::of(object.to_string(), error))?,
+            &merged.map_err(|error| self.failed(object.to_string(), error))?,
         )
     }
 
@@ -177,25 +198,38 @@ impl Cluster {
     /// See [`Fault`].
     pub async fn delete(&self, object: &Object) -> Result<(), ClusterError> {
         match self
-            .api(object)
+            .api(object)?
             .delete(&object.name, &DeleteParams::foreground())
             .await
         {
             Ok(_) => Ok(()),
-            Err(error) => match ClusterError::of(object.to_string(), error) {
+            Err(error) => match self.failed(object.to_string(), error) {
                 error if error.is_absent() => Ok(()),
                 error => Err(error),
             },
         }
     }
 
-    fn api(&self, object: &Object) -> Api<DynamicObject> {
+    fn api(&self, object: &Object) -> Result<Api<DynamicObject>, ClusterError> {
+        if !object.is_one_path() {
+            return Err(leads_elsewhere(object.to_string()));
+        }
         let resource = object.resource();
-        match &object.namespace {
+        Ok(match &object.namespace {
             Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
             None => Api::all_with(self.client.clone(), &resource),
-        }
+        })
     }
+
+    /// From what the client says, without the token in it.
+    fn failed(&self, what: String, error: kube::Error) -> ClusterError {
+        ClusterError::of(what, error, &self.token)
+    }
+}
+
+/// A name that is more than a name: kube writes it into a path as it is.
+fn leads_elsewhere(what: String) -> ClusterError {
+    ClusterError::local(what, "not sent, as its name leads elsewhere".to_owned())
 }
 
 fn plain(object: &Object, found: &DynamicObject) -> Result<Value, ClusterError> {

@@ -41,14 +41,31 @@ impl Object {
         }
     }
 
+    /// Whether its path is that of one object, or of one list: see [`is_segment`].
+    pub(super) fn is_one_path(&self) -> bool {
+        let (group, version) = self.group_and_version();
+        let namespace = self.namespace.as_deref().unwrap_or_default();
+        let all = [group, version, &self.kind, namespace, &self.name];
+        all.into_iter().all(is_segment)
+    }
+
+    fn group_and_version(&self) -> (&str, &str) {
+        let both = self.api_version.split_once('/');
+        both.unwrap_or(("", &self.api_version))
+    }
+
     /// How the API names its kind. The plural follows English, as for every kind that the tutorial uses.
     pub(super) fn resource(&self) -> ApiResource {
-        let (group, version) = self
-            .api_version
-            .split_once('/')
-            .unwrap_or(("", &self.api_version));
+        let (group, version) = self.group_and_version();
         ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &self.kind))
     }
+}
+
+/// Whether a name stays one segment of a path, by Kubernetes' own rule (no `/` and no `%`, neither `.` nor `..`), and does not
+/// end the path either.
+pub(super) fn is_segment(name: &str) -> bool {
+    let odd = |c: char| "/%?#\\".contains(c) || c.is_whitespace() || c.is_control();
+    name != "." && name != ".." && !name.contains(odd)
 }
 
 impl fmt::Display for Object {

@@ -14,8 +14,8 @@ use crate::engine::run::Book;
 use crate::engine::tasks;
 use crate::error::{Exit, Halt};
 use crate::kinds::{Field, Thing};
-use crate::ui::plain;
 use crate::ui::table::columns;
+use crate::ui::{json_line, plain};
 
 /// One thing that was looked for.
 struct Found {
@@ -86,9 +86,8 @@ pub async fn adopt(global: &Global, row: Row, yes: bool) -> Result<Exit, Halt> {
     let kept = kept.map(|path| path.display().to_string());
     if ground.json() {
         let steps: Vec<&str> = new.iter().map(|found| found.step.as_str()).collect();
-        say(&format!(
-            "{}\n",
-            json!({"event": "adopted", "steps": steps, "damaged": kept})
+        say(&json_line(
+            &json!({"event": "adopted", "steps": steps, "damaged": kept}),
         ));
     } else {
         say(&format!(

@@ -5,7 +5,7 @@ use super::sources::{is_there, sources};
 use crate::cli::{Global, Looks};
 use crate::egress::analyze::{Level, analyze as find};
 use crate::error::{Exit, Halt};
-use crate::ui::findings;
+use crate::ui::{findings, json_line};
 
 /// Analyzes the objects; of one namespace where one is named.
 pub async fn analyze(
@@ -19,11 +19,7 @@ pub async fn analyze(
     }
     let found = find(&sources.kubernetes, namespace);
     let text = match ground.json() {
-        true => found
-            .iter()
-            .filter_map(|finding| serde_json::to_string(finding).ok())
-            .map(|line| line + "\n")
-            .collect(),
+        true => found.iter().map(json_line).collect(),
         false => findings::text(&found, namespace, ground.paint.0),
     };
     say(&text);

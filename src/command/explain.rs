@@ -9,7 +9,7 @@ use crate::egress::matrix::Cell;
 use crate::egress::request::{Request, Source};
 use crate::egress::scene::Scene;
 use crate::error::{Exit, Halt};
-use crate::ui::explain;
+use crate::ui::{explain, json_line};
 
 /// What to explain.
 #[derive(Debug)]
@@ -36,8 +36,7 @@ pub async fn explain(global: &Global, question: Question, looks: &Looks) -> Resu
             match ground.json() {
                 true => {
                     let from = &request.from.namespace;
-                    let told = json!({"namespace": from, "url": request.url(), "account": account});
-                    format!("{told}\n")
+                    json_line(&json!({"namespace": from, "url": request.url(), "account": account}))
                 }
                 false => explain::text(&request, &account, global.verbose, ground.paint.0),
             }
@@ -59,8 +58,7 @@ pub async fn explain(global: &Global, question: Question, looks: &Looks) -> Resu
 fn lines(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> String {
     let rows = callers.iter().zip(cells);
     let line = |(caller, request, cell): (&Source, &Request, &Cell)| {
-        let told = json!({"namespace": caller.namespace, "url": request.url(), "cell": cell});
-        format!("{told}\n")
+        json_line(&json!({"namespace": caller.namespace, "url": request.url(), "cell": cell}))
     };
     rows.flat_map(|(caller, row)| {
         let cells = requests.iter().zip(row);

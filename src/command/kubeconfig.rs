@@ -183,7 +183,9 @@ mod tests {
         // kubectl would trust every authority of the machine's, and send it a token.
         for live in [
             json!({"endpoint": "192.0.2.1"}),
+            json!({"endpoint": "192.0.2.1", "masterAuth": {"clusterCaCertificate": ""}}),
             json!({"masterAuth": {"clusterCaCertificate": "Q0E="}}),
+            json!({"endpoint": "", "masterAuth": {"clusterCaCertificate": "Q0E="}}),
         ] {
             entry("c", &live, "p", false).unwrap_err();
         }

@@ -32,10 +32,20 @@ pub enum Merged {
 /// Lays `ours`, a kubeconfig with one entry a list, into `file`; makes it where it is not. It is replaced whole, so that
 /// nobody ever reads half of it, and a kill at any instant leaves the old one or the new one.
 pub fn merge(file: &Path, ours: &Value) -> Result<Merged, String> {
+    merge_while(file, ours, || {})
+}
+
+/// The same, while somebody else does something between the reading and the writing.
+pub(super) fn merge_while(
+    file: &Path,
+    ours: &Value,
+    somebody: impl FnOnce(),
+) -> Result<Merged, String> {
     let told = |error: io::Error| error.to_string();
     let file = meant(file).map_err(told)?;
     let there = read(&file)?;
     let (text, merged) = merged(&there, ours)?;
+    somebody();
     if read(&file)? != there {
         return Err("somebody else has just changed it; run again".to_owned());
     }
@@ -231,7 +241,7 @@ fn meant(file: &Path) -> io::Result<PathBuf> {
 }
 
 /// Writes beside the file and puts it in its place.
-fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
+pub(super) fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     if let Some(folder) = file
         .parent()

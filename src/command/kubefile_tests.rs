@@ -8,7 +8,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::kubefile::{FIELDS, LISTS, Merged, merge, merged};
+use super::kubefile::{FIELDS, LISTS, Merged, merge, merge_while, merged, replace};
 
 fn ours() -> Value {
     json!({
@@ -108,6 +108,30 @@ fn what_is_no_kubeconfig_is_left_alone() {
     assert_eq!(merge(folder.path(), &ours()).unwrap_err(), "not a file");
     let names: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
     assert_eq!(names.len(), 1, "nothing is left beside it: {names:?}");
+    fs::File::create(&file).unwrap().set_len(17 << 20).unwrap();
+    let told = merge(&file, &ours()).unwrap_err();
+    assert!(told.contains("at most 16777216 are read"), "{told}");
+}
+
+#[test]
+fn a_file_that_cannot_be_replaced_has_nothing_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    fs::create_dir(&file).unwrap();
+    replace(&file, b"x").unwrap_err();
+    let names: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+}
+
+#[test]
+fn what_somebody_writes_meanwhile_is_not_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    fs::write(&file, THEIRS).unwrap();
+    let theirs = THEIRS.replace("https://y", "https://z");
+    let told = merge_while(&file, &ours(), || fs::write(&file, &theirs).unwrap());
+    assert!(told.unwrap_err().contains("run again"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), theirs);
 }
 
 #[test]

@@ -155,8 +155,9 @@ mod tests {
             ..Flags::default()
         };
         let one = ["from-journal".to_owned()];
+        let elsewhere = ["/etc".to_owned()];
         let two = ["a-project".to_owned(), "b-project".to_owned()];
-        let cases: [(Flags, Environment, &[String], Result<&str, &str>); 8] = [
+        let cases: [(Flags, Environment, &[String], Result<&str, &str>); 10] = [
             (flags(Some("from-flag"), false), &env, &one, Ok("from-flag")),
             (flags(None, false), &env, &one, Ok("from-env")),
             (flags(None, false), &none, &one, Ok("from-journal")),
@@ -167,6 +168,18 @@ mod tests {
                 flags(Some("../etc"), false),
                 &none,
                 &[],
+                Err("not a project id"),
+            ),
+            (
+                flags(Some("a..b"), false),
+                &none,
+                &[],
+                Err("not a project id"),
+            ),
+            (
+                flags(None, false),
+                &none,
+                &elsewhere,
                 Err("not a project id"),
             ),
             (

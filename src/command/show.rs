@@ -13,6 +13,7 @@ use crate::engine::state::State;
 use crate::error::{Exit, Halt};
 use crate::kinds::Kind;
 use crate::steps::{Source, Step, Tutorial};
+use crate::ui::json_line;
 use crate::ui::table::columns;
 
 /// Prints the tutorial: as a list, as JSON a step a line, as a document, or as a graph.
@@ -24,7 +25,7 @@ pub fn steps(global: &Global, markdown: bool, dot: bool) -> Result<Exit, Halt> {
         (_, true, _) => graph(&tutorial),
         (_, _, Output::Json) => tutorial
             .steps()
-            .map(|step| format!("{}\n", line(step)))
+            .map(|step| json_line(&line(step)))
             .collect(),
         (_, _, Output::Text) => list(&tutorial),
     });
@@ -203,7 +204,7 @@ pub fn status(steps: &[Step], heard: &[Event], state: &State, as_json: bool) -> 
         let open = (row[4] != "-").then(|| row[4].clone());
         json!({"step": row[0], "kind": row[1], "live": row[2], "ours": row[3] == "ours", "open": open})
     });
-    objects.map(|object| format!("{object}\n")).collect()
+    objects.map(|object| json_line(&object)).collect()
 }
 
 fn word(change: &Change) -> &'static str {

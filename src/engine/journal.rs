@@ -173,10 +173,12 @@ impl Held {
         if let Some(folder) = path.parent() {
             private_folder(folder).map_err(&io)?;
             keep_private(folder, 0o700);
+            is_ours(std::fs::metadata(folder)).map_err(&io)?;
         }
         let mut file = loop {
             let file = private_file(path, OpenOptions::new().create(true)).map_err(&io)?;
             keep_private(path, 0o600);
+            is_ours(file.metadata()).map_err(&io)?;
             match lock(&file) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -253,8 +255,12 @@ impl Held {
         ));
         std::fs::copy(&self.path, &kept).map_err(&io)?;
         let new = beside(".new");
-        let file = private_file(&new, OpenOptions::new().create(true).truncate(true));
-        let file = file.map_err(&io)?;
+        // What a kill has left there, or somebody else has put there while he could.
+        match std::fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
+        let file = private_file(&new, OpenOptions::new().create_new(true)).map_err(&io)?;
         // Held before it has the name: there is no moment at which another process could take it.
         file.lock().map_err(&io)?;
         let mut journal = Journal {
@@ -328,6 +334,19 @@ fn keep_private(path: &Path, mode: u32) {
         // A file system without modes has none to take.
         let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
     }
+}
+
+/// Refuses what belongs to another user, who could change what the journal says is ours, and `down` would delete it. Root is
+/// not asked: in a container it works on folders of the users outside.
+fn is_ours(about: io::Result<std::fs::Metadata>) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let (owner, we) = (about?.uid(), rustix::process::geteuid().as_raw());
+    if owner == we || we == 0 {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "it belongs to another user (uid {owner}), who could change what it says"
+    )))
 }
 
 /// Makes a folder that only its owner can enter.

@@ -170,6 +170,17 @@ impl Token {
         text.replace(&*self.value, "(the access token)")
     }
 
+    /// An answer as it came, without this token in it.
+    pub(super) fn hidden_in_body(&self, body: Vec<u8>) -> Vec<u8> {
+        let text = String::from_utf8_lossy(&body);
+        let hidden = self.hidden_in(&text);
+        if hidden == text {
+            body
+        } else {
+            hidden.into_bytes()
+        }
+    }
+
     /// When it ends; not known of a token in a file.
     pub fn expires(&self) -> Option<jiff::Timestamp> {
         self.expires
@@ -345,7 +356,7 @@ mod tests {
             (
                 key,
                 write("uri", r#"{"token_uri": "http://example.com/"}"#),
-                "is not an https address",
+                "is not an https address of Google's",
             ),
             ("CLOUDSDK_AUTH_DISABLE_CREDENTIALS", "True".into(), "none"),
         ];
@@ -356,6 +367,31 @@ mod tests {
                 Err(error) => error.to_string(),
             };
             assert!(got.contains(want), "{name}: {got}");
+        }
+    }
+
+    /// The key is whole, so that what refuses it is the address alone.
+    #[tokio::test]
+    async fn a_key_is_not_taken_to_an_address_that_is_not_googles() {
+        let folder = tempfile::tempdir().unwrap();
+        for (to, refused) in [
+            ("https://oauth2.googleapis.com/token", false),
+            ("https://accounts.google.com/o/oauth2/token", false),
+            ("http://127.0.0.1:1/token", false),
+            ("http://oauth2.googleapis.com/token", true),
+            ("https://oauth2.googleapis.com.evil.example/token", true),
+            ("https://evil.example/token", true),
+            ("https://accounts.google.com.evil.example/token", true),
+            ("https://google.com/token", true),
+            ("http://10.0.0.1/token", true),
+            ("ftp://127.0.0.1/token", true),
+            ("", true),
+        ] {
+            let found = look(&key_file(&folder, to).inner.source).await;
+            let told = found.err().map(|error| error.to_string());
+            assert_eq!(told.is_some(), refused, "{to}: {told:?}");
+            let told = told.unwrap_or_default();
+            assert_eq!(told.contains("of Google's"), refused, "{to}: {told}");
         }
     }
 

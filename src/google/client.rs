@@ -135,21 +135,46 @@ impl Client {
         items: &str,
         watch: &dyn Watch,
     ) -> Result<Vec<Value>, ApiError> {
+        let pages = self.pages(call, watch).await?;
+        Ok(pages
+            .into_iter()
+            .flat_map(|page| members(page, items))
+            .collect())
+    }
+
+    /// The same for an aggregated list: `items` has a field for each zone and region, which has its members under `within`.
+    pub async fn list_aggregated(
+        &self,
+        call: &Call,
+        within: &str,
+        watch: &dyn Watch,
+    ) -> Result<Vec<Value>, ApiError> {
+        let pages = self.pages(call, watch).await?;
+        let scopes = pages.into_iter().filter_map(|mut page| {
+            let Value::Object(scopes) = page.get_mut("items")?.take() else {
+                return None;
+            };
+            Some(scopes.into_iter().map(|(_, scope)| scope))
+        });
+        let scopes = scopes.flatten();
+        Ok(scopes.flat_map(|scope| members(scope, within)).collect())
+    }
+
+    /// All pages of a list, as they came. The one place that follows a page to the next.
+    async fn pages(&self, call: &Call, watch: &dyn Watch) -> Result<Vec<Value>, ApiError> {
         let mut all = Vec::new();
         let mut page = call.clone();
         for _ in 0..MOST_PAGES {
-            let mut answer = self.send(&page, watch).await?;
-            // A list without members has no such field.
-            if let Some(Value::Array(members)) = answer.get_mut(items).map(Value::take) {
-                all.extend(members);
-            }
-            let Some(next) = answer["nextPageToken"]
+            let answer = self.send(&page, watch).await?;
+            let next = answer["nextPageToken"]
                 .as_str()
                 .filter(|next| !next.is_empty())
-            else {
-                return Ok(all);
-            };
-            page = call.clone().query("pageToken", next);
+                .map(|next| call.clone().query("pageToken", next));
+            all.push(answer);
+            match next {
+                Some(next) => page = next,
+                None => return Ok(all),
+            }
         }
         Err(ApiError::unanswered(
             call,
@@ -165,7 +190,8 @@ impl Client {
             .request(call)
             .await
             .map_err(|error| Box::new((error, None)))?;
-        // A proxy's page of complaint may repeat the request, its headers included.
+        // A proxy's page of complaint may repeat the request, its headers included. Whatever stands in the body is taken out
+        // of it before anybody reads it: of a long page the beginning is told, which may end in the middle of a token.
         let failed = |error: ApiError| Box::new((error.without(token.as_ref()), token.clone()));
         let mut answer = request
             .send()
@@ -182,6 +208,9 @@ impl Client {
                 return Err(failed(answer::too_long(call, status, LONGEST_ANSWER)));
             }
             body.extend_from_slice(&part);
+        }
+        if let Some(token) = &token {
+            body = token.hidden_in_body(body);
         }
         answer::read(call, status, &headers, &body).map_err(failed)
     }
@@ -253,14 +282,24 @@ impl std::fmt::Debug for Client {
     }
 }
 
+/// The members of a list that an answer has under a field; one without members has no such field.
+fn members(mut answer: Value, field: &str) -> Vec<Value> {
+    match answer.get_mut(field).map(Value::take) {
+        Some(Value::Array(members)) => members,
+        _ => Vec::new(),
+    }
+}
+
 /// Whether a path names another thing than its segments say: a name in it, a step's or a server's, goes up a level, as
-/// addresses are understood, or ends the path.
+/// addresses are understood, or ends the path. Whoever reads an address passes over a tab or a line's end in it, so that
+/// `.` and `.` around one are two dots.
 fn leads_elsewhere(path: &str) -> bool {
     let up = |segment: &str| {
         let segment = segment.to_ascii_lowercase().replace("%2e", ".");
         segment == "." || segment == ".."
     };
-    path.contains(['?', '#', '\\']) || path.split('/').any(up)
+    let odd = |c: char| "?#\\".contains(c) || c.is_whitespace() || c.is_control();
+    path.contains(odd) || path.split('/').any(up)
 }
 
 /// User credentials are billed to a project of their own, which must have the called API enabled. Enabling the first

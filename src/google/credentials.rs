@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::Token;
-use super::endpoints::is_loopback;
+use super::endpoints::{is_google, is_loopback};
 
 const SCOPES: &[&str] = &["https://www.googleapis.com/auth/cloud-platform"];
 /// The metadata server answers within milliseconds where there is one; gcloud takes a second or two.
@@ -160,9 +160,9 @@ async fn service_account(path: &Path) -> Result<Provider, AuthError> {
     }
     // What is sent there buys tokens. (And gcp_auth panics on what is no address at all.)
     let to = key["token_uri"].as_str().unwrap_or_default();
-    if !Url::parse(to).is_ok_and(|url| url.scheme() == "https" || is_loopback(&url)) {
+    if !Url::parse(to).is_ok_and(|url| gives_tokens(&url)) {
         return Err(failed(format!(
-            "its token_uri {to:?} is not an https address"
+            "its token_uri {to:?} is not an https address of Google's"
         )));
     }
     let tokens = CustomServiceAccount::from_json(&text).map_err(|e| failed(chain(&e)))?;
@@ -172,6 +172,18 @@ async fn service_account(path: &Path) -> Result<Provider, AuthError> {
         None,
         format!("the key of {email} in {}", path.display()),
     ))
+}
+
+/// Whether a key may name this address as the one that gives tokens for it: Google's, where keys name `oauth2.googleapis.com`
+/// and older ones `accounts.google.com`, or one of this machine.
+fn gives_tokens(url: &Url) -> bool {
+    match url.scheme() {
+        "https" => {
+            is_loopback(url) || is_google(url) || url.host_str() == Some("accounts.google.com")
+        }
+        "http" => is_loopback(url),
+        _ => false,
+    }
 }
 
 /// Asks in the order of `gcp_auth::provider`, which would not say whose credentials it found; user credentials need

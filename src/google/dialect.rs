@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Call;
+use super::envelope::start;
 
 /// How an API speaks of work in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +87,7 @@ impl Dialect {
     /// What the operation says about itself, for the person who waits.
     pub(super) fn progress(self, answer: &Value) -> String {
         let status = answer["status"].as_str().unwrap_or_default();
-        match self {
+        start(&match self {
             Dialect::Compute => match answer["progress"].as_u64() {
                 Some(percent) if percent > 0 => format!("{status} {percent} %"),
                 _ => status.to_owned(),
@@ -100,7 +101,7 @@ impl Dialect {
                 .unwrap_or_default()
                 .to_owned(),
             Dialect::DnsChange => status.to_owned(),
-        }
+        })
     }
 }
 
@@ -111,4 +112,26 @@ fn head(path: &str, n: usize) -> Option<&str> {
         .map(|(at, _)| at)
         .chain([path.len()]);
     ends.nth(n - 1).map(|end| &path[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_an_operation_says_of_itself_is_cut() {
+        let long = "é".repeat(100_000);
+        let says = json!({"status": long, "detail": long, "progress": 1, "metadata": {"statusDetail": long}});
+        for dialect in [
+            Dialect::Compute,
+            Dialect::Container,
+            Dialect::LongRunning,
+            Dialect::DnsChange,
+        ] {
+            let told = dialect.progress(&says).chars().count();
+            assert!((100..2_100).contains(&told), "{dialect:?}: {told}");
+        }
+    }
 }

@@ -155,6 +155,12 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether an address is at one of the hosts of Google's APIs.
+pub(super) fn is_google(url: &Url) -> bool {
+    url.host_str()
+        .is_some_and(|host| host.ends_with(".googleapis.com"))
+}
+
 /// Where an address points, or why it may not be used.
 fn place(url: &str) -> Result<Place, &'static str> {
     let url = Url::parse(url).map_err(|_| "it is not an address")?;
@@ -168,10 +174,7 @@ fn place(url: &str) -> Result<Place, &'static str> {
         return Err("it names no host");
     }
     let loopback = is_loopback(&url);
-    let google = url
-        .host_str()
-        .is_some_and(|host| host.ends_with(".googleapis.com"));
-    match (url.scheme(), loopback, google) {
+    match (url.scheme(), loopback, is_google(&url)) {
         ("http" | "https", true, _) => Ok(Place::Loopback),
         ("https", _, true) => Ok(Place::Google),
         ("http", _, _) => Err("without https a token could be read on the way"),
@@ -263,11 +266,29 @@ mod tests {
             ("https://evil.example/compute/v1/", "not Google's"),
             ("https://googleapis.com.evil.example/", "not Google's"),
             ("https://evilgoogleapis.com/", "not Google's"),
+            (
+                "https://compute.googleapis.com.evil.example/",
+                "not Google's",
+            ),
             ("https://compute.googleapis.com@evil.example/", "user name"),
             ("http://127.0.0.1.evil.example/", "without https"),
             ("ftp://127.0.0.1/", "only http"),
             ("127.0.0.1:9", "it is not an address"),
             ("https://compute.googleapis.com/?x=", "query"),
+            ("https://compute.googleapis.com/#x", "query or a fragment"),
+            ("https://:x@compute.googleapis.com/", "password"),
+            ("https://compute.googleapis.com./", "not Google's"),
+            ("https://googleapis.com/", "not Google's"),
+            ("https://localhost.evil.example/", "not Google's"),
+            ("https://evillocalhost/", "not Google's"),
+            ("https://127.0.0.1.evil.example/", "not Google's"),
+            ("https://10.0.0.1/", "not Google's"),
+            ("https://[fd00::1]/", "not Google's"),
+            ("http://[::ffff:127.0.0.1]/", "without https"),
+            ("http://COMPUTE.GOOGLEAPIS.COM:443/", "without https"),
+            ("https://compute\u{3002}evil.example/", "not Google's"),
+            ("https:///", "it is not an address"),
+            ("file:///tmp/x", "it names no host"),
         ];
         for (value, why) in cases {
             let error = Endpoints::from_env(&env(Api::Compute.variable(), value))

@@ -69,7 +69,7 @@ impl Refusal {
                 .iter()
                 .filter_map(|one| text(&one["message"]))
                 .collect();
-            Some(messages.join("; ")).filter(|all| !all.is_empty())
+            Some(start(&messages.join("; "))).filter(|all| !all.is_empty())
         };
         let condition = || {
             let conditions = [&answer["clusterConditions"], &answer["nodepoolConditions"]];
@@ -123,11 +123,15 @@ fn list(value: &Value) -> &[Value] {
 }
 
 fn text(value: &Value) -> Option<String> {
-    let text = value.as_str().filter(|text| !text.is_empty())?;
-    Some(match text.char_indices().nth(TOLD) {
-        Some((end, _)) => format!("{} …", &text[..end]),
-        None => text.to_owned(),
-    })
+    value.as_str().filter(|text| !text.is_empty()).map(start)
+}
+
+/// The beginning of somebody's words, which are not always short.
+pub(super) fn start(words: &str) -> String {
+    match words.char_indices().nth(TOLD) {
+        Some((end, _)) => format!("{} …", &words[..end]),
+        None => words.to_owned(),
+    }
 }
 
 /// The words of a body that is not JSON, without its tags.
@@ -181,6 +185,13 @@ mod tests {
     fn words_without_end_are_cut() {
         let body = json!({"error": {"message": "é".repeat(100_000)}}).to_string();
         let words = Refusal::of_answer(400, body.as_bytes()).message;
+        assert_eq!(words.chars().count(), TOLD + 2);
+        let page = "é ".repeat(100_000);
+        let words = Refusal::of_answer(502, page.as_bytes()).message;
+        assert!(words.chars().count() < 2 * EXCERPT, "{words}");
+        // Each of many may be short.
+        let many = vec![json!({"message": "é".repeat(100)}); 1_000];
+        let words = Refusal::of_operation(&json!({"error": {"errors": many}})).message;
         assert_eq!(words.chars().count(), TOLD + 2);
     }
 

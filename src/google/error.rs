@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::envelope::Refusal;
+use super::envelope::{Refusal, start};
 use super::{Call, Class, Token};
 
 /// Whether a failed request can have taken effect. A caller that keeps a record closes it on `No` and looks on
@@ -107,12 +107,13 @@ impl ApiError {
         ApiError::refused(call, Refusal::of_operation(answer))
     }
 
-    /// The same, without the token if somebody has written it into his words.
+    /// The same, without the token if somebody has written it into his words, which are then cut: what is cut off in its
+    /// middle is not found.
     pub(super) fn without(mut self, token: Option<&Token>) -> ApiError {
         if let Some(token) = token {
             self.message = token.hidden_in(&self.message);
-            self.reason = self.reason.map(|reason| token.hidden_in(&reason));
         }
+        self.message = start(&self.message);
         self
     }
 

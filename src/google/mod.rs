@@ -18,6 +18,8 @@ mod endpoints;
 mod envelope;
 mod error;
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod nonsense_tests;
 mod operation;
 pub mod properties;

@@ -345,7 +345,9 @@ mod tests {
         let first = says(&json!({"status": "RUNNING", "detail": "nodes are booting"}));
         let (_server, client) = play(vec![first, Reply::Silent]).await;
         let within = Duration::from_millis(300);
+        let began = Instant::now();
         let error = operation.wait(&client, within, &Quiet).await.unwrap_err();
+        assert!(began.elapsed() < LONG / 6, "{:?}", began.elapsed());
         assert_eq!(
             (error.class, error.left_machine),
             (Class::Deadline, Departed::Yes)

@@ -1,6 +1,5 @@
 //! The client against a server that fails in every way that a server or a network can.
 
-use std::io::Write;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -10,15 +9,15 @@ use tokio::net::{TcpListener, TcpSocket};
 use super::scripted::{Reply, Scripted};
 use super::{Api, ApiError, Auth, Call, Class, Client, Departed, Endpoints, Quiet, Watch};
 
-fn client(server: &Scripted) -> Client {
+pub(super) fn client(server: &Scripted) -> Client {
     Client::new(Endpoints::emulator(&server.base()), Auth::none()).unwrap()
 }
 
-fn refusal(code: u16, message: &str) -> Reply {
+pub(super) fn refusal(code: u16, message: &str) -> Reply {
     Reply::Json(code, json!({"error": {"code": code, "message": message}}))
 }
 
-fn get() -> Call {
+pub(super) fn get() -> Call {
     Call::get(Api::Compute, "projects/p/global/networks/n")
 }
 
@@ -239,128 +238,7 @@ async fn a_list_is_read_to_its_last_page() {
     );
 }
 
-#[tokio::test]
-async fn a_redirect_is_not_followed_and_takes_no_token_along() {
-    let other = Scripted::plays([Reply::Json(200, json!({}))]).await;
-    let header = format!("location: {}/x\r\n", other.base());
-    let server = Scripted::plays([Reply::Raw(302, header, String::new())]).await;
-    let folder = tempfile::tempdir().unwrap();
-    let auth = token_file(&folder, "secret-token");
-    let client = Client::new(Endpoints::emulator(&server.base()), auth).unwrap();
-    let error = client.send(&get(), &Quiet).await.unwrap_err();
-    assert_eq!(
-        server.seen()[0].header("authorization"),
-        Some("Bearer secret-token")
-    );
-    assert!(other.seen().is_empty());
-    assert_eq!(error.class, Class::Other);
-    assert_eq!(
-        error.to_string(),
-        format!(
-            "a redirect to {}/x was not followed (HTTP 302)",
-            other.base()
-        )
-    );
-}
-
-#[tokio::test]
-async fn words_that_repeat_the_token_are_told_without_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let auth = token_file(&folder, "ya29.secret-token");
-    let page = "<html>Blocked: Authorization: Bearer ya29.secret-token</html>";
-    let script = [
-        Reply::Raw(403, String::new(), page.into()),
-        refusal(403, "ya29.secret-token may not"),
-        Reply::Raw(
-            302,
-            "location: http://x/?t=ya29.secret-token\r\n".into(),
-            String::new(),
-        ),
-        Reply::Raw(200, String::new(), page.into()),
-    ];
-    let told = script.len();
-    let server = Scripted::plays(script).await;
-    let client = Client::new(Endpoints::emulator(&server.base()), auth).unwrap();
-    for _ in 0..told {
-        let error = client.send(&get(), &Quiet).await.unwrap_err();
-        let shown = format!("{error} {error:?}");
-        assert!(!shown.contains("secret-token"), "{shown}");
-        assert!(shown.contains("(the access token)"), "{shown}");
-    }
-}
-
-#[tokio::test]
-async fn a_name_does_not_lead_to_another_path() {
-    let server = Scripted::plays([]).await;
-    for name in [
-        "..",
-        ".",
-        "%2E.",
-        "%2e%2e",
-        "x/../../y",
-        "x?y=z",
-        "x#y",
-        "\\..\\y",
-    ] {
-        let call = Call::delete(Api::Compute, format!("projects/p/global/networks/{name}"));
-        let error = client(&server).send(&call, &Quiet).await.unwrap_err();
-        assert_eq!(
-            (error.class, error.left_machine),
-            (Class::BadRequest, Departed::No)
-        );
-    }
-    assert!(server.seen().is_empty());
-}
-
-/// Spaces by the mebibyte, packed to a thousandth of that.
-fn packed(mebibytes: usize) -> Vec<u8> {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    let spaces = vec![b' '; 1 << 20];
-    for _ in 0..mebibytes {
-        packer.write_all(&spaces).unwrap();
-    }
-    packer.finish().unwrap()
-}
-
-#[tokio::test]
-async fn an_answer_without_end_is_not_read_to_its_end() {
-    for (headers, body) in [
-        ("", vec![b' '; 33 << 20]),
-        ("content-encoding: gzip\r\n", packed(33)),
-    ] {
-        let server = Scripted::plays([Reply::Bytes(200, headers.into(), body)]).await;
-        let client = client(&server);
-        let error = client.send(&get(), &Quiet).await.unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "an answer longer than 32 MiB was not read (HTTP 200)"
-        );
-        assert_eq!(server.seen().len(), 1, "and not asked for again");
-    }
-}
-
-#[tokio::test]
-async fn an_answer_of_ten_thousand_levels_is_an_error() {
-    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-    for code in [200, 400] {
-        let server = Scripted::plays([Reply::Raw(code, String::new(), deep.clone())]).await;
-        let error = client(&server).send(&get(), &Quiet).await.unwrap_err();
-        assert!(error.to_string().contains("not JSON"), "{error}");
-    }
-}
-
-#[tokio::test]
-async fn a_list_without_end_ends() {
-    let page = || Reply::Json(200, json!({"items": [1], "nextPageToken": "again"}));
-    let server = Scripted::plays((0..1_100).map(|_| page())).await;
-    let listed = client(&server).list(&get(), "items", &Quiet).await;
-    assert_eq!(
-        listed.unwrap_err().to_string(),
-        "the list does not end after 1000 pages"
-    );
-}
-
-fn token_file(folder: &tempfile::TempDir, token: &str) -> Auth {
+pub(super) fn token_file(folder: &tempfile::TempDir, token: &str) -> Auth {
     let file = folder.path().join("token");
     std::fs::write(&file, token).unwrap();
     Auth::from_env(&|name| {

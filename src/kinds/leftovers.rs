@@ -24,12 +24,9 @@ pub async fn inside(
     };
 
     let mut found = Vec::new();
-    for rule in list(
-        door,
-        &fill::path("projects/{project}/global/firewalls", at)?,
-    )
-    .await?
-    {
+    let rules = fill::path("projects/{project}/global/firewalls", at)?;
+    let rules = Call::get(Api::Compute, rules);
+    for rule in door.client.list(&rules, "items", &*door.watch).await? {
         let name = rule.get("name").and_then(Value::as_str).unwrap_or_default();
         if here(&rule) && is_gke_rule(name) {
             found.push(thing(
@@ -39,7 +36,10 @@ pub async fn inside(
         }
     }
     let groups = fill::path("projects/{project}/aggregated/networkEndpointGroups", at)?;
-    for group in list(door, &groups).await? {
+    let groups = Call::get(Api::Compute, groups);
+    let within = "networkEndpointGroups";
+    let groups = door.client.list_aggregated(&groups, within, &*door.watch);
+    for group in groups.await? {
         let name = group
             .get("name")
             .and_then(Value::as_str)
@@ -65,36 +65,6 @@ fn thing(kind: &str, at: Value) -> Thing {
     Thing {
         kind: kind.to_owned(),
         at,
-    }
-}
-
-/// All pages of a list; an aggregated list is flattened.
-async fn list(door: &Door, path: &str) -> Result<Vec<Value>, ApiError> {
-    let mut all = Vec::new();
-    let mut page: Option<String> = None;
-    loop {
-        let mut call = Call::get(Api::Compute, path);
-        if let Some(token) = &page {
-            call = call.query("pageToken", token);
-        }
-        let answer = door.client.send(&call, &*door.watch).await?;
-        match answer.get("items") {
-            Some(Value::Array(items)) => all.extend(items.iter().cloned()),
-            Some(Value::Object(scopes)) => {
-                let lists = scopes
-                    .values()
-                    .filter_map(|scope| scope.get("networkEndpointGroups")?.as_array());
-                all.extend(lists.flatten().cloned());
-            }
-            _ => {}
-        }
-        page = answer
-            .get("nextPageToken")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        if page.is_none() {
-            return Ok(all);
-        }
     }
 }
 

@@ -22,25 +22,14 @@ pub fn parts(value: &Value) -> Vec<String> {
 /// Reads all record sets of the zone; none where the zone does not exist.
 pub async fn look(door: &Door, at: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
     let path = format!("{}/rrsets", fill::path(PATH, at)?);
-    let mut all = Vec::new();
-    let mut page = None;
-    loop {
-        let mut call = Call::get(Api::Dns, path.clone());
-        if let Some(token) = &page {
-            call = call.query("pageToken", token);
-        }
-        let answer = match door.client.send(&call, &*door.watch).await {
-            Err(error) if error.class == Class::NotFound => return Ok(None),
-            answer => answer?,
-        };
-        all.extend(sets(&answer).cloned());
-        page = answer
-            .get("nextPageToken")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        if page.is_none() {
-            return Ok(Some(json!({ "rrsets": all })));
-        }
+    match door
+        .client
+        .list(&Call::get(Api::Dns, path), "rrsets", &*door.watch)
+        .await
+    {
+        Ok(all) => Ok(Some(json!({ "rrsets": all }))),
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

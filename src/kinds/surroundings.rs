@@ -7,7 +7,7 @@ use super::difference::same_name;
 use super::{Door, fill};
 use crate::cluster::{Cluster, Fault, Object};
 use crate::egress::sources::{Mesh, Ranges, Sources};
-use crate::google::{Api, ApiError, Call, Class};
+use crate::google::{Api, ApiError, Call, Class, segment};
 
 /// The kinds that decide, and those that the analyzers look at.
 const KINDS: &[(&str, &str)] = &[
@@ -169,7 +169,7 @@ async fn zones(
             continue;
         }
         let name = zone["name"].as_str().unwrap_or_default();
-        let call = Call::get(Api::Dns, format!("{path}/{name}/rrsets"));
+        let call = Call::get(Api::Dns, format!("{path}/{}/rrsets", segment(name)));
         let records = door.client.list(&call, "rrsets", &*door.watch).await?;
         found.push((zone, records));
     }

@@ -223,6 +223,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let made = std::process::Command::new("mkfifo")
+            .arg(at("10-pipe.yaml"))
+            .status();
+        assert!(made.unwrap().success());
+        let _socket = std::os::unix::net::UnixListener::bind(at("20-socket.yaml")).unwrap();
+        std::os::unix::fs::symlink("10-pipe.yaml", at("30-link.yaml")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", at("40-device.yaml")).unwrap();
+        std::os::unix::fs::symlink("50-circle.yaml", at("50-circle.yaml")).unwrap();
+        // Nobody will ever write to the pipe.
+        let (send, receive) = std::sync::mpsc::channel();
+        let source = Source::Dir(dir.path().into());
+        std::thread::spawn(move || send.send(files(&source).unwrap_err().to_string()));
+        let told = receive
+            .recv_timeout(std::time::Duration::from_secs(20))
+            .unwrap();
+        for why in [
+            "10-pipe.yaml:1: not a file",
+            "20-socket.yaml:1: not a file",
+            "30-link.yaml:1: not a file",
+            "40-device.yaml:1: a link that leads out",
+            "50-circle.yaml:1: cannot be read",
+        ] {
+            assert!(told.contains(why), "{told}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_read_is_told() {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("none");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::lines::Lines;
-use super::{Paint, plain, printable, time};
+use super::{Paint, plain, time};
 use crate::engine::event::Event;
 
 /// Nothing is drawn for what is over before a reader could see it.
@@ -59,7 +59,7 @@ impl Bars {
                 {
                     bar.set_style(style);
                 }
-                bar.set_prefix(step.clone());
+                bar.set_prefix(plain(step));
                 if let Some(expected) = expected {
                     bar.set_message(format!("{} (last time {})", plain(name), time(*expected)));
                 }
@@ -89,9 +89,7 @@ impl Bars {
         let waiting = matches!(event, Event::Waiting { .. });
         if let Some(text) = self.lines.line(event, at).filter(|_| !waiting) {
             // Nobody reading is no reason to fail.
-            let _ = self
-                .all
-                .suspend(|| writeln!(std::io::stderr(), "{}", printable(&text)));
+            let _ = self.all.suspend(|| writeln!(std::io::stderr(), "{text}"));
         }
     }
 
@@ -106,5 +104,48 @@ impl Bars {
         if let Some(bar) = self.bars.get(step) {
             bar.set_message(text);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_shows_what_it_is_told_as_text() {
+        const ODD: &str = "a\u{1b}[2J\u{9b}b\r\u{202e}";
+        let odd = || ODD.to_owned();
+        let mut bars = Bars::new(Paint::new(true), true);
+        bars.show(
+            &Event::StepStarted {
+                step: odd(),
+                kind: odd(),
+                name: odd(),
+                expected: Some(1),
+            },
+            Duration::ZERO,
+        );
+        let events = [
+            Event::Waiting {
+                step: odd(),
+                on: odd(),
+            },
+            Event::Retrying {
+                step: odd(),
+                call: odd(),
+                why: odd(),
+                attempt: 1,
+                after: 1,
+            },
+        ];
+        for event in events {
+            let bar = &bars.bars[ODD];
+            for shown in [bar.message(), bar.prefix()] {
+                assert_eq!(shown, plain(&shown), "{shown:?}");
+            }
+            bars.show(&event, Duration::ZERO);
+        }
+        let last = bars.bars[ODD].message();
+        assert_eq!(last, format!("try 1: {}", plain(ODD)));
     }
 }

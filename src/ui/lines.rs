@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use super::{Paint, plain, time};
+use super::{Paint, plain, printable, time};
 use crate::engine::change::Change;
 use crate::engine::event::{Event, Outcome};
 
@@ -46,9 +46,13 @@ impl Lines {
         self.began = Instant::now().checked_sub(ago).unwrap_or(self.began);
     }
 
-    /// The line for an event, where it deserves one; `at` is its time since the run began.
+    /// The line for an event, where it deserves one, as it may be written to a terminal; `at` is its time since the run began.
     pub fn line(&mut self, event: &Event, at: Duration) -> Option<String> {
         self.at = at;
+        self.text(event).map(|text| printable(&text))
+    }
+
+    fn text(&mut self, event: &Event) -> Option<String> {
         match event {
             Event::StepStarted {
                 step, kind, name, ..
@@ -191,4 +195,21 @@ pub fn failed(paint: Paint, step: &str, error: &str, hint: Option<&str>, left: &
         text += &format!("\n{} {}", paint.change("hint:"), plain(hint));
     }
     text + &format!("\n{} {}", paint.strong("left:"), plain(left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_text_whoever_forgot_to_make_it_so() {
+        let mut lines = Lines::new(Paint::new(true), true);
+        let finished = Event::Finished {
+            step: "a\u{1b}[2J\u{9b}b".to_owned(),
+            outcome: Outcome::Created,
+            took: 0,
+        };
+        let line = lines.line(&finished, Duration::ZERO).unwrap();
+        assert!(line.contains("a\u{fffd}[2J\u{fffd}b"), "{line:?}");
+    }
 }

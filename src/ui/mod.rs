@@ -13,6 +13,8 @@ pub mod table;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::engine::event::Event;
 pub use paint::Paint;
 
@@ -50,13 +52,11 @@ impl Screen {
     pub fn show_at(&mut self, event: &Event, at: Duration) {
         match self {
             Screen::Json => {
-                if let Ok(line) = serde_json::to_string(event) {
-                    let _ = writeln!(io::stdout().lock(), "{line}");
-                }
+                let _ = io::stdout().lock().write_all(json_line(event).as_bytes());
             }
             Screen::Lines(lines) => {
                 if let Some(text) = lines.line(event, at) {
-                    let _ = writeln!(io::stderr().lock(), "{}", printable(&text));
+                    let _ = writeln!(io::stderr().lock(), "{text}");
                 }
             }
             Screen::Bars(bars) => bars.show(event, at),
@@ -117,6 +117,21 @@ pub fn printable(text: &str) -> String {
     out
 }
 
+/// A value as one line of JSON. Somebody may look at it on a terminal: what would move that stands in it as an escape, which
+/// is the same to whoever reads JSON.
+pub fn json_line(value: &impl Serialize) -> String {
+    // Nothing that is told here can fail to be JSON.
+    let json = serde_json::to_string(value).unwrap_or_default();
+    let mut line = String::with_capacity(json.len() + 1);
+    for c in json.chars() {
+        match moves(c) {
+            true => line += &format!("\\u{:04x}", u32::from(c)),
+            false => line.push(c),
+        }
+    }
+    line + "\n"
+}
+
 /// Whether a terminal does something else with a character than show it: controls, and marks that reorder what is shown.
 fn moves(c: char) -> bool {
     let reorders = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -138,6 +153,16 @@ mod tests {
         ] {
             assert_eq!(time(millis), said);
         }
+    }
+
+    #[test]
+    fn json_says_the_same_and_moves_nothing() {
+        let text = "a\u{1b}[2J\u{7f}\u{9b}31m\u{202e}x\u{2069}\n\t\"é✓";
+        let line = json_line(&serde_json::json!({ text: text }));
+        assert!(!line.trim_end().chars().any(moves), "{line:?}");
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read[text], text);
+        assert!(line.ends_with("}\n") && line.contains("é✓"), "{line:?}");
     }
 
     #[test]
