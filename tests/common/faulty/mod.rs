@@ -5,8 +5,9 @@ pub mod fault;
 pub mod plan;
 pub mod request;
 pub mod truth;
+pub mod undisturbed;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -52,6 +53,8 @@ struct State {
     hits: Vec<(Fault, String)>,
     /// How often a kind of request came, in the order of their first coming.
     heard: Vec<(Asked, usize)>,
+    /// Requests that began an operation of the cloud's: sent again, they are answered with that one, which does not fail.
+    begun: HashSet<Vec<u8>>,
     /// Operations that exist only to fail, and how they end.
     doomed: HashMap<String, Value>,
     /// Servers before clusters: the cluster's own address, the server's, its certificate.
@@ -154,17 +157,23 @@ impl Inner {
         if let Some(end) = self.doomed(&asked.path) {
             return Ok(said(200, &end));
         }
+        let itself = [asked.method.as_bytes(), asked.path.as_bytes(), &body].concat();
         let fault = self.decide(&asked);
         match fault {
             Some(Fault::ResetBefore) => return Err(broken()),
             Some(Fault::Slow) => tokio::time::sleep(SLOW).await,
-            Some(fault @ (Fault::OperationFails | Fault::OperationQuota)) => {
+            Some(fault @ (Fault::OperationFails | Fault::OperationQuota))
+                if !self.state.lock().unwrap().begun.contains(&itself) =>
+            {
                 return Ok(said(200, &self.doom(fault, &asked)));
             }
             _ => {}
         }
         if let Some((http, body)) = fault.and_then(|fault| fault.answer(&asked)) {
             return Ok(said(http, &body));
+        }
+        if asked.begins_operation() {
+            self.state.lock().unwrap().begun.insert(itself);
         }
         let mut request = onward
             .client

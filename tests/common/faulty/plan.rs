@@ -8,6 +8,15 @@ use super::request::Asked;
 pub struct Dice(pub u64);
 
 impl Dice {
+    /// Those of one thing under a seed, whatever else is decided under it.
+    pub fn of(seed: u64, name: &str) -> Dice {
+        // FNV-1a.
+        let mixed = name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+        });
+        Dice(seed ^ mixed)
+    }
+
     /// A number below `limit`.
     pub fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -34,9 +43,11 @@ pub enum Plan {
         times: usize,
         /// What.
         fault: Fault,
+        /// How many more requests to the API the caller's permission lasts, once it has happened; none: to the end.
+        permitted: Option<usize>,
         /// How many of the kind have passed.
         passed: usize,
-        /// The API to which it happens from now on, if it lasts.
+        /// The API to which it has happened, if something follows from that.
         api: Option<String>,
     },
     /// Each request suffers one of `faults` with a chance.
@@ -58,6 +69,20 @@ impl Plan {
             nth,
             times,
             fault,
+            permitted: None,
+            passed: 0,
+            api: None,
+        }
+    }
+
+    /// `fault` befalls the `nth` request of one kind, and after so many more requests to the API the permission for it is lost.
+    pub fn lost_after(kind: &str, nth: usize, fault: Fault, more: usize) -> Plan {
+        Plan::At {
+            kind: kind.to_owned(),
+            nth,
+            times: 1,
+            fault,
+            permitted: Some(more),
             passed: 0,
             api: None,
         }
@@ -72,18 +97,26 @@ impl Plan {
                 nth,
                 times,
                 fault,
+                permitted,
                 passed,
                 api,
             } => {
                 if api.as_deref() == Some(asked.api()) {
-                    return Some(*fault);
+                    return match permitted {
+                        None => Some(*fault),
+                        Some(0) => Some(Fault::PermissionLost),
+                        Some(more) => {
+                            *more -= 1;
+                            None
+                        }
+                    };
                 }
                 if asked.kind() != *kind || !fault.befalls(asked) {
                     return None;
                 }
                 *passed += 1;
                 let hit = *passed > *nth && *passed <= *nth + *times;
-                if hit && fault.lasts() {
+                if hit && (fault.lasts() || permitted.is_some()) {
                     *api = Some(asked.api().to_owned());
                 }
                 hit.then_some(*fault)
