@@ -85,13 +85,13 @@ fn undisturbed() -> (Undisturbed, Undisturbed) {
 }
 
 /// Those that are tried: all of them, or some.
-fn chosen(mut all: Vec<Point>) -> Vec<Point> {
+fn chosen(all: Vec<Point>) -> Vec<Point> {
     if std::env::var("PROVISION_CRASH").as_deref() == Ok("all") {
         return all;
     }
     let seed = seed();
     say(&format!("crash: PROVISION_SEED={seed}"));
-    Dice(seed).sample(&mut all, SAMPLE)
+    Dice(seed).sample(all, SAMPLE)
 }
 
 /// Where it is killed for the second time: early, because there is less to do.

@@ -2,8 +2,9 @@
 //! comes to its end, or stops and tells the truth about what it left; afterwards `up` makes the same as without any fault, each
 //! thing once, and `down` leaves nothing.
 //!
-//! Points are sampled with a seed that is printed; `PROVISION_FAULTS=all` takes all of them, `PROVISION_SEED=N` the same ones
-//! again, `PROVISION_FAULTS=WORD,WORD` those in whose name one of these is.
+//! A kind of request is met in the shortest run that has it, of those through each chapter. Points are sampled with a seed that is
+//! printed; `PROVISION_FAULTS=all` takes all of them, `PROVISION_FAULTS=WORD,WORD` those in whose name one of these is,
+//! `PROVISION_SEED=N` the same ones again. `PROVISION_AT_ONCE=N` tries so many at a time.
 
 // What a test calls may unwrap like the test itself.
 #![allow(clippy::unwrap_used)]
@@ -20,139 +21,89 @@ mod common {
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
-use common::cloud::{Cloud, between, pointed_at};
+use common::cloud::{Cloud, between};
 use common::dice::{Dice, seed};
-use common::faulty::Faulty;
 use common::faulty::fault::Fault;
 use common::faulty::plan::Plan;
 use common::faulty::truth::{There, doubles, orphans, told, untrue};
+use common::faulty::undisturbed::{Scene, Undisturbed, chapters};
 use common::middle::request::Asked;
-use common::program::{Said, User};
-use serde_json::Value;
 
-/// How many points of each run are tried where not all are: of what happens up to the cluster's chapter, and of the rest, which takes
-/// longer.
-const SAMPLE: [(Option<&str>, usize, usize); 2] = [(Some("cluster"), 12, 10), (None, 4, 2)];
-/// How many mixtures of each run, where not all are.
-const MIXTURES: usize = 1;
+/// How many points of `up` and of `down` are tried where not all are: of runs through a chapter that the seed draws, and of the rest of
+/// a whole run, which takes longer.
+const SAMPLE: [[usize; 2]; 2] = [[12, 10], [4, 2]];
+/// How many mixtures of each run.
+const MIXTURES: usize = 4;
 /// How many at a time: most of a run is waiting.
-const AT_ONCE: usize = 3;
-/// No run takes longer: what waits is bounded.
-const SECONDS: &str = "400";
-
-/// What stands in a cloud.
-type Inventory = BTreeMap<String, Value>;
+const AT_ONCE: usize = 6;
 
 fn say(line: &str) {
     // Past the capture of the test's output: a reader wants the seed of a green run too.
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+fn set<T: std::str::FromStr>(name: &str) -> Option<T> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
 /// What to try: all of it, those with some words in their names, or a sample.
 fn wish() -> String {
-    std::env::var("PROVISION_FAULTS").unwrap_or_default()
-}
-
-/// Runs the program; one that hangs is ended and fails the test.
-fn run(user: &User, verb: &str, chapter: Option<&str>) -> Said {
-    let through = chapter.filter(|_| verb == "up");
-    let through = through.map_or(vec![], |chapter| vec!["--through", chapter]);
-    let program = user.command(&[&[verb, "--yes", "--output", "json"], &through[..]].concat());
-    let mut bounded = Command::new("timeout");
-    bounded
-        .arg(SECONDS)
-        .arg(program.get_program())
-        .args(program.get_args())
-        .env_clear()
-        .envs(
-            program
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .current_dir(user.home());
-    Said::of(bounded.output().unwrap(), user.home())
-}
-
-/// A run without any fault: what it leaves, and what it asks.
-struct Undisturbed {
-    /// The last chapter; none for all of them.
-    chapter: Option<&'static str>,
-    built: Inventory,
-    objects: Inventory,
-    empty: Inventory,
-    up: Vec<(Asked, usize)>,
-    down: Vec<(Asked, usize)>,
-}
-
-impl Undisturbed {
-    fn seen(chapter: Option<&'static str>) -> Undisturbed {
-        let cloud = Cloud::new();
-        let faulty = Faulty::new(cloud.address());
-        let user = pointed_at(User::new(), faulty.address());
-        run(&user, "up", chapter).ends(0);
-        let (built, objects, up) = (cloud.inventory(), cloud.objects(), faulty.heard());
-        faulty.plans(Plan::Calm);
-        run(&user, "down", chapter).ends(0);
-        Undisturbed {
-            chapter,
-            built,
-            objects,
-            empty: cloud.inventory(),
-            up,
-            down: faulty.heard(),
-        }
-    }
+    set("PROVISION_FAULTS").unwrap_or_default()
 }
 
 /// One thing to try.
 #[derive(Clone)]
-struct Point {
+struct Point<'a> {
     verb: &'static str,
+    what: &'static str,
     name: String,
     plan: Plan,
-    /// The one fault of the plan.
+    /// The one fault of the plan, where it is one.
     fault: Option<Fault>,
+    /// The same run without it.
+    undisturbed: &'a Undisturbed,
 }
 
 /// How it went.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Went {
     Converged,
     Stopped,
     /// The fault met no request.
     Missed,
+    NotSurvived,
 }
 
 /// What it is to survive: the run ends as it should have, or stops and says so, and the next one mends it.
-fn survive(point: &Point, undisturbed: &Undisturbed) -> Result<Went, String> {
-    let chapter = undisturbed.chapter;
-    let cloud = Cloud::new();
-    let faulty = Faulty::new(cloud.address());
-    let user = pointed_at(User::new(), faulty.address());
-    if point.verb == "down" {
-        run(&user, "up", chapter).ends(0);
-    }
-    let before = There::now(&cloud);
-    faulty.plans(point.plan.clone());
-    let said = run(&user, point.verb, chapter);
-    let hits = faulty.hits();
-    faulty.plans(Plan::Calm);
+fn survive(point: &Point<'_>) -> Result<Went, String> {
+    let undisturbed = point.undisturbed;
+    let is_up = point.verb == "up";
+    let scene = match is_up {
+        true => Scene::before(Cloud::new()),
+        false => undisturbed.after_up(),
+    };
+    let Scene { cloud, user, .. } = &scene;
+    let before = There::now(cloud);
+    scene.faulty.plans(point.plan.clone());
+    let said = match is_up {
+        true => scene.up(&undisturbed.chapter),
+        false => scene.down(),
+    };
+    let hits = scene.faulty.hits();
+    scene.faulty.plans(Plan::Calm);
     let failed = told(&said.out);
     let fail = |why: String| Err(format!("{}: {why}\nhits {hits:?}\n{failed:#?}", point.name));
-    let whole = |cloud: &Cloud| {
-        let missing = between(&cloud.inventory(), &undisturbed.built);
-        [missing, between(&cloud.objects(), &undisturbed.objects)].concat()
-    };
     let stopped = match said.code {
         Some(0) => false,
         Some(1) if !failed.is_empty() => true,
         code => return fail(format!("ended with {code:?}: {}", said.err)),
     };
     if stopped {
-        let lies = untrue(&failed, &user, &before, &There::now(&cloud));
+        let lies = untrue(&failed, user, &before, &There::now(cloud));
         if !lies.is_empty() {
             return fail(format!("untrue: {lies:#?}"));
         }
@@ -161,38 +112,38 @@ fn survive(point: &Point, undisturbed: &Undisturbed) -> Result<Went, String> {
         {
             return fail(format!("nobody said {words}"));
         }
-        let orphans = orphans(&cloud, &user, &undisturbed.empty);
+        let orphans = orphans(cloud, user, &undisturbed.empty);
         if !orphans.is_empty() {
             return fail(format!("orphans: {orphans:#?}"));
         }
     }
-    if point.verb == "up" {
+    if is_up {
         if stopped {
-            let again = run(&user, "up", chapter);
+            let again = scene.up(&undisturbed.chapter);
             if again.code != Some(0) {
                 return fail(format!("the next up: {}{}", again.out, again.err));
             }
         }
-        let other = whole(&cloud);
+        let other = undisturbed.lacks(&scene);
         if !other.is_empty() {
             return fail(format!("up makes something else: {other:#?}"));
         }
-        let doubles = doubles(&cloud);
+        let doubles = doubles(cloud);
         if !doubles.is_empty() {
             return fail(format!("made twice: {doubles:#?}"));
         }
     }
-    if point.verb == "up" || stopped {
-        let again = run(&user, "down", chapter);
+    if is_up || stopped {
+        let again = scene.down();
         if again.code != Some(0) {
             return fail(format!("the next down: {}{}", again.out, again.err));
         }
     }
-    let left = between(&cloud.inventory(), &undisturbed.empty);
+    let left = between(&scene.stands(), &undisturbed.empty);
     if !left.is_empty() {
         return fail(format!("down leaves {left:#?}"));
     }
-    let passes = |fault: &Fault| fault.passes() && (point.verb == "up" || !fault.is_of_youth());
+    let passes = |fault: &Fault| fault.passes() && (is_up || !fault.is_of_youth());
     if let Some(fault) = point.fault.filter(|fault| passes(fault) && stopped) {
         return fail(format!("{fault:?} passes, and the run stopped"));
     }
@@ -203,125 +154,203 @@ fn survive(point: &Point, undisturbed: &Undisturbed) -> Result<Went, String> {
     })
 }
 
-/// Every kind of request with every fault that can befall it.
-fn singles(verb: &'static str, heard: &[(Asked, usize)], dice: &mut Dice) -> Vec<Point> {
-    let mut points = Vec::new();
-    for (asked, count) in heard {
-        for fault in Fault::ALL.into_iter().filter(|fault| fault.befalls(asked)) {
-            let nth = dice.below(*count);
-            let times = if fault.passes() { 1 + dice.below(3) } else { 1 };
-            let kind = asked.kind();
-            points.push(Point {
-                verb,
-                name: format!("{verb}: {fault:?} x{times} from {nth} of {kind}"),
-                plan: Plan::at(&kind, nth, times, fault),
-                fault: Some(fault),
-            });
+/// A kind of request with every fault that can befall it. What is drawn is drawn for each by itself, so that a seed says the same
+/// of a point whatever else is tried.
+fn singles<'a>(
+    verb: &'static str,
+    undisturbed: &'a Undisturbed,
+    (asked, count): &(Asked, usize),
+    seed: u64,
+) -> Vec<Point<'a>> {
+    let befalling = Fault::ALL.into_iter().filter(|fault| fault.befalls(asked));
+    let point = |fault: Fault| {
+        let kind = asked.kind();
+        let mut dice = Dice::of(seed, &format!("{verb} {kind} {fault:?}"));
+        let nth = dice.below(*count);
+        let times = if fault.passes() { 1 + dice.below(3) } else { 1 };
+        let chapter = &undisturbed.chapter;
+        Point {
+            verb,
+            what: "one fault each",
+            name: format!("{verb} through {chapter}: {fault:?} x{times} from {nth} of {kind}"),
+            plan: Plan::at(&kind, nth, times, fault),
+            fault: Some(fault),
+            undisturbed,
         }
-    }
-    points
+    };
+    befalling.map(point).collect()
+}
+
+/// A kind of request that changes something: what it did is not seen, or it did nothing, and soon nothing can be seen any more.
+fn pairs<'a>(
+    verb: &'static str,
+    undisturbed: &'a Undisturbed,
+    (asked, count): &(Asked, usize),
+    seed: u64,
+) -> Vec<Point<'a>> {
+    let first = [
+        Fault::AnswerLost,
+        Fault::CutOff,
+        Fault::Internal,
+        Fault::Conflict,
+        Fault::OperationFails,
+    ];
+    let befalling = first
+        .into_iter()
+        .filter(|fault| asked.changes() && fault.befalls(asked));
+    let point = |fault: Fault| {
+        let kind = asked.kind();
+        let mut dice = Dice::of(seed, &format!("{verb} {kind} {fault:?} then"));
+        let (nth, more) = (dice.below(*count), dice.below(4));
+        let chapter = &undisturbed.chapter;
+        Point {
+            verb,
+            what: "two faults each",
+            name: format!(
+                "{verb} through {chapter}: {fault:?} from {nth} of {kind}, Then no permission after {more} more"
+            ),
+            plan: Plan::lost_after(&kind, nth, fault, more),
+            fault: None,
+            undisturbed,
+        }
+    };
+    befalling.map(point).collect()
 }
 
 /// Everything at random, up to 30 % of all requests.
-fn mixtures(verb: &'static str, dice: &mut Dice, count: usize) -> Vec<Point> {
-    let each = |_| {
+fn mixtures<'a>(verb: &'static str, undisturbed: &'a Undisturbed, seed: u64) -> Vec<Point<'a>> {
+    let chapter = &undisturbed.chapter;
+    let mut dice = Dice::of(seed, &format!("{verb} {chapter}"));
+    let each = |number: usize| {
         let percent = 1 + dice.below(30);
         let seed = dice.below(1 << 30) as u64;
         // What is somebody's decision ends a run at once: every second mixture is of what passes alone.
         let faults: Vec<Fault> = Fault::ALL
             .into_iter()
-            .filter(|fault| seed.is_multiple_of(2) || fault.passes())
+            .filter(|fault| number.is_multiple_of(2) || fault.passes())
             .collect();
         Point {
             verb,
-            name: format!("{verb}: {percent} % of all requests, dice {seed}"),
+            what: "mixtures",
+            name: format!("{verb} through {chapter}: Mixture of {percent} %, dice {seed}"),
             plan: Plan::Mixed {
                 percent,
                 faults,
                 dice: Dice(seed),
             },
             fault: None,
+            undisturbed,
         }
     };
-    (0..count).map(each).collect()
+    (0..MIXTURES).map(each).collect()
 }
 
-/// Tries the points and counts; says how many were not survived.
-fn try_all(what: &str, points: &[Point], undisturbed: &Undisturbed) -> usize {
-    let (next, bad) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let (converged, stopped, missed) = <(AtomicUsize, AtomicUsize, AtomicUsize)>::default();
+/// Does each of these, some at a time; what came of them, in their order.
+fn each<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..set("PROVISION_AT_ONCE").unwrap_or(AT_ONCE) {
             scope.spawn(|| {
-                while let Some(point) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let counter = match survive(point, undisturbed) {
-                        Ok(Went::Converged) => &converged,
-                        Ok(Went::Stopped) => &stopped,
-                        Ok(Went::Missed) => &missed,
-                        Err(why) => {
-                            say(&format!("faults: NOT SURVIVED {why}"));
-                            bad.lock().unwrap().push(why);
-                            continue;
-                        }
-                    };
-                    counter.fetch_add(1, Ordering::Relaxed);
-                    let done = [&converged, &stopped, &missed].map(|n| n.load(Ordering::Relaxed));
-                    if done.iter().sum::<usize>().is_multiple_of(20) {
-                        say(&format!("faults: {what}: {done:?} of {}", points.len()));
-                    }
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(one) = all.get(number) else { break };
+                    let result = work(one);
+                    done.lock().unwrap().push((number, result));
                 }
             });
         }
     });
-    let bad = bad.into_inner().unwrap();
-    let [converged, stopped, missed] = [converged, stopped, missed].map(AtomicUsize::into_inner);
-    say(&format!(
-        "faults: {what}: {} tried, {converged} converged, {stopped} stopped truthfully, {missed} met no request, {} not survived; duplicates 0, orphans 0 in the others",
-        points.len(),
-        bad.len()
-    ));
-    assert!(missed < points.len(), "no fault met any request");
-    bad.len()
+    let mut done = done.into_inner().unwrap();
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
-fn chosen(mut points: Vec<Point>, dice: &mut Dice, count: usize) -> Vec<Point> {
-    match wish().as_str() {
-        "" => dice.sample(&mut points, count),
-        "all" => points,
-        words => points
-            .into_iter()
-            .filter(|point| words.split(',').any(|word| point.name.contains(word)))
-            .collect(),
+/// The runs that are to be disturbed, shortest first: all there are, or two.
+fn undisturbed(seed: u64) -> Vec<Undisturbed> {
+    let mut chapters = chapters();
+    if wish().is_empty() {
+        let last = chapters.pop().unwrap();
+        let drawn = Dice(seed).below(chapters.len());
+        chapters = vec![chapters.swap_remove(drawn), last];
     }
+    each(&chapters, |chapter| Undisturbed::seen(chapter))
+}
+
+/// What to try of these runs.
+fn points(runs: &[Undisturbed], seed: u64) -> Vec<Point<'_>> {
+    let mut dice = Dice(seed);
+    let (mut met, mut points) = (BTreeSet::new(), Vec::new());
+    for (run, sizes) in runs.iter().zip(SAMPLE.into_iter().cycle()) {
+        for (verb, heard, size) in [("up", &run.up, sizes[0]), ("down", &run.down, sizes[1])] {
+            // A kind of request that a shorter run has is met there.
+            let fresh = heard
+                .iter()
+                .filter(|(asked, _)| met.insert((verb, asked.kind())));
+            let each =
+                |kind| [singles(verb, run, kind, seed), pairs(verb, run, kind, seed)].concat();
+            let fresh: Vec<Point> = fresh.flat_map(each).collect();
+            let mixed = mixtures(verb, run, seed);
+            if wish().is_empty() {
+                points.extend(dice.sample(fresh, size));
+                points.extend(dice.sample(mixed, 1));
+            } else {
+                points.extend(fresh.into_iter().chain(mixed));
+            }
+        }
+    }
+    match wish().as_str() {
+        "" | "all" => {}
+        words => points.retain(|point| words.split(',').any(|word| point.name.contains(word))),
+    }
+    points
 }
 
 #[test]
 fn whatever_happens_to_a_request_is_survived() {
     let seed = seed();
     say(&format!("faults: PROVISION_SEED={seed}"));
-    let mut dice = Dice(seed);
-    let (mut met, mut bad) = (BTreeSet::new(), 0);
-    for (chapter, up, down) in SAMPLE {
-        let undisturbed = Undisturbed::seen(chapter);
-        let title = chapter.map_or("all chapters".to_owned(), |last| format!("through {last}"));
-        let runs = [
-            ("up", &undisturbed.up, up),
-            ("down", &undisturbed.down, down),
-        ];
-        for (verb, heard, count) in runs {
-            // A kind of request that a shorter run has is met there.
-            let fresh = |(asked, _): &&(Asked, usize)| met.insert((verb, asked.kind()));
-            let heard: Vec<(Asked, usize)> = heard.iter().filter(fresh).cloned().collect();
-            let all = wish() == "all";
-            let mixed = if all { 10 * MIXTURES } else { MIXTURES };
-            let singles = chosen(singles(verb, &heard, &mut dice), &mut dice, count);
-            let mixtures = chosen(mixtures(verb, &mut dice, mixed), &mut dice, mixed);
-            for (what, points) in [("one fault each", singles), ("mixtures", mixtures)] {
-                if !points.is_empty() {
-                    bad += try_all(&format!("{verb}, {title}, {what}"), &points, &undisturbed);
-                }
-            }
+    let since = Instant::now();
+    let runs = undisturbed(seed);
+    let points = points(&runs, seed);
+    let passed = || since.elapsed().as_secs();
+    let many = points.len();
+    say(&format!("faults: {many} points, after {} s", passed()));
+    let done = AtomicUsize::new(0);
+    let went = each(&points, |point| {
+        let went = survive(point).unwrap_or_else(|why| {
+            say(&format!("faults: NOT SURVIVED {why}"));
+            Went::NotSurvived
+        });
+        let done = 1 + done.fetch_add(1, Ordering::Relaxed);
+        if done.is_multiple_of(20) {
+            say(&format!("faults: {done} of {many}, after {} s", passed()));
         }
+        went
+    });
+    let mut counts: BTreeMap<_, BTreeMap<Went, usize>> = BTreeMap::new();
+    for (point, went) in points.iter().zip(&went) {
+        *counts
+            .entry((point.what, point.verb))
+            .or_default()
+            .entry(*went)
+            .or_default() += 1;
     }
-    assert_eq!(bad, 0, "points that were not survived, told above");
+    for ((what, verb), counts) in counts {
+        let of = |went| counts.get(&went).copied().unwrap_or_default();
+        say(&format!(
+            "faults: {verb}, {what}: {} tried, {} converged, {} stopped truthfully, {} met no request, {} not survived; duplicates 0, orphans 0 in the others",
+            counts.values().sum::<usize>(),
+            of(Went::Converged),
+            of(Went::Stopped),
+            of(Went::Missed),
+            of(Went::NotSurvived),
+        ));
+    }
+    let all = |these: Went| went.iter().filter(|went| **went == these).count();
+    assert!(all(Went::Missed) < many, "no fault met any request");
+    assert_eq!(
+        all(Went::NotSurvived),
+        0,
+        "points that were not survived, told above"
+    );
 }

@@ -210,9 +210,9 @@ async fn create(
         async move { kind.create(door, at, body, &request).await }
     })
     .await?;
+    let made = || format!("{} was made, and counts as ours", thing.short());
     match carried {
         Carried::Done { since } => {
-            let made = || format!("{} was made, and counts as ours", thing.short());
             let live = confirmed(worker, *kind, thing, want, &parts)
                 .await
                 .map_err(|failure| failure.after(made()))?;
@@ -227,7 +227,9 @@ async fn create(
         Carried::AlreadyThere { since, ours }
             if ours || cut_off || known.is_some_and(|known| known.ours) =>
         {
-            let live = confirmed(worker, *kind, thing, want, &parts).await?;
+            let live = confirmed(worker, *kind, thing, want, &parts)
+                .await
+                .map_err(|failure| failure.after(made()))?;
             done(worker, thing, since).await?;
             correct(worker, wanted, known, live, true).await
         }

@@ -100,7 +100,7 @@ where
         };
         id = Some(request_id.clone());
         attempt += 1;
-        let mut error = match request(request_id).await {
+        let error = match request(request_id).await {
             Ok(Sent::Now) => return Ok(Carried::Done { since }),
             Ok(Sent::Wait(operation)) => {
                 worker
@@ -131,9 +131,7 @@ where
             }
             Err(error) => error,
         };
-        // What one try may have done, a later refusal does not undo.
-        departed = departed.max(error.left_machine);
-        error.left_machine = departed;
+        let error = error.after(&mut departed);
         let patient = worker
             .patience(error.class, intent.kind)
             .filter(|_| mends(&error, intent.verb))

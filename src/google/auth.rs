@@ -7,6 +7,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderValue;
 use tokio::sync::Mutex;
@@ -16,6 +17,8 @@ use super::credentials::{AuthError, Provider, Source, look, token_in_file};
 
 /// The shortest token that is looked for in other people's words, in bytes.
 const SHORTEST: usize = 12;
+/// A token that took a refused one's place is not itself replaced before it is this old: refused too, it is not the token that is wrong.
+const YOUNG: Duration = Duration::from_secs(60);
 
 /// The credentials of a run. Clones share them.
 #[derive(Clone)]
@@ -29,8 +32,13 @@ struct Inner {
     found: Mutex<Found>,
 }
 
-/// What looking for credentials came to; it is done once.
-type Found = Option<Result<Provider, AuthError>>;
+/// What looking for credentials came to; it is done once, and once more for a token that was refused.
+#[derive(Default)]
+struct Found {
+    provider: Option<Result<Provider, AuthError>>,
+    /// When a refused token was last replaced.
+    replaced: Option<Instant>,
+}
 
 /// An access token. It does not print.
 #[derive(Clone)]
@@ -45,7 +53,7 @@ impl Auth {
         Auth {
             inner: Arc::new(Inner {
                 source,
-                found: Mutex::new(None),
+                found: Mutex::default(),
             }),
         }
     }
@@ -100,7 +108,8 @@ impl Auth {
         }
     }
 
-    /// Called when Google refused `token`: looks again, and says whether another token came of it.
+    /// Called when `token` was refused: looks again, and says whether another token came of it. However many ask, at the
+    /// same time or one after the other, a minute sees one token fetched.
     pub async fn renew(&self, refused: &Token) -> bool {
         let another = |token: &Token| token.value != refused.value;
         match &self.inner.source {
@@ -115,8 +124,14 @@ impl Auth {
                 {
                     return true;
                 }
+                if found.replaced.is_some_and(|at| at.elapsed() < YOUNG) {
+                    return false;
+                }
                 // A provider keeps its token until it expires; only a new provider asks again.
-                *found = None;
+                *found = Found {
+                    provider: None,
+                    replaced: Some(Instant::now()),
+                };
                 provided(source, &mut found)
                     .await
                     .is_ok_and(|token| another(&token))
@@ -127,9 +142,9 @@ impl Auth {
 
 /// The provider that was found, which is looked for if none was yet.
 async fn provider(source: &Source, found: &mut Found) -> Result<Provider, AuthError> {
-    match found {
-        Some(found) => found.clone(),
-        None => found.insert(look(source).await).clone(),
+    match &found.provider {
+        Some(provider) => provider.clone(),
+        None => found.provider.insert(look(source).await).clone(),
     }
 }
 
@@ -291,6 +306,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_refused_token_is_fetched_anew_once_however_many_ask() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens =
+            Scripted::plays([token("t1", 3600), token("t2", 3600), token("t3", 3600)]).await;
+        let auth = key_file(&folder, &tokens.base());
+        let first = auth.token().await.unwrap().unwrap();
+        let together = tokio::join!(auth.renew(&first), auth.renew(&first), auth.renew(&first));
+        assert_eq!(together, (true, true, true));
+        assert_eq!(tokens.seen().len(), 2, "side by side");
+
+        // Who began before the renewal and who began after it, both refused again.
+        let second = auth.token().await.unwrap().unwrap();
+        assert!(auth.renew(&first).await, "there is another to try");
+        assert!(!auth.renew(&second).await, "and it is the last one");
+        assert_eq!(tokens.seen().len(), 2, "one after the other");
+
+        auth.inner.found.lock().await.replaced = Instant::now().checked_sub(YOUNG);
+        assert!(auth.renew(&second).await, "it was good for a while");
+        assert_eq!(tokens.seen().len(), 3);
+    }
+
+    #[tokio::test]
     async fn a_token_about_to_expire_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let tokens = Scripted::plays([token("t1", 5), token("t2", 3600)]).await;
@@ -439,7 +476,7 @@ mod tests {
             quota_project: Some("payer".into()),
             origin: "a user".into(),
         };
-        *auth.inner.found.lock().await = Some(Ok(provider));
+        auth.inner.found.lock().await.provider = Some(Ok(provider));
         let api = Scripted::plays([ok(), ok(), ok()]).await;
         let client = Client::new(Endpoints::emulator(&api.base()), auth.clone()).unwrap();
         for call in [

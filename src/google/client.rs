@@ -98,12 +98,11 @@ impl Client {
         let mut renewed = false;
         let mut attempt = 1;
         loop {
-            let (mut error, token) = match self.once(call).await {
+            let (error, token) = match self.once(call).await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => *failed,
             };
-            departed = departed.max(error.left_machine);
-            error.left_machine = departed;
+            let mut error = error.after(&mut departed);
             error.attempts = attempt;
             let refused = token.filter(|_| error.class == Class::Unauthenticated && !renewed);
             let pause = match refused {

@@ -68,6 +68,14 @@ impl ApiError {
         }
     }
 
+    /// The error of a try that others went before: what one of them may have done, a later refusal does not undo. Keeps in
+    /// `departed` what all tries so far may have done.
+    pub fn after(mut self, departed: &mut Departed) -> ApiError {
+        *departed = self.left_machine.max(*departed);
+        self.left_machine = *departed;
+        self
+    }
+
     /// A call that could not even be written down: what it is about lacks something.
     pub fn unsent(what: impl Into<String>, message: impl Into<String>) -> ApiError {
         ApiError {
@@ -144,5 +152,28 @@ impl ApiError {
             words += &format!(", after {} tries", self.attempts);
         }
         words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::google::Api;
+
+    #[test]
+    fn what_one_try_may_have_done_a_later_refusal_does_not_undo() {
+        use Departed::*;
+        let mut departed = No;
+        for (told, counts) in [
+            (No, No),
+            (Unknown, Unknown),
+            (No, Unknown),
+            (Yes, Yes),
+            (Unknown, Yes),
+        ] {
+            let call = Call::get(Api::Dns, "x");
+            let error = ApiError::unanswered(&call, Class::Other, told, "m".into());
+            assert_eq!(error.after(&mut departed).left_machine, counts);
+        }
     }
 }

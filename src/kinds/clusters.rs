@@ -107,9 +107,12 @@ where
 {
     let since = Instant::now();
     let mut attempt = 0;
+    let mut departed = Departed::No;
     let mut pauses = retry::delays(PAUSES.0, PAUSES.1);
     loop {
-        let done = with_good_token(door, &work).await;
+        let done = with_good_token(door, &work)
+            .await
+            .map_err(|error| error.after(&mut departed));
         let error = match done {
             Err(error) if matches!(error.class, Class::LostConnection | Class::ServerFault) => {
                 error
@@ -238,5 +241,52 @@ pub fn of_cluster(error: ClusterError) -> ApiError {
         of_operation: false,
         retry_after: None,
         advice,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::google::{Auth, Client, Endpoints, Quiet};
+
+    fn error(class: Class, left_machine: Departed) -> ApiError {
+        ApiError {
+            class,
+            left_machine,
+            ..ApiError::unsent("an object", "words".to_owned())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_does_not_undo_what_a_lost_answer_may_have_done() {
+        use Class::{LostConnection, PermissionDenied, ServerFault};
+        let endpoints = Endpoints::emulator("http://127.0.0.1:1");
+        let door = Door {
+            client: Client::new(endpoints, Auth::none()).unwrap(),
+            watch: Arc::new(Quiet),
+            clusters: Clusters::default(),
+        };
+        let lost = error(LostConnection, Departed::Unknown);
+        let failed = error(ServerFault, Departed::Yes);
+        for (first, departed) in [
+            (None, Departed::No),
+            (Some(lost), Departed::Unknown),
+            (Some(failed), Departed::Yes),
+        ] {
+            let refused = error(PermissionDenied, Departed::No);
+            let script = Mutex::new([Some(refused), first]);
+            let told = steadily(&door, || {
+                let mut script = script.lock().unwrap();
+                let error = script[1].take().or_else(|| script[0].take()).unwrap();
+                async move { Err::<(), _>(error) }
+            });
+            let told = told.await.unwrap_err();
+            assert_eq!(
+                (told.class, told.left_machine),
+                (PermissionDenied, departed)
+            );
+        }
     }
 }

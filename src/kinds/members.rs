@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{Door, Sent, fill};
-use crate::google::{Api, ApiError, Call, Class, retry};
+use crate::google::{Api, ApiError, Call, Class, Departed, retry};
 
 /// A resource that has a policy.
 #[derive(Debug, Clone, Copy)]
@@ -136,13 +136,17 @@ async fn rewrite(
 ) -> Result<Sent, ApiError> {
     let mut delays =
         retry::delays(Duration::from_millis(50), Duration::from_secs(5)).take(CONFLICTS);
+    let mut departed = Departed::No;
     loop {
-        let live = read(policy, door, at).await?;
+        let live = read(policy, door, at)
+            .await
+            .map_err(|error| error.after(&mut departed))?;
         let changed = change(&live);
         if parts(&changed) == parts(&live) {
             return Ok(Sent::Now);
         }
-        match write(policy, door, at, changed).await {
+        let written = write(policy, door, at, changed).await;
+        match written.map_err(|error| error.after(&mut departed)) {
             Ok(_) => return Ok(Sent::Now),
             Err(error) if error.class == Class::PolicyConflict => match delays.next() {
                 Some(delay) => {

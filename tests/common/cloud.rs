@@ -2,11 +2,11 @@
 //! variables that `provision emulator env` prints.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use std::net::SocketAddr;
-
-use provision::emulator::{Pace, Running, Seen, Settings, exports, start};
+use provision::emulator::{Pace, Running, Seen, Settings, exports, look, start};
 use provision::google::{ApiError, Auth, Call, Client, Dialect, Endpoints, Operation, Quiet};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -35,12 +35,25 @@ impl Cloud {
     /// A cloud in which nothing is.
     pub fn new() -> Cloud {
         let runtime = Runtime::new().unwrap();
-        let settings = Settings {
-            listen: ([127, 0, 0, 1], 0).into(),
-            state: None,
-            pace: Pace::Zero,
-        };
-        let running = runtime.block_on(start(settings)).unwrap();
+        let running = runtime.block_on(start(settings(None))).unwrap();
+        Cloud::of(runtime, running)
+    }
+
+    /// A cloud in which nothing is, and a file that holds at any moment what is there.
+    pub fn kept_in(file: &Path) -> Cloud {
+        let runtime = Runtime::new().unwrap();
+        let running = runtime.block_on(start(settings(Some(file)))).unwrap();
+        Cloud::of(runtime, running)
+    }
+
+    /// Another cloud with all that was in one when its file was as it is; the file stays so.
+    pub fn copy_of(file: &Path) -> Cloud {
+        let runtime = Runtime::new().unwrap();
+        let running = runtime.block_on(look(settings(Some(file)))).unwrap();
+        Cloud::of(runtime, running)
+    }
+
+    fn of(runtime: Runtime, running: Running) -> Cloud {
         let endpoints = Endpoints::emulator(&format!("http://{}", running.addr()));
         let client = Client::new(endpoints, Auth::none()).unwrap();
         let user = pointed_at(User::new(), running.addr());
@@ -147,6 +160,14 @@ impl Cloud {
     }
 }
 
+fn settings(state: Option<&Path>) -> Settings {
+    Settings {
+        listen: ([127, 0, 0, 1], 0).into(),
+        state: state.map(Path::to_owned),
+        pace: Pace::Zero,
+    }
+}
+
 /// What one inventory has and the other has not, or has otherwise: names, with the fields that differ.
 pub fn between(one: &BTreeMap<String, Value>, other: &BTreeMap<String, Value>) -> Vec<String> {
     let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
@@ -172,13 +193,11 @@ pub fn between(one: &BTreeMap<String, Value>, other: &BTreeMap<String, Value>) -
         .collect()
 }
 
-/// Whether an object came by server-side apply, and not from a controller.
+/// Whether an object came by server-side apply, and not from a controller. One of which nothing but the name was stated has no
+/// manager: a cluster forgets those that own no field.
 fn is_applied((_, object): &(String, Value)) -> bool {
     let managers = object["metadata"]["managedFields"].as_array();
-    managers
-        .into_iter()
-        .flatten()
-        .any(|entry| entry["operation"] == "Apply")
+    managers.is_none_or(|managers| managers.iter().any(|entry| entry["operation"] == "Apply"))
 }
 
 /// An object without its uid, versions, times, addresses, status, and when it was restarted.

@@ -5,6 +5,15 @@
 pub struct Dice(pub u64);
 
 impl Dice {
+    /// Those of one thing under a seed, whatever else is decided under it.
+    pub fn of(seed: u64, name: &str) -> Dice {
+        // FNV-1a.
+        let mixed = name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+        });
+        Dice(seed ^ mixed)
+    }
+
     /// A number below `limit`.
     pub fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -15,7 +24,7 @@ impl Dice {
     }
 
     /// Some of all.
-    pub fn sample<T>(&mut self, all: &mut Vec<T>, count: usize) -> Vec<T> {
+    pub fn sample<T>(&mut self, mut all: Vec<T>, count: usize) -> Vec<T> {
         let mut taken = Vec::new();
         while taken.len() < count && !all.is_empty() {
             taken.push(all.swap_remove(self.below(all.len())));

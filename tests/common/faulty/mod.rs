@@ -4,8 +4,9 @@
 pub mod fault;
 pub mod plan;
 pub mod truth;
+pub mod undisturbed;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,6 +39,8 @@ struct State {
     hits: Vec<(Fault, String)>,
     /// How often a kind of request came, in the order of their first coming.
     heard: Vec<(Asked, usize)>,
+    /// Requests that began an operation of the cloud's: sent again, they are answered with that one, which does not fail.
+    begun: HashSet<Vec<u8>>,
     /// Operations that exist only to fail, and how they end.
     doomed: HashMap<String, Value>,
 }
@@ -75,26 +78,34 @@ impl Faulty {
 }
 
 impl Watch for Inner {
-    fn comes(&self, asked: &Asked, _body: &[u8]) -> Fate {
+    fn comes(&self, asked: &Asked, body: &[u8]) -> Fate {
         if let Some(end) = self.doomed(&asked.path) {
             return Fate::Said(200, end);
         }
-        let Some(fault) = self.decide(asked) else {
-            return Fate::Passes;
-        };
-        match fault {
-            Fault::ResetBefore => Fate::Broken,
-            Fault::Slow => Fate::Late(SLOW),
-            Fault::AnswerLost => Fate::AnswerLost,
-            Fault::CutOff => Fate::AnswerCut,
-            Fault::OperationFails | Fault::OperationQuota => {
-                Fate::Said(200, self.doom(fault, asked))
+        let itself = [asked.method.as_bytes(), asked.path.as_bytes(), body].concat();
+        let fate = match self.decide(asked) {
+            None => Fate::Passes,
+            Some(Fault::ResetBefore) => Fate::Broken,
+            Some(Fault::Slow) => Fate::Late(SLOW),
+            Some(Fault::AnswerLost) => Fate::AnswerLost,
+            Some(Fault::CutOff) => Fate::AnswerCut,
+            Some(fault @ (Fault::OperationFails | Fault::OperationQuota)) => {
+                let begun = self.state.lock().unwrap().begun.contains(&itself);
+                match begun {
+                    true => Fate::Passes,
+                    false => Fate::Said(200, self.doom(fault, asked)),
+                }
             }
-            fault => match fault.answer(asked) {
+            Some(fault) => match fault.answer(asked) {
                 Some((http, body)) => Fate::Said(http, body),
                 None => Fate::Passes,
             },
+        };
+        let arrives = !matches!(fate, Fate::Broken | Fate::Said(..));
+        if arrives && asked.begins_operation() {
+            self.state.lock().unwrap().begun.insert(itself);
         }
+        fate
     }
 }
 

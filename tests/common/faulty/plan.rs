@@ -20,9 +20,11 @@ pub enum Plan {
         times: usize,
         /// What.
         fault: Fault,
+        /// How many more requests to the API the caller's permission lasts, once it has happened; none: to the end.
+        permitted: Option<usize>,
         /// How many of the kind have passed.
         passed: usize,
-        /// The API to which it happens from now on, if it lasts.
+        /// The API to which it has happened, if something follows from that.
         api: Option<String>,
     },
     /// Each request suffers one of `faults` with a chance.
@@ -44,6 +46,20 @@ impl Plan {
             nth,
             times,
             fault,
+            permitted: None,
+            passed: 0,
+            api: None,
+        }
+    }
+
+    /// `fault` befalls the `nth` request of one kind, and after so many more requests to the API the permission for it is lost.
+    pub fn lost_after(kind: &str, nth: usize, fault: Fault, more: usize) -> Plan {
+        Plan::At {
+            kind: kind.to_owned(),
+            nth,
+            times: 1,
+            fault,
+            permitted: Some(more),
             passed: 0,
             api: None,
         }
@@ -58,18 +74,26 @@ impl Plan {
                 nth,
                 times,
                 fault,
+                permitted,
                 passed,
                 api,
             } => {
                 if api.as_deref() == Some(asked.api()) {
-                    return Some(*fault);
+                    return match permitted {
+                        None => Some(*fault),
+                        Some(0) => Some(Fault::PermissionLost),
+                        Some(more) => {
+                            *more -= 1;
+                            None
+                        }
+                    };
                 }
                 if asked.kind() != *kind || !fault.befalls(asked) {
                     return None;
                 }
                 *passed += 1;
                 let hit = *passed > *nth && *passed <= *nth + *times;
-                if hit && fault.lasts() {
+                if hit && (fault.lasts() || permitted.is_some()) {
                     *api = Some(asked.api().to_owned());
                 }
                 hit.then_some(*fault)

@@ -75,14 +75,13 @@ impl There {
                 .unwrap_or_default()
         };
         match thing.kind.as_str() {
-            // `CLUSTER PLURAL.GROUP/NAMESPACE/NAME`; a plural is its kind in small letters but for the end.
+            // `CLUSTER PLURAL.GROUP/NAMESPACE/NAME`.
             "kubernetes.object" => {
-                let kind = at("kind").to_lowercase();
-                let stem = &kind[..kind.len() - 1];
                 let own = format!("/{}/{}", at("namespace"), at("name"));
                 let is_it = |name: &String| {
                     let object = name.rsplit_once(' ').map_or("", |(_, object)| object);
-                    object.starts_with(stem) && object.ends_with(&own)
+                    let plural = object.split(['.', '/']).next().unwrap_or_default();
+                    is_plural(at("kind"), plural) && object.ends_with(&own)
                 };
                 Some(self.objects.keys().any(is_it))
             }
@@ -102,6 +101,13 @@ impl There {
             _ => Some(self.google.contains_key(&place(thing)?)),
         }
     }
+}
+
+/// Whether this is a kind's plural: the kind in small letters, but for the end.
+fn is_plural(kind: &str, plural: &str) -> bool {
+    let kind = kind.to_lowercase();
+    let end = plural.strip_prefix(&kind[..kind.len() - 1]);
+    end.is_some_and(|end| end.len() <= 3)
 }
 
 /// A thing's name in the inventory; none where it has none.
