@@ -43,9 +43,12 @@ pub async fn account(
         (Verb::Create | Verb::Update, _) if error.left_machine == Departed::No => {
             (Left::Nothing, NOTHING.to_owned())
         }
+        // It may still be at work, or hide as a new account does: one look that does not find it proves nothing.
         (Verb::Create, Ok(Look::Absent)) if !error.of_operation => (
             Left::Unknown,
-            format!("{short} is not there, but the answer was lost: run again to be sure"),
+            format!(
+                "{short} may be there: the answer was lost and it is not seen; run again to be sure"
+            ),
         ),
         (_, Ok(Look::Absent)) => (Left::Nothing, format!("{short} is not there")),
         (Verb::Create, Ok(_)) => (
