@@ -12,6 +12,7 @@
 // Each test file uses its part of what is common.
 #[allow(dead_code)]
 mod common {
+    pub mod certified;
     pub mod cloud;
     pub mod dice;
     pub mod faulty;

@@ -10,8 +10,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
+
+use super::certified::certified;
 
 /// Runs until it is dropped.
 pub struct Webhook {
@@ -31,16 +31,7 @@ struct State {
 impl Webhook {
     /// One that refuses everything with this status.
     pub fn refusing(status: Value) -> Webhook {
-        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-        let key =
-            rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .unwrap();
+        let (acceptor, certificate) = certified();
         let state = Arc::new(Mutex::new(State {
             refusal: Some(status),
             asked: Vec::new(),
@@ -50,7 +41,7 @@ impl Webhook {
             .block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0)))
             .unwrap();
         let url = format!("https://{}/validate", listener.local_addr().unwrap());
-        let (acceptor, shared) = (TlsAcceptor::from(Arc::new(config)), Arc::clone(&state));
+        let shared = Arc::clone(&state);
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, shared) = (acceptor.clone(), Arc::clone(&shared));
@@ -69,7 +60,7 @@ impl Webhook {
         Webhook {
             state,
             url,
-            certificate: made.cert.pem(),
+            certificate,
             _runtime: runtime,
         }
     }

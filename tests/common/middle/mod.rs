@@ -20,9 +20,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 
+use super::certified::certified;
 use request::Asked;
 
 /// What happens to a request on its way.
@@ -216,17 +215,7 @@ impl Inner {
 
     /// Starts a server before a cluster, with a certificate of its own.
     fn before_cluster(self: &Arc<Self>, endpoint: &str, authority: &str) -> (SocketAddr, String) {
-        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-        let key =
-            rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let (acceptor, certificate) = certified();
         let authority = STANDARD.decode(authority).unwrap();
         let client = reqwest::Client::builder()
             .tls_certs_only([reqwest::Certificate::from_pem(&authority).unwrap()])
@@ -254,7 +243,7 @@ impl Inner {
                 });
             }
         });
-        (address, made.cert.pem())
+        (address, certificate)
     }
 }
 
