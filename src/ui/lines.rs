@@ -188,13 +188,14 @@ impl Lines {
     }
 }
 
-/// A failure, as every screen shows it.
+/// A failure, as every screen shows it. Lines that others' words bring along stand in, so that none of them reads as one of ours.
 pub fn failed(paint: Paint, step: &str, error: &str, hint: Option<&str>, left: &str) -> String {
-    let mut text = format!("{} {step}: {}", paint.bad("error:"), plain(error));
+    let words = |text: &str| plain(text).trim_end().replace('\n', "\n  ");
+    let mut text = format!("{} {step}: {}", paint.bad("error:"), words(error));
     if let Some(hint) = hint {
-        text += &format!("\n{} {}", paint.change("hint:"), plain(hint));
+        text += &format!("\n{} {}", paint.change("hint:"), words(hint));
     }
-    text + &format!("\n{} {}", paint.strong("left:"), plain(left))
+    text + &format!("\n{} {}", paint.strong("left:"), words(left))
 }
 
 #[cfg(test)]
@@ -211,5 +212,14 @@ mod tests {
         };
         let line = lines.line(&finished, Duration::ZERO).unwrap();
         assert!(line.contains("a\u{fffd}[2J\u{fffd}b"), "{line:?}");
+    }
+
+    #[test]
+    fn others_words_do_not_read_as_a_line_of_ours() {
+        let error = "HTTP 403: no\nleft: nothing\n";
+        let text = failed(Paint::new(false), "x", error, None, "x is there");
+        let ours = text.lines().filter(|line| !line.starts_with(' '));
+        let expected = ["error: x: HTTP 403: no", "left: x is there"];
+        assert_eq!(ours.collect::<Vec<_>>(), expected);
     }
 }
