@@ -2,21 +2,18 @@
 //!
 //! In gcloud's order: credentials switched off, a token in a file, a service account key, and then what the machine
 //! offers (application default credentials, the metadata server, gcloud). Tokens are kept until they are about to
-//! expire, renewed when Google refuses one, and printed by nothing here.
+//! expire, renewed when Google refuses one, and printed by nothing here (`token.rs`).
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reqwest::header::HeaderValue;
 use tokio::sync::Mutex;
 
-use super::Environment;
 use super::credentials::{AuthError, Provider, Source, look, token_in_file};
+use super::{Environment, Token};
 
-/// The shortest token that is looked for in other people's words, in bytes.
-const SHORTEST: usize = 12;
 /// A token that took a refused one's place is not itself replaced before it is this old: refused too, it is not the token that is wrong.
 const YOUNG: Duration = Duration::from_secs(60);
 
@@ -38,14 +35,6 @@ struct Found {
     provider: Option<Result<Provider, AuthError>>,
     /// When a refused token was last replaced.
     replaced: Option<Instant>,
-}
-
-/// An access token. It does not print.
-#[derive(Clone)]
-pub struct Token {
-    value: Arc<str>,
-    expires: Option<jiff::Timestamp>,
-    quota_project: Option<Arc<str>>,
 }
 
 impl Auth {
@@ -111,7 +100,7 @@ impl Auth {
     /// Called when `token` was refused: looks again, and says whether another token came of it. However many ask, at the
     /// same time or one after the other, a minute sees one token fetched.
     pub async fn renew(&self, refused: &Token) -> bool {
-        let another = |token: &Token| token.value != refused.value;
+        let another = |token: &Token| token.reveal() != refused.reveal();
         match &self.inner.source {
             Source::None => false,
             Source::TokenFile(path) => token_in_file(path).await.is_ok_and(|token| another(&token)),
@@ -155,70 +144,6 @@ async fn provided(source: &Source, found: &mut Found) -> Result<Token, AuthError
 impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Auth").field(&self.inner.source).finish()
-    }
-}
-
-impl Token {
-    pub(super) fn new(
-        value: &str,
-        expires: Option<jiff::Timestamp>,
-        quota_project: Option<Arc<str>>,
-    ) -> Token {
-        Token {
-            value: value.into(),
-            expires,
-            quota_project,
-        }
-    }
-
-    /// The token itself, for a header or for the reader who asked for it.
-    pub fn reveal(&self) -> &str {
-        &self.value
-    }
-
-    /// A text of somebody else's, without this token in it.
-    pub(super) fn hidden_in(&self, text: &str) -> String {
-        // Google's have a hundred characters and more; a word as short as this is nobody's secret.
-        if self.value.len() < SHORTEST {
-            return text.to_owned();
-        }
-        text.replace(&*self.value, "(the access token)")
-    }
-
-    /// An answer as it came, without this token in it.
-    pub(super) fn hidden_in_body(&self, body: Vec<u8>) -> Vec<u8> {
-        let text = String::from_utf8_lossy(&body);
-        let hidden = self.hidden_in(&text);
-        if hidden == text {
-            body
-        } else {
-            hidden.into_bytes()
-        }
-    }
-
-    /// When it ends; not known of a token in a file.
-    pub fn expires(&self) -> Option<jiff::Timestamp> {
-        self.expires
-    }
-
-    /// The project that pays for calls made with user credentials.
-    pub(super) fn quota_project(&self) -> Option<&str> {
-        self.quota_project.as_deref()
-    }
-
-    /// The header's value, marked so that no log of headers shows it.
-    pub(super) fn bearer(&self) -> Option<HeaderValue> {
-        let mut value = HeaderValue::try_from(format!("Bearer {}", self.value)).ok()?;
-        value.set_sensitive(true);
-        Some(value)
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token")
-            .field("expires", &self.expires)
-            .finish_non_exhaustive()
     }
 }
 
@@ -430,13 +355,6 @@ mod tests {
             let told = told.unwrap_or_default();
             assert_eq!(told.contains("of Google's"), refused, "{to}: {told}");
         }
-    }
-
-    #[test]
-    fn nothing_prints_a_token() {
-        let token = Token::new("hunter2", None, None);
-        let shown = format!("{token:?} {:?} {:?}", token.bearer(), Auth::none());
-        assert!(!shown.contains("hunter2"), "{shown}");
     }
 
     /// Somebody's own credentials, billed to a project of theirs.

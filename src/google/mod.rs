@@ -26,11 +26,12 @@ pub mod properties;
 pub mod retry;
 #[cfg(test)]
 mod scripted;
+mod token;
 #[cfg(test)]
 mod wire_tests;
 
 pub use api::Api;
-pub use auth::{Auth, Token};
+pub use auth::Auth;
 pub use call::{Body, Call, segment};
 pub use class::Class;
 pub use client::Client;
@@ -39,6 +40,7 @@ pub use dialect::Dialect;
 pub use endpoints::{Endpoints, SetupError};
 pub use error::{ApiError, Departed};
 pub use operation::Operation;
+pub use token::Token;
 
 use std::time::Duration;
 

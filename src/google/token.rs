@@ -1,0 +1,95 @@
+//! An access token: shown to a header and to the reader who asked for it, and to nobody else. Where it comes from, and when it is
+//! replaced, is `auth.rs`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use reqwest::header::HeaderValue;
+
+/// The shortest token that is looked for in other people's words, in bytes.
+const SHORTEST: usize = 12;
+
+/// An access token. It does not print.
+#[derive(Clone)]
+pub struct Token {
+    value: Arc<str>,
+    expires: Option<jiff::Timestamp>,
+    quota_project: Option<Arc<str>>,
+}
+
+impl Token {
+    pub(super) fn new(
+        value: &str,
+        expires: Option<jiff::Timestamp>,
+        quota_project: Option<Arc<str>>,
+    ) -> Token {
+        Token {
+            value: value.into(),
+            expires,
+            quota_project,
+        }
+    }
+
+    /// The token itself, for a header or for the reader who asked for it.
+    pub fn reveal(&self) -> &str {
+        &self.value
+    }
+
+    /// A text of somebody else's, without this token in it.
+    pub(super) fn hidden_in(&self, text: &str) -> String {
+        // Google's have a hundred characters and more; a word as short as this is nobody's secret.
+        if self.value.len() < SHORTEST {
+            return text.to_owned();
+        }
+        text.replace(&*self.value, "(the access token)")
+    }
+
+    /// An answer as it came, without this token in it.
+    pub(super) fn hidden_in_body(&self, body: Vec<u8>) -> Vec<u8> {
+        let text = String::from_utf8_lossy(&body);
+        let hidden = self.hidden_in(&text);
+        if hidden == text {
+            body
+        } else {
+            hidden.into_bytes()
+        }
+    }
+
+    /// When it ends; not known of a token in a file.
+    pub fn expires(&self) -> Option<jiff::Timestamp> {
+        self.expires
+    }
+
+    /// The project that pays for calls made with user credentials.
+    pub(super) fn quota_project(&self) -> Option<&str> {
+        self.quota_project.as_deref()
+    }
+
+    /// The header's value, marked so that no log of headers shows it.
+    pub(super) fn bearer(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", self.value)).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token")
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Auth;
+    use super::*;
+
+    #[test]
+    fn nothing_prints_a_token() {
+        let token = Token::new("hunter2", None, None);
+        let shown = format!("{token:?} {:?} {:?}", token.bearer(), Auth::none());
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
