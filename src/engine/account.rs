@@ -59,6 +59,13 @@ pub async fn account(
             Left::Something,
             format!("{short} is there, perhaps unchanged"),
         ),
+        // It may be on its way out.
+        (Verb::Delete, Ok(_)) if !error.of_operation && error.left_machine != Departed::No => (
+            Left::Something,
+            format!(
+                "{short} may be going: the answer was lost and it is still seen; run again to be sure"
+            ),
+        ),
         (Verb::Delete, Ok(_)) => (Left::Something, format!("{short} is still there")),
         (_, Err(_)) => (
             Left::Unknown,
