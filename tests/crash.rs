@@ -214,7 +214,8 @@ fn down_finds_what_a_killed_up_had_begun() {
         let killer = Killer::new(&cloud, None);
         let user = killer.user();
         let reached = killer.kill(point, &user, UP);
-        user.run(DOWN).ends(0);
+        let said = user.run(DOWN).ends(0);
+        assert!(!said.out.contains("left:"), "{point:?}: {}", said.out);
         Tried {
             reached,
             // Only what a first cluster brings to a project stays, and it may not have come that far.

@@ -201,7 +201,12 @@ impl State {
             let known = self.known(inner, key);
             match open.verb {
                 Verb::Create if left != Left::Nothing => known.ours = true,
-                Verb::Delete if finished => known.ours = false,
+                Verb::Delete if finished => {
+                    known.ours = false;
+                    // A creation in it whose end nobody saw went with it.
+                    known.open = None;
+                    known.parts.clear();
+                }
                 Verb::Create | Verb::Update | Verb::Delete => {}
             }
         }
@@ -452,6 +457,30 @@ mod tests {
             state.take(&entry).unwrap();
         }
         assert!(!state.is_ours(&inner[0].key()));
+        assert_eq!(state.ours().count(), 0);
+    }
+
+    #[test]
+    fn an_open_creation_goes_with_what_it_was_in() {
+        let inner = network("inner");
+        let begun = Entry::Intent {
+            at: String::new(),
+            step: "inner".into(),
+            thing: inner.clone(),
+            verb: Verb::Create,
+            request: "2".into(),
+            parts: vec!["p".into()],
+            inside: Vec::new(),
+        };
+        let mut state = State::default();
+        let made = [run(), intent(Verb::Create, "1", &[], &[]), done(), begun];
+        for entry in made {
+            state.take(&entry).unwrap();
+        }
+        assert!(state.is_ours(&inner.key()));
+        for entry in [intent(Verb::Delete, "3", &[], &[inner]), done()] {
+            state.take(&entry).unwrap();
+        }
         assert_eq!(state.ours().count(), 0);
     }
 }
