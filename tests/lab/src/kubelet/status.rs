@@ -1,0 +1,74 @@
+//! A pod's status, as its kubelet reports it.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::container::Container;
+use super::pod::{Pod, path};
+use super::{list, text};
+use crate::api::status as code;
+use crate::control_plane::now;
+
+/// Reports how a pod is; `error` is why it does not run.
+pub(super) async fn report(
+    pod: &Pod,
+    containers: &BTreeMap<String, Container>,
+    error: Option<&str>,
+) {
+    let all_ready = !containers.is_empty() && containers.values().all(|container| container.ready);
+    let is_ready = error.is_none() && all_ready;
+    let condition = |kind: &str, holds: bool| json!({"type": kind, "status": if holds { "True" } else { "False" }, "lastTransitionTime": now()});
+    let status = json!({"status": {
+        "phase": if error.is_some() { "Pending" } else { "Running" },
+        "message": error,
+        "hostIP": pod.node.address(),
+        "hostIPs": [{"ip": pod.node.address()}],
+        "podIP": pod.address,
+        "podIPs": [{"ip": pod.address}],
+        "startTime": pod.started,
+        "conditions": [
+            condition("PodScheduled", true),
+            condition("Initialized", error.is_none()),
+            condition("ContainersReady", is_ready),
+            condition("Ready", is_ready),
+        ],
+        "initContainerStatuses": statuses(pod, containers, "/spec/initContainers", error),
+        "containerStatuses": statuses(pod, containers, "/spec/containers", error),
+    }});
+    let path = format!("{}/status", path(&pod.object, false));
+    // An API server that is away is told as soon as it is back; a pod that is gone needs no status.
+    while let Err(refusal) = pod.api.patch(&path, &status).await {
+        if code(&refusal) != 0 && code(&refusal) < 500 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+}
+
+fn statuses(
+    pod: &Pod,
+    containers: &BTreeMap<String, Container>,
+    pointer: &str,
+    error: Option<&str>,
+) -> Vec<Value> {
+    let specs = list(&pod.object, pointer).iter();
+    specs
+        .map(|spec| {
+            let name = text(spec, "/name");
+            let container = containers.get(&name);
+            let state = match (container, error) {
+                (Some(_), _) => json!({"running": {"startedAt": pod.started}}),
+                (None, Some(error)) => json!({"waiting": {"reason": "CreateContainerError", "message": error}}),
+                (None, None) => json!({"terminated": {
+                    "exitCode": 0, "reason": "Completed", "startedAt": pod.started, "finishedAt": pod.started,
+                }}),
+            };
+            json!({
+                "name": name, "image": spec["image"], "imageID": "", "started": true, "state": state,
+                "restartCount": container.map_or(0, |container| container.restarts),
+                "ready": container.map_or(error.is_none(), |container| container.ready),
+            })
+        })
+        .collect()
+}
