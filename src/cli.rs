@@ -198,6 +198,9 @@ pub enum Verb {
         /// Stop after this chapter
         #[arg(long, value_name = "CHAPTER")]
         through: Option<String>,
+        /// As `up --force-conflicts`, which takes over fields of Kubernetes objects that somebody else owns
+        #[arg(long)]
+        force_conflicts: bool,
     },
     /// Show each step: live, ours, open since
     Status,

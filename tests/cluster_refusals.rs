@@ -336,13 +336,40 @@ fn fields_of_somebody_else_are_left_or_taken_over_as_told() {
     tells(
         &said,
         &[
-            "error: namespace-team-x: look at kubernetes.object team-x: Apply failed with 1 conflict: conflict with \"kubectl-create\" using v1: .metadata.labels.team (HTTP 409)",
-            "hint: somebody else owns these fields: leave them to it by changing the step, or take them over with --force-conflicts",
-            "left: nothing new",
+            "error: namespace-team-x: kubernetes.object team-x has fields that somebody else owns: metadata.labels.team is \"red\", wanted \"x\" (owned by kubectl-create); metadata.labels.istio-injection is null, wanted \"enabled\"",
+            "hint: leave them to their owner by changing the step, or take them over with --force-conflicts",
+            "left: team-x as it was",
         ],
     );
     let team_x = format!("{namespaces}/team-x");
     assert_eq!(inside.get(&team_x)["metadata"]["labels"]["team"], "red");
+
+    // `plan` shows it like any other change, and goes on with the other steps.
+    let plan = ["plan", "--through", "test-application"];
+    let said = cloud.run(&plan).ends(3);
+    assert!(said.out.contains("! namespace-team-x"), "{}", said.out);
+    assert!(
+        said.out
+            .contains("metadata.labels.team  red -> x, owned by kubectl-create\n"),
+        "{}",
+        said.out
+    );
+    assert!(said.out.contains("1 in conflict"), "{}", said.out);
+    assert!(said.out.contains("+ test-service-team-x"), "{}", said.out);
+    let said = cloud.run(&["status"]).ends(0);
+    let row = said
+        .out
+        .lines()
+        .find(|line| line.starts_with("namespace-team-x "));
+    assert!(row.unwrap().contains(" in conflict "), "{}", said.out);
+    let forced = [&plan[..], &["--force-conflicts"]].concat();
+    let said = cloud.run(&forced).ends(3);
+    assert!(
+        said.out
+            .contains("metadata.labels.team  red -> x, taken over from kubectl-create\n"),
+        "{}",
+        said.out
+    );
 
     let forced = [&up[..], &["--force-conflicts"]].concat();
     cloud.run(&forced).ends(0);
@@ -365,7 +392,7 @@ fn fields_of_somebody_else_are_left_or_taken_over_as_told() {
     tells(
         &said,
         &[
-            "error: namespace-team-y: look at kubernetes.object team-y: Apply failed with 1 conflict: conflict with \"kubectl-label\" using v1: .metadata.labels.team (HTTP 409)",
+            "error: namespace-team-y: kubernetes.object team-y has fields that somebody else owns: metadata.labels.team is \"blue\", wanted \"y\" (owned by kubectl-label)",
         ],
     );
     cloud.run(&forced).ends(0);

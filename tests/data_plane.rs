@@ -13,7 +13,7 @@ mod common {
 #[path = "kubernetes/exec.rs"]
 mod exec;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use common::cloud::{Cloud, PROJECT};
@@ -170,6 +170,31 @@ impl Plane {
         }
     }
 
+    /// The lines of a proxy's log that bear a mark, once there are so many: it writes them some time after what they tell of.
+    fn marked(&self, namespace: &str, label: &str, mark: &str, count: usize) -> Vec<String> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let mut lines = self.log(namespace, label);
+            lines.retain(|line| line.contains(mark));
+            if lines.len() >= count || Instant::now() > until {
+                assert_eq!(lines.len(), count, "{lines:#?}");
+                return lines;
+            }
+        }
+    }
+
+    /// Both logs once a request under this name is in them, and all before it: lines are written in order.
+    fn logs_after(&self, mark: &str) -> [Vec<String>; 2] {
+        self.exec("team-x", &format!("curl -s -A {mark} http://example.com"));
+        self.marked("team-x", SIDECAR, mark, 1);
+        let without = |namespace, label| {
+            let mut lines = self.log(namespace, label);
+            lines.retain(|line| !line.contains(mark));
+            lines
+        };
+        [without("team-x", SIDECAR), without("istio-egress", GATEWAY)]
+    }
+
     /// The access log of a proxy: its lines that are about requests and connections.
     fn log(&self, namespace: &str, label: &str) -> Vec<String> {
         let pod = self.pod(namespace, label);
@@ -233,19 +258,12 @@ fn the_tutorials_requests_get_the_tutorials_answers() {
     );
 
     // Each request of the loop is in both logs.
-    let before = (
-        plane.log("team-x", SIDECAR).len(),
-        plane.log("istio-egress", GATEWAY).len(),
-    );
     let pod = plane.pod("team-x", SIDECAR);
-    let script = "for i in {1..4}; do curl -s -o /dev/null -w '%{http_code}\\n' http://example.com; sleep 1; done";
+    let script = "for i in {1..4}; do curl -s -A looped -o /dev/null -w '%{http_code}\\n' http://example.com; sleep 1; done";
     let looped = plane.exec_in("team-x", &pod, "test", &["bash", "-c", script]);
     assert_eq!(looped.out, "200\n200\n200\n200\n");
-    let (sidecar, gateway) = (
-        plane.log("team-x", SIDECAR),
-        plane.log("istio-egress", GATEWAY),
-    );
-    assert_eq!((sidecar.len(), gateway.len()), (before.0 + 4, before.1 + 4));
+    let sidecar = plane.marked("team-x", SIDECAR, "looped", 4);
+    let gateway = plane.marked("istio-egress", GATEWAY, "looped", 4);
     let cluster =
         "outbound|80|target-egress-gateway-mTLS|istio-egressgateway.istio-egress.svc.cluster.local";
     let last = sidecar.last().unwrap();
@@ -259,6 +277,7 @@ fn the_tutorials_requests_get_the_tutorials_answers() {
         last.contains("\"GET / HTTP/2\" 200 - via_upstream") && last.contains(upstream),
         "{last}"
     );
+    let gateway = plane.log("istio-egress", GATEWAY);
     let denied = gateway
         .iter()
         .any(|line| line.contains("403 - rbac_access_denied_matched_policy[none]"));
@@ -375,23 +394,25 @@ fn the_tutorials_requests_get_the_tutorials_answers() {
     );
 
     // And so does Telemetry about the logs.
+    let before = plane.logs_after("logged-1");
     let telemetry = "/apis/telemetry.istio.io/v1/namespaces/istio-system/telemetries";
     let list = plane.call("GET", telemetry, &Value::Null);
-    for one in list["items"].as_array().unwrap() {
+    let all = list["items"].as_array().unwrap();
+    for one in all {
         let name = one["metadata"]["name"].as_str().unwrap();
         plane.call("DELETE", &format!("{telemetry}/{name}"), &Value::Null);
     }
-    let before = (
-        plane.log("team-x", SIDECAR),
-        plane.log("istio-egress", GATEWAY),
-    );
+    plane.exec("team-x", "curl -s -A unheard http://example.com");
     assert_eq!(plane.status("team-x", "https://example.com"), "200");
-    assert_eq!(
-        (
-            plane.log("team-x", SIDECAR),
-            plane.log("istio-egress", GATEWAY)
-        ),
-        before
-    );
+    for one in all {
+        let (metadata, spec) = (&one["metadata"]["name"], &one["spec"]);
+        let again = json!({"apiVersion": list["apiVersion"], "kind": "Telemetry", "metadata": {"name": metadata}, "spec": spec});
+        plane.call("POST", telemetry, &again);
+    }
+    let mut after = plane.logs_after("logged-2");
+    for lines in &mut after {
+        lines.retain(|line| !line.contains("logged-1"));
+    }
+    assert_eq!(after, before);
     drop(plane.cloud);
 }

@@ -4,6 +4,8 @@ use std::error::Error as _;
 use std::fmt;
 
 use http_body_util::LengthLimitError;
+use kube::core::response::StatusCause;
+use serde::{Deserialize, Serialize};
 
 /// A call that did not do what it was to do.
 #[derive(Debug, Clone)]
@@ -16,6 +18,36 @@ pub struct ClusterError {
     pub http: Option<u16>,
     /// The cluster's own words, or the operating system's.
     pub message: String,
+    /// Fields that an apply would take from somebody.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// A field that somebody else owns, as the refusal of an apply names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// Its path, as `managedFields` has it.
+    pub field: String,
+    /// The field manager; the subresource in brackets, where it wrote one.
+    pub owner: String,
+}
+
+impl Conflict {
+    /// From a cause of the refusal, whose message is `conflict with "kubectl" with subresource "scale" using apps/v1`.
+    fn of(cause: &StatusCause) -> Option<Conflict> {
+        let words = cause.message.strip_prefix("conflict with ")?;
+        let quoted = |words: &str| Some(words.split('"').nth(1)?.to_owned());
+        let subresource = words.split_once(" with subresource ");
+        let subresource = subresource.and_then(|(_, words)| quoted(words));
+        let manager = quoted(words).unwrap_or_else(|| words.to_owned());
+        let owner = match subresource {
+            Some(subresource) => format!("{manager} ({subresource})"),
+            None => manager,
+        };
+        (cause.reason == "FieldManagerConflict").then(|| Conflict {
+            field: start(&cause.field),
+            owner: start(&owner),
+        })
+    }
 }
 
 /// The failures that a caller tells apart.
@@ -62,13 +94,17 @@ impl ClusterError {
             fault: Fault::Local,
             http: None,
             message,
+            conflicts: Vec::new(),
         }
     }
 
     /// From what the client says. `token` is what a page of somebody on the way, or a message that quotes the answer, may repeat.
     pub(super) fn of(what: String, error: kube::Error, token: &str) -> ClusterError {
+        let mut conflicts = Vec::new();
         let (fault, http, words) = match error {
             kube::Error::Api(status) => {
+                let causes = status.details.iter().flat_map(|details| &details.causes);
+                conflicts.extend(causes.filter_map(Conflict::of));
                 let fault = fault(status.code, &status.reason, &status.message);
                 (fault, Some(status.code), status.message)
             }
@@ -88,6 +124,7 @@ impl ClusterError {
             http,
             // In this order: what is cut off in its middle is not found.
             message: start(&without(&words, token)),
+            conflicts,
         }
     }
 }
@@ -179,6 +216,31 @@ impl std::error::Error for ClusterError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whose_a_field_is_is_read_from_the_refusal() {
+        for (message, owner) in [
+            (
+                "conflict with \"kubectl-edit\" using v1",
+                Some("kubectl-edit"),
+            ),
+            (
+                "conflict with \"kubectl\" with subresource \"scale\" using apps/v1",
+                Some("kubectl (scale)"),
+            ),
+            ("conflict with \"flux\"", Some("flux")),
+            ("conflict with nobody", Some("nobody")),
+            ("something else", None),
+        ] {
+            let cause = StatusCause {
+                reason: "FieldManagerConflict".to_owned(),
+                message: message.to_owned(),
+                field: ".spec.replicas".to_owned(),
+            };
+            let conflict = Conflict::of(&cause);
+            assert_eq!(conflict.map(|one| one.owner).as_deref(), owner, "{message}");
+        }
+    }
 
     #[test]
     fn refusals_are_told_apart() {

@@ -243,8 +243,11 @@ async fn a_name_does_not_lead_to_another_path() {
         for container in [container(odd, "n"), container("p", odd)] {
             let ran = cluster.exec(&container, &[], Duration::from_secs(5)).await;
             assert_eq!(ran.unwrap_err().fault, Fault::Local, "{odd:?}");
-            let logs = cluster.logs(&container, 1).await;
+            let since = Duration::from_secs(1);
+            let logs = cluster.logs(&container, since).await;
             assert_eq!(logs.unwrap_err().fault, Fault::Local, "{odd:?}");
+            let followed = cluster.follow(&container, since, &|_| ()).await;
+            assert_eq!(followed.unwrap_err().fault, Fault::Local, "{odd:?}");
         }
     }
     assert_eq!(server.connections.load(Ordering::SeqCst), 0);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::{AsyncBufReadExt as _, StreamExt as _};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, AttachParams, LogParams};
 use serde_json::Value;
@@ -62,6 +63,7 @@ impl Cluster {
                 fault: Fault::Unreachable,
                 http: None,
                 message: format!("no end after {} s", within.as_secs()),
+                conflicts: Vec::new(),
             }),
         }
     }
@@ -106,25 +108,49 @@ impl Cluster {
                 fault: Fault::Invalid,
                 http: None,
                 message: start(&message),
+                conflicts: Vec::new(),
             })?,
         })
     }
 
-    /// The last lines of a container's log.
+    /// What a container wrote within `since`, by its node's clock.
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn logs(&self, container: &Container, lines: i64) -> Result<String, ClusterError> {
-        let params = LogParams {
-            container: Some(container.name.clone()),
-            tail_lines: Some(lines),
-            ..LogParams::default()
-        };
+    pub async fn logs(
+        &self,
+        container: &Container,
+        since: Duration,
+    ) -> Result<String, ClusterError> {
         let what = format!("logs of {}/{}", container.namespace, container.pod);
         let pods = self.pods(container, &what)?;
-        pods.logs(&container.pod, &params)
+        pods.logs(&container.pod, &log_of(container, since, false))
             .await
             .map_err(|error| self.failed(what, error))
+    }
+
+    /// Hears each line of a container's log: those of the last `since`, then each as it is written, a rotation of the file
+    /// included. Ends when the server ends the log.
+    ///
+    /// # Errors
+    /// See [`Fault`]: of the request alone. A connection that breaks in the middle ends the log.
+    pub async fn follow(
+        &self,
+        container: &Container,
+        since: Duration,
+        hear: &(dyn Fn(&str) + Sync),
+    ) -> Result<(), ClusterError> {
+        let what = format!("logs of {}/{}", container.namespace, container.pod);
+        let pods = self.pods(container, &what)?;
+        let lines = pods
+            .log_stream(&container.pod, &log_of(container, since, true))
+            .await
+            .map_err(|error| self.failed(what, error))?;
+        let mut lines = std::pin::pin!(lines.lines());
+        while let Some(Ok(line)) = lines.next().await {
+            hear(&line);
+        }
+        Ok(())
     }
 
     fn pods(&self, container: &Container, what: &str) -> Result<Api<Pod>, ClusterError> {
@@ -132,6 +158,17 @@ impl Cluster {
             return Err(leads_elsewhere(what.to_owned()));
         }
         Ok(Api::namespaced(self.client.clone(), &container.namespace))
+    }
+}
+
+/// The log of a container since so long ago; Kubernetes counts in whole seconds, of which it takes no fewer than one.
+fn log_of(container: &Container, since: Duration, follow: bool) -> LogParams {
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX).max(1);
+    LogParams {
+        container: Some(container.name.clone()),
+        follow,
+        since_seconds: Some(seconds),
+        ..LogParams::default()
     }
 }
 

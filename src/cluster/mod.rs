@@ -4,6 +4,7 @@
 //! no journal and no Google API, and waits for nothing: who calls decides when to look again.
 
 mod error;
+mod events;
 #[cfg(test)]
 mod hostile_tests;
 mod inside;
@@ -27,7 +28,7 @@ use tower::buffer::BufferLayer;
 use tower::retry::RetryLayer;
 use tower::util::MapResponseLayer;
 
-pub use error::{ClusterError, Fault};
+pub use error::{ClusterError, Conflict, Fault};
 pub use inside::{Container, Ran};
 pub use object::Object;
 

@@ -170,12 +170,17 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
             verbs::towards(&mut ground, row("up"), asked).await
         }
         Verb::Adopt { yes } => adopt::adopt(global, row("adopt"), yes).await,
-        Verb::Plan { through } => {
+        Verb::Plan {
+            through,
+            force_conflicts,
+        } => {
+            let mut ground = Ground::lay(global)?;
+            ground.force = force_conflicts;
             let asked = Asked {
                 through,
                 ..Asked::default()
             };
-            verbs::towards(&mut Ground::lay(global)?, row("plan"), asked).await
+            verbs::towards(&mut ground, row("plan"), asked).await
         }
         Verb::Status => {
             verbs::towards(&mut Ground::lay(global)?, row("status"), Asked::default()).await

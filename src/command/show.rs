@@ -212,6 +212,7 @@ fn word(change: &Change) -> &'static str {
         Change::None => "as wanted",
         Change::Create => "absent",
         Change::Update(_) | Change::Fixed(_) | Change::Foreign(_) | Change::Adopt(_) => "differs",
+        Change::Conflict(_) => "in conflict",
         Change::Delete => "there",
         Change::Waits(_) => "not known",
         Change::Pending(_) => "waits",

@@ -90,6 +90,9 @@ impl Server {
             ("HTTPS", _) => (Routing::Http, opened),
             ("TLS", _) => (Routing::Port, opened),
             ("HTTP" | "HTTP2" | "GRPC" | "GRPC-WEB", _) => (Routing::Http, ServerTls::Plain),
+            // A port of bytes opens TLS where it is told how.
+            (_, ServerTls::Passthrough) if !settings.is_null() => (Routing::ServerName, opened),
+            (_, _) if !settings.is_null() => (Routing::Port, opened),
             _ => (Routing::Port, ServerTls::Plain),
         };
         let hosts = texts(value, "/hosts");
@@ -124,6 +127,12 @@ impl Server {
     /// The patterns of its hosts.
     pub fn patterns(&self) -> impl Iterator<Item = &str> {
         self.hosts.iter().map(|(_, pattern)| pattern.as_str())
+    }
+
+    /// Its hosts: a namespace (or `*`) and a pattern.
+    pub fn hosts(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
+        let hosts = self.hosts.iter();
+        hosts.map(|(namespace, pattern)| (namespace.as_str(), pattern.as_str()))
     }
 }
 

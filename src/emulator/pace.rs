@@ -106,6 +106,8 @@ const DURATIONS: &[(&str, Millis, Millis)] = &[
     ("kubernetes.pod.start", 8_000, 40),
     ("kubernetes.pod.stop", 2_000, 20),
     ("kubernetes.namespace.delete", 6_000, 20),
+    // A proxy gathers lines of its log and writes them all this while: Envoy under Istio's agent.
+    ("proxy.log.flush", 1_000, 50),
     // A managed control plane is ACTIVE long after the operation that asked for it.
     ("mesh.control_plane", 420_000, 300),
 ];

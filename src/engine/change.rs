@@ -18,6 +18,8 @@ pub enum Change {
     Delete,
     /// These fields differ and nobody can change them.
     Fixed(Vec<Field>),
+    /// These fields differ, and some have an owner who would lose them: nothing is sent unless that was asked for.
+    Conflict(Vec<Field>),
     /// It is there, differs, and we did not make it.
     Foreign(Vec<Field>),
     /// It is there, we did not make it, and it is to count as ours; these fields differ and can be changed.
@@ -55,7 +57,9 @@ impl Change {
             (added && shared) || whose.parts.contains(&field.path)
         };
         let fixed = fields.iter().any(|field| field.fixed);
-        if whose.adopt && !fixed {
+        if !whose.taken_over && fields.iter().any(|field| field.owner.is_some()) {
+            Change::Conflict(fields)
+        } else if whose.adopt && !fixed {
             Change::Adopt(fields)
         } else if fields.is_empty() {
             Change::None
@@ -86,6 +90,11 @@ mod tests {
             have,
             want: json!("x"),
             fixed,
+            owner: None,
+        };
+        let owned = Field {
+            owner: Some("kubectl-edit".to_owned()),
+            ..field("a", json!(1), false)
         };
         let whose = |ours| Whose {
             ours,
@@ -123,6 +132,14 @@ mod tests {
             (vec![field("a", json!(1), false)], whose(false), "foreign"),
             (vec![field("a", json!(1), true)], whose(false), "foreign"),
             (vec![field("a", json!(1), false)], by_force, "update"),
+            (vec![owned.clone()], whose(true), "conflict"),
+            (
+                vec![field("b", json!(1), false), owned.clone()],
+                whose(false),
+                "conflict",
+            ),
+            (vec![owned.clone()], adopt, "conflict"),
+            (vec![owned], by_force, "update"),
             (
                 vec![field("targetTags", Value::Null, false)],
                 whose(false),

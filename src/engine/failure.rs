@@ -87,8 +87,13 @@ impl From<JournalError> for Failure {
 
 /// Fields that differ, for one line of an error.
 pub fn differences(fields: &[Field]) -> String {
-    let each = fields
-        .iter()
-        .map(|field| format!("{} is {}, wanted {}", field.path, field.have, field.want));
+    let each = fields.iter().map(|field| {
+        let owner = field.owner.as_ref();
+        let owner = owner.map_or_else(String::new, |owner| format!(" (owned by {owner})"));
+        format!(
+            "{} is {}, wanted {}{owner}",
+            field.path, field.have, field.want
+        )
+    });
     each.collect::<Vec<_>>().join("; ")
 }

@@ -163,6 +163,7 @@ mod tests {
             have: json!(null),
             want: json!({"x": [1, 2.5]}),
             fixed: true,
+            owner: Some("somebody".to_owned()),
         }];
         let looked = |change| Event::Looked {
             step: step(),

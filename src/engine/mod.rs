@@ -12,6 +12,7 @@ mod failure;
 mod finish;
 pub mod journal;
 pub mod log;
+mod obstacle;
 mod patience;
 mod present;
 pub mod replay;

@@ -7,15 +7,16 @@ use tokio::time::Instant;
 
 use super::change::{Change, Whose};
 use super::event::{Event, Outcome};
-use super::failure::{Failure, differences};
+use super::failure::Failure;
 use super::finish::{Finished, finish};
 use super::journal::{Entry, Left, Verb, now};
+use super::obstacle::{conflict, fixed, foreign};
 use super::rest::{at_rest, confirmed};
 use super::send::{Carried, Intent, carry_out};
 use super::state::{Known, Open};
 use super::worker::Worker;
 use crate::google::Class;
-use crate::kinds::{Field, Kind, Look, Thing};
+use crate::kinds::{Kind, Look, Thing};
 
 /// What a step is to bring about.
 #[derive(Clone)]
@@ -305,30 +306,9 @@ async fn correct(
             }
             fields
         }
-        Change::Foreign(fields) => {
-            let hint = if fields.iter().any(|field| field.fixed) {
-                "remove or rename what stands in the way, or use another project: it cannot become as wanted"
-            } else if let Kind::Kubernetes = kind {
-                "remove it, have its fields taken over with --force-conflicts, or the whole of it with `provision up --adopt`, and `down` then removes it"
-            } else {
-                "remove or rename what stands in the way, or use another project; `provision up --adopt` takes it over, and `down` then removes it"
-            };
-            return Err(in_the_way(
-                wanted,
-                "is there already and is not ours",
-                &fields,
-                hint,
-            ));
-        }
-        Change::Fixed(fields) => {
-            let hint = "change the step to what is there, or `provision down` and `provision up` to make it anew";
-            return Err(in_the_way(
-                wanted,
-                "differs in what cannot be changed",
-                &fields,
-                hint,
-            ));
-        }
+        Change::Foreign(fields) => return Err(foreign(wanted, &fields)),
+        Change::Conflict(fields) => return Err(conflict(wanted, &fields)),
+        Change::Fixed(fields) => return Err(fixed(wanted, &fields)),
         Change::Create | Change::Delete | Change::Waits(_) | Change::Pending(_) => Vec::new(),
     };
     let parts: Vec<String> = kind
@@ -399,13 +379,6 @@ async fn adopt_it(
         why: "asked to".to_owned(),
     };
     worker.write(adopted).await
-}
-
-/// What is there cannot become what is wanted.
-fn in_the_way(wanted: &Wanted, why: &str, fields: &[Field], hint: &str) -> Failure {
-    let (kind, short) = (wanted.kind.name(), wanted.thing.short());
-    let error = format!("{kind} {short} {why}: {}", differences(fields));
-    Failure::new(error, hint).leaving(format!("{short} as it was"))
 }
 
 /// Closes work whose end was not seen, by what a look found. Says whether the thing was made by it.

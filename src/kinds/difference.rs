@@ -20,6 +20,9 @@ pub struct Field {
     pub want: Value,
     /// Whether the API lets nobody change it.
     pub fixed: bool,
+    /// Who else owns it; of a Kubernetes object's fields that an apply would take from somebody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
 }
 
 /// Every field of `want` that `live` does not have.
@@ -175,6 +178,7 @@ fn differs(row: &Row, spot: &Spot, want: &Value, have: Option<&Value>, found: &m
         have: have.cloned().unwrap_or(Value::Null),
         want: want.clone(),
         fixed: is_fixed(row, &spot.plain),
+        owner: None,
     });
 }
 

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::clusters::{connect, of_cluster};
 use super::difference::Field;
-use super::{Door, Look, Sent};
-use crate::cluster::{Apply, Object};
+use super::{Door, Look, Sent, ownership};
+use crate::cluster::{Apply, Conflict, Object};
 use crate::google::ApiError;
 
 /// The name that steps use.
@@ -34,15 +34,24 @@ pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<
     if want.is_null() {
         return Ok(Look::Here(json!({ "live": live })));
     }
-    let how = Apply {
+    // Without force first, also where it is wanted: it is the refusal that says whose fields would be taken over.
+    let dry = |force| Apply {
         dry_run: true,
-        force: door.clusters.force,
+        force,
     };
-    let applied = cluster
-        .apply(&object, want, how)
-        .await
-        .map_err(of_cluster)?;
-    Ok(Look::Here(json!({ "live": live, "applied": applied })))
+    match cluster.apply(&object, want, dry(false)).await {
+        Err(refused) if !refused.conflicts.is_empty() => {
+            let applied = cluster.apply(&object, want, dry(true)).await;
+            let applied = applied.map_err(of_cluster)?;
+            Ok(Look::Here(
+                json!({"live": live, "applied": applied, "conflicts": refused.conflicts}),
+            ))
+        }
+        applied => {
+            let applied = applied.map_err(of_cluster)?;
+            Ok(Look::Here(json!({"live": live, "applied": applied})))
+        }
+    }
 }
 
 /// What an object on its way out waits for: its own finalizers, and of a namespace what is left in it, in its conditions'
@@ -70,12 +79,15 @@ fn going(live: &Value) -> String {
     format!("being deleted: {}", why.join("; "))
 }
 
-/// What an apply would change. Pure.
+/// What an apply would change, first what it would take from somebody. Pure.
 pub fn between(live: &Value) -> Vec<Field> {
-    let mut found = Vec::new();
-    if let (Some(have), Some(want)) = (live.get("live"), live.get("applied")) {
-        compare("", have, want, &mut found);
-    }
+    let (Some(have), Some(want)) = (live.get("live"), live.get("applied")) else {
+        return Vec::new();
+    };
+    let conflicts = live.get("conflicts").cloned().unwrap_or_default();
+    let conflicts: Vec<Conflict> = serde_json::from_value(conflicts).unwrap_or_default();
+    let (mut found, rest) = ownership::contested(have, want, &conflicts);
+    compare("", have, &rest, &mut found);
     found
 }
 
@@ -112,6 +124,7 @@ fn compare(path: &str, have: &Value, want: &Value, found: &mut Vec<Field>) {
             have: have.clone(),
             want: want.clone(),
             fixed: false,
+            owner: None,
         }),
     }
 }

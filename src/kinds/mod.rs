@@ -11,15 +11,18 @@ mod difference;
 mod evidence;
 mod fill;
 mod injection;
+mod isolation;
 mod kubernetes;
 mod leftovers;
 pub mod members;
 mod mesh;
 mod nodes;
 mod object;
+mod ownership;
 mod pods;
 mod ready;
 mod records;
+mod refused;
 mod rest;
 mod restart;
 mod revision;
@@ -346,6 +349,7 @@ impl Kind {
                         have: Value::Null,
                         want: true.into(),
                         fixed: false,
+                        owner: None,
                     })
                     .collect()
             }

@@ -39,6 +39,7 @@ pub fn between(want: &Value, live: &Value) -> Vec<Field> {
         have: have.clone(),
         want,
         fixed: false,
+        owner: None,
     };
     let mut found = Vec::new();
     if live["contentType"] != want["contentType"] {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::clusters::{connect, of_cluster};
 use super::injection::{self, Injection};
-use super::{Door, Look, nodes, ready};
+use super::{Door, Look, isolation, nodes, ready, refused};
 use crate::cluster::{Cluster, Object};
 use crate::google::ApiError;
 
@@ -58,10 +58,23 @@ pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<
             Look::Broken(why)
         });
     }
-    Ok(match seen.missing() {
-        None => Look::Here(Value::Null),
-        Some(why) => Look::Settling(why),
-    })
+    let Some(why) = seen.missing() else {
+        return Ok(Look::Here(Value::Null));
+    };
+    let more = deeper(&cluster, &deployment, &live, &pods).await;
+    Ok(Look::Settling([vec![why], more].concat().join("; ")))
+}
+
+/// What neither the Deployment nor its pods say of why they are not there: when they are tried again, and what keeps them.
+async fn deeper(
+    cluster: &Cluster,
+    deployment: &Object,
+    live: &Value,
+    pods: &[Value],
+) -> Vec<String> {
+    let again = refused::of(cluster, deployment, live).await;
+    let kept = isolation::of(cluster, pods).await;
+    [again, kept].concat()
 }
 
 /// The pods that a workload selects, but for those on their way out.
@@ -95,7 +108,9 @@ pub async fn reasons(
     live: &Value,
 ) -> Result<Vec<String>, ApiError> {
     let pods = of_workload(cluster, object, live).await?;
-    Ok(pods.iter().filter_map(reason).collect())
+    let reasons: Vec<String> = pods.iter().filter_map(reason).collect();
+    let more = deeper(cluster, object, live, &pods).await;
+    Ok([reasons, more].concat())
 }
 
 /// A Deployment with its pods, and the nodes that they belong on.

@@ -44,6 +44,7 @@ pub fn between(want: &Value, live: &Value) -> Vec<Field> {
                 have: there.map_or(Value::Null, |there| there["rrdatas"].clone()),
                 want: wanted["rrdatas"].clone(),
                 fixed: false,
+                owner: None,
             }),
         }
     });

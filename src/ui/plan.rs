@@ -89,6 +89,7 @@ impl Plan {
                 count(&|c| matches!(c, Change::Fixed(_) | Change::Foreign(_))),
                 "in the way",
             ),
+            (count(&|c| matches!(c, Change::Conflict(_))), "in conflict"),
             (count(&|c| matches!(c, Change::Waits(_))), "known later"),
             (count(&|c| matches!(c, Change::Pending(_))), "to wait for"),
             (count(&|c| matches!(c, Change::None)), "as wanted"),
@@ -104,9 +105,11 @@ impl Plan {
     fn step(&self, text: &mut String, step: &Step, found: &Found, paint: Paint) {
         let (mark, note) = match &found.change {
             Change::Create => (paint.good("+"), self.along(found).unwrap_or_default()),
-            Change::Update(_) => (
+            Change::Update(fields) => (
                 paint.change("~"),
-                if found.ours {
+                if fields.iter().any(|field| field.owner.is_some()) {
+                    " takes over fields of others".to_owned()
+                } else if found.ours {
                     String::new()
                 } else {
                     " (not ours: adding only)".to_owned()
@@ -116,6 +119,10 @@ impl Plan {
             Change::Fixed(_) => (
                 paint.bad("!"),
                 " differs in what cannot be changed".to_owned(),
+            ),
+            Change::Conflict(_) => (
+                paint.bad("!"),
+                " has fields that somebody else owns: refused, unless --force-conflicts takes them over".to_owned(),
             ),
             Change::Foreign(_) => (
                 paint.bad("!"),
@@ -151,18 +158,29 @@ impl Plan {
             }
             Change::Update(fields)
             | Change::Fixed(fields)
+            | Change::Conflict(fields)
             | Change::Foreign(fields)
             | Change::Adopt(fields) => {
+                let taken = !matches!(found.change, Change::Conflict(_));
                 for Field {
-                    path, have, want, ..
+                    path,
+                    have,
+                    want,
+                    owner,
+                    ..
                 } in fields
                 {
+                    let owner = match owner {
+                        None => String::new(),
+                        Some(owner) if taken => format!(", taken over from {owner}"),
+                        Some(owner) => format!(", owned by {owner}"),
+                    };
                     let have = if have.is_null() {
                         "nothing".to_owned()
                     } else {
                         short(have)
                     };
-                    line(text, path, &format!("{have} -> {}", short(want)));
+                    line(text, path, &format!("{have} -> {}{owner}", short(want)));
                 }
             }
             Change::Pending(why) => line(text, "now", why),

@@ -42,6 +42,12 @@ impl When {
         };
         proxy && self.port.is_none_or(|own| own == port)
     }
+
+    /// Whether it holds at a gateway for bytes: there nothing is asked about the proxy (Istio's `l4SingleMatch`).
+    pub fn holds_for_bytes(&self, gateway: &str, port: u16) -> bool {
+        let here = self.gateways.is_empty() || self.gateways.iter().any(|name| name == gateway);
+        here && self.port.is_none_or(|own| own == port)
+    }
 }
 
 /// Where a rule sends.

@@ -105,4 +105,12 @@ impl Heard {
             lines: Vec::new(),
         }
     }
+
+    /// The same, where the application's TLS was opened by a server with a certificate for this name, if it was.
+    pub fn opened(mut self, name: Option<String>) -> Heard {
+        if let (Some(name), Outcome::Answer(answer)) = (name, &self.outcome) {
+            self.outcome = Outcome::Opened(vec![name], answer.clone());
+        }
+        self
+    }
 }

@@ -1,4 +1,7 @@
-//! The filter chains of a gateway pod's port: which server takes a connection, by the name that its handshake asks for.
+//! The filter chains of a gateway pod's port: which server takes a connection, by the name that its handshake asks for, and for
+//! bytes where they go. As Istio's `gateway.go` builds them: a server without a rule has no chain.
+
+use std::collections::HashSet;
 
 use super::destination::target;
 use crate::egress::gateway::{Gateway, Routing, Server, ServerTls};
@@ -9,13 +12,18 @@ use crate::egress::service::Service;
 use crate::egress::view::View;
 use crate::egress::virtual_service::{Destination, VirtualService, When};
 
+/// A rule that sends connections on: whose it is, and where to.
+pub type Sends<'s> = (&'s VirtualService, &'s Destination);
+
 /// Who takes a connection up.
 #[derive(Debug, Clone, Copy)]
 pub enum Chain<'s> {
-    /// A server that opens TLS, or takes what is in clear.
-    Server(&'s Gateway, &'s Server),
+    /// A server that opens TLS, or takes what is in clear, and sends on requests.
+    Requests(&'s Gateway, &'s Server),
+    /// A server that opens TLS, or takes what is in clear, and sends on bytes.
+    Bytes(&'s Gateway, &'s Server, Sends<'s>),
     /// A rule for this name; TLS stays closed.
-    ServerName(&'s Gateway, &'s VirtualService, &'s Destination),
+    ServerName(&'s Gateway, Sends<'s>),
 }
 
 /// Why nobody does.
@@ -34,6 +42,10 @@ pub struct Chains<'s> {
     names: HostIndex<Chain<'s>>,
     /// Servers in clear, which share the port's one chain.
     clear: Vec<(&'s Gateway, &'s Server)>,
+    /// Hosts of servers with TLS, each with its namespace.
+    hosts: HashSet<(&'s str, &'s str)>,
+    /// Names for which rules leave TLS closed.
+    closed: HashSet<&'s str>,
     empty: bool,
     gateway: Option<&'s Object>,
     others: Vec<(Object, String)>,
@@ -45,6 +57,8 @@ impl<'s> Chains<'s> {
         let mut found = Chains {
             names: HostIndex::default(),
             clear: Vec::new(),
+            hosts: HashSet::new(),
+            closed: HashSet::new(),
             empty: true,
             gateway: None,
             others: Vec::new(),
@@ -55,7 +69,7 @@ impl<'s> Chains<'s> {
             .iter()
             .filter(|service| service.selects(pod.namespace(), &pod.labels))
             .collect();
-        let mut plain = None;
+        let mut first = None;
         for gateway in &scene.gateways {
             if !gateway.selector.matches(&pod.labels) {
                 found
@@ -63,20 +77,24 @@ impl<'s> Chains<'s> {
                     .push((gateway.object.clone(), "selects other pods".to_owned()));
                 continue;
             }
-            let mut listens = false;
+            let (mut listens, mut passed_over) = (false, None);
             for server in gateway
                 .servers
                 .iter()
                 .filter(|server| number(&before, pod, server) == port)
             {
-                // The oldest decides whether the port speaks TLS; another with the same port cannot (Istio's `MergeGateways`).
-                let clear = server.tls == ServerTls::Plain;
-                if *plain.get_or_insert(clear) == clear {
+                if let Some(host) = found.taken(server) {
+                    passed_over = Some(format!(
+                        "has a server for {host}, which an older one on port {port} has already"
+                    ));
+                } else if together(first.get_or_insert(server), server) {
                     listens = true;
                     found.add(view, gateway, server);
                 }
             }
-            if !listens {
+            if let Some(why) = passed_over {
+                found.others.push((gateway.object.clone(), why));
+            } else if !listens {
                 let ports: Vec<String> = gateway
                     .servers
                     .iter()
@@ -92,46 +110,96 @@ impl<'s> Chains<'s> {
         found
     }
 
+    /// The host of a server with TLS that another one has already: Istio passes over all of the server then (`CheckDuplicates`).
+    fn taken(&mut self, server: &'s Server) -> Option<&'s str> {
+        if server.tls == ServerTls::Plain {
+            return None;
+        }
+        let mut hosts = server.hosts();
+        if let Some((_, host)) = hosts.find(|host| self.hosts.contains(host)) {
+            return Some(host);
+        }
+        self.hosts.extend(server.hosts());
+        None
+    }
+
     fn add(&mut self, view: &View<'s>, gateway: &'s Gateway, server: &'s Server) {
         self.gateway.get_or_insert(&gateway.object);
-        if server.routing != Routing::ServerName {
-            let every = server.tls == ServerTls::Plain;
-            self.clear.extend(every.then_some((gateway, server)));
-            let names: Vec<&str> = if every {
-                vec!["*"]
-            } else {
-                server.patterns().collect()
-            };
-            for name in names {
-                self.names.at(name, || Chain::Server(gateway, server));
-                self.empty = false;
-            }
-            return;
-        }
         let name = gateway.name();
-        for each in view
+        let bound = view
             .virtual_services
             .iter()
-            .filter(|each| each.is_for(&name))
-        {
-            let own = &each.object.namespace;
-            let holds = |when: &When| when.holds(&name, server.port, &view.namespace, &view.labels);
-            for rule in &each.tls {
-                let names = rule.names(holds).into_iter();
-                let served = names.filter(|name| !server.domains(own, name).is_empty());
-                if let Some(destination) = rule.route.first() {
-                    for name in served {
-                        self.names
-                            .at(name, || Chain::ServerName(gateway, each, destination));
-                        self.empty = false;
+            .copied()
+            .filter(|each| each.is_for(&name) && serves(server, each));
+        let here = |when: &When| when.holds_for_bytes(&name, server.port);
+        match server.routing {
+            Routing::Http => self.open(server, Chain::Requests(gateway, server)),
+            Routing::Port => {
+                let mut rules =
+                    bound.flat_map(|each| each.tcp.iter().map(move |rule| (each, rule)));
+                let to = rules.find_map(|(each, rule)| {
+                    let to = rule.route.first().filter(|_| rule.here(here))?;
+                    Some((each, to))
+                });
+                if let Some(to) = to {
+                    self.open(server, Chain::Bytes(gateway, server, to));
+                }
+            }
+            Routing::ServerName => {
+                for each in bound {
+                    for rule in &each.tls {
+                        let blocks = rule.matches.iter().filter(|(when, _)| here(when));
+                        for (_, names) in blocks {
+                            let to = rule.route.first();
+                            self.closed(names, to.map(|to| Chain::ServerName(gateway, (each, to))));
+                        }
                     }
                 }
             }
         }
         // A listener without chains is none; the Gateway is then among those that do not have it listen.
         if self.empty {
-            let why = "leaves TLS closed, and no VirtualService says where connections go";
+            let why = match server.routing {
+                Routing::ServerName => {
+                    "leaves TLS closed, and no VirtualService says where connections go"
+                }
+                _ => "no VirtualService says where its connections go",
+            };
             self.others.push((gateway.object.clone(), why.to_owned()));
+        } else if server.tls == ServerTls::Plain {
+            self.clear.push((gateway, server));
+        }
+    }
+
+    /// A chain for all that a server is for.
+    fn open(&mut self, server: &'s Server, chain: Chain<'s>) {
+        if server.tls == ServerTls::Plain {
+            self.names.at("*", || chain);
+        } else {
+            self.named(server.hosts().map(|(_, host)| host), chain);
+        }
+        self.empty = false;
+    }
+
+    /// A chain of a rule that leaves TLS closed. Where another rule has one of the names already, Istio passes over all of them.
+    fn closed(&mut self, names: &'s [String], chain: Option<Chain<'s>>) {
+        let mut each = names.iter().map(String::as_str);
+        let taken = each.any(|name| self.closed.contains(name));
+        if let Some(chain) = chain.filter(|_| !taken) {
+            self.closed.extend(names.iter().map(String::as_str));
+            self.named(names.iter().map(String::as_str), chain);
+            self.empty = false;
+        }
+    }
+
+    /// A chain for these names; for any, where one of them is `*` (Istio's `toFilterChainMatch`).
+    fn named(&mut self, names: impl Iterator<Item = &'s str> + Clone, chain: Chain<'s>) {
+        if names.clone().any(|name| name == "*") {
+            self.names.at("*", || chain);
+            return;
+        }
+        for name in names {
+            self.names.at(name, || chain);
         }
     }
 
@@ -159,9 +227,25 @@ impl<'s> Chains<'s> {
         let found = self.names.find(&name).copied();
         // What is no TLS asks for no name, which a chain that leaves TLS closed is not for.
         let meant =
-            found.filter(|chain| server_name.is_some() || matches!(chain, Chain::Server(..)));
+            found.filter(|chain| server_name.is_some() || !matches!(chain, Chain::ServerName(..)));
         meant.ok_or(Closed::NoChain(self.gateway))
     }
+}
+
+/// Whether a server may listen where an older one does. The oldest decides whether the port speaks TLS; servers in clear share it
+/// only for requests of HTTP (Istio's `MergeGateways`).
+fn together(first: &Server, server: &Server) -> bool {
+    let clear = |server: &Server| server.tls == ServerTls::Plain;
+    let requests = |server: &Server| server.routing == Routing::Http;
+    std::ptr::eq(first, server)
+        || clear(first) == clear(server) && (!clear(first) || requests(first) && requests(server))
+}
+
+/// Whether a server serves any host of a VirtualService.
+fn serves(server: &Server, of: &VirtualService) -> bool {
+    let own = &of.object.namespace;
+    let mut hosts = of.hosts.iter();
+    hosts.any(|host| !server.domains(own, host).is_empty())
 }
 
 /// The port of the pod that a server listens on: what a Service before the pod makes of the server's number, else the number.

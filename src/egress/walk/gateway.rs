@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::Walk;
 use super::carried::{Carried, Content, End, Heard, Outcome};
-use super::chains::{Chain, Closed};
+use super::chains::{Chain, Closed, Sends};
 use super::decision::{Decision, Others};
 use super::destination::Place;
 use super::forward::At;
@@ -51,8 +51,13 @@ impl<'s> Walk<'_, 's> {
             Err(why) => return self.shut(&at, why, &carried),
         };
         match chain {
-            Chain::Server(gateway, server) => self.enters_server(&at, gateway, server, carried),
-            Chain::ServerName(gateway, rule, destination) => {
+            Chain::Requests(gateway, server) => {
+                self.enters_server(&at, gateway, server, None, carried)
+            }
+            Chain::Bytes(gateway, server, to) => {
+                self.enters_server(&at, gateway, server, Some(to), carried)
+            }
+            Chain::ServerName(gateway, (rule, destination)) => {
                 let because = format_args!(
                     "leaves TLS closed and goes by the name that it asks for, {}",
                     at.server_name
@@ -103,12 +108,13 @@ impl<'s> Walk<'_, 's> {
         }
     }
 
-    /// A connection that a server takes, which opens its TLS if it has any.
+    /// A connection that a server takes, which opens its TLS if it has any, and sends on bytes if it is told where to.
     fn enters_server(
         &mut self,
         at: &At<'_, 's>,
         gateway: &'s Gateway,
         server: &'s Server,
+        sends: Option<Sends<'s>>,
         carried: Carried,
     ) -> Heard {
         let mut stopped = |because: &str, outcome| {
@@ -171,22 +177,28 @@ impl<'s> Walk<'_, 's> {
             &at.pod.object,
             Decision::passes(Some(&gateway.object), because),
         );
-        let (message, opened) = match (server.routing, content) {
-            (Routing::Http, Content::Http(message, _)) => (message, None),
+        let (message, opened) = match (sends, content) {
+            (None, Content::Http(message, _)) => (message, None),
             // The caller's own TLS ends here: with a certificate of the gateway's, taken to be one for its hosts.
-            (Routing::Http, Content::Tls(message, name)) if server.tls == ServerTls::Simple => {
+            (None, Content::Tls(message, name)) if server.tls == ServerTls::Simple => {
                 (message, Some(name))
             }
-            (Routing::Http, Content::Tls(..)) => {
+            (None, Content::Tls(..)) => {
                 return Heard::at_once(Outcome::Ended(End::NotTls));
             }
-            (_, content) => return self.streams_by_port(at, gateway, server, content, peer),
+            (Some((of, destination)), content) => {
+                let (content, opened) = match content {
+                    Content::Tls(message, name) if server.tls == ServerTls::Simple => {
+                        (Content::Http(message, "HTTP/1.1"), Some(name))
+                    }
+                    content => (content, None),
+                };
+                let carried = Carried::bare(content);
+                let heard = self.streams_on(at, &of.object, destination, carried, peer);
+                return heard.opened(opened);
+            }
         };
-        let mut heard = self.asks(at, gateway, server, message, peer);
-        if let (Some(name), Outcome::Answer(answer)) = (opened, &heard.outcome) {
-            heard.outcome = Outcome::Opened(vec![name], answer.clone());
-        }
-        heard
+        self.asks(at, gateway, server, message, peer).opened(opened)
     }
 
     /// A request: policies first, then routes.
@@ -281,40 +293,6 @@ impl<'s> Walk<'_, 's> {
             let own = at.pod.identity(&self.stage.scene.mesh.trust_domain);
             let value = format!("By={own};Subject=\"\";URI=spiffe://{peer}");
             message.set("x-forwarded-client-cert", &value);
-        }
-    }
-
-    /// Connections of a server that has one destination.
-    fn streams_by_port(
-        &mut self,
-        at: &At<'_, 's>,
-        gateway: &'s Gateway,
-        server: &'s Server,
-        content: Content,
-        peer: Option<Peer>,
-    ) -> Heard {
-        let view = &at.sight.view;
-        let name = gateway.name();
-        let bound = view
-            .virtual_services
-            .iter()
-            .filter(|each| each.is_for(&name));
-        let mut rules = bound.flat_map(|each| each.tcp.iter().map(move |rule| (*each, rule)));
-        let here = rules.find(|(_, rule)| {
-            rule.here(|when| when.holds(&name, server.port, &view.namespace, &view.labels))
-        });
-        match here.and_then(|(of, rule)| Some((of, rule.route.first()?))) {
-            Some((of, destination)) => {
-                self.streams_on(at, &of.object, destination, Carried::bare(content), peer)
-            }
-            None => {
-                let because = format_args!(
-                    "no VirtualService for {} routes connections here",
-                    gateway.object
-                );
-                self.hop(at.place, &at.pod.object, Decision::stops(None, because));
-                Heard::at_once(Outcome::Ended(End::Reset))
-            }
         }
     }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::log;
+use super::play;
 use super::resource::Resource;
 use super::status::Status;
 use super::surroundings;
@@ -89,6 +90,7 @@ pub fn outcome(world: &World, key: &str, run: &Run, command: &[String]) -> Optio
         address: run.address.clone(),
         terminal: run.tty,
         date: clock::http(world.now()),
+        flush: play::flush(cluster),
         identity: email.clone(),
         network: &network,
         object: &object,

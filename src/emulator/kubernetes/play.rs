@@ -1,7 +1,8 @@
 //! A command in a container, played: its words go to whoever listens, its waits pass, and proxies log what it asked.
 //!
 //! A wait that time-outs and retries decide is told as long as it really is and passes as the pace has it: at pace 0 not at
-//! all. What a log says of the time of a request is the told time, so that lines fit their own durations.
+//! all. What a log says of the time of a request is the told time, so that lines fit their own durations. A line is written some
+//! time after what it tells of, as a proxy gathers lines.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,17 +99,30 @@ async fn command(
     Some(Ok(code))
 }
 
-/// A request is under way, and then it is in the logs.
+/// A request is under way, and some time after it is in the logs.
 async fn asked(shared: &Arc<Shared>, account: &Account) {
     let began = shared.with(|cluster| cluster.now());
     pass(shared, account.waits).await;
     // A cluster that has gone meanwhile logs nothing.
-    let _ = shared.with(|cluster| {
-        began
-            .as_ref()
-            .map(|began| write(cluster, account, *began))
-            .ok()
+    let Ok(gathered) = shared.with(|cluster| {
+        let began = began.as_ref().copied().unwrap_or_default();
+        (flush(cluster), gather(cluster, account, began))
+    }) else {
+        return;
+    };
+    let (late, lines) = gathered;
+    let shared = Arc::clone(shared);
+    // The caller has its answer before that; an emulator that ends meanwhile loses the lines, as a proxy does.
+    tokio::spawn(async move {
+        tokio::time::sleep(late).await;
+        let _ = shared.with(|cluster| write(cluster, &lines));
     });
+}
+
+/// How long a proxy gathers lines of its log before it writes them.
+pub fn flush(cluster: &Cluster) -> Duration {
+    let late = cluster.pace().duration("proxy.log.flush");
+    Duration::from_millis(late.unsigned_abs())
 }
 
 /// Lets time pass as the pace has it.
@@ -121,8 +135,25 @@ async fn pass(shared: &Arc<Shared>, time: Duration) {
     }
 }
 
-/// Writes what proxies log of a request that began at `began`, where they are told to.
-fn write(cluster: &mut Cluster, account: &Account, began: Millis) {
+/// A line that a proxy has gathered: its pod's key in the store, its log's, and the text.
+struct Gathered {
+    pod: String,
+    log: String,
+    text: String,
+}
+
+/// Writes gathered lines; with a pod its log has gone.
+fn write(cluster: &mut Cluster, lines: &[Gathered]) {
+    for line in lines {
+        if cluster.store.get(&line.pod).is_some() {
+            cluster.write_log(&line.log, line.text.clone());
+        }
+    }
+}
+
+/// What proxies log of a request that began at `began`, where they are told to.
+fn gather(cluster: &mut Cluster, account: &Account, began: Millis) -> Vec<Gathered> {
+    let mut gathered = Vec::new();
     // The port by which each proxy on the way was called: that from which the one before it went on.
     let mut called: Vec<(&Object, u16)> = Vec::new();
     let mut caller = ephemeral(cluster);
@@ -138,7 +169,8 @@ fn write(cluster: &mut Cluster, account: &Account, began: Millis) {
             }
         };
         let (namespace, name) = (&line.pod.namespace, &line.pod.name);
-        let found = cluster.store.get(&format!("pods/{namespace}/{name}"));
+        let pod = format!("pods/{namespace}/{name}");
+        let found = cluster.store.get(&pod);
         let labels = found.map(|found| found["metadata"]["labels"].clone());
         if labels.is_none_or(|labels| !telemetry::logs(cluster, namespace, &labels)) {
             continue;
@@ -150,9 +182,13 @@ fn write(cluster: &mut Cluster, account: &Account, began: Millis) {
             upstream_port,
             remote_port,
         };
-        let key = log::key(namespace, name, "istio-proxy");
-        cluster.write_log(&key, line.text(&stamp));
+        gathered.push(Gathered {
+            pod,
+            log: log::key(namespace, name, "istio-proxy"),
+            text: line.text(&stamp),
+        });
     }
+    gathered
 }
 
 fn ephemeral(cluster: &mut Cluster) -> u16 {
@@ -228,7 +264,8 @@ mod tests {
             ],
             unknown: Vec::new(),
         };
-        write(&mut cluster, &account, 0);
+        let lines = gather(&mut cluster, &account, 0);
+        write(&mut cluster, &lines);
         // The caller's port and the proxy's own, from the end of a line: `OWN LOCAL REMOTE SNI ROUTE`.
         let ports = |pod: &str| -> Vec<(String, String)> {
             let lines = cluster.log(&log::key("team-x", pod, "istio-proxy")).iter();
@@ -257,5 +294,13 @@ mod tests {
             ["[1970-01-01T00:00:00.000Z]", "[1970-01-01T00:00:10.000Z]"]
         );
         assert!(cluster.log("team-x/nobody/istio-proxy").is_empty());
+
+        cluster.store.remove("pods/team-x/sidecar");
+        cluster.forget_logs("team-x/sidecar/");
+        write(&mut cluster, &lines);
+        assert!(
+            cluster.log("team-x/sidecar/istio-proxy").is_empty(),
+            "a log goes with its pod"
+        );
     }
 }

@@ -209,6 +209,7 @@ mod tests {
             address: String::new(),
             terminal: false,
             date: String::new(),
+            flush: std::time::Duration::ZERO,
             identity: "sa@demo-proj.iam.gserviceaccount.com".to_owned(),
             network: &Statuses(statuses),
             object: &|_, _| object.map(str::to_owned),

@@ -1,7 +1,7 @@
 //! `pilot-agent request`: the admin interface of the proxy, as clients use it to see its configuration.
 //!
-//! Of Envoy's answers there are those fields that name things: outbound clusters with their type and DestinationRule. What the
-//! proxy counts and how it is connected is not played.
+//! Of Envoy's answers there are those fields that name things, outbound clusters with their type and DestinationRule, and how
+//! long it gathers lines of its log. What the proxy counts and how it is connected is not played.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,11 @@ pub fn pilot_agent(arguments: &[String], seat: &Seat) -> Ran {
         "ready" => Ran::said("LIVE\n"),
         "server_info" => Ran::said(format!(
             "{:#}\n",
-            json!({"state": "LIVE", "version": "emulated"})
+            json!({
+                "state": "LIVE",
+                "version": "emulated",
+                "command_line_options": {"file_flush_interval": format!("{:.3}s", seat.flush.as_secs_f64())},
+            })
         )),
         other => Ran::failed(
             1,

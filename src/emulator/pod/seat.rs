@@ -1,5 +1,7 @@
 //! Where a program sits: its pod and container, who it is to Google, what it reaches.
 
+use std::time::Duration;
+
 use super::curl::Caller;
 use super::metadata::{self, Identity};
 use super::run;
@@ -76,6 +78,8 @@ pub struct Seat<'a> {
     pub terminal: bool,
     /// The time, as a `Date` header has it.
     pub date: String,
+    /// How long the pod's proxy gathers lines of its log before it writes them.
+    pub flush: Duration,
     /// The Google account that the metadata server names.
     pub identity: String,
     /// What it reaches.

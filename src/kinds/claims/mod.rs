@@ -6,6 +6,7 @@
 mod analysis;
 mod clusters;
 mod command;
+mod flush;
 mod log;
 mod objects;
 mod pods;

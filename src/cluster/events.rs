@@ -1,0 +1,31 @@
+//! What a cluster tells of an object beside its status.
+
+use kube::api::ListParams;
+use serde_json::Value;
+
+use super::{Cluster, ClusterError, Object, plain};
+
+impl Cluster {
+    /// The events about an object that give this reason; Kubernetes keeps them for an hour.
+    ///
+    /// # Errors
+    /// See [`super::Fault`].
+    pub async fn events(
+        &self,
+        namespace: &str,
+        uid: &str,
+        reason: &str,
+    ) -> Result<Vec<Value>, ClusterError> {
+        let like = Object {
+            api_version: "v1".to_owned(),
+            kind: "Event".to_owned(),
+            namespace: Some(namespace.to_owned()),
+            name: String::new(),
+        };
+        let fields = format!("involvedObject.uid={uid},reason={reason}");
+        let params = ListParams::default().fields(&fields);
+        let found = self.api(&like)?.list(&params).await;
+        let found = found.map_err(|error| self.failed(format!("events of {namespace}"), error))?;
+        found.items.iter().map(|item| plain(&like, item)).collect()
+    }
+}

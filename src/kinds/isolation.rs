@@ -1,0 +1,270 @@
+//! What NetworkPolicies keep a pod's proxy from: a proxy that does not reach istiod or the cluster's DNS never gets ready, and says
+//! of neither.
+//!
+//! A managed control plane is none of the cluster's pods, and the way to it is not looked at here.
+
+use serde_json::Value;
+
+use super::injection;
+use crate::cluster::{Cluster, Object};
+use crate::egress::firewall::Direction;
+use crate::egress::network_policy::{End, NetworkPolicy, Other, rule};
+use crate::egress::object;
+
+/// Somebody whom a proxy cannot do without.
+struct Needed {
+    what: &'static str,
+    namespace: &'static str,
+    pods: &'static str,
+    protocol: &'static str,
+    port: u16,
+}
+
+/// Istio's own ports and labels: 15012 serves configuration and certificates. DNS has two Services' worth of labels, of which
+/// GKE and CoreDNS use one.
+const NEEDED: &[Needed] = &[
+    Needed {
+        what: "istiod",
+        namespace: "istio-system",
+        pods: "app=istiod",
+        protocol: "tcp",
+        port: 15012,
+    },
+    Needed {
+        what: "the cluster's DNS",
+        namespace: "kube-system",
+        pods: "k8s-app=kube-dns",
+        protocol: "udp",
+        port: 53,
+    },
+];
+
+/// What NetworkPolicies keep those of these pods from that have a proxy and are not ready. What cannot be read tells nothing: the
+/// wait is not about it.
+pub async fn of(cluster: &Cluster, pods: &[Value]) -> Vec<String> {
+    let mut kept = Vec::new();
+    let waiting = pods.iter().filter(|pod| waits_for_its_proxy(pod));
+    let Some(namespace) = waiting.clone().find_map(namespace_of) else {
+        return kept;
+    };
+    let mut needed = Vec::new();
+    for each in NEEDED {
+        if let Some(found) = Found::of(cluster, namespace, each).await {
+            needed.push(found);
+        }
+    }
+    let own = labels_of(cluster, namespace).await.unwrap_or_default();
+    for pod in waiting {
+        let from = end(pod, &own);
+        let name = pod.pointer("/metadata/name").and_then(Value::as_str);
+        let why = needed.iter().filter_map(|needed| needed.kept_from(&from));
+        kept.extend(why.map(|why| format!("pod {}: {why}", name.unwrap_or("?"))));
+    }
+    kept
+}
+
+/// Whether a pod has an address and a proxy, and is not ready. Pure.
+fn waits_for_its_proxy(pod: &Value) -> bool {
+    let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
+    let mut conditions = conditions.into_iter().flatten();
+    let ready = conditions.any(|one| one["type"] == "Ready" && one["status"] == "True");
+    let placed = pod.pointer("/status/podIP").is_some_and(Value::is_string);
+    placed && !ready && injection::has_proxy(pod)
+}
+
+fn namespace_of(pod: &Value) -> Option<&str> {
+    pod.pointer("/metadata/namespace")?.as_str()
+}
+
+/// One end of a connection. Pure.
+fn end(pod: &Value, namespace_labels: &object::Labels) -> End {
+    let address = pod.pointer("/status/podIP").and_then(Value::as_str);
+    End {
+        namespace: namespace_of(pod).unwrap_or_default().to_owned(),
+        namespace_labels: namespace_labels.clone(),
+        labels: object::labels(pod, "/metadata/labels"),
+        address: address.and_then(|address| address.parse().ok()),
+    }
+}
+
+/// The labels of a namespace.
+async fn labels_of(cluster: &Cluster, namespace: &str) -> Option<object::Labels> {
+    let object = Object {
+        api_version: "v1".to_owned(),
+        kind: "Namespace".to_owned(),
+        namespace: None,
+        name: namespace.to_owned(),
+    };
+    let live = cluster.get(&object).await.ok()??;
+    Some(object::labels(&live, "/metadata/labels"))
+}
+
+/// The NetworkPolicies of a namespace.
+async fn policies(cluster: &Cluster, namespace: &str) -> Option<Vec<NetworkPolicy>> {
+    let like = inside(namespace, "networking.k8s.io/v1", "NetworkPolicy");
+    let mut found = cluster.list(&like, "").await.ok()?;
+    for policy in &mut found {
+        // Members of a list do not say what they are.
+        policy["kind"] = like.kind.as_str().into();
+    }
+    Some(found.iter().filter_map(NetworkPolicy::read).collect())
+}
+
+fn inside(namespace: &str, api_version: &str, kind: &str) -> Object {
+    Object {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        namespace: Some(namespace.to_owned()),
+        name: String::new(),
+    }
+}
+
+/// The pods of somebody who is needed, and the policies of both ends.
+struct Found<'a> {
+    needed: &'a Needed,
+    ends: Vec<End>,
+    near: Vec<NetworkPolicy>,
+    far: Vec<NetworkPolicy>,
+}
+
+impl<'a> Found<'a> {
+    async fn of(cluster: &Cluster, from: &str, needed: &'a Needed) -> Option<Found<'a>> {
+        let like = inside(needed.namespace, "v1", "Pod");
+        let pods = cluster.list(&like, needed.pods).await.ok()?;
+        let labels = labels_of(cluster, needed.namespace).await?;
+        Some(Found {
+            needed,
+            ends: pods.iter().map(|pod| end(pod, &labels)).collect(),
+            near: policies(cluster, from).await?,
+            far: policies(cluster, needed.namespace).await?,
+        })
+    }
+
+    /// Why a pod reaches none of them; none where it reaches one, or there is none. Pure.
+    fn kept_from(&self, from: &End) -> Option<String> {
+        let Needed {
+            what,
+            protocol,
+            port,
+            ..
+        } = self.needed;
+        let refused = |to: &End| {
+            let there = Other::Pod(to.clone());
+            let here = Other::Pod(from.clone());
+            let out = rule(&self.near, Direction::Egress, from, &there, protocol, *port);
+            let into = rule(&self.far, Direction::Ingress, to, &here, protocol, *port);
+            match (out.passes, into.passes) {
+                (false, _) => Some((out.because, isolating(&self.near, Direction::Egress, from))),
+                (_, false) => Some((into.because, isolating(&self.far, Direction::Ingress, to))),
+                (true, true) => None,
+            }
+        };
+        let mut refusals = self.ends.iter().map(refused);
+        let (because, policies) = refusals.next().flatten()?;
+        let all = refusals.all(|refusal| refusal.is_some());
+        all.then(|| format!("cannot reach {what}: {because} ({policies})"))
+    }
+}
+
+/// The policies that isolate a pod, in words. Pure.
+fn isolating(policies: &[NetworkPolicy], direction: Direction, of: &End) -> String {
+    let own = policies
+        .iter()
+        .filter(|policy| policy.isolates(direction, &of.namespace, &of.labels));
+    let names: Vec<String> = own.map(|policy| policy.object.to_string()).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pod(namespace: &str, labels: Value, ready: &str) -> Value {
+        json!({"metadata": {"name": "p", "namespace": namespace, "labels": labels},
+            "spec": {"containers": [{"name": "app"}, {"name": "istio-proxy"}]},
+            "status": {"podIP": "10.1.0.7", "conditions": [{"type": "Ready", "status": ready}]}})
+    }
+
+    fn policy(namespace: &str, name: &str, types: &str, rules: Value) -> NetworkPolicy {
+        let field = types.to_lowercase();
+        let policy = json!({"kind": "NetworkPolicy", "metadata": {"name": name, "namespace": namespace},
+            "spec": {"podSelector": {}, "policyTypes": [types], field: rules}});
+        NetworkPolicy::read(&policy).unwrap()
+    }
+
+    #[test]
+    fn a_pod_that_has_a_proxy_and_is_not_ready_may_be_kept_from_something() {
+        let with = pod("team-x", json!({}), "False");
+        let mut bare = with.clone();
+        bare["spec"]["containers"].as_array_mut().unwrap().pop();
+        let mut nowhere = with.clone();
+        nowhere["status"]["podIP"] = Value::Null;
+        for (pod, expected) in [
+            (with, true),
+            (pod("team-x", json!({}), "True"), false),
+            (bare, false),
+            (nowhere, false),
+        ] {
+            assert_eq!(waits_for_its_proxy(&pod), expected, "{pod}");
+        }
+    }
+
+    #[test]
+    fn the_policies_that_keep_a_proxy_from_istiod_are_named() {
+        let labels = object::Labels::new();
+        let to = |label: Value| {
+            json!([{"to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "istio-system"}},
+                "podSelector": {"matchLabels": label}}]}])
+        };
+        let istiod = |label: Value| end(&pod("istio-system", label, "True"), &labels);
+        let from = end(&pod("team-x", json!({"app": "test"}), "False"), &labels);
+        let googles = || istiod(json!({"app": "istiod", "istio": "istiod"}));
+        let open = || istiod(json!({"app": "istiod", "istio": "pilot"}));
+        let by_googles = || {
+            policy(
+                "team-x",
+                "by-google",
+                "Egress",
+                to(json!({"istio": "istiod"})),
+            )
+        };
+        let by_both = || policy("team-x", "by-both", "Egress", to(json!({"app": "istiod"})));
+        let shut = policy("istio-system", "shut", "Ingress", json!([]));
+        let kept =
+            "cannot reach istiod: one NetworkPolicy isolates the pod, and does not allow tcp:15012";
+        for (ends, near, far, expected) in [
+            (vec![open()], vec![], vec![], None),
+            (vec![], vec![by_googles()], vec![], None),
+            (vec![googles()], vec![by_googles()], vec![], None),
+            (
+                vec![open()],
+                vec![by_googles()],
+                vec![],
+                Some(format!(
+                    "{kept} to pods of istio-system (NetworkPolicy team-x/by-google)"
+                )),
+            ),
+            // One that is reached is enough.
+            (vec![open(), googles()], vec![by_googles()], vec![], None),
+            (vec![googles(), open()], vec![by_googles()], vec![], None),
+            (vec![open(), googles()], vec![by_both()], vec![], None),
+            (
+                vec![open()],
+                vec![by_both()],
+                vec![shut],
+                Some(format!(
+                    "{kept} from pods of team-x (NetworkPolicy istio-system/shut)"
+                )),
+            ),
+        ] {
+            let found = Found {
+                needed: &NEEDED[0],
+                ends,
+                near,
+                far,
+            };
+            assert_eq!(found.kept_from(&from), expected);
+        }
+    }
+}
