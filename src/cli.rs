@@ -42,6 +42,12 @@ pub struct Global {
     /// Run offline, against a built-in emulator
     #[arg(long, global = true)]
     pub emulate: bool,
+    /// With --emulate: rehearse in a cluster of your own, that of this kubeconfig; Google's half stays emulated
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in it [default: its current context]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
     /// How long the emulator's operations take: 0, real, or real/N
     #[arg(long, global = true, default_value = "0", value_name = "P")]
     pub pace: String,
@@ -142,6 +148,9 @@ pub enum Verb {
         yes: bool,
     },
     /// Remove what up made
+    ///
+    /// A cluster of your own (--kubeconfig) stays, and everything in it that up did not make; what up made is deleted object by
+    /// object.
     Down {
         /// Do not ask
         #[arg(long, short)]
@@ -155,7 +164,7 @@ pub enum Verb {
         /// The checks as they stand after this chapter
         #[arg(long, value_name = "CHAPTER")]
         through: Option<String>,
-        /// How long a check may take to come true; policies take their time [default: 120, with --emulate 0]
+        /// How long a check may take to come true; policies take their time [default: 120, in an emulated cluster 0]
         #[arg(long, value_name = "SECONDS")]
         settle: Option<u64>,
     },

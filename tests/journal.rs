@@ -45,6 +45,7 @@ fn run(format: u32) -> Entry {
         asked: Vec::new(),
         program: "0".to_owned(),
         emulated: true,
+        cluster: None,
         given,
     })
 }

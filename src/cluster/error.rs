@@ -7,6 +7,8 @@ use http_body_util::LengthLimitError;
 use kube::core::response::StatusCause;
 use serde::{Deserialize, Serialize};
 
+use super::kubeconfig::refusal;
+
 /// A call that did not do what it was to do.
 #[derive(Debug, Clone)]
 pub struct ClusterError {
@@ -116,7 +118,14 @@ impl ClusterError {
                 let words = "an answer too long to be read".to_owned();
                 (Fault::Server, None, words)
             }
-            other => (Fault::Unreachable, None, chain(&other)),
+            other => match refusal(&other) {
+                // A plugin that was asked for another token: its environment and its output are nobody's to read.
+                Some(why) => {
+                    let words = format!("the kubeconfig's plugin {why}");
+                    (Fault::Unauthenticated, None, words)
+                }
+                None => (Fault::Unreachable, None, chain(&other)),
+            },
         };
         ClusterError {
             what,

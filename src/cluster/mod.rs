@@ -1,13 +1,15 @@
 //! The one door to a cluster's Kubernetes API: an object goes in, the object as the cluster has it or a classified error comes out.
 //!
-//! Connected by the cluster's own endpoint and authority and a token of Google's; no kubeconfig, no plugin. It knows no step,
-//! no journal and no Google API, and waits for nothing: who calls decides when to look again.
+//! A cluster of Google's is reached by its own endpoint and authority and a token of Google's, with no kubeconfig and no plugin;
+//! one of somebody's own by an entry of a kubeconfig. It knows no step, no journal and no Google API, and waits for nothing:
+//! who calls decides when to look again.
 
 mod error;
 mod events;
 #[cfg(test)]
 mod hostile_tests;
 mod inside;
+mod kubeconfig;
 mod object;
 
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use tower::util::MapResponseLayer;
 
 pub use error::{ClusterError, Conflict, Fault};
 pub use inside::{Container, Ran};
+pub use kubeconfig::{Entry, NoEntry};
 pub use object::Object;
 
 /// The name under which our fields are owned.
@@ -103,14 +106,20 @@ impl Cluster {
             ..AuthInfo::default()
         };
         config.default_retry = false;
-        let client = ClientBuilder::try_from(config).map_err(|error| bad(error.to_string()))?;
+        Cluster::of(config, token).map_err(|error| bad(error.to_string()))
+    }
+
+    /// The connection that a configuration describes; `token` is what no error may repeat. A plugin that prints credentials is
+    /// run here, on this thread.
+    fn of(config: kube::Config, token: &str) -> Result<Cluster, kube::Error> {
+        let client = ClientBuilder::try_from(config)?;
         // kube itself reads whatever comes.
         let limit = MapResponseLayer::new(|answer: Response<_>| {
             answer.map(|body| Limited::new(body, LONGEST_ANSWER))
         });
         let (times, first, longest) = BUSY;
         let retries = RetryPolicy::new(first, longest, times, false)
-            .map_err(|error| bad(error.to_string()))?;
+            .map_err(|error| kube::Error::Service(error.into()))?;
         // What is to be asked again is asked through a handle of its own, which kube's service is not.
         let client = client.with_layer(&BufferLayer::new(AT_ONCE));
         let client = client.with_layer(&RetryLayer::new(retries));

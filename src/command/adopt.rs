@@ -31,6 +31,7 @@ pub async fn adopt(global: &Global, row: Row, yes: bool) -> Result<Exit, Halt> {
     ask::somebody_is_there(row.verb, yes)?;
     let mut ground = Ground::lay_anyway(global)?;
     ground.steps(None)?;
+    ground.meet().await?;
     let held = Held::open(&ground.journal_path())?;
     let mut run = hold::run(&ground, row.verb, Vec::new());
     let mut log = hold::begin(&ground, &run);

@@ -9,12 +9,13 @@ use super::{Row, say};
 use crate::engine::tasks;
 use crate::error::{Exit, Halt};
 use crate::google::{Class, Quiet};
-use crate::kinds::{Clusters, Door, Kind, Look};
+use crate::kinds::{Door, Kind, Look};
 use crate::steps::Step;
 
 /// Puts the authorized networks on the allow list of every cluster that the steps speak of.
 pub async fn authorize(ground: &mut Ground, row: Row) -> Result<Exit, Halt> {
     ground.steps(None)?;
+    ground.meet().await?;
     let mut hold = Hold::take(ground, row.verb, Vec::new())?;
     let ready = ground.ready(None, row.looks_up, true).await?;
     let lists: Vec<Step> = ready.steps.iter().filter_map(only_allow_list).collect();
@@ -27,7 +28,7 @@ pub async fn authorize(ground: &mut Ground, row: Row) -> Result<Exit, Halt> {
     let door = Door {
         client: ready.client.clone(),
         watch: std::sync::Arc::new(Quiet),
-        clusters: Clusters::default(),
+        clusters: ready.clusters(false),
     };
     for step in &lists {
         let Some(kind) = Kind::named(&step.kind) else {

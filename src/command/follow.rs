@@ -33,9 +33,11 @@ pub fn is_same(holder: &Run, ours: &Run) -> bool {
         given.remove(super::prepare::AUTHORIZED);
         given
     };
+    let cluster = |run: &Run| run.cluster.clone().map(|cluster| cluster.uid);
     holder.verb == ours.verb
         && holder.asked == ours.asked
         && holder.emulated == ours.emulated
+        && cluster(holder) == cluster(ours)
         && given(holder) == given(ours)
 }
 
@@ -176,6 +178,7 @@ mod tests {
             asked: asked.iter().map(|asked| (*asked).to_owned()).collect(),
             program: String::new(),
             emulated: false,
+            cluster: None,
             given: json!({"zone": zone, "authorized_networks": [address]})
                 .as_object()
                 .unwrap()

@@ -2,7 +2,7 @@
 
 use super::prepare::Ground;
 use super::{note, stop};
-use crate::engine::journal::{Entry, FORMAT, Journal, JournalError, Run, now};
+use crate::engine::journal::{Entry, FIRST_FORMAT, FORMAT, Journal, JournalError, Run, now};
 use crate::engine::log::Log;
 use crate::error::Halt;
 
@@ -57,7 +57,10 @@ pub fn begin(ground: &Ground, run: &Run) -> Log {
 pub fn run(ground: &Ground, verb: &str, asked: Vec<String>) -> Run {
     Run {
         at: now(),
-        format: FORMAT,
+        format: match ground.own {
+            Some(_) => FORMAT,
+            None => FIRST_FORMAT,
+        },
         run: uuid::Uuid::new_v4().to_string(),
         verb: verb.to_owned(),
         pid: std::process::id(),
@@ -65,6 +68,7 @@ pub fn run(ground: &Ground, verb: &str, asked: Vec<String>) -> Run {
         asked,
         program: env!("CARGO_PKG_VERSION").to_owned(),
         emulated: ground.global.emulate,
+        cluster: ground.own.as_ref().map(|own| own.identity.clone()),
         given: ground.given(),
     }
 }

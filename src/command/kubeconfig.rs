@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::kubefile::{self, Merged};
 use super::prepare::{Ground, env};
-use super::{Row, note, say};
+use super::{Row, note, rehearsal, say};
 use crate::error::{Exit, Halt};
 use crate::google::{Api, Auth, Call, Class, Quiet};
 use crate::kinds::Kind;
@@ -18,6 +18,9 @@ const CLUSTER: &str = "container.cluster";
 
 /// Prints a kubeconfig for the steps' cluster, or merges it into a file.
 pub async fn kubeconfig(ground: &mut Ground, row: Row, file: Option<&Path>) -> Result<Exit, Halt> {
+    if ground.meant.is_some() {
+        return own(ground, file).await;
+    }
     let ready = ground.ready(None, row.looks_up, row.acts).await?;
     let step = ready.steps.iter().find(|step| step.kind == CLUSTER);
     let step = step.ok_or_else(|| {
@@ -75,6 +78,33 @@ pub async fn kubeconfig(ground: &mut Ground, row: Row, file: Option<&Path>) -> R
     }
     say(&format!("{}: context {name}\n", file.display()));
     Ok(Exit::Done)
+}
+
+/// Of a cluster of somebody's own there is a kubeconfig already. A copy of its entry would be a copy of its keys, so the entry stays
+/// where it is, and that is what is said; where it was to be written there, it is.
+async fn own(ground: &mut Ground, file: Option<&Path>) -> Result<Exit, Halt> {
+    ground.meet().await?;
+    let Some(identity) = ground.own.as_ref().map(|own| &own.identity) else {
+        return Ok(Exit::Done);
+    };
+    let (there, context) = (&identity.file, &identity.context);
+    let same =
+        file.is_some_and(
+            |file| match (file.canonicalize(), Path::new(there).canonicalize()) {
+                (Ok(one), Ok(other)) => one == other,
+                _ => false,
+            },
+        );
+    if same {
+        say(&format!("{there}: context {context}\n"));
+        return Ok(Exit::Done);
+    }
+    Err(Halt::usage(
+        format!(
+            "{there} is the kubeconfig of this cluster already, by context {context}: nothing is printed or written"
+        ),
+        &format!("use it as it is: {} get pods", rehearsal::kubectl(identity)),
+    ))
 }
 
 /// Prints a token as kubectl asks plugins for one. It is the same for every project.

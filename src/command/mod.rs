@@ -15,6 +15,7 @@ mod kubefile_tests;
 mod picture;
 mod place;
 mod prepare;
+mod rehearsal;
 mod serve;
 mod show;
 mod sources;
@@ -151,6 +152,7 @@ fn row(verb: &str) -> Row {
 /// Carries out a command line.
 pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
     let global = &cli.global;
+    rehearsal::flags(global)?;
     match cli.verb {
         Verb::Up {
             through,

@@ -54,6 +54,7 @@ pub fn of_steps(steps: &[Step]) -> Sources {
     let kubernetes = NAMESPACES.map(namespace).into_iter();
     let kubernetes = kubernetes.chain(of("kubernetes.object").map(|(_, _, want)| want.clone()));
     Sources {
+        outside_vpc: false,
         kubernetes: kubernetes.collect(),
         firewalls: of("compute.firewall").map(named("firewall")).collect(),
         zones: zones.collect(),

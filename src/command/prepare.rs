@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::place::{self, Flags};
+use super::rehearsal::{self, Meant};
 use crate::cli::{Global, Output, When};
 use crate::emulator;
 use crate::engine::journal::{Journal, JournalError, private_folder};
 use crate::engine::state::State;
 use crate::error::Halt;
 use crate::google::{Api, Auth, Client, Endpoints, Environment, address};
-use crate::kinds::Kind;
+use crate::kinds::own::Own;
+use crate::kinds::{Clusters, Kind};
 use crate::steps::{Complaint, Complaints, Source, Step, Tutorial};
 use crate::ui::Paint;
 
@@ -32,6 +34,10 @@ pub struct Ground {
     pub force: bool,
     /// How to colour what goes to stdout, and what goes to stderr.
     pub paint: (Paint, Paint),
+    /// The cluster of somebody's own that stands in for the emulated one, where one is meant.
+    pub meant: Option<Meant>,
+    /// The same, once it has answered.
+    pub own: Option<Own>,
     /// Region, zone and parameters that were given, now or to the last run.
     given: BTreeMap<String, Value>,
 }
@@ -44,20 +50,33 @@ pub struct Ready {
     pub claims: Vec<Step>,
     /// The client.
     pub client: Client,
+    /// The cluster of somebody's own that stands in for the emulated one.
+    own: Option<Own>,
     /// The emulator serves until this is dropped.
     _emulator: Option<emulator::Running>,
 }
 
 impl Ready {
-    fn new(steps: Vec<Step>, client: Client, emulator: Option<emulator::Running>) -> Ready {
+    fn new(
+        steps: Vec<Step>,
+        client: Client,
+        own: Option<Own>,
+        emulator: Option<emulator::Running>,
+    ) -> Ready {
         let is_claim = |step: &Step| Kind::named(&step.kind).is_some_and(|kind| kind.is_claim());
         let (claims, steps) = steps.into_iter().partition(is_claim);
         Ready {
             steps,
             claims,
             client,
+            own,
             _emulator: emulator,
         }
+    }
+
+    /// The way to clusters; `force` says that fields that somebody else owns are taken over.
+    pub fn clusters(&self, force: bool) -> Clusters {
+        Clusters::new(force, self.own.clone())
     }
 }
 
@@ -115,7 +134,14 @@ impl Ground {
                 "add or drop --emulate, or name another folder with --state-dir",
             ));
         }
+        let meant = rehearsal::meant(global, &project, &state)?;
         let mut given = remembered(&state);
+        for (name, value) in rehearsal::defaults(meant.is_some()) {
+            if tutorial.params.iter().any(|param| param.name == *name) {
+                let value = || (*value).into();
+                given.entry((*name).to_owned()).or_insert_with(value);
+            }
+        }
         let of_journal =
             |name: &str| last.and_then(|last| last.given.get(name)?.as_str().map(str::to_owned));
         let (region, zone) = place::region_and_zone(
@@ -157,6 +183,8 @@ impl Ground {
             state,
             force: false,
             paint,
+            meant,
+            own: None,
             given,
         })
     }
@@ -176,6 +204,8 @@ impl Ground {
     ) -> Result<Ready, Halt> {
         // What is wrong with the input is told before anything is asked of anybody.
         let steps = self.steps(through)?;
+        self.meet().await?;
+        let own = self.own.clone();
         let (client, _emulator) = self.client(keeps).await?;
         if looks_up && !self.is_given(AUTHORIZED) && self.has_param(AUTHORIZED) {
             let loopback = client.endpoints().is_loopback(Api::Container);
@@ -191,9 +221,17 @@ impl Ground {
             };
             self.given
                 .insert(AUTHORIZED.to_owned(), vec![format!("{address}/32")].into());
-            return Ok(Ready::new(self.steps(through)?, client, _emulator));
+            return Ok(Ready::new(self.steps(through)?, client, own, _emulator));
         }
-        Ok(Ready::new(steps, client, _emulator))
+        Ok(Ready::new(steps, client, own, _emulator))
+    }
+
+    /// Where a cluster of somebody's own is meant: asks it who it is, once, and says so.
+    pub async fn meet(&mut self) -> Result<(), Halt> {
+        if let (Some(meant), None) = (&self.meant, &self.own) {
+            self.own = Some(meant.meet(&self.project, &self.folder).await?);
+        }
+        Ok(())
     }
 
     /// The steps through a chapter with what is given so far.
@@ -300,10 +338,7 @@ pub fn pace(global: &Global) -> Result<emulator::Pace, Halt> {
 /// The parameters of the last run, as long as anything it made is there: a resume asks for the same environment. This
 /// machine's address is not among them, as it is looked up anew.
 fn remembered(state: &State) -> BTreeMap<String, Value> {
-    let last = state
-        .last_run
-        .as_ref()
-        .filter(|_| state.ours().next().is_some());
+    let last = state.last_run.as_ref().filter(|_| state.stands());
     let given = last.into_iter().flat_map(|last| last.given.clone());
     given.filter(|(name, _)| name != AUTHORIZED).collect()
 }

@@ -10,7 +10,7 @@ use crate::cli::{Global, Looks};
 use crate::egress::sources::Sources;
 use crate::error::{Exit, Halt};
 use crate::google::{Class, Quiet};
-use crate::kinds::{Clusters, Door, surroundings};
+use crate::kinds::{Door, surroundings};
 
 /// Reads what a question is about.
 pub async fn sources(global: &Global, looks: &Looks) -> Result<(Ground, Sources), Halt> {
@@ -94,7 +94,7 @@ async fn live(ready: &Ready) -> Result<Sources, Halt> {
     let door = Door {
         client: ready.client.clone(),
         watch: Arc::new(Quiet),
-        clusters: Clusters::default(),
+        clusters: ready.clusters(false),
     };
     let read = surroundings::read(&door, &cluster.at).await;
     let read = read.or_else(|error| match error.class {

@@ -8,6 +8,7 @@ use super::ask;
 use super::follow::{self, Followed};
 use super::hold::{self, Hold};
 use super::prepare::{Ground, Ready};
+use super::rehearsal;
 use super::show::status;
 use super::{Draws, Row, note, say, stop};
 use crate::engine::event::{Event, Tally};
@@ -17,7 +18,7 @@ use crate::engine::state::Known;
 use crate::engine::tasks;
 use crate::error::{Exit, Halt};
 use crate::google::{Api, Call, Quiet};
-use crate::kinds::{Clusters, Kind, Thing};
+use crate::kinds::{Kind, Thing};
 use crate::steps::Step;
 use crate::ui::plan::Plan;
 use crate::ui::slow::Slow;
@@ -60,11 +61,17 @@ pub async fn towards(ground: &mut Ground, row: Row, asked: Asked) -> Result<Exit
         let ready = ground.ready(through, row.looks_up, false).await?;
         return look(ground, row, &ready).await;
     }
+    ground.meet().await?;
     // One run at a time, and the emulator's state with it, before anything is asked of the cloud.
     let mut hold = match take_or_follow(ground, row, &asked).await? {
         Ok(hold) => hold,
         Err(exit) => return Ok(exit),
     };
+    if ground.own.is_some() {
+        // With an emulator that only looks: what is refused here has changed nothing anywhere.
+        let looking = ground.ready(through, row.looks_up, false).await?;
+        rehearsal::before(ground, &looking, &hold.journal.state, asked.adopt).await?;
+    }
     let ready = ground.ready(through, row.looks_up, true).await?;
     let tasks = || {
         let tasks = tasks::present(&ready.steps)?;
@@ -119,9 +126,11 @@ async fn take_or_follow(
 /// Tells of what is as wanted and not ours: `down` will leave it, which is wrong if an earlier run made it.
 fn tell_of_strangers(ready: &Ready, journal: &Journal, exit: Exit) {
     let is_stranger = |step: &&Step| {
-        // What goes with its holder is whose its holder is.
-        let alone = Kind::named(&step.kind)
-            .is_some_and(|kind| !kind.is_done_not_made() && kind.lives_in().is_none());
+        // What goes with its holder is whose its holder is; a cluster of somebody's own holds nothing of ours.
+        let stays = |kind: Kind| kind.is_in_cluster() && ready.clusters(false).is_own();
+        let alone = Kind::named(&step.kind).is_some_and(|kind| {
+            !kind.is_done_not_made() && (kind.lives_in().is_none() || stays(kind))
+        });
         alone && !journal.state.ours().any(|known| known.is_of(step))
     };
     let strangers: Vec<&str> = ready
@@ -198,7 +207,13 @@ async fn agreed_to_plan(
             "mend what is told above first",
         ));
     }
-    Ok(!plan.is_empty() && ask::agreed(&format!("Do this in project {}?", ground.project)).await?)
+    Ok(!plan.is_empty()
+        && ask::agreed(&format!(
+            "Do this in project {}{}?",
+            ground.project,
+            rehearsal::and_in(ground)
+        ))
+        .await?)
 }
 
 /// Removes what is ours.
@@ -210,16 +225,23 @@ pub async fn down(
 ) -> Result<Exit, Halt> {
     ask::somebody_is_there(row.verb, yes)?;
     ground.steps(None)?;
+    ground.meet().await?;
     let mut hold = Hold::take(ground, row.verb, Vec::new())?;
     let ready = ground.ready(None, row.looks_up, true).await?;
-    let tasks = tasks::absent(&ready.steps, &hold.journal.state)?;
+    let tasks = tasks::absent(&ready.steps, &hold.journal.state, ground.own.is_some())?;
     if tasks.is_empty() && !ground.json() {
         say("nothing here is ours\n");
         note("note: if a journal was lost, `provision adopt` finds what an earlier run made");
     }
     if !yes && !tasks.is_empty() {
         say(&listed(&tasks));
-        if !ask::agreed(&format!("Remove these from project {}?", ground.project)).await? {
+        if !ask::agreed(&format!(
+            "Remove these from project {}{}?",
+            ground.project,
+            rehearsal::and_in(ground)
+        ))
+        .await?
+        {
             return Ok(Exit::Done);
         }
     }
@@ -338,7 +360,7 @@ pub async fn watch(
     let mut slow = Slow::default();
     let ended = run(
         &ready.client,
-        Clusters::new(ground.force),
+        ready.clusters(ground.force),
         tasks,
         book,
         |event| {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::prepare::{Ground, Ready};
 use super::verbs::{outcome, watch};
 use super::{Row, say};
@@ -10,9 +12,11 @@ use crate::engine::run::Book;
 use crate::engine::tasks;
 use crate::error::{Exit, Halt};
 use crate::google::{Api, Quiet};
-use crate::kinds::claims::answers;
-use crate::kinds::{Clusters, Door};
+use crate::kinds::Door;
+use crate::kinds::claims::{answers, only_gke};
+use crate::steps::Step;
 use crate::ui::claims::Claims;
+use crate::ui::json_line;
 
 /// How long a check may take to come true on Google Cloud: a managed control plane takes up to minutes over a policy.
 const SETTLE: Duration = Duration::from_secs(120);
@@ -27,13 +31,25 @@ pub async fn verify(
     let ready = ground.ready(through, row.looks_up, row.acts).await?;
     somebody_answers(&ready).await?;
     // The emulated data plane answers from the objects that are there: it has nothing to settle.
-    let usual = match ready.client.endpoints().is_loopback(Api::Container) {
+    let emulated = ready.client.endpoints().is_loopback(Api::Container);
+    let usual = match emulated && ground.own.is_none() {
         true => Duration::ZERO,
         false => SETTLE,
     };
     let settle = settle.map_or(usual, Duration::from_secs);
-    let tasks = tasks::claims(&ready.claims, settle);
+    let here = |claim: &Step| ground.own.is_none() || only_gke(&claim.want).is_none();
+    let (here, elsewhere): (Vec<Step>, Vec<Step>) =
+        ready.claims.iter().cloned().partition(|claim| here(claim));
+    let tasks = tasks::claims(&here, settle);
     let mut claims = Claims::default();
+    for claim in &elsewhere {
+        let why = only_gke(&claim.want).unwrap_or_default();
+        if ground.json() {
+            let told = json!({"event": "not-checked", "step": claim.id, "only_gke": why});
+            say(&json_line(&told));
+        }
+        claims.not_here(&claim.id, why);
+    }
     let book = Book::Read(&ground.state);
     let ended = watch(ground, row, &ready, tasks, book, |event| claims.hear(event)).await;
     if !ground.json() {
@@ -53,7 +69,7 @@ async fn somebody_answers(ready: &Ready) -> Result<(), Halt> {
     let door = Door {
         client: ready.client.clone(),
         watch: Arc::new(Quiet),
-        clusters: Clusters::default(),
+        clusters: ready.clusters(false),
     };
     let text = |key: &str| claim.at.get(key).and_then(|value| value.as_str());
     let [cluster, location, project] =

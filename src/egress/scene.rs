@@ -46,6 +46,7 @@ pub struct Scene {
     pub(super) authentication: Vec<PeerAuthentication>,
     network_policies: HashMap<String, Vec<NetworkPolicy>>,
     pub(super) firewalls: Vec<Firewall>,
+    pub(super) outside_vpc: bool,
     pub(super) zones: Vec<Zone>,
     pub(super) uncovered: Vec<Uncovered>,
     unknown: Vec<Unknown>,
@@ -111,6 +112,7 @@ impl Scene {
                 .collect(),
             network_policies: HashMap::new(),
             firewalls: firewalls(sources),
+            outside_vpc: sources.outside_vpc,
             zones: sources
                 .zones
                 .iter()

@@ -86,6 +86,8 @@ pub struct Sources {
     pub zones: Vec<(Value, Vec<Value>)>,
     /// Node pools of container v1.
     pub pools: Vec<Value>,
+    /// Whether the machines stand in no network of Google's: no firewall rule is asked about their packets.
+    pub outside_vpc: bool,
     /// Addresses of the cluster.
     pub ranges: Ranges,
     /// The mesh.

@@ -5,9 +5,13 @@ use serde_json::{Map, Value};
 
 use crate::google::Operation;
 use crate::kinds::Thing;
+use crate::kinds::own::Identity;
 
-/// The format that this program writes.
-pub const FORMAT: u32 = 1;
+/// The newest format that this program knows: a run may be about a cluster of somebody's own.
+pub const FORMAT: u32 = 2;
+/// The format of a run about Google's clusters or emulated ones, which every program reads. A program that knows no other must not
+/// act after a run about somebody's own cluster: it would take what stands there for gone.
+pub const FIRST_FORMAT: u32 = 1;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -110,6 +114,9 @@ pub struct Run {
     pub program: String,
     /// Whether the cloud was the emulator: the two never share a journal.
     pub emulated: bool,
+    /// The cluster of somebody's own that stood in for the emulated one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Identity>,
     /// Project, region, zone and the parameters that were given.
     pub given: Map<String, Value>,
 }

@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-pub use super::entry::{Entry, FORMAT, Left, Run, Verb, now};
+pub use super::entry::{Entry, FIRST_FORMAT, FORMAT, Left, Run, Verb, now};
 use super::log;
 use super::replay::{Replay, replay};
 use super::state::State;

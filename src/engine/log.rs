@@ -151,6 +151,7 @@ mod tests {
             asked: Vec::new(),
             program: String::new(),
             emulated: true,
+            cluster: None,
             given: Default::default(),
         }
     }

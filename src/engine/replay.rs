@@ -158,6 +158,7 @@ mod tests {
             asked: Vec::new(),
             program: String::new(),
             emulated: true,
+            cluster: None,
             given: Default::default(),
         })
     }

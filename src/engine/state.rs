@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::journal::{Entry, Left, Run, Verb};
 use crate::google::Operation;
-use crate::kinds::Thing;
+use crate::kinds::{Kind, Thing};
 use crate::steps::Step;
 
 /// The environment as the journal knows it.
@@ -154,6 +154,14 @@ impl State {
         self.things.iter().filter(|known| known.is_ours())
     }
 
+    /// Whether anything of ours is there that could be removed.
+    pub fn stands(&self) -> bool {
+        let is_made = |known: &Known| {
+            Kind::named(&known.thing.kind).is_none_or(|kind| !kind.is_done_not_made())
+        };
+        self.ours().any(is_made)
+    }
+
     fn known(&mut self, thing: &Thing, step: &str) -> &mut Known {
         let key = thing.key();
         let index = self
@@ -298,6 +306,7 @@ mod tests {
             host: String::new(),
             asked: Vec::new(),
             emulated: true,
+            cluster: None,
             given: Default::default(),
         })
     }

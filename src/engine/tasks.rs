@@ -92,8 +92,14 @@ fn parent<'a>(child: &Step, steps: &'a [Step], graph: &Graph) -> Option<&'a str>
 
 /// Tasks that remove everything of ours, in reverse order: a thing goes when everything of ours that needs it is gone.
 ///
-/// What no step speaks of any more (a name that was changed since) goes before everything that was made earlier.
-pub fn absent(steps: &[Step], state: &State) -> Result<Vec<Task>, Complaints> {
+/// What no step speaks of any more (a name that was changed since) goes before everything that was made earlier. Where the cluster
+/// is somebody's own it `stays`: what is in it goes by itself.
+pub fn absent(steps: &[Step], state: &State, stays: bool) -> Result<Vec<Task>, Complaints> {
+    let goes_with = |inner: &Known, outer: &Known| {
+        let alone =
+            stays && Kind::named(&inner.thing.kind).is_some_and(|kind| kind.is_in_cluster());
+        !alone && goes_with(inner, outer)
+    };
     let graph = Graph::new(steps, &[])?;
     // Whether the second is removed only after the first: because the first needs it.
     let waits_for = |first: &Option<&Step>, second: Option<&Step>| match (first, second) {

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::own::Own;
 use super::{Door, fill};
 use crate::cluster::{Cluster, ClusterError, Fault};
 use crate::google::{Api, ApiError, Call, Class, Departed, retry};
@@ -32,22 +33,34 @@ pub struct Clusters {
     connections: Arc<Mutex<HashMap<String, (String, Cluster)>>>,
     /// Whether a cluster has answered in this run.
     answered: Arc<AtomicBool>,
+    /// The cluster of somebody's own that stands in for Google's.
+    own: Option<Own>,
     /// Whether fields that somebody else owns are taken over.
     pub force: bool,
 }
 
 impl Clusters {
-    /// No connections yet.
-    pub fn new(force: bool) -> Clusters {
+    /// No connections yet; every place leads to `own`, where there is one.
+    pub fn new(force: bool, own: Option<Own>) -> Clusters {
         Clusters {
             force,
+            own,
             ..Clusters::default()
         }
     }
+
+    /// Whether the cluster is somebody's own: it stays when Google's goes, and Google's network is not around it.
+    pub fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
 }
 
-/// The connection to the cluster of `at`; none where there is no such cluster, or none yet.
+/// The connection to the cluster of `at`; none where there is no such cluster, or none yet. One of somebody's own is always there,
+/// whatever has become of Google's: what stands in it is seen before the first step, and is never taken for gone after the last.
 pub async fn connect(door: &Door, at: &Map<String, Value>) -> Result<Option<Cluster>, ApiError> {
+    if let Some(own) = &door.clusters.own {
+        return Ok(Some(own.cluster.clone()));
+    }
     let path = fill::path(PATH, at)?;
     let unsigned = |error: String| ApiError::unsent(&path, error);
     let token = door
@@ -112,7 +125,7 @@ where
     loop {
         let done = with_good_token(door, &work)
             .await
-            .map_err(|error| error.after(&mut departed));
+            .map_err(|error| advised(door, error).after(&mut departed));
         let error = match done {
             Err(error) if matches!(error.class, Class::LostConnection | Class::ServerFault) => {
                 error
@@ -169,6 +182,31 @@ where
         }
         (done, _) => done,
     }
+}
+
+/// A refusal with the advice that fits the cluster.
+pub fn advised(door: &Door, error: ApiError) -> ApiError {
+    match &door.clusters.own {
+        Some(_) => of_own(error),
+        None => error,
+    }
+}
+
+/// The refusal of a cluster of somebody's own: nothing of Google's opens it.
+pub fn of_own(error: ApiError) -> ApiError {
+    let advice = match error.class {
+        Class::Unauthenticated => Some(
+            "see to the kubeconfig's credentials: install its plugin, or log in again as the cluster's owner says, then run again",
+        ),
+        Class::PermissionDenied => Some(
+            "the kubeconfig's user may not do this in the cluster: name a context whose user may, with --context",
+        ),
+        Class::LostConnection => Some(
+            "start the cluster, or mend the kubeconfig: `kubectl get nodes` with the same file and context shows when it answers",
+        ),
+        _ => error.advice,
+    };
+    ApiError { advice, ..error }
 }
 
 /// A cluster's refusal, as the engine tells failures apart.

@@ -16,8 +16,10 @@ mod kubernetes;
 mod leftovers;
 pub mod members;
 mod mesh;
-mod nodes;
+pub mod nodes;
 mod object;
+pub mod own;
+mod own_mesh;
 mod ownership;
 mod pods;
 mod ready;
@@ -234,7 +236,7 @@ impl Kind {
     }
 
     /// Whether it is asked of a cluster's Kubernetes API.
-    fn is_in_cluster(&self) -> bool {
+    pub fn is_in_cluster(&self) -> bool {
         match self {
             Kind::Kubernetes | Kind::Restart => true,
             Kind::Wait(wait) => wait.is_in_cluster(),

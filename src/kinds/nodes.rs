@@ -1,4 +1,5 @@
-//! Waiting until as many nodes of a pool as asked for are Ready, each with the pool's taints.
+//! Waiting until as many nodes of a pool as asked for are Ready, each with the pool's taints; and of a cluster that has no pools,
+//! which of its nodes to label for them.
 
 use serde_json::{Map, Value};
 
@@ -99,6 +100,110 @@ fn carries(node: &Value, taint: &str) -> bool {
     })
 }
 
+/// A pool that a step waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// Its name: the label's value.
+    pub name: String,
+    /// How many nodes are to be Ready.
+    pub count: u64,
+    /// The taints that each of them carries, as kubectl writes them.
+    pub taints: Vec<String>,
+}
+
+impl Pool {
+    /// The pool of a step, from where it is and what it wants.
+    pub fn of(at: &Map<String, Value>, want: &Value) -> Pool {
+        let name = at.get("nodePool").and_then(Value::as_str);
+        let taints = want.get("taints").and_then(Value::as_array);
+        let taints = taints.into_iter().flatten().filter_map(Value::as_str);
+        Pool {
+            name: name.unwrap_or_default().to_owned(),
+            count: want.get("count").and_then(Value::as_u64).unwrap_or(1),
+            taints: taints.map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// What the nodes of a cluster lack to be the pools that are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    /// What is missing, a pool or a node each.
+    pub says: Vec<String>,
+    /// What to have kubectl do about it: `label node NAME KEY=VALUE`, `taint node NAME KEY=VALUE:EFFECT`. Empty where labels do not
+    /// help, because there are too few nodes.
+    pub kubectl: Vec<String>,
+}
+
+/// What a cluster's nodes lack of the pools; none where they lack nothing. Nodes of no pool that are Ready and take any pod are
+/// spread over the pools in their order. Pure.
+pub fn lack(nodes: &[Value], pools: &[Pool]) -> Option<Lack> {
+    let mut free: Vec<&str> = nodes
+        .iter()
+        .filter(|node| is_free(node))
+        .map(name)
+        .collect();
+    free.sort_unstable();
+    let mut free = free.into_iter();
+    let (mut says, mut kubectl, mut short) = (Vec::new(), Vec::new(), false);
+    for Pool {
+        name: pool,
+        count,
+        taints,
+    } in pools
+    {
+        let own: Vec<&Value> = nodes.iter().filter(|node| pool_of(node) == pool).collect();
+        let ready = own.iter().filter(|node| unready(node).is_none()).count();
+        let missing = usize::try_from(*count)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(ready);
+        let found: Vec<&str> = free.by_ref().take(missing).collect();
+        if missing > 0 {
+            says.push(format!(
+                "{ready} of {count} nodes with the label {POOL}={pool} are Ready"
+            ));
+            says.extend(own.iter().filter_map(|node| unready(node)));
+        }
+        short |= found.len() < missing;
+        for node in &found {
+            kubectl.push(format!("label node {node} {POOL}={pool}"));
+        }
+        for taint in taints {
+            let bare = own
+                .iter()
+                .filter(|node| !carries(node, taint))
+                .map(|node| name(node));
+            let bare: Vec<&str> = bare.collect();
+            says.extend(
+                bare.iter()
+                    .map(|node| format!("{node} lacks the taint {taint}")),
+            );
+            let all = bare.iter().chain(&found);
+            kubectl.extend(all.map(|node| format!("taint node {node} {taint}")));
+        }
+    }
+    if short {
+        kubectl.clear();
+    }
+    (!says.is_empty()).then_some(Lack { says, kubectl })
+}
+
+/// The pool that a node says it is of.
+fn pool_of(node: &Value) -> &str {
+    let labels = node.pointer("/metadata/labels");
+    let pool = labels.and_then(|labels| labels.get(POOL));
+    pool.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Whether a node is of no pool, Ready, and takes pods that tolerate nothing.
+fn is_free(node: &Value) -> bool {
+    let taints = node.pointer("/spec/taints").and_then(Value::as_array);
+    let closed = |taint: &Value| taint["effect"] != "PreferNoSchedule";
+    let open = !taints.into_iter().flatten().any(closed);
+    let cordoned = node.pointer("/spec/unschedulable") == Some(&true.into());
+    pool_of(node).is_empty() && unready(node).is_none() && open && !cordoned
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +263,88 @@ mod tests {
             ),
         ] {
             assert_eq!(missing(&nodes, &want).as_deref(), expected, "{nodes:?}");
+        }
+    }
+
+    #[test]
+    fn says_which_nodes_to_label() {
+        let node = |name: &str, pool: &str, taints: Value, ready: bool| {
+            let labels = match pool {
+                "" => json!({}),
+                pool => json!({POOL: pool}),
+            };
+            let status = if ready { "True" } else { "False" };
+            json!({"metadata": {"name": name, "labels": labels}, "spec": {"taints": taints},
+                "status": {"conditions": [{"type": "Ready", "status": status, "message": "down"}]}})
+        };
+        let bare = |name: &str| node(name, "", Value::Null, true);
+        let plane =
+            json!([{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]);
+        let dedicated = json!([{"key": "dedicated", "value": "gateway", "effect": "NoSchedule"}]);
+        let pool = |name: &str, count, taints: &[&str]| Pool {
+            name: name.to_owned(),
+            count,
+            taints: taints.iter().map(|taint| (*taint).to_owned()).collect(),
+        };
+        let pools = [
+            pool("default-pool", 1, &[]),
+            pool("gateway", 1, &["dedicated=gateway:NoSchedule"]),
+        ];
+        let (apps, gateway) = (
+            "label node w1 cloud.google.com/gke-nodepool=default-pool",
+            "label node w2 cloud.google.com/gke-nodepool=gateway",
+        );
+        let taint = "taint node w2 dedicated=gateway:NoSchedule";
+        // (nodes, how many things are said to be missing, what kubectl is to do)
+        let cases: [(Vec<Value>, usize, &[&str]); 6] = [
+            (
+                vec![
+                    bare("w2"),
+                    bare("w1"),
+                    node("plane", "", plane, true),
+                    node("down", "", Value::Null, false),
+                ],
+                2,
+                &[apps, gateway, taint],
+            ),
+            (vec![bare("w1")], 2, &[]),
+            (
+                vec![node("w1", "default-pool", Value::Null, true), bare("w2")],
+                1,
+                &[gateway, taint],
+            ),
+            (
+                vec![
+                    node("w1", "default-pool", Value::Null, true),
+                    node("w2", "gateway", Value::Null, true),
+                ],
+                1,
+                &[taint],
+            ),
+            (
+                vec![
+                    node("w1", "default-pool", Value::Null, true),
+                    node("w2", "gateway", dedicated.clone(), true),
+                ],
+                0,
+                &[],
+            ),
+            // One that is down is named.
+            (
+                vec![
+                    node("w1", "default-pool", Value::Null, false),
+                    node("w2", "gateway", dedicated, true),
+                ],
+                2,
+                &[],
+            ),
+        ];
+        for (nodes, missing, kubectl) in cases {
+            let found = lack(&nodes, &pools);
+            let says = found.as_ref().map_or(0, |lack| lack.says.len());
+            assert_eq!(says, missing, "{found:?}");
+            let told = found.map(|lack| lack.kubectl).unwrap_or_default();
+            assert_eq!(told, kubectl, "{nodes:?}");
         }
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::clusters::{PATH, connect, of_cluster};
 use super::difference::same_name;
-use super::{Door, fill};
+use super::{Door, fill, own_mesh};
 use crate::cluster::{Cluster, Fault, Object};
 use crate::egress::sources::{Mesh, Ranges, Sources};
 use crate::google::{Api, ApiError, Call, Class, segment};
@@ -41,6 +41,18 @@ pub async fn read(door: &Door, at: &Map<String, Value>) -> Result<Option<Sources
     let Some(inside) = connect(door, at).await? else {
         return Ok(None);
     };
+    if door.clusters.is_own() {
+        let emulated = get(door, &fill::path(PATH, at)?).await;
+        let emulated = match emulated {
+            Err(error) if matches!(error.class, Class::NotFound | Class::ApiDisabled) => {
+                Value::Null
+            }
+            emulated => emulated?,
+        };
+        let pools = emulated["nodePools"].as_array().cloned();
+        let sources = own_mesh::sources(door, &inside, pools.unwrap_or_default()).await?;
+        return Ok(Some(sources));
+    }
     let cluster = get(door, &fill::path(PATH, at)?).await?;
     let text = |pointer: &str| cluster.pointer(pointer).and_then(Value::as_str);
     let network = text("/networkConfig/network")
@@ -70,6 +82,7 @@ pub async fn read(door: &Door, at: &Map<String, Value>) -> Result<Option<Sources
                 .map_or(usual.1.trust_domain, str::to_owned),
             ..Mesh::default()
         },
+        outside_vpc: false,
     }))
 }
 

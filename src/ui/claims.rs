@@ -12,6 +12,8 @@ use crate::steps::{Chapter, Step};
 #[derive(Default)]
 pub struct Claims {
     found: BTreeMap<String, Found>,
+    /// Those that were not looked at, because this cluster has not what they ask; what that is.
+    not_here: BTreeMap<String, String>,
 }
 
 struct Found {
@@ -42,6 +44,11 @@ impl Claims {
         }
     }
 
+    /// Takes in a claim that is not looked at, because only GKE has what it asks.
+    pub fn not_here(&mut self, step: &str, only_gke: &str) {
+        self.not_here.insert(step.to_owned(), plain(only_gke));
+    }
+
     /// Everything, for a reader.
     pub fn text(&self, chapters: &[Chapter], steps: &[Step], paint: Paint) -> String {
         let mut text = String::new();
@@ -66,11 +73,24 @@ impl Claims {
             return "no chapter so far has a check\n".to_owned();
         }
         let holds = self.found.values().filter(|found| found.holds).count();
-        let _ = writeln!(text, "\n{holds} of {} checks hold", steps.len());
+        let elsewhere = self.not_here.len();
+        let _ = write!(text, "\n{holds} of {} checks hold", steps.len() - elsewhere);
+        if elsewhere > 0 {
+            let _ = write!(text, "; {elsewhere} not checked here");
+        }
+        text.push('\n');
         text
     }
 
     fn line(&self, step: &Step, paint: Paint) -> String {
+        if let Some(only_gke) = self.not_here.get(&step.id) {
+            let mut text = format!("  {}  {}\n", paint.change("not checked here"), step.id);
+            text += &folded(
+                "         it asks   ",
+                &format!("{only_gke}; only GKE has that"),
+            );
+            return text;
+        }
         let Some(found) = self.found.get(&step.id) else {
             return format!("  {}  {}\n", paint.change("not checked"), step.id);
         };

@@ -86,6 +86,47 @@ impl Inside {
         found.map(|object| serde_json::to_value(object).unwrap())
     }
 
+    /// The names of all objects of a kind.
+    pub fn names(&self, api_version: &str, kind: &str, namespace: &str) -> Vec<String> {
+        let api = self.api(api_version, kind, namespace);
+        let found = self.runtime.block_on(api.list(&ListParams::default()));
+        let names = found.unwrap().items.into_iter();
+        names.filter_map(|object| object.metadata.name).collect()
+    }
+
+    /// Labels an object of the whole cluster, or takes the label away.
+    pub fn label(&self, api_version: &str, kind: &str, name: &str, key: &str, value: Option<&str>) {
+        let change = json!({"metadata": {"labels": {key: value}}});
+        self.merge(api_version, kind, name, &change);
+    }
+
+    /// Gives a node a taint, written `key=value:effect`, and no other; or takes all of them away.
+    pub fn taint(&self, node: &str, taint: Option<&str>) {
+        let taints = taint.map(|taint| {
+            let (key, rest) = taint.split_once('=').unwrap();
+            let (value, effect) = rest.split_once(':').unwrap();
+            json!([{"key": key, "value": value, "effect": effect}])
+        });
+        self.merge("v1", "Node", node, &json!({"spec": {"taints": taints}}));
+    }
+
+    fn merge(&self, api_version: &str, kind: &str, name: &str, change: &Value) {
+        let api = self.api(api_version, kind, "");
+        let how = PatchParams::default();
+        let merged = self
+            .runtime
+            .block_on(api.patch(name, &how, &Patch::Merge(change)));
+        merged.unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+
+    /// Deletes an object.
+    pub fn delete(&self, api_version: &str, kind: &str, namespace: &str, name: &str) {
+        let api = self.api(api_version, kind, namespace);
+        self.runtime
+            .block_on(api.delete(name, &DeleteParams::default()))
+            .unwrap();
+    }
+
     /// The pods of a namespace that are there to stay.
     pub fn pods(&self, namespace: &str) -> Vec<Value> {
         let pods = self.api("v1", "Pod", namespace);

@@ -125,6 +125,7 @@ pub fn tutorial(manifests: &[&str]) -> Sources {
     let zone =
         |name: &str, dns: &str| json!({"name": name, "dnsName": dns, "visibility": "private"});
     Sources {
+        outside_vpc: false,
         kubernetes,
         firewalls: vec![
             firewall(

@@ -279,6 +279,16 @@ struct Asked<'a> {
     port: u16,
 }
 
+/// What is said where there is no VPC network around the machines.
+pub fn none() -> Ruling {
+    Ruling {
+        passes: true,
+        by: None,
+        because: "the machine is in no VPC network, so no firewall rule is asked".to_owned(),
+        others: Vec::new(),
+    }
+}
+
 /// Decides on a connection of protocol (`tcp`, `udp`, ...) between `machine` and the address `other`, where `other_machine` is
 /// if it is a machine of the network; `port` is that of whoever is connected to.
 pub fn rule(

@@ -260,6 +260,9 @@ impl<'s> Stage<'s> {
         let pool = pod.map(|pod| pod.pool);
         let mut all = self.firewall.borrow_mut();
         let make = || {
+            if self.scene.outside_vpc {
+                return Rc::new(firewall::none());
+            }
             let (own, there) = (self.machine(of.pool), pool.map(|pool| self.machine(pool)));
             let rules = &self.scene.firewalls;
             let there = there.as_ref();

@@ -38,6 +38,7 @@ fn sources(world: &World, key: &str, cluster: &Cluster) -> Sources {
     let pools = world.list(&format!("{key}/nodePools"));
     let pools = pools.into_iter().map(|(_, pool)| tagged(pool, &tag));
     Sources {
+        outside_vpc: false,
         kubernetes: objects(cluster),
         firewalls: firewalls.filter(|rule| mine(&rule["network"])).collect(),
         zones: dns::seen_by(world, project, &network),

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::clusters::{connect, of_cluster};
+use super::clusters::{advised, connect, of_cluster};
 use super::{Door, fill};
 use crate::cluster::{Cluster, Object};
 use crate::google::{ApiError, Class};
@@ -107,13 +107,21 @@ pub const ALL: &[Claim] = &[
         says: "what a command in a pod prints",
         path: in_cluster!("namespaces/{namespace}/pods/{pods}/{container}/{command}"),
         optional: &[],
-        fields: &["prints", "exit"],
+        fields: &["prints", "exit", ONLY_GKE],
         check: Check::Command,
     },
 ];
 
 /// How long one command in a pod may take: a request that a firewall drops takes curl two minutes.
 const WITHIN: Duration = Duration::from_secs(150);
+
+/// The field that says what a claim asks and only a cluster of Google's has.
+const ONLY_GKE: &str = "only_gke";
+
+/// What a claim asks and only a cluster of Google's has, in its step's words; none where any cluster will do. Pure.
+pub fn only_gke(want: &Value) -> Option<&str> {
+    want.get(ONLY_GKE)?.as_str()
+}
 
 /// What a claim expected and what it saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,7 +215,8 @@ pub async fn answers(door: &Door, at: &Map<String, Value>) -> Result<bool, ApiEr
         name: "default".to_owned(),
     };
     let found = cluster.get(&namespace).await;
-    found.map(|_| true).map_err(of_cluster)
+    let found = found.map_err(|error| advised(door, of_cluster(error)));
+    found.map(|_| true)
 }
 
 /// What decides otherwise than a claim expected, where that can be said.

@@ -1,0 +1,317 @@
+//! An entry of a kubeconfig: which cluster, as whom, and the connection that follows from it.
+//!
+//! The file is read as kubectl reads it (client certificates, tokens, plugins that print one), but only the file that is named:
+//! neither `KUBECONFIG` nor `~/.kube/config` is looked at. The file is never written.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use kube::client::AuthError;
+use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use serde_json::Value;
+
+use super::error::start;
+use super::{Cluster, ClusterError, Fault, READ};
+
+/// The longest file that is read, in bytes: thousands of clusters.
+const LONGEST: u64 = 16 << 20;
+/// How long to try for a connection: somebody who is at a keyboard waits for the answer.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Which cluster an entry of a kubeconfig leads to, and as whom.
+#[derive(Clone)]
+pub struct Entry {
+    /// The file, by a path that leads to it from everywhere.
+    pub file: PathBuf,
+    /// The context.
+    pub context: String,
+    /// The API server: scheme, host and port.
+    pub server: String,
+    /// The name of the user's entry; none where the context names nobody.
+    pub user: Option<String>,
+    config: Config,
+    /// The plugin that prints the credentials, where there is one.
+    plugin: Option<String>,
+    /// What no error may repeat.
+    secret: String,
+}
+
+/// Why a kubeconfig leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoEntry {
+    /// The file, as it was named.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub why: String,
+    /// The contexts that it has, where the one that was asked for is not among them.
+    pub contexts: Vec<String>,
+}
+
+impl fmt::Display for NoEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file.display(), self.why)
+    }
+}
+
+impl std::error::Error for NoEntry {}
+
+impl Entry {
+    /// Reads the entry of `context`, or of the file's current context. Nothing is sent and no plugin is run.
+    ///
+    /// # Errors
+    /// The file cannot be read or is no kubeconfig; it has no such context; the entry names a certificate that is not there.
+    pub async fn read(file: &Path, context: Option<&str>) -> Result<Entry, NoEntry> {
+        let no = |why: String| NoEntry {
+            file: file.to_owned(),
+            why,
+            contexts: Vec::new(),
+        };
+        let absolute = std::path::absolute(file).map_err(|error| no(error.to_string()))?;
+        let about = fs::metadata(&absolute).map_err(|error| no(error.to_string()))?;
+        if !about.is_file() {
+            return Err(no("not a file".to_owned()));
+        }
+        if about.len() > LONGEST {
+            return Err(no("too long for a kubeconfig".to_owned()));
+        }
+        let read = Kubeconfig::read_from(&absolute).map_err(|error| no(told(error)))?;
+        let names: Vec<String> = read.contexts.iter().map(|one| one.name.clone()).collect();
+        let current = read.current_context.clone().filter(|name| !name.is_empty());
+        let Some(name) = context.map(str::to_owned).or(current) else {
+            return Err(NoEntry {
+                contexts: names,
+                ..no("it has no current context".to_owned())
+            });
+        };
+        let Some(found) = read.contexts.iter().find(|one| one.name == name) else {
+            return Err(NoEntry {
+                contexts: names,
+                ..no(format!("it has no context `{name}`"))
+            });
+        };
+        let user = found.context.as_ref().and_then(|one| one.user.clone());
+        let options = KubeConfigOptions {
+            context: Some(name.clone()),
+            ..KubeConfigOptions::default()
+        };
+        let mut config = Config::from_custom_kubeconfig(read, &options)
+            .await
+            .map_err(|error| no(format!("context `{name}`: {}", told(error))))?;
+        config.connect_timeout = Some(CONNECT);
+        config.read_timeout = Some(READ);
+        config.default_retry = false;
+        let server = server(&config.cluster_url);
+        if server.is_empty() {
+            return Err(no(format!("context `{name}`: its server is no address")));
+        }
+        let exec = config.auth_info.exec.as_ref();
+        Ok(Entry {
+            file: absolute,
+            context: name,
+            server,
+            user: user.filter(|user| !user.is_empty()),
+            plugin: exec.and_then(|exec| exec.command.clone()),
+            secret: secret(&config),
+            config,
+        })
+    }
+
+    /// Makes the connection. A plugin that prints credentials is run; nothing is sent to the cluster.
+    ///
+    /// # Errors
+    /// The plugin cannot be run or fails; a certificate or key cannot be used.
+    pub async fn connect(&self) -> Result<Cluster, ClusterError> {
+        let (config, secret) = (self.config.clone(), self.secret.clone());
+        // kube runs the plugin on the thread that asks, and one that wants a login takes its time.
+        let made = tokio::task::spawn_blocking(move || Cluster::of(config, &secret)).await;
+        let what = format!("context {}", self.context);
+        match made {
+            Ok(Ok(cluster)) => Ok(cluster),
+            Ok(Err(error)) => {
+                let plugin = self.plugin.as_deref().unwrap_or_default();
+                let told = refusal(&error).map(|why| format!("the plugin `{plugin}` {why}"));
+                match (told, &self.plugin) {
+                    (Some(message), Some(_)) => Err(ClusterError {
+                        conflicts: Vec::new(),
+                        what,
+                        fault: Fault::Unauthenticated,
+                        http: None,
+                        message,
+                    }),
+                    _ => Err(ClusterError::of(what, error, &self.secret)),
+                }
+            }
+            Err(error) => Err(ClusterError::local(what, error.to_string())),
+        }
+    }
+}
+
+/// What kube says of a file, without the lines around it, which may hold somebody's key.
+fn told(error: KubeconfigError) -> String {
+    match error {
+        KubeconfigError::Parse(error) => {
+            format!("not a kubeconfig: {}", error.without_snippet())
+        }
+        KubeconfigError::ReadConfig(error, _) => error.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// An API server's address without what may stand before it (`user:password@`) and behind it. Pure.
+fn server(url: &hyper::Uri) -> String {
+    let (Some(scheme), Some(host)) = (url.scheme_str(), url.host()) else {
+        return String::new();
+    };
+    let port = url
+        .port()
+        .map_or_else(String::new, |port| format!(":{port}"));
+    format!("{scheme}://{host}{port}")
+}
+
+/// The token or password that stands in the file; what a plugin prints is not known here.
+fn secret(config: &Config) -> String {
+    let user = serde_json::to_value(&config.auth_info).unwrap_or_default();
+    let text = |key: &str| user.get(key).and_then(Value::as_str).map(str::to_owned);
+    text("token")
+        .or_else(|| text("password"))
+        .unwrap_or_default()
+}
+
+/// What became of a plugin, without its environment and without what it printed, which may be a token; none where the failure is
+/// not a plugin's.
+pub(super) fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        match error.downcast_ref::<AuthError>() {
+            Some(AuthError::AuthExecStart(error)) => {
+                return Some(format!("cannot be started: {error}"));
+            }
+            Some(AuthError::AuthExecRun { out, .. }) => {
+                let said = String::from_utf8_lossy(&out.stderr);
+                let said = match said.trim() {
+                    "" => String::new(),
+                    said => format!(": {}", start(said)),
+                };
+                return Some(format!("failed with {}{said}", out.status));
+            }
+            Some(AuthError::AuthExecParse(_)) => {
+                return Some("printed what is no ExecCredential".to_owned());
+            }
+            Some(AuthError::ExecPluginFailed) => {
+                return Some("printed no credentials".to_owned());
+            }
+            _ => cause = error.source(),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    fn config(user: &str) -> String {
+        format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: one\n\
+             clusters: [{{name: c, cluster: {{server: 'https://u:p@192.0.2.1:6443/x'}}}}]\n\
+             users: [{{name: u, user: {user}}}]\n\
+             contexts: [{{name: one, context: {{cluster: c, user: u}}}}, {{name: two, context: {{cluster: c, user: u}}}}, {{name: bare, context: {{cluster: c}}}}, {{name: lost, context: {{cluster: gone}}}}]\n"
+        )
+    }
+
+    #[tokio::test]
+    async fn an_entry_says_which_cluster_and_as_whom() {
+        let file = file(&config("{token: a-token-of-somebody}"));
+        for (context, name, user) in [
+            (None, "one", Some("u")),
+            (Some("two"), "two", Some("u")),
+            (Some("bare"), "bare", None),
+        ] {
+            let entry = Entry::read(file.path(), context).await.unwrap();
+            assert_eq!(
+                (entry.context.as_str(), entry.user.as_deref()),
+                (name, user)
+            );
+            // A path, a name and a password are nobody's address.
+            assert_eq!(entry.server, "https://192.0.2.1:6443");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_a_file_is_said_without_its_lines() {
+        let secret = "c2VjcmV0LWtleS1vZi1zb21lYm9keQ==";
+        for (text, context, why) in [
+            (config("{}"), Some("three"), "it has no context `three`"),
+            (
+                config("{}"),
+                Some("lost"),
+                "context `lost`: failed to load the cluster of context: gone",
+            ),
+            (
+                "kind: Config\n".to_owned(),
+                None,
+                "it has no current context",
+            ),
+            (String::new(), None, "it has no current context"),
+            (
+                format!("users:\n- {{name: u, user: [{secret}\n"),
+                None,
+                "not a kubeconfig",
+            ),
+            ("just text\n".to_owned(), None, "not a kubeconfig"),
+            (
+                config("{client-certificate: gone.pem, client-key: gone.pem}"),
+                None,
+                "",
+            ),
+        ] {
+            let file = file(&text);
+            let read = Entry::read(file.path(), context).await;
+            let Err(no) = read else {
+                // kube reads a user's certificate when it connects.
+                let told = read.ok().unwrap().connect().await.err().unwrap();
+                assert!(told.message.contains("gone.pem"), "{told}");
+                continue;
+            };
+            assert!(no.why.starts_with(why) && !why.is_empty(), "{no}");
+            assert!(!no.to_string().contains(secret), "{no}");
+        }
+        let nowhere = Entry::read(Path::new("/nowhere/at/all"), None).await;
+        assert!(nowhere.err().unwrap().why.contains("No such file"));
+        let folder = Entry::read(Path::new("/"), None).await;
+        assert_eq!(folder.err().unwrap().why, "not a file");
+    }
+
+    #[tokio::test]
+    async fn a_plugin_that_fails_is_named_and_its_environment_is_not() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let env = "env: [{name: KEY, value: hidden-in-the-environment}], interactiveMode: Never, apiVersion: client.authentication.k8s.io/v1";
+        for (command, expected) in [
+            (
+                "command: no-such-plugin",
+                "the plugin `no-such-plugin` cannot be started: No such file or directory (os error 2)",
+            ),
+            (
+                "command: sh, args: [-c, 'echo printed-token; echo log in first >&2; exit 3']",
+                "the plugin `sh` failed with exit status: 3: log in first",
+            ),
+            (
+                "command: echo, args: ['{printed-token']",
+                "the plugin `echo` printed what is no ExecCredential",
+            ),
+        ] {
+            let file = file(&config(&format!("{{exec: {{{command}, {env}}}}}")));
+            let entry = Entry::read(file.path(), None).await.unwrap();
+            let told = entry.connect().await.err().unwrap();
+            assert_eq!(told.message, expected);
+        }
+    }
+}

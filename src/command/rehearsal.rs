@@ -1,0 +1,351 @@
+//! A rehearsal in a cluster of one's own (`--emulate --kubeconfig`): which cluster is meant, that it is the one it was, and what
+//! has to be so before the first thing is changed.
+//!
+//! Nothing is changed here, neither in the cluster nor in the emulator nor in the journal.
+
+use std::path::{Path, PathBuf};
+
+use super::prepare::{Ground, Ready};
+use super::{note, stop};
+use crate::cli::Global;
+use crate::engine::change::Change;
+use crate::engine::event::{Event, How};
+use crate::engine::run::{Book, run};
+use crate::engine::state::State;
+use crate::engine::tasks;
+use crate::error::{Exit, Halt};
+use crate::kinds::nodes::Pool;
+use crate::kinds::own::{Closed, Identity, Own};
+use crate::kinds::{Field, Kind};
+use crate::steps::Step;
+use crate::ui::plain;
+
+/// What parameters are in a rehearsal where nothing else is said: a cluster of one's own has no managed control plane, and is
+/// small.
+const DEFAULTS: &[(&str, &str)] = &[
+    ("control_plane", "in-cluster"),
+    ("nodes", "1"),
+    ("gateway_nodes", "1"),
+];
+
+/// The step's kind that waits for Istio's kinds of objects.
+const DEFINITIONS: &str = "kubernetes.definitions";
+/// The step's kind that waits for nodes.
+const NODES: &str = "kubernetes.nodes";
+/// The step's kind that is an object in the cluster.
+const OBJECT: &str = "kubernetes.object";
+
+/// The cluster that a run is about, before it was asked anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meant {
+    file: PathBuf,
+    context: Option<String>,
+    /// The cluster in which something of ours stands.
+    known: Option<Identity>,
+}
+
+/// The parameters' values that hold in a rehearsal.
+pub fn defaults(rehearses: bool) -> &'static [(&'static str, &'static str)] {
+    if rehearses { DEFAULTS } else { &[] }
+}
+
+/// The cluster that the flags name, or the one in which something of ours stands. Pure.
+///
+/// # Errors
+/// A cluster of one's own is named, and something stands in the emulated one.
+pub fn meant(global: &Global, project: &str, state: &State) -> Result<Option<Meant>, Halt> {
+    let stands = state.stands();
+    let last = state.last_run.as_ref().filter(|_| stands);
+    let known = last.and_then(|last| last.cluster.clone());
+    match (&global.kubeconfig, known) {
+        (None, None) => Ok(None),
+        (None, Some(known)) => Ok(Some(Meant {
+            file: PathBuf::from(&known.file),
+            context: Some(known.context.clone()),
+            known: Some(known),
+        })),
+        (Some(file), None) if last.is_some() => {
+            let file = file.display();
+            Err(Halt::usage(
+                format!(
+                    "the journal of {project} speaks of the emulator's own cluster, and this run would speak to that of {file}"
+                ),
+                "leave out --kubeconfig, or `provision down --emulate` first, or name another folder with --state-dir",
+            ))
+        }
+        (Some(file), known) => Ok(Some(Meant {
+            file: file.clone(),
+            context: global.context.clone(),
+            known,
+        })),
+    }
+}
+
+/// That the flags go together.
+pub fn flags(global: &Global) -> Result<(), Halt> {
+    if global.kubeconfig.is_some() && !global.emulate {
+        return Err(Halt::usage(
+            "--kubeconfig: only with --emulate",
+            "add --emulate: Google's half is emulated, and the cluster's half goes to that cluster; on Google Cloud no kubeconfig is needed",
+        ));
+    }
+    if global.context.is_some() && global.kubeconfig.is_none() {
+        return Err(Halt::usage(
+            "--context: only with --kubeconfig",
+            "name the file that has the context: --emulate --kubeconfig FILE --context NAME",
+        ));
+    }
+    Ok(())
+}
+
+impl Meant {
+    /// Asks the cluster who it is, and says so in a line.
+    ///
+    /// # Errors
+    /// The kubeconfig leads nowhere; the cluster does not answer; it is another one than that in which something of ours stands.
+    pub async fn meet(&self, project: &str, folder: &Path) -> Result<Own, Halt> {
+        let found = Own::open(&self.file, self.context.as_deref()).await;
+        let own = found.map_err(|closed| self.closed(closed, folder))?;
+        if let Some(known) = self
+            .known
+            .as_ref()
+            .filter(|known| known.uid != own.identity.uid)
+        {
+            let (was, now) = (known, &own.identity);
+            let error = format!(
+                "what stands of {project} is in another cluster: the journal speaks of {} (UID {}), and {} is UID {}",
+                was.words(),
+                was.uid,
+                now.words(),
+                now.uid
+            );
+            return Err(Halt::usage(error, &gone(folder)));
+        }
+        let user = own.user.as_deref().unwrap_or("nobody named");
+        note(&format!(
+            "cluster of your own: {}, user {user}",
+            own.identity.words()
+        ));
+        Ok(own)
+    }
+
+    fn closed(&self, closed: Closed, folder: &Path) -> Halt {
+        match closed {
+            Closed::NoEntry(no) => {
+                let mut hint = match no.contexts.as_slice() {
+                    [] => "name a kubeconfig with --kubeconfig FILE".to_owned(),
+                    names => format!(
+                        "name one of its contexts with --context: {}",
+                        names.join(", ")
+                    ),
+                };
+                if self.known.is_some() {
+                    hint = format!("{hint}; {}", gone(folder));
+                }
+                Halt::usage(no.to_string(), &hint)
+            }
+            Closed::Refused { at, error } => {
+                let hint = error.hint().unwrap_or_default();
+                let hint = match self.known {
+                    Some(_) => format!("{hint}; {}", gone(folder)),
+                    None => hint,
+                };
+                Halt::failed(format!("{at}: {error}"), &hint)
+            }
+        }
+    }
+}
+
+/// What to do where the cluster in which something of ours stood is no more.
+fn gone(folder: &Path) -> String {
+    format!(
+        "if the cluster of the journal was deleted, remove {}: nothing else is left of it",
+        folder.display()
+    )
+}
+
+/// Looks at everything before the first change: whether the cluster has Istio's kinds of objects and the nodes that the steps ask
+/// for, and whether what stands there under our names is ours. Google's half is looked at too, because objects refer to it.
+///
+/// # Errors
+/// What is missing or in the way, a line each.
+pub async fn before(
+    ground: &Ground,
+    ready: &Ready,
+    state: &State,
+    adopts: bool,
+) -> Result<(), Halt> {
+    let Some(own) = &ground.own else {
+        return Ok(());
+    };
+    let several = ready
+        .steps
+        .iter()
+        .filter(|step| step.kind == "container.cluster");
+    if several.count() > 1 {
+        return Err(Halt::usage(
+            "the steps speak of several clusters, and there is one",
+            "rehearse steps of one cluster",
+        ));
+    }
+    // The cluster tells what differs also of fields that somebody else owns, where they were to be taken over.
+    let differences = ready.clusters(true);
+    let allowed = adopts || ground.force;
+    let mut found = Found::default();
+    let ended = run(
+        &ready.client,
+        differences,
+        tasks::present(&ready.steps)?,
+        Book::Read(state),
+        |event| found.hear(event, &ready.steps, allowed),
+        stop::listen(),
+    )
+    .await;
+    if ended.how() == How::Interrupted {
+        return Err(Halt {
+            exit: Exit::Interrupted,
+            errors: Vec::new(),
+            hint: None,
+        });
+    }
+    let kubectl = kubectl(&own.identity);
+    if !found.istio.is_empty() {
+        return Err(Halt::failed(
+            format!("the cluster has no Istio: {}", found.istio.join("; ")),
+            &format!(
+                "install it (`istioctl install --kubeconfig {} --context {}`), then run again",
+                quoted(&own.identity.file),
+                quoted(&own.identity.context)
+            ),
+        ));
+    }
+    if !found.pools.is_empty() {
+        let lack = own.lacks(&found.pools).await.map_err(|error| Halt {
+            exit: Exit::Failed,
+            errors: vec![format!("look at the cluster's nodes: {error}")],
+            hint: error.hint(),
+        })?;
+        if let Some(lack) = lack {
+            let hint = match lack.kubectl.as_slice() {
+                [] => "add nodes: the applications need one and the gateway another, which takes no other pods".to_owned(),
+                all => {
+                    let all = all.iter().map(|one| format!("{kubectl} {one}"));
+                    all.collect::<Vec<_>>().join(" && ")
+                }
+            };
+            let error = format!("the cluster's nodes do not do: {}", lack.says.join("; "));
+            return Err(Halt::failed(error, &hint));
+        }
+    }
+    if found.errors.is_empty() {
+        return Ok(());
+    }
+    Err(Halt {
+        exit: Exit::Failed,
+        errors: found.errors,
+        hint: Some(found.hint.unwrap_or_else(|| {
+            "nothing was changed: remove or rename what stands in the way; what an earlier rehearsal made and its journal was lost, `provision adopt` with the same flags finds; `provision up --adopt` takes over what it can, and `down` then removes it".to_owned()
+        })),
+    })
+}
+
+/// What was seen before the first change.
+#[derive(Default)]
+struct Found {
+    /// What is missing of Istio.
+    istio: Vec<String>,
+    /// Pools that lack something.
+    pools: Vec<Pool>,
+    /// What cannot be looked at, and what is not ours.
+    errors: Vec<String>,
+    hint: Option<String>,
+}
+
+impl Found {
+    fn hear(&mut self, event: &Event, steps: &[Step], allowed: bool) {
+        match event {
+            Event::Looked {
+                step, change, ours, ..
+            } => {
+                let Some(step) = steps.iter().find(|one| one.id == *step) else {
+                    return;
+                };
+                match (change, step.kind.as_str()) {
+                    (Change::Pending(why), DEFINITIONS) => self.istio.push(why.clone()),
+                    (Change::Pending(_), NODES) => self.pools.push(Pool::of(&step.at, &step.want)),
+                    (change, OBJECT) if !ours && !allowed => {
+                        self.errors.extend(stranger(step, change));
+                    }
+                    _ => {}
+                }
+            }
+            Event::Failed {
+                step, error, hint, ..
+            } => {
+                self.errors.push(format!("{step}: {error}"));
+                self.hint = self.hint.take().or_else(|| hint.clone());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Why an object of the cluster that is not ours is in the way; none where it is not. A namespace is in the way even where it is as
+/// wanted: what would be put into it concerns everybody who lives there. Pure.
+fn stranger(step: &Step, change: &Change) -> Option<String> {
+    let is_namespace = step.at.get("kind").is_some_and(|kind| kind == "Namespace");
+    let fields: &[Field] = match change {
+        Change::Update(fields) | Change::Fixed(fields) | Change::Foreign(fields) => fields,
+        Change::None if is_namespace => &[],
+        Change::Waits(_) if is_namespace => &[],
+        _ => return None,
+    };
+    let kind = Kind::named(&step.kind);
+    let name = kind
+        .and_then(|kind| kind.path(&step.at).ok())
+        .unwrap_or_default();
+    let name = name.split_once("/clusters/").map_or("", |(_, name)| name);
+    let name = name.split_once('/').map_or(name, |(_, name)| name);
+    let differs = fields
+        .iter()
+        .map(|field| format!("{} is {}, wanted {}", field.path, field.have, field.want));
+    let differs: Vec<String> = differs.collect();
+    let differs = match differs.is_empty() {
+        true => String::new(),
+        false => format!(": {}", plain(&differs.join("; "))),
+    };
+    Some(format!(
+        "{}: {name} is in the cluster already and is not ours{differs}",
+        step.id
+    ))
+}
+
+/// The question's words for the cluster.
+pub fn and_in(ground: &Ground) -> String {
+    let own = ground.own.as_ref();
+    own.map_or_else(String::new, |own| {
+        let user = own.user.as_deref().unwrap_or("nobody named");
+        format!(
+            " and in your own cluster ({}, user {user})",
+            own.identity.words()
+        )
+    })
+}
+
+/// How kubectl reaches the cluster.
+pub fn kubectl(identity: &Identity) -> String {
+    format!(
+        "kubectl --kubeconfig {} --context {}",
+        quoted(&identity.file),
+        quoted(&identity.context)
+    )
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || "/._-@:=+,".contains(c);
+    match !word.is_empty() && word.chars().all(bare) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
