@@ -18,12 +18,15 @@ pub const VARIABLE: &str = "PROVISION_LAB";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A laboratory. It is taken down when it is dropped.
+// Each test uses its part of it.
+#[allow(dead_code)]
 pub struct Lab {
     program: PathBuf,
     name: String,
     pub user: User,
 }
 
+#[allow(dead_code)]
 impl Lab {
     /// A cluster with its mesh, and Google's APIs in the project's emulator. None where there is no laboratory.
     pub fn up(name: &str) -> Option<Lab> {
@@ -158,6 +161,22 @@ impl Lab {
             .write_all(input.as_bytes())
             .unwrap();
         child.wait_with_output().unwrap()
+    }
+
+    /// Waits until pods are ready and proxies have what istiod sends, and holds that istiod says so too.
+    pub fn in_sync(&self) {
+        self.lab(&["settle"]).ends(0);
+        self.until("istiod says that every proxy has what it was sent", |lab| {
+            let told = lab
+                .lab(&["istioctl", "proxy-status", "--output", "json"])
+                .out;
+            let told: Value = serde_json::from_str(&told).unwrap_or_default();
+            let proxies = told["resources"].as_array().cloned().unwrap_or_default();
+            let mut kinds = proxies
+                .iter()
+                .flat_map(|proxy| proxy["genericXdsConfigs"].as_array().unwrap());
+            !proxies.is_empty() && kinds.all(|kind| kind["configStatus"] == "SYNCED")
+        });
     }
 
     /// Waits for something in the cluster.

@@ -57,6 +57,7 @@ fn after_every_chapter_all_checks_hold_and_explain_says_what_curl_gets() {
             .concat(),
         )
         .ends(0);
+        lab.in_sync();
         let verified = lab.run(&[&["verify"][..], &through].concat());
         if verified.code != Some(0) {
             wrong.push(format!("{chapter}: {}{}", verified.out, verified.err));

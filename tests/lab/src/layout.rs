@@ -111,6 +111,11 @@ impl Lab {
         self.home.join("run").join(&self.name)
     }
 
+    /// The laboratory's own program, as it was when `up` began: another may have been built in its place since.
+    pub fn program(&self) -> PathBuf {
+        self.run().join("lab")
+    }
+
     /// The keys and certificates.
     pub fn pki(&self) -> PathBuf {
         self.run().join("pki")

@@ -276,10 +276,6 @@ async fn settle(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-fn own() -> Result<String> {
-    Ok(std::env::current_exe()?.display().to_string())
-}
-
 fn up(lab: &Lab, no_mesh: bool) -> Result<()> {
     requirements::check(lab)?;
     programs::check(lab)?;
@@ -289,7 +285,11 @@ fn up(lab: &Lab, no_mesh: bool) -> Result<()> {
     }
     certificates::make(lab)?;
     network::make(lab)?;
-    let (own, pki) = (own()?, lab.pki().display().to_string());
+    std::fs::copy(std::env::current_exe()?, lab.program())?;
+    let (own, pki) = (
+        lab.program().display().to_string(),
+        lab.pki().display().to_string(),
+    );
     let home = lab.home.display().to_string();
     let by_name = ["--name", lab.name.as_str(), "--home", home.as_str()];
     vpc::name_server(lab, &BTreeMap::new())?;
@@ -392,7 +392,7 @@ fn google(lab: &Lab, provision: &std::path::Path, endpoint: Option<String>) -> R
         ],
     )?;
     let home = lab.home.display().to_string();
-    let own = own()?;
+    let own = lab.program().display().to_string();
     let mut front = vec![own.as_str(), "--name", &lab.name, "--home", &home, "front"];
     front.extend(endpoint.as_deref());
     process::start(lab, "front", &lab.nodes(), &front)?;

@@ -43,17 +43,21 @@ impl Emulator {
         let request = Request::builder()
             .method(method)
             .uri(path)
-            .header("host", "emulator")
+            .header("host", "127.0.0.1")
             .header("content-type", "application/json");
         let answer = self
             .send(request.body(Full::new(Bytes::from_static(b"{}")))?)
             .await?;
-        let is_there = answer.status().is_success();
+        let status = answer.status();
         let body = answer.into_body().collect().await?.to_bytes();
-        Ok(if is_there {
-            Some(serde_json::from_slice(&body)?)
-        } else {
-            None
-        })
+        match status.as_u16() {
+            200..=299 => Ok(Some(serde_json::from_slice(&body)?)),
+            404 => Ok(None),
+            _ => Err(format!(
+                "{method} {path}: {status}: {}",
+                String::from_utf8_lossy(&body)
+            )
+            .into()),
+        }
     }
 }

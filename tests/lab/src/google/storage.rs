@@ -58,7 +58,7 @@ impl Google {
         let mut builder = Request::builder()
             .method(head.method)
             .uri(format!("/storage.googleapis.com{path}"))
-            .header("host", "emulator");
+            .header("host", "127.0.0.1");
         for (name, value) in &head.headers {
             if ![
                 "host",

@@ -28,7 +28,8 @@ const PROXY_USER: u64 = 1337;
 /// The ports of a server whose container names none.
 const PORTS: &[u64] = &[80, 443, 3306, 5432, 8080, 8443, 9000, 9090];
 /// First and longest pause before a container that ended is started again.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+pub(super) const BACK_OFF: (Duration, Duration) =
+    (Duration::from_millis(500), Duration::from_secs(10));
 
 /// A container that runs, or is to be started again.
 pub(super) struct Container {
@@ -61,7 +62,7 @@ impl Container {
     }
 
     /// Waits for a container that does its work and ends.
-    pub async fn finish(mut self, name: &str) -> Result<()> {
+    pub async fn finish(&mut self, name: &str) -> Result<()> {
         let ended = self.child.wait().await?;
         self.log.abort();
         if ended.success() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::container::Container;
+use super::container::{BACK_OFF, Container};
 use super::{Numbers, list, status, text, volumes};
 use crate::api::Api;
 use crate::layout::{Lab, Node};
@@ -136,7 +136,13 @@ impl Pod {
                 }
                 containers.insert(name, container);
             } else {
-                container.finish(&name).await?;
+                let mut pause = BACK_OFF.0;
+                while let Err(error) = container.finish(&name).await {
+                    status::report(self, containers, Some(&error.to_string())).await;
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(BACK_OFF.1);
+                    container = Container::start(self, spec)?;
+                }
             }
         }
         for spec in list(&self.object, "/spec/containers") {

@@ -82,10 +82,7 @@ pub fn sandbox(lab: &Lab, folder: &Path, user: u64, mounts: &[(PathBuf, String)]
         .join("envoy_bootstrap_tmpl.json")
         .display()
         .to_string();
-    let own = std::env::current_exe()
-        .unwrap_or_default()
-        .display()
-        .to_string();
+    let own = lab.program().display().to_string();
     let in_pod = |name: &str| folder.join(name).display().to_string();
     add(MACHINE);
     add(&["--chdir", "/", "--cap-add", "ALL"]);
