@@ -17,6 +17,6 @@ import (
 )
 
 func main() {
-	dnsserver.Directives = []string{"reload", "bind", "ready", "errors", "cache", "hosts", "template", "file", "kubernetes", "forward"}
+	dnsserver.Directives = []string{"reload", "bind", "ready", "errors", "cache", "kubernetes", "hosts", "template", "file", "forward"}
 	coremain.Run()
 }
