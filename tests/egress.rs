@@ -7,6 +7,8 @@
 
 #[path = "egress/envoy.rs"]
 mod envoy;
+#[path = "egress/gateway_servers.rs"]
+mod gateway_servers;
 #[path = "egress/laws.rs"]
 mod laws;
 #[path = "egress/scenes.rs"]

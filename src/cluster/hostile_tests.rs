@@ -253,6 +253,30 @@ async fn a_name_does_not_lead_to_another_path() {
     assert_eq!(server.connections.load(Ordering::SeqCst), 0);
 }
 
+#[tokio::test]
+async fn every_line_of_a_log_that_is_followed_is_heard_however_many_there_are() {
+    let log: String = (0..5_000)
+        .map(|number| format!("line {number}\n"))
+        .collect();
+    let server = Server::answers("200 OK", log.into_bytes()).await;
+    let cluster = server.cluster(&server.authority);
+    let container = Container {
+        namespace: "n".to_owned(),
+        pod: "p".to_owned(),
+        name: "istio-proxy".to_owned(),
+    };
+    let heard = Mutex::new(Vec::new());
+    let hear = |line: &str| heard.lock().unwrap().push(line.to_owned());
+    let since = Duration::from_millis(2_500);
+    cluster.follow(&container, since, &hear).await.unwrap();
+    let heard = heard.into_inner().unwrap();
+    assert_eq!((heard.len(), heard[0].as_str()), (5_000, "line 0"));
+    let head = &server.heads()[0];
+    let asked =
+        "GET /api/v1/namespaces/n/pods/p/log?&container=istio-proxy&follow=true&sinceSeconds=2 ";
+    assert!(head.starts_with(asked), "{head}");
+}
+
 #[test]
 fn an_endpoint_is_an_address_and_an_authority_a_certificate() {
     let (_, authority) = certified();

@@ -90,9 +90,6 @@ impl Server {
             ("HTTPS", _) => (Routing::Http, opened),
             ("TLS", _) => (Routing::Port, opened),
             ("HTTP" | "HTTP2" | "GRPC" | "GRPC-WEB", _) => (Routing::Http, ServerTls::Plain),
-            // A port of bytes opens TLS where it is told how.
-            (_, ServerTls::Passthrough) if !settings.is_null() => (Routing::ServerName, opened),
-            (_, _) if !settings.is_null() => (Routing::Port, opened),
             _ => (Routing::Port, ServerTls::Plain),
         };
         let hosts = texts(value, "/hosts");

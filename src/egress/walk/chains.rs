@@ -1,7 +1,7 @@
 //! The filter chains of a gateway pod's port: which server takes a connection, by the name that its handshake asks for, and for
 //! bytes where they go. As Istio's `gateway.go` builds them: a server without a rule has no chain.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::destination::target;
 use crate::egress::gateway::{Gateway, Routing, Server, ServerTls};
@@ -46,6 +46,9 @@ pub struct Chains<'s> {
     hosts: HashSet<(&'s str, &'s str)>,
     /// Names for which rules leave TLS closed.
     closed: HashSet<&'s str>,
+    /// Names that have a chain, and one that has two.
+    chained: HashSet<&'s str>,
+    twice: Option<&'s str>,
     empty: bool,
     gateway: Option<&'s Object>,
     others: Vec<(Object, String)>,
@@ -59,6 +62,8 @@ impl<'s> Chains<'s> {
             clear: Vec::new(),
             hosts: HashSet::new(),
             closed: HashSet::new(),
+            chained: HashSet::new(),
+            twice: None,
             empty: true,
             gateway: None,
             others: Vec::new(),
@@ -106,6 +111,12 @@ impl<'s> Chains<'s> {
                 );
                 found.others.push((gateway.object.clone(), why));
             }
+        }
+        // Envoy refuses a listener with two chains for the same; what listened before, it leaves as it was.
+        if let (Some(name), Some(gateway)) = (found.twice, found.gateway) {
+            let why = format!("has two chains for {name} on port {port}, and Envoy takes neither");
+            found.others.push((gateway.clone(), why));
+            found.empty = true;
         }
         found
     }
@@ -194,11 +205,12 @@ impl<'s> Chains<'s> {
 
     /// A chain for these names; for any, where one of them is `*` (Istio's `toFilterChainMatch`).
     fn named(&mut self, names: impl Iterator<Item = &'s str> + Clone, chain: Chain<'s>) {
-        if names.clone().any(|name| name == "*") {
-            self.names.at("*", || chain);
-            return;
-        }
+        let any = names.clone().any(|name| name == "*");
+        let names: BTreeSet<&str> = if any { ["*"].into() } else { names.collect() };
         for name in names {
+            if !self.chained.insert(name) {
+                self.twice.get_or_insert(name);
+            }
             self.names.at(name, || chain);
         }
     }

@@ -326,6 +326,22 @@ mod tests {
         let forced = applied(&kind, &live, &want, &writer("provision", true), true).unwrap();
         assert_eq!(forced["data"], json!({"a": "2"}));
         assert_eq!(owners(&forced).keys().collect::<Vec<_>>(), ["provision"]);
+        let mut scaled = data(&[("a", "1"), ("b", "1")]);
+        let scale = Writer {
+            subresource: "scale".to_owned(),
+            ..writer("kubectl", false)
+        };
+        scaled["metadata"] = live["metadata"].clone();
+        updated(&kind, &live, &mut scaled, &scale);
+        let both = data(&[("a", "2"), ("b", "2")]);
+        let refused =
+            applied(&kind, &scaled, &both, &writer("provision", true), false).unwrap_err();
+        // As a real API server (1.34) says it.
+        assert_eq!(
+            refused.message,
+            "Apply failed with 2 conflicts: conflicts with \"kubectl\" with subresource \"scale\" using v1:\n- .data.b\n\
+             conflicts with \"kubectl-edit\" using v1:\n- .data.a"
+        );
         let same = applied(
             &kind,
             &live,
