@@ -10,84 +10,15 @@ mod common {
     pub mod cloud;
     pub mod inside;
     pub mod program;
+    pub mod rehearsal;
 }
 
-use common::cloud::{Cloud, PROJECT};
-use common::inside::Inside;
-use common::program::{Said, User, below, says_as_wanted};
-use provision::google::{Api, Call};
-use serde_json::{Value, json};
 use std::fs;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Somebody's cluster, and a user who rehearses in it.
-struct Rehearsal {
-    cloud: Cloud,
-    name: &'static str,
-    user: User,
-    file: PathBuf,
-}
-
-impl Rehearsal {
-    /// In a cluster with Istio.
-    fn new() -> Rehearsal {
-        let rehearsal = Rehearsal::bare("cluster1");
-        rehearsal.inside().install_istiod();
-        rehearsal
-    }
-
-    /// In a cluster with nodes and nothing else.
-    fn bare(name: &'static str) -> Rehearsal {
-        let cloud = Cloud::new();
-        let made = ["up", "--yes", "--through", "cluster"];
-        let name_it = format!("cluster={name}");
-        let plane = ["--set", "control_plane=in-cluster", "--set", &name_it];
-        cloud.run(&[&made[..], &plane].concat()).ends(0);
-        let user = User::new();
-        let file = user.home().join("own.yaml");
-        fs::write(&file, kubeconfig(&cloud, name)).unwrap();
-        Rehearsal {
-            cloud,
-            name,
-            user,
-            file,
-        }
-    }
-
-    fn inside(&self) -> Inside {
-        Inside::of(&self.cloud, self.name)
-    }
-
-    /// Runs a verb with the kubeconfig named.
-    fn named(&self, args: &[&str]) -> Said {
-        let own = ["--emulate", "--kubeconfig", self.file.to_str().unwrap()];
-        self.user.run(&[args, &own].concat())
-    }
-
-    /// Runs a verb with the emulator alone.
-    fn emulated(&self, args: &[&str]) -> Said {
-        self.user.run(&[args, &["--emulate"]].concat())
-    }
-}
-
-/// A kubeconfig for the cloud's cluster, as its owner has it.
-fn kubeconfig(cloud: &Cloud, name: &str) -> String {
-    let path = format!("v1/projects/{PROJECT}/locations/us-central1-a/clusters/{name}");
-    let told = cloud.call(Call::get(Api::Container, path));
-    let server = format!("https://{}", told["endpoint"].as_str().unwrap());
-    let authority = &told["masterAuth"]["clusterCaCertificate"];
-    let context = |name: &str| json!({"name": name, "context": {"cluster": "own", "user": "me"}});
-    serde_json::to_string_pretty(&json!({
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "own", "cluster": {"server": server, "certificate-authority-data": authority}}],
-        "users": [{"name": "me", "user": {"token": "a-token-that-nobody-reads"}}],
-        "contexts": [context("own"), context("other")],
-        "current-context": "own",
-    }))
-    .unwrap()
-}
+use common::program::{User, below, says_as_wanted};
+use common::rehearsal::{Rehearsal, journal_of};
+use serde_json::{Value, json};
 
 /// That a run is refused with these words, and leaves the cluster, the emulator and the journal as they were.
 #[track_caller]
@@ -317,6 +248,55 @@ fn what_stands_there_and_is_not_ours_stops_the_run() {
     );
     assert!(there.is_some());
     assert!(inside.get("v1", "Namespace", "", "istio-egress").is_none());
+}
+
+#[test]
+fn what_others_put_into_our_namespace_does_not_go_with_it() {
+    let own = Rehearsal::new();
+    own.named(&["up", "--yes", "--through", "second-namespace"])
+        .ends(0);
+    let inside = own.inside();
+    let theirs = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "theirs", "namespace": "team-y"},
+        "spec": {"ports": [{"port": 80}]}});
+    inside.apply(&theirs);
+    let said = own.emulated(&["down", "--yes"]).ends(1);
+    assert!(
+        said.err.contains("others have put into it: Service theirs"),
+        "{}",
+        said.err
+    );
+    assert!(
+        said.err.contains("move or delete what is theirs"),
+        "{}",
+        said.err
+    );
+    assert!(inside.get("v1", "Service", "team-y", "theirs").is_some());
+    assert!(inside.get("v1", "Namespace", "", "team-x").is_none());
+    inside.delete("v1", "Service", "team-y", "theirs");
+    own.emulated(&["down", "--yes"]).ends(0);
+    assert!(inside.get("v1", "Namespace", "", "team-y").is_none());
+}
+
+#[test]
+fn a_lost_journal_is_rebuilt_from_the_cluster() {
+    let own = Rehearsal::new();
+    let before = own.cloud.objects();
+    let up = ["up", "--yes", "--through", "egress-gateway"];
+    own.named(&up).ends(0);
+    fs::remove_file(journal_of(&own.user)).unwrap();
+    // Nobody can tell any more that the namespace is ours.
+    refused(
+        &own,
+        &up,
+        1,
+        &[
+            "Namespace/istio-egress is in the cluster already",
+            "provision adopt",
+        ],
+    );
+    own.named(&["adopt", "--yes"]).ends(0);
+    own.emulated(&["down", "--yes"]).ends(0);
+    assert_eq!(own.cloud.objects(), before);
 }
 
 #[test]

@@ -349,3 +349,89 @@ fn quoted(word: &str) -> String {
         false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::steps::Place;
+
+    fn object(kind: &str, namespace: Option<&str>, name: &str) -> Step {
+        let mut at = json!({"project": "p", "location": "z", "cluster": "c", "apiVersion": "v1", "kind": kind, "name": name});
+        if let Some(namespace) = namespace {
+            at["namespace"] = namespace.into();
+        }
+        Step {
+            id: "step".to_owned(),
+            chapter: String::new(),
+            says: String::new(),
+            kind: OBJECT.to_owned(),
+            at: at.as_object().unwrap().clone(),
+            want: Value::Null,
+            needs: Default::default(),
+            within: Default::default(),
+            keep: false,
+            source: Place {
+                file: String::new(),
+                line: 0,
+            },
+        }
+    }
+
+    #[test]
+    fn what_is_in_the_way_is_what_differs_and_every_namespace() {
+        let fields = vec![Field {
+            path: "spec.mode".to_owned(),
+            have: json!("a"),
+            want: json!("b"),
+            fixed: false,
+        }];
+        let there = |what: &str| {
+            Some(format!(
+                "step: {what} is in the cluster already and is not ours"
+            ))
+        };
+        let service = object("Service", Some("n"), "s");
+        let namespace = object("Namespace", None, "n");
+        let differs = |what| there(what).map(|told| told + ": spec.mode is \"a\", wanted \"b\"");
+        for (step, change, expected) in [
+            (&service, Change::Create, None),
+            (&service, Change::None, None),
+            (&service, Change::Waits(Vec::new()), None),
+            (
+                &service,
+                Change::Foreign(fields.clone()),
+                differs("Service/n/s"),
+            ),
+            (
+                &service,
+                Change::Update(fields.clone()),
+                differs("Service/n/s"),
+            ),
+            (&namespace, Change::Create, None),
+            (&namespace, Change::None, there("Namespace/n")),
+            (&namespace, Change::Waits(Vec::new()), there("Namespace/n")),
+            (&namespace, Change::Foreign(fields), differs("Namespace/n")),
+        ] {
+            assert_eq!(stranger(step, &change), expected, "{change:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_read_it() {
+        for (word, expected) in [
+            ("/home/me/.kube/config", "/home/me/.kube/config"),
+            (
+                "arn:aws:eks:eu-1:1:cluster/x",
+                "arn:aws:eks:eu-1:1:cluster/x",
+            ),
+            ("two words", "'two words'"),
+            ("it's", r"'it'\''s'"),
+            ("$(x)", "'$(x)'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), expected);
+        }
+    }
+}

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::claims::{self, Seen};
 use super::{
     Door, Kind, Look, Sent, Thing, clusters, fill, kubernetes, leftovers, members, object, records,
-    rest, restart, services,
+    residents, rest, restart, services,
 };
 use crate::google::{ApiError, Operation};
 
@@ -99,7 +99,10 @@ impl Kind {
             Kind::Members(policy) => members::remove(policy, door, at, parts).await,
             Kind::Records => records::remove(door, at, parts).await,
             Kind::Object => object::delete(door, at).await,
-            Kind::Kubernetes => clusters::steadily(door, || kubernetes::delete(door, at)).await,
+            Kind::Kubernetes => {
+                clusters::steadily(door, || residents::none(door, at)).await?;
+                clusters::steadily(door, || kubernetes::delete(door, at)).await
+            }
             // Other things in the project may have come to rely on an API: it stays on.
             Kind::Services | Kind::Restart | Kind::Wait(_) | Kind::Claim(_) => Ok(Sent::Now),
         }

@@ -25,6 +25,7 @@ mod pods;
 mod ready;
 mod records;
 mod refused;
+mod residents;
 mod rest;
 mod restart;
 mod revision;

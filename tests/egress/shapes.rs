@@ -394,3 +394,25 @@ fn what_is_not_covered_is_named() {
         assert_eq!(named, expected, "{asked}");
     }
 }
+
+#[test]
+fn outside_a_vpc_no_firewall_rule_is_asked_and_nobody_serves_metadata() {
+    // (whether a VPC is around the machines, where a pod without a sidecar goes, what it gets)
+    let cases = [
+        (true, "https://example.com", "exit 28"),
+        (false, "https://example.com", "200"),
+        (true, "http://metadata.google.internal", "200"),
+        (false, "http://metadata.google.internal", "exit 6"),
+        (false, "http://no-such-name.example", "exit 6"),
+    ];
+    for (vpc, url, expected) in cases {
+        let sources = Sources {
+            outside_vpc: !vpc,
+            ..tutorial(&[])
+        };
+        let mut request = request("team-y", url);
+        request.from.sidecar = Some(false);
+        let got = super::scenes::got(&Scene::read(&sources), &request);
+        assert_eq!(got, expected, "{vpc} {url}");
+    }
+}

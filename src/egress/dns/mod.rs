@@ -192,6 +192,19 @@ pub fn resolve(zones: &[Zone], name: &str) -> Resolution {
     told(zones, by, path, Vec::new(), because)
 }
 
+/// Resolves a name as a machine does that is none of Google's: it has no metadata server.
+pub fn resolve_elsewhere(name: &str) -> Resolution {
+    let name = plain(name);
+    let (addresses, because) = match outside(&name) {
+        (addresses, _) if addresses.contains(&METADATA_SERVER) => (
+            Vec::new(),
+            format!("{name} is known to machines of Google's alone"),
+        ),
+        found => found,
+    };
+    told(&[], None, Vec::new(), addresses, because)
+}
+
 /// The private zone that answers for a name: of those that hold it the one with the longest name.
 fn answering<'a>(zones: &'a [Zone], name: &str) -> Option<&'a Zone> {
     let holding = zones

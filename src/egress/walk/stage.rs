@@ -164,7 +164,10 @@ impl<'s> Stage<'s> {
                 ruling,
             };
         }
-        dns::resolve(&self.scene.zones, name)
+        match self.scene.outside_vpc {
+            true => dns::resolve_elsewhere(name),
+            false => dns::resolve(&self.scene.zones, name),
+        }
     }
 
     /// The addresses of the pods of a service without an address of its own.

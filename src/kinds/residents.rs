@@ -1,0 +1,115 @@
+//! What others have put into a namespace of ours, in a cluster of somebody's own: with the namespace it would go.
+//!
+//! Looked for is what people make on purpose: workloads, services, claims to storage, policies, objects of the mesh. What the cluster
+//! and the mesh put into every namespace by themselves (accounts, certificates, secrets, events) is nobody's loss.
+
+use serde_json::{Map, Value};
+
+use super::clusters::{connect, of_cluster};
+use super::{Door, kubernetes};
+use crate::cluster::{Fault, Object};
+use crate::google::{ApiError, Class};
+
+/// The kinds that are looked for.
+const KINDS: &[(&str, &str)] = &[
+    ("v1", "Pod"),
+    ("v1", "Service"),
+    ("v1", "PersistentVolumeClaim"),
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "StatefulSet"),
+    ("apps/v1", "DaemonSet"),
+    ("batch/v1", "Job"),
+    ("batch/v1", "CronJob"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+    ("networking.k8s.io/v1", "Ingress"),
+    ("networking.istio.io/v1beta1", "DestinationRule"),
+    ("networking.istio.io/v1beta1", "Gateway"),
+    ("networking.istio.io/v1beta1", "ServiceEntry"),
+    ("networking.istio.io/v1beta1", "Sidecar"),
+    ("networking.istio.io/v1beta1", "VirtualService"),
+    ("security.istio.io/v1beta1", "AuthorizationPolicy"),
+    ("security.istio.io/v1beta1", "PeerAuthentication"),
+];
+
+/// What to do about them.
+const ADVICE: &str = "the namespace stays as long as others live in it: move or delete what is theirs, then run again";
+
+/// That the object of `at` may be deleted: it is no namespace of somebody's own cluster, or nobody else lives in it. Everything of
+/// ours in it is gone by now.
+///
+/// # Errors
+/// Who lives there; what the cluster refuses.
+pub async fn none(door: &Door, at: &Map<String, Value>) -> Result<(), ApiError> {
+    let namespace = kubernetes::object(at)?;
+    if !door.clusters.is_own() || namespace.kind != "Namespace" {
+        return Ok(());
+    }
+    let Some(cluster) = connect(door, at).await? else {
+        return Ok(());
+    };
+    let mut theirs = Vec::new();
+    for (api_version, kind) in KINDS {
+        let like = Object {
+            api_version: (*api_version).to_owned(),
+            kind: (*kind).to_owned(),
+            namespace: Some(namespace.name.clone()),
+            name: String::new(),
+        };
+        match cluster.list(&like, "").await {
+            Ok(found) => theirs.extend(found.iter().filter_map(|live| resident(kind, live))),
+            Err(error) if matches!(error.fault, Fault::NotFound | Fault::UnknownKind) => {}
+            Err(error) => return Err(of_cluster(error)),
+        }
+    }
+    if theirs.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError {
+        class: Class::Other,
+        advice: Some(ADVICE),
+        ..ApiError::unsent(
+            namespace.to_string(),
+            format!("others have put into it: {}", theirs.join(", ")),
+        )
+    })
+}
+
+/// An object that stands for itself: nothing made it that would make it again, and it is not on its way out. Pure.
+fn resident(kind: &str, live: &Value) -> Option<String> {
+    let metadata = live.get("metadata")?;
+    let owned = metadata["ownerReferences"]
+        .as_array()
+        .is_some_and(|owners| !owners.is_empty());
+    if owned || metadata.get("deletionTimestamp").is_some() {
+        return None;
+    }
+    Some(format!("{kind} {}", metadata["name"].as_str()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_a_controller_made_or_is_on_its_way_out_lives_nowhere() {
+        for (metadata, expected) in [
+            (json!({"name": "theirs"}), Some("Pod theirs")),
+            (
+                json!({"name": "theirs", "ownerReferences": []}),
+                Some("Pod theirs"),
+            ),
+            (
+                json!({"name": "made", "ownerReferences": [{"kind": "ReplicaSet"}]}),
+                None,
+            ),
+            (
+                json!({"name": "going", "deletionTimestamp": "2026-01-01T00:00:00Z"}),
+                None,
+            ),
+        ] {
+            let told = resident("Pod", &json!({"metadata": metadata}));
+            assert_eq!(told.as_deref(), expected);
+        }
+    }
+}
