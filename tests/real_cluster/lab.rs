@@ -64,6 +64,33 @@ impl Lab {
         Some(lab)
     }
 
+    /// Its name, which is that of its nodes' network namespace and of its kubeconfig's context.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The folder of the cluster's programs.
+    pub fn programs(&self) -> String {
+        Lab::home().join("bin").display().to_string()
+    }
+
+    /// The administrator's kubeconfig.
+    pub fn kubeconfig(&self) -> String {
+        Lab::home()
+            .join("run")
+            .join(&self.name)
+            .join("admin.conf")
+            .display()
+            .to_string()
+    }
+
+    /// Where the laboratory keeps what it built and what runs.
+    fn home() -> PathBuf {
+        let usual =
+            || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/provision-lab");
+        std::env::var_os("LAB_HOME").map_or_else(usual, PathBuf::from)
+    }
+
     /// The laboratory's own program.
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);

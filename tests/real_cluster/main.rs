@@ -9,4 +9,5 @@ mod lab;
 #[allow(dead_code)]
 #[path = "../common/program.rs"]
 mod program;
+mod rehearsal;
 mod tutorial;
