@@ -443,7 +443,7 @@ mod tests {
     #[test]
     fn a_word_is_quoted_where_a_shell_would_read_it() {
         for (word, expected) in [
-            ("/home/me/.kube/config", "/home/me/.kube/config"),
+            ("/srv/own/.kube/config", "/srv/own/.kube/config"),
             (
                 "arn:aws:eks:eu-1:1:cluster/x",
                 "arn:aws:eks:eu-1:1:cluster/x",
