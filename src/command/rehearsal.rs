@@ -10,6 +10,7 @@ use super::{note, stop};
 use crate::cli::Global;
 use crate::engine::change::Change;
 use crate::engine::event::{Event, How};
+use crate::engine::failure::differences;
 use crate::engine::run::{Book, run};
 use crate::engine::state::State;
 use crate::engine::tasks;
@@ -188,16 +189,18 @@ pub async fn before(
             "rehearse steps of one cluster",
         ));
     }
-    // The cluster tells what differs also of fields that somebody else owns, where they were to be taken over.
-    let differences = ready.clusters(true);
-    let allowed = adopts || ground.force;
+    let tasks = tasks::present(&ready.steps)?;
+    let tasks = match adopts {
+        true => tasks::adopting(tasks),
+        false => tasks,
+    };
     let mut found = Found::default();
     let ended = run(
         &ready.client,
-        differences,
-        tasks::present(&ready.steps)?,
+        ready.clusters(ground.force),
+        tasks,
         Book::Read(state),
-        |event| found.hear(event, &ready.steps, allowed),
+        |event| found.hear(event, &ready.steps, ground.force),
         stop::listen(),
     )
     .await;
@@ -233,7 +236,10 @@ pub async fn before(
                     all.collect::<Vec<_>>().join(" && ")
                 }
             };
-            let error = format!("the cluster's nodes do not do: {}", lack.says.join("; "));
+            let error = format!(
+                "the cluster's nodes are not those that the steps ask for: {}",
+                lack.says.join("; ")
+            );
             return Err(Halt::failed(error, &hint));
         }
     }
@@ -244,7 +250,7 @@ pub async fn before(
         exit: Exit::Failed,
         errors: found.errors,
         hint: Some(found.hint.unwrap_or_else(|| {
-            "nothing was changed: remove or rename what stands in the way; what an earlier rehearsal made and its journal was lost, `provision adopt` with the same flags finds; `provision up --adopt` takes over what it can, and `down` then removes it".to_owned()
+            "nothing was changed: remove or rename what stands in the way; if an earlier rehearsal made it and its journal is lost, `provision adopt` with the same flags counts it as ours again; `provision up --adopt` takes over what it can, and `down` then removes it".to_owned()
         })),
     })
 }
@@ -262,7 +268,7 @@ struct Found {
 }
 
 impl Found {
-    fn hear(&mut self, event: &Event, steps: &[Step], allowed: bool) {
+    fn hear(&mut self, event: &Event, steps: &[Step], force: bool) {
         match event {
             Event::Looked {
                 step, change, ours, ..
@@ -273,8 +279,8 @@ impl Found {
                 match (change, step.kind.as_str()) {
                     (Change::Pending(why), DEFINITIONS) => self.istio.push(why.clone()),
                     (Change::Pending(_), NODES) => self.pools.push(Pool::of(&step.at, &step.want)),
-                    (change, OBJECT) if !ours && !allowed => {
-                        self.errors.extend(stranger(step, change));
+                    (change, OBJECT) if !ours => {
+                        self.errors.extend(stranger(step, change, force));
                     }
                     _ => {}
                 }
@@ -291,11 +297,13 @@ impl Found {
 }
 
 /// Why an object of the cluster that is not ours is in the way; none where it is not. A namespace is in the way even where it is as
-/// wanted: what would be put into it concerns everybody who lives there. Pure.
-fn stranger(step: &Step, change: &Change) -> Option<String> {
+/// wanted: what would be put into it concerns everybody who lives there. `force` says that fields of others may be changed. Pure.
+fn stranger(step: &Step, change: &Change, force: bool) -> Option<String> {
     let is_namespace = step.at.get("kind").is_some_and(|kind| kind == "Namespace");
     let fields: &[Field] = match change {
-        Change::Update(fields) | Change::Fixed(fields) | Change::Foreign(fields) => fields,
+        Change::Conflict(fields) | Change::Fixed(fields) | Change::Foreign(fields) => fields,
+        // Fields that nobody has stated: the object is somebody's all the same.
+        Change::Update(fields) if !force => fields,
         Change::None if is_namespace => &[],
         Change::Waits(_) if is_namespace => &[],
         _ => return None,
@@ -306,13 +314,10 @@ fn stranger(step: &Step, change: &Change) -> Option<String> {
         .unwrap_or_default();
     let name = name.split_once("/clusters/").map_or("", |(_, name)| name);
     let name = name.split_once('/').map_or(name, |(_, name)| name);
-    let differs = fields
-        .iter()
-        .map(|field| format!("{} is {}, wanted {}", field.path, field.have, field.want));
-    let differs: Vec<String> = differs.collect();
+    let differs = differences(fields);
     let differs = match differs.is_empty() {
         true => String::new(),
-        false => format!(": {}", plain(&differs.join("; "))),
+        false => format!(": {}", plain(&differs)),
     };
     Some(format!(
         "{}: {name} is in the cluster already and is not ours{differs}",
@@ -386,6 +391,7 @@ mod tests {
             have: json!("a"),
             want: json!("b"),
             fixed: false,
+            owner: None,
         }];
         let there = |what: &str| {
             Some(format!(
@@ -402,26 +408,42 @@ mod tests {
             (
                 &service,
                 Change::Foreign(fields.clone()),
-                differs("Service/n/s"),
+                differs("v1/Service/n/s"),
             ),
+            (&service, Change::Adopt(fields.clone()), None),
             (
                 &service,
                 Change::Update(fields.clone()),
-                differs("Service/n/s"),
+                differs("v1/Service/n/s"),
+            ),
+            (&namespace, Change::Adopt(Vec::new()), None),
+            (
+                &service,
+                Change::Conflict(fields.clone()),
+                differs("v1/Service/n/s"),
             ),
             (&namespace, Change::Create, None),
-            (&namespace, Change::None, there("Namespace/n")),
-            (&namespace, Change::Waits(Vec::new()), there("Namespace/n")),
-            (&namespace, Change::Foreign(fields), differs("Namespace/n")),
+            (&namespace, Change::None, there("v1/Namespace/n")),
+            (
+                &namespace,
+                Change::Waits(Vec::new()),
+                there("v1/Namespace/n"),
+            ),
+            (
+                &namespace,
+                Change::Foreign(fields.clone()),
+                differs("v1/Namespace/n"),
+            ),
         ] {
-            assert_eq!(stranger(step, &change), expected, "{change:?}");
+            assert_eq!(stranger(step, &change, false), expected, "{change:?}");
         }
+        assert_eq!(stranger(&service, &Change::Update(fields), true), None);
     }
 
     #[test]
     fn a_word_is_quoted_where_a_shell_would_read_it() {
         for (word, expected) in [
-            ("/home/me/.kube/config", "/home/me/.kube/config"),
+            ("/srv/own/.kube/config", "/srv/own/.kube/config"),
             (
                 "arn:aws:eks:eu-1:1:cluster/x",
                 "arn:aws:eks:eu-1:1:cluster/x",

@@ -8,7 +8,7 @@ pub mod change;
 mod claim;
 mod entry;
 pub mod event;
-mod failure;
+pub mod failure;
 mod finish;
 pub mod journal;
 pub mod log;
