@@ -46,6 +46,11 @@ pub fn any() -> Object {
     }
 }
 
+/// The pool that a node is of, where it says so. Pure.
+pub fn pool(node: &Value) -> Option<&str> {
+    node.get("metadata")?.get("labels")?.get(POOL)?.as_str()
+}
+
 /// The selector of a pool's nodes.
 pub fn of_pool(pool: &str) -> String {
     format!("{POOL}={pool}")

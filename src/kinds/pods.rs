@@ -3,6 +3,8 @@
 //! A Deployment is Available with pods that injection passed over or that run on the wrong nodes, and says of none that
 //! is missing why. What only a new pod can mend is not waited for.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::clusters::{connect, of_cluster};
@@ -42,11 +44,13 @@ pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<
         .list(&nodes::any(), &selector)
         .await
         .map_err(of_cluster)?;
+    let others = elsewhere(&cluster, &pods, &nodes).await?;
     let seen = Seen {
         deployment: &live,
         pods: &pods,
         pool,
         nodes: &nodes,
+        others: &others,
     };
     if let Some(bare) = seen.bare() {
         let injection = Injection::of(&cluster, text("namespace")).await?;
@@ -75,6 +79,29 @@ async fn deeper(
     let again = refused::of(cluster, deployment, live).await;
     let kept = isolation::of(cluster, pods).await;
     [again, kept].concat()
+}
+
+/// The nodes that pods are on beside those of their pool.
+async fn elsewhere(
+    cluster: &Cluster,
+    pods: &[Value],
+    nodes: &[Value],
+) -> Result<Vec<Value>, ApiError> {
+    let placed = pods
+        .iter()
+        .filter_map(|pod| pod.pointer("/spec/nodeName")?.as_str());
+    let names: BTreeSet<&str> = placed
+        .filter(|node| !nodes.iter().any(|one| name(one) == *node))
+        .collect();
+    let mut found = Vec::new();
+    for name in names {
+        let node = Object {
+            name: name.to_owned(),
+            ..nodes::any()
+        };
+        found.extend(cluster.get(&node).await.map_err(of_cluster)?);
+    }
+    Ok(found)
 }
 
 /// The pods that a workload selects, but for those on their way out.
@@ -119,12 +146,27 @@ struct Seen<'a> {
     pods: &'a [Value],
     pool: &'a str,
     nodes: &'a [Value],
+    /// The other nodes that pods are on.
+    others: &'a [Value],
 }
 
 impl<'a> Seen<'a> {
     /// A pod that injection passed over.
     fn bare(&self) -> Option<&'a Value> {
         self.pods.iter().find(|pod| !injection::has_proxy(pod))
+    }
+
+    /// Whether a node is of the pool. In a cluster that is not GKE's nodes may be of no pool: whoever keeps pods from those says
+    /// so in the Deployment, and the scheduler heeds it.
+    fn is_at_home(&self, node: &str) -> bool {
+        let of_none = self
+            .others
+            .iter()
+            .filter(|other| nodes::pool(other).is_none());
+        self.nodes
+            .iter()
+            .chain(of_none)
+            .any(|one| name(one) == node)
     }
 
     /// What the pods lack; none where each runs where it belongs.
@@ -145,7 +187,7 @@ impl<'a> Seen<'a> {
                     lacking.push(format!("the node pool {} has no nodes", self.pool));
                 }
                 None => lacking.extend(untolerated(pod, self.nodes)),
-                Some(node) if !self.nodes.iter().any(|one| name(one) == node) => {
+                Some(node) if !self.is_at_home(node) => {
                     lacking.push(format!(
                         "pod {} is on {node}, which is not of the pool {}",
                         name(pod),
@@ -286,7 +328,19 @@ mod tests {
         let pod = |node: Value, status: &Value| json!({"metadata": {"name": "p"}, "spec": {"nodeName": node, "tolerations": [{"key": "dedicated", "operator": "Equal", "value": "gateway"}]}, "status": status});
         let node = |value: &str| json!({"metadata": {"name": "gw"}, "spec": {"taints": [{"key": "dedicated", "value": value, "effect": "NoSchedule"}]}});
         let pending = json!({"phase": "Pending"});
+        let label = json!({"cloud.google.com/gke-nodepool": "another"});
+        let others = [
+            json!({"metadata": {"name": "other", "labels": label}}),
+            json!({"metadata": {"name": "of-none", "labels": {}}}),
+        ];
         for (deployment, pods, nodes, expected) in [
+            // In a cluster of somebody's own a node may be of no pool.
+            (
+                &done,
+                vec![pod(json!("of-none"), &running)],
+                vec![node("gateway")],
+                None,
+            ),
             (
                 &done,
                 vec![pod(json!("gw"), &running)],
@@ -326,6 +380,7 @@ mod tests {
                 pods: &pods,
                 pool: "gateway",
                 nodes: &nodes,
+                others: &others,
             };
             assert_eq!(seen.missing().as_deref(), expected);
         }
