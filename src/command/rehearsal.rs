@@ -222,6 +222,8 @@ pub async fn before(
             ),
         ));
     }
+    // Steps are looked at side by side; a command to copy is the same each time.
+    found.pools.sort_by(|a, b| a.name.cmp(&b.name));
     if !found.pools.is_empty() {
         let lack = own.lacks(&found.pools).await.map_err(|error| Halt {
             exit: Exit::Failed,
