@@ -85,7 +85,7 @@ impl Lab {
     }
 
     /// Where the laboratory keeps what it built and what runs.
-    fn home() -> PathBuf {
+    pub fn home() -> PathBuf {
         let usual =
             || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/provision-lab");
         std::env::var_os("LAB_HOME").map_or_else(usual, PathBuf::from)
@@ -188,6 +188,24 @@ impl Lab {
             .write_all(input.as_bytes())
             .unwrap();
         child.wait_with_output().unwrap()
+    }
+
+    /// Calls one of Google's APIs, as somebody else.
+    pub fn google(&self, method: &str, path: &str) -> Value {
+        let url = format!("http://127.0.0.1:8787/{path}");
+        let said = self.lab(&[
+            "run",
+            "curl",
+            "-sS",
+            "-X",
+            method,
+            "-H",
+            "content-type: application/json",
+            "-d",
+            "{}",
+            &url,
+        ]);
+        serde_json::from_str(&said.ends(0).out).unwrap()
     }
 
     /// Waits until pods are ready and proxies have what istiod sends, and holds that istiod says so too.

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod lab;
+mod laboratory;
 // Each test file uses its part of what is common.
 #[allow(dead_code)]
 #[path = "../common/program.rs"]
