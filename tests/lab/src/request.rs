@@ -49,10 +49,17 @@ async fn one(lab: &Lab, pods: &[Value], request: &Value) -> Value {
     ));
     let method = request["method"].as_str().unwrap_or("GET");
     let within = request["timeout"].as_u64().unwrap_or(WITHIN);
-    let mut curl = vec!["curl", "-sS", "-g", "--path-as-is", "-w", "\n%{http_code}"]
-        .into_iter()
-        .map(str::to_owned)
-        .collect::<Vec<_>>();
+    let mut curl = vec![
+        "curl",
+        "-sS",
+        "-g",
+        "--path-as-is",
+        "-w",
+        "\n%{http_code} %header{x-answered-by}",
+    ]
+    .into_iter()
+    .map(str::to_owned)
+    .collect::<Vec<_>>();
     curl.extend(["-m".to_owned(), within.to_string()]);
     curl.extend(if method == "HEAD" {
         vec!["-I".to_owned()]
@@ -84,23 +91,19 @@ async fn one(lab: &Lab, pods: &[Value], request: &Value) -> Value {
     };
     let out = String::from_utf8_lossy(&done.stdout).into_owned();
     let (body, code) = out.rsplit_once('\n').unwrap_or_default();
+    let (code, answered) = code.split_once(' ').unwrap_or_default();
     let code: u16 = code.parse().unwrap_or(0);
     let error = String::from_utf8_lossy(&done.stderr).trim().to_owned();
     let answer: Value = serde_json::from_str(body).unwrap_or_else(|_| body.into());
-    let by = match answer["who"].as_str() {
-        Some(who) => Some(who.to_owned()),
-        None if method == "HEAD" => body.lines().find_map(|line| {
-            Some(
-                line.to_lowercase()
-                    .strip_prefix("x-answered-by: ")?
-                    .trim()
-                    .to_owned(),
-            )
-        }),
-        None => None,
+    let by = match (code, answered.trim(), answer["who"].as_str()) {
+        (_, "", Some(who)) => Some(who),
+        (0, "", None) => None,
+        // What no server has put its name on is a proxy's own.
+        (_, "", None) => Some("proxy"),
+        (_, who, _) => Some(who),
     };
     json!({
         "code": code, "exit": done.status.code(), "error": Some(error).filter(|error| !error.is_empty()),
-        "by": by.or_else(|| (code != 0).then(|| "proxy".to_owned())), "answer": answer,
+        "by": by, "answer": answer,
     })
 }

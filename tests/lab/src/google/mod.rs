@@ -75,10 +75,15 @@ impl Google {
         } else {
             self.storage(request).await
         };
-        answered.unwrap_or_else(|error| {
+        let mut answered = answered.unwrap_or_else(|error| {
             let body = json!({"error": {"code": 503, "message": format!("the laboratory's emulator: {error}"), "status": "UNAVAILABLE"}});
             respond(&hyper::Method::GET, 503, "google", &body)
-        })
+        });
+        answered.headers_mut().insert(
+            "x-answered-by",
+            hyper::header::HeaderValue::from_static("google"),
+        );
+        answered
     }
 
     /// Whose pod has this address, to Google: the Google account that its Kubernetes account names, else the latter.
