@@ -64,8 +64,13 @@ impl Lab {
         Some(lab)
     }
 
+    /// Its name, which is also the name of the nodes' network.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The laboratory's own program.
-    fn command(&self, args: &[&str]) -> Command {
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(["--name", &self.name])

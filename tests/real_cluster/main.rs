@@ -4,9 +4,17 @@
 // What a test calls may unwrap like the test itself.
 #![allow(clippy::unwrap_used)]
 
+// Each test file uses its part of what is common.
+#[allow(dead_code)]
+#[path = "../common/cloud.rs"]
+mod cloud;
+#[allow(dead_code)]
+#[path = "../common/inside.rs"]
+mod inside;
 mod lab;
 // Each test file uses its part of what is common.
 #[allow(dead_code)]
 #[path = "../common/program.rs"]
 mod program;
 mod tutorial;
+mod wire;
