@@ -262,7 +262,7 @@ fn a_kind_of_object_that_nobody_defines_is_named() {
     tells(
         &said,
         &[
-            "error: widget: create kubernetes.object w: the server could not find the requested resource (HTTP 404)",
+            "error: widget: create kubernetes.object w: 404 page not found (HTTP 404)",
             "hint: the cluster does not know this kind of object: install what defines it (a CustomResourceDefinition), then run again",
             "left: nothing new",
         ],

@@ -374,7 +374,7 @@ async fn who_applies_owns_and_others_are_told() {
         (status, told(&refused).1),
         (
             500,
-            "failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec.replicaz: field not declared in schema"
+            "failed to create typed patch object (/web; apps/v1, Kind=Deployment): .spec.replicaz: field not declared in schema"
         )
     );
 }

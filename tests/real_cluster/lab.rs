@@ -92,7 +92,7 @@ impl Lab {
     }
 
     /// The laboratory's own program.
-    fn command(&self, args: &[&str]) -> Command {
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(["--name", &self.name])

@@ -4,6 +4,13 @@
 // What a test calls may unwrap like the test itself.
 #![allow(clippy::unwrap_used)]
 
+// Each test file uses its part of what is common.
+#[allow(dead_code)]
+#[path = "../common/cloud.rs"]
+mod cloud;
+#[allow(dead_code)]
+#[path = "../common/inside.rs"]
+mod inside;
 mod lab;
 mod laboratory;
 // Each test file uses its part of what is common.
@@ -12,3 +19,4 @@ mod laboratory;
 mod program;
 mod rehearsal;
 mod tutorial;
+mod wire;

@@ -109,7 +109,17 @@ pub fn create(
         "Pod" => pods::admit(cluster, resource, object)?,
         "CustomResourceDefinition" => crd::admit(cluster, object),
         "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet" => {
-            template_fits(resource, object)?
+            template_fits(resource, object)?;
+            object["status"] = json!({});
+        }
+        // What these say before their controllers have seen them.
+        "HorizontalPodAutoscaler" => {
+            object["status"] = json!({"desiredReplicas": 0, "currentMetrics": null});
+        }
+        "PodDisruptionBudget" => {
+            object["status"] = json!({
+                "disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0,
+            });
         }
         _ => {}
     }

@@ -9,7 +9,7 @@ use super::decode;
 use super::delete;
 use super::discovery;
 use super::exec;
-use super::kinds::Verbs;
+use super::kinds::{self, Verbs};
 use super::log;
 use super::managed::Writer;
 use super::modify;
@@ -53,14 +53,25 @@ fn route(cluster: &mut Cluster, call: &Call) -> Result<Reply, Status> {
             }
         }
     }
-    let target = Target::of(&call.path).ok_or_else(Status::no_such_path)?;
-    let resource = resource::find(
+    let Some(target) = Target::of(&call.path) else {
+        return Ok(Reply::Nowhere);
+    };
+    let Some(resource) = resource::find(
         &cluster.store,
         &target.group,
         &target.version,
         &target.plural,
-    )
-    .ok_or_else(Status::no_such_path)?;
+    ) else {
+        // Groups of the server's own have a handler, which knows no such kind; others have none.
+        let mut own = kinds::built_in().into_iter();
+        let is_own =
+            own.any(|one| one.group == target.group && one.versions.contains(&target.version));
+        return if is_own {
+            Err(Status::no_such_path())
+        } else {
+            Ok(Reply::Nowhere)
+        };
+    };
     if resource.verbs == Verbs::Review {
         return reviews::answer(cluster, call, &resource, &target);
     }
@@ -70,11 +81,21 @@ fn route(cluster: &mut Cluster, call: &Call) -> Result<Reply, Status> {
     if misplaced {
         return Err(Status::no_such_path());
     }
-    match (&target.name, &target.subresource) {
+    let mut reply = match (&target.name, &target.subresource) {
         (None, _) => collection(cluster, call, &resource, &target),
         (Some(name), None) => object(cluster, call, &resource, &target, name),
         (Some(name), Some(below)) => subresource(cluster, call, &resource, &target, name, below),
+    }?;
+    if let Reply::Object { warnings, .. } = &mut reply {
+        warnings.extend(deprecated(&target));
     }
+    Ok(reply)
+}
+
+/// What everybody is told who uses a version that is on its way out.
+fn deprecated(target: &Target) -> Option<String> {
+    let told = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
+    (target.group.is_empty() && target.plural == "endpoints").then(|| told.to_owned())
 }
 
 fn collection(
@@ -248,6 +269,10 @@ fn list(
     }
     let left = matching.count();
     let mut metadata = json!({"resourceVersion": cluster.store.revision().to_string()});
+    if resource.custom {
+        // What the API server reads without a type of its own it also prints where it is empty.
+        metadata["continue"] = json!("");
+    }
     if left > 0 {
         metadata["continue"] = json!(token(&last));
         metadata["remainingItemCount"] = json!(left);

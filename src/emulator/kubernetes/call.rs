@@ -150,6 +150,8 @@ pub enum Reply {
         /// Whether it never changes under this address.
         keep: bool,
     },
+    /// A path that no handler is for: the server's words, and no object.
+    Nowhere,
     /// A stream of changes.
     Watch(Box<Watch>),
     /// A container's log.

@@ -196,7 +196,10 @@ pub fn begin(
             object["metadata"]["generation"] = json!(generation + 1);
         }
     }
-    object["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
+    // A namespace has no grace: it goes when what is in it has gone.
+    if resource.kind != "Namespace" {
+        object["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
+    }
     if resource.kind == "Namespace" {
         object["status"]["phase"] = json!("Terminating");
     }

@@ -68,6 +68,9 @@ fn patched(
     old: &Value,
     content_type: &str,
 ) -> Result<(Value, Vec<String>), Status> {
+    if !content_type.ends_with("-patch+json") {
+        return Err(Status::unknown_type());
+    }
     let wanted = decode::value(call)?;
     let mut new = write::printed(resource, &target.version, old);
     match content_type {
@@ -106,20 +109,24 @@ fn apply(
     if config["metadata"]["name"].is_null() && config["metadata"].is_object() {
         config["metadata"]["name"] = json!(name);
     }
+    let kind = config["kind"].as_str().unwrap_or_default();
+    if !kind.is_empty() && kind != resource.kind {
+        let version = config["apiVersion"].as_str().unwrap_or_default();
+        let named = grouped(version);
+        let message = format!("invalid object type: {named}, Kind={kind}");
+        return Err(Status::bad_request(message));
+    }
     decode::fits(&config, resource, target)?;
     if config["metadata"].get("managedFields").is_some() {
         return Err(Status::bad_request("metadata.managedFields must be nil"));
     }
     let namespace = target.namespace.clone().unwrap_or_default();
     if let Some(unknown) = validate::unknown(resource, &config).first() {
-        let object = if namespace.is_empty() {
-            format!("/{name}")
-        } else {
-            format!("{namespace}/{name}")
-        };
+        // The namespace of the request does not count here, only that of the object.
+        let own = config["metadata"]["namespace"].as_str().unwrap_or_default();
         return Err(Status::untyped(format!(
-            "failed to create typed patch object ({object}; {}, Kind={}): .{unknown}: field not declared in schema",
-            resource.api_version(&target.version),
+            "failed to create typed patch object ({own}/{name}; {}, Kind={}): .{unknown}: field not declared in schema",
+            grouped(&resource.api_version(&target.version)),
             resource.kind
         )));
     }
@@ -160,7 +167,10 @@ fn apply(
             let managed = fresh["metadata"]["managedFields"].clone();
             write::forget(&mut fresh, &["apiVersion", "kind"]);
             let mut created = write::create(cluster, resource, &namespace, fresh, &options)?;
-            created["metadata"]["managedFields"] = managed;
+            // Who states nothing but a name owns nothing, and an object without owners has no list of them.
+            if !managed.is_null() {
+                created["metadata"]["managedFields"] = managed;
+            }
             if !options.dry_run {
                 // The list of owners is part of the first revision; nobody can have seen the object without it.
                 created = cluster
@@ -173,6 +183,12 @@ fn apply(
             ))
         }
     }
+}
+
+/// A version with its group before it, be it the one without a name: `/v1`.
+fn grouped(version: &str) -> String {
+    let slash = if version.contains('/') { "" } else { "/" };
+    format!("{slash}{version}")
 }
 
 /// What is applied may lack fields that the live object has.

@@ -298,6 +298,12 @@ fn rendered(shared: Arc<Shared>, reply: Reply, upgrade: Option<socket::Upgrade>)
             }
             response
         }
+        Reply::Nowhere => {
+            let mut response = json(404, "404 page not found\n".to_owned());
+            let text = HeaderValue::from_static("text/plain; charset=utf-8");
+            response.headers_mut().insert(header::CONTENT_TYPE, text);
+            response
+        }
         Reply::Watch(watch) => {
             let mut response = json(200, String::new());
             *response.body_mut() = stream::watch(shared, *watch);

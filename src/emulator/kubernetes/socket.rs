@@ -10,6 +10,7 @@ use hyper::header::{self, HeaderValue};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -84,6 +85,8 @@ pub fn exec(shared: Arc<Shared>, run: Run, upgrade: Upgrade) -> Response<Body> {
                 reason: Utf8Bytes::from_static(""),
             };
             let _ = socket.close(Some(farewell)).await;
+            // Clients wait until the server ends the connection.
+            let _ = socket.get_mut().shutdown().await;
             // What the client still sends is read, or the system would tear down what it has not read yet.
             let rest = async { while let Some(Ok(_)) = socket.next().await {} };
             let _ = tokio::time::timeout(Duration::from_secs(5), rest).await;

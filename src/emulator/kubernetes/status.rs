@@ -29,10 +29,8 @@ impl Status {
 
     fn about(mut self, resource: &Resource, name: &str) -> Status {
         self.details = json!({"name": name, "group": resource.group, "kind": resource.plural});
-        if resource.group.is_empty()
-            && let Some(details) = self.details.as_object_mut()
-        {
-            details.remove("group");
+        if let Some(details) = self.details.as_object_mut() {
+            details.retain(|_, told| told != "");
         }
         self
     }
@@ -164,6 +162,13 @@ impl Status {
             accepted.join(", ")
         );
         Status::new(415, "UnsupportedMediaType", message)
+    }
+
+    /// 415 for a type that no object takes in this way.
+    pub fn unknown_type() -> Status {
+        let mut status = Status::new(415, "UnsupportedMediaType", "415: Unsupported Media Type");
+        status.details = json!({});
+        status
     }
 
     /// 422: the object makes no sense. Causes are (field, reason, message).

@@ -19,6 +19,7 @@ pub mod mesh;
 pub mod network;
 pub mod process;
 pub mod programs;
+pub mod record;
 pub mod relay;
 pub mod request;
 pub mod requirements;

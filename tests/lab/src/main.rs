@@ -14,7 +14,7 @@ use lab::layout::{ADMIN_TOKEN, Lab};
 use lab::vpc::{EMULATOR, FRONT};
 use lab::{
     Result, answer, certificates, control_plane, front, kubelet, mesh, network, process, programs,
-    relay, request, requirements, settle, vpc,
+    record, relay, request, requirements, settle, vpc,
 };
 use serde_json::Value;
 
@@ -86,6 +86,8 @@ enum Verb {
     },
     /// Put a slow or a flapping relay before the API server, until it is killed
     Relay(relay::Settings),
+    /// Stand before an API server and write down what passes, until it is killed
+    Record(record::Settings),
     /// Run kubectl as the administrator
     #[command(disable_help_flag = true)]
     Kubectl {
@@ -166,6 +168,7 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
             };
             return status(mesh::command(&lab, program).args(arguments));
         }
+        Verb::Record(settings) => wait_for(record::serve(&lab, settings))?,
         Verb::Answer(settings) => {
             // The one outside is the only one that Google is to be had from; it has the laboratory's mark.
             let google = settings.redirected.then(|| Google::new(&lab));

@@ -71,7 +71,9 @@ fn start(cluster: &mut Cluster, mut pod: Value, uid: String) {
         .get("startTime")
         .cloned()
         .unwrap_or_else(|| json!(time));
-    pod["status"]["hostIP"] = node["status"]["addresses"][0]["address"].clone();
+    let address = &node["status"]["addresses"][0]["address"];
+    pod["status"]["hostIP"] = address.clone();
+    pod["status"]["hostIPs"] = json!([{"ip": address}]);
     let reason = if unfilled && over {
         "ImagePullBackOff"
     } else {
@@ -95,11 +97,14 @@ fn start(cluster: &mut Cluster, mut pod: Value, uid: String) {
                 json!({"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": time, "finishedAt": time}})
             }
         };
-        json!({
+        let mut status = json!({
             "name": container["name"], "image": image, "imageID": if running { image.clone() } else { String::new() },
-            "containerID": if running { id("c") } else { String::new() },
             "ready": running, "started": running && !done, "restartCount": 0, "state": now, "lastState": {},
-        })
+        });
+        if running {
+            status["containerID"] = json!(id("c"));
+        }
+        status
     };
     pod["status"]["containerStatuses"] = json!(
         containers

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::cluster::Cluster;
 use super::kinds;
-use super::managed::Writer;
+use super::managed::{self, Writer};
 use super::resource::{Resource, key};
 use super::status::Status;
 use super::write::{self, Options};
@@ -54,8 +54,14 @@ fn objects(cluster: &Cluster, full: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Writes an object back as it now is.
-fn save(cluster: &mut Cluster, full: &str, object: Value) {
+/// Writes an object back as it now is, in its controller's name.
+fn save(cluster: &mut Cluster, full: &str, mut object: Value) {
+    if full == "pods" {
+        let conditions = object["status"]["conditions"].as_array_mut();
+        for condition in conditions.into_iter().flatten() {
+            condition["lastProbeTime"] = Value::Null;
+        }
+    }
     let text = |field: &str| {
         object["metadata"][field]
             .as_str()
@@ -63,7 +69,32 @@ fn save(cluster: &mut Cluster, full: &str, object: Value) {
             .to_owned()
     };
     let key = key(full, &text("namespace"), &text("name"));
+    let old = cluster.store.get(&key).cloned().unwrap_or_default();
+    if old != object
+        && let Some(resource) = resource(full)
+    {
+        let manager = match full {
+            "pods" if old["spec"]["nodeName"].is_string() => "kubelet",
+            "pods" => "kube-scheduler",
+            _ => "kube-controller-manager",
+        };
+        let of_status = old["status"] != object["status"];
+        let writer = Writer {
+            manager: manager.to_owned(),
+            applies: false,
+            api_version: resource.api_version(&resource.versions[0]),
+            subresource: if of_status { "status" } else { "" }.to_owned(),
+            time: cluster.time(),
+        };
+        managed::updated(&resource, &old, &mut object, &writer);
+    }
     cluster.store.put(&key, object);
+}
+
+/// The built-in kind of a full name, `deployments.apps`.
+fn resource(full: &str) -> Option<Resource> {
+    let mut all = kinds::built_in().into_iter();
+    all.find(|resource| resource.full() == full)
 }
 
 /// Makes an object as the cluster's own controllers do.

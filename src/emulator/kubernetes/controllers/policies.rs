@@ -114,5 +114,11 @@ fn count(cluster: &mut Cluster, mut budget: Value) {
         reason,
         "",
     );
+    let generation = budget["metadata"]["generation"].clone();
+    let conditions = budget["status"]["conditions"].as_array_mut();
+    for condition in conditions.into_iter().flatten() {
+        condition["message"] = json!("");
+        condition["observedGeneration"] = generation.clone();
+    }
     save(cluster, "poddisruptionbudgets.policy", budget);
 }

@@ -184,7 +184,8 @@ fn report(cluster: &Cluster, deployment: &mut Value, sets: &[Value], current: us
     for (field, number) in numbers.into_iter().filter(|(_, number)| *number > 0) {
         status[field] = json!(number);
     }
-    status["conditions"] = deployment["status"]["conditions"].clone();
+    let before = deployment["status"]["conditions"].clone();
+    status["conditions"] = before.clone();
     deployment["status"] = status;
     let time = cluster.time();
     let least = desired.saturating_sub(share(
@@ -245,6 +246,21 @@ fn report(cluster: &Cluster, deployment: &mut Value, sets: &[Value], current: us
             "FailedCreate",
             message,
         );
+    }
+    date(deployment, &before, &time);
+}
+
+/// Says of each condition since when it has said what it says; its transition alone is when its status changed.
+fn date(deployment: &mut Value, before: &Value, time: &str) {
+    let said = |one: &Value| ["type", "status", "reason", "message"].map(|name| one[name].clone());
+    let conditions = deployment["status"]["conditions"].as_array_mut();
+    for condition in conditions.into_iter().flatten() {
+        let mut earlier = before.as_array().into_iter().flatten();
+        let since = earlier
+            .find(|one| said(one) == said(condition))
+            .and_then(|one| one["lastUpdateTime"].as_str())
+            .unwrap_or(time);
+        condition["lastUpdateTime"] = json!(since);
     }
 }
 
