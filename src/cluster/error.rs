@@ -65,6 +65,8 @@ pub enum Fault {
     Unauthenticated,
     /// Not allowed.
     Forbidden,
+    /// A ResourceQuota of the namespace is used up.
+    Quota,
     /// The object is wrong.
     Invalid,
     /// A webhook did not answer.
@@ -183,6 +185,8 @@ fn fault(code: u16, reason: &str, message: &str) -> Fault {
         }
         (404, _) => Fault::NotFound,
         (403, _) if message.contains("is being terminated") => Fault::Terminating,
+        // The quota's admission words it so, whatever it counts.
+        (403, _) if says(&["exceeded quota: "]) => Fault::Quota,
         (403, _) => Fault::Forbidden,
         (401, _) => Fault::Unauthenticated,
         // Somebody wrote in between, or made the same object: applied again, ours is laid over theirs.
@@ -291,6 +295,12 @@ mod tests {
                 "Forbidden",
                 "namespaces \"x\" is forbidden: User \"u\" cannot get resource",
                 Fault::Forbidden,
+            ),
+            (
+                403,
+                "Forbidden",
+                "services \"x\" is forbidden: exceeded quota: none, requested: services=1, used: services=0, limited: services=0",
+                Fault::Quota,
             ),
             (
                 403,

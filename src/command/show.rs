@@ -1,6 +1,6 @@
 //! What can be shown without changing anything: the tutorial as this program knows it, and the state of each step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use serde_json::json;
@@ -145,9 +145,18 @@ fn graph(tutorial: &Tutorial) -> String {
 /// Each step: live, ours, open since; then what is ours and no step speaks of.
 pub fn status(steps: &[Step], heard: &[Event], state: &State, as_json: bool) -> String {
     let mut live: BTreeMap<&str, &str> = BTreeMap::new();
+    // What somebody else made anew under the name of ours is not ours.
+    let mut anothers: BTreeSet<&str> = BTreeSet::new();
     for event in heard {
         match event {
-            Event::Looked { step, change, .. } => live.insert(step, word(change)),
+            Event::Looked {
+                step, change, ours, ..
+            } => {
+                if !ours && !matches!(change, Change::Create) {
+                    anothers.insert(step);
+                }
+                live.insert(step, word(change))
+            }
             Event::Failed { step, .. } => live.insert(step, "not seen"),
             Event::Blocked { step, .. } => live.insert(step, "not asked"),
             _ => continue,
@@ -169,7 +178,7 @@ pub fn status(steps: &[Step], heard: &[Event], state: &State, as_json: bool) -> 
                 .copied()
                 .unwrap_or("not asked")
                 .to_owned(),
-            if known.is_some_and(|known| known.is_ours()) {
+            if known.is_some_and(|known| known.is_ours()) && !anothers.contains(step.id.as_str()) {
                 "ours"
             } else {
                 "-"

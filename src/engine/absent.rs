@@ -9,7 +9,7 @@ use super::event::{Event, Outcome};
 use super::failure::Failure;
 use super::finish::{Finished, finish};
 use super::journal::{Entry, Verb, now};
-use super::present::{Settled, millis};
+use super::present::{Settled, millis, still_ours};
 use super::rest::{agreed, gone};
 use super::send::{Carried, Intent, carry_out};
 use super::state::Known;
@@ -22,11 +22,13 @@ use crate::kinds::{Kind, Look, Thing};
 const IN_USE: (usize, Duration, Duration) =
     (9, Duration::from_millis(100), Duration::from_secs(15));
 
-/// Removes the thing, or our parts of a set. `inside` are things that go with it.
+/// Removes the thing, or our parts of a set. `want` is what its step states, references as they are; `inside` are things that
+/// go with it.
 pub async fn absent(
     worker: &Worker,
     kind: Kind,
     known: &Known,
+    want: &Value,
     inside: &[Thing],
 ) -> Result<Settled, Failure> {
     let thing = &known.thing;
@@ -57,6 +59,16 @@ pub async fn absent(
         Look::Absent => {
             forget(worker, kind, thing, inside, cut_off).await?;
             Outcome::Gone
+        }
+        Look::Here(live) if still_ours(kind, want, Some(known), &live).is_none() => {
+            let text = format!(
+                "{} was deleted and made anew by somebody else: it is not deleted, unless its namespace is",
+                thing.short()
+            );
+            let step = worker.step.clone();
+            worker.tell(Event::Warned { step, text });
+            forget(worker, kind, thing, inside, cut_off).await?;
+            Outcome::Kept
         }
         Look::Here(_) | Look::Broken(_) | Look::Settling(_) => {
             remove(worker, kind, thing, &parts, inside, cut_off).await?;

@@ -49,7 +49,7 @@ pub enum Job {
     /// See whether it holds, waiting at most this long.
     Claim(Wanted, Duration),
     /// Remove it.
-    Absent(Kind, Box<Known>, Vec<Thing>),
+    Absent(Kind, Box<Known>, Value, Vec<Thing>),
 }
 
 impl Board {
@@ -146,7 +146,8 @@ impl Board {
             Goal::Absent { known, inside, .. } => {
                 let kind =
                     Kind::named(&known.thing.kind).ok_or(Unprepared::Settled(Outcome::Kept))?;
-                Ok(Job::Absent(kind, known.clone(), inside.clone()))
+                let want = task.step.want.clone();
+                Ok(Job::Absent(kind, known.clone(), want, inside.clone()))
             }
             Goal::Holds { settle } => Ok(Job::Claim(self.wanted(id, None)?, *settle)),
             Goal::Found => {
@@ -243,7 +244,7 @@ impl Job {
             | Job::Present(wanted, _)
             | Job::Find(wanted, _)
             | Job::Claim(wanted, _) => wanted.thing.short(),
-            Job::Absent(_, known, _) => known.thing.short(),
+            Job::Absent(_, known, ..) => known.thing.short(),
         }
     }
 
@@ -251,7 +252,7 @@ impl Job {
     pub fn known(&self) -> Option<&Known> {
         match self {
             Job::Look(_, known) | Job::Present(_, known) | Job::Find(_, known) => known.as_ref(),
-            Job::Absent(_, known, _) => Some(known),
+            Job::Absent(_, known, ..) => Some(known),
             Job::Claim(..) => None,
         }
     }
@@ -263,7 +264,9 @@ impl Job {
             Job::Present(wanted, known) => present(worker, &wanted, known.as_ref()).await,
             Job::Find(wanted, known) => find(worker, &wanted, known.as_ref()).await,
             Job::Claim(wanted, settle) => hold(worker, &wanted, settle).await,
-            Job::Absent(kind, known, inside) => absent(worker, kind, &known, &inside).await,
+            Job::Absent(kind, known, want, inside) => {
+                absent(worker, kind, &known, &want, &inside).await
+            }
         }
     }
 }

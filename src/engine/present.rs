@@ -74,6 +74,10 @@ pub async fn look_only(
         Err(error) if error.class == Class::ApiDisabled => Look::Absent,
         look => look.map_err(|error| Failure::of(&what, &error))?,
     };
+    let known = match &look {
+        Look::Here(live) => still_ours(*kind, want, known, live),
+        _ => known,
+    };
     let (change, live) = match look {
         Look::Absent if kind.is_wait() => (Change::Pending("not there yet".to_owned()), None),
         Look::Settling(why) | Look::Broken(why) if kind.is_wait() => (Change::Pending(why), None),
@@ -261,6 +265,7 @@ async fn correct(
     let Wanted {
         thing, kind, want, ..
     } = wanted;
+    let known = still_ours(*kind, want, known, &live);
     let our_parts = known.map(Known::our_parts).unwrap_or_default();
     let ours = created || known.is_some_and(|known| known.ours);
     let force = worker.door.clusters.force;
@@ -446,6 +451,19 @@ pub fn whose<'a>(kind: Kind, force: bool, known: Option<&Known>, parts: &'a [Str
         shared_list: row.and_then(|row| row.allow_list),
         adopt: false,
     }
+}
+
+/// What the journal knows of the thing, unless what is there is another: made anew by somebody else.
+pub fn still_ours<'a>(
+    kind: Kind,
+    want: &Value,
+    known: Option<&'a Known>,
+    live: &Value,
+) -> Option<&'a Known> {
+    known.filter(|known| {
+        let made = known.made.as_deref();
+        !made.is_some_and(|made| kind.is_anothers(want, live, made))
+    })
 }
 
 /// The list of the parent's body that things made inside it go into.

@@ -31,6 +31,8 @@ pub struct Known {
     pub step: String,
     /// Whether we made it, or may have.
     pub ours: bool,
+    /// When our creation was seen to be over; none where it was somebody else's.
+    pub made: Option<String>,
     /// The parts of a set that we added, or may have.
     pub parts: Vec<String>,
     /// The request that has not come to its end.
@@ -89,6 +91,7 @@ impl State {
                 step, thing, parts, ..
             } => {
                 let known = self.known(thing, step);
+                known.made = None;
                 step.clone_into(&mut known.step);
                 known.ours = true;
                 known.add(parts);
@@ -127,9 +130,9 @@ impl State {
             Entry::Sent { key, operation, .. } => {
                 self.open(key, "sent")?.operation = Some(operation.clone());
             }
-            Entry::Done { key, took, .. } => {
+            Entry::Done { at, key, took } => {
                 let open = self.close(key, "done")?;
-                self.settle(key, &open, Left::Something, Some(*took));
+                self.settle(key, &open, Left::Something, Some((at, *took)));
             }
             Entry::Failed { key, left, .. } => {
                 let open = self.close(key, "failed")?;
@@ -174,6 +177,7 @@ impl State {
                     key,
                     step: step.to_owned(),
                     ours: false,
+                    made: None,
                     parts: Vec::new(),
                     open: None,
                     took: None,
@@ -203,8 +207,8 @@ impl State {
     }
 
     /// What a request that came to its end means for whose the thing is.
-    fn settle(&mut self, key: &str, open: &Open, left: Left, took: Option<u64>) {
-        let finished = took.is_some();
+    fn settle(&mut self, key: &str, open: &Open, left: Left, done: Option<(&str, u64)>) {
+        let finished = done.is_some();
         for inner in &open.inside {
             let known = self.known(inner, key);
             match open.verb {
@@ -226,17 +230,17 @@ impl State {
                 // A set is ours by its parts; what stood there before stays somebody else's.
                 if open.verb == Verb::Create || !open.parts.is_empty() {
                     known.ours = true;
+                    known.made = done.map(|(at, _)| at.to_owned());
                 }
                 known.add(&open.parts);
-                known.took = took.or(known.took);
+                known.took = done.map(|(_, took)| took).or(known.took);
             }
-            (Verb::Create | Verb::Update, Left::Nothing) => {}
             (Verb::Delete, _) if finished => {
                 known.ours = false;
                 known.parts.clear();
             }
-            // What could not be removed is still ours.
-            (Verb::Delete, _) => {}
+            // Nothing was made; or what could not be removed is still ours.
+            _ => {}
         }
     }
 }

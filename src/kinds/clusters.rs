@@ -239,6 +239,12 @@ pub fn of_cluster(error: ClusterError) -> ApiError {
                 "the caller needs roles/container.developer on the project, or a role inside the cluster",
             ),
         ),
+        Fault::Quota => (
+            Class::QuotaExceeded,
+            Some(
+                "a ResourceQuota of the namespace is used up: raise it (`kubectl get resourcequotas`), or free what is not needed",
+            ),
+        ),
         Fault::Invalid | Fault::Local => (
             Class::BadRequest,
             Some("the cluster does not take the object as the step writes it"),

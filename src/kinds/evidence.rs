@@ -24,6 +24,17 @@ impl Kind {
         Some(managers.into_iter().any(ours))
     }
 
+    /// Whether what a look found is another than the one that we made: younger than `made`, which is when its creation was seen
+    /// to be over, and without our mark. The mark alone does not say so: it goes when somebody writes over every field of ours.
+    /// Kubernetes counts in whole seconds, and one made anew within the second counts as the first.
+    pub fn is_anothers(&self, want: &Value, live: &Value, made: &str) -> bool {
+        let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
+        let created = live.pointer("/live/metadata/creationTimestamp");
+        let created = created.and_then(Value::as_str).and_then(time);
+        let is_younger = time(made).is_some_and(|made| created > Some(made));
+        is_younger && self.marked(want, live) == Some(false)
+    }
+
     /// What is there of a plain resource, whether it is at rest or not.
     pub async fn read(
         &self,
@@ -58,6 +69,33 @@ fn states_more_than_a_name(want: &Value) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn an_object_that_was_made_anew_by_somebody_else_is_theirs() {
+        let want = json!({"metadata": {"name": "a"}, "spec": {}});
+        let object = |created: &str, manager: &str| {
+            let managed = json!([{"manager": manager, "operation": "Apply"}]);
+            json!({"live": {"metadata": {"creationTimestamp": created, "managedFields": managed}}})
+        };
+        let made = "2026-11-29T19:00:00.500Z";
+        for (created, manager, expected) in [
+            ("2026-11-29T19:00:01Z", "kubectl", true),
+            ("2026-11-29T19:00:01Z", "provision", false),
+            // Somebody wrote over all that we had stated: it is still the same object.
+            ("2026-11-29T19:00:00Z", "kubectl", false),
+            ("2026-11-29T18:59:59Z", "kubectl", false),
+            ("no time", "kubectl", false),
+        ] {
+            let live = object(created, manager);
+            let said = Kind::Kubernetes.is_anothers(&want, &live, made);
+            assert_eq!(said, expected, "{live}");
+        }
+        let theirs = object("2026-11-29T19:00:01Z", "kubectl");
+        assert!(!Kind::Kubernetes.is_anothers(&want, &theirs, "no time"));
+        // Of nothing but a name nobody owns anything.
+        assert!(!Kind::Kubernetes.is_anothers(&json!({}), &theirs, made));
+        assert!(!Kind::Records.is_anothers(&want, &theirs, made));
+    }
 
     #[test]
     fn an_object_that_we_applied_says_so() {

@@ -34,6 +34,7 @@ mod services;
 pub mod surroundings;
 pub mod table;
 mod thing;
+mod unhealthy;
 pub mod waits;
 
 use std::sync::Arc;

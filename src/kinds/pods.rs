@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::clusters::{connect, of_cluster};
 use super::injection::{self, Injection};
-use super::{Door, Look, isolation, nodes, ready, refused};
+use super::{Door, Look, isolation, nodes, ready, refused, unhealthy};
 use crate::cluster::{Cluster, Object};
 use crate::google::ApiError;
 
@@ -69,7 +69,8 @@ pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<
     Ok(Look::Settling([vec![why], more].concat().join("; ")))
 }
 
-/// What neither the Deployment nor its pods say of why they are not there: when they are tried again, and what keeps them.
+/// What neither the Deployment nor its pods say of why they are not there: when they are tried again, what keeps them, and what their
+/// probes were answered.
 async fn deeper(
     cluster: &Cluster,
     deployment: &Object,
@@ -78,7 +79,8 @@ async fn deeper(
 ) -> Vec<String> {
     let again = refused::of(cluster, deployment, live).await;
     let kept = isolation::of(cluster, pods).await;
-    [again, kept].concat()
+    let probes = unhealthy::of(cluster, pods).await;
+    [again, kept, probes].concat()
 }
 
 /// The nodes that pods are on beside those of their pool.

@@ -14,6 +14,9 @@ use crate::program::{Said, User};
 /// The variable that names the laboratory's program. Without it these tests have nothing to look at, and say so.
 pub const VARIABLE: &str = "PROVISION_LAB";
 
+/// `up` with the control plane that the laboratory has.
+pub const UP: &[&str] = &["up", "--yes", "--set", "control_plane=in-cluster"];
+
 /// How long something in the cluster may take that nobody else waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -160,6 +163,24 @@ impl Lab {
             },
             self.user.home(),
         )
+    }
+
+    /// Makes an object with kubectl, as somebody else would.
+    pub fn create(&self, object: &Value) -> Said {
+        let done = self.with_input(&["kubectl", "create", "-f", "-"], &object.to_string());
+        Said::of(done, self.user.home())
+    }
+
+    /// What `status` says of a step.
+    pub fn status(&self, step: &str) -> Value {
+        let said = self
+            .run(&["status", "--emulate", "--output", "json"])
+            .ends(0);
+        let mut lines = said
+            .out
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.find(|line| line["step"] == step).unwrap_or_default()
     }
 
     /// Makes requests from pods and returns what became of each.

@@ -8,9 +8,16 @@
 #[allow(dead_code)]
 #[path = "../common/cloud.rs"]
 mod cloud;
+mod conflicts;
+#[allow(dead_code)]
+#[path = "../common/dice.rs"]
+mod dice;
+mod faults;
 #[allow(dead_code)]
 #[path = "../common/inside.rs"]
 mod inside;
+mod inventory;
+mod kills;
 mod lab;
 mod laboratory;
 // Each test file uses its part of what is common.
@@ -19,4 +26,5 @@ mod laboratory;
 mod program;
 mod rehearsal;
 mod tutorial;
+mod under_way;
 mod wire;

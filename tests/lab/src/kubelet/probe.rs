@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::Instant;
 
 use super::pod::Pod;
 use super::{list, text};
+use crate::control_plane::now;
 
 /// How often a container that was not ready yet is probed: faster than any kubelet, so that nobody waits for a period's end.
 const EAGER: Duration = Duration::from_millis(200);
+
+/// After how many failures in a row that is told: one who starts may fail a few times.
+const TOLD: u64 = 3;
 
 /// A probe, and when it is due.
 pub(super) struct Probe {
@@ -36,9 +40,13 @@ impl Probe {
         if Instant::now() < self.due {
             return was;
         }
-        let succeeds = succeeds(pod, container, &spec).await;
+        let refusal = refusal(pod, container, &spec).await;
         let number = |name: &str, default: u64| spec[name].as_u64().unwrap_or(default);
-        self.failures = if succeeds { 0 } else { self.failures + 1 };
+        self.failures = refusal.as_ref().map_or(0, |_| self.failures + 1);
+        if let Some(why) = refusal.as_ref().filter(|_| self.failures == TOLD) {
+            tell(pod, why).await;
+        }
+        let succeeds = refusal.is_none();
         // As Kubernetes has it: one success is enough, one failure is not.
         let ready = succeeds || (was && self.failures < number("failureThreshold", 3));
         let period = Duration::from_secs(number("periodSeconds", 10));
@@ -47,7 +55,21 @@ impl Probe {
     }
 }
 
-async fn succeeds(pod: &Pod, container: &Value, spec: &Value) -> bool {
+/// Says in an event why a probe fails. An API server that is away is told of the next one.
+async fn tell(pod: &Pod, why: &str) {
+    let (namespace, name) = (&pod.namespace, &pod.name);
+    let event = json!({
+        "apiVersion": "v1", "kind": "Event", "metadata": {"generateName": format!("{name}."), "namespace": namespace},
+        "involvedObject": {"apiVersion": "v1", "kind": "Pod", "namespace": namespace, "name": name, "uid": pod.object["metadata"]["uid"]},
+        "reason": "Unhealthy", "type": "Warning", "message": format!("Readiness probe failed: {why}"),
+        "source": {"component": "kubelet"}, "firstTimestamp": now(), "lastTimestamp": now(), "count": 1,
+    });
+    let path = format!("/api/v1/namespaces/{namespace}/events");
+    let _ = pod.api.post(&path, &event).await;
+}
+
+/// Why a probe does not succeed; none where it does.
+async fn refusal(pod: &Pod, container: &Value, spec: &Value) -> Option<String> {
     let port = |of: &Value| match &of["port"] {
         Value::Number(port) => port.to_string(),
         named => {
@@ -71,7 +93,12 @@ async fn succeeds(pod: &Pod, container: &Value, spec: &Value) -> bool {
             get["path"].as_str().unwrap_or("/")
         );
         let mut command = in_network(pod);
-        command.args(["curl", "-skf", "-m", &within, "-o", "/dev/null", &url]);
+        command.args(["curl", "-skf", "-m", &within, "-o", "/dev/null"]);
+        command.args([
+            "-w",
+            "HTTP probe failed with statuscode: %{http_code}",
+            &url,
+        ]);
         command
     } else if let Some(tcp) = spec.get("tcpSocket") {
         let mut command = in_network(pod);
@@ -93,7 +120,7 @@ async fn succeeds(pod: &Pod, container: &Value, spec: &Value) -> bool {
         let told = std::fs::read_to_string(file).unwrap_or_default();
         let argv: Vec<String> = serde_json::from_str(&told).unwrap_or_default();
         let Some((program, arguments)) = argv.split_first() else {
-            return false;
+            return Some("no such container".to_owned());
         };
         let mut command = Command::new(program);
         command
@@ -102,14 +129,18 @@ async fn succeeds(pod: &Pod, container: &Value, spec: &Value) -> bool {
         command
     } else {
         // A kind of probe that this kubelet does not know is no reason to hold the pod back.
-        return true;
+        return None;
     };
     let ended = command
         .stdin(std::process::Stdio::null())
         .kill_on_drop(true)
         .output()
         .await;
-    ended.is_ok_and(|ended| ended.status.success())
+    match ended {
+        Ok(ended) if ended.status.success() => None,
+        Ok(ended) => Some(String::from_utf8_lossy(&ended.stdout).into_owned()),
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 fn in_network(pod: &Pod) -> Command {

@@ -19,6 +19,25 @@ pub(super) async fn report(
     let all_ready = !containers.is_empty() && containers.values().all(|container| container.ready);
     let is_ready = error.is_none() && all_ready;
     let condition = |kind: &str, holds: bool| json!({"type": kind, "status": if holds { "True" } else { "False" }, "lastTransitionTime": now()});
+    // As a kubelet words it.
+    let waiting: Vec<String> = list(&pod.object, "/spec/containers")
+        .iter()
+        .map(|spec| text(spec, "/name"))
+        .filter(|name| {
+            !containers
+                .get(name)
+                .is_some_and(|container| container.ready)
+        })
+        .collect();
+    let readiness = |kind: &str| {
+        let mut condition = condition(kind, is_ready);
+        if !is_ready {
+            condition["reason"] = "ContainersNotReady".into();
+            let names = waiting.join(" ");
+            condition["message"] = format!("containers with unready status: [{names}]").into();
+        }
+        condition
+    };
     let status = json!({"status": {
         "phase": if error.is_some() { "Pending" } else { "Running" },
         "message": error,
@@ -30,8 +49,8 @@ pub(super) async fn report(
         "conditions": [
             condition("PodScheduled", true),
             condition("Initialized", error.is_none()),
-            condition("ContainersReady", is_ready),
-            condition("Ready", is_ready),
+            readiness("ContainersReady"),
+            readiness("Ready"),
         ],
         "initContainerStatuses": statuses(pod, containers, "/spec/initContainers", error),
         "containerStatuses": statuses(pod, containers, "/spec/containers", error),
