@@ -4,6 +4,7 @@
 // What a test calls may unwrap like the test itself.
 #![allow(clippy::unwrap_used)]
 
+mod analyze;
 // Each test file uses its part of what is common.
 #[allow(dead_code)]
 #[path = "../common/cloud.rs"]

@@ -173,6 +173,7 @@ const ANALYZERS: &[fn(&Config<'_>) -> Vec<Finding>] = &[
     references::hosts_of_rules,
     references::subsets,
     workloads::gateways,
+    workloads::sidecars,
     workloads::policies,
     injection::namespaces,
     injection::pods,

@@ -64,10 +64,11 @@ pub fn services(config: &Config<'_>) -> Vec<Finding> {
 /// Ports of ServiceEntries that carry bytes, and no address to know them by.
 pub fn entries(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for entry in config
-        .of("ServiceEntry")
-        .filter(|entry| list(entry, "/spec/addresses").next().is_none())
-    {
+    for entry in config.of("ServiceEntry").filter(|entry| {
+        // istiod gives addresses of its own to entries without any, and says so in their status.
+        let mut known = ["/spec/addresses", "/status/addresses"].iter();
+        known.all(|place| list(entry, place).next().is_none())
+    }) {
         for port in
             list(entry, "/spec/ports").filter(|port| matches!(text(port, "/protocol"), "" | "TCP"))
         {

@@ -149,6 +149,18 @@ const CASES: &[Case] = &[
     ("IST0101", "out", "no pod has the labels", |all| {
         change(all, "Gateway", "out")["spec"]["selector"] = json!({"istio": "other"})
     }),
+    (
+        "IST0101",
+        "alone",
+        "spec.workloadSelector asks for",
+        |all| {
+            all.push(object(
+                "Sidecar",
+                "team/alone",
+                json!({"workloadSelector": {"labels": {"app": "nobody"}}}),
+            ));
+        },
+    ),
     ("IST0101", "team", "no namespace nobody", |all| {
         change(all, "AuthorizationPolicy", "team")["spec"]["rules"][0]["from"][0]["source"]["namespaces"] =
             json!(["nobody", "x-*"]);

@@ -1,5 +1,7 @@
 //! Selectors that select nobody.
 
+use serde_json::json;
+
 use super::Finding;
 use super::config::{Config, ROOT};
 use crate::egress::object::Object;
@@ -21,6 +23,27 @@ pub fn gateways(config: &Config<'_>) -> Vec<Finding> {
         )
     };
     alone.map(|gateway| new(&gateway.object)).collect()
+}
+
+/// Pods that Sidecars are for.
+pub fn sidecars(config: &Config<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for sidecar in config.of("Sidecar") {
+        let wanted = &sidecar["spec"]["workloadSelector"];
+        let object = Object::of(sidecar);
+        let everywhere = object.namespace == ROOT;
+        let selector = Selector::read(&json!({"matchLabels": wanted["labels"]}));
+        let held = |pod: &Pod| {
+            (everywhere || pod.object.namespace == object.namespace)
+                && selector.matches(&pod.labels)
+        };
+        if wanted["labels"].is_object() && !config.pods.iter().any(held) {
+            let message = "no pod has the labels that spec.workloadSelector asks for";
+            let instead = "labels of pods in its own namespace, or no workloadSelector";
+            found.push(Finding::new("IST0101", &object, message, instead));
+        }
+    }
+    found
 }
 
 /// Pods of the mesh that AuthorizationPolicies are for.
