@@ -85,7 +85,7 @@ fn after_a_killed_up_down_leaves_what_was_there_before() {
     let before = inventory(&lab);
     let count = match std::env::var("PROVISION_CRASH").as_deref() {
         Ok("all") => POINTS,
-        _ => 4,
+        _ => 2,
     };
     let mut whole: Option<Vec<Named>> = None;
     let mut reached = 0;
