@@ -229,19 +229,35 @@ impl Lab {
         serde_json::from_str(&said.ends(0).out).unwrap()
     }
 
-    /// Waits until pods are ready and proxies have what istiod sends, and holds that istiod says so too.
+    /// Waits until pods are ready and proxies have what istiod sends, and until istiod says so of each of them too.
     pub fn in_sync(&self) {
         self.lab(&["settle"]).ends(0);
+        let is_proxy = |container: &Value| container["name"] == "istio-proxy";
+        let has_proxy = |pod: &&Value| {
+            let lists = ["containers", "initContainers"].map(|list| pod["spec"][list].as_array());
+            lists.into_iter().flatten().flatten().any(is_proxy)
+        };
+        let pods = self.get(&["pods", "-A"]).unwrap();
+        let proxies = pods["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(has_proxy)
+            .count();
+        if proxies == 0 {
+            return;
+        }
         self.until("istiod says that every proxy has what it was sent", |lab| {
             let told = lab
                 .lab(&["istioctl", "proxy-status", "--output", "json"])
                 .out;
             let told: Value = serde_json::from_str(&told).unwrap_or_default();
-            let proxies = told["resources"].as_array().cloned().unwrap_or_default();
-            let mut kinds = proxies
+            let known = told["resources"].as_array().cloned().unwrap_or_default();
+            let kinds = known
                 .iter()
-                .flat_map(|proxy| proxy["genericXdsConfigs"].as_array().unwrap());
-            !proxies.is_empty() && kinds.all(|kind| kind["configStatus"] == "SYNCED")
+                .flat_map(|proxy| proxy["genericXdsConfigs"].as_array());
+            let mut kinds = kinds.flatten();
+            known.len() == proxies && kinds.all(|kind| kind["configStatus"] == "SYNCED")
         });
     }
 
