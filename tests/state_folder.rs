@@ -231,7 +231,7 @@ fn a_journal_of_a_newer_program_is_read_and_not_written() {
         .unwrap()
         .rsplit_once(",\"sum\":")
         .unwrap();
-    let first = first.replace("\"format\":1", "\"format\":2");
+    let first = first.replace("\"format\":1", "\"format\":3");
     let number = good.lines().count() + 1;
     let first = first.replacen("{\"n\":1,", &format!("{{\"n\":{number},"), 1);
     let sum = crc32fast::hash(format!("{first}}}").as_bytes());
@@ -243,7 +243,7 @@ fn a_journal_of_a_newer_program_is_read_and_not_written() {
         &["adopt", "--emulate", "--yes"],
     ] {
         let said = user.run(args).ends(2);
-        let expected = "error: ~/.local/state/provision/egress-demo/journal.jsonl: written in format 2, this program writes format 1\nhint: use the newer program: an older one must not write to it\n";
+        let expected = "error: ~/.local/state/provision/egress-demo/journal.jsonl: written in format 3, this program writes format 2\nhint: use the newer program: an older one must not write to it\n";
         assert_eq!(said.err, expected);
     }
     user.run(&["status", "--emulate"]).ends(0);
