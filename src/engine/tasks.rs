@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::run::{Goal, Task};
 use super::state::{Known, State};
-use crate::kinds::Kind;
+use crate::kinds::{Kind, Thing};
 use crate::steps::graph::Graph;
 use crate::steps::{Complaints, Place, Step};
 
@@ -138,10 +138,17 @@ pub fn absent(steps: &[Step], state: &State, stays: bool) -> Result<Vec<Task>, C
         if let Some(holder) = holder {
             after.insert(ids[holder].0.clone());
         }
-        let inside = ours
+        let mut inside: Vec<Thing> = ours
             .iter()
             .filter(|other| goes_with(other, known))
-            .map(|other| other.thing.clone());
+            .map(|other| other.thing.clone())
+            .collect();
+        // What came along with a creation whose end nobody saw is ours as soon as that is over, and goes with this one too.
+        for came_along in known.open.iter().flat_map(|open| &open.inside) {
+            if !inside.contains(came_along) {
+                inside.push(came_along.clone());
+            }
+        }
         tasks.push(Task {
             step: step.map_or_else(
                 || orphan(id, known),
@@ -153,7 +160,7 @@ pub fn absent(steps: &[Step], state: &State, stays: bool) -> Result<Vec<Task>, C
             after,
             goal: Goal::Absent {
                 known: Box::new((*known).clone()),
-                inside: inside.collect(),
+                inside,
                 with: holder.is_some(),
             },
         });
@@ -203,5 +210,59 @@ fn orphan(id: &str, known: &Known) -> Step {
             file: "journal".to_owned(),
             line: 0,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::entry::{Entry, Verb};
+    use serde_json::json;
+
+    fn thing(kind: &str, at: Value) -> Thing {
+        Thing {
+            kind: kind.to_owned(),
+            at: at.as_object().unwrap().clone(),
+        }
+    }
+
+    #[test]
+    fn what_an_unfinished_creation_brings_along_goes_with_its_holder() {
+        let cluster = thing("container.cluster", json!({"project": "p", "cluster": "c"}));
+        let pool = thing(
+            "container.nodePool",
+            json!({"project": "p", "cluster": "c", "nodePool": "n"}),
+        );
+        let intent = |verb, inside: &[Thing]| Entry::Intent {
+            at: "2026-01-01T00:00:00Z".to_owned(),
+            step: "cluster".to_owned(),
+            thing: cluster.clone(),
+            verb,
+            request: format!("{verb:?}"),
+            parts: Vec::new(),
+            inside: inside.to_vec(),
+        };
+        let done = || Entry::Done {
+            at: "2026-01-01T00:00:00Z".to_owned(),
+            key: cluster.key(),
+            took: 0,
+        };
+        let mut state = State::default();
+        state
+            .take_alone(&intent(Verb::Create, std::slice::from_ref(&pool)))
+            .unwrap();
+
+        let tasks = absent(&[], &state, false).unwrap();
+        let Goal::Absent { inside, .. } = &tasks[0].goal else {
+            panic!("one task, which removes the cluster");
+        };
+        assert_eq!(inside, std::slice::from_ref(&pool));
+
+        // `down` sees the creation's end, and removes the cluster: nothing of it is ours any more.
+        for entry in [done(), intent(Verb::Delete, inside), done()] {
+            state.take_alone(&entry).unwrap();
+        }
+        let ours: Vec<&str> = state.ours().map(|known| known.key.as_str()).collect();
+        assert_eq!(ours, [""; 0]);
     }
 }
