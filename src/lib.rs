@@ -7,8 +7,6 @@
 pub mod cli;
 pub mod cluster;
 pub mod command;
-pub mod egress;
-pub mod emulator;
 pub mod engine;
 pub mod error;
 pub mod google;

@@ -3,9 +3,9 @@
 use super::say;
 use super::sources::{is_there, sources};
 use crate::cli::{Global, Looks};
-use crate::egress::analyze::{Level, analyze as find};
 use crate::error::{Exit, Halt};
 use crate::ui::{findings, json_line};
+use egress::analyze::{Level, analyze as find};
 
 /// Analyzes the objects; of one namespace where one is named.
 pub async fn analyze(

@@ -5,11 +5,11 @@ use serde_json::json;
 use super::say;
 use super::sources::{is_there, sources};
 use crate::cli::{Global, Looks};
-use crate::egress::matrix::Cell;
-use crate::egress::request::{Request, Source};
-use crate::egress::scene::Scene;
 use crate::error::{Exit, Halt};
 use crate::ui::{explain, json_line};
+use egress::matrix::Cell;
+use egress::request::{Request, Source};
+use egress::scene::Scene;
 
 /// What to explain.
 #[derive(Debug)]

@@ -230,7 +230,7 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
             listen,
             ..
         } => {
-            say(&crate::emulator::exports(listen));
+            say(&emulator::exports(listen));
             Ok(Exit::Done)
         }
         Verb::Completions { shell } => {

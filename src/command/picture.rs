@@ -5,10 +5,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::egress::object::Object;
-use crate::egress::sources::{Mesh, Ranges, Sources};
 use crate::kinds::Thing;
 use crate::steps::{Step, refs};
+use egress::object::Object;
+use egress::sources::{Mesh, Ranges, Sources};
 
 /// Namespaces that no step makes: Kubernetes' own, and the one that the mesh brings.
 const NAMESPACES: [&str; 5] = [

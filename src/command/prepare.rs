@@ -8,7 +8,6 @@ use serde_json::{Map, Value};
 use super::place::{self, Flags};
 use super::rehearsal::{self, Meant};
 use crate::cli::{Global, Output, When};
-use crate::emulator;
 use crate::engine::journal::{Journal, JournalError, private_folder};
 use crate::engine::state::State;
 use crate::error::Halt;
@@ -17,6 +16,7 @@ use crate::kinds::own::Own;
 use crate::kinds::{Clusters, Kind};
 use crate::steps::{Complaint, Complaints, Source, Step, Tutorial};
 use crate::ui::Paint;
+use emulator;
 
 /// What a verb stands on before it looks at any step.
 pub struct Ground {

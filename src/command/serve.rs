@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use super::prepare::pace;
 use super::{note, stop};
 use crate::cli::Global;
-use crate::emulator;
 use crate::error::{Exit, Halt};
+use emulator;
 
 /// Serves, and says where on stdout.
 pub async fn serve(

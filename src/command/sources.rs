@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::prepare::{Ground, Ready};
 use super::{nearest, picture};
 use crate::cli::{Global, Looks};
-use crate::egress::sources::Sources;
 use crate::error::{Exit, Halt};
 use crate::google::{Class, Quiet};
 use crate::kinds::{Door, surroundings};
+use egress::sources::Sources;
 
 /// Reads what a question is about.
 pub async fn sources(global: &Global, looks: &Looks) -> Result<(Ground, Sources), Halt> {

@@ -225,7 +225,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::emulator::discovery::route;
+    use crate::discovery::route;
 
     fn said(http_method: &str, path: &str, query: &str, body: Value) -> Result<Checked, String> {
         let matched = route(http_method, path).unwrap();
@@ -414,7 +414,7 @@ mod tests {
 
     #[test]
     fn every_pattern_of_the_documents_can_be_read() {
-        for document in crate::emulator::discovery::documents() {
+        for document in crate::discovery::documents() {
             for parameter in document
                 .methods
                 .values()

@@ -9,7 +9,7 @@ use include_dir::{Dir, include_dir};
 
 pub use super::document::{Document, Media, Method, Parameter};
 
-static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/fixtures/discovery");
+static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../fixtures/discovery");
 
 /// Paths of an older version of an API that clients still ask for, and the version here that answers them:
 /// `(api, asked version, served version, method)`. gcloud lists memberships at `v1beta`.

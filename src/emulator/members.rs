@@ -81,8 +81,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::emulator::Pace;
-    use crate::emulator::clock::Clock;
+    use crate::Pace;
+    use crate::clock::Clock;
 
     #[test]
     fn members_stand_or_fall_as_google_says() {

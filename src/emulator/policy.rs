@@ -305,8 +305,8 @@ fn serial_etag(noise: u64, serial: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emulator::Pace;
-    use crate::emulator::clock::Clock;
+    use crate::Pace;
+    use crate::clock::Clock;
 
     #[test]
     fn audit_configuration_survives_a_write_that_does_not_name_it() {

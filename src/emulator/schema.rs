@@ -359,7 +359,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::emulator::discovery::method;
+    use crate::discovery::method;
 
     fn answers(name: &str, value: Value) -> Vec<String> {
         let (document, _) = method("compute.networks.get").unwrap();

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::injection;
 use crate::cluster::{Cluster, Object};
-use crate::egress::firewall::Direction;
-use crate::egress::network_policy::{End, NetworkPolicy, Other, rule};
-use crate::egress::object;
+use egress::firewall::Direction;
+use egress::network_policy::{End, NetworkPolicy, Other, rule};
+use egress::object;
 
 /// Somebody whom a proxy cannot do without.
 struct Needed {

@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::clusters::{advised, of_cluster};
 use super::{Door, surroundings};
 use crate::cluster::{Cluster, Object};
-use crate::egress::sidecar::OutboundPolicy;
-use crate::egress::sources::{Mesh, Ranges, Sources};
 use crate::google::ApiError;
+use egress::sidecar::OutboundPolicy;
+use egress::sources::{Mesh, Ranges, Sources};
 
 /// Where `istioctl install` puts the control plane.
 const NAMESPACE: &str = "istio-system";

@@ -1,7 +1,7 @@
 //! What a plain Google resource is, as data: one `Row`, and nothing in it that could run.
 //!
 //! The facts a row states (paths, verbs, id parameters, request ids, field names) are held against Google's discovery
-//! documents by `tests/rows.rs`; what the documents cannot say (which list is a set, what may not run side by side) stands
+//! documents by `tests/integration/rows.rs`; what the documents cannot say (which list is a set, what may not run side by side) stands
 //! here with its reason.
 
 use crate::google::{Api, Dialect};
@@ -15,7 +15,7 @@ pub struct Row {
     pub says: &'static str,
     /// The API that serves it.
     pub api: Api,
-    /// The collection in Google's discovery document, for example `networks`; `tests/rows.rs` looks its methods up there.
+    /// The collection in Google's discovery document, for example `networks`; `tests/integration/rows.rs` looks its methods up there.
     pub collection: &'static str,
     /// The resource's path below the API's base; `{x}` is filled from the step's `at`.
     pub path: &'static str,

@@ -6,8 +6,8 @@ use super::clusters::{PATH, connect, of_cluster};
 use super::difference::same_name;
 use super::{Door, fill, own_mesh};
 use crate::cluster::{Cluster, Fault, Object};
-use crate::egress::sources::{Mesh, Ranges, Sources};
 use crate::google::{Api, ApiError, Call, Class, segment};
+use egress::sources::{Mesh, Ranges, Sources};
 
 /// The kinds that decide, and those that the analyzers look at.
 const KINDS: &[(&str, &str)] = &[

@@ -11,7 +11,7 @@ use super::complaint::{Complaint, Complaints};
 use super::manifest::FOLDER;
 
 // Adding a chapter is adding its file: nobody lists the files. The compiler does not see a file that is new in the
-// folder until something here changes; tests/steps.rs compares this copy with the folder.
+// folder until something here changes; tests/integration/steps/mod.rs compares this copy with the folder.
 static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/steps");
 
 /// As a reader would name the folder inside the program.

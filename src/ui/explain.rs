@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use super::table::{columns, folded};
 use super::{Paint, plain};
-use crate::egress::account::{Account, Got, Hop, Place};
-use crate::egress::matrix::Cell;
-use crate::egress::request::{Request, Source};
+use egress::account::{Account, Got, Hop, Place};
+use egress::matrix::Cell;
+use egress::request::{Request, Source};
 
 /// The account, from the caller to the answer. Why objects did not apply is told where the request stops, and `verbose` tells
 /// it everywhere.

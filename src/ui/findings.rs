@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::table::folded;
 use super::{Paint, plain};
-use crate::egress::analyze::{Finding, Level};
+use egress::analyze::{Finding, Level};
 
 /// The findings, the gravest first.
 pub fn text(found: &[Finding], namespace: Option<&str>, paint: Paint) -> String {

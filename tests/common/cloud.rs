@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use provision::emulator::{Pace, Running, Seen, Settings, exports, look, start};
+use emulator::{Pace, Running, Seen, Settings, exports, look, start};
 use provision::google::{ApiError, Auth, Call, Client, Dialect, Endpoints, Operation, Quiet};
 use serde_json::Value;
 use tokio::runtime::Runtime;

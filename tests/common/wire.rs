@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use provision::steps::{Source, Step, Tutorial, refs};
 use serde_json::{Value, json};
 
-use crate::discovery::Document;
+use super::discovery::Document;
 
 /// What would go over the wire.
 pub struct Request {

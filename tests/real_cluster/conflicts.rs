@@ -5,13 +5,13 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::common::program::says_as_wanted;
 use crate::lab::{Lab, UP};
-use crate::program::says_as_wanted;
 
 /// A lab in which everything of the first chapters stands, and the flags that say so.
 const THROUGH: &[&str] = &["--through", "second-namespace"];
 
-fn up(lab: &Lab, more: &[&str]) -> crate::program::Said {
+fn up(lab: &Lab, more: &[&str]) -> crate::common::program::Said {
     lab.run(&[UP, THROUGH, more].concat())
 }
 

@@ -3,8 +3,8 @@
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::common::program::says_as_wanted;
 use crate::lab::{Lab, UP};
-use crate::program::says_as_wanted;
 
 /// A relay before the API server, on an address that its certificate has. It ends when it is dropped.
 struct Relay(Child);

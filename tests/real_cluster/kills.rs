@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use crate::dice::{Dice, seed};
+use crate::common::dice::{Dice, seed};
+use crate::common::program::says_as_wanted;
 use crate::inventory::{Named, inventory};
 use crate::lab::{Lab, UP};
-use crate::program::says_as_wanted;
 
 /// How many kills a run is given.
 const POINTS: usize = 20;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::program::{Said, User};
+use crate::common::program::{Said, User};
 
 /// The variable that names the laboratory's program. Without it these tests have nothing to look at, and say so.
 pub const VARIABLE: &str = "PROVISION_LAB";

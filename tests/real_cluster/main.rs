@@ -4,27 +4,18 @@
 // What a test calls may unwrap like the test itself.
 #![allow(clippy::unwrap_used)]
 
+// Each binary uses its part of what is common.
+#[allow(dead_code)]
+#[path = "../common/mod.rs"]
+mod common;
+
 mod analyze;
-// Each test file uses its part of what is common.
-#[allow(dead_code)]
-#[path = "../common/cloud.rs"]
-mod cloud;
 mod conflicts;
-#[allow(dead_code)]
-#[path = "../common/dice.rs"]
-mod dice;
 mod faults;
-#[allow(dead_code)]
-#[path = "../common/inside.rs"]
-mod inside;
 mod inventory;
 mod kills;
 mod lab;
 mod laboratory;
-// Each test file uses its part of what is common.
-#[allow(dead_code)]
-#[path = "../common/program.rs"]
-mod program;
 mod rehearsal;
 mod tutorial;
 mod under_way;

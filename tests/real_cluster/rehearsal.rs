@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use crate::common::program::Said;
 use crate::lab::Lab;
-use crate::program::Said;
 
 const PAGE: &str = include_str!("../../docs/rehearsal.md");
 

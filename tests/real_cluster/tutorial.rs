@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use provision::egress::account::Failure;
+use egress::account::Failure;
 use serde_json::{Value, json};
 
+use crate::common::program::says_as_wanted;
 use crate::lab::Lab;
-use crate::program::says_as_wanted;
 
 /// The chapter from which on there is a cluster to look at.
 const CLUSTER: &str = "cluster";

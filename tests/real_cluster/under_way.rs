@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::common::program::Said;
 use crate::lab::Lab;
-use crate::program::Said;
 
 /// How long a run may take to come where a test waits for it.
 const PATIENCE: Duration = Duration::from_secs(120);

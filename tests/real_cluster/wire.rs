@@ -14,10 +14,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use provision::google::{Api, Call};
 use serde_json::{Value, json};
 
-use crate::cloud::{Cloud, PROJECT};
-use crate::inside::Inside;
+use crate::common::cloud::{Cloud, PROJECT};
+use crate::common::inside::Inside;
+use crate::common::program::{Said, User};
 use crate::lab::Lab;
-use crate::program::{Said, User};
 use recorder::{Line, Recorder};
 
 /// Where the recorder before the laboratory's API server listens, and the API server.

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::egress::destination_rule::DestinationRule;
-use crate::egress::field::text;
-use crate::egress::gateway::Gateway;
-use crate::egress::host::within;
-use crate::egress::object::{Labels, Object, labels};
-use crate::egress::pod::{self, Ground, Pod};
-use crate::egress::service::{Endpoints, Service};
-use crate::egress::service_entry;
-use crate::egress::virtual_service::VirtualService;
+use crate::destination_rule::DestinationRule;
+use crate::field::text;
+use crate::gateway::Gateway;
+use crate::host::within;
+use crate::object::{Labels, Object, labels};
+use crate::pod::{self, Ground, Pod};
+use crate::service::{Endpoints, Service};
+use crate::service_entry;
+use crate::virtual_service::VirtualService;
 
 /// Where objects for the whole mesh stand. Another root namespace is not known here.
 pub const ROOT: &str = "istio-system";

@@ -2,10 +2,10 @@
 
 use super::Finding;
 use super::config::Config;
-use crate::egress::field::Export;
-use crate::egress::object::Object;
-use crate::egress::sidecar::Sidecar;
-use crate::egress::virtual_service::{MESH, VirtualService};
+use crate::field::Export;
+use crate::object::Object;
+use crate::sidecar::Sidecar;
+use crate::virtual_service::{MESH, VirtualService};
 
 /// Every pair of a list, each way round.
 fn pairs<T>(all: &[T]) -> impl Iterator<Item = (&T, &T)> {

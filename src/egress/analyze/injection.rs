@@ -2,9 +2,9 @@
 
 use super::Finding;
 use super::config::{Config, ROOT};
-use crate::egress::field::text;
-use crate::egress::injection::{has_proxy, injects};
-use crate::egress::object::Object;
+use crate::field::text;
+use crate::injection::{has_proxy, injects};
+use crate::object::Object;
 
 /// Namespaces of the platform, in which nobody wants proxies.
 fn platform(namespace: &str) -> bool {

@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::Finding;
 use super::config::{Config, ROOT};
 use super::rules::unverified;
-use crate::egress::field::{list, text};
-use crate::egress::gateway::{Gateway, Routing, ServerTls};
-use crate::egress::object::{Object, texts};
-use crate::egress::pod::Pod;
-use crate::egress::rbac::{Asked, AuthorizationPolicy, applying};
-use crate::egress::service::Target;
+use crate::field::{list, text};
+use crate::gateway::{Gateway, Routing, ServerTls};
+use crate::object::{Object, texts};
+use crate::pod::Pod;
+use crate::rbac::{Asked, AuthorizationPolicy, applying};
+use crate::service::Target;
 
 /// A caller of whom nothing is known: an address that RFC 5737 keeps for documentation, and no identity.
 const ANYBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));

@@ -22,7 +22,7 @@ mod workloads;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::egress::object::Object;
+use crate::object::Object;
 use config::Config;
 
 /// How bad it is.

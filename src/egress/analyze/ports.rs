@@ -2,9 +2,9 @@
 
 use super::Finding;
 use super::config::Config;
-use crate::egress::field::{list, text};
-use crate::egress::object::Object;
-use crate::egress::service::Protocol;
+use crate::field::{list, text};
+use crate::object::Object;
+use crate::service::Protocol;
 
 /// Ports of Gateways that no Service of their pods has. Without any Service the port is the pod's own.
 pub fn gateways(config: &Config<'_>) -> Vec<Finding> {

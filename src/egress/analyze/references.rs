@@ -2,11 +2,11 @@
 
 use super::Finding;
 use super::config::Config;
-use crate::egress::field::{list, text};
-use crate::egress::host::overlap;
-use crate::egress::object::{Object, texts};
-use crate::egress::service::{Endpoints, Service};
-use crate::egress::virtual_service::{Destination, MESH, VirtualService};
+use crate::field::{list, text};
+use crate::host::overlap;
+use crate::object::{Object, texts};
+use crate::service::{Endpoints, Service};
+use crate::virtual_service::{Destination, MESH, VirtualService};
 
 /// Gateways that VirtualServices name.
 pub fn gateways(config: &Config<'_>) -> Vec<Finding> {
@@ -84,7 +84,7 @@ fn of_destination(
         _ => {}
     }
     let subset = destination.subset.as_str();
-    let has = |(rule, _): &(crate::egress::destination_rule::DestinationRule, _)| {
+    let has = |(rule, _): &(crate::destination_rule::DestinationRule, _)| {
         rule.host == host
             && rule.export.reaches(&rule.object.namespace, namespace)
             && rule.subset(subset).is_some()
@@ -165,7 +165,7 @@ pub fn subsets(config: &Config<'_>) -> Vec<Finding> {
             .iter()
             .filter(|subset| !subset.labels.is_empty())
         {
-            let of_subset = |pod: &crate::egress::pod::Pod| {
+            let of_subset = |pod: &crate::pod::Pod| {
                 pod.object.namespace == service.object.namespace
                     && selector.matches(&pod.labels)
                     && subset.labels.matches(&pod.labels)

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::Finding;
 use super::config::Config;
-use crate::egress::field::{list, text};
-use crate::egress::virtual_service::MESH;
+use crate::field::{list, text};
+use crate::virtual_service::MESH;
 
 /// Hosts of VirtualServices that none of their Gateways' servers serves.
 pub fn hosts(config: &Config<'_>) -> Vec<Finding> {

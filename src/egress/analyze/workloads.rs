@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::Finding;
 use super::config::{Config, ROOT};
-use crate::egress::object::Object;
-use crate::egress::pod::{Pod, Proxy};
-use crate::egress::selector::Selector;
+use crate::object::Object;
+use crate::pod::{Pod, Proxy};
+use crate::selector::Selector;
 
 /// Pods that Gateways are for.
 pub fn gateways(config: &Config<'_>) -> Vec<Finding> {

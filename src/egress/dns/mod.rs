@@ -9,9 +9,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::Value;
 
-use crate::egress::account::Ruling;
-use crate::egress::internet;
-use crate::egress::object::{Object, Unknown, texts};
+use crate::account::Ruling;
+use crate::internet;
+use crate::object::{Object, Unknown, texts};
 
 /// The metadata server of every machine of Google's.
 pub const METADATA_SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));

@@ -9,9 +9,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use crate::egress::account::Ruling;
-use crate::egress::dns::METADATA_SERVER;
-use crate::egress::object::{Object, Unknown, texts};
+use crate::account::Ruling;
+use crate::dns::METADATA_SERVER;
+use crate::object::{Object, Unknown, texts};
 
 /// A machine, as rules know it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

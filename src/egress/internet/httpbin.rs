@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{Asked, answering};
-use crate::egress::account::Answer;
+use crate::account::Answer;
 
 /// The body of `/status/418`, 135 bytes, the one that the tutorial shows.
 const TEAPOT: &str = r#"

@@ -13,10 +13,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use crate::egress::account::Ruling;
-use crate::egress::firewall::Direction;
-use crate::egress::object::{Labels, Object, Unknown, texts};
-use crate::egress::selector::Selector;
+use crate::account::Ruling;
+use crate::firewall::Direction;
+use crate::object::{Labels, Object, Unknown, texts};
+use crate::selector::Selector;
 
 /// The label that the API server gives to every namespace.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use super::policy::{Action, AuthorizationPolicy, Rule};
 use super::{Asked, Peer};
-use crate::egress::account::Ruling;
-use crate::egress::object::{Labels, Object, Unknown};
+use crate::account::Ruling;
+use crate::object::{Labels, Object, Unknown};
 
 /// What the policies of a workload decide.
 #[derive(Debug, Clone, PartialEq, Eq)]

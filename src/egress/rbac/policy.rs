@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::condition::{Attribute, Condition};
 use super::{Asked, Peer};
-use crate::egress::object::{Object, Unknown, texts};
-use crate::egress::selector::Selector;
+use crate::object::{Object, Unknown, texts};
+use crate::selector::Selector;
 
 /// What a policy does to what its rules match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

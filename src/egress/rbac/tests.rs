@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::egress::object::Labels;
+use crate::object::Labels;
 
 pub(super) fn policy(name: &str, action: &str, rules: Value) -> Value {
     json!({

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::egress::field::{TextMatch, text};
-use crate::egress::object::{labels, texts};
+use crate::field::{TextMatch, text};
+use crate::object::{labels, texts};
 
 /// A request on its way.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::http::{self, Headers, HttpMatch};
-use crate::egress::field::{always, duration, list, port, strange, text};
-use crate::egress::host::{qualified, within};
-use crate::egress::object::{Labels, Object, Unknown, labels, texts};
-use crate::egress::selector::Selector;
+use crate::field::{always, duration, list, port, strange, text};
+use crate::host::{qualified, within};
+use crate::object::{Labels, Object, Unknown, labels, texts};
+use crate::selector::Selector;
 
 /// The conditions of a match that hold or not whatever is asked: where the proxy is, and on which port it was asked.
 #[derive(Debug, Clone, Default)]

@@ -3,8 +3,8 @@
 use super::Walk;
 use super::decision::Decision;
 use super::forward::At;
-use crate::egress::rbac::{Asked, Http, Peer};
-use crate::egress::virtual_service::Message;
+use crate::rbac::{Asked, Http, Peer};
+use crate::virtual_service::Message;
 
 impl Walk<'_, '_> {
     /// Whether a proxy's policies let a request or connection in.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::egress::account::Answer;
-use crate::egress::log::Line;
-use crate::egress::rbac::Peer;
-use crate::egress::virtual_service::Message;
+use crate::account::Answer;
+use crate::log::Line;
+use crate::rbac::Peer;
+use crate::virtual_service::Message;
 
 /// TLS that a proxy put around what it sends.
 #[derive(Debug, Clone, PartialEq, Eq)]

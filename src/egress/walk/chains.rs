@@ -4,13 +4,13 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::destination::target;
-use crate::egress::gateway::{Gateway, Routing, Server, ServerTls};
-use crate::egress::host_index::HostIndex;
-use crate::egress::object::Object;
-use crate::egress::pod::Pod;
-use crate::egress::service::Service;
-use crate::egress::view::View;
-use crate::egress::virtual_service::{Destination, VirtualService, When};
+use crate::gateway::{Gateway, Routing, Server, ServerTls};
+use crate::host_index::HostIndex;
+use crate::object::Object;
+use crate::pod::Pod;
+use crate::service::Service;
+use crate::view::View;
+use crate::virtual_service::{Destination, VirtualService, When};
 
 /// A rule that sends connections on: whose it is, and where to.
 pub type Sends<'s> = (&'s VirtualService, &'s Destination);

@@ -2,8 +2,8 @@
 
 use std::fmt::Display;
 
-use crate::egress::account::Ruling;
-use crate::egress::object::Object;
+use crate::account::Ruling;
+use crate::object::Object;
 
 /// Others that were asked, and why they did not decide.
 pub type Others = Vec<(Object, String)>;

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use super::carried::Wrap;
 use super::stage::Stage;
-use crate::egress::cluster::write_name;
-use crate::egress::destination_rule::{Policy, Tls, TlsMode};
-use crate::egress::object::Object;
-use crate::egress::peer::{self, Mode};
-use crate::egress::pod::{Pod, Proxy};
-use crate::egress::rbac::Peer;
-use crate::egress::selector::Selector;
-use crate::egress::service::{Endpoint, Endpoints, Port, Protocol, Service, Target};
-use crate::egress::view::View;
+use crate::cluster::write_name;
+use crate::destination_rule::{Policy, Tls, TlsMode};
+use crate::object::Object;
+use crate::peer::{self, Mode};
+use crate::pod::{Pod, Proxy};
+use crate::rbac::Peer;
+use crate::selector::Selector;
+use crate::service::{Endpoint, Endpoints, Port, Protocol, Service, Target};
+use crate::view::View;
 
 /// A cluster that is there, as a proxy knows it.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! A log line while it is written.
 
-use crate::egress::log::Line;
+use crate::log::Line;
 
 /// A log line while it is written. Where nobody reads it there is none, and what would be written is not made.
 #[derive(Debug, Clone)]

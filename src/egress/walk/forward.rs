@@ -12,10 +12,10 @@ use super::destination::{Place, Upstream};
 use super::draft::Draft;
 use super::reply::{Broken, REFUSED, Reply, handed_on};
 use super::sight::Sight;
-use crate::egress::account::{self, Answer};
-use crate::egress::log::Line;
-use crate::egress::pod::Pod;
-use crate::egress::virtual_service::{Destination, Message, Retries};
+use crate::account::{self, Answer};
+use crate::log::Line;
+use crate::pod::Pod;
+use crate::virtual_service::{Destination, Message, Retries};
 
 /// A proxy with what came to it.
 pub struct At<'p, 's> {

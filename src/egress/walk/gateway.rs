@@ -11,13 +11,13 @@ use super::forward::At;
 use super::reply::{HANDSHAKE_ENDED, NOT_TLS, Reply};
 use super::routes::{Route, Routes};
 use super::sight::RoutesOf;
-use crate::egress::account;
-use crate::egress::gateway::{Gateway, Routing, Server, ServerTls};
-use crate::egress::host::{within, without_port};
-use crate::egress::object::{Object, Unknown};
-use crate::egress::pod::Pod;
-use crate::egress::rbac::Peer;
-use crate::egress::virtual_service::{Destination, Message};
+use crate::account;
+use crate::gateway::{Gateway, Routing, Server, ServerTls};
+use crate::host::{within, without_port};
+use crate::object::{Object, Unknown};
+use crate::pod::Pod;
+use crate::rbac::Peer;
+use crate::virtual_service::{Destination, Message};
 
 impl<'s> Walk<'_, 's> {
     /// A connection to a gateway pod.

@@ -1,10 +1,10 @@
 //! Why a proxy does not know a host that others know: what a reader looks for first.
 
-use crate::egress::host::overlap;
-use crate::egress::host::without_port;
-use crate::egress::object::Object;
-use crate::egress::view::View;
-use crate::egress::virtual_service::MESH;
+use crate::host::overlap;
+use crate::host::without_port;
+use crate::object::Object;
+use crate::view::View;
+use crate::virtual_service::MESH;
 
 /// The objects that are about a host and not seen, and why not.
 pub fn hidden(view: &View, authority: &str, port: u16) -> Vec<(Object, String)> {

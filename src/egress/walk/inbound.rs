@@ -11,10 +11,10 @@ use super::destination::Place;
 use super::draft::Draft;
 use super::forward::At;
 use super::reply::{HANDSHAKE_ENDED, Reply};
-use crate::egress::account;
-use crate::egress::peer::{self, Mode};
-use crate::egress::pod::Pod;
-use crate::egress::virtual_service::Message;
+use crate::account;
+use crate::peer::{self, Mode};
+use crate::pod::Pod;
+use crate::virtual_service::Message;
 
 impl<'s> Walk<'_, 's> {
     /// A connection to a pod with a sidecar.

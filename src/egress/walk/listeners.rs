@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::destination::Place;
-use crate::egress::host_index::HostIndex;
-use crate::egress::service::{Port, Protocol, Service};
-use crate::egress::view::View;
+use crate::host_index::HostIndex;
+use crate::service::{Port, Protocol, Service};
+use crate::view::View;
 
 /// What takes a connection up.
 #[derive(Debug, Clone, Copy)]

@@ -8,14 +8,14 @@ use super::carried::{Carried, End, Heard, Outcome};
 use super::decision::Decision;
 use super::destination::{Place, target};
 use super::{DEEPEST, RESOLVER_PATIENCE, Walk};
-use crate::egress::account::{self, Failure, Hop, Ruling};
-use crate::egress::dns::METADATA_SERVER;
-use crate::egress::firewall::Direction;
-use crate::egress::network_policy::{self, Other};
-use crate::egress::object::{Object, Unknown};
-use crate::egress::pod::{Pod, Proxy};
-use crate::egress::request::Request;
-use crate::egress::service::Endpoints;
+use crate::account::{self, Failure, Hop, Ruling};
+use crate::dns::METADATA_SERVER;
+use crate::firewall::Direction;
+use crate::network_policy::{self, Other};
+use crate::object::{Object, Unknown};
+use crate::pod::{Pod, Proxy};
+use crate::request::Request;
+use crate::service::Endpoints;
 
 impl Walk<'_, '_> {
     /// Where the application's connection goes: the address that its host's name leads to.

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::egress::account::Answer;
+use crate::account::Answer;
 
 /// An answer that a proxy makes by itself, and what it logs with it.
 #[derive(Debug, Clone, PartialEq, Eq)]

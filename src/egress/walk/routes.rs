@@ -3,13 +3,13 @@
 use std::cmp::Reverse;
 use std::rc::Rc;
 
-use crate::egress::gateway::{Gateway, Server};
-use crate::egress::host::{within, without_port};
-use crate::egress::host_index::HostIndex;
-use crate::egress::object::Object;
-use crate::egress::service::Service;
-use crate::egress::view::View;
-use crate::egress::virtual_service::{
+use crate::gateway::{Gateway, Server};
+use crate::host::{within, without_port};
+use crate::host_index::HostIndex;
+use crate::object::Object;
+use crate::service::Service;
+use crate::view::View;
+use crate::virtual_service::{
     Action, Destination, HttpMatch, HttpRule, MESH, Message, VirtualService, When,
 };
 

@@ -8,8 +8,8 @@ use super::decision::{Decision, Others};
 use super::forward::{Again, At, RouteName, Sending, delayed};
 use super::reply::Reply;
 use super::routes::Placed;
-use crate::egress::object::Object;
-use crate::egress::virtual_service::{Action, Destination, HttpMatch, Message};
+use crate::object::Object;
+use crate::virtual_service::{Action, Destination, HttpMatch, Message};
 
 impl<'s> Walk<'_, 's> {
     /// Follows a rule for a request that meets it. `port` is the listener's.

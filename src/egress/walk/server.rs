@@ -8,11 +8,11 @@ use super::decision::Decision;
 use super::destination::Place;
 use super::network::is_metadata_server;
 use super::reply::{NOT_TLS, WRONG_NAME};
-use crate::egress::account::{self, Answer};
-use crate::egress::internet::{self, Listener};
-use crate::egress::pod::Pod;
-use crate::egress::service::Protocol;
-use crate::egress::virtual_service::Message;
+use crate::account::{self, Answer};
+use crate::internet::{self, Listener};
+use crate::pod::Pod;
+use crate::service::Protocol;
+use crate::virtual_service::Message;
 
 /// What a server does with what comes.
 struct Listening {
@@ -97,7 +97,7 @@ impl Walk<'_, '_> {
         };
         let takes = match &carried.content {
             Content::Http(message, _) | Content::Tls(message, _) => internet::takes(
-                crate::egress::host::without_port(&message.authority),
+                crate::host::without_port(&message.authority),
                 message.bare_path(),
             ),
         };

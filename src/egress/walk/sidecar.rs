@@ -10,11 +10,11 @@ use super::listeners::Listener;
 use super::reply::Reply;
 use super::routes::{Route, Routes};
 use super::sight::RoutesOf;
-use crate::egress::account;
-use crate::egress::pod::Pod;
-use crate::egress::service::{Port, Service};
-use crate::egress::sidecar::OutboundPolicy;
-use crate::egress::virtual_service::{Destination, MESH, Message, VirtualService, When};
+use crate::account;
+use crate::pod::Pod;
+use crate::service::{Port, Service};
+use crate::sidecar::OutboundPolicy;
+use crate::virtual_service::{Destination, MESH, Message, VirtualService, When};
 
 impl<'s> Walk<'_, 's> {
     /// A pod's connection, which its sidecar takes.

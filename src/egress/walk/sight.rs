@@ -8,12 +8,12 @@ use super::chains::Chains;
 use super::destination::{Missing, Upstream};
 use super::listeners::Listeners;
 use super::routes::Routes;
-use crate::egress::gateway::Server;
-use crate::egress::object::Labels;
-use crate::egress::pod::Pod;
-use crate::egress::rbac::{self, Applied, Peer};
-use crate::egress::scene::Scene;
-use crate::egress::view::View;
+use crate::gateway::Server;
+use crate::object::Labels;
+use crate::pod::Pod;
+use crate::rbac::{self, Applied, Peer};
+use crate::scene::Scene;
+use crate::view::View;
 
 /// Whose routes: servers of one port have routes of their own, told apart by where they stand in the scene.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -9,15 +9,15 @@ use std::rc::Rc;
 use super::decision::Decides;
 use super::destination::Place;
 use super::sight::{Sight, Sights};
-use crate::egress::account::{self, Hop, Ruling};
-use crate::egress::dns::{self, METADATA_SERVER, Resolution};
-use crate::egress::firewall::{self, Direction, Machine};
-use crate::egress::host::service as service_named;
-use crate::egress::network_policy::{self, End, Other};
-use crate::egress::object::Object;
-use crate::egress::pod::Pod;
-use crate::egress::scene::Scene;
-use crate::egress::service::{Endpoints, Service};
+use crate::account::{self, Hop, Ruling};
+use crate::dns::{self, METADATA_SERVER, Resolution};
+use crate::firewall::{self, Direction, Machine};
+use crate::host::service as service_named;
+use crate::network_policy::{self, End, Other};
+use crate::object::Object;
+use crate::pod::Pod;
+use crate::scene::Scene;
+use crate::service::{Endpoints, Service};
 
 /// What the firewall decides on: which way, from the node pool of the pod concerned, the other end's address and node pool (none
 /// where it is no pod), protocol and port.
@@ -123,7 +123,7 @@ impl<'s> Stage<'s> {
     /// The Service of Kubernetes that a pod means by a name.
     pub fn service_by_name(&self, of: &Pod, name: &str) -> Option<&'s Service> {
         let (service, namespace) = service_named(name, of.namespace())?;
-        let host = crate::egress::host::full_name(&service, &namespace);
+        let host = crate::host::full_name(&service, &namespace);
         let mut all = self.scene.services_of(&host);
         all.find(|service| service.kubernetes)
     }

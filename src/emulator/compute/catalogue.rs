@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::lists;
 use super::scope::{self, Scope};
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::clock;
-use crate::emulator::etag;
-use crate::emulator::names;
-use crate::emulator::request::Request;
-use crate::emulator::world::World;
+use crate::answer::{Answer, Refusal};
+use crate::clock;
+use crate::etag;
+use crate::names;
+use crate::request::Request;
+use crate::world::World;
 
 /// Regions with the letters of their zones. Source: Google's list of regions and zones.
 const REGIONS: &[(&str, &str)] = &[

@@ -6,8 +6,8 @@
 use regex_lite::Regex;
 use serde_json::Value;
 
-use crate::emulator::answer::Refusal;
-use crate::emulator::request::Request;
+use crate::answer::Refusal;
+use crate::request::Request;
 
 /// A filter; an empty one lets everything through.
 #[derive(Debug, Default)]

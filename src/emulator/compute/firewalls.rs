@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::resource;
 use super::scope::{self, Scope};
-use crate::emulator::answer::Refusal;
-use crate::emulator::world::World;
+use crate::answer::Refusal;
+use crate::world::World;
 
 /// A new rule.
 pub fn draft(world: &World, scope: &Scope, body: &Value) -> Result<Value, Refusal> {

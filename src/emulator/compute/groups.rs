@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::scope;
-use crate::emulator::clock;
-use crate::emulator::operation::Effect;
-use crate::emulator::world::World;
+use crate::clock;
+use crate::operation::Effect;
+use crate::world::World;
 
 /// The effect by which GKE makes the group `name` for a service of a cluster, in a zone of a subnetwork (both paths as
 /// `projects/…`).

@@ -6,9 +6,9 @@ use super::catalogue;
 use super::filter::Filter;
 use super::resource;
 use super::scope::{self, Scope};
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::request::Request;
-use crate::emulator::world::World;
+use crate::answer::{Answer, Refusal};
+use crate::request::Request;
+use crate::world::World;
 
 /// GET on a collection.
 pub fn list(world: &World, request: &Request, scope: &Scope) -> Result<Answer, Refusal> {

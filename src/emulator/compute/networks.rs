@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::resource;
 use super::scope::{self, Scope};
 use super::{operations, ranges};
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::names;
-use crate::emulator::operation::{Effect, Failure};
-use crate::emulator::request::Request;
-use crate::emulator::world::World;
+use crate::answer::{Answer, Refusal};
+use crate::names;
+use crate::operation::{Effect, Failure};
+use crate::request::Request;
+use crate::world::World;
 
 /// A new network.
 pub fn draft(_: &World, scope: &Scope, body: &Value) -> Result<Value, Refusal> {

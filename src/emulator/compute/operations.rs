@@ -5,12 +5,12 @@ use uuid::Uuid;
 
 use super::lists;
 use super::scope::{self, Scope};
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::clock;
-use crate::emulator::names;
-use crate::emulator::operation::{Dialect, Effect, Failure, Operation, Start};
-use crate::emulator::request::Request;
-use crate::emulator::world::World;
+use crate::answer::{Answer, Refusal};
+use crate::clock;
+use crate::names;
+use crate::operation::{Dialect, Effect, Failure, Operation, Start};
+use crate::request::Request;
+use crate::world::World;
 
 /// Begins an operation in the request's scope and answers with it. It will have `outcome`: effects, or its failure.
 pub fn begin(

@@ -4,9 +4,9 @@ use ipnet::Ipv4Net;
 use serde_json::Value;
 
 use super::scope;
-use crate::emulator::answer::Refusal;
-use crate::emulator::names;
-use crate::emulator::world::World;
+use crate::answer::Refusal;
+use crate::names;
+use crate::world::World;
 
 /// A range as compute takes it: an IPv4 prefix whose host bits are zero.
 ///

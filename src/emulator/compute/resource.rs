@@ -4,12 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::scope::{self, Scope};
 use super::{catalogue, networks, operations};
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::clock;
-use crate::emulator::names;
-use crate::emulator::operation::Effect;
-use crate::emulator::request::Request;
-use crate::emulator::world::World;
+use crate::answer::{Answer, Refusal};
+use crate::clock;
+use crate::names;
+use crate::operation::Effect;
+use crate::request::Request;
+use crate::world::World;
 
 /// Makes a resource's value out of what was sent.
 pub type Draft = fn(&World, &Scope, &Value) -> Result<Value, Refusal>;

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::resource;
 use super::scope::{self, Scope};
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::request::Request;
-use crate::emulator::world::World;
+use crate::answer::{Answer, Refusal};
+use crate::request::Request;
+use crate::world::World;
 
 /// A new router.
 pub fn draft(world: &World, scope: &Scope, body: &Value) -> Result<Value, Refusal> {

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::emulator::answer::Refusal;
-use crate::emulator::names;
-use crate::emulator::request::Request;
+use crate::answer::Refusal;
+use crate::names;
+use crate::request::Request;
 
 /// A scope and the collection in it that a method is about.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use super::ranges;
 use super::resource;
 use super::scope::{self, Scope};
-use crate::emulator::answer::Refusal;
-use crate::emulator::etag;
-use crate::emulator::names;
-use crate::emulator::operation::Effect;
-use crate::emulator::world::World;
+use crate::answer::Refusal;
+use crate::etag;
+use crate::names;
+use crate::operation::Effect;
+use crate::world::World;
 
 /// A new subnetwork.
 pub fn draft(world: &World, scope: &Scope, body: &Value) -> Result<Value, Refusal> {

@@ -7,13 +7,13 @@ use super::footprint::{self, Footprint};
 use super::operations;
 use super::place::Place;
 use super::pools;
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::hub;
-use crate::emulator::members;
-use crate::emulator::names;
-use crate::emulator::operation::Effect;
-use crate::emulator::request::Request;
-use crate::emulator::world::World;
+use crate::answer::{Answer, Refusal};
+use crate::hub;
+use crate::members;
+use crate::names;
+use crate::operation::Effect;
+use crate::request::Request;
+use crate::world::World;
 
 /// POST: the cluster is there at once, PROVISIONING, and runs when the operation is over.
 pub fn create(world: &mut World, request: &Request, place: &Place) -> Result<Answer, Refusal> {

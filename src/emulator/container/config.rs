@@ -3,7 +3,7 @@
 use ipnet::Ipv4Net;
 use serde_json::{Map, Value, json};
 
-use crate::emulator::answer::Refusal;
+use crate::answer::Refusal;
 
 /// Fields that are printed even when they are false: they know the difference between false and not said.
 const EXPLICIT: &[&str] = &[

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::emulator::names;
+use crate::names;
 
 /// What every cluster says that nobody told otherwise.
 pub fn cluster(id: &str) -> Value {

@@ -10,11 +10,11 @@ use super::footprint::Footprint;
 use super::network;
 use super::place::Place;
 use super::versions;
-use crate::emulator::answer::Refusal;
-use crate::emulator::clock;
-use crate::emulator::lro;
-use crate::emulator::names;
-use crate::emulator::world::World;
+use crate::answer::Refusal;
+use crate::clock;
+use crate::lro;
+use crate::names;
+use crate::world::World;
 
 /// Messages that are not printed when they were sent empty, where others are: recorded.
 const SILENT: &[(&str, &str)] = &[("", "networkPolicy"), ("maintenancePolicy", "window")];

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::draft;
 use super::footprint::Footprint;
 use super::place::Place;
-use crate::emulator::names;
+use crate::names;
 
 /// Addresses: public ones from the ranges reserved for documentation, the private one from the control plane's range.
 pub fn give(cluster: &mut Value, place: &Place, footprint: &Footprint) {

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::footprint::Footprint;
 use super::place::Place;
-use crate::emulator::clock;
-use crate::emulator::compute;
-use crate::emulator::names;
-use crate::emulator::world::World;
+use crate::clock;
+use crate::compute;
+use crate::names;
+use crate::world::World;
 
 /// A firewall rule of a cluster.
 pub struct Rule {

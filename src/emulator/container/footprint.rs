@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::firewalls::{self, Source};
 use super::place::Place;
-use crate::emulator::answer::Refusal;
-use crate::emulator::clock;
-use crate::emulator::compute;
-use crate::emulator::names;
-use crate::emulator::operation::Effect;
-use crate::emulator::world::World;
+use crate::answer::Refusal;
+use crate::clock;
+use crate::compute;
+use crate::names;
+use crate::operation::Effect;
+use crate::world::World;
 
 /// A cluster as its network sees it.
 #[derive(Debug, Clone)]

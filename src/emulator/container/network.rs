@@ -4,9 +4,9 @@ use ipnet::Ipv4Net;
 use serde_json::Value;
 
 use super::place::Place;
-use crate::emulator::answer::Refusal;
-use crate::emulator::names;
-use crate::emulator::world::World;
+use crate::answer::Refusal;
+use crate::names;
+use crate::world::World;
 
 /// The range that services get when nobody names one.
 pub const SERVICES: &str = "34.118.224.0/20";

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::place::Place;
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::clock;
-use crate::emulator::lro;
-use crate::emulator::names;
-use crate::emulator::operation::{Dialect, Effect, Operation, Start};
-use crate::emulator::request::Request;
-use crate::emulator::world::World;
+use crate::answer::{Answer, Refusal};
+use crate::clock;
+use crate::lro;
+use crate::names;
+use crate::operation::{Dialect, Effect, Operation, Start};
+use crate::request::Request;
+use crate::world::World;
 
 /// Begins `verb` on `target` (`clusters/c/nodePools/n`) and answers with it.
 pub fn begin(

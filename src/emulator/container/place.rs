@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::emulator::answer::Refusal;
-use crate::emulator::names;
-use crate::emulator::projects;
-use crate::emulator::world::{Project, World};
+use crate::answer::Refusal;
+use crate::names;
+use crate::projects;
+use crate::world::{Project, World};
 
 /// A location in a project.
 #[derive(Debug, Clone, PartialEq, Eq)]

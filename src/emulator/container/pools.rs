@@ -6,13 +6,13 @@ use super::config;
 use super::draft::check_name;
 use super::operations;
 use super::place::Place;
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::lro;
-use crate::emulator::members::{self, Standing};
-use crate::emulator::names;
-use crate::emulator::operation::Effect;
-use crate::emulator::request::Request;
-use crate::emulator::world::World;
+use crate::answer::{Answer, Refusal};
+use crate::lro;
+use crate::members::{self, Standing};
+use crate::names;
+use crate::operation::Effect;
+use crate::request::Request;
+use crate::world::World;
 
 /// The scopes of nodes that run as the default account and were given none.
 const SCOPES: &[&str] = &[

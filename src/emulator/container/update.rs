@@ -8,13 +8,13 @@ use super::endpoints;
 use super::operations;
 use super::place::Place;
 use super::pools;
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::discovery;
-use crate::emulator::hub;
-use crate::emulator::names;
-use crate::emulator::operation::Effect;
-use crate::emulator::request::Request;
-use crate::emulator::world::World;
+use crate::answer::{Answer, Refusal};
+use crate::discovery;
+use crate::hub;
+use crate::names;
+use crate::operation::Effect;
+use crate::request::Request;
+use crate::world::World;
 
 /// Fields of an update that say where or when, not what.
 const COMPANIONS: &[&str] = &["etag", "desiredNodePoolId"];

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{exists, missing, page, records, zone};
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::clock;
-use crate::emulator::operation::{Dialect, Operation, Start};
-use crate::emulator::request::Request;
-use crate::emulator::world::World;
+use crate::answer::{Answer, Refusal};
+use crate::clock;
+use crate::operation::{Dialect, Operation, Start};
+use crate::request::Request;
+use crate::world::World;
 
 /// POST on the collection: the records are changed at once, the name servers hear of it later.
 pub fn create(world: &mut World, request: &Request) -> Result<Answer, Refusal> {

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{exists, invalid, missing, page, zone};
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::request::Request;
-use crate::emulator::world::World;
+use crate::answer::{Answer, Refusal};
+use crate::request::Request;
+use crate::world::World;
 
 /// The key of a record set in the zone with the key `zone`.
 pub fn key(zone: &str, name: &str, kind: &str) -> String {

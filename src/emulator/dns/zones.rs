@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{exists, invalid, page, records, zone, zone_key};
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::clock;
-use crate::emulator::names;
-use crate::emulator::request::Request;
-use crate::emulator::world::World;
+use crate::answer::{Answer, Refusal};
+use crate::clock;
+use crate::names;
+use crate::request::Request;
+use crate::world::World;
 
 /// POST on the collection.
 pub fn create(world: &mut World, request: &Request) -> Result<Answer, Refusal> {

@@ -7,11 +7,11 @@ use super::{
     answer_page, halves, idle, key, mask, members, memberships, names, numbered, public, stored,
     vacant,
 };
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::clock;
-use crate::emulator::operation::Effect;
-use crate::emulator::request::Request;
-use crate::emulator::world::{Project, World};
+use crate::answer::{Answer, Refusal};
+use crate::clock;
+use crate::operation::Effect;
+use crate::request::Request;
+use crate::world::{Project, World};
 
 /// GET.
 pub fn get(world: &World, request: &Request, project: &Project) -> Result<Answer, Refusal> {

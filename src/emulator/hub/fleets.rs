@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::operations::{self, Deed};
 use super::{answer_page, key, members, names, stored, vacant};
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::clock;
-use crate::emulator::lro;
-use crate::emulator::operation::Effect;
-use crate::emulator::request::Request;
-use crate::emulator::world::{Project, World};
+use crate::answer::{Answer, Refusal};
+use crate::clock;
+use crate::lro;
+use crate::operation::Effect;
+use crate::request::Request;
+use crate::world::{Project, World};
 
 /// GET.
 pub fn get(world: &World, request: &Request) -> Result<Answer, Refusal> {

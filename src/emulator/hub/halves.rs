@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use super::mesh::Implementation;
 use super::operations::{self, Deed};
 use super::{answer_page, features, idle, key, mask, mesh, missing, public, stored, vacant};
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::clock;
-use crate::emulator::kubernetes::Cluster;
-use crate::emulator::names;
-use crate::emulator::operation::Effect;
-use crate::emulator::request::Request;
-use crate::emulator::world::{Project, World};
+use crate::answer::{Answer, Refusal};
+use crate::clock;
+use crate::kubernetes::Cluster;
+use crate::names;
+use crate::operation::Effect;
+use crate::request::Request;
+use crate::world::{Project, World};
 
 /// Since when the present management of the mesh is asked for.
 const SINCE: &str = "_since";

@@ -7,13 +7,13 @@ use super::{
     answer_page, fleets, halves, idle, key, mask, members, missing, numbered, public, stored,
     vacant,
 };
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::clock;
-use crate::emulator::lro;
-use crate::emulator::names;
-use crate::emulator::operation::Effect;
-use crate::emulator::request::Request;
-use crate::emulator::world::{Project, World};
+use crate::answer::{Answer, Refusal};
+use crate::clock;
+use crate::lro;
+use crate::names;
+use crate::operation::Effect;
+use crate::request::Request;
+use crate::world::{Project, World};
 
 /// Notes that GKE registered the cluster, so that GKE also ends the membership.
 const BY_GKE: &str = "_by_gke";

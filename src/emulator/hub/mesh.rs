@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::emulator::clock::{self, Millis};
+use crate::clock::{self, Millis};
 
 /// What Google runs a managed control plane with. Nobody can ask for one: Google chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

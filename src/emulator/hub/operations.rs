@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{answer_page, key, missing};
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::clock;
-use crate::emulator::lro;
-use crate::emulator::names;
-use crate::emulator::operation::{Dialect, Effect, Operation, Start};
-use crate::emulator::request::Request;
-use crate::emulator::world::{Project, World};
+use crate::answer::{Answer, Refusal};
+use crate::clock;
+use crate::lro;
+use crate::names;
+use crate::operation::{Dialect, Effect, Operation, Start};
+use crate::request::Request;
+use crate::world::{Project, World};
 
 /// What an operation is about.
 pub struct Deed<'a> {

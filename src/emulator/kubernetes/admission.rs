@@ -8,7 +8,7 @@ use super::pods;
 use super::resource::Resource;
 use super::selectors;
 use super::status::{Cause, Status};
-use crate::emulator::kubernetes::addresses;
+use crate::kubernetes::addresses;
 
 /// Whether an object of this kind may have this name.
 ///

@@ -10,10 +10,10 @@ use super::reach::Inbound;
 use super::resource::Resource;
 use super::store::Store;
 use super::tls::Authority;
-use crate::emulator::clock::{Clock, Millis};
-use crate::emulator::lro;
-use crate::emulator::names;
-use crate::emulator::pace::Pace;
+use crate::clock::{Clock, Millis};
+use crate::lro;
+use crate::names;
+use crate::pace::Pace;
 
 /// How many lines a container's log keeps at most; a kubelet turns logs over by size.
 const LOG_LIMIT: usize = 10_000;

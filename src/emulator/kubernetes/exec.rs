@@ -9,12 +9,12 @@ use super::resource::Resource;
 use super::status::Status;
 use super::surroundings;
 use super::write::plain;
-use crate::egress::request::Source;
-use crate::emulator::clock;
-use crate::emulator::pod::run::Ran;
-use crate::emulator::pod::{self, Container, Neighbourhood, Seat};
-use crate::emulator::storage;
-use crate::emulator::world::World;
+use crate::clock;
+use crate::pod::run::Ran;
+use crate::pod::{self, Container, Neighbourhood, Seat};
+use crate::storage;
+use crate::world::World;
+use egress::request::Source;
 
 /// A command to run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,9 +14,9 @@ use super::mesh;
 use super::reach;
 use super::server::{self, Keeper, Serving};
 use super::tls::Authority;
-use crate::emulator::hub;
-use crate::emulator::names;
-use crate::emulator::world::World;
+use crate::hub;
+use crate::names;
+use crate::world::World;
 
 /// The servers of the clusters that run, by the clusters' full resource names.
 #[derive(Debug, Default)]

@@ -174,11 +174,11 @@ fn as_sidecar(pod: &mut Value, revision: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emulator::clock::Clock;
-    use crate::emulator::kubernetes::cluster::{Cluster, Site};
-    use crate::emulator::kubernetes::mesh;
-    use crate::emulator::kubernetes::tls::Authority;
-    use crate::emulator::pace::Pace;
+    use crate::clock::Clock;
+    use crate::kubernetes::cluster::{Cluster, Site};
+    use crate::kubernetes::mesh;
+    use crate::kubernetes::tls::Authority;
+    use crate::pace::Pace;
 
     #[test]
     fn labels_of_namespace_and_pod_decide() {

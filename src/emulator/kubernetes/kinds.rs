@@ -296,7 +296,7 @@ fn resource(Row(group, version, kind, plural, short, flags): &Row) -> Resource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emulator::kubernetes::schema;
+    use crate::kubernetes::schema;
 
     #[test]
     fn every_kind_has_a_schema_of_its_own() {

@@ -279,7 +279,7 @@ pub fn owners(object: &Value) -> std::collections::BTreeMap<String, Vec<String>>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emulator::kubernetes::kinds;
+    use crate::kubernetes::kinds;
 
     fn writer(manager: &str, applies: bool) -> Writer {
         Writer {

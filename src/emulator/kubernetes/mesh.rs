@@ -12,7 +12,7 @@ use super::resource;
 use super::schema;
 use super::store::Store;
 use super::write::{self, Options};
-use crate::emulator::clock::Millis;
+use crate::clock::Millis;
 
 /// Who writes here, as the status of real revisions shows.
 const MANAGER: &str = "Google-GKEHub-Controllers-Servicemesh";
@@ -36,7 +36,7 @@ pub fn define(store: &mut Store, now: Millis) {
         }
         definition["metadata"] = json!({
             "name": name,
-            "uid": crate::emulator::lro::uuid(&name),
+            "uid": crate::lro::uuid(&name),
             "creationTimestamp": time,
             "generation": 1,
         });

@@ -4,7 +4,7 @@
 //! ownership of fields, watches, tables, logs, exec; and controllers that play what a user waits for: nodes, workloads, pods,
 //! the mesh's injection. It evaluates no permissions, calls no mutating webhooks (it knows whether one would be answered),
 //! converts between no versions that differ, and runs no container: what `exec` starts in one is played
-//! ([`crate::emulator::pod`]).
+//! ([`crate::pod`]).
 
 mod addresses;
 mod admission;

@@ -11,7 +11,7 @@ use super::cluster::Cluster;
 use super::resource::{self, Resource};
 use super::schema;
 use super::status::Status;
-use crate::emulator::names;
+use crate::names;
 
 /// Answers `/openapi/v3` and what is below it.
 ///

@@ -14,15 +14,15 @@ use super::exec::{self, Missing, Run};
 use super::log;
 use super::server::Shared;
 use super::telemetry;
-use crate::egress::account::Account;
-use crate::egress::log::Stamp;
-use crate::egress::object::Object;
-use crate::emulator::clock::{self, Millis};
-use crate::emulator::lro;
-use crate::emulator::names;
-use crate::emulator::pod::Container;
-use crate::emulator::pod::run::{Act, Ran};
-use crate::emulator::pod::shell::{Command, Redirect, Shell};
+use crate::clock::{self, Millis};
+use crate::lro;
+use crate::names;
+use crate::pod::Container;
+use crate::pod::run::{Act, Ran};
+use crate::pod::shell::{Command, Redirect, Shell};
+use egress::account::Account;
+use egress::log::Stamp;
+use egress::object::Object;
 
 /// Ports of callers, as Linux gives them out.
 const EPHEMERAL: std::ops::Range<u64> = 32_768..60_999;
@@ -205,8 +205,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::egress::account::{Failure, Got};
-    use crate::egress::log::Line;
+    use egress::account::{Failure, Got};
+    use egress::log::Line;
 
     fn line(pod: &str, after: u64) -> Line {
         let address = IpAddr::from([10, 1, 0, 17]);

@@ -7,8 +7,8 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::emulator::names;
-use crate::emulator::world::World;
+use crate::names;
+use crate::world::World;
 
 /// An ingress rule, as far as the control plane is concerned.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

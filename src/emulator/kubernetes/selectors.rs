@@ -228,7 +228,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::emulator::kubernetes::kinds;
+    use crate::kubernetes::kinds;
 
     #[test]
     fn selectors_select() {

@@ -31,9 +31,9 @@ use super::stream;
 use super::tls::TlsError;
 use super::tokens;
 use super::webhooks;
-use crate::emulator::loopback;
-use crate::emulator::state::StateError;
-use crate::emulator::world::World;
+use crate::loopback;
+use crate::state::StateError;
+use crate::world::World;
 
 /// The largest body that is read, as in Kubernetes.
 const BODY_LIMIT: usize = 3 << 20;

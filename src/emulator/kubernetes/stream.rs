@@ -11,7 +11,7 @@ use tokio::sync::watch::Receiver;
 use super::log::Tail;
 use super::server::Shared;
 use super::watch::Watch;
-use crate::emulator::clock::Millis;
+use crate::clock::Millis;
 
 /// How long a stream waits at most before it looks at the time again: what Google's side does wakes nobody here.
 const LOOK: Millis = 500;

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use super::cluster::Cluster;
 use super::resource;
 use super::write;
-use crate::egress::scene::Scene;
-use crate::egress::sources::{Mesh, Ranges, Sources};
-use crate::emulator::container;
-use crate::emulator::dns;
-use crate::emulator::names;
-use crate::emulator::pod::metadata::Identity;
-use crate::emulator::world::World;
+use crate::container;
+use crate::dns;
+use crate::names;
+use crate::pod::metadata::Identity;
+use crate::world::World;
+use egress::scene::Scene;
+use egress::sources::{Mesh, Ranges, Sources};
 
 /// Everything that has a say in a request that leaves one of the cluster's pods.
 pub fn scene(world: &World, key: &str, cluster: &Cluster) -> Scene {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::columns::{self, Cell};
 use super::resource::Resource;
-use crate::emulator::clock::Millis;
+use crate::clock::Millis;
 
 /// The table of some objects, as printed; `include` says how much of each object goes along.
 pub fn table(

@@ -362,7 +362,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::emulator::kubernetes::{kinds, mesh, resource, store::Store};
+    use crate::kubernetes::{kinds, mesh, resource, store::Store};
 
     fn kind(name: &str) -> Resource {
         let mut store = Store::default();

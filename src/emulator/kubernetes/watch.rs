@@ -10,7 +10,7 @@ use super::status::Status;
 use super::store::Happened;
 use super::table;
 use super::write;
-use crate::emulator::clock::Millis;
+use crate::clock::Millis;
 
 /// How long a watch lasts when its client names no limit; then the client watches again. Kubernetes: 30 to 60 minutes.
 const LONGEST: Millis = 1_800_000;

@@ -118,11 +118,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::emulator::clock::Clock;
-    use crate::emulator::kubernetes::cluster::{Pool, Site};
-    use crate::emulator::kubernetes::reach::Inbound;
-    use crate::emulator::kubernetes::tls::Authority;
-    use crate::emulator::pace::Pace;
+    use crate::clock::Clock;
+    use crate::kubernetes::cluster::{Pool, Site};
+    use crate::kubernetes::reach::Inbound;
+    use crate::kubernetes::tls::Authority;
+    use crate::pace::Pace;
 
     /// A cluster with a pod behind a service, on a machine that rules know as `sa@p`.
     fn cluster(inbound: Option<Vec<Inbound>>) -> Cluster {

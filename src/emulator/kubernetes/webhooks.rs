@@ -17,7 +17,7 @@ use super::cluster::Cluster;
 use super::resource::{self, Resource};
 use super::selectors;
 use super::status::Status;
-use crate::emulator::loopback;
+use crate::loopback;
 
 /// Where the configurations are.
 const CONFIGURATIONS: &str = "validatingwebhookconfigurations.admissionregistration.k8s.io/";

@@ -5,8 +5,8 @@
 
 use super::run::Ran;
 use super::seat::{Denied, Seat};
-use crate::egress::account::{Failure, Got};
-use crate::egress::request::Request;
+use egress::account::{Failure, Got};
+use egress::request::Request;
 
 const METADATA: &str =
     "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts";
@@ -158,11 +158,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::egress::account::{Account, Answer};
-    use crate::egress::cluster::Cluster;
-    use crate::egress::request::Source;
-    use crate::emulator::pod::run::Network as Asked;
-    use crate::emulator::pod::seat::{Container, Network};
+    use crate::pod::run::Network as Asked;
+    use crate::pod::seat::{Container, Network};
+    use egress::account::{Account, Answer};
+    use egress::cluster::Cluster;
+    use egress::request::Source;
 
     /// A network in which the metadata server's identity and token and Cloud Storage get these statuses; none is a reset.
     struct Statuses([Option<u16>; 3]);

@@ -2,8 +2,8 @@
 //!
 //! It names the pod's Google account and its project. A token is only for show here: nobody looks at one.
 
-use crate::egress::account::{Account, Got};
-use crate::egress::request::{Request, Scheme};
+use egress::account::{Account, Got};
+use egress::request::{Request, Scheme};
 
 /// Its names and its address.
 const HOSTS: &[&str] = &["metadata.google.internal", "metadata", "169.254.169.254"];
@@ -88,7 +88,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::egress::account::{Answer, Failure};
+    use egress::account::{Answer, Failure};
 
     fn account(got: Got) -> Account {
         Account {

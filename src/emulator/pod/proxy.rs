@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::run::Ran;
 use super::seat::Seat;
-use crate::egress::cluster::{Cluster, Discovery};
+use egress::cluster::{Cluster, Discovery};
 
 /// `pilot-agent request GET PATH`.
 pub fn pilot_agent(arguments: &[String], seat: &Seat) -> Ran {
@@ -99,7 +99,7 @@ fn config_dump(clusters: &[Cluster], query: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::egress::object::Object;
+    use egress::object::Object;
 
     #[test]
     fn a_cluster_is_told_by_name_type_and_rule() {

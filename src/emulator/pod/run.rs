@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use crate::egress::account::Account;
-use crate::egress::request::Request;
+use egress::account::Account;
+use egress::request::Request;
 
 /// One thing that a program does.
 #[derive(Debug, Clone, PartialEq)]

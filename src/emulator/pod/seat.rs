@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::curl::Caller;
 use super::metadata::{self, Identity};
 use super::run;
-use crate::egress::account::Account;
-use crate::egress::cluster::Cluster;
-use crate::egress::request::{Request, Source};
-use crate::egress::scene::Scene;
+use egress::account::Account;
+use egress::cluster::Cluster;
+use egress::request::{Request, Source};
+use egress::scene::Scene;
 
 /// Which of a pod's containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

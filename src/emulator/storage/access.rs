@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::bucket_key;
 use super::objects::MEDIA;
-use crate::emulator::names;
-use crate::emulator::pod::Denied;
-use crate::emulator::world::World;
+use crate::names;
+use crate::pod::Denied;
+use crate::world::World;
 
 /// Predefined roles that hold `storage.objects.get`, and whether they hold `storage.objects.list` too, without which nobody is
 /// told that an object is missing.

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::{bucket, bucket_key, etag, preconditions, touched};
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::clock::{self, Millis};
-use crate::emulator::request::Request;
-use crate::emulator::world::World;
+use crate::answer::{Answer, Refusal};
+use crate::clock::{self, Millis};
+use crate::request::Request;
+use crate::world::World;
 
 /// How long uniform access can still be switched off.
 const NINETY_DAYS: Millis = 90 * 24 * 3_600_000;

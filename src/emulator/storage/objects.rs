@@ -5,10 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{bucket, checksums, etag, preconditions, touched};
-use crate::emulator::answer::{Answer, Body, Refusal};
-use crate::emulator::clock;
-use crate::emulator::request::Request;
-use crate::emulator::world::World;
+use crate::answer::{Answer, Body, Refusal};
+use crate::clock;
+use crate::request::Request;
+use crate::world::World;
 
 /// Where an object's bytes are kept beside its metadata; never printed.
 pub const MEDIA: &str = "media in base64";

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{bucket, checksums};
-use crate::emulator::answer::{Answer, Refusal};
-use crate::emulator::etag;
-use crate::emulator::policy;
-use crate::emulator::request::Request;
-use crate::emulator::world::World;
+use crate::answer::{Answer, Refusal};
+use crate::etag;
+use crate::policy;
+use crate::request::Request;
+use crate::world::World;
 
 /// GET.
 pub fn get(world: &World, request: &Request) -> Result<Answer, Refusal> {

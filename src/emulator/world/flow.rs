@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::{Timer, World};
-use crate::emulator::clock::Millis;
-use crate::emulator::operation::{Effect, Operation, Start};
-use crate::emulator::pace::Pace;
+use crate::clock::Millis;
+use crate::operation::{Effect, Operation, Start};
+use crate::pace::Pace;
 
 /// The next thing that happens by itself: an operation by its key, or a timer by its place.
 enum Due {
@@ -206,8 +206,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::emulator::clock::Clock;
-    use crate::emulator::operation::{Dialect, Failure};
+    use crate::clock::Clock;
+    use crate::operation::{Dialect, Failure};
 
     const NETWORK: &str = "//compute.googleapis.com/projects/p/global/networks/n";
     const OPERATION: &str = "//compute.googleapis.com/projects/p/global/operations/o";

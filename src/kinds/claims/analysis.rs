@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{Place, Seen};
-use crate::egress::analyze::analyze;
 use crate::google::ApiError;
 use crate::kinds::surroundings;
+use egress::analyze::analyze;
 
 /// Analyzes what is there and holds the codes against `want`.
 pub async fn look(place: &Place<'_>, want: &Value) -> Result<Seen, ApiError> {

@@ -14,9 +14,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Place, Seen, flush, pods, request};
 use crate::cluster::Container;
-use crate::egress::log;
 use crate::google::{ApiError, retry};
 use crate::kinds::clusters::of_cluster;
+use egress::log;
 
 /// The proxy's container, in sidecars and gateways alike.
 const PROXY: &str = "istio-proxy";

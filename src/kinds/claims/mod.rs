@@ -75,7 +75,7 @@ pub const ALL: &[Claim] = &[
             "namespaces/{namespace}/pods/{pods}/{container}/{request}/logs/{log_namespace}/{log_pods}"
         ),
         optional: &[],
-        fields: crate::egress::log::FIELDS.as_slice(),
+        fields: egress::log::FIELDS.as_slice(),
         check: Check::Log,
     },
     Claim {

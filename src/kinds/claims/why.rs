@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use crate::egress::account::{Account, Got, Hop, Place};
-use crate::egress::log::Line;
-use crate::egress::object::Object;
-use crate::egress::request::Request;
-use crate::egress::scene::Scene;
 use crate::kinds::{Door, surroundings};
+use egress::account::{Account, Got, Hop, Place};
+use egress::log::Line;
+use egress::object::Object;
+use egress::request::Request;
+use egress::scene::Scene;
 
 /// What decides about the request of `at`, of which `want` was expected; none where that cannot be read or is none.
 pub async fn why(door: &Door, at: &Map<String, Value>, want: &Value) -> Option<String> {
@@ -104,7 +104,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::egress::account::{Answer, Failure, Ruling};
+    use egress::account::{Answer, Failure, Ruling};
 
     fn account(hops: Vec<Hop>, got: Got) -> Account {
         Account {

@@ -84,7 +84,7 @@ fn start(cluster: &mut Cluster, mut pod: Value, uid: String) {
         let id = |what: &str| {
             format!(
                 "containerd://{}",
-                crate::emulator::names::hex(&format!("{uid} {} {what}", container["name"]), 16)
+                crate::names::hex(&format!("{uid} {} {what}", container["name"]), 16)
             )
         };
         let now = match (running, done) {
@@ -168,7 +168,7 @@ fn greet(cluster: &mut Cluster, pod: &Value, containers: &[Value]) {
             text(&pod["metadata"]["name"]),
             "istio-proxy",
         );
-        let time = crate::emulator::clock::utc(cluster.now());
+        let time = crate::clock::utc(cluster.now());
         cluster.write_log(&key, format!("{time}\tinfo\tEnvoy proxy is ready"));
     }
 }

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use crate::egress::account::Failure;
-use crate::egress::request::{Request, Scheme};
+use egress::account::Failure;
+use egress::request::{Request, Scheme};
 
 /// What curl says: first what `-v` alone shows, then the message.
 #[derive(Debug, Clone, PartialEq, Eq)]

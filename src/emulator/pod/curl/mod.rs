@@ -20,7 +20,7 @@ use options::{OnError, Options};
 use transfer::{Ended, Transferring};
 
 use super::run::{Network, Ran};
-use crate::egress::request::Source;
+use egress::request::Source;
 
 /// Who calls curl.
 #[derive(Debug, Clone, PartialEq)]

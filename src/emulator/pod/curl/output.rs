@@ -6,8 +6,8 @@ use super::target::Stop;
 use super::transfer::Transferring;
 use super::wire;
 use super::write_out::Transfer;
-use crate::egress::account::{Account, Answer};
-use crate::egress::request::Request;
+use egress::account::{Account, Answer};
+use egress::request::Request;
 
 /// Where something is written.
 #[derive(Debug, Clone, PartialEq, Eq)]

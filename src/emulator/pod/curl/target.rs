@@ -5,7 +5,7 @@ use url::Url;
 use super::Caller;
 use super::options::{Detour, Options};
 use super::wire;
-use crate::egress::request::Request;
+use egress::request::Request;
 
 /// Why curl ends: its exit code and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]

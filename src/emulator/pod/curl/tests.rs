@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Caller, run};
-use crate::egress::account::{Account, Answer, Failure, Got, Hop, Place, Ruling};
-use crate::egress::request::{Request, Scheme, Source};
-use crate::emulator::pod::run::{Act, Ran};
+use crate::pod::run::{Act, Ran};
+use egress::account::{Account, Answer, Failure, Got, Hop, Place, Ruling};
+use egress::request::{Request, Scheme, Source};
 
 const RECORD: &str = include_str!("../../../../fixtures/curl/runs.json");
 

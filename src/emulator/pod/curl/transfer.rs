@@ -10,9 +10,9 @@ use super::output::{Sink, Told};
 use super::target::{self, Sends, Stop};
 use super::wire;
 use super::write_out::{self, Transfer};
-use crate::egress::account::{Account, Answer, Failure, Got};
-use crate::egress::request::{Request, Scheme};
-use crate::emulator::pod::run::{Network, Ran};
+use crate::pod::run::{Network, Ran};
+use egress::account::{Account, Answer, Failure, Got};
+use egress::request::{Request, Scheme};
 
 /// How a transfer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use hyper::StatusCode;
 
 use super::options::Options;
-use crate::egress::account::{Account, Answer, Place};
-use crate::egress::request::{Request, Scheme};
+use egress::account::{Account, Answer, Place};
+use egress::request::{Request, Scheme};
 
 /// What curl calls itself.
 pub const AGENT: &str = "curl/7.88.1";

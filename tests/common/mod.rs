@@ -1,0 +1,24 @@
+//! What the tests share: users of the program, emulated clouds and clusters, and what stands between them.
+
+pub mod breaks;
+pub mod certified;
+pub mod cloud;
+pub mod dice;
+pub mod discovery;
+pub mod emulator;
+pub mod faults;
+pub mod faulty;
+pub mod inside;
+pub mod kill;
+pub mod kubernetes;
+pub mod methods;
+pub mod middle;
+pub mod mutation;
+pub mod program;
+pub mod rehearsal;
+pub mod rest;
+pub mod rewriting;
+pub mod session;
+pub mod source;
+pub mod webhook;
+pub mod wire;

@@ -1,0 +1,145 @@
+//! The whole tutorial under the control planes that are not the usual one: an istiod that somebody has installed in the
+//! cluster, and Google's own where Google runs it with istiod.
+
+use crate::common::cloud::{Cloud, FIREWALLS, PROJECT};
+use crate::common::inside::Inside;
+use crate::common::program::says_as_wanted;
+use provision::google::{Api, Call};
+use serde_json::{Value, json};
+
+const RULE: &str = "allow-ingress-api-server-to-webhook";
+
+/// The revisions that injected the pods of a namespace, with how many containers each pod has.
+fn injected(inside: &Inside, namespace: &str) -> Vec<(String, usize)> {
+    let told = |pod: &Value| {
+        let revision = &pod["metadata"]["annotations"]["istio.io/rev"];
+        let containers = pod["spec"]["containers"].as_array().unwrap().len();
+        (revision.as_str().unwrap_or_default().to_owned(), containers)
+    };
+    inside.pods(namespace).iter().map(told).collect()
+}
+
+fn is_available(inside: &Inside, namespace: &str, name: &str) -> bool {
+    let found = inside
+        .get("apps/v1", "Deployment", namespace, name)
+        .unwrap();
+    let conditions = found["status"]["conditions"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let mut available = conditions.iter().filter(|c| c["type"] == "Available");
+    available.any(|condition| condition["status"] == "True")
+}
+
+/// What keeps a deployment from having its pods, in Kubernetes' words.
+fn refusal(inside: &Inside, namespace: &str, name: &str) -> Option<String> {
+    let found = inside.get("apps/v1", "Deployment", namespace, name)?;
+    let conditions = found["status"]["conditions"].as_array()?;
+    let refused = conditions.iter().find(|c| c["type"] == "ReplicaFailure")?;
+    Some(refused["message"].as_str()?.to_owned())
+}
+
+#[test]
+fn an_istiod_that_somebody_has_installed_carries_the_whole_tutorial() {
+    let cloud = Cloud::new();
+    let in_cluster = ["--yes", "--set", "control_plane=in-cluster"];
+    cloud
+        .run(&[&["up", "--through", "cluster"][..], &in_cluster].concat())
+        .ends(0);
+    let inside = Inside::of(&cloud, "cluster1");
+    inside.install_istiod();
+    cloud.run(&[&["up"][..], &in_cluster].concat()).ends(0);
+    let plan = cloud.run(&["plan"]).ends(0).out;
+    assert!(says_as_wanted(&plan), "{plan}");
+
+    // Injection is istiod's, by its webhook for the default; Google has no part in it.
+    for (namespace, containers) in [("istio-egress", 1), ("team-x", 2), ("team-y", 2)] {
+        let expected = vec![("asm-1282-4".to_owned(), containers)];
+        assert_eq!(injected(&inside, namespace), expected, "{namespace}");
+    }
+    assert_eq!(cloud.there("gkehub", "servicemesh"), Vec::<String>::new());
+    let telemetry =
+        |name: &str| inside.get("telemetry.istio.io/v1", "Telemetry", "istio-system", name);
+    let logging = telemetry("enable-envoy").unwrap()["spec"]["accessLogging"].take();
+    assert_eq!(logging, json!([{"providers": [{"name": "envoy"}]}]));
+    assert_eq!(telemetry("enable-envoy-disable-sd"), None);
+    assert_eq!(cloud.there("compute", RULE).len(), 1);
+
+    // The rule is what lets the API server call istiod: without it no pod is admitted, and the next `up` mends that.
+    cloud.call(Call::delete(Api::Compute, format!("{FIREWALLS}/{RULE}")));
+    inside.delete_pods("team-x");
+    inside.until("a pod is refused", |inside| {
+        refusal(inside, "team-x", "test").is_some()
+    });
+    let said = refusal(&inside, "team-x", "test").unwrap();
+    assert_eq!(
+        said,
+        "Internal error occurred: failed calling webhook \"namespace.sidecar-injector.istio.io\": failed to call webhook: Post \
+         \"https://istiod-asm-1282-4.istio-system.svc:443/inject?timeout=10s\": context deadline exceeded"
+    );
+    let said = cloud.run(&["up", "--yes"]).ends(0);
+    assert!(said.out.contains("1 created"), "{}", said.out);
+    inside.until("a pod is admitted", |inside| {
+        is_available(inside, "team-x", "test")
+    });
+    assert_eq!(injected(&inside, "team-x"), [("asm-1282-4".to_owned(), 2)]);
+
+    cloud.run(&["down", "--yes"]).ends(0);
+    assert_eq!(cloud.there("compute", "vpc-network"), Vec::<String>::new());
+}
+
+#[test]
+fn google_runs_the_control_plane_with_istiod_where_the_fleet_has_one_already() {
+    let cloud = Cloud::new();
+    cloud.run(&["up", "--yes", "--through", "cluster"]).ends(0);
+    let zone = format!("v1/projects/{PROJECT}/locations/us-central1-a/clusters");
+    let body = json!({"cluster": {
+        "name": "older", "initialNodeCount": 1, "network": "vpc-network", "subnetwork": "subnet-gke",
+        "ipAllocationPolicy": {"useIpAliases": true},
+        "workloadIdentityConfig": {"workloadPool": format!("{PROJECT}.svc.id.goog")},
+        "fleet": {"project": PROJECT},
+    }});
+    cloud.call(Call::post(Api::Container, zone.clone()).json(body));
+    let older = || cloud.call(Call::get(Api::Container, format!("{zone}/older")));
+    while older()["status"] != "RUNNING" {}
+    Inside::of(&cloud, "older").install_istiod();
+
+    cloud.run(&["up", "--yes"]).ends(0);
+    let plan = cloud.run(&["plan"]).ends(0).out;
+    assert!(says_as_wanted(&plan), "{plan}");
+    let feature = format!("v1/projects/{PROJECT}/locations/global/features/servicemesh");
+    let feature = cloud.call(Call::get(Api::GkeHub, feature));
+    let states = feature["membershipStates"].as_object().unwrap();
+    let ours = states
+        .iter()
+        .find(|(key, _)| key.ends_with("/memberships/cluster1"));
+    let plane = &ours.unwrap().1["servicemesh"]["controlPlaneManagement"];
+    assert_eq!(
+        (&plane["implementation"], &plane["state"]),
+        (&json!("ISTIOD"), &json!("ACTIVE"))
+    );
+
+    let inside = Inside::of(&cloud, "cluster1");
+    for (namespace, containers) in [("istio-egress", 1), ("team-x", 2), ("team-y", 2)] {
+        let expected = vec![("asm-managed".to_owned(), containers)];
+        assert_eq!(injected(&inside, namespace), expected, "{namespace}");
+    }
+    // Its configuration is where this implementation has it; the log is switched on without it.
+    assert!(
+        inside
+            .get("v1", "ConfigMap", "istio-system", "istio-asm-managed")
+            .is_some()
+    );
+    let telemetry = inside.get(
+        "telemetry.istio.io/v1",
+        "Telemetry",
+        "istio-system",
+        "enable-envoy-disable-sd",
+    );
+    assert!(telemetry.is_some());
+    // Nothing of ours in the other cluster.
+    assert_eq!(
+        Inside::of(&cloud, "older").pods("team-x"),
+        Vec::<Value>::new()
+    );
+}

@@ -1,0 +1,44 @@
+//! The program and its parts as they are used: in this process, and as a process of its own.
+
+// What a test calls may unwrap like the test itself.
+#![allow(clippy::unwrap_used)]
+
+// Each binary uses its part of what is common.
+#[allow(dead_code)]
+#[path = "../common/mod.rs"]
+mod common;
+
+mod adopt;
+mod cluster_refusals;
+mod command_line;
+mod control_planes;
+mod data_plane;
+mod discovery;
+mod emulator_compute;
+mod emulator_compute_reads;
+mod emulator_container;
+mod emulator_dns;
+mod emulator_hub;
+mod emulator_iam;
+mod emulator_server;
+mod emulator_services;
+mod emulator_storage;
+mod evaluator;
+mod explain;
+mod follow;
+mod journal;
+mod kubernetes_api;
+mod kubernetes_streams;
+mod kubernetes_webhooks;
+mod kubernetes_workloads;
+mod outside;
+mod recorded;
+mod rehearsal;
+mod rows;
+mod secrets;
+mod signals;
+mod state_folder;
+mod steps;
+mod up_down;
+mod verify;
+mod waits;

@@ -1,0 +1,389 @@
+//! Every row of `src/kinds/table.rs`, every policy and every other behaviour is held against Google's discovery
+//! documents: paths, verbs, parameters, request ids and field names. What the documents cannot say (which list is a set,
+//! what may not run side by side) is not looked at here.
+
+use crate::common::faults::{of_policy, of_row};
+use crate::common::methods::{Document, full, shape};
+use provision::google::{Api, Dialect};
+use provision::kinds::Kind;
+use provision::kinds::members::{POLICIES, Policy, Verbs};
+use provision::kinds::row::{Create, Id, Inside, List, Row, Settled, Update};
+use provision::kinds::table::ROWS;
+
+#[test]
+fn every_row_is_what_google_says() {
+    let faults: Vec<String> = ROWS
+        .iter()
+        .flat_map(|row| {
+            of_row(row)
+                .into_iter()
+                .map(|fault| format!("{}: {fault}", row.kind))
+        })
+        .collect();
+    assert_eq!(faults, [""; 0]);
+}
+
+#[test]
+fn every_policy_is_what_google_says() {
+    let faults: Vec<String> = POLICIES
+        .iter()
+        .flat_map(|p| {
+            of_policy(p)
+                .into_iter()
+                .map(|fault| format!("{}: {fault}", p.kind))
+        })
+        .collect();
+    assert_eq!(faults, [""; 0]);
+}
+
+#[test]
+fn the_other_kinds_call_what_google_serves() {
+    let calls = [
+        ("dns.records", "GET", "/rrsets"),
+        ("dns.records", "POST", "/changes"),
+        ("services", "GET", "/services:batchGet"),
+        ("services", "POST", "/services:batchEnable"),
+        ("storage.object", "GET", ""),
+        ("storage.object", "DELETE", ""),
+    ];
+    for (kind, verb, suffix) in calls {
+        let kind = Kind::named(kind).unwrap();
+        let document = Document::of(kind.api(), kind.template()).unwrap();
+        let path = shape(&full(kind.api(), &format!("{}{suffix}", kind.template())));
+        assert!(
+            document.serving(verb, &path).is_some(),
+            "{}: nothing serves {verb} {path}",
+            kind.name()
+        );
+    }
+    // What is asked of a cluster is held by tests/kubernetes_*.rs; the mesh's word is a field of the fleet feature's row.
+    let elsewhere = [
+        "kubernetes.definitions",
+        "kubernetes.nodes",
+        "kubernetes.object",
+        "kubernetes.pods",
+        "kubernetes.ready",
+        "kubernetes.restart",
+        "mesh.ready",
+        "mesh.revision",
+    ];
+    let held = |kind: &&str| {
+        elsewhere.contains(kind)
+            || calls.iter().any(|call| call.0 == *kind)
+            || POLICIES.iter().any(|p| p.kind == *kind)
+    };
+    // Claims ask clusters alone.
+    let plain = Kind::all()
+        .filter(|kind| kind.row().is_none() && !kind.is_claim())
+        .map(|kind| kind.name());
+    assert_eq!(
+        plain.filter(|kind| !held(kind)).collect::<Vec<_>>(),
+        [""; 0],
+        "kinds held against nothing"
+    );
+}
+
+/// The row of a kind, to be spoilt.
+fn like(kind: &str) -> Row {
+    **ROWS.iter().find(|row| row.kind == kind).unwrap()
+}
+
+#[test]
+fn each_planted_fault_is_found() {
+    let post = |id, wrap| Create::Post {
+        id,
+        wrap,
+        query: &[],
+    };
+    let rest = |field, why| {
+        Some(Settled {
+            field,
+            good: &["RUNNING"],
+            bad: &[],
+            why,
+        })
+    };
+    let inside = |parent, field| Some(Inside { parent, field });
+    let (network, zone, cluster, pool) = (
+        || like("compute.network"),
+        || like("dns.managedZone"),
+        || like("container.cluster"),
+        || like("container.nodePool"),
+    );
+    let cases = [
+        (
+            Row {
+                collection: "nets",
+                ..network()
+            },
+            "no collection nets with a get",
+        ),
+        (
+            Row {
+                api: Api::Dns,
+                ..network()
+            },
+            "no collection networks with a get",
+        ),
+        (
+            Row {
+                path: "projects/{project}/networks/{network}",
+                ..network()
+            },
+            "get is at compute/v1/projects/{}/global/networks/{}, not compute/v1/projects/{}/networks/{}",
+        ),
+        (
+            Row {
+                request_id: false,
+                ..network()
+            },
+            "create: requestId is taken",
+        ),
+        (
+            Row {
+                request_id: false,
+                ..network()
+            },
+            "delete: requestId is taken",
+        ),
+        (
+            Row {
+                request_id: true,
+                ..zone()
+            },
+            "create: requestId is not taken",
+        ),
+        (
+            Row {
+                dialect: None,
+                ..network()
+            },
+            "create answers Operation, not None",
+        ),
+        (
+            Row {
+                dialect: Some(Dialect::LongRunning),
+                ..network()
+            },
+            "create answers Operation, not Some(LongRunning)",
+        ),
+        (
+            Row {
+                dialect: Some(Dialect::DnsChange),
+                ..zone()
+            },
+            "create answers ManagedZone, not Some(DnsChange)",
+        ),
+        (
+            Row {
+                create: post(Id::Field("title"), None),
+                ..network()
+            },
+            "create: no field title",
+        ),
+        (
+            Row {
+                create: post(Id::Query("networkId"), None),
+                ..network()
+            },
+            "create: no parameter networkId",
+        ),
+        (
+            Row {
+                create: post(Id::Beside("clusterId"), Some("cluster")),
+                ..cluster()
+            },
+            "create: no field clusterId",
+        ),
+        (
+            Row {
+                create: post(Id::Field("name"), Some("body")),
+                ..cluster()
+            },
+            "create: no field body",
+        ),
+        (
+            Row {
+                create: Create::Post {
+                    id: Id::Field("name"),
+                    wrap: None,
+                    query: &[("zone", "")],
+                },
+                ..network()
+            },
+            "create takes no zone",
+        ),
+        (
+            Row {
+                create: Create::PatchAllowMissing,
+                ..network()
+            },
+            "create takes no allowMissing",
+        ),
+        (
+            Row {
+                update: Update::PatchMask,
+                ..network()
+            },
+            "update takes no updateMask",
+        ),
+        (
+            Row {
+                update: Update::Patch,
+                ..cluster()
+            },
+            "update: no method patch",
+        ),
+        (
+            Row {
+                update: Update::Desired {
+                    field: "network",
+                    desired: "desiredNetwork",
+                },
+                ..cluster()
+            },
+            "update has no desiredNetwork",
+        ),
+        (
+            Row {
+                update: Update::Desired {
+                    field: "autopilot",
+                    desired: "desiredControlPlaneEndpointsConfig",
+                },
+                ..cluster()
+            },
+            "desiredControlPlaneEndpointsConfig is no autopilot",
+        ),
+        (
+            Row {
+                fixed: &["autoCreateSubnets"],
+                ..network()
+            },
+            "no field autoCreateSubnets",
+        ),
+        (
+            Row {
+                fixed: &["status"],
+                ..cluster()
+            },
+            "status is read-only",
+        ),
+        (
+            Row {
+                gives: &["selfLinks"],
+                ..network()
+            },
+            "no field selfLinks",
+        ),
+        (
+            Row {
+                lists: &[("networkConfig", List::Set)],
+                ..cluster()
+            },
+            "networkConfig is no list",
+        ),
+        (
+            Row {
+                lists: &[("nodePools.config.tags.x", List::Set)],
+                ..cluster()
+            },
+            "nodePools.config.tags.x is no list",
+        ),
+        (
+            Row {
+                lists: &[("nodePools", List::Keyed("id"))],
+                ..cluster()
+            },
+            "no field nodePools.id",
+        ),
+        (
+            Row {
+                allow_list: Some("nodePools.name"),
+                ..cluster()
+            },
+            "nodePools.name is no list",
+        ),
+        (
+            Row {
+                settled: rest("state", None),
+                ..cluster()
+            },
+            "no field state",
+        ),
+        (
+            Row {
+                settled: rest("status", Some("reason")),
+                ..cluster()
+            },
+            "no field reason",
+        ),
+        (
+            Row {
+                settled: Some(Settled {
+                    bad: &["BROKEN"],
+                    ..rest("status", None).unwrap()
+                }),
+                ..cluster()
+            },
+            "status is never BROKEN",
+        ),
+        (
+            Row {
+                inside: inside("container.cluster", "pools"),
+                ..pool()
+            },
+            "container.cluster has no list pools of NodePool",
+        ),
+        (
+            Row {
+                inside: inside("compute.network", "peerings"),
+                ..pool()
+            },
+            "compute.network has no list peerings of NodePool",
+        ),
+        (
+            Row {
+                lock: Some("network {net}"),
+                ..network()
+            },
+            "the lock's net is not in the path",
+        ),
+    ];
+    for (row, expected) in cases {
+        let found = of_row(&row);
+        assert!(
+            found.iter().any(|fault| fault == expected),
+            "{expected}: {found:?}"
+        );
+    }
+    let policies = [
+        (
+            Policy {
+                path: "v1/folders/{folder}",
+                ..POLICIES[0]
+            },
+            "nothing serves POST v1/folders/{}:getIamPolicy",
+        ),
+        (
+            Policy {
+                dialect: Verbs::Query,
+                ..POLICIES[0]
+            },
+            "the policy's version is asked for elsewhere",
+        ),
+        (
+            Policy {
+                dialect: Verbs::Storage,
+                ..POLICIES[0]
+            },
+            "nothing serves PUT v1/projects/{}/iam",
+        ),
+    ];
+    for (policy, expected) in policies {
+        let found = of_policy(&policy);
+        assert!(
+            found.iter().any(|fault| fault == expected),
+            "{expected}: {found:?}"
+        );
+    }
+}
