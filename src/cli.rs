@@ -80,7 +80,7 @@ pub struct Global {
         default_value = "auto",
         value_name = "WHEN"
     )]
-    pub color: When,
+    pub color: ColorChoice,
     /// Say more
     #[arg(short, long, global = true)]
     pub verbose: bool,
@@ -88,7 +88,7 @@ pub struct Global {
 
 /// What a question is about: the steps as if everything was there, or what is there.
 #[derive(Debug, Clone, Args)]
-pub struct Looks {
+pub struct Subject {
     /// By what is there, not by the steps
     #[arg(long)]
     pub live: bool,
@@ -111,7 +111,7 @@ pub enum Output {
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum When {
+pub enum ColorChoice {
     /// On a terminal, unless NO_COLOR is set.
     Auto,
     /// Always.
@@ -189,7 +189,7 @@ pub enum Verb {
         matrix: bool,
         /// What decides.
         #[command(flatten)]
-        looks: Looks,
+        looks: Subject,
     },
     /// Say what is wrong with the mesh's configuration; exit 3 if anything is
     ///
@@ -200,7 +200,7 @@ pub enum Verb {
         namespace: Option<String>,
         /// What is analyzed.
         #[command(flatten)]
-        looks: Looks,
+        looks: Subject,
     },
     /// Say what up would do; exit 3 if anything
     Plan {

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use crate::engine::event::How;
+use crate::engine::event::RunOutcome;
 use crate::engine::journal::JournalError;
 use crate::google::SetupError;
-use crate::steps::Complaints;
+use crate::steps::Diagnostics;
 
 /// How a command ends, as its caller sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,19 +24,19 @@ pub enum Exit {
     Interrupted = 130,
 }
 
-impl From<How> for Exit {
-    fn from(how: How) -> Exit {
+impl From<RunOutcome> for Exit {
+    fn from(how: RunOutcome) -> Exit {
         match how {
-            How::Done => Exit::Done,
-            How::Failed => Exit::Failed,
-            How::Interrupted => Exit::Interrupted,
+            RunOutcome::Done => Exit::Done,
+            RunOutcome::Failed => Exit::Failed,
+            RunOutcome::Interrupted => Exit::Interrupted,
         }
     }
 }
 
 /// Why a command ends before or outside its run.
 #[derive(Debug)]
-pub struct Halt {
+pub struct CommandError {
     /// The exit code.
     pub exit: Exit,
     /// What is wrong, a line each.
@@ -45,10 +45,10 @@ pub struct Halt {
     pub hint: Option<String>,
 }
 
-impl Halt {
+impl CommandError {
     /// Bad usage or input.
-    pub fn usage(error: impl Into<String>, hint: &str) -> Halt {
-        Halt {
+    pub fn usage(error: impl Into<String>, hint: &str) -> CommandError {
+        CommandError {
             exit: Exit::Usage,
             errors: vec![error.into()],
             hint: Some(hint.to_owned()),
@@ -56,8 +56,8 @@ impl Halt {
     }
 
     /// Something outside the command line failed.
-    pub fn failed(error: impl Into<String>, hint: &str) -> Halt {
-        Halt {
+    pub fn failed(error: impl Into<String>, hint: &str) -> CommandError {
+        CommandError {
             exit: Exit::Failed,
             errors: vec![error.into()],
             hint: Some(hint.to_owned()),
@@ -65,7 +65,7 @@ impl Halt {
     }
 }
 
-impl fmt::Display for Halt {
+impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines: Vec<String> = self
             .errors
@@ -80,10 +80,10 @@ impl fmt::Display for Halt {
     }
 }
 
-impl From<Complaints> for Halt {
-    fn from(complaints: Complaints) -> Halt {
+impl From<Diagnostics> for CommandError {
+    fn from(complaints: Diagnostics) -> CommandError {
         let errors = complaints.0.iter().map(ToString::to_string).collect();
-        Halt {
+        CommandError {
             exit: Exit::Usage,
             errors,
             hint: None,
@@ -91,8 +91,8 @@ impl From<Complaints> for Halt {
     }
 }
 
-impl From<JournalError> for Halt {
-    fn from(error: JournalError) -> Halt {
+impl From<JournalError> for CommandError {
+    fn from(error: JournalError) -> CommandError {
         let (exit, hint) = match &error {
             JournalError::Held { .. } => (
                 Exit::Held,
@@ -111,7 +111,7 @@ impl From<JournalError> for Halt {
                 "make the folder writable, or name another with --state-dir",
             ),
         };
-        Halt {
+        CommandError {
             exit,
             errors: vec![error.to_string()],
             hint: Some(hint.to_owned()),
@@ -119,9 +119,9 @@ impl From<JournalError> for Halt {
     }
 }
 
-impl From<SetupError> for Halt {
-    fn from(error: SetupError) -> Halt {
-        Halt {
+impl From<SetupError> for CommandError {
+    fn from(error: SetupError) -> CommandError {
+        CommandError {
             exit: Exit::Usage,
             errors: vec![error.to_string()],
             hint: None,

@@ -15,7 +15,7 @@ pub struct ClusterError {
     /// What it was about.
     pub what: String,
     /// Which kind of failure.
-    pub fault: Fault,
+    pub fault: ClusterErrorKind,
     /// The HTTP code, if there was an answer.
     pub http: Option<u16>,
     /// The cluster's own words, or the operating system's.
@@ -54,7 +54,7 @@ impl Conflict {
 
 /// The failures that a caller tells apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum ClusterErrorKind {
     /// The object is not there.
     NotFound,
     /// Nobody has told the cluster of its kind.
@@ -88,14 +88,17 @@ pub enum Fault {
 impl ClusterError {
     /// Whether what was asked for is not there, or cannot be.
     pub fn is_absent(&self) -> bool {
-        matches!(self.fault, Fault::NotFound | Fault::UnknownKind)
+        matches!(
+            self.fault,
+            ClusterErrorKind::NotFound | ClusterErrorKind::UnknownKind
+        )
     }
 
     /// A call that was never sent.
     pub fn local(what: String, message: String) -> ClusterError {
         ClusterError {
             what,
-            fault: Fault::Local,
+            fault: ClusterErrorKind::Local,
             http: None,
             message,
             conflicts: Vec::new(),
@@ -114,19 +117,19 @@ impl ClusterError {
             }
             kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => {
                 let words = format!("an answer that is no object: {error}");
-                (Fault::Server, None, words)
+                (ClusterErrorKind::Server, None, words)
             }
             _ if too_long(&error) => {
                 let words = "an answer too long to be read".to_owned();
-                (Fault::Server, None, words)
+                (ClusterErrorKind::Server, None, words)
             }
             other => match refusal(&other) {
                 // A plugin that was asked for another token: its environment and its output are nobody's to read.
                 Some(why) => {
                     let words = format!("the kubeconfig's plugin {why}");
-                    (Fault::Unauthenticated, None, words)
+                    (ClusterErrorKind::Unauthenticated, None, words)
                 }
-                None => (Fault::Unreachable, None, chain(&other)),
+                None => (ClusterErrorKind::Unreachable, None, chain(&other)),
             },
         };
         ClusterError {
@@ -175,29 +178,31 @@ fn too_long(error: &kube::Error) -> bool {
 }
 
 /// Code first, then reason, then words.
-fn fault(code: u16, reason: &str, message: &str) -> Fault {
+fn fault(code: u16, reason: &str, message: &str) -> ClusterErrorKind {
     let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
     match (code, reason) {
         // A webhook chooses the code of its refusal; the sentence around it is the API server's.
-        _ if says(&["denied the request", "denied request"]) => Fault::Denied,
+        _ if says(&["denied the request", "denied request"]) => ClusterErrorKind::Denied,
         (404, _) if says(&["could not find the requested resource", "page not found"]) => {
-            Fault::UnknownKind
+            ClusterErrorKind::UnknownKind
         }
-        (404, _) => Fault::NotFound,
-        (403, _) if message.contains("is being terminated") => Fault::Terminating,
+        (404, _) => ClusterErrorKind::NotFound,
+        (403, _) if message.contains("is being terminated") => ClusterErrorKind::Terminating,
         // The quota's admission words it so, whatever it counts.
-        (403, _) if says(&["exceeded quota: "]) => Fault::Quota,
-        (403, _) => Fault::Forbidden,
-        (401, _) => Fault::Unauthenticated,
+        (403, _) if says(&["exceeded quota: "]) => ClusterErrorKind::Quota,
+        (403, _) => ClusterErrorKind::Forbidden,
+        (401, _) => ClusterErrorKind::Unauthenticated,
         // Somebody wrote in between, or made the same object: applied again, ours is laid over theirs.
-        (409, _) if says(&["the object has been modified", "already exists"]) => Fault::Busy,
-        (409, _) => Fault::Conflict,
-        (_, _) if message.contains("webhook") => Fault::Webhook,
-        (400 | 422, _) => Fault::Invalid,
-        (429 | 503 | 504, _) => Fault::Busy,
-        (_, "ServiceUnavailable" | "Timeout" | "ServerTimeout") => Fault::Busy,
-        (500.., _) => Fault::Server,
-        _ => Fault::Invalid,
+        (409, _) if says(&["the object has been modified", "already exists"]) => {
+            ClusterErrorKind::Busy
+        }
+        (409, _) => ClusterErrorKind::Conflict,
+        (_, _) if message.contains("webhook") => ClusterErrorKind::Webhook,
+        (400 | 422, _) => ClusterErrorKind::Invalid,
+        (429 | 503 | 504, _) => ClusterErrorKind::Busy,
+        (_, "ServiceUnavailable" | "Timeout" | "ServerTimeout") => ClusterErrorKind::Busy,
+        (500.., _) => ClusterErrorKind::Server,
+        _ => ClusterErrorKind::Invalid,
     }
 }
 
@@ -262,99 +267,104 @@ mod tests {
                 404,
                 "NotFound",
                 "the server could not find the requested resource",
-                Fault::UnknownKind,
+                ClusterErrorKind::UnknownKind,
             ),
-            (404, "", "404 page not found", Fault::UnknownKind),
+            (404, "", "404 page not found", ClusterErrorKind::UnknownKind),
             (
                 404,
                 "NotFound",
                 "namespaces \"x\" not found",
-                Fault::NotFound,
+                ClusterErrorKind::NotFound,
             ),
             (
                 409,
                 "Conflict",
                 "Apply failed with 1 conflict: conflict with \"kubectl\": .spec.replicas",
-                Fault::Conflict,
+                ClusterErrorKind::Conflict,
             ),
             (
                 409,
                 "Conflict",
                 "Operation cannot be fulfilled on deployments.apps \"x\": the object has been modified; please apply your changes to the latest version and try again",
-                Fault::Busy,
+                ClusterErrorKind::Busy,
             ),
             (
                 409,
                 "AlreadyExists",
                 "namespaces \"x\" already exists",
-                Fault::Busy,
+                ClusterErrorKind::Busy,
             ),
-            (401, "Unauthorized", "Unauthorized", Fault::Unauthenticated),
+            (
+                401,
+                "Unauthorized",
+                "Unauthorized",
+                ClusterErrorKind::Unauthenticated,
+            ),
             (
                 403,
                 "Forbidden",
                 "namespaces \"x\" is forbidden: User \"u\" cannot get resource",
-                Fault::Forbidden,
+                ClusterErrorKind::Forbidden,
             ),
             (
                 403,
                 "Forbidden",
                 "services \"x\" is forbidden: exceeded quota: none, requested: services=1, used: services=0, limited: services=0",
-                Fault::Quota,
+                ClusterErrorKind::Quota,
             ),
             (
                 403,
                 "Forbidden",
                 "unable to create new content in namespace x because it is being terminated",
-                Fault::Terminating,
+                ClusterErrorKind::Terminating,
             ),
             (
                 500,
                 "InternalError",
                 "failed calling webhook \"namespace.sidecar-injector.istio.io\": context deadline exceeded",
-                Fault::Webhook,
+                ClusterErrorKind::Webhook,
             ),
             (
                 400,
                 "",
                 "admission webhook \"validation.istio.io\" denied the request: x",
-                Fault::Denied,
+                ClusterErrorKind::Denied,
             ),
             (
                 403,
                 "Forbidden",
                 "admission webhook \"validation.gatekeeper.sh\" denied the request: x",
-                Fault::Denied,
+                ClusterErrorKind::Denied,
             ),
             (
                 422,
                 "Invalid",
                 "gateways \"x\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no",
-                Fault::Denied,
+                ClusterErrorKind::Denied,
             ),
             (
                 422,
                 "Invalid",
                 "Deployment.apps \"x\" is invalid",
-                Fault::Invalid,
+                ClusterErrorKind::Invalid,
             ),
             (
                 400,
                 "BadRequest",
                 "strict decoding error: unknown field \"spec.replicaz\"",
-                Fault::Invalid,
+                ClusterErrorKind::Invalid,
             ),
             (
                 503,
                 "ServiceUnavailable",
                 "the server is currently unable to handle the request",
-                Fault::Busy,
+                ClusterErrorKind::Busy,
             ),
             (
                 500,
                 "InternalError",
                 "etcdserver: leader changed",
-                Fault::Server,
+                ClusterErrorKind::Server,
             ),
         ] {
             assert_eq!(fault(code, reason, message), expected, "{code} {message}");

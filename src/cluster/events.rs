@@ -3,9 +3,9 @@
 use kube::api::ListParams;
 use serde_json::Value;
 
-use super::{Cluster, ClusterError, Object, plain};
+use super::{ClusterClient, ClusterError, ObjectRef, plain};
 
-impl Cluster {
+impl ClusterClient {
     /// The events about an object that give this reason; Kubernetes keeps them for an hour.
     ///
     /// # Errors
@@ -16,7 +16,7 @@ impl Cluster {
         uid: &str,
         reason: &str,
     ) -> Result<Vec<Value>, ClusterError> {
-        let like = Object {
+        let like = ObjectRef {
             api_version: "v1".to_owned(),
             kind: "Event".to_owned(),
             namespace: Some(namespace.to_owned()),

@@ -71,8 +71,8 @@ impl Server {
         self.heads.lock().unwrap().clone()
     }
 
-    fn cluster(&self, authority: &str) -> Cluster {
-        Cluster::connect(&self.endpoint, authority.as_bytes(), "secret-token").unwrap()
+    fn cluster(&self, authority: &str) -> ClusterClient {
+        ClusterClient::connect(&self.endpoint, authority.as_bytes(), "secret-token").unwrap()
     }
 
     async fn get(&self, authority: &str) -> Result<Option<Value>, ClusterError> {
@@ -99,8 +99,8 @@ fn certified() -> (ServerConfig, String) {
     (config, authority)
 }
 
-fn namespace() -> Object {
-    Object {
+fn namespace() -> ObjectRef {
+    ObjectRef {
         api_version: "v1".to_owned(),
         kind: "Namespace".to_owned(),
         namespace: None,
@@ -117,7 +117,7 @@ async fn the_token_goes_to_the_clusters_own_authority_and_nowhere_else() {
 
     let (_, another) = certified();
     let error = server.get(&another).await.unwrap_err();
-    assert_eq!(error.fault, Fault::Unreachable, "{error}");
+    assert_eq!(error.fault, ClusterErrorKind::Unreachable, "{error}");
     assert!(
         server.connections.load(Ordering::SeqCst) > 1,
         "it was asked"
@@ -145,20 +145,25 @@ async fn what_nobody_can_read_is_an_error_that_says_so() {
         (
             ok,
             vec![b' '; 33 << 20],
-            Fault::Server,
+            ClusterErrorKind::Server,
             "too long to be read",
         ),
         (
             refused,
             vec![b' '; 33 << 20],
-            Fault::Server,
+            ClusterErrorKind::Server,
             "too long to be read",
         ),
-        (ok, deep, Fault::Server, "no object"),
-        (ok, b"\xff\xfe".to_vec(), Fault::Server, "no object"),
-        (ok, b"".to_vec(), Fault::Server, "no object"),
-        (ok, text, Fault::Server, "no no no"),
-        (refused, page, Fault::Forbidden, "no no no"),
+        (ok, deep, ClusterErrorKind::Server, "no object"),
+        (
+            ok,
+            b"\xff\xfe".to_vec(),
+            ClusterErrorKind::Server,
+            "no object",
+        ),
+        (ok, b"".to_vec(), ClusterErrorKind::Server, "no object"),
+        (ok, text, ClusterErrorKind::Server, "no no no"),
+        (refused, page, ClusterErrorKind::Forbidden, "no no no"),
     ] {
         let server = Server::answers(status, body).await;
         let error = server.get(&server.authority).await.unwrap_err();
@@ -207,13 +212,13 @@ async fn a_server_that_is_busy_does_not_say_for_how_long_it_is_waited_for() {
 async fn a_name_does_not_lead_to_another_path() {
     let server = Server::answers("200 OK", b"{}".to_vec()).await;
     let cluster = server.cluster(&server.authority);
-    let object = |name: &str, namespace: &str, kind: &str, version: &str| Object {
+    let object = |name: &str, namespace: &str, kind: &str, version: &str| ObjectRef {
         api_version: version.to_owned(),
         kind: kind.to_owned(),
         namespace: Some(namespace.to_owned()),
         name: name.to_owned(),
     };
-    let container = |pod: &str, namespace: &str| Container {
+    let container = |pod: &str, namespace: &str| ContainerRef {
         namespace: namespace.to_owned(),
         pod: pod.to_owned(),
         name: "c".to_owned(),
@@ -227,7 +232,7 @@ async fn a_name_does_not_lead_to_another_path() {
             object("p", "n", odd, "v1"),
             object("p", "n", "Pod", &format!("apps/{odd}")),
         ] {
-            let how = Apply::default();
+            let how = ApplyOptions::default();
             let (got, listed) = (cluster.get(&object).await, cluster.list(&object, "").await);
             let applied = cluster.apply(&object, &Value::Null, how).await;
             let merged = cluster.merge(&object, &Value::Null).await;
@@ -238,16 +243,24 @@ async fn a_name_does_not_lead_to_another_path() {
                 merged.unwrap_err(),
                 cluster.delete(&object).await.unwrap_err(),
             ];
-            assert!(failed.iter().all(|error| error.fault == Fault::Local));
+            assert!(
+                failed
+                    .iter()
+                    .all(|error| error.fault == ClusterErrorKind::Local)
+            );
         }
         for container in [container(odd, "n"), container("p", odd)] {
             let ran = cluster.exec(&container, &[], Duration::from_secs(5)).await;
-            assert_eq!(ran.unwrap_err().fault, Fault::Local, "{odd:?}");
+            assert_eq!(ran.unwrap_err().fault, ClusterErrorKind::Local, "{odd:?}");
             let since = Duration::from_secs(1);
             let logs = cluster.logs(&container, since).await;
-            assert_eq!(logs.unwrap_err().fault, Fault::Local, "{odd:?}");
+            assert_eq!(logs.unwrap_err().fault, ClusterErrorKind::Local, "{odd:?}");
             let followed = cluster.follow(&container, since, &|_| ()).await;
-            assert_eq!(followed.unwrap_err().fault, Fault::Local, "{odd:?}");
+            assert_eq!(
+                followed.unwrap_err().fault,
+                ClusterErrorKind::Local,
+                "{odd:?}"
+            );
         }
     }
     assert_eq!(server.connections.load(Ordering::SeqCst), 0);
@@ -260,7 +273,7 @@ async fn every_line_of_a_log_that_is_followed_is_heard_however_many_there_are() 
         .collect();
     let server = Server::answers("200 OK", log.into_bytes()).await;
     let cluster = server.cluster(&server.authority);
-    let container = Container {
+    let container = ContainerRef {
         namespace: "n".to_owned(),
         pod: "p".to_owned(),
         name: "istio-proxy".to_owned(),
@@ -291,7 +304,7 @@ fn an_endpoint_is_an_address_and_an_authority_a_certificate() {
         ("192.0.2.1", "", "no certificate"),
         ("192.0.2.1", "nonsense", "no certificate"),
     ] {
-        let error = Cluster::connect(endpoint, authority.as_bytes(), "secret-token");
+        let error = ClusterClient::connect(endpoint, authority.as_bytes(), "secret-token");
         let words = error.map(|_| ()).unwrap_err().to_string();
         assert!(words.contains(told), "{endpoint:?}: {words}");
         assert!(!words.contains("secret-token"), "{words}");

@@ -13,7 +13,7 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use serde_json::Value;
 
 use super::error::start;
-use super::{Cluster, ClusterError, Fault, READ};
+use super::{ClusterClient, ClusterError, ClusterErrorKind, READ};
 
 /// The longest file that is read, in bytes: thousands of clusters.
 const LONGEST: u64 = 16 << 20;
@@ -22,7 +22,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// Which cluster an entry of a kubeconfig leads to, and as whom.
 #[derive(Clone)]
-pub struct Entry {
+pub struct KubeconfigEntry {
     /// The file, by a path that leads to it from everywhere.
     pub file: PathBuf,
     /// The context.
@@ -57,12 +57,12 @@ impl fmt::Display for NoEntry {
 
 impl std::error::Error for NoEntry {}
 
-impl Entry {
+impl KubeconfigEntry {
     /// Reads the entry of `context`, or of the file's current context. Nothing is sent and no plugin is run.
     ///
     /// # Errors
     /// The file cannot be read or is no kubeconfig; it has no such context; the entry names a certificate that is not there.
-    pub async fn read(file: &Path, context: Option<&str>) -> Result<Entry, NoEntry> {
+    pub async fn read(file: &Path, context: Option<&str>) -> Result<KubeconfigEntry, NoEntry> {
         let no = |why: String| NoEntry {
             file: file.to_owned(),
             why,
@@ -107,7 +107,7 @@ impl Entry {
             return Err(no(format!("context `{name}`: its server is no address")));
         }
         let exec = config.auth_info.exec.as_ref();
-        Ok(Entry {
+        Ok(KubeconfigEntry {
             file: absolute,
             context: name,
             server,
@@ -122,10 +122,10 @@ impl Entry {
     ///
     /// # Errors
     /// The plugin cannot be run or fails; a certificate or key cannot be used.
-    pub async fn connect(&self) -> Result<Cluster, ClusterError> {
+    pub async fn connect(&self) -> Result<ClusterClient, ClusterError> {
         let (config, secret) = (self.config.clone(), self.secret.clone());
         // kube runs the plugin on the thread that asks, and one that wants a login takes its time.
-        let made = tokio::task::spawn_blocking(move || Cluster::of(config, &secret)).await;
+        let made = tokio::task::spawn_blocking(move || ClusterClient::of(config, &secret)).await;
         let what = format!("context {}", self.context);
         match made {
             Ok(Ok(cluster)) => Ok(cluster),
@@ -136,7 +136,7 @@ impl Entry {
                     (Some(message), Some(_)) => Err(ClusterError {
                         conflicts: Vec::new(),
                         what,
-                        fault: Fault::Unauthenticated,
+                        fault: ClusterErrorKind::Unauthenticated,
                         http: None,
                         message,
                     }),
@@ -235,7 +235,7 @@ mod tests {
             (Some("two"), "two", Some("u")),
             (Some("bare"), "bare", None),
         ] {
-            let entry = Entry::read(file.path(), context).await.unwrap();
+            let entry = KubeconfigEntry::read(file.path(), context).await.unwrap();
             assert_eq!(
                 (entry.context.as_str(), entry.user.as_deref()),
                 (name, user)
@@ -274,7 +274,7 @@ mod tests {
             ),
         ] {
             let file = file(&text);
-            let read = Entry::read(file.path(), context).await;
+            let read = KubeconfigEntry::read(file.path(), context).await;
             let Err(no) = read else {
                 // kube reads a user's certificate when it connects.
                 let told = read.ok().unwrap().connect().await.err().unwrap();
@@ -284,9 +284,9 @@ mod tests {
             assert!(no.why.starts_with(why) && !why.is_empty(), "{no}");
             assert!(!no.to_string().contains(secret), "{no}");
         }
-        let nowhere = Entry::read(Path::new("/nowhere/at/all"), None).await;
+        let nowhere = KubeconfigEntry::read(Path::new("/nowhere/at/all"), None).await;
         assert!(nowhere.err().unwrap().why.contains("No such file"));
-        let folder = Entry::read(Path::new("/"), None).await;
+        let folder = KubeconfigEntry::read(Path::new("/"), None).await;
         assert_eq!(folder.err().unwrap().why, "not a file");
     }
 
@@ -309,7 +309,7 @@ mod tests {
             ),
         ] {
             let file = file(&config(&format!("{{exec: {{{command}, {env}}}}}")));
-            let entry = Entry::read(file.path(), None).await.unwrap();
+            let entry = KubeconfigEntry::read(file.path(), None).await.unwrap();
             let told = entry.connect().await.err().unwrap();
             assert_eq!(told.message, expected);
         }

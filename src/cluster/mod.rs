@@ -6,9 +6,9 @@
 
 mod error;
 mod events;
+mod exec;
 #[cfg(test)]
 mod hostile_tests;
-mod inside;
 mod kubeconfig;
 mod object;
 
@@ -30,10 +30,10 @@ use tower::buffer::BufferLayer;
 use tower::retry::RetryLayer;
 use tower::util::MapResponseLayer;
 
-pub use error::{ClusterError, Conflict, Fault};
-pub use inside::{Container, Ran};
-pub use kubeconfig::{Entry, NoEntry};
-pub use object::Object;
+pub use error::{ClusterError, ClusterErrorKind, Conflict};
+pub use exec::{ContainerRef, ExecResult};
+pub use kubeconfig::{KubeconfigEntry, NoEntry};
+pub use object::ObjectRef;
 
 /// The name under which our fields are owned.
 pub const MANAGER: &str = "provision";
@@ -55,7 +55,7 @@ const LONGEST_ANSWER: usize = 32 << 20;
 
 /// A connection to one cluster.
 #[derive(Clone)]
-pub struct Cluster {
+pub struct ClusterClient {
     client: kube::Client,
     /// What no error may repeat.
     token: Arc<str>,
@@ -63,19 +63,23 @@ pub struct Cluster {
 
 /// What an apply is to do beside applying.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Apply {
+pub struct ApplyOptions {
     /// Say what would be, change nothing.
     pub dry_run: bool,
     /// Take over fields that somebody else owns.
     pub force: bool,
 }
 
-impl Cluster {
+impl ClusterClient {
     /// Connects to `endpoint` (`host[:port]`, as GKE answers it), trusting only `authority` (PEM).
     ///
     /// # Errors
     /// An endpoint that is more than an address, an authority that is no certificate.
-    pub fn connect(endpoint: &str, authority: &[u8], token: &str) -> Result<Cluster, ClusterError> {
+    pub fn connect(
+        endpoint: &str,
+        authority: &[u8],
+        token: &str,
+    ) -> Result<ClusterClient, ClusterError> {
         let bad = |why: String| ClusterError::local(format!("https://{endpoint}"), why);
         let url: hyper::Uri = format!("https://{endpoint}/")
             .parse()
@@ -106,12 +110,12 @@ impl Cluster {
             ..AuthInfo::default()
         };
         config.default_retry = false;
-        Cluster::of(config, token).map_err(|error| bad(error.to_string()))
+        ClusterClient::of(config, token).map_err(|error| bad(error.to_string()))
     }
 
     /// The connection that a configuration describes; `token` is what no error may repeat. A plugin that prints credentials is
     /// run here, on this thread.
-    fn of(config: kube::Config, token: &str) -> Result<Cluster, kube::Error> {
+    fn of(config: kube::Config, token: &str) -> Result<ClusterClient, kube::Error> {
         let client = ClientBuilder::try_from(config)?;
         // kube itself reads whatever comes.
         let limit = MapResponseLayer::new(|answer: Response<_>| {
@@ -123,7 +127,7 @@ impl Cluster {
         // What is to be asked again is asked through a handle of its own, which kube's service is not.
         let client = client.with_layer(&BufferLayer::new(AT_ONCE));
         let client = client.with_layer(&RetryLayer::new(retries));
-        Ok(Cluster {
+        Ok(ClusterClient {
             client: client.with_layer(&limit).build(),
             token: token.into(),
         })
@@ -133,7 +137,7 @@ impl Cluster {
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn get(&self, object: &Object) -> Result<Option<Value>, ClusterError> {
+    pub async fn get(&self, object: &ObjectRef) -> Result<Option<Value>, ClusterError> {
         match self.api(object)?.get_opt(&object.name).await {
             Ok(found) => found.map(|found| plain(object, &found)).transpose(),
             Err(error) => match self.failed(object.to_string(), error) {
@@ -147,7 +151,7 @@ impl Cluster {
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn list(&self, like: &Object, selector: &str) -> Result<Vec<Value>, ClusterError> {
+    pub async fn list(&self, like: &ObjectRef, selector: &str) -> Result<Vec<Value>, ClusterError> {
         let params = ListParams::default().labels(selector);
         let found = self
             .api(like)?
@@ -163,9 +167,9 @@ impl Cluster {
     /// See [`Fault`]; a conflict names who owns what.
     pub async fn apply(
         &self,
-        object: &Object,
+        object: &ObjectRef,
         body: &Value,
-        how: Apply,
+        how: ApplyOptions,
     ) -> Result<Value, ClusterError> {
         let params = PatchParams {
             dry_run: how.dry_run,
@@ -187,7 +191,7 @@ impl Cluster {
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn merge(&self, object: &Object, body: &Value) -> Result<Value, ClusterError> {
+    pub async fn merge(&self, object: &ObjectRef, body: &Value) -> Result<Value, ClusterError> {
         let params = PatchParams {
             field_manager: Some(MANAGER.to_owned()),
             ..PatchParams::default()
@@ -206,7 +210,7 @@ impl Cluster {
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn delete(&self, object: &Object) -> Result<(), ClusterError> {
+    pub async fn delete(&self, object: &ObjectRef) -> Result<(), ClusterError> {
         match self
             .api(object)?
             .delete(&object.name, &DeleteParams::foreground())
@@ -220,7 +224,7 @@ impl Cluster {
         }
     }
 
-    fn api(&self, object: &Object) -> Result<Api<DynamicObject>, ClusterError> {
+    fn api(&self, object: &ObjectRef) -> Result<Api<DynamicObject>, ClusterError> {
         if !object.is_one_path() {
             return Err(leads_elsewhere(object.to_string()));
         }
@@ -242,7 +246,7 @@ fn leads_elsewhere(what: String) -> ClusterError {
     ClusterError::local(what, "not sent, as its name leads elsewhere".to_owned())
 }
 
-fn plain(object: &Object, found: &DynamicObject) -> Result<Value, ClusterError> {
+fn plain(object: &ObjectRef, found: &DynamicObject) -> Result<Value, ClusterError> {
     serde_json::to_value(found)
         .map_err(|error| ClusterError::local(object.to_string(), error.to_string()))
 }

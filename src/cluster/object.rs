@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 /// Which object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Object {
+pub struct ObjectRef {
     /// `networking.istio.io/v1beta1`, or `v1`.
     pub api_version: String,
     /// `VirtualService`.
@@ -18,12 +18,12 @@ pub struct Object {
     pub name: String,
 }
 
-impl Object {
+impl ObjectRef {
     /// From the keys that say where it is; an error names the one that is missing.
-    pub fn at(at: &Map<String, Value>) -> Result<Object, String> {
+    pub fn at(at: &Map<String, Value>) -> Result<ObjectRef, String> {
         let text = |key: &str| at.get(key).and_then(Value::as_str).map(str::to_owned);
         let needed = |key: &str| text(key).ok_or_else(|| key.to_owned());
-        Ok(Object {
+        Ok(ObjectRef {
             api_version: needed("apiVersion")?,
             kind: needed("kind")?,
             namespace: text("namespace"),
@@ -32,8 +32,8 @@ impl Object {
     }
 
     /// An object of another kind in the same namespace.
-    pub fn beside(&self, api_version: &str, kind: &str, name: &str) -> Object {
-        Object {
+    pub fn beside(&self, api_version: &str, kind: &str, name: &str) -> ObjectRef {
+        ObjectRef {
             api_version: api_version.to_owned(),
             kind: kind.to_owned(),
             name: name.to_owned(),
@@ -68,7 +68,7 @@ pub(super) fn is_segment(name: &str) -> bool {
     name != "." && name != ".." && !name.contains(odd)
 }
 
-impl fmt::Display for Object {
+impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.namespace {
             Some(namespace) => write!(f, "{} {namespace}/{}", self.kind, self.name),
@@ -119,10 +119,10 @@ mod tests {
             ),
         ] {
             let at = json!({"apiVersion": api_version, "kind": kind, "name": "x"});
-            let object = Object::at(at.as_object().unwrap()).unwrap();
+            let object = ObjectRef::at(at.as_object().unwrap()).unwrap();
             assert_eq!(object.resource().plural, plural);
             assert_eq!(object.resource().api_version, api_version);
         }
-        assert_eq!(Object::at(&Map::new()).unwrap_err(), "apiVersion");
+        assert_eq!(ObjectRef::at(&Map::new()).unwrap_err(), "apiVersion");
     }
 }

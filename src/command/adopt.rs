@@ -3,59 +3,59 @@
 
 use serde_json::json;
 
-use super::prepare::Ground;
+use super::session::Session;
 use super::verbs::watch;
-use super::{Row, ask, hold, note, say};
+use super::{VerbSpec, confirm, note, run_lock, say};
 use crate::cli::Global;
 use crate::engine::adopt::Evidence;
-use crate::engine::event::{Event, How};
-use crate::engine::journal::{Entry, Held, now};
-use crate::engine::run::Book;
+use crate::engine::event::{Event, RunOutcome};
+use crate::engine::journal::{Entry, LockedJournal, now};
+use crate::engine::run::JournalAccess;
 use crate::engine::tasks;
-use crate::error::{Exit, Halt};
-use crate::kinds::{Field, Thing};
+use crate::error::{CommandError, Exit};
+use crate::kinds::{FieldDiff, ResourceId};
 use crate::ui::table::columns;
 use crate::ui::{json_line, plain};
 
 /// One thing that was looked for.
-struct Found {
+struct Candidate {
     step: String,
-    thing: Thing,
+    thing: ResourceId,
     evidence: Evidence,
     parts: Vec<String>,
-    fields: Vec<Field>,
+    fields: Vec<FieldDiff>,
 }
 
 /// Rebuilds the journal.
-pub async fn adopt(global: &Global, row: Row, yes: bool) -> Result<Exit, Halt> {
-    ask::somebody_is_there(row.verb, yes)?;
-    let mut ground = Ground::lay_anyway(global)?;
+pub async fn adopt(global: &Global, row: VerbSpec, yes: bool) -> Result<Exit, CommandError> {
+    confirm::require_confirmation(row.verb, yes)?;
+    let mut ground = Session::open_anyway(global)?;
     ground.steps(None)?;
     ground.meet().await?;
-    let held = Held::open(&ground.journal_path())?;
-    let mut run = hold::run(&ground, row.verb, Vec::new());
-    let mut log = hold::begin(&ground, &run);
+    let held = LockedJournal::open(&ground.journal_path())?;
+    let mut run = run_lock::run(&ground, row.verb, Vec::new());
+    let mut log = run_lock::begin(&ground, &run);
     let ready = ground.ready(None, row.looks_up, true).await?;
     let mut found = Vec::new();
-    let looks = Row { acts: false, ..row };
+    let looks = VerbSpec { acts: false, ..row };
     let tasks = tasks::found(&ready.steps)?;
-    let book = Book::Read(&held.read.state);
+    let book = JournalAccess::Read(&held.read.state);
     let ended = watch(&ground, looks, &ready, tasks, book, |event| {
         log.tell(event);
         found.extend(heard(event));
     })
     .await;
     let unseen = ended.tally.failed + ended.tally.blocked;
-    if ended.how() == How::Interrupted {
+    if ended.how() == RunOutcome::Interrupted {
         return Ok(Exit::Interrupted);
     }
     if found.is_empty() && unseen > 0 {
-        return Err(Halt::failed(
+        return Err(CommandError::failed(
             "what is there could not be seen",
             "mend what is told above first",
         ));
     }
-    let new: Vec<&Found> = found.iter().filter(|f| f.evidence.suffices()).collect();
+    let new: Vec<&Candidate> = found.iter().filter(|f| f.evidence.suffices()).collect();
     let damaged = !held.read.damaged.is_empty();
     if !ground.json() {
         say(&text(&found, unseen));
@@ -68,7 +68,7 @@ pub async fn adopt(global: &Global, row: Row, yes: bool) -> Result<Exit, Halt> {
         (n, true) => format!("Count these {n} as ours, and replace the damaged journal?"),
         (n, false) => format!("Count these {n} as ours?"),
     };
-    if !yes && !ask::agreed(&question).await? {
+    if !yes && !confirm::agreed(&question).await? {
         return Ok(Exit::Done);
     }
     run.given = ground.given();
@@ -107,7 +107,7 @@ pub async fn adopt(global: &Global, row: Row, yes: bool) -> Result<Exit, Halt> {
     Ok(ended.how().into())
 }
 
-fn heard(event: &Event) -> Option<Found> {
+fn heard(event: &Event) -> Option<Candidate> {
     match event.clone() {
         Event::Found {
             step,
@@ -115,7 +115,7 @@ fn heard(event: &Event) -> Option<Found> {
             evidence,
             parts,
             fields,
-        } => Some(Found {
+        } => Some(Candidate {
             step,
             thing,
             evidence,
@@ -127,7 +127,7 @@ fn heard(event: &Event) -> Option<Found> {
 }
 
 /// What speaks for it, or against it, in words.
-fn why(found: &Found) -> String {
+fn why(found: &Candidate) -> String {
     let differing = || {
         let each = found
             .fields
@@ -154,12 +154,12 @@ fn why(found: &Found) -> String {
 }
 
 /// What would be adopted, what would not, and why; then how many of what.
-fn text(found: &[Found], unseen: usize) -> String {
-    let row = |mark: &str, found: &Found| {
+fn text(found: &[Candidate], unseen: usize) -> String {
+    let row = |mark: &str, found: &Candidate| {
         let kind = found.thing.kind.clone();
         vec![format!("  {mark} {}", found.step), kind, why(found)]
     };
-    let strangers = |found: &&Found| {
+    let strangers = |found: &&Candidate| {
         matches!(
             found.evidence,
             Evidence::Differs | Evidence::Unmarked | Evidence::Unknown(_)
@@ -168,7 +168,8 @@ fn text(found: &[Found], unseen: usize) -> String {
     let adopted = found.iter().filter(|found| found.evidence.suffices());
     let mut rows: Vec<Vec<String>> = adopted.map(|found| row("+", found)).collect();
     rows.extend(found.iter().filter(strangers).map(|found| row("!", found)));
-    let count = |holds: &dyn Fn(&Found) -> bool| found.iter().filter(|found| holds(found)).count();
+    let count =
+        |holds: &dyn Fn(&Candidate) -> bool| found.iter().filter(|found| holds(found)).count();
     let counts = [
         (count(&|f| f.evidence.suffices()), "to adopt"),
         (count(&|f| strangers(&f)), "not ours"),

@@ -1,9 +1,9 @@
 //! `analyze`: what is wrong with the mesh's configuration, as istioctl's analyzers would say it, and what they do not say.
 
 use super::say;
-use super::sources::{is_there, sources};
-use crate::cli::{Global, Looks};
-use crate::error::{Exit, Halt};
+use super::snapshot_input::{is_there, sources};
+use crate::cli::{Global, Subject};
+use crate::error::{CommandError, Exit};
 use crate::ui::{findings, json_line};
 use egress::analyze::{Level, analyze as find};
 
@@ -11,8 +11,8 @@ use egress::analyze::{Level, analyze as find};
 pub async fn analyze(
     global: &Global,
     namespace: Option<&str>,
-    looks: &Looks,
-) -> Result<Exit, Halt> {
+    looks: &Subject,
+) -> Result<Exit, CommandError> {
     let (ground, sources) = sources(global, looks).await?;
     if let Some(namespace) = namespace {
         is_there(&sources, namespace)?;

@@ -2,32 +2,32 @@
 
 use serde_json::{Map, Value};
 
-use super::hold::Hold;
-use super::prepare::Ground;
-use super::verbs::{close, go};
-use super::{Row, say};
+use super::run_lock::RunLock;
+use super::session::Session;
+use super::verbs::{close, run_tasks};
+use super::{VerbSpec, say};
 use crate::engine::tasks;
-use crate::error::{Exit, Halt};
-use crate::google::{Class, Quiet};
-use crate::kinds::{Door, Kind, Look};
+use crate::error::{CommandError, Exit};
+use crate::google::{Class, NoWatch};
+use crate::kinds::{Clients, Kind, Observed};
 use crate::steps::Step;
 
 /// Puts the authorized networks on the allow list of every cluster that the steps speak of.
-pub async fn authorize(ground: &mut Ground, row: Row) -> Result<Exit, Halt> {
+pub async fn authorize(ground: &mut Session, row: VerbSpec) -> Result<Exit, CommandError> {
     ground.steps(None)?;
     ground.meet().await?;
-    let mut hold = Hold::take(ground, row.verb, Vec::new())?;
+    let mut hold = RunLock::take(ground, row.verb, Vec::new())?;
     let ready = ground.ready(None, row.looks_up, true).await?;
     let lists: Vec<Step> = ready.steps.iter().filter_map(only_allow_list).collect();
     if lists.is_empty() {
-        return Err(Halt::usage(
+        return Err(CommandError::usage(
             "the steps speak of no cluster",
             "add one, or leave out --steps",
         ));
     }
-    let door = Door {
+    let door = Clients {
         client: ready.client.clone(),
-        watch: std::sync::Arc::new(Quiet),
+        watch: std::sync::Arc::new(NoWatch),
         clusters: ready.clusters(false),
     };
     for step in &lists {
@@ -36,22 +36,22 @@ pub async fn authorize(ground: &mut Ground, row: Row) -> Result<Exit, Halt> {
         };
         let look = match kind.look(&door, &step.at, &step.want, &[]).await {
             // An API that is off has no clusters.
-            Err(error) if error.class == Class::ApiDisabled => Look::Absent,
-            look => look.map_err(|error| Halt {
+            Err(error) if error.class == Class::ApiDisabled => Observed::Absent,
+            look => look.map_err(|error| CommandError {
                 exit: Exit::Failed,
                 errors: vec![format!("look at {}: {error}", step.id)],
                 hint: error.hint(),
             })?,
         };
-        if let Look::Absent = look {
-            return Err(Halt::failed(
+        if let Observed::Absent = look {
+            return Err(CommandError::failed(
                 format!("{}: there is no such cluster yet", step.id),
                 "`provision up` makes it, with this machine on its list",
             ));
         }
     }
     hold.begin(ground)?;
-    let ended = go(ground, row, &ready, tasks::present(&lists)?, &mut hold).await;
+    let ended = run_tasks(ground, row, &ready, tasks::present(&lists)?, &mut hold).await;
     let exit = close(ground, row, &ended);
     if exit == Exit::Done && !ground.json() {
         let networks = lists

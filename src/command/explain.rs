@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::say;
-use super::sources::{is_there, sources};
-use crate::cli::{Global, Looks};
-use crate::error::{Exit, Halt};
+use super::snapshot_input::{is_there, sources};
+use crate::cli::{Global, Subject};
+use crate::error::{CommandError, Exit};
 use crate::ui::{explain, json_line};
 use egress::matrix::Cell;
 use egress::request::{Request, Source};
-use egress::scene::Scene;
+use egress::snapshot::Snapshot;
 
 /// What to explain.
 #[derive(Debug)]
@@ -23,13 +23,17 @@ pub struct Question {
 }
 
 /// Explains a request, or all of them.
-pub async fn explain(global: &Global, question: Question, looks: &Looks) -> Result<Exit, Halt> {
+pub async fn explain(
+    global: &Global,
+    question: Question,
+    looks: &Subject,
+) -> Result<Exit, CommandError> {
     let request = question.asked()?;
     let (ground, sources) = sources(global, looks).await?;
     if let Some(request) = &request {
         is_there(&sources, &request.from.namespace)?;
     }
-    let scene = Scene::read(&sources);
+    let scene = Snapshot::read(&sources);
     let text = match request {
         Some(request) => {
             let account = scene.account(&request);
@@ -70,11 +74,12 @@ fn lines(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> Strin
 
 impl Question {
     /// The request; none where all of them are asked about.
-    fn asked(&self) -> Result<Option<Request>, Halt> {
+    fn asked(&self) -> Result<Option<Request>, CommandError> {
         let Some((namespace, url)) = &self.request else {
             return Ok(None);
         };
-        let bad = |error| Halt::usage(error, "write it as curl takes it: http://example.com/");
+        let bad =
+            |error| CommandError::usage(error, "write it as curl takes it: http://example.com/");
         let mut request = Request::get(namespace, url).map_err(bad)?;
         request.method.clone_from(&self.method);
         request.from.sidecar = self.no_sidecar.then_some(false);

@@ -4,13 +4,13 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use super::prepare::Ground;
+use super::session::Session;
 use super::verbs::closing;
-use super::{note, say, stop};
-use crate::engine::event::{Event, How};
+use super::{note, say, signals};
+use crate::engine::event::{Event, RunOutcome};
+use crate::engine::event_log::EventLogTail;
 use crate::engine::journal::{Journal, JournalError, Run};
-use crate::engine::log::Tail;
-use crate::error::{Exit, Halt};
+use crate::error::{CommandError, Exit};
 use crate::ui::Screen;
 use crate::ui::slow::Slow;
 
@@ -18,7 +18,7 @@ use crate::ui::slow::Slow;
 const NEXT_READ: Duration = Duration::from_millis(100);
 
 /// How following ended.
-pub enum Followed {
+pub enum FollowEnd {
     /// The run came to its end, or following it was ended.
     Ended(Exit),
     /// The run died, or was given up before it began: the environment is ours.
@@ -30,7 +30,7 @@ pub fn is_same(holder: &Run, ours: &Run) -> bool {
     // What this machine's address is does not matter: it is added to what is there.
     let given = |run: &Run| {
         let mut given = run.given.clone();
-        given.remove(super::prepare::AUTHORIZED);
+        given.remove(super::session::AUTHORIZED);
         given
     };
     let cluster = |run: &Run| run.cluster.clone().map(|cluster| cluster.uid);
@@ -42,37 +42,37 @@ pub fn is_same(holder: &Run, ours: &Run) -> bool {
 }
 
 /// Follows the run that holds the environment until it ends, which `ours` would have done the same.
-pub async fn follow(ground: &Ground, ours: &Run, holder: Run) -> Result<Followed, Halt> {
+pub async fn follow(ground: &Session, ours: &Run, holder: Run) -> Result<FollowEnd, CommandError> {
     let path = ground.journal_path();
     let mut free = tokio::task::spawn_blocking(move || Journal::wait(&path));
-    let mut stopped = stop::listen_following();
+    let mut stopped = signals::listen_following();
     let mut holder = holder;
     loop {
         note(&format!(
             "following {}: it goes on without this terminal; an interrupt ends following, not the run",
             holder.who()
         ));
-        let mut shown = Shown::new(ground, &holder);
+        let mut shown = RunView::new(ground, &holder);
         let next = loop {
             shown.read();
             tokio::select! {
                 journal = &mut free => {
                     shown.read();
                     shown.screen.clear();
-                    stop::listen_again();
-                    let journal = journal.map_err(|error| Halt::failed(error.to_string(), "run again"))??;
+                    signals::listen_again();
+                    let journal = journal.map_err(|error| CommandError::failed(error.to_string(), "run again"))??;
                     return Ok(match shown.how {
-                        Some(how) => Followed::Ended(how.into()),
+                        Some(how) => FollowEnd::Ended(how.into()),
                         None => {
                             note(&format!("{} came to no end: going on from there", holder.who()));
-                            Followed::Free(Box::new(journal))
+                            FollowEnd::Free(Box::new(journal))
                         }
                     });
                 }
                 Ok(_) = stopped.wait_for(|stopped| *stopped) => {
                     shown.screen.clear();
                     note(&format!("stopped following; {} goes on", holder.who()));
-                    return Ok(Followed::Ended(Exit::Interrupted));
+                    return Ok(FollowEnd::Ended(Exit::Interrupted));
                 }
                 () = tokio::time::sleep(NEXT_READ) => {}
             }
@@ -88,7 +88,7 @@ pub async fn follow(ground: &Ground, ours: &Run, holder: Run) -> Result<Followed
             continue;
         }
         return match shown.how {
-            Some(how) => Ok(Followed::Ended(how.into())),
+            Some(how) => Ok(FollowEnd::Ended(how.into())),
             None => {
                 let holder = Some(Box::new(next));
                 Err(JournalError::Held { holder }.into())
@@ -98,25 +98,25 @@ pub async fn follow(ground: &Ground, ours: &Run, holder: Run) -> Result<Followed
 }
 
 /// What is shown of one run.
-struct Shown {
+struct RunView {
     run: String,
-    tail: Option<Tail>,
+    tail: Option<EventLogTail>,
     screen: Screen,
     json: bool,
     verbose: bool,
     steps: usize,
     slow: Slow,
-    how: Option<How>,
+    how: Option<RunOutcome>,
 }
 
-impl Shown {
-    fn new(ground: &Ground, holder: &Run) -> Shown {
+impl RunView {
+    fn new(ground: &Session, holder: &Run) -> RunView {
         let terminal = std::io::stderr().is_terminal();
         let (paint, verbose) = (ground.paint.1, ground.global.verbose);
         let mut screen = Screen::new(ground.json(), terminal, paint, verbose);
-        let tail = Tail::open(&ground.folder).filter(|tail| tail.run.run == holder.run);
-        screen.began(tail.as_ref().map(Tail::age).unwrap_or_default());
-        Shown {
+        let tail = EventLogTail::open(&ground.folder).filter(|tail| tail.run.run == holder.run);
+        screen.began(tail.as_ref().map(EventLogTail::age).unwrap_or_default());
+        RunView {
             run: holder.run.clone(),
             tail,
             screen,
@@ -130,7 +130,7 @@ impl Shown {
 
     /// Shows what was added to the log.
     fn read(&mut self) {
-        for (at, event) in self.tail.iter_mut().flat_map(Tail::read) {
+        for (at, event) in self.tail.iter_mut().flat_map(EventLogTail::read) {
             self.slow.hear(&event);
             self.screen.show_at(&event, at);
             match event {
@@ -152,11 +152,11 @@ impl Shown {
     }
 
     /// The run that has taken the place of the one that is shown.
-    fn next(&self, ground: &Ground) -> Option<Run> {
+    fn next(&self, ground: &Session) -> Option<Run> {
         if self.tail.as_ref().is_some_and(|tail| !tail.is_replaced()) {
             return None;
         }
-        let next = Tail::open(&ground.folder)?.run;
+        let next = EventLogTail::open(&ground.folder)?.run;
         (next.run != self.run).then_some(next)
     }
 }

@@ -6,25 +6,29 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::kubefile::{self, Merged};
-use super::prepare::{Ground, env};
-use super::{Row, note, rehearsal, say};
-use crate::error::{Exit, Halt};
-use crate::google::{Api, Auth, Call, Class, Quiet};
+use super::kubefile::{self, MergeResult};
+use super::session::{Session, env};
+use super::{VerbSpec, note, rehearsal, say};
+use crate::error::{CommandError, Exit};
+use crate::google::{Api, Auth, Call, Class, NoWatch};
 use crate::kinds::Kind;
 
 /// The kind of thing that a kubeconfig is about.
 const CLUSTER: &str = "container.cluster";
 
 /// Prints a kubeconfig for the steps' cluster, or merges it into a file.
-pub async fn kubeconfig(ground: &mut Ground, row: Row, file: Option<&Path>) -> Result<Exit, Halt> {
+pub async fn kubeconfig(
+    ground: &mut Session,
+    row: VerbSpec,
+    file: Option<&Path>,
+) -> Result<Exit, CommandError> {
     if ground.meant.is_some() {
         return own(ground, file).await;
     }
     let ready = ground.ready(None, row.looks_up, row.acts).await?;
     let step = ready.steps.iter().find(|step| step.kind == CLUSTER);
     let step = step.ok_or_else(|| {
-        Halt::usage(
+        CommandError::usage(
             "the steps speak of no cluster",
             "add one, or leave out --steps",
         )
@@ -34,14 +38,14 @@ pub async fn kubeconfig(ground: &mut Ground, row: Row, file: Option<&Path>) -> R
         .unwrap_or_default();
     let live = ready
         .client
-        .send(&Call::get(Api::Container, path), &Quiet)
+        .send(&Call::get(Api::Container, path), &NoWatch)
         .await
         .map_err(|error| match error.class {
-            Class::NotFound | Class::ApiDisabled => Halt::failed(
+            Class::NotFound | Class::ApiDisabled => CommandError::failed(
                 format!("{}: there is no such cluster yet", step.id),
                 "`provision up` makes it",
             ),
-            _ => Halt {
+            _ => CommandError {
                 exit: Exit::Failed,
                 errors: vec![format!("look at {}: {error}", step.id)],
                 hint: error.hint(),
@@ -65,12 +69,12 @@ pub async fn kubeconfig(ground: &mut Ground, row: Row, file: Option<&Path>) -> R
         return Ok(Exit::Done);
     };
     let merged = kubefile::merge(file, &ours).map_err(|error| {
-        Halt::usage(
+        CommandError::usage(
             format!("{}: {error}", file.display()),
             "name another file with --write, or mend this one",
         )
     })?;
-    if merged == Merged::Rewritten {
+    if merged == MergeResult::Rewritten {
         let file = file.display();
         note(&format!(
             "warning: {file}: its form could not be kept, its content is; comments are gone"
@@ -82,7 +86,7 @@ pub async fn kubeconfig(ground: &mut Ground, row: Row, file: Option<&Path>) -> R
 
 /// Of a cluster of somebody's own there is a kubeconfig already. A copy of its entry would be a copy of its keys, so the entry stays
 /// where it is, and that is what is said; where it was to be written there, it is.
-async fn own(ground: &mut Ground, file: Option<&Path>) -> Result<Exit, Halt> {
+async fn own(ground: &mut Session, file: Option<&Path>) -> Result<Exit, CommandError> {
     ground.meet().await?;
     let Some(identity) = ground.own.as_ref().map(|own| &own.identity) else {
         return Ok(Exit::Done);
@@ -99,7 +103,7 @@ async fn own(ground: &mut Ground, file: Option<&Path>) -> Result<Exit, Halt> {
         say(&format!("{there}: context {context}\n"));
         return Ok(Exit::Done);
     }
-    Err(Halt::usage(
+    Err(CommandError::usage(
         format!(
             "{there} is the kubeconfig of this cluster already, by context {context}: nothing is printed or written"
         ),
@@ -108,14 +112,14 @@ async fn own(ground: &mut Ground, file: Option<&Path>) -> Result<Exit, Halt> {
 }
 
 /// Prints a token as kubectl asks plugins for one. It is the same for every project.
-pub async fn token(emulated: bool) -> Result<Exit, Halt> {
+pub async fn token(emulated: bool) -> Result<Exit, CommandError> {
     let auth = match emulated {
         true => Auth::none(),
         false => Auth::from_env(&env),
     };
     let token = auth.token().await;
     let token = token.map_err(|error| {
-        Halt::failed(
+        CommandError::failed(
             error.to_string(),
             "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS",
         )
@@ -145,13 +149,13 @@ pub async fn token(emulated: bool) -> Result<Exit, Halt> {
 }
 
 /// A kubeconfig with one cluster, one user and one context.
-fn entry(name: &str, live: &Value, program: &str, emulated: bool) -> Result<Value, Halt> {
+fn entry(name: &str, live: &Value, program: &str, emulated: bool) -> Result<Value, CommandError> {
     let text = |pointer: &str| {
         live.pointer(pointer)
             .and_then(Value::as_str)
             .filter(|text| !text.is_empty())
             .ok_or_else(|| {
-                Halt::failed(
+                CommandError::failed(
                     format!("{name}: Google says no {pointer} of it"),
                     "it may still be on its way: look with `provision status`, then run again",
                 )
@@ -184,9 +188,9 @@ fn entry(name: &str, live: &Value, program: &str, emulated: bool) -> Result<Valu
     }))
 }
 
-fn yaml(config: &Value) -> Result<String, Halt> {
+fn yaml(config: &Value) -> Result<String, CommandError> {
     serde_saphyr::to_string(config)
-        .map_err(|error| Halt::failed(error.to_string(), "please report this"))
+        .map_err(|error| CommandError::failed(error.to_string(), "please report this"))
 }
 
 #[cfg(test)]

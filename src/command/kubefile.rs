@@ -22,7 +22,7 @@ const LINKS: usize = 40;
 
 /// What became of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Merged {
+pub enum MergeResult {
     /// It is as it was, and ours.
     Kept,
     /// The same content in another form.
@@ -31,7 +31,7 @@ pub enum Merged {
 
 /// Lays `ours`, a kubeconfig with one entry a list, into `file`; makes it where it is not. It is replaced whole, so that
 /// nobody ever reads half of it, and a kill at any instant leaves the old one or the new one.
-pub fn merge(file: &Path, ours: &Value) -> Result<Merged, String> {
+pub fn merge(file: &Path, ours: &Value) -> Result<MergeResult, String> {
     merge_while(file, ours, || {})
 }
 
@@ -40,7 +40,7 @@ pub(super) fn merge_while(
     file: &Path,
     ours: &Value,
     somebody: impl FnOnce(),
-) -> Result<Merged, String> {
+) -> Result<MergeResult, String> {
     let told = |error: io::Error| error.to_string();
     let file = meant(file).map_err(told)?;
     let there = read(&file)?;
@@ -54,7 +54,7 @@ pub(super) fn merge_while(
 }
 
 /// The text with ours in it. Pure.
-pub(super) fn merged(there: &str, ours: &Value) -> Result<(String, Merged), String> {
+pub(super) fn merged(there: &str, ours: &Value) -> Result<(String, MergeResult), String> {
     // Without the lines around it, which may hold somebody's token.
     let parse = |text: &str| {
         serde_saphyr::from_str::<Value>(text).map_err(|e| e.without_snippet().to_string())
@@ -71,8 +71,8 @@ pub(super) fn merged(there: &str, ours: &Value) -> Result<(String, Merged), Stri
         (laid(before, ours)?, edited(there, ours))
     };
     match text.filter(|text| parse(text).is_ok_and(|read| read == content)) {
-        Some(text) => Ok((text, Merged::Kept)),
-        None => Ok((yaml(&content)?, Merged::Rewritten)),
+        Some(text) => Ok((text, MergeResult::Kept)),
+        None => Ok((yaml(&content)?, MergeResult::Rewritten)),
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::kubefile::{FIELDS, LISTS, Merged, merge, merge_while, merged, replace};
+use super::kubefile::{FIELDS, LISTS, MergeResult, merge, merge_while, merged, replace};
 
 fn ours() -> Value {
     json!({
@@ -54,7 +54,7 @@ users:
 #[test]
 fn what_is_not_ours_stays_to_the_letter() {
     let (text, how) = merged(THEIRS, &ours()).unwrap();
-    assert_eq!(how, Merged::Kept);
+    assert_eq!(how, MergeResult::Kept);
     let expected = THEIRS
         .replace(
             "- name: gke_p_z_c\n  cluster:\n    server: https://old\n",
@@ -66,7 +66,7 @@ fn what_is_not_ours_stays_to_the_letter() {
     let same = |text: &str| text.replace('"', "");
     assert_eq!(same(&text), same(&expected));
     let again = merged(&text, &ours()).unwrap();
-    assert_eq!(again, (text, Merged::Kept), "twice is once");
+    assert_eq!(again, (text, MergeResult::Kept), "twice is once");
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn what_is_written_otherwise_keeps_its_content() {
         "kind: Config\n\"clusters\":\n- name: k\n  cluster: {server: https://x}\n",
     ] {
         let (text, how) = merged(there, &ours()).unwrap();
-        assert_eq!(how, Merged::Rewritten, "{text}");
+        assert_eq!(how, MergeResult::Rewritten, "{text}");
         let read: Value = serde_saphyr::from_str(&text).unwrap();
         assert_eq!(
             read["clusters"][0],

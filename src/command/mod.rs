@@ -3,23 +3,23 @@
 
 mod adopt;
 mod analyze;
-mod ask;
 mod authorize;
+mod confirm;
 mod explain;
 mod follow;
-mod hold;
 mod kubeconfig;
 mod kubefile;
 #[cfg(test)]
 mod kubefile_tests;
-mod picture;
-mod place;
-mod prepare;
+mod planned_snapshot;
 mod rehearsal;
+mod run_lock;
 mod serve;
+mod session;
 mod show;
-mod sources;
-mod stop;
+mod signals;
+mod snapshot_input;
+mod target;
 mod verbs;
 mod verify;
 
@@ -28,14 +28,14 @@ use std::io::Write;
 use clap::CommandFactory;
 
 use crate::cli::{Cli, Verb};
-use crate::error::{Exit, Halt};
+use crate::error::{CommandError, Exit};
 use crate::ui::printable;
-use prepare::Ground;
-use verbs::Asked;
+use session::Session;
+use verbs::VerbOptions;
 
 /// What a run is towards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Goal {
+pub enum RunGoal {
     /// Every step's thing is there.
     Present,
     /// What is ours is gone.
@@ -44,7 +44,7 @@ pub enum Goal {
 
 /// What a reader gets of a run that only looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Draws {
+pub enum RunDisplay {
     /// What happens, as it happens.
     Progress,
     /// What would change.
@@ -57,15 +57,15 @@ pub enum Draws {
 
 /// A verb, as the engine needs it told.
 #[derive(Debug, Clone, Copy)]
-pub struct Row {
+pub struct VerbSpec {
     /// Its name.
     pub verb: &'static str,
     /// What it is towards.
-    pub goal: Goal,
+    pub goal: RunGoal,
     /// Whether it changes anything.
     pub acts: bool,
     /// What the reader gets.
-    pub draws: Draws,
+    pub draws: RunDisplay,
     /// Whether a difference is the answer to a question (exit 3).
     pub asks: bool,
     /// Whether this machine's address is looked up for it.
@@ -73,75 +73,75 @@ pub struct Row {
 }
 
 /// The verbs that are one path through the engine.
-pub const TABLE: &[Row] = &[
-    Row {
+pub const TABLE: &[VerbSpec] = &[
+    VerbSpec {
         verb: "up",
-        goal: Goal::Present,
+        goal: RunGoal::Present,
         acts: true,
-        draws: Draws::Progress,
+        draws: RunDisplay::Progress,
         asks: false,
         looks_up: true,
     },
-    Row {
+    VerbSpec {
         verb: "adopt",
-        goal: Goal::Present,
+        goal: RunGoal::Present,
         acts: true,
-        draws: Draws::Progress,
+        draws: RunDisplay::Progress,
         asks: false,
         looks_up: false,
     },
-    Row {
+    VerbSpec {
         verb: "plan",
-        goal: Goal::Present,
+        goal: RunGoal::Present,
         acts: false,
-        draws: Draws::Plan,
+        draws: RunDisplay::Plan,
         asks: true,
         looks_up: true,
     },
-    Row {
+    VerbSpec {
         verb: "status",
-        goal: Goal::Present,
+        goal: RunGoal::Present,
         acts: false,
-        draws: Draws::Status,
+        draws: RunDisplay::Status,
         asks: false,
         looks_up: false,
     },
-    Row {
+    VerbSpec {
         verb: "verify",
-        goal: Goal::Present,
+        goal: RunGoal::Present,
         acts: false,
-        draws: Draws::Claims,
+        draws: RunDisplay::Claims,
         asks: true,
         looks_up: false,
     },
-    Row {
+    VerbSpec {
         verb: "kubeconfig",
-        goal: Goal::Present,
+        goal: RunGoal::Present,
         acts: false,
-        draws: Draws::Status,
+        draws: RunDisplay::Status,
         asks: false,
         looks_up: false,
     },
-    Row {
+    VerbSpec {
         verb: "authorize",
-        goal: Goal::Present,
+        goal: RunGoal::Present,
         acts: true,
-        draws: Draws::Progress,
+        draws: RunDisplay::Progress,
         asks: false,
         looks_up: true,
     },
-    Row {
+    VerbSpec {
         verb: "down",
-        goal: Goal::Absent,
+        goal: RunGoal::Absent,
         acts: true,
-        draws: Draws::Progress,
+        draws: RunDisplay::Progress,
         asks: false,
         looks_up: false,
     },
 ];
 
 /// The row of a verb.
-fn row(verb: &str) -> Row {
+fn row(verb: &str) -> VerbSpec {
     TABLE
         .iter()
         .copied()
@@ -150,7 +150,7 @@ fn row(verb: &str) -> Row {
 }
 
 /// Carries out a command line.
-pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
+pub async fn carry_out(cli: Cli) -> Result<Exit, CommandError> {
     let global = &cli.global;
     rehearsal::flags(global)?;
     match cli.verb {
@@ -161,34 +161,39 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
             adopt,
             follow,
         } => {
-            let mut ground = Ground::lay(global)?;
+            let mut ground = Session::open(global)?;
             ground.force = force_conflicts;
-            let asked = Asked {
+            let asked = VerbOptions {
                 through,
                 yes,
                 adopt,
                 follow,
             };
-            verbs::towards(&mut ground, row("up"), asked).await
+            verbs::converge(&mut ground, row("up"), asked).await
         }
         Verb::Adopt { yes } => adopt::adopt(global, row("adopt"), yes).await,
         Verb::Plan {
             through,
             force_conflicts,
         } => {
-            let mut ground = Ground::lay(global)?;
+            let mut ground = Session::open(global)?;
             ground.force = force_conflicts;
-            let asked = Asked {
+            let asked = VerbOptions {
                 through,
-                ..Asked::default()
+                ..VerbOptions::default()
             };
-            verbs::towards(&mut ground, row("plan"), asked).await
+            verbs::converge(&mut ground, row("plan"), asked).await
         }
         Verb::Status => {
-            verbs::towards(&mut Ground::lay(global)?, row("status"), Asked::default()).await
+            verbs::converge(
+                &mut Session::open(global)?,
+                row("status"),
+                VerbOptions::default(),
+            )
+            .await
         }
         Verb::Verify { through, settle } => {
-            let ground = &mut Ground::lay(global)?;
+            let ground = &mut Session::open(global)?;
             verify::verify(ground, row("verify"), through.as_deref(), settle).await
         }
         Verb::Explain {
@@ -210,15 +215,25 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
             analyze::analyze(global, namespace.as_deref(), &looks).await
         }
         Verb::Kubeconfig { write } => {
-            let ground = &mut Ground::lay(global)?;
+            let ground = &mut Session::open(global)?;
             kubeconfig::kubeconfig(ground, row("kubeconfig"), write.as_deref()).await
         }
         Verb::Token => kubeconfig::token(global.emulate).await,
-        Verb::Authorize => authorize::authorize(&mut Ground::lay(global)?, row("authorize")).await,
+        Verb::Authorize => {
+            authorize::authorize(&mut Session::open(global)?, row("authorize")).await
+        }
         Verb::Down {
             yes,
             delete_project,
-        } => verbs::down(&mut Ground::lay(global)?, row("down"), yes, delete_project).await,
+        } => {
+            verbs::down(
+                &mut Session::open(global)?,
+                row("down"),
+                yes,
+                delete_project,
+            )
+            .await
+        }
         Verb::Steps { markdown, dot } => show::steps(global, markdown, dot),
         Verb::Emulator {
             what: None,
@@ -242,7 +257,8 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, Halt> {
         Verb::Man => {
             let mut text = Vec::new();
             let rendered = clap_mangen::Man::new(Cli::command()).render(&mut text);
-            rendered.map_err(|error| Halt::failed(error.to_string(), "write it to a file"))?;
+            rendered
+                .map_err(|error| CommandError::failed(error.to_string(), "write it to a file"))?;
             say(&String::from_utf8_lossy(&text));
             Ok(Exit::Done)
         }

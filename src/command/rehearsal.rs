@@ -5,19 +5,19 @@
 
 use std::path::{Path, PathBuf};
 
-use super::prepare::{Ground, Ready};
-use super::{note, stop};
+use super::session::{Prepared, Session};
+use super::{note, signals};
 use crate::cli::Global;
 use crate::engine::change::Change;
-use crate::engine::event::{Event, How};
+use crate::engine::event::{Event, RunOutcome};
 use crate::engine::failure::differences;
-use crate::engine::run::{Book, run};
+use crate::engine::run::{JournalAccess, run};
 use crate::engine::state::State;
 use crate::engine::tasks;
-use crate::error::{Exit, Halt};
-use crate::kinds::nodes::Pool;
-use crate::kinds::own::{Closed, Identity, Own};
-use crate::kinds::{Field, Kind};
+use crate::error::{CommandError, Exit};
+use crate::kinds::nodes::RequiredPool;
+use crate::kinds::own::{ClusterIdentity, OwnCluster, OwnClusterError};
+use crate::kinds::{FieldDiff, Kind};
 use crate::steps::Step;
 use crate::ui::plain;
 
@@ -38,11 +38,11 @@ const OBJECT: &str = "kubernetes.object";
 
 /// The cluster that a run is about, before it was asked anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Meant {
+pub struct RequestedCluster {
     file: PathBuf,
     context: Option<String>,
     /// The cluster in which something of ours stands.
-    known: Option<Identity>,
+    known: Option<ClusterIdentity>,
 }
 
 /// The parameters' values that hold in a rehearsal.
@@ -54,27 +54,31 @@ pub fn defaults(rehearses: bool) -> &'static [(&'static str, &'static str)] {
 ///
 /// # Errors
 /// A cluster of one's own is named, and something stands in the emulated one.
-pub fn meant(global: &Global, project: &str, state: &State) -> Result<Option<Meant>, Halt> {
+pub fn meant(
+    global: &Global,
+    project: &str,
+    state: &State,
+) -> Result<Option<RequestedCluster>, CommandError> {
     let stands = state.stands();
     let last = state.last_run.as_ref().filter(|_| stands);
     let known = last.and_then(|last| last.cluster.clone());
     match (&global.kubeconfig, known) {
         (None, None) => Ok(None),
-        (None, Some(known)) => Ok(Some(Meant {
+        (None, Some(known)) => Ok(Some(RequestedCluster {
             file: PathBuf::from(&known.file),
             context: Some(known.context.clone()),
             known: Some(known),
         })),
         (Some(file), None) if last.is_some() => {
             let file = file.display();
-            Err(Halt::usage(
+            Err(CommandError::usage(
                 format!(
                     "the journal of {project} speaks of the emulator's own cluster, and this run would speak to that of {file}"
                 ),
                 "leave out --kubeconfig, or `provision down --emulate` first, or name another folder with --state-dir",
             ))
         }
-        (Some(file), known) => Ok(Some(Meant {
+        (Some(file), known) => Ok(Some(RequestedCluster {
             file: file.clone(),
             context: global.context.clone(),
             known,
@@ -83,15 +87,15 @@ pub fn meant(global: &Global, project: &str, state: &State) -> Result<Option<Mea
 }
 
 /// That the flags go together.
-pub fn flags(global: &Global) -> Result<(), Halt> {
+pub fn flags(global: &Global) -> Result<(), CommandError> {
     if global.kubeconfig.is_some() && !global.emulate {
-        return Err(Halt::usage(
+        return Err(CommandError::usage(
             "--kubeconfig: only with --emulate",
             "add --emulate: Google's half is emulated, and the cluster's half goes to that cluster; on Google Cloud no kubeconfig is needed",
         ));
     }
     if global.context.is_some() && global.kubeconfig.is_none() {
-        return Err(Halt::usage(
+        return Err(CommandError::usage(
             "--context: only with --kubeconfig",
             "name the file that has the context: --emulate --kubeconfig FILE --context NAME",
         ));
@@ -99,13 +103,13 @@ pub fn flags(global: &Global) -> Result<(), Halt> {
     Ok(())
 }
 
-impl Meant {
+impl RequestedCluster {
     /// Asks the cluster who it is, and says so in a line.
     ///
     /// # Errors
     /// The kubeconfig leads nowhere; the cluster does not answer; it is another one than that in which something of ours stands.
-    pub async fn meet(&self, project: &str, folder: &Path) -> Result<Own, Halt> {
-        let found = Own::open(&self.file, self.context.as_deref()).await;
+    pub async fn meet(&self, project: &str, folder: &Path) -> Result<OwnCluster, CommandError> {
+        let found = OwnCluster::open(&self.file, self.context.as_deref()).await;
         let own = found.map_err(|closed| self.closed(closed, folder))?;
         if let Some(known) = self
             .known
@@ -120,7 +124,7 @@ impl Meant {
                 now.words(),
                 now.uid
             );
-            return Err(Halt::usage(error, &gone(folder)));
+            return Err(CommandError::usage(error, &gone(folder)));
         }
         let user = own.user.as_deref().unwrap_or("nobody named");
         note(&format!(
@@ -130,9 +134,9 @@ impl Meant {
         Ok(own)
     }
 
-    fn closed(&self, closed: Closed, folder: &Path) -> Halt {
+    fn closed(&self, closed: OwnClusterError, folder: &Path) -> CommandError {
         match closed {
-            Closed::NoEntry(no) => {
+            OwnClusterError::NoEntry(no) => {
                 let mut hint = match no.contexts.as_slice() {
                     [] => "name a kubeconfig with --kubeconfig FILE".to_owned(),
                     names => format!(
@@ -143,15 +147,15 @@ impl Meant {
                 if self.known.is_some() {
                     hint = format!("{hint}; {}", gone(folder));
                 }
-                Halt::usage(no.to_string(), &hint)
+                CommandError::usage(no.to_string(), &hint)
             }
-            Closed::Refused { at, error } => {
+            OwnClusterError::Refused { at, error } => {
                 let hint = error.hint().unwrap_or_default();
                 let hint = match self.known {
                     Some(_) => format!("{hint}; {}", gone(folder)),
                     None => hint,
                 };
-                Halt::failed(format!("{at}: {error}"), &hint)
+                CommandError::failed(format!("{at}: {error}"), &hint)
             }
         }
     }
@@ -171,11 +175,11 @@ fn gone(folder: &Path) -> String {
 /// # Errors
 /// What is missing or in the way, a line each.
 pub async fn before(
-    ground: &Ground,
-    ready: &Ready,
+    ground: &Session,
+    ready: &Prepared,
     state: &State,
     adopts: bool,
-) -> Result<(), Halt> {
+) -> Result<(), CommandError> {
     let Some(own) = &ground.own else {
         return Ok(());
     };
@@ -184,7 +188,7 @@ pub async fn before(
         .iter()
         .filter(|step| step.kind == "container.cluster");
     if several.count() > 1 {
-        return Err(Halt::usage(
+        return Err(CommandError::usage(
             "the steps speak of several clusters, and there is one",
             "rehearse steps of one cluster",
         ));
@@ -194,18 +198,18 @@ pub async fn before(
         true => tasks::adopting(tasks),
         false => tasks,
     };
-    let mut found = Found::default();
+    let mut found = Preflight::default();
     let ended = run(
         &ready.client,
         ready.clusters(ground.force),
         tasks,
-        Book::Read(state),
+        JournalAccess::Read(state),
         |event| found.hear(event, &ready.steps, ground.force),
-        stop::listen(),
+        signals::listen(),
     )
     .await;
-    if ended.how() == How::Interrupted {
-        return Err(Halt {
+    if ended.how() == RunOutcome::Interrupted {
+        return Err(CommandError {
             exit: Exit::Interrupted,
             errors: Vec::new(),
             hint: None,
@@ -213,7 +217,7 @@ pub async fn before(
     }
     let kubectl = kubectl(&own.identity);
     if !found.istio.is_empty() {
-        return Err(Halt::failed(
+        return Err(CommandError::failed(
             format!("the cluster has no Istio: {}", found.istio.join("; ")),
             &format!(
                 "install it (`istioctl install --kubeconfig {} --context {}`), then run again",
@@ -225,11 +229,14 @@ pub async fn before(
     // Steps are looked at side by side; a command to copy is the same each time.
     found.pools.sort_by(|a, b| a.name.cmp(&b.name));
     if !found.pools.is_empty() {
-        let lack = own.lacks(&found.pools).await.map_err(|error| Halt {
-            exit: Exit::Failed,
-            errors: vec![format!("look at the cluster's nodes: {error}")],
-            hint: error.hint(),
-        })?;
+        let lack = own
+            .lacks(&found.pools)
+            .await
+            .map_err(|error| CommandError {
+                exit: Exit::Failed,
+                errors: vec![format!("look at the cluster's nodes: {error}")],
+                hint: error.hint(),
+            })?;
         if let Some(lack) = lack {
             let hint = match lack.kubectl.as_slice() {
                 [] => "add nodes: the applications need one and the gateway another, which takes no other pods".to_owned(),
@@ -242,13 +249,13 @@ pub async fn before(
                 "the cluster's nodes are not those that the steps ask for: {}",
                 lack.says.join("; ")
             );
-            return Err(Halt::failed(error, &hint));
+            return Err(CommandError::failed(error, &hint));
         }
     }
     if found.errors.is_empty() {
         return Ok(());
     }
-    Err(Halt {
+    Err(CommandError {
         exit: Exit::Failed,
         errors: found.errors,
         hint: Some(found.hint.unwrap_or_else(|| {
@@ -259,17 +266,17 @@ pub async fn before(
 
 /// What was seen before the first change.
 #[derive(Default)]
-struct Found {
+struct Preflight {
     /// What is missing of Istio.
     istio: Vec<String>,
     /// Pools that lack something.
-    pools: Vec<Pool>,
+    pools: Vec<RequiredPool>,
     /// What cannot be looked at, and what is not ours.
     errors: Vec<String>,
     hint: Option<String>,
 }
 
-impl Found {
+impl Preflight {
     fn hear(&mut self, event: &Event, steps: &[Step], force: bool) {
         match event {
             Event::Looked {
@@ -280,9 +287,11 @@ impl Found {
                 };
                 match (change, step.kind.as_str()) {
                     (Change::Pending(why), DEFINITIONS) => self.istio.push(why.clone()),
-                    (Change::Pending(_), NODES) => self.pools.push(Pool::of(&step.at, &step.want)),
+                    (Change::Pending(_), NODES) => {
+                        self.pools.push(RequiredPool::of(&step.at, &step.want))
+                    }
                     (change, OBJECT) if !ours => {
-                        self.errors.extend(stranger(step, change, force));
+                        self.errors.extend(foreign_object(step, change, force));
                     }
                     _ => {}
                 }
@@ -300,9 +309,9 @@ impl Found {
 
 /// Why an object of the cluster that is not ours is in the way; none where it is not. A namespace is in the way even where it is as
 /// wanted: what would be put into it concerns everybody who lives there. `force` says that fields of others may be changed. Pure.
-fn stranger(step: &Step, change: &Change, force: bool) -> Option<String> {
+fn foreign_object(step: &Step, change: &Change, force: bool) -> Option<String> {
     let is_namespace = step.at.get("kind").is_some_and(|kind| kind == "Namespace");
-    let fields: &[Field] = match change {
+    let fields: &[FieldDiff] = match change {
         Change::Conflict(fields) | Change::Fixed(fields) | Change::Foreign(fields) => fields,
         // Fields that nobody has stated: the object is somebody's all the same.
         Change::Update(fields) if !force => fields,
@@ -328,7 +337,7 @@ fn stranger(step: &Step, change: &Change, force: bool) -> Option<String> {
 }
 
 /// The question's words for the cluster.
-pub fn and_in(ground: &Ground) -> String {
+pub fn and_in(ground: &Session) -> String {
     let own = ground.own.as_ref();
     own.map_or_else(String::new, |own| {
         let user = own.user.as_deref().unwrap_or("nobody named");
@@ -340,7 +349,7 @@ pub fn and_in(ground: &Ground) -> String {
 }
 
 /// How kubectl reaches the cluster.
-pub fn kubectl(identity: &Identity) -> String {
+pub fn kubectl(identity: &ClusterIdentity) -> String {
     format!(
         "kubectl --kubeconfig {} --context {}",
         quoted(&identity.file),
@@ -362,7 +371,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::steps::Place;
+    use crate::steps::SourceLocation;
 
     fn object(kind: &str, namespace: Option<&str>, name: &str) -> Step {
         let mut at = json!({"project": "p", "location": "z", "cluster": "c", "apiVersion": "v1", "kind": kind, "name": name});
@@ -379,7 +388,7 @@ mod tests {
             needs: Default::default(),
             within: Default::default(),
             keep: false,
-            source: Place {
+            source: SourceLocation {
                 file: String::new(),
                 line: 0,
             },
@@ -388,7 +397,7 @@ mod tests {
 
     #[test]
     fn what_is_in_the_way_is_what_differs_and_every_namespace() {
-        let fields = vec![Field {
+        let fields = vec![FieldDiff {
             path: "spec.mode".to_owned(),
             have: json!("a"),
             want: json!("b"),
@@ -437,9 +446,12 @@ mod tests {
                 differs("v1/Namespace/n"),
             ),
         ] {
-            assert_eq!(stranger(step, &change, false), expected, "{change:?}");
+            assert_eq!(foreign_object(step, &change, false), expected, "{change:?}");
         }
-        assert_eq!(stranger(&service, &Change::Update(fields), true), None);
+        assert_eq!(
+            foreign_object(&service, &Change::Update(fields), true),
+            None
+        );
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::prepare::pace;
-use super::{note, stop};
+use super::session::pace;
+use super::{note, signals};
 use crate::cli::Global;
-use crate::error::{Exit, Halt};
+use crate::error::{CommandError, Exit};
 use emulator;
 
 /// Serves, and says where on stdout.
@@ -15,14 +15,14 @@ pub async fn serve(
     global: &Global,
     listen: SocketAddr,
     state: Option<PathBuf>,
-) -> Result<Exit, Halt> {
+) -> Result<Exit, CommandError> {
     let settings = emulator::Settings {
         listen,
         state,
         pace: pace(global)?,
     };
     let running = emulator::start(settings).await.map_err(|error| {
-        Halt::failed(
+        CommandError::failed(
             format!("the emulator cannot start: {error}"),
             "choose another address with --listen, on loopback",
         )
@@ -40,7 +40,7 @@ pub async fn serve(
         "`provision emulator env --listen {}` prints exports for gcloud.",
         running.addr()
     ));
-    let mut stop = stop::listen();
+    let mut stop = signals::listen();
     // An error means that nobody can say stop any more; signals then end the process by themselves.
     let _ = stop.wait_for(|stop| *stop).await;
     running.stop().await;

@@ -10,14 +10,14 @@ use crate::cli::{Global, Output};
 use crate::engine::change::Change;
 use crate::engine::event::Event;
 use crate::engine::state::State;
-use crate::error::{Exit, Halt};
+use crate::error::{CommandError, Exit};
 use crate::kinds::Kind;
 use crate::steps::{Source, Step, Tutorial};
 use crate::ui::json_line;
 use crate::ui::table::columns;
 
 /// Prints the tutorial: as a list, as JSON a step a line, as a document, or as a graph.
-pub fn steps(global: &Global, markdown: bool, dot: bool) -> Result<Exit, Halt> {
+pub fn steps(global: &Global, markdown: bool, dot: bool) -> Result<Exit, CommandError> {
     let source = global.steps.clone().map_or(Source::Embedded, Source::Dir);
     let tutorial = Tutorial::load(&source)?;
     say(&match (markdown, dot, global.output) {

@@ -4,21 +4,21 @@ use std::io::IsTerminal;
 
 use serde_json::json;
 
-use super::ask;
-use super::follow::{self, Followed};
-use super::hold::{self, Hold};
-use super::prepare::{Ground, Ready};
+use super::confirm;
+use super::follow::{self, FollowEnd};
 use super::rehearsal;
+use super::run_lock::{self, RunLock};
+use super::session::{Prepared, Session};
 use super::show::status;
-use super::{Draws, Row, note, say, stop};
+use super::{RunDisplay, VerbSpec, note, say, signals};
 use crate::engine::event::{Event, Tally};
-use crate::engine::journal::{Entry, Journal, JournalError, Verb, now};
-use crate::engine::run::{Book, Ended, Task, run};
-use crate::engine::state::Known;
+use crate::engine::journal::{ChangeVerb, Entry, Journal, JournalError, now};
+use crate::engine::run::{JournalAccess, RunEnd, Task, run};
+use crate::engine::state::TrackedResource;
 use crate::engine::tasks;
-use crate::error::{Exit, Halt};
-use crate::google::{Api, Call, Quiet};
-use crate::kinds::{Kind, Thing};
+use crate::error::{CommandError, Exit};
+use crate::google::{Api, Call, NoWatch};
+use crate::kinds::{Kind, ResourceId};
 use crate::steps::Step;
 use crate::ui::plan::Plan;
 use crate::ui::slow::Slow;
@@ -26,7 +26,7 @@ use crate::ui::{Screen, time};
 
 /// What is asked of a verb beside the parameters.
 #[derive(Debug, Default)]
-pub struct Asked {
+pub struct VerbOptions {
     /// The last chapter.
     pub through: Option<String>,
     /// Nobody is to be asked.
@@ -37,9 +37,9 @@ pub struct Asked {
     pub follow: bool,
 }
 
-impl Asked {
+impl VerbOptions {
     /// What makes one run another one, in words.
-    fn words(&self, ground: &Ground) -> Vec<String> {
+    fn words(&self, ground: &Session) -> Vec<String> {
         let through = self.through.iter().map(|name| format!("--through {name}"));
         let adopt = self.adopt.then(|| "--adopt".to_owned());
         let force = ground.force.then(|| "--force-conflicts".to_owned());
@@ -50,10 +50,14 @@ impl Asked {
 }
 
 /// Runs a verb that is towards things being there.
-pub async fn towards(ground: &mut Ground, row: Row, asked: Asked) -> Result<Exit, Halt> {
+pub async fn converge(
+    ground: &mut Session,
+    row: VerbSpec,
+    asked: VerbOptions,
+) -> Result<Exit, CommandError> {
     let through = asked.through.as_deref();
     if row.acts {
-        ask::somebody_is_there(row.verb, asked.yes)?;
+        confirm::require_confirmation(row.verb, asked.yes)?;
     }
     // Bad input is refused before anything is held, written or asked.
     ground.steps(through)?;
@@ -75,7 +79,7 @@ pub async fn towards(ground: &mut Ground, row: Row, asked: Asked) -> Result<Exit
     let ready = ground.ready(through, row.looks_up, true).await?;
     let tasks = || {
         let tasks = tasks::present(&ready.steps)?;
-        Ok::<_, Halt>(match asked.adopt {
+        Ok::<_, CommandError>(match asked.adopt {
             true => tasks::adopting(tasks),
             false => tasks,
         })
@@ -84,7 +88,7 @@ pub async fn towards(ground: &mut Ground, row: Row, asked: Asked) -> Result<Exit
         return Ok(Exit::Done);
     }
     hold.begin(ground)?;
-    let ended = go(ground, row, &ready, tasks()?, &mut hold).await;
+    let ended = run_tasks(ground, row, &ready, tasks()?, &mut hold).await;
     let exit = close(ground, row, &ended);
     tell_of_strangers(&ready, &hold.journal, exit);
     Ok(exit)
@@ -93,23 +97,23 @@ pub async fn towards(ground: &mut Ground, row: Row, asked: Asked) -> Result<Exit
 /// Takes hold of the environment. Where another run does there what this one would, it is followed; that run's result is
 /// this one's, and if it died the environment is ours.
 async fn take_or_follow(
-    ground: &Ground,
-    row: Row,
-    asked: &Asked,
-) -> Result<Result<Hold, Exit>, Halt> {
+    ground: &Session,
+    row: VerbSpec,
+    asked: &VerbOptions,
+) -> Result<Result<RunLock, Exit>, CommandError> {
     let words = asked.words(ground);
-    let holder = match Hold::take(ground, row.verb, words.clone()) {
+    let holder = match RunLock::take(ground, row.verb, words.clone()) {
         Ok(hold) => return Ok(Ok(hold)),
         Err(JournalError::Held {
             holder: Some(holder),
         }) => *holder,
         Err(error) => return Err(error.into()),
     };
-    let ours = hold::run(ground, row.verb, words.clone());
+    let ours = run_lock::run(ground, row.verb, words.clone());
     let watched = asked.follow || std::io::stderr().is_terminal();
     if !watched || !follow::is_same(&holder, &ours) {
         let same = follow::is_same(&holder, &ours);
-        let mut halt = Halt::from(JournalError::Held {
+        let mut halt = CommandError::from(JournalError::Held {
             holder: Some(Box::new(holder)),
         });
         if same {
@@ -118,13 +122,13 @@ async fn take_or_follow(
         return Err(halt);
     }
     Ok(match follow::follow(ground, &ours, holder).await? {
-        Followed::Ended(exit) => Err(exit),
-        Followed::Free(journal) => Ok(Hold::of(ground, *journal, row.verb, words)),
+        FollowEnd::Ended(exit) => Err(exit),
+        FollowEnd::Free(journal) => Ok(RunLock::of(ground, *journal, row.verb, words)),
     })
 }
 
 /// Tells of what is as wanted and not ours: `down` will leave it, which is wrong if an earlier run made it.
-fn tell_of_strangers(ready: &Ready, journal: &Journal, exit: Exit) {
+fn tell_of_strangers(ready: &Prepared, journal: &Journal, exit: Exit) {
     let is_stranger = |step: &&Step| {
         // What goes with its holder is whose its holder is; a cluster of somebody's own holds nothing of ours.
         let stays = |kind: Kind| kind.is_in_cluster() && ready.clusters(false).is_own();
@@ -148,7 +152,7 @@ fn tell_of_strangers(ready: &Ready, journal: &Journal, exit: Exit) {
 }
 
 /// Looks, and draws what was found.
-async fn look(ground: &Ground, row: Row, ready: &Ready) -> Result<Exit, Halt> {
+async fn look(ground: &Session, row: VerbSpec, ready: &Prepared) -> Result<Exit, CommandError> {
     let tasks = tasks::present(&ready.steps)?;
     let mut plan = Plan::default();
     let mut heard = Vec::new();
@@ -157,7 +161,7 @@ async fn look(ground: &Ground, row: Row, ready: &Ready) -> Result<Exit, Halt> {
         row,
         ready,
         tasks,
-        Book::Read(&ground.state),
+        JournalAccess::Read(&ground.state),
         |event| {
             plan.hear(event);
             heard.push(event.clone());
@@ -165,10 +169,10 @@ async fn look(ground: &Ground, row: Row, ready: &Ready) -> Result<Exit, Halt> {
     )
     .await;
     match (row.draws, ground.json()) {
-        (Draws::Plan, false) => {
+        (RunDisplay::Plan, false) => {
             say(&plan.text(&ground.tutorial.chapters, &ready.steps, ground.paint.0))
         }
-        (Draws::Status, json) => say(&status(&ready.steps, &heard, &ground.state, json)),
+        (RunDisplay::Status, json) => say(&status(&ready.steps, &heard, &ground.state, json)),
         _ => {}
     }
     Ok(match outcome(&ended) {
@@ -179,16 +183,16 @@ async fn look(ground: &Ground, row: Row, ready: &Ready) -> Result<Exit, Halt> {
 
 /// Shows what would be done and asks; nothing to do needs no answer.
 async fn agreed_to_plan(
-    ground: &Ground,
-    row: Row,
-    ready: &Ready,
+    ground: &Session,
+    row: VerbSpec,
+    ready: &Prepared,
     tasks: Vec<Task>,
     journal: &Journal,
-) -> Result<bool, Halt> {
+) -> Result<bool, CommandError> {
     let mut plan = Plan::default();
-    let looks = Row {
+    let looks = VerbSpec {
         acts: false,
-        draws: Draws::Plan,
+        draws: RunDisplay::Plan,
         ..row
     };
     let ended = watch(
@@ -196,19 +200,19 @@ async fn agreed_to_plan(
         looks,
         ready,
         tasks,
-        Book::Read(&journal.state),
+        JournalAccess::Read(&journal.state),
         |event| plan.hear(event),
     )
     .await;
     say(&plan.text(&ground.tutorial.chapters, &ready.steps, ground.paint.0));
     if outcome(&ended) != Exit::Done {
-        return Err(Halt::failed(
+        return Err(CommandError::failed(
             "what is there could not be seen",
             "mend what is told above first",
         ));
     }
     Ok(!plan.is_empty()
-        && ask::agreed(&format!(
+        && confirm::agreed(&format!(
             "Do this in project {}{}?",
             ground.project,
             rehearsal::and_in(ground)
@@ -218,15 +222,15 @@ async fn agreed_to_plan(
 
 /// Removes what is ours.
 pub async fn down(
-    ground: &mut Ground,
-    row: Row,
+    ground: &mut Session,
+    row: VerbSpec,
     yes: bool,
     delete_project: bool,
-) -> Result<Exit, Halt> {
-    ask::somebody_is_there(row.verb, yes)?;
+) -> Result<Exit, CommandError> {
+    confirm::require_confirmation(row.verb, yes)?;
     ground.steps(None)?;
     ground.meet().await?;
-    let mut hold = Hold::take(ground, row.verb, Vec::new())?;
+    let mut hold = RunLock::take(ground, row.verb, Vec::new())?;
     let ready = ground.ready(None, row.looks_up, true).await?;
     let tasks = tasks::absent(&ready.steps, &hold.journal.state, ground.own.is_some())?;
     if tasks.is_empty() && !ground.json() {
@@ -235,7 +239,7 @@ pub async fn down(
     }
     if !yes && !tasks.is_empty() {
         say(&listed(&tasks));
-        if !ask::agreed(&format!(
+        if !confirm::agreed(&format!(
             "Remove these from project {}{}?",
             ground.project,
             rehearsal::and_in(ground)
@@ -246,9 +250,9 @@ pub async fn down(
         }
     }
     hold.begin(ground)?;
-    let ended = go(ground, row, &ready, tasks, &mut hold).await;
+    let ended = run_tasks(ground, row, &ready, tasks, &mut hold).await;
     let exit = close(ground, row, &ended);
-    let stays = |known: &&Known| {
+    let stays = |known: &&TrackedResource| {
         let kind = Kind::named(&known.thing.kind);
         kind.is_some_and(|kind| kind.is_done_not_made())
             || ready
@@ -273,20 +277,24 @@ pub async fn down(
 }
 
 /// Deletes the project itself, after its id was typed.
-async fn delete(ground: &Ground, ready: &Ready, journal: &mut Journal) -> Result<Exit, Halt> {
+async fn delete(
+    ground: &Session,
+    ready: &Prepared,
+    journal: &mut Journal,
+) -> Result<Exit, CommandError> {
     let project = &ground.project;
-    if !ask::typed(
+    if !confirm::typed(
         &format!("Type the project's id to delete {project} with everything in it:"),
         project,
     )
     .await?
     {
-        return Err(Halt::usage(
+        return Err(CommandError::usage(
             "the project's id was not typed, so the project stays",
             "what up made is gone already",
         ));
     }
-    let thing = Thing {
+    let thing = ResourceId {
         kind: "project".to_owned(),
         at: json!({"project": project})
             .as_object()
@@ -298,15 +306,15 @@ async fn delete(ground: &Ground, ready: &Ready, journal: &mut Journal) -> Result
         at: now(),
         step: "project".to_owned(),
         thing,
-        verb: Verb::Delete,
+        verb: ChangeVerb::Delete,
         request: uuid::Uuid::new_v4().to_string(),
         parts: Vec::new(),
         inside: Vec::new(),
     })?;
     let call = Call::delete(Api::CloudResourceManager, format!("v1/projects/{project}"));
-    let sent = ready.client.send(&call, &Quiet).await;
+    let sent = ready.client.send(&call, &NoWatch).await;
     sent.map_err(|error| {
-        Halt::failed(
+        CommandError::failed(
             format!("delete project {project}: {error}"),
             "delete it in the Cloud console",
         )
@@ -325,28 +333,28 @@ async fn delete(ground: &Ground, ready: &Ready, journal: &mut Journal) -> Result
 }
 
 /// Runs tasks, shows what happens and logs it.
-pub async fn go(
-    ground: &Ground,
-    row: Row,
-    ready: &Ready,
+pub async fn run_tasks(
+    ground: &Session,
+    row: VerbSpec,
+    ready: &Prepared,
     tasks: Vec<Task>,
-    hold: &mut Hold,
-) -> Ended {
-    let Hold { journal, log, .. } = hold;
-    let book = Book::Write(journal);
+    hold: &mut RunLock,
+) -> RunEnd {
+    let RunLock { journal, log, .. } = hold;
+    let book = JournalAccess::Write(journal);
     watch(ground, row, ready, tasks, book, |event| log.tell(event)).await
 }
 
 /// Runs tasks and shows what happens; `also` hears every event.
 pub async fn watch(
-    ground: &Ground,
-    row: Row,
-    ready: &Ready,
+    ground: &Session,
+    row: VerbSpec,
+    ready: &Prepared,
     tasks: Vec<Task>,
-    book: Book<'_>,
+    book: JournalAccess<'_>,
     mut also: impl FnMut(&Event),
-) -> Ended {
-    let json = ground.json() && row.draws != Draws::Status;
+) -> RunEnd {
+    let json = ground.json() && row.draws != RunDisplay::Status;
     let terminal = std::io::stderr().is_terminal();
     let mut screen = Screen::new(json, terminal, ground.paint.1, ground.global.verbose);
     let steps = tasks.len();
@@ -376,7 +384,7 @@ pub async fn watch(
                 }
             }
         },
-        stop::listen(),
+        signals::listen(),
     )
     .await;
     screen.clear();
@@ -384,7 +392,7 @@ pub async fn watch(
 }
 
 /// What is said of a run that acted, after it: also what stopped it.
-pub fn close(ground: &Ground, row: Row, ended: &Ended) -> Exit {
+pub fn close(ground: &Session, row: VerbSpec, ended: &RunEnd) -> Exit {
     if let Some(error) = &ended.journal {
         note(&format!(
             "error: {error}\nhint: nothing is sent that the journal does not hold: make room or name another folder with --state-dir\nleft: what the journal says; run again to go on"
@@ -404,7 +412,7 @@ pub fn close(ground: &Ground, row: Row, ended: &Ended) -> Exit {
 }
 
 /// How a run ended, as an exit code.
-pub fn outcome(ended: &Ended) -> Exit {
+pub fn outcome(ended: &RunEnd) -> Exit {
     Exit::from(ended.how())
 }
 

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::prepare::{Ground, Ready};
+use super::session::{Prepared, Session};
 use super::verbs::{outcome, watch};
-use super::{Row, say};
-use crate::engine::run::Book;
+use super::{VerbSpec, say};
+use crate::engine::run::JournalAccess;
 use crate::engine::tasks;
-use crate::error::{Exit, Halt};
-use crate::google::{Api, Quiet};
-use crate::kinds::Door;
-use crate::kinds::claims::{answers, only_gke};
+use crate::error::{CommandError, Exit};
+use crate::google::{Api, NoWatch};
+use crate::kinds::Clients;
+use crate::kinds::checks::{answers, only_gke};
 use crate::steps::Step;
-use crate::ui::claims::Claims;
+use crate::ui::checks::CheckReport;
 use crate::ui::json_line;
 
 /// How long a check may take to come true on Google Cloud: a managed control plane takes up to minutes over a policy.
@@ -23,11 +23,11 @@ const SETTLE: Duration = Duration::from_secs(120);
 
 /// Looks whether every claim through a chapter holds.
 pub async fn verify(
-    ground: &mut Ground,
-    row: Row,
+    ground: &mut Session,
+    row: VerbSpec,
     through: Option<&str>,
     settle: Option<u64>,
-) -> Result<Exit, Halt> {
+) -> Result<Exit, CommandError> {
     let ready = ground.ready(through, row.looks_up, row.acts).await?;
     somebody_answers(&ready).await?;
     // The emulated data plane answers from the objects that are there: it has nothing to settle.
@@ -41,7 +41,7 @@ pub async fn verify(
     let (here, elsewhere): (Vec<Step>, Vec<Step>) =
         ready.claims.iter().cloned().partition(|claim| here(claim));
     let tasks = tasks::claims(&here, settle);
-    let mut claims = Claims::default();
+    let mut claims = CheckReport::default();
     for claim in &elsewhere {
         let why = only_gke(&claim.want).unwrap_or_default();
         if ground.json() {
@@ -50,7 +50,7 @@ pub async fn verify(
         }
         claims.not_here(&claim.id, why);
     }
-    let book = Book::Read(&ground.state);
+    let book = JournalAccess::Read(&ground.state);
     let ended = watch(ground, row, &ready, tasks, book, |event| claims.hear(event)).await;
     if !ground.json() {
         say(&claims.text(&ground.tutorial.chapters, &ready.claims, ground.paint.0));
@@ -62,13 +62,13 @@ pub async fn verify(
 }
 
 /// Whether the cluster can be asked at all: where it cannot, that is said once, and not by every check.
-async fn somebody_answers(ready: &Ready) -> Result<(), Halt> {
+async fn somebody_answers(ready: &Prepared) -> Result<(), CommandError> {
     let Some(claim) = ready.claims.first() else {
         return Ok(());
     };
-    let door = Door {
+    let door = Clients {
         client: ready.client.clone(),
-        watch: Arc::new(Quiet),
+        watch: Arc::new(NoWatch),
         clusters: ready.clusters(false),
     };
     let text = |key: &str| claim.at.get(key).and_then(|value| value.as_str());
@@ -76,13 +76,13 @@ async fn somebody_answers(ready: &Ready) -> Result<(), Halt> {
         ["cluster", "location", "project"].map(|key| text(key).unwrap_or_default());
     match answers(&door, &claim.at).await {
         Ok(true) => Ok(()),
-        Ok(false) => Err(Halt::failed(
+        Ok(false) => Err(CommandError::failed(
             format!(
                 "nothing to check: there is no cluster {cluster} in {location} of project {project}"
             ),
             "`provision up` makes it; what requests would get then, `provision explain` says without it",
         )),
-        Err(error) => Err(Halt {
+        Err(error) => Err(CommandError {
             exit: Exit::Failed,
             errors: vec![format!("ask cluster {cluster}: {error}")],
             hint: error.hint(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::field::{Export, duration, list, port, strange, text};
+use super::field::{ExportTo, duration, list, port, strange, text};
 use super::object::{Object, Unknown, labels};
 use super::selector::Selector;
 
@@ -36,7 +36,7 @@ pub struct Tls {
 
 /// What a traffic policy says of connections.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Policy {
+pub struct ConnectionPolicy {
     /// TLS.
     pub tls: Option<Tls>,
     /// How long connecting may take.
@@ -46,8 +46,8 @@ pub struct Policy {
 /// A traffic policy with its exceptions by port.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct TrafficPolicy {
-    every: Policy,
-    ports: Vec<(u16, Policy)>,
+    every: ConnectionPolicy,
+    ports: Vec<(u16, ConnectionPolicy)>,
 }
 
 /// A subset of a host's endpoints.
@@ -68,7 +68,7 @@ pub struct DestinationRule {
     /// The host, lower-case, as a name of the mesh.
     pub host: String,
     /// Who sees it.
-    pub export: Export,
+    pub export: ExportTo,
     /// The pods whose proxies it is for; none means all.
     pub workloads: Selector,
     /// Subsets.
@@ -106,7 +106,7 @@ impl DestinationRule {
         let rule = DestinationRule {
             host: super::host::qualified(text(spec, "/host"), &object.namespace)
                 .to_ascii_lowercase(),
-            export: Export::read(value),
+            export: ExportTo::read(value),
             workloads: Selector::read(spec.get("workloadSelector").unwrap_or(&Value::Null)),
             subsets,
             policy,
@@ -125,12 +125,12 @@ impl DestinationRule {
     ///
     /// A subset's settings replace the rule's one by one; those for a port replace all others and inherit nothing
     /// (Istio's `MergeTrafficPolicy`).
-    pub fn policy(&self, subset: Option<&Subset>, port: u16) -> Policy {
+    pub fn policy(&self, subset: Option<&Subset>, port: u16) -> ConnectionPolicy {
         let top = self.policy.at(port);
         match subset.and_then(|subset| subset.policy.as_ref()) {
             None => top,
             Some(own) if own.has(port) => own.at(port),
-            Some(own) => Policy {
+            Some(own) => ConnectionPolicy {
                 tls: own.every.tls.clone().or(top.tls),
                 connect_timeout: own.every.connect_timeout.or(top.connect_timeout),
             },
@@ -159,12 +159,12 @@ impl TrafficPolicy {
             let path = format!("{path}.portLevelSettings[{index}]");
             Some((
                 port(each, "/port/number")?,
-                Policy::read(object, each, &path, unknown),
+                ConnectionPolicy::read(object, each, &path, unknown),
             ))
         });
         let ports = ports.collect();
         TrafficPolicy {
-            every: Policy::read(object, value, path, unknown),
+            every: ConnectionPolicy::read(object, value, path, unknown),
             ports,
         }
     }
@@ -173,14 +173,19 @@ impl TrafficPolicy {
         self.ports.iter().any(|(number, _)| *number == port)
     }
 
-    fn at(&self, port: u16) -> Policy {
+    fn at(&self, port: u16) -> ConnectionPolicy {
         let own = self.ports.iter().find(|(number, _)| *number == port);
         own.map_or_else(|| self.every.clone(), |(_, policy)| policy.clone())
     }
 }
 
-impl Policy {
-    fn read(object: &Object, value: &Value, path: &str, unknown: &mut Vec<Unknown>) -> Policy {
+impl ConnectionPolicy {
+    fn read(
+        object: &Object,
+        value: &Value,
+        path: &str,
+        unknown: &mut Vec<Unknown>,
+    ) -> ConnectionPolicy {
         let tls = value.get("tls");
         if let Some(tls) = tls {
             let known = [
@@ -195,7 +200,7 @@ impl Policy {
             unknown.extend(strange(object, tls, &format!("{path}.tls"), &known));
         }
         let connect = text(value, "/connectionPool/tcp/connectTimeout");
-        Policy {
+        ConnectionPolicy {
             tls: tls.map(Tls::read),
             connect_timeout: duration(connect),
         }

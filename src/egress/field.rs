@@ -86,21 +86,21 @@ pub fn always(value: &Value) -> bool {
 
 /// Namespaces that an object is exported to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Export(Vec<String>);
+pub struct ExportTo(Vec<String>);
 
-impl Export {
+impl ExportTo {
     /// From `spec.exportTo`; none given means every namespace.
-    pub fn read(object: &Value) -> Export {
-        Export(texts(object, "/spec/exportTo"))
+    pub fn read(object: &Value) -> ExportTo {
+        ExportTo(texts(object, "/spec/exportTo"))
     }
 
     /// From the annotation that a Service carries instead of a field.
-    pub fn of_service(service: &Value) -> Export {
+    pub fn of_service(service: &Value) -> ExportTo {
         let annotations = service.pointer("/metadata/annotations");
         let names = annotations.and_then(|all| all.get("networking.istio.io/exportTo"));
         let names = names.and_then(Value::as_str).unwrap_or_default();
         let names = names.split(',').map(str::trim);
-        Export(
+        ExportTo(
             names
                 .filter(|name| !name.is_empty())
                 .map(str::to_owned)
@@ -134,7 +134,7 @@ impl Export {
 
 /// A text that is matched: whole, by its beginning, or by an expression.
 #[derive(Debug, Clone)]
-pub enum TextMatch {
+pub enum StringMatch {
     /// Just this.
     Exact(String),
     /// What begins so.
@@ -147,34 +147,34 @@ pub enum TextMatch {
     Broken,
 }
 
-impl TextMatch {
+impl StringMatch {
     /// From a `StringMatch`.
-    pub fn read(value: &Value) -> TextMatch {
+    pub fn read(value: &Value) -> StringMatch {
         let field = |name: &str| value.get(name).and_then(Value::as_str);
         if let Some(text) = field("exact") {
-            TextMatch::Exact(text.to_owned())
+            StringMatch::Exact(text.to_owned())
         } else if let Some(text) = field("prefix") {
-            TextMatch::Prefix(text.to_owned())
+            StringMatch::Prefix(text.to_owned())
         } else if let Some(text) = field("regex") {
             regex_lite::Regex::new(&format!("^(?:{text})$"))
-                .map_or(TextMatch::Broken, TextMatch::Regex)
+                .map_or(StringMatch::Broken, StringMatch::Regex)
         } else {
-            TextMatch::Present
+            StringMatch::Present
         }
     }
 
     /// Whether it matches.
     pub fn matches(&self, text: &str, ignore_case: bool) -> bool {
         match self {
-            TextMatch::Exact(wanted) if ignore_case => wanted.eq_ignore_ascii_case(text),
-            TextMatch::Exact(wanted) => wanted == text,
-            TextMatch::Prefix(wanted) if ignore_case => text
+            StringMatch::Exact(wanted) if ignore_case => wanted.eq_ignore_ascii_case(text),
+            StringMatch::Exact(wanted) => wanted == text,
+            StringMatch::Prefix(wanted) if ignore_case => text
                 .to_ascii_lowercase()
                 .starts_with(&wanted.to_ascii_lowercase()),
-            TextMatch::Prefix(wanted) => text.starts_with(wanted.as_str()),
-            TextMatch::Regex(expression) => expression.is_match(text),
-            TextMatch::Present => true,
-            TextMatch::Broken => false,
+            StringMatch::Prefix(wanted) => text.starts_with(wanted.as_str()),
+            StringMatch::Regex(expression) => expression.is_match(text),
+            StringMatch::Present => true,
+            StringMatch::Broken => false,
         }
     }
 }
@@ -215,7 +215,7 @@ mod tests {
             (json!(["a", "c"]), true, false),
         ];
         for (names, own, other) in cases {
-            let export = Export::read(&json!({"spec": {"exportTo": names}}));
+            let export = ExportTo::read(&json!({"spec": {"exportTo": names}}));
             assert_eq!(
                 (export.reaches("a", "a"), export.reaches("a", "b")),
                 (own, other),

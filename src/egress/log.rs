@@ -15,7 +15,7 @@ use super::object::Object;
 
 /// What a proxy logs of a request or connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Line {
+pub struct AccessLogLine {
     /// Whose proxy: the pod.
     pub pod: Object,
     /// When the request reached the proxy, since the caller began.
@@ -64,7 +64,7 @@ pub struct Line {
 
 /// What differs from run to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {
+pub struct AccessLogStamp {
     /// When the request reached the proxy: RFC 3339 with milliseconds, UTC.
     pub time: String,
     /// `x-request-id`.
@@ -171,9 +171,9 @@ fn some_or_dash(value: Option<impl Display>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-impl Line {
+impl AccessLogLine {
     /// The line, without its end.
-    pub fn text(&self, stamp: &Stamp) -> String {
+    pub fn text(&self, stamp: &AccessLogStamp) -> String {
         let start = match &self.http {
             Some((method, path, protocol)) => format!("{method} {path} {protocol}"),
             None => "- - -".to_owned(),
@@ -219,13 +219,13 @@ mod tests {
     #[test]
     fn a_line_reads_as_a_real_proxy_writes_it() {
         let address = |text: &str| text.parse::<SocketAddr>().unwrap();
-        let stamp = Stamp {
+        let stamp = AccessLogStamp {
             time: "2026-11-23T03:02:16.690Z".to_owned(),
             request_id: "3a02fe77".to_owned(),
             upstream_port: 48634,
             remote_port: 44218,
         };
-        let line = Line {
+        let line = AccessLogLine {
             pod: Object::new("Pod", "istio-egress", "gateway"),
             after: Duration::ZERO,
             http: Some(("GET".to_owned(), "/".to_owned(), "HTTP/2")),
@@ -269,7 +269,7 @@ mod tests {
             seen.map(|name| read_back[name].as_str()),
             ["GET", "/", "200", "-", "outbound|80||example.com", "-"]
         );
-        let connection = Line {
+        let connection = AccessLogLine {
             http: None,
             status: 0,
             flags: "UH",

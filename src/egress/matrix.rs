@@ -6,38 +6,38 @@ use std::thread;
 
 use serde::Serialize;
 
-use super::account::{Failure, Got};
+use super::dataplane::Evaluator;
 use super::object::Object;
 use super::pod::Proxy;
 use super::request::{Request, Scheme, Source};
-use super::scene::Scene;
 use super::service::Protocol;
-use super::walk::Stage;
+use super::snapshot::Snapshot;
+use super::trace::{CallerOutcome, Failure};
 
 /// What a caller gets, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Brief {
+pub enum CellSummary {
     /// An answer with this status.
     Status(u16),
     /// None.
     Failure(Failure),
 }
 
-impl From<&Got> for Brief {
-    fn from(got: &Got) -> Brief {
+impl From<&CallerOutcome> for CellSummary {
+    fn from(got: &CallerOutcome) -> CellSummary {
         match got {
-            Got::Answer(answer) => Brief::Status(answer.status),
-            Got::Failure(failure) => Brief::Failure(*failure),
+            CallerOutcome::Answer(answer) => CellSummary::Status(answer.status),
+            CallerOutcome::Failure(failure) => CellSummary::Failure(*failure),
         }
     }
 }
 
-impl fmt::Display for Brief {
+impl fmt::Display for CellSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Brief::Status(status) => write!(f, "{status}"),
-            Brief::Failure(failure) => write!(f, "curl exit {}", failure.exit()),
+            CellSummary::Status(status) => write!(f, "{status}"),
+            CellSummary::Failure(failure) => write!(f, "curl exit {}", failure.exit()),
         }
     }
 }
@@ -46,14 +46,14 @@ impl fmt::Display for Brief {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cell {
     /// What it gets.
-    pub got: Brief,
+    pub got: CellSummary,
     /// Whether nothing on the way stopped it: the answer is the server's.
     pub reaches: bool,
     /// The object that stopped it; none where nothing did, or a default.
     pub by: Option<Object>,
 }
 
-impl Scene {
+impl Snapshot {
     /// A caller for each namespace that has pods other than gateways and is not the system's.
     pub fn callers(&self) -> Vec<Source> {
         let system = |name: &str| name.starts_with("kube-") || name == self.mesh.root_namespace;
@@ -115,7 +115,7 @@ impl Scene {
     }
 
     fn rows(&self, callers: &[Source], requests: &[Request]) -> Vec<Vec<Cell>> {
-        let stage = Stage::new(self, false);
+        let stage = Evaluator::new(self, false);
         let row = |source: &Source| {
             let pod = self.pod(source);
             let cell = |request: &Request| {
@@ -124,7 +124,7 @@ impl Scene {
                 Cell {
                     reaches: stopped.is_none(),
                     by: stopped.and_then(|hop| hop.ruling.by.clone()),
-                    got: Brief::from(&account.got),
+                    got: CellSummary::from(&account.got),
                 }
             };
             let row = requests.iter().map(cell).collect();

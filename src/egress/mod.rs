@@ -9,11 +9,11 @@
 //! `matrix` (many callers and requests, in brief), `clusters` (what a proxy knows). The modules between are one kind of object
 //! each, read on its own; `view` is what one proxy sees of them together, and `walk` takes a request through.
 
-pub mod account;
 pub mod analyze;
-pub mod cluster;
+mod dataplane;
 pub mod destination_rule;
 pub mod dns;
+pub mod envoy_cluster;
 pub mod field;
 pub mod firewall;
 pub mod gateway;
@@ -30,13 +30,13 @@ pub mod placement;
 pub mod pod;
 pub mod rbac;
 pub mod request;
-pub mod scene;
 pub mod selector;
 pub mod service;
 pub mod service_entry;
 pub mod sidecar;
-pub mod sources;
-pub mod uncovered;
-pub mod view;
+pub mod sidecar_scope;
+pub mod snapshot;
+pub mod snapshot_input;
+pub mod trace;
+pub mod unsupported;
 pub mod virtual_service;
-mod walk;

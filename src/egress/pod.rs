@@ -62,7 +62,7 @@ impl Pod {
 }
 
 /// Where pods are put: what is known of the cluster while they are read.
-pub struct Ground<'s> {
+pub struct PlacementContext<'s> {
     /// Node pools, in the scene's order.
     pub pools: &'s [Pool],
     /// The pool's name of each node.
@@ -82,7 +82,7 @@ const WORKLOADS: &[&str] = &[
 ];
 
 /// All pods of these objects, by namespace and name; those of workloads without pods of their own have no address yet.
-pub fn read(objects: &[&Value], ground: &Ground) -> Vec<Pod> {
+pub fn read(objects: &[&Value], ground: &PlacementContext) -> Vec<Pod> {
     let of = |kind: &'static str| {
         objects
             .iter()
@@ -124,7 +124,7 @@ fn owned(workload: &Value) -> bool {
     list(workload, "/metadata/ownerReferences").next().is_some()
 }
 
-impl Ground<'_> {
+impl PlacementContext<'_> {
     /// A pod as its object has it.
     fn pod(&self, pod: &Value) -> Pod {
         let object = Object::of(pod);

@@ -9,7 +9,7 @@ use super::object::{Labels, labels, texts};
 
 /// One condition on the value of a label, or on its being there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Condition {
+enum Requirement {
     In(Vec<String>),
     /// Also where the label is not there.
     NotIn(Vec<String>),
@@ -19,32 +19,32 @@ enum Condition {
     Never,
 }
 
-impl Condition {
-    fn read(expression: &Value) -> Condition {
+impl Requirement {
+    fn read(expression: &Value) -> Requirement {
         let values = || texts(expression, "/values");
         match expression["operator"].as_str() {
-            Some("In") => Condition::In(values()),
-            Some("NotIn") => Condition::NotIn(values()),
-            Some("Exists") => Condition::Exists,
-            Some("DoesNotExist") => Condition::DoesNotExist,
-            _ => Condition::Never,
+            Some("In") => Requirement::In(values()),
+            Some("NotIn") => Requirement::NotIn(values()),
+            Some("Exists") => Requirement::Exists,
+            Some("DoesNotExist") => Requirement::DoesNotExist,
+            _ => Requirement::Never,
         }
     }
 
     fn holds(&self, value: Option<&String>) -> bool {
         match self {
-            Condition::In(values) => value.is_some_and(|value| values.contains(value)),
-            Condition::NotIn(values) => value.is_none_or(|value| !values.contains(value)),
-            Condition::Exists => value.is_some(),
-            Condition::DoesNotExist => value.is_none(),
-            Condition::Never => false,
+            Requirement::In(values) => value.is_some_and(|value| values.contains(value)),
+            Requirement::NotIn(values) => value.is_none_or(|value| !values.contains(value)),
+            Requirement::Exists => value.is_some(),
+            Requirement::DoesNotExist => value.is_none(),
+            Requirement::Never => false,
         }
     }
 }
 
 /// A selector: all its conditions must hold. Without any it matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selector(Vec<(String, Condition)>);
+pub struct Selector(Vec<(String, Requirement)>);
 
 impl Selector {
     /// The selector that an object's field holds (`podSelector`, `selector`, `workloadSelector`); an absent one is empty.
@@ -55,14 +55,14 @@ impl Selector {
         let expressions = field["matchExpressions"].as_array().into_iter().flatten();
         selector.0.extend(expressions.map(|expression| {
             let key = expression["key"].as_str().unwrap_or_default();
-            (key.to_owned(), Condition::read(expression))
+            (key.to_owned(), Requirement::read(expression))
         }));
         selector
     }
 
     /// The selector of objects that have all these labels.
     pub fn exact(labels: Labels) -> Selector {
-        let exact = |(key, value)| (key, Condition::In(vec![value]));
+        let exact = |(key, value)| (key, Requirement::In(vec![value]));
         Selector(labels.into_iter().map(exact).collect())
     }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use super::field::{Export, list, port, text};
+use super::field::{ExportTo, list, port, text};
 use super::object::{Labels, Object, labels};
 use super::selector::Selector;
 
@@ -53,7 +53,7 @@ impl Protocol {
 
 /// The port of an endpoint, by number or by the name that the pod gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub enum TargetPort {
     /// A number.
     Number(u16),
     /// The name of a container's port.
@@ -70,7 +70,7 @@ pub struct Port {
     /// What it speaks.
     pub protocol: Protocol,
     /// Where it leads.
-    pub target: Target,
+    pub target: TargetPort,
 }
 
 /// An address that a service has by itself.
@@ -111,7 +111,7 @@ pub struct Service {
     /// Where its endpoints come from.
     pub endpoints: Endpoints,
     /// Who sees it.
-    pub export: Export,
+    pub export: ExportTo,
     /// Whether it is a Service of Kubernetes.
     pub kubernetes: bool,
     /// Whether it has no address of its own (`clusterIP: None`): proxies then go where the caller went.
@@ -142,7 +142,7 @@ impl Service {
                 .into_iter()
                 .collect(),
             endpoints,
-            export: Export::of_service(value),
+            export: ExportTo::of_service(value),
             kubernetes: true,
             headless,
             created: text(value, "/metadata/creationTimestamp").to_owned(),
@@ -191,10 +191,10 @@ fn service_port(value: &Value) -> Option<Port> {
             .unwrap_or(Protocol::Detected),
     };
     let target = match text(value, "/targetPort") {
-        "" => Target::Number(port(value, "/targetPort").unwrap_or(number)),
+        "" => TargetPort::Number(port(value, "/targetPort").unwrap_or(number)),
         name => name
             .parse()
-            .map_or_else(|_| Target::Name(name.to_owned()), Target::Number),
+            .map_or_else(|_| TargetPort::Name(name.to_owned()), TargetPort::Number),
     };
     Some(Port {
         number,

@@ -3,10 +3,10 @@
 use ipnet::IpNet;
 use serde_json::Value;
 
-use super::field::{Export, list, port, strange, text};
+use super::field::{ExportTo, list, port, strange, text};
 use super::object::{Labels, Object, Unknown, labels, texts};
 use super::selector::Selector;
-use super::service::{Endpoint, Endpoints, Port, Protocol, Service, Target};
+use super::service::{Endpoint, Endpoints, Port, Protocol, Service, TargetPort};
 
 /// Fields of `spec` that are covered. `location` and `subjectAltNames` decide no way: the first names a metric, the second is listed.
 const KNOWN: &[&str] = &[
@@ -56,7 +56,7 @@ pub fn read(value: &Value) -> (Vec<Service>, Vec<Unknown>) {
         ports: ports.clone(),
         addresses: addresses.clone(),
         endpoints: endpoints.clone(),
-        export: Export::read(value),
+        export: ExportTo::read(value),
         kubernetes: false,
         headless: false,
         created: text(value, "/metadata/creationTimestamp").to_owned(),
@@ -71,7 +71,7 @@ fn entry_port(value: &Value) -> Option<Port> {
         number,
         name: text(value, "/name").to_owned(),
         protocol: Protocol::stated(text(value, "/protocol")),
-        target: Target::Number(port(value, "/targetPort").unwrap_or(number)),
+        target: TargetPort::Number(port(value, "/targetPort").unwrap_or(number)),
     })
 }
 

@@ -6,7 +6,7 @@ use super::clock::Millis;
 
 /// A successful answer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct Response {
     /// The HTTP status.
     pub http: u16,
     /// What the body is.
@@ -33,10 +33,10 @@ pub enum Body {
     },
 }
 
-impl Answer {
+impl Response {
     /// 200 with JSON.
-    pub fn json(body: Value) -> Answer {
-        Answer {
+    pub fn json(body: Value) -> Response {
+        Response {
             http: 200,
             body: Body::Json(body),
             headers: Vec::new(),
@@ -45,8 +45,8 @@ impl Answer {
     }
 
     /// 204 without a body.
-    pub fn no_content() -> Answer {
-        Answer {
+    pub fn no_content() -> Response {
+        Response {
             http: 204,
             body: Body::Empty,
             headers: Vec::new(),
@@ -55,15 +55,15 @@ impl Answer {
     }
 }
 
-impl From<Value> for Answer {
-    fn from(body: Value) -> Answer {
-        Answer::json(body)
+impl From<Value> for Response {
+    fn from(body: Value) -> Response {
+        Response::json(body)
     }
 }
 
 /// An error of Google's. One refusal serves every API; [`Refusal::envelope`] prints the parts that the API prints.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Refusal {
+pub struct ErrorResponse {
     /// The HTTP status.
     pub http: u16,
     /// `errors[].reason`, such as `notFound`.
@@ -78,14 +78,14 @@ pub struct Refusal {
     pub details: Vec<Value>,
 }
 
-impl Refusal {
+impl ErrorResponse {
     fn new(
         http: u16,
         reason: &'static str,
         status: &'static str,
         message: impl Into<String>,
-    ) -> Refusal {
-        Refusal {
+    ) -> ErrorResponse {
+        ErrorResponse {
             http,
             reason,
             status,
@@ -96,54 +96,54 @@ impl Refusal {
     }
 
     /// 404.
-    pub fn not_found(message: impl Into<String>) -> Refusal {
-        Refusal::new(404, "notFound", "NOT_FOUND", message)
+    pub fn not_found(message: impl Into<String>) -> ErrorResponse {
+        ErrorResponse::new(404, "notFound", "NOT_FOUND", message)
     }
 
     /// 409: it exists.
-    pub fn already_exists(message: impl Into<String>) -> Refusal {
-        Refusal::new(409, "alreadyExists", "ALREADY_EXISTS", message)
+    pub fn already_exists(message: impl Into<String>) -> ErrorResponse {
+        ErrorResponse::new(409, "alreadyExists", "ALREADY_EXISTS", message)
     }
 
     /// 409 as storage says it of bucket names.
-    pub fn conflict(message: impl Into<String>) -> Refusal {
-        Refusal::new(409, "conflict", "ALREADY_EXISTS", message)
+    pub fn conflict(message: impl Into<String>) -> ErrorResponse {
+        ErrorResponse::new(409, "conflict", "ALREADY_EXISTS", message)
     }
 
     /// 409: a stale etag on a policy; read again, modify again.
-    pub fn aborted(message: impl Into<String>) -> Refusal {
-        Refusal::new(409, "aborted", "ABORTED", message)
+    pub fn aborted(message: impl Into<String>) -> ErrorResponse {
+        ErrorResponse::new(409, "aborted", "ABORTED", message)
     }
 
     /// 400: a value that cannot be (`reason` `invalid`).
-    pub fn invalid(message: impl Into<String>) -> Refusal {
-        Refusal::new(400, "invalid", "INVALID_ARGUMENT", message)
+    pub fn invalid(message: impl Into<String>) -> ErrorResponse {
+        ErrorResponse::new(400, "invalid", "INVALID_ARGUMENT", message)
     }
 
     /// 400 with the reason that iam, container and others give (`badRequest`).
-    pub fn bad_request(message: impl Into<String>) -> Refusal {
-        Refusal::new(400, "badRequest", "INVALID_ARGUMENT", message)
+    pub fn bad_request(message: impl Into<String>) -> ErrorResponse {
+        ErrorResponse::new(400, "badRequest", "INVALID_ARGUMENT", message)
     }
 
     /// 400: a field or parameter is missing.
-    pub fn required(message: impl Into<String>) -> Refusal {
-        Refusal::new(400, "required", "INVALID_ARGUMENT", message)
+    pub fn required(message: impl Into<String>) -> ErrorResponse {
+        ErrorResponse::new(400, "required", "INVALID_ARGUMENT", message)
     }
 
     /// 400: the state of things forbids it.
-    pub fn failed_precondition(message: impl Into<String>) -> Refusal {
-        Refusal::new(400, "failedPrecondition", "FAILED_PRECONDITION", message)
+    pub fn failed_precondition(message: impl Into<String>) -> ErrorResponse {
+        ErrorResponse::new(400, "failedPrecondition", "FAILED_PRECONDITION", message)
     }
 
     /// 400: compute's resource in the middle of a change.
-    pub fn not_ready(path: &str) -> Refusal {
+    pub fn not_ready(path: &str) -> ErrorResponse {
         let message = format!("The resource '{path}' is not ready");
-        Refusal::new(400, "resourceNotReady", "FAILED_PRECONDITION", message)
+        ErrorResponse::new(400, "resourceNotReady", "FAILED_PRECONDITION", message)
     }
 
     /// 400: compute's resource that another one uses.
-    pub fn in_use(message: impl Into<String>) -> Refusal {
-        Refusal::new(
+    pub fn in_use(message: impl Into<String>) -> ErrorResponse {
+        ErrorResponse::new(
             400,
             "resourceInUseByAnotherResource",
             "FAILED_PRECONDITION",
@@ -152,38 +152,43 @@ impl Refusal {
     }
 
     /// 400: a DNS zone or a bucket that is not empty. The HTTP status differs: 400 for DNS, 409 for storage.
-    pub fn not_empty(http: u16, reason: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal::new(http, reason, "FAILED_PRECONDITION", message)
+    pub fn not_empty(http: u16, reason: &'static str, message: impl Into<String>) -> ErrorResponse {
+        ErrorResponse::new(http, reason, "FAILED_PRECONDITION", message)
     }
 
     /// 412: an etag, a generation or an exact match does not hold.
-    pub fn condition_not_met(message: impl Into<String>) -> Refusal {
-        Refusal::new(412, "conditionNotMet", "FAILED_PRECONDITION", message)
+    pub fn condition_not_met(message: impl Into<String>) -> ErrorResponse {
+        ErrorResponse::new(412, "conditionNotMet", "FAILED_PRECONDITION", message)
     }
 
     /// 403, also for projects that do not exist: Google does not tell those apart.
-    pub fn forbidden(message: impl Into<String>) -> Refusal {
-        Refusal::new(403, "forbidden", "PERMISSION_DENIED", message)
+    pub fn forbidden(message: impl Into<String>) -> ErrorResponse {
+        ErrorResponse::new(403, "forbidden", "PERMISSION_DENIED", message)
     }
 
     /// 403 as it is said of a project that is missing or somebody else's.
-    pub fn no_project() -> Refusal {
-        Refusal::forbidden("The caller does not have permission")
+    pub fn no_project() -> ErrorResponse {
+        ErrorResponse::forbidden("The caller does not have permission")
     }
 
     /// 501: a method of the discovery documents that the emulator does not serve.
-    pub fn not_served(method_id: &str) -> Refusal {
+    pub fn not_served(method_id: &str) -> ErrorResponse {
         let message = format!("{method_id} is not served by this emulator");
-        Refusal::new(501, "notImplemented", "UNIMPLEMENTED", message)
+        ErrorResponse::new(501, "notImplemented", "UNIMPLEMENTED", message)
     }
 
     /// 507: what changed could not be written down. Google never says this, and it does not pass by itself.
-    pub fn not_kept(message: impl Into<String>) -> Refusal {
-        Refusal::new(507, "insufficientStorage", "INTERNAL", message)
+    pub fn not_kept(message: impl Into<String>) -> ErrorResponse {
+        ErrorResponse::new(507, "insufficientStorage", "INTERNAL", message)
     }
 
     /// 403: `service` (`dns.googleapis.com`, entitled `Cloud DNS API`) is not enabled in `project`.
-    pub fn service_disabled(project: &str, number: u64, service: &str, title: &str) -> Refusal {
+    pub fn service_disabled(
+        project: &str,
+        number: u64,
+        service: &str,
+        title: &str,
+    ) -> ErrorResponse {
         let url = format!(
             "https://console.developers.google.com/apis/api/{service}/overview?project={project}"
         );
@@ -199,8 +204,8 @@ impl Refusal {
             json!({"@type": "type.googleapis.com/google.rpc.Help",
                 "links": [{"description": "Google developers console API activation", "url": url}]}),
         ];
-        let plain = Refusal::new(403, "accessNotConfigured", "PERMISSION_DENIED", message);
-        Refusal {
+        let plain = ErrorResponse::new(403, "accessNotConfigured", "PERMISSION_DENIED", message);
+        ErrorResponse {
             domain: "usageLimits",
             details,
             ..plain
@@ -209,7 +214,7 @@ impl Refusal {
 
     /// The same refusal with one more detail.
     #[must_use]
-    pub fn with_detail(mut self, detail: Value) -> Refusal {
+    pub fn with_detail(mut self, detail: Value) -> ErrorResponse {
         self.details.push(detail);
         self
     }
@@ -265,7 +270,7 @@ mod tests {
 
     #[test]
     fn each_api_prints_its_own_parts_of_an_error() {
-        let refusal = Refusal::not_found("gone").with_detail(json!({"x": 1}));
+        let refusal = ErrorResponse::not_found("gone").with_detail(json!({"x": 1}));
         let cases = [
             ("compute", true, false, false),
             ("dns", true, false, false),
@@ -286,7 +291,7 @@ mod tests {
     #[test]
     fn a_disabled_api_names_itself_in_message_and_details() {
         let refusal =
-            Refusal::service_disabled("demo-proj", 7, "dns.googleapis.com", "Cloud DNS API");
+            ErrorResponse::service_disabled("demo-proj", 7, "dns.googleapis.com", "Cloud DNS API");
         let error = &refusal.envelope("dns")["error"];
         assert!(
             error["message"]

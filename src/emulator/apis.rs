@@ -1,12 +1,12 @@
 //! The APIs that are served: one row each.
 
-use super::answer::{Answer, Refusal};
+use super::answer::{ErrorResponse, Response};
 use super::request::Request;
 use super::world::World;
 use super::{billing, catalogue, compute, container, dns, hub, iam, projects, services, storage};
 
 /// How an API answers.
-pub type Serve = fn(&mut World, &Request) -> Result<Answer, Refusal>;
+pub type Serve = fn(&mut World, &Request) -> Result<Response, ErrorResponse>;
 
 /// One API.
 pub struct Api {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Refusal};
+use super::answer::{ErrorResponse, Response};
 use super::names;
 use super::projects;
 use super::request::Request;
@@ -15,7 +15,7 @@ const ACCOUNT: &str = "billingAccounts/01A2B3-C4D5E6-F7A8B9";
 ///
 /// # Errors
 /// What Google would refuse.
-pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     match request.method_id.as_str() {
         "cloudbilling.projects.getBillingInfo" => {
             let project = projects::named(world, request.param("name"))?;
@@ -26,7 +26,7 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
             let account = json!({"name": ACCOUNT, "open": true, "displayName": "My Billing Account", "currencyCode": "USD"});
             Ok(json!({"billingAccounts": [account]}).into())
         }
-        other => Err(Refusal::not_served(other)),
+        other => Err(ErrorResponse::not_served(other)),
     }
 }
 
@@ -40,12 +40,12 @@ pub fn unlink(world: &mut World, project: &Project) {
     put(world, project, "");
 }
 
-fn update(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+fn update(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let project = projects::named(world, request.param("name"))?;
     let account = request.text("billingAccountName").unwrap_or_default();
     let (prefix, id) = account.split_once('/').unwrap_or(("billingAccounts", "-"));
     if prefix != "billingAccounts" || id.is_empty() {
-        return Err(Refusal::bad_request(
+        return Err(ErrorResponse::bad_request(
             "Request contains an invalid argument.",
         ));
     }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Body, Refusal};
+use super::answer::{Body, ErrorResponse, Response};
 use super::apis::{self, Api};
 use super::check;
 use super::clock::Millis;
@@ -92,7 +92,7 @@ fn canonical(path: &str) -> Cow<'_, str> {
     }
 }
 
-fn served(world: &mut World, call: &Call, matched: &Matched) -> Result<Answer, Refusal> {
+fn served(world: &mut World, call: &Call, matched: &Matched) -> Result<Response, ErrorResponse> {
     let mut request = Request {
         api: matched.api().to_owned(),
         method_id: matched.method.id.clone(),
@@ -100,7 +100,8 @@ fn served(world: &mut World, call: &Call, matched: &Matched) -> Result<Answer, R
         base: call.base.clone(),
         ..Request::default()
     };
-    let row = apis::find(&request.api).ok_or_else(|| Refusal::not_served(&request.method_id))?;
+    let row =
+        apis::find(&request.api).ok_or_else(|| ErrorResponse::not_served(&request.method_id))?;
     let query = call.query();
     admit(world, row, &mut request, &query)?;
     let (body, upload) = content(call, matched)?;
@@ -120,13 +121,15 @@ fn admit(
     row: &Api,
     request: &mut Request,
     query: &[(String, String)],
-) -> Result<(), Refusal> {
+) -> Result<(), ErrorResponse> {
     let Some(named) = project_of(request, query) else {
         return Ok(());
     };
     // Resource Manager alone still knows a project that was deleted.
     let project = match row.name {
-        "cloudresourcemanager" => world.project(&named).ok_or_else(Refusal::no_project)?,
+        "cloudresourcemanager" => world
+            .project(&named)
+            .ok_or_else(ErrorResponse::no_project)?,
         _ => projects::named(world, &named)?,
     };
     if project.id != named {
@@ -148,7 +151,7 @@ fn admit(
     } else {
         project.id.as_str()
     };
-    let disabled = || Refusal::service_disabled(name, project.number, &service, row.title());
+    let disabled = || ErrorResponse::service_disabled(name, project.number, &service, row.title());
     let since = world
         .enabled_since(&project.id, &service)
         .ok_or_else(disabled)?;
@@ -157,9 +160,9 @@ fn admit(
         // A front end that has not heard of the API at all answers a page (reported; how often is nowhere said).
         let asked = world.count(&format!("front.young/{}/{service}", project.id));
         return Err(match asked % 3 {
-            2 => Refusal {
+            2 => ErrorResponse {
                 reason: UNHEARD_OF,
-                ..Refusal::not_found("")
+                ..ErrorResponse::not_found("")
             },
             _ => disabled(),
         });
@@ -195,7 +198,10 @@ fn project_of(request: &Request, query: &[(String, String)]) -> Option<String> {
 }
 
 /// The JSON and the media of a call.
-fn content(call: &Call, matched: &Matched) -> Result<(Option<Value>, Option<Upload>), Refusal> {
+fn content(
+    call: &Call,
+    matched: &Matched,
+) -> Result<(Option<Value>, Option<Upload>), ErrorResponse> {
     let upload_type = call
         .query()
         .into_iter()
@@ -216,7 +222,7 @@ fn content(call: &Call, matched: &Matched) -> Result<(Option<Value>, Option<Uplo
                 .as_deref()
                 .and_then(|kind| multipart::parts(kind, &call.body));
             let Some([metadata, media]) = parts.as_deref() else {
-                return Err(Refusal::bad_request("Malformed multipart body."));
+                return Err(ErrorResponse::bad_request("Malformed multipart body."));
             };
             let content_type = media.header("content-type").map(str::to_owned);
             let upload = Upload {
@@ -226,37 +232,37 @@ fn content(call: &Call, matched: &Matched) -> Result<(Option<Value>, Option<Uplo
             Ok((json_of(&metadata.body)?, Some(upload)))
         }
         // Resumable uploads are for files of many megabytes; nothing of the tutorial is one.
-        _ => Err(Refusal::not_served("a resumable upload")),
+        _ => Err(ErrorResponse::not_served("a resumable upload")),
     }
 }
 
-fn json_of(body: &[u8]) -> Result<Option<Value>, Refusal> {
+fn json_of(body: &[u8]) -> Result<Option<Value>, ErrorResponse> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    serde_json::from_slice(body)
-        .map(Some)
-        .map_err(|error| Refusal::bad_request(format!("Invalid JSON payload received. {error}")))
+    serde_json::from_slice(body).map(Some).map_err(|error| {
+        ErrorResponse::bad_request(format!("Invalid JSON payload received. {error}"))
+    })
 }
 
 /// All that is wrong with a request, in one refusal as Google makes it.
-fn refused(violations: &[Violation]) -> Refusal {
+fn refused(violations: &[Violation]) -> ErrorResponse {
     let lines: Vec<&str> = violations.iter().map(|one| one.message.as_str()).collect();
     let fields: Vec<Value> = violations
         .iter()
         .map(|one| json!({"field": one.field, "description": one.message}))
         .collect();
     let reason = violations.first().map_or("badRequest", |one| one.reason);
-    let refusal = Refusal {
+    let refusal = ErrorResponse {
         reason,
-        ..Refusal::bad_request(lines.join("\n"))
+        ..ErrorResponse::bad_request(lines.join("\n"))
     };
     refusal.with_detail(
         json!({"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": fields}),
     )
 }
 
-fn reply(api: &str, answer: Answer) -> Reply {
+fn reply(api: &str, answer: Response) -> Reply {
     let mut reply = match answer.body {
         Body::Json(value) => json_reply(api, answer.http, &value),
         Body::Empty => Reply {
@@ -281,7 +287,7 @@ fn reply(api: &str, answer: Answer) -> Reply {
 }
 
 /// A refusal as an API prints it.
-pub fn refusal(api: &str, refused: &Refusal) -> Reply {
+pub fn refusal(api: &str, refused: &ErrorResponse) -> Reply {
     json_reply(api, refused.http, &refused.envelope(api))
 }
 

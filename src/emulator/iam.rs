@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Refusal};
+use super::answer::{ErrorResponse, Response};
 use super::clock::Millis;
 use super::names;
 use super::paging;
@@ -22,7 +22,7 @@ const SINCE: &str = "_since";
 ///
 /// # Errors
 /// What Google would refuse.
-pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let method = request.method_id.strip_prefix("iam.").unwrap_or_default();
     if let Some(method) = method.strip_prefix("roles.") {
         return roles::serve(method, request);
@@ -56,15 +56,15 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
                 &policy::Resource::account(&name),
                 version.unwrap_or(1),
             )
-            .map(Answer::from)
+            .map(Response::from)
         }
         "projects.serviceAccounts.setIamPolicy" => {
-            policy::set(world, &policy::Resource::account(&name), &request.body).map(Answer::from)
+            policy::set(world, &policy::Resource::account(&name), &request.body).map(Response::from)
         }
         "projects.serviceAccounts.testIamPermissions" => {
-            policy::test(&request.body).map(Answer::from)
+            policy::test(&request.body).map(Response::from)
         }
-        _ => Err(Refusal::not_served(&request.method_id)),
+        _ => Err(ErrorResponse::not_served(&request.method_id)),
     }
 }
 
@@ -102,8 +102,8 @@ fn key_of(email: &str) -> Option<String> {
 }
 
 /// The account's own name and key. `projects/-` stands for the project that the address names; a unique id does for an address.
-fn find(world: &mut World, name: &str) -> Result<(String, String), Refusal> {
-    let unknown = || Refusal::not_found("Unknown service account");
+fn find(world: &mut World, name: &str) -> Result<(String, String), ErrorResponse> {
+    let unknown = || ErrorResponse::not_found("Unknown service account");
     let asked = names::segment(name, "projects")
         .unwrap_or_default()
         .to_owned();
@@ -133,7 +133,7 @@ fn find(world: &mut World, name: &str) -> Result<(String, String), Refusal> {
 }
 
 /// One read of an account: while it is young every second one, beginning with the first, misses it.
-fn seen(world: &mut World, name: &str, key: &str) -> Result<(), Refusal> {
+fn seen(world: &mut World, name: &str, key: &str) -> Result<(), ErrorResponse> {
     let young = world
         .get(key)
         .is_some_and(|account| is_young(world, account));
@@ -142,19 +142,19 @@ fn seen(world: &mut World, name: &str, key: &str) -> Result<(), Refusal> {
         .map(|account| account["uniqueId"].to_string())
         .unwrap_or_default();
     if young && world.count(&format!("iam.read/{unique_id}")) % 2 == 1 {
-        return Err(Refusal::not_found(format!(
+        return Err(ErrorResponse::not_found(format!(
             "Service account {name} does not exist."
         )));
     }
     Ok(())
 }
 
-fn create(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+fn create(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let project = projects::named(world, request.param("name"))?;
     let id = request.text("accountId").unwrap_or_default();
     if !(6..=30).contains(&id.len()) {
         let message = format!("The account ID \"{id}\" does not have a length between 6 and 30.");
-        return Err(Refusal::bad_request(message));
+        return Err(ErrorResponse::bad_request(message));
     }
     let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     if !id.starts_with(|c: char| c.is_ascii_lowercase())
@@ -162,7 +162,7 @@ fn create(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
         || !id.chars().all(|c| lower(c) || c == '-')
     {
         let message = format!("Service account ID \"{id}\" must match [a-z]([-a-z0-9]*[a-z0-9]).");
-        return Err(Refusal::bad_request(message));
+        return Err(ErrorResponse::bad_request(message));
     }
     let email = format!("{id}@{}.iam.gserviceaccount.com", project.id);
     let name = format!("projects/{}/serviceAccounts/{email}", project.id);
@@ -172,7 +172,7 @@ fn create(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
             "Service account {id} already exists within project projects/{}.",
             project.id
         );
-        return Err(Refusal::already_exists(message));
+        return Err(ErrorResponse::already_exists(message));
     }
     let unique_id = format!("10{}", world.next_id());
     let mut account = json!({
@@ -196,7 +196,7 @@ fn create(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
     Ok(print(world, &key).into())
 }
 
-fn list(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+fn list(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let project = projects::named(world, request.param("name"))?;
     let collection = names::key("iam", &format!("projects/{}/serviceAccounts", project.id));
     let keys: Vec<String> = world
@@ -216,7 +216,7 @@ fn list(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
     Ok(answer.into())
 }
 
-fn delete(world: &mut World, name: &str, key: &str) -> Result<Answer, Refusal> {
+fn delete(world: &mut World, name: &str, key: &str) -> Result<Response, ErrorResponse> {
     let account = world.remove(key).unwrap_or_default();
     world.remove(policy::Resource::account(name).key());
     let text = |field: &str| account[field].as_str().unwrap_or_default().to_owned();
@@ -225,14 +225,14 @@ fn delete(world: &mut World, name: &str, key: &str) -> Result<Answer, Refusal> {
 }
 
 /// The mask names the fields of the account; without one nothing changes.
-fn patch(world: &mut World, request: &Request, key: &str) -> Result<Answer, Refusal> {
+fn patch(world: &mut World, request: &Request, key: &str) -> Result<Response, ErrorResponse> {
     let mask = request.text("updateMask").unwrap_or_default();
     for field in mask.split(',').filter(|field| !field.is_empty()) {
         let field = match field {
             "display_name" | "displayName" => "displayName",
             "description" => "description",
             _ => {
-                return Err(Refusal::bad_request(
+                return Err(ErrorResponse::bad_request(
                     "Request contains an invalid argument.",
                 ));
             }
@@ -248,7 +248,7 @@ fn patch(world: &mut World, request: &Request, key: &str) -> Result<Answer, Refu
     Ok(print(world, key).into())
 }
 
-fn set_disabled(world: &mut World, key: &str, disabled: bool) -> Answer {
+fn set_disabled(world: &mut World, key: &str, disabled: bool) -> Response {
     if let Some(account) = world.edit(key).and_then(Value::as_object_mut) {
         // Printed only when it is true.
         account.remove("disabled");

@@ -7,7 +7,7 @@
 use axum::http::{HeaderMap, header};
 
 /// Why a request is not from this machine's own programs: a name that some DNS made point here, or a page in a browser.
-pub fn stranger(authority: Option<&str>, headers: &HeaderMap) -> Option<String> {
+pub fn reject_foreign_origin(authority: Option<&str>, headers: &HeaderMap) -> Option<String> {
     // HTTP/2 says it beside the headers; where it is said twice, each has to be ours.
     let hosts = headers.get_all(header::HOST).iter();
     let hosts = hosts.map(|value| value.to_str().unwrap_or_default());
@@ -109,7 +109,7 @@ mod tests {
                 let name = name.parse::<header::HeaderName>().unwrap();
                 map.append(name, value.parse().unwrap());
             }
-            let complaint = stranger(authority, &map);
+            let complaint = reject_foreign_origin(authority, &map);
             assert_eq!(complaint.is_some(), expected, "{authority:?} {headers:?}");
         }
     }

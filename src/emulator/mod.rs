@@ -50,7 +50,7 @@ use std::path::PathBuf;
 
 pub use exports::exports;
 pub use pace::{BadPace, Pace};
-pub use server::{Running, Seen, StartError, look, start};
+pub use server::{RequestRecord, Running, StartError, look, start};
 pub use state::StateError;
 
 /// How an emulator is to run.

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::answer::Refusal;
+use super::answer::ErrorResponse;
 use super::request::Request;
 
 /// The page of `items` that the request asks for, and the token of the next one if there is one.
@@ -18,17 +18,19 @@ pub fn page<T>(
     request: &Request,
     usual: usize,
     most: usize,
-) -> Result<(Vec<T>, Option<String>), Refusal> {
+) -> Result<(Vec<T>, Option<String>), ErrorResponse> {
     let size = match request.query("pageSize") {
         None | Some("0") => usual,
         Some(text) => text
             .parse::<usize>()
-            .map_err(|_| Refusal::bad_request("Invalid page size."))?
+            .map_err(|_| ErrorResponse::bad_request("Invalid page size."))?
             .min(most),
     };
     let from = match request.query("pageToken") {
         None | Some("") => 0,
-        Some(token) => read(token).ok_or_else(|| Refusal::bad_request("Invalid page token."))?,
+        Some(token) => {
+            read(token).ok_or_else(|| ErrorResponse::bad_request("Invalid page token."))?
+        }
     };
     let total = items.len();
     let page: Vec<T> = items.into_iter().skip(from).take(size).collect();
@@ -50,7 +52,7 @@ fn read(token: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn ask(size: &str, token: &str) -> Result<(Vec<u32>, Option<String>), Refusal> {
+    fn ask(size: &str, token: &str) -> Result<(Vec<u32>, Option<String>), ErrorResponse> {
         let query = [("pageSize", size), ("pageToken", token)]
             .map(|(name, value)| (name.to_owned(), vec![value.to_owned()]));
         let request = Request {

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use serde_json::{Value, json};
 
-use super::answer::Refusal;
+use super::answer::ErrorResponse;
 use super::bindings;
 use super::etag;
 use super::iam;
@@ -98,9 +98,9 @@ fn seed(project: &Project) -> Vec<(String, Vec<String>)> {
 ///
 /// # Errors
 /// 400 for a version that does not exist.
-pub fn get(world: &World, resource: &Resource, version: i64) -> Result<Value, Refusal> {
+pub fn get(world: &World, resource: &Resource, version: i64) -> Result<Value, ErrorResponse> {
     if ![0, 1, 3].contains(&version) {
-        return Err(Refusal::bad_request(
+        return Err(ErrorResponse::bad_request(
             "Request contains an invalid argument.",
         ));
     }
@@ -122,13 +122,13 @@ pub fn get(world: &World, resource: &Resource, version: i64) -> Result<Value, Re
 ///
 /// # Errors
 /// 409 for a stale etag; 400 for a member that does not exist, and then nothing of it is set.
-pub fn set(world: &mut World, resource: &Resource, body: &Value) -> Result<Value, Refusal> {
+pub fn set(world: &mut World, resource: &Resource, body: &Value) -> Result<Value, ErrorResponse> {
     let sent = &body["policy"];
     let before = stored(world, resource);
     if let Some(sent) = sent["etag"].as_str().filter(|etag| !etag.is_empty())
         && !etag::same(sent, before["etag"].as_str().unwrap_or_default())
     {
-        return Err(Refusal::aborted(
+        return Err(ErrorResponse::aborted(
             "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.",
         ));
     }
@@ -137,7 +137,7 @@ pub fn set(world: &mut World, resource: &Resource, body: &Value) -> Result<Value
     for binding in sent["bindings"].as_array().into_iter().flatten() {
         check_role(resource, binding)?;
         if binding.get("condition").is_some() && version != 3 {
-            return Err(Refusal::bad_request(
+            return Err(ErrorResponse::bad_request(
                 "Conditional policy bindings need a policy of version 3.",
             ));
         }
@@ -165,14 +165,14 @@ pub fn set(world: &mut World, resource: &Resource, body: &Value) -> Result<Value
 ///
 /// # Errors
 /// 400 for a wildcard.
-pub fn test(body: &Value) -> Result<Value, Refusal> {
+pub fn test(body: &Value) -> Result<Value, ErrorResponse> {
     let asked = body["permissions"].as_array().cloned().unwrap_or_default();
     if asked
         .iter()
         .filter_map(Value::as_str)
         .any(|one| one.contains('*'))
     {
-        return Err(Refusal::bad_request(
+        return Err(ErrorResponse::bad_request(
             "Permissions with wildcards are not allowed.",
         ));
     }
@@ -187,7 +187,7 @@ pub fn test(body: &Value) -> Result<Value, Refusal> {
 ///
 /// # Errors
 /// 400; the whole list is refused.
-pub fn check_members(world: &mut World, bindings: &Value) -> Result<(), Refusal> {
+pub fn check_members(world: &mut World, bindings: &Value) -> Result<(), ErrorResponse> {
     let members: Vec<String> = bindings
         .as_array()
         .into_iter()
@@ -200,20 +200,20 @@ pub fn check_members(world: &mut World, bindings: &Value) -> Result<(), Refusal>
             Standing::Fine => {}
             Standing::NoAccount(email) => {
                 let message = format!("Service account {email} does not exist.");
-                return Err(Refusal::bad_request(message));
+                return Err(ErrorResponse::bad_request(message));
             }
             Standing::NoPool(pool) => {
                 let message = format!(
                     "Identity Pool does not exist ({pool}). Please check that you specified a valid resource name as returned \
                      in the `name` attribute in the configuration API."
                 );
-                return Err(Refusal::bad_request(message));
+                return Err(ErrorResponse::bad_request(message));
             }
             Standing::NoType => {
                 let message = format!(
                     "The member {member} is of an unknown type. Please set a valid type prefix for the member."
                 );
-                return Err(Refusal::bad_request(message));
+                return Err(ErrorResponse::bad_request(message));
             }
         }
     }
@@ -272,18 +272,18 @@ fn stored(world: &World, resource: &Resource) -> Value {
     json!({"version": 1, "etag": etag, "bindings": bindings})
 }
 
-fn check_role(resource: &Resource, binding: &Value) -> Result<(), Refusal> {
+fn check_role(resource: &Resource, binding: &Value) -> Result<(), ErrorResponse> {
     let role = binding["role"].as_str().unwrap_or_default();
     let named = ["roles/", "projects/", "organizations/"]
         .iter()
         .any(|prefix| role.starts_with(prefix));
     if !named {
-        return Err(Refusal::bad_request(format!(
+        return Err(ErrorResponse::bad_request(format!(
             "Role ({role}) does not exist in the resource's hierarchy."
         )));
     }
     if resource.account && !iam::grantable_on_account(role) {
-        return Err(Refusal::bad_request(format!(
+        return Err(ErrorResponse::bad_request(format!(
             "Role {role} is not supported for this resource."
         )));
     }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Refusal};
+use super::answer::{ErrorResponse, Response};
 use super::clock;
 use super::names;
 use super::operation::{Dialect, Operation, Start};
@@ -19,7 +19,7 @@ use super::{billing, lro};
 ///
 /// # Errors
 /// What Google would refuse.
-pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     match request.method_id.as_str() {
         "cloudresourcemanager.projects.get" => {
             let project = known(world, id(request))?;
@@ -38,25 +38,25 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
                 &policy::Resource::project(&project),
                 version(request),
             )
-            .map(Answer::from)
+            .map(Response::from)
         }
         "cloudresourcemanager.projects.setIamPolicy" => {
             let project = named(world, id(request))?;
             policy::set(world, &policy::Resource::project(&project), &request.body)
-                .map(Answer::from)
+                .map(Response::from)
         }
         "cloudresourcemanager.projects.testIamPermissions" => {
             named(world, id(request))?;
-            policy::test(&request.body).map(Answer::from)
+            policy::test(&request.body).map(Response::from)
         }
         "cloudresourcemanager.operations.get" => {
             let name = request.param("name");
             let operation = world.poll(&names::key("cloudresourcemanager", name));
             operation
                 .map(|found| lro::quiet(&found, name).into())
-                .ok_or_else(|| Refusal::not_found("Requested entity was not found."))
+                .ok_or_else(|| ErrorResponse::not_found("Requested entity was not found."))
         }
-        other => Err(Refusal::not_served(other)),
+        other => Err(ErrorResponse::not_served(other)),
     }
 }
 
@@ -64,22 +64,22 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
 ///
 /// # Errors
 /// 403, as Google says it of a project that is missing, deleted or somebody else's.
-pub fn named(world: &mut World, name: &str) -> Result<Project, Refusal> {
+pub fn named(world: &mut World, name: &str) -> Result<Project, ErrorResponse> {
     let project = known(world, name)?;
     let gone = world
         .get(&key(&project))
         .is_some_and(|stored| stored["lifecycleState"] != "ACTIVE");
     if gone {
-        Err(Refusal::no_project())
+        Err(ErrorResponse::no_project())
     } else {
         Ok(project)
     }
 }
 
 /// The same, deleted ones included.
-fn known(world: &mut World, name: &str) -> Result<Project, Refusal> {
+fn known(world: &mut World, name: &str) -> Result<Project, ErrorResponse> {
     let id = names::segment(name, "projects").unwrap_or(name);
-    world.project(id).ok_or_else(Refusal::no_project)
+    world.project(id).ok_or_else(ErrorResponse::no_project)
 }
 
 /// v1 calls it `projectId` or `resource`, v3 `name` or `resource`.
@@ -146,7 +146,7 @@ fn render(world: &World, project: &Project) -> (Value, Value) {
 }
 
 /// `filter` (v1) and `query` (v3) are `key:value` or `key=value`, all of which must hold.
-fn list(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+fn list(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let v3 = request.method_id.ends_with("search");
     let wanted = request
         .query(if v3 { "query" } else { "filter" })
@@ -170,18 +170,18 @@ fn list(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
     Ok(answer.into())
 }
 
-fn fits(project: &Value, filter: &str) -> Result<bool, Refusal> {
+fn fits(project: &Value, filter: &str) -> Result<bool, ErrorResponse> {
     for term in filter
         .split_whitespace()
         .filter(|term| !term.eq_ignore_ascii_case("AND"))
     {
         let (field, value) = term
             .split_once([':', '='])
-            .ok_or_else(|| Refusal::bad_request("Request contains an invalid argument."))?;
+            .ok_or_else(|| ErrorResponse::bad_request("Request contains an invalid argument."))?;
         let field = match field {
             "id" => "projectId",
             "labels" | "parent" => {
-                return Err(Refusal::bad_request(
+                return Err(ErrorResponse::bad_request(
                     "Request contains an invalid argument.",
                 ));
             }
@@ -204,18 +204,20 @@ fn fits(project: &Value, filter: &str) -> Result<bool, Refusal> {
     Ok(true)
 }
 
-fn create(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+fn create(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let id = request.text("projectId").unwrap_or_default().to_owned();
     if !names::is_project_id(&id) {
-        return Err(Refusal::bad_request(
+        return Err(ErrorResponse::bad_request(
             "project_id contains invalid characters",
         ));
     }
     // The id is taken as soon as anybody has used it.
     if world.projects().iter().any(|known| known.id == id) {
-        return Err(Refusal::already_exists("Requested entity already exists"));
+        return Err(ErrorResponse::already_exists(
+            "Requested entity already exists",
+        ));
     }
-    let project = world.project(&id).ok_or_else(Refusal::no_project)?;
+    let project = world.project(&id).ok_or_else(ErrorResponse::no_project)?;
     let mut stored = request.body.clone();
     stored["lifecycleState"] = json!("ACTIVE");
     stored["name"] = json!(request.text("name").unwrap_or(&id));
@@ -239,11 +241,11 @@ fn create(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
     Ok(begun(&operation, &name))
 }
 
-fn begun(operation: &Operation, name: &str) -> Answer {
+fn begun(operation: &Operation, name: &str) -> Response {
     lro::quiet(operation, name).into()
 }
 
-fn delete(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+fn delete(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let project = named(world, id(request))?;
     let (mut stored, _) = render(world, &project);
     stored["lifecycleState"] = json!("DELETE_REQUESTED");

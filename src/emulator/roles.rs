@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Refusal};
+use super::answer::{ErrorResponse, Response};
 use super::paging;
 use super::request::Request;
 
@@ -113,15 +113,16 @@ const ROLES: &[(&str, &str, &[&str])] = &[
 ///
 /// # Errors
 /// 404 for a role that is not in the table.
-pub fn serve(method: &str, request: &Request) -> Result<Answer, Refusal> {
+pub fn serve(method: &str, request: &Request) -> Result<Response, ErrorResponse> {
     match method {
         "get" => {
             let name = request.param("name");
             let row = ROLES
                 .iter()
                 .find(|(id, ..)| name.strip_prefix("roles/") == Some(id));
-            row.map(|row| print(row, true).into())
-                .ok_or_else(|| Refusal::not_found(format!("The role named {name} was not found.")))
+            row.map(|row| print(row, true).into()).ok_or_else(|| {
+                ErrorResponse::not_found(format!("The role named {name} was not found."))
+            })
         }
         "list" => {
             let full = request.query("view") == Some("FULL");
@@ -133,7 +134,7 @@ pub fn serve(method: &str, request: &Request) -> Result<Answer, Refusal> {
             }
             Ok(answer.into())
         }
-        _ => Err(Refusal::not_served(&request.method_id)),
+        _ => Err(ErrorResponse::not_served(&request.method_id)),
     }
 }
 

@@ -15,12 +15,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::Settings;
-use super::answer::Refusal;
+use super::answer::ErrorResponse;
 use super::batch;
 use super::clock::{Clock, Millis};
 use super::discovery;
 use super::front::{self, Call, Reply};
-use super::kubernetes::{self, Cluster, Hosting, Keeper, Unkept};
+use super::kubernetes::{self, Cluster, Hosting, Keeper, NotStored};
 use super::loopback;
 use super::state::{StateError, StateFile};
 use super::world::World;
@@ -34,7 +34,7 @@ const SEEN_LIMIT: usize = 100_000;
 
 /// A request that was answered: what tests and evidence read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Seen {
+pub struct RequestRecord {
     /// The HTTP method.
     pub method: String,
     /// The path, as it came.
@@ -79,7 +79,7 @@ impl Running {
     }
 
     /// The requests it has answered, oldest first.
-    pub fn seen(&self) -> Vec<Seen> {
+    pub fn seen(&self) -> Vec<RequestRecord> {
         lock(&self.shared.seen).iter().cloned().collect()
     }
 
@@ -113,7 +113,7 @@ struct Shared {
     /// The servers of the clusters; locked after the world, never before.
     hosting: Mutex<Hosting>,
     state: StateFile,
-    seen: Mutex<VecDeque<Seen>>,
+    seen: Mutex<VecDeque<RequestRecord>>,
     base: String,
     stopping: watch::Receiver<bool>,
 }
@@ -184,7 +184,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Re
         .uri
         .authority()
         .map(|authority| authority.as_str().to_owned());
-    if let Some(complaint) = loopback::stranger(authority.as_deref(), &head.headers) {
+    if let Some(complaint) = loopback::reject_foreign_origin(authority.as_deref(), &head.headers) {
         return plain(StatusCode::FORBIDDEN, &complaint);
     }
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
@@ -260,14 +260,14 @@ impl Shared {
     fn once(self: &Arc<Self>, call: &Call) -> (Reply, Millis) {
         let mut world = lock(&self.world);
         world.tick();
-        self.settle(&mut world);
+        self.reconcile(&mut world);
         let reply = front::answer(&mut world, call);
         // An operation that ended by being asked about may have made a cluster run.
-        self.settle(&mut world);
+        self.reconcile(&mut world);
         if world.take_changed()
             && let Err(error) = self.state.save(&world)
         {
-            let refusal = Refusal::not_kept(error.to_string());
+            let refusal = ErrorResponse::not_kept(error.to_string());
             let reply = front::refusal("container", &refusal);
             return (reply, world.now());
         }
@@ -275,10 +275,10 @@ impl Shared {
     }
 
     /// Clusters that run have servers, and those that are gone have none.
-    fn settle(self: &Arc<Self>, world: &mut World) {
+    fn reconcile(self: &Arc<Self>, world: &mut World) {
         let keeper: Arc<dyn Keeper> = Arc::clone(self) as Arc<dyn Keeper>;
         let mut hosting = lock(&self.hosting);
-        hosting.settle(world, &keeper);
+        hosting.reconcile(world, &keeper);
     }
 
     fn note(&self, call: &Call, status: u16) {
@@ -286,7 +286,7 @@ impl Shared {
         if seen.len() == SEEN_LIMIT {
             seen.pop_front();
         }
-        seen.push_back(Seen {
+        seen.push_back(RequestRecord {
             method: call.method.clone(),
             path: call.path().to_owned(),
             query: call.raw_query().to_owned(),
@@ -297,7 +297,7 @@ impl Shared {
 }
 
 impl Keeper for Shared {
-    fn with(&self, cluster: &str, work: &mut dyn FnMut(&mut Cluster)) -> Result<(), Unkept> {
+    fn with(&self, cluster: &str, work: &mut dyn FnMut(&mut Cluster)) -> Result<(), NotStored> {
         let mut world = lock(&self.world);
         world.tick();
         kubernetes::refresh(&mut world, cluster);
@@ -305,7 +305,7 @@ impl Keeper for Shared {
         if world.take_changed() {
             self.state.save(&world)?;
         }
-        found.ok_or(Unkept::Gone)
+        found.ok_or(NotStored::Gone)
     }
 
     fn look(&self, work: &mut dyn FnMut(&World)) {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Refusal};
+use super::answer::{ErrorResponse, Response};
 use super::catalogue::{self, Api};
 use super::names;
 use super::operation::{Dialect, Effect, Failure, Start};
@@ -28,13 +28,13 @@ const BATCH: usize = 20;
 ///
 /// # Errors
 /// What Google would refuse.
-pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     if request.method_id == "serviceusage.operations.get" {
         let name = request.param("name");
         let operation = world.poll(&names::key("serviceusage", name));
         return operation
             .map(|found| lro::quiet(&found, name).into())
-            .ok_or_else(|| Refusal::not_found(format!("Operation {name} not found.")));
+            .ok_or_else(|| ErrorResponse::not_found(format!("Operation {name} not found.")));
     }
     let name = request
         .params
@@ -55,7 +55,7 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
             enable(world, &project, &ids, Form::Batch)
         }
         "serviceusage.services.disable" => disable(world, &project, &service, request),
-        other => Err(Refusal::not_served(other)),
+        other => Err(ErrorResponse::not_served(other)),
     }
 }
 
@@ -79,9 +79,9 @@ enum Form {
     Batch,
 }
 
-fn find(service: &str) -> Result<&'static Api, Refusal> {
+fn find(service: &str) -> Result<&'static Api, ErrorResponse> {
     catalogue::find(service).ok_or_else(|| {
-        Refusal::forbidden(format!(
+        ErrorResponse::forbidden(format!(
             "Not found or permission denied for service(s): {service}."
         ))
     })
@@ -110,13 +110,13 @@ fn print_as(project: &Project, api: &Api, enabled: bool) -> Value {
     })
 }
 
-fn list(world: &World, project: &Project, request: &Request) -> Result<Answer, Refusal> {
+fn list(world: &World, project: &Project, request: &Request) -> Result<Response, ErrorResponse> {
     let wanted = match request.query("filter").unwrap_or_default() {
         "" => None,
         "state:ENABLED" => Some(true),
         "state:DISABLED" => Some(false),
         _ => {
-            return Err(Refusal::bad_request(
+            return Err(ErrorResponse::bad_request(
                 "Request contains an invalid argument.",
             ));
         }
@@ -140,9 +140,13 @@ fn list(world: &World, project: &Project, request: &Request) -> Result<Answer, R
     Ok(answer.into())
 }
 
-fn batch_get(world: &World, project: &Project, request: &Request) -> Result<Answer, Refusal> {
+fn batch_get(
+    world: &World,
+    project: &Project,
+    request: &Request,
+) -> Result<Response, ErrorResponse> {
     let asked = request.query.get("names").into_iter().flatten();
-    let found: Result<Vec<Value>, Refusal> = asked
+    let found: Result<Vec<Value>, ErrorResponse> = asked
         .map(|name| Ok(print(world, project, find(names::leaf(name))?)))
         .collect();
     Ok(json!({"services": found?}).into())
@@ -153,12 +157,12 @@ fn enable(
     project: &Project,
     ids: &[String],
     form: Form,
-) -> Result<Answer, Refusal> {
+) -> Result<Response, ErrorResponse> {
     if ids.is_empty() || ids.len() > BATCH {
         let message = format!("The number of services to enable must be between 1 and {BATCH}.");
-        return Err(Refusal::bad_request(message));
+        return Err(ErrorResponse::bad_request(message));
     }
-    let asked: Result<Vec<&Api>, Refusal> = ids.iter().map(|id| find(id)).collect();
+    let asked: Result<Vec<&Api>, ErrorResponse> = ids.iter().map(|id| find(id)).collect();
     let asked = asked?;
     let response = enabled_response(project, &asked, form);
     if asked.iter().all(|api| is_enabled(world, project, api)) {
@@ -239,7 +243,7 @@ fn disable(
     project: &Project,
     service: &str,
     request: &Request,
-) -> Result<Answer, Refusal> {
+) -> Result<Response, ErrorResponse> {
     let api = find(service)?;
     let users: Vec<&Api> = catalogue::all()
         .filter(|other| other.name != api.name && is_enabled(world, project, other))
@@ -248,7 +252,7 @@ fn disable(
     if !users.is_empty() && request.body["disableDependentServices"] != json!(true) {
         let hosts: Vec<String> = users.iter().map(|api| api.host()).collect();
         // No record of these words; the status and the need to say so are documented.
-        return Err(Refusal::failed_precondition(format!(
+        return Err(ErrorResponse::failed_precondition(format!(
             "The service {} is depended on by the following active service(s): {}; Please specify \
              disable_dependent_services=true if you want to proceed with disabling all services.",
             api.host(),
@@ -289,7 +293,7 @@ fn begin(
     effects: Vec<Effect>,
     failure: Option<Failure>,
     extra: Value,
-) -> Answer {
+) -> Response {
     let serial = world.count("serviceusage").to_string();
     let name = format!(
         "operations/acat.p2-{}-{}",

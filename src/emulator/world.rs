@@ -2,7 +2,7 @@
 //!
 //! The world knows no API: what an object means, and what may not be done to it, is each service's business.
 
-mod flow;
+mod timers;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -5,17 +5,17 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::event::{Event, Outcome};
+use super::event::{Event, StepOutcome};
 use super::failure::Failure;
 use super::finish::{Finished, finish};
-use super::journal::{Entry, Verb, now};
-use super::present::{Settled, millis, still_ours};
-use super::rest::{agreed, gone};
-use super::send::{Carried, Intent, carry_out};
-use super::state::Known;
+use super::journal::{ChangeVerb, Entry, now};
+use super::present::{Converged, millis, still_ours};
+use super::send::{Intent, SendResult, carry_out};
+use super::state::TrackedResource;
+use super::wait::{agreed, gone};
 use super::worker::Worker;
 use crate::google::{Class, retry};
-use crate::kinds::{Kind, Look, Thing};
+use crate::kinds::{Kind, Observed, ResourceId};
 
 /// How often a deletion is tried while something uses the thing and nothing moves, and the pauses in between: some 25 s
 /// in all, which outlasts what Google removes by itself after a cluster, and does not outlast a reader.
@@ -27,10 +27,10 @@ const IN_USE: (usize, Duration, Duration) =
 pub async fn absent(
     worker: &Worker,
     kind: Kind,
-    known: &Known,
+    known: &TrackedResource,
     want: &Value,
-    inside: &[Thing],
-) -> Result<Settled, Failure> {
+    inside: &[ResourceId],
+) -> Result<Converged, Failure> {
     let thing = &known.thing;
     let mut open = known.open.clone();
     if let Some(work) = &open
@@ -42,7 +42,7 @@ pub async fn absent(
     let found = agreed(worker, kind, thing, &Value::Null, &parts).await;
     let cut_off = open
         .as_ref()
-        .filter(|open| open.verb == Verb::Delete)
+        .filter(|open| open.verb == ChangeVerb::Delete)
         .map(|open| open.request.clone());
     if let (Some(open), None) = (&open, &cut_off) {
         // A creation or a change nobody saw the end of: it is over, and what is there is ours.
@@ -56,11 +56,11 @@ pub async fn absent(
             .await?;
     }
     let outcome = match found? {
-        Look::Absent => {
+        Observed::Absent => {
             forget(worker, kind, thing, inside, cut_off).await?;
-            Outcome::Gone
+            StepOutcome::Gone
         }
-        Look::Here(live) if still_ours(kind, want, Some(known), &live).is_none() => {
+        Observed::Here(live) if still_ours(kind, want, Some(known), &live).is_none() => {
             let text = format!(
                 "{} was deleted and made anew by somebody else: it is not deleted, unless its namespace is",
                 thing.short()
@@ -68,14 +68,14 @@ pub async fn absent(
             let step = worker.step.clone();
             worker.tell(Event::Warned { step, text });
             forget(worker, kind, thing, inside, cut_off).await?;
-            Outcome::Kept
+            StepOutcome::Kept
         }
-        Look::Here(_) | Look::Broken(_) | Look::Settling(_) => {
+        Observed::Here(_) | Observed::Broken(_) | Observed::Settling(_) => {
             remove(worker, kind, thing, &parts, inside, cut_off).await?;
-            Outcome::Deleted
+            StepOutcome::Deleted
         }
     };
-    Ok(Settled {
+    Ok(Converged {
         outcome,
         differs: false,
         gives: Map::new(),
@@ -86,9 +86,9 @@ pub async fn absent(
 async fn remove(
     worker: &Worker,
     kind: Kind,
-    thing: &Thing,
+    thing: &ResourceId,
     parts: &[String],
-    inside: &[Thing],
+    inside: &[ResourceId],
     mut again: Option<String>,
 ) -> Result<(), Failure> {
     let mut pauses = retry::delays(IN_USE.1, IN_USE.2).take(IN_USE.0);
@@ -97,7 +97,7 @@ async fn remove(
         let intent = Intent {
             thing,
             kind,
-            verb: Verb::Delete,
+            verb: ChangeVerb::Delete,
             parts: parts.to_vec(),
             inside: inside.to_vec(),
             request: again.take(),
@@ -107,7 +107,7 @@ async fn remove(
         })
         .await;
         let failure = match carried {
-            Ok(Carried::Done { since } | Carried::AlreadyThere { since, .. }) => {
+            Ok(SendResult::Done { since } | SendResult::AlreadyThere { since, .. }) => {
                 gone(worker, kind, thing, &Value::Null, parts)
                     .await
                     .map_err(|failure| failure.after(format!("{} was deleted", thing.short())))?;
@@ -142,7 +142,7 @@ async fn remove(
 }
 
 /// Clears away what GKE left inside the thing, each told before it goes. Says whether there was anything.
-async fn clear(worker: &Worker, kind: Kind, thing: &Thing) -> Result<bool, Failure> {
+async fn clear(worker: &Worker, kind: Kind, thing: &ResourceId) -> Result<bool, Failure> {
     let listed = worker
         .unless_stopped(kind.leftovers(&worker.door, &thing.at))
         .await?;
@@ -162,7 +162,7 @@ async fn clear(worker: &Worker, kind: Kind, thing: &Thing) -> Result<bool, Failu
         let intent = Intent {
             thing: leftover,
             kind,
-            verb: Verb::Delete,
+            verb: ChangeVerb::Delete,
             parts: Vec::new(),
             inside: Vec::new(),
             request: None,
@@ -187,8 +187,8 @@ async fn clear(worker: &Worker, kind: Kind, thing: &Thing) -> Result<bool, Failu
 async fn forget(
     worker: &Worker,
     kind: Kind,
-    thing: &Thing,
-    inside: &[Thing],
+    thing: &ResourceId,
+    inside: &[ResourceId],
     announced: Option<String>,
 ) -> Result<(), Failure> {
     if announced.is_none() {
@@ -196,7 +196,7 @@ async fn forget(
             at: now(),
             step: worker.step.clone(),
             thing: thing.clone(),
-            verb: Verb::Delete,
+            verb: ChangeVerb::Delete,
             request: format!("none: {} was gone", kind.name()),
             parts: Vec::new(),
             inside: inside.to_vec(),

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::change::Change;
-use super::event::{Event, Outcome};
+use super::event::{Event, StepOutcome};
 use super::failure::Failure;
-use super::present::{Settled, Wanted, whose};
-use super::state::Known;
+use super::present::{Converged, DesiredResource, whose};
+use super::state::TrackedResource;
 use super::worker::Worker;
 use crate::google::Class;
-use crate::kinds::{Field, Look};
+use crate::kinds::{FieldDiff, Observed};
 
 /// What speaks for a thing being what an earlier run made, or against it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,12 +46,12 @@ impl Evidence {
 /// Looks at a step's thing and tells what speaks for it.
 pub async fn find(
     worker: &Worker,
-    wanted: &Wanted,
-    known: Option<&Known>,
-) -> Result<Settled, Failure> {
+    wanted: &DesiredResource,
+    known: Option<&TrackedResource>,
+) -> Result<Converged, Failure> {
     let kind = wanted.kind;
-    let settled = |gives| Settled {
-        outcome: Outcome::Looked,
+    let settled = |gives| Converged {
+        outcome: StepOutcome::Looked,
         differs: false,
         gives,
     };
@@ -76,10 +76,10 @@ pub async fn find(
 /// What is there, after what runs on it is over where nothing can be seen before.
 async fn look(
     worker: &Worker,
-    wanted: &Wanted,
+    wanted: &DesiredResource,
     parts: &[String],
 ) -> Result<Option<Value>, Failure> {
-    let Wanted { thing, kind, .. } = wanted;
+    let DesiredResource { thing, kind, .. } = wanted;
     let mut want = match wanted.unknown.is_empty() {
         true => &wanted.want,
         false => &Value::Null,
@@ -100,16 +100,16 @@ async fn look(
                 continue;
             }
             Err(error) => return Err(failed(error)),
-            Ok(Look::Here(live)) => return Ok(Some(live)),
-            Ok(Look::Settling(_) | Look::Broken(_)) => {
+            Ok(Observed::Here(live)) => return Ok(Some(live)),
+            Ok(Observed::Settling(_) | Observed::Broken(_)) => {
                 let read = kind.read(&worker.door, &thing.at);
                 return worker.unless_stopped(read).await?.map_err(failed);
             }
-            Ok(Look::Absent) => {}
+            Ok(Observed::Absent) => {}
         }
         reads -= 1;
         if reads > 0 {
-            worker.pause(super::rest::NEXT_READ).await?;
+            worker.pause(super::wait::NEXT_READ).await?;
             continue;
         }
         let running = worker
@@ -133,18 +133,18 @@ async fn look(
 
 /// What speaks for what was found, the parts of a set that it is about, and what differs. Pure.
 fn weigh(
-    wanted: &Wanted,
-    known: Option<&Known>,
+    wanted: &DesiredResource,
+    known: Option<&TrackedResource>,
     live: Option<&Value>,
     parts: Vec<String>,
-) -> (Evidence, Vec<String>, Vec<Field>) {
-    let Wanted { kind, want, .. } = wanted;
+) -> (Evidence, Vec<String>, Vec<FieldDiff>) {
+    let DesiredResource { kind, want, .. } = wanted;
     let Some(live) = live else {
         return (Evidence::Absent, Vec::new(), Vec::new());
     };
-    let ours = known.map(Known::our_parts).unwrap_or_default();
+    let ours = known.map(TrackedResource::our_parts).unwrap_or_default();
     let fields = match wanted.unknown.is_empty() {
-        true => kind.between(want, live),
+        true => kind.diff(want, live),
         false => Vec::new(),
     };
     // Of a set, those that are there as wanted.
@@ -158,7 +158,7 @@ fn weigh(
         .filter(|part| !ours.contains(part))
         .cloned()
         .collect();
-    if known.is_some_and(Known::is_ours) && (parts.is_empty() || new.is_empty()) {
+    if known.is_some_and(TrackedResource::is_ours) && (parts.is_empty() || new.is_empty()) {
         return (Evidence::Journal, same, fields);
     }
     if !parts.is_empty() {
@@ -184,12 +184,12 @@ fn weigh(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kinds::{Kind, Thing};
+    use crate::kinds::{Kind, ResourceId};
     use serde_json::json;
 
-    fn wanted(kind: &str, want: Value, unknown: &[&str]) -> Wanted {
-        Wanted {
-            thing: Thing {
+    fn wanted(kind: &str, want: Value, unknown: &[&str]) -> DesiredResource {
+        DesiredResource {
+            thing: ResourceId {
                 kind: kind.to_owned(),
                 at: Map::new(),
             },

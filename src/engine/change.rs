@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kinds::Field;
+use crate::kinds::FieldDiff;
 
 /// What a step would do, or did find.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,17 +13,17 @@ pub enum Change {
     /// It is not there.
     Create,
     /// These fields differ and can be changed.
-    Update(Vec<Field>),
+    Update(Vec<FieldDiff>),
     /// It is ours and should not be there.
     Delete,
     /// These fields differ and nobody can change them.
-    Fixed(Vec<Field>),
+    Fixed(Vec<FieldDiff>),
     /// These fields differ, and some have an owner who would lose them: nothing is sent unless that was asked for.
-    Conflict(Vec<Field>),
+    Conflict(Vec<FieldDiff>),
     /// It is there, differs, and we did not make it.
-    Foreign(Vec<Field>),
+    Foreign(Vec<FieldDiff>),
     /// It is there, we did not make it, and it is to count as ours; these fields differ and can be changed.
-    Adopt(Vec<Field>),
+    Adopt(Vec<FieldDiff>),
     /// It cannot be said before these steps are done.
     Waits(Vec<String>),
     /// What the step waits for is not so yet; why.
@@ -32,7 +32,7 @@ pub enum Change {
 
 /// Whose a thing is, for the comparison.
 #[derive(Debug, Clone, Copy)]
-pub struct Whose<'a> {
+pub struct Ownership<'a> {
     /// Whether the journal says that we made it.
     pub ours: bool,
     /// The parts of a set that are ours.
@@ -49,8 +49,8 @@ pub struct Whose<'a> {
 
 impl Change {
     /// What to do about fields that differ.
-    pub fn of(fields: Vec<Field>, whose: Whose<'_>) -> Change {
-        let harmless = |field: &Field| {
+    pub fn of(fields: Vec<FieldDiff>, whose: Ownership<'_>) -> Change {
+        let harmless = |field: &FieldDiff| {
             // Adding where nothing stands takes nothing from anybody: a member, a record, a network on an allow list.
             let added = field.have.is_null() && !field.fixed;
             let shared = whose.set || whose.shared_list.is_some_and(|list| field.path == list);
@@ -85,18 +85,18 @@ mod tests {
 
     #[test]
     fn what_to_do_depends_on_whose_it_is() {
-        let field = |path: &str, have: Value, fixed| Field {
+        let field = |path: &str, have: Value, fixed| FieldDiff {
             path: path.to_owned(),
             have,
             want: json!("x"),
             fixed,
             owner: None,
         };
-        let owned = Field {
+        let owned = FieldDiff {
             owner: Some("kubectl-edit".to_owned()),
             ..field("a", json!(1), false)
         };
-        let whose = |ours| Whose {
+        let whose = |ours| Ownership {
             ours,
             parts: &[],
             taken_over: false,
@@ -104,19 +104,19 @@ mod tests {
             shared_list: None,
             adopt: false,
         };
-        let adopt = Whose {
+        let adopt = Ownership {
             adopt: true,
             ..whose(false)
         };
-        let by_force = Whose {
+        let by_force = Ownership {
             taken_over: true,
             ..whose(false)
         };
-        let list = Whose {
+        let list = Ownership {
             shared_list: Some("cidrBlocks"),
             ..whose(false)
         };
-        let set = Whose {
+        let set = Ownership {
             set: true,
             ..whose(false)
         };
@@ -163,7 +163,7 @@ mod tests {
             ),
             (
                 vec![field("a A", json!(1), false)],
-                Whose {
+                Ownership {
                     parts: &mine,
                     ..whose(false)
                 },

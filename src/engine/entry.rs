@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::google::Operation;
-use crate::kinds::Thing;
-use crate::kinds::own::Identity;
+use crate::kinds::ResourceId;
+use crate::kinds::own::ClusterIdentity;
 
 /// The newest format that this program knows: a run may be about a cluster of somebody's own.
 pub const FORMAT: u32 = 2;
@@ -26,9 +26,9 @@ pub enum Entry {
         /// The step, as readers know it.
         step: String,
         /// What it is about.
-        thing: Thing,
+        thing: ResourceId,
         /// What is about to happen to it.
-        verb: Verb,
+        verb: ChangeVerb,
         /// The id under which the request may be repeated.
         request: String,
         /// The parts of a set that it concerns.
@@ -36,7 +36,7 @@ pub enum Entry {
         parts: Vec<String>,
         /// Things that the same request makes inside this one.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        inside: Vec<Thing>,
+        inside: Vec<ResourceId>,
     },
     /// The request was accepted and Google goes on with it.
     Sent {
@@ -65,7 +65,7 @@ pub enum Entry {
         /// Google's own words.
         message: String,
         /// What exists because of it.
-        left: Left,
+        left: LeftBehind,
     },
     /// What an earlier run made, or somebody else did, counts as ours from now on: a person said so.
     Adopted {
@@ -74,7 +74,7 @@ pub enum Entry {
         /// The step, as readers know it.
         step: String,
         /// What it is about.
-        thing: Thing,
+        thing: ResourceId,
         /// The parts of a set that it concerns.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         parts: Vec<String>,
@@ -116,7 +116,7 @@ pub struct Run {
     pub emulated: bool,
     /// The cluster of somebody's own that stood in for the emulated one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cluster: Option<Identity>,
+    pub cluster: Option<ClusterIdentity>,
     /// Project, region, zone and the parameters that were given.
     pub given: Map<String, Value>,
 }
@@ -124,7 +124,7 @@ pub struct Run {
 /// What a request does to a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verb {
+pub enum ChangeVerb {
     /// Makes it.
     Create,
     /// Changes it.
@@ -133,13 +133,13 @@ pub enum Verb {
     Delete,
 }
 
-impl Verb {
+impl ChangeVerb {
     /// As readers see it.
     pub fn word(self) -> &'static str {
         match self {
-            Verb::Create => "create",
-            Verb::Update => "update",
-            Verb::Delete => "delete",
+            ChangeVerb::Create => "create",
+            ChangeVerb::Update => "update",
+            ChangeVerb::Delete => "delete",
         }
     }
 }
@@ -147,7 +147,7 @@ impl Verb {
 /// What exists because of a failed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Left {
+pub enum LeftBehind {
     /// Nothing that was not there before.
     Nothing,
     /// Something that was not there before.

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::adopt::Evidence;
 use super::change::Change;
-use super::entry::Verb;
-use crate::kinds::{Field, Thing};
+use super::entry::ChangeVerb;
+use crate::kinds::{FieldDiff, ResourceId};
 
 /// Something that happened, as `--output json` prints it: one object a line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ pub enum Event {
         /// The step.
         step: String,
         /// The thing.
-        thing: Thing,
+        thing: ResourceId,
         /// What speaks for it, or against it.
         evidence: Evidence,
         /// The parts of a set that it is about.
@@ -61,14 +61,14 @@ pub enum Event {
         parts: Vec<String>,
         /// The fields that are not as the step wants them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        fields: Vec<Field>,
+        fields: Vec<FieldDiff>,
     },
     /// Work of an earlier run is taken up again.
     Reattached {
         /// The step.
         step: String,
         /// What was being done.
-        verb: Verb,
+        verb: ChangeVerb,
         /// Since when.
         since: String,
     },
@@ -77,7 +77,7 @@ pub enum Event {
         /// The step.
         step: String,
         /// What it does.
-        verb: Verb,
+        verb: ChangeVerb,
     },
     /// The step waits for something.
     Waiting {
@@ -125,7 +125,7 @@ pub enum Event {
         /// The step.
         step: String,
         /// How.
-        outcome: Outcome,
+        outcome: StepOutcome,
         /// Milliseconds since it began.
         took: u64,
     },
@@ -151,7 +151,7 @@ pub enum Event {
     /// The run ended.
     RunFinished {
         /// How.
-        how: How,
+        how: RunOutcome,
         /// How many steps came to which end.
         tally: Tally,
         /// Milliseconds since it began.
@@ -162,7 +162,7 @@ pub enum Event {
 /// How a run came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum How {
+pub enum RunOutcome {
     /// Every step came to a good end.
     Done,
     /// A step failed, or the journal could not be written.
@@ -171,13 +171,13 @@ pub enum How {
     Interrupted,
 }
 
-impl How {
+impl RunOutcome {
     /// As the journal has it.
     pub fn word(self) -> &'static str {
         match self {
-            How::Done => "done",
-            How::Failed => "failed",
-            How::Interrupted => "interrupted",
+            RunOutcome::Done => "done",
+            RunOutcome::Failed => "failed",
+            RunOutcome::Interrupted => "interrupted",
         }
     }
 }
@@ -185,7 +185,7 @@ impl How {
 /// How a step came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum StepOutcome {
     /// It was made.
     Created,
     /// It was changed.
@@ -210,21 +210,21 @@ pub enum Outcome {
     Unmet,
 }
 
-impl Outcome {
+impl StepOutcome {
     /// As readers see it.
     pub fn word(self) -> &'static str {
         match self {
-            Outcome::Created => "created",
-            Outcome::Updated => "updated",
-            Outcome::Adopted => "taken over",
-            Outcome::Unchanged => "unchanged",
-            Outcome::Deleted => "deleted",
-            Outcome::Gone => "gone already",
-            Outcome::Kept => "kept",
-            Outcome::WithParent => "goes with its parent",
-            Outcome::Looked => "looked",
-            Outcome::Holds => "holds",
-            Outcome::Unmet => "does not hold",
+            StepOutcome::Created => "created",
+            StepOutcome::Updated => "updated",
+            StepOutcome::Adopted => "taken over",
+            StepOutcome::Unchanged => "unchanged",
+            StepOutcome::Deleted => "deleted",
+            StepOutcome::Gone => "gone already",
+            StepOutcome::Kept => "kept",
+            StepOutcome::WithParent => "goes with its parent",
+            StepOutcome::Looked => "looked",
+            StepOutcome::Holds => "holds",
+            StepOutcome::Unmet => "does not hold",
         }
     }
 }
@@ -259,17 +259,17 @@ pub struct Tally {
 
 impl Tally {
     /// Counts one more.
-    pub fn count(&mut self, outcome: Outcome) {
+    pub fn count(&mut self, outcome: StepOutcome) {
         match outcome {
-            Outcome::Created => self.created += 1,
-            Outcome::Updated => self.updated += 1,
-            Outcome::Adopted => self.adopted += 1,
-            Outcome::Unchanged => self.unchanged += 1,
-            Outcome::Deleted | Outcome::Gone | Outcome::WithParent => self.deleted += 1,
-            Outcome::Kept => self.kept += 1,
-            Outcome::Holds => self.holds += 1,
-            Outcome::Unmet => self.unmet += 1,
-            Outcome::Looked => {}
+            StepOutcome::Created => self.created += 1,
+            StepOutcome::Updated => self.updated += 1,
+            StepOutcome::Adopted => self.adopted += 1,
+            StepOutcome::Unchanged => self.unchanged += 1,
+            StepOutcome::Deleted | StepOutcome::Gone | StepOutcome::WithParent => self.deleted += 1,
+            StepOutcome::Kept => self.kept += 1,
+            StepOutcome::Holds => self.holds += 1,
+            StepOutcome::Unmet => self.unmet += 1,
+            StepOutcome::Looked => {}
         }
     }
 }

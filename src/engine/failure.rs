@@ -1,7 +1,7 @@
 //! Why a step did not come to its end: what failed, in Google's own words, what to do, and what is left behind.
 
 use crate::google::{ApiError, Class};
-use crate::kinds::Field;
+use crate::kinds::FieldDiff;
 
 use super::journal::JournalError;
 
@@ -12,14 +12,14 @@ pub const NOTHING: &str = "nothing new";
 #[derive(Debug, Clone)]
 pub enum Failure {
     /// It failed.
-    Told(Told),
+    Told(StepFailure),
     /// The run was asked to stop; nothing is wrong.
     Stopped,
 }
 
 /// A failure as it is told.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub struct StepFailure {
     /// What and where: `create compute.network vpc-network`, and Google's own words.
     pub error: String,
     /// What to do.
@@ -33,7 +33,7 @@ pub struct Told {
 impl Failure {
     /// A call that failed and left nothing.
     pub fn of(what: &str, error: &ApiError) -> Failure {
-        Failure::Told(Told {
+        Failure::Told(StepFailure {
             error: format!("{what}: {error}"),
             hint: error.hint(),
             left: NOTHING.to_owned(),
@@ -43,7 +43,7 @@ impl Failure {
 
     /// A state that nobody can mend from here.
     pub fn new(error: String, hint: &str) -> Failure {
-        Failure::Told(Told {
+        Failure::Told(StepFailure {
             error,
             hint: Some(hint.to_owned()),
             left: NOTHING.to_owned(),
@@ -54,7 +54,7 @@ impl Failure {
     /// The same, with what is left.
     pub fn leaving(self, left: String) -> Failure {
         match self {
-            Failure::Told(told) => Failure::Told(Told { left, ..told }),
+            Failure::Told(told) => Failure::Told(StepFailure { left, ..told }),
             Failure::Stopped => Failure::Stopped,
         }
     }
@@ -62,7 +62,9 @@ impl Failure {
     /// The same, after something was done: `left` where the failure itself says of nothing.
     pub fn after(self, left: String) -> Failure {
         match self {
-            Failure::Told(told) if told.left == NOTHING => Failure::Told(Told { left, ..told }),
+            Failure::Told(told) if told.left == NOTHING => {
+                Failure::Told(StepFailure { left, ..told })
+            }
             failure => failure,
         }
     }
@@ -86,7 +88,7 @@ impl From<JournalError> for Failure {
 }
 
 /// Fields that differ, for one line of an error.
-pub fn differences(fields: &[Field]) -> String {
+pub fn differences(fields: &[FieldDiff]) -> String {
     let each = fields.iter().map(|field| {
         let owner = field.owner.as_ref();
         let owner = owner.map_or_else(String::new, |owner| format!(" (owned by {owner})"));

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::account::{failed, left_of};
 use super::event::Event;
 use super::failure::Failure;
-use super::patience::reason;
-use super::state::Open;
+use super::left_behind::{failed, left_of};
+use super::retry_policy::reason;
+use super::state::OpenRequest;
 use super::worker::Worker;
 use crate::google::{ApiError, Class, Operation, retry};
-use crate::kinds::{Kind, Thing};
+use crate::kinds::{Kind, ResourceId};
 
 /// First and longest pause after a refusal to tell how far an operation is.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
@@ -28,8 +28,8 @@ pub enum Finished {
 pub async fn finish(
     worker: &Worker,
     kind: Kind,
-    thing: &Thing,
-    open: &Open,
+    thing: &ResourceId,
+    open: &OpenRequest,
 ) -> Result<Finished, Failure> {
     let what = format!("{} {} {}", open.verb.word(), kind.name(), thing.short());
     let operation = match &open.operation {
@@ -56,10 +56,10 @@ pub async fn finish(
     });
     let entry = match ended(worker, kind, &operation).await? {
         // A creation is done when the thing was seen; what is known now is that its request is over.
-        End::Done | End::Unknown => return Ok(Finished::Lost),
-        End::Failed(error) => failed(&thing.key(), &error.message, left_of(open.verb)),
+        OperationEnd::Done | OperationEnd::Unknown => return Ok(Finished::Lost),
+        OperationEnd::Failed(error) => failed(&thing.key(), &error.message, left_of(open.verb)),
         // The request may still be at work: it stays open.
-        End::Unseen(error) => {
+        OperationEnd::Unseen(error) => {
             let says = format!("{} may be there: {what} goes on", thing.short());
             return Err(Failure::of(&what, &error).leaving(says));
         }
@@ -69,7 +69,7 @@ pub async fn finish(
 }
 
 /// How an operation ended, as far as it could be seen.
-pub enum End {
+pub enum OperationEnd {
     /// Well.
     Done,
     /// In error.
@@ -82,24 +82,28 @@ pub enum End {
 
 /// Waits for an operation. A refusal to tell how far it is says nothing about the operation: one that time mends is waited out,
 /// and nothing is sent a second time because of it.
-pub async fn ended(worker: &Worker, kind: Kind, operation: &Operation) -> Result<End, Failure> {
+pub async fn ended(
+    worker: &Worker,
+    kind: Kind,
+    operation: &Operation,
+) -> Result<OperationEnd, Failure> {
     let since = Instant::now();
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
         let within = worker.within.saturating_sub(since.elapsed());
         let wait = operation.wait(&worker.door.client, within, &*worker.door.watch);
         let error = match worker.unless_stopped(wait).await? {
-            Ok(_) => return Ok(End::Done),
-            Err(error) if error.of_operation => return Ok(End::Failed(error)),
-            Err(error) if error.class == Class::NotFound => return Ok(End::Unknown),
+            Ok(_) => return Ok(OperationEnd::Done),
+            Err(error) if error.of_operation => return Ok(OperationEnd::Failed(error)),
+            Err(error) if error.class == Class::NotFound => return Ok(OperationEnd::Unknown),
             Err(error) => error,
         };
         let patience = worker.patience(error.class, kind).unwrap_or_default();
         if since.elapsed() >= patience {
-            return Ok(End::Unseen(error));
+            return Ok(OperationEnd::Unseen(error));
         }
         worker.waiting(format!("{}: {}", reason(error.class), error.message));
         worker.pause(pause).await?;
     }
     // The pauses have no end.
-    Ok(End::Unknown)
+    Ok(OperationEnd::Unknown)
 }

@@ -8,8 +8,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-pub use super::entry::{Entry, FIRST_FORMAT, FORMAT, Left, Run, Verb, now};
-use super::log;
+pub use super::entry::{ChangeVerb, Entry, FIRST_FORMAT, FORMAT, LeftBehind, Run, now};
+use super::event_log;
 use super::replay::{Replay, replay};
 use super::state::State;
 
@@ -96,7 +96,7 @@ pub struct Journal {
 
 /// A journal that is held and perhaps damaged: for whoever is about to rebuild it.
 #[derive(Debug)]
-pub struct Held {
+pub struct LockedJournal {
     file: File,
     path: PathBuf,
     /// What can be believed of it, and what cannot.
@@ -106,12 +106,12 @@ pub struct Held {
 impl Journal {
     /// Opens for writing, making folder and file where they are not; only one process at a time can.
     pub fn open(path: &Path) -> Result<Journal, JournalError> {
-        Held::open(path)?.whole()
+        LockedJournal::open(path)?.whole()
     }
 
     /// The same, after waiting for as long as another process holds it. Blocks its thread.
     pub fn wait(path: &Path) -> Result<Journal, JournalError> {
-        Held::of(path, |file| file.lock())?.whole()
+        LockedJournal::of(path, |file| file.lock())?.whole()
     }
 
     /// Reads without the lock, for verbs that change nothing; an absent journal is an empty one.
@@ -158,17 +158,20 @@ impl Journal {
     }
 }
 
-impl Held {
+impl LockedJournal {
     /// Takes hold of a journal, whatever it says, making folder and file where they are not.
-    pub fn open(path: &Path) -> Result<Held, JournalError> {
-        Held::of(path, |file| match file.try_lock() {
+    pub fn open(path: &Path) -> Result<LockedJournal, JournalError> {
+        LockedJournal::of(path, |file| match file.try_lock() {
             Ok(()) => Ok(()),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(TryLockError::Error(error)) => Err(error),
         })
     }
 
-    fn of(path: &Path, lock: impl Fn(&File) -> io::Result<()>) -> Result<Held, JournalError> {
+    fn of(
+        path: &Path,
+        lock: impl Fn(&File) -> io::Result<()>,
+    ) -> Result<LockedJournal, JournalError> {
         let io = io_at(path);
         if let Some(folder) = path.parent() {
             private_folder(folder).map_err(&io)?;
@@ -203,12 +206,12 @@ impl Held {
             });
         }
         let path = path.to_owned();
-        Ok(Held { file, path, read })
+        Ok(LockedJournal { file, path, read })
     }
 
     /// The journal, if all of it can be believed. A torn last line is cut off: its request waited for it to be whole.
     pub fn whole(self) -> Result<Journal, JournalError> {
-        let Held {
+        let LockedJournal {
             mut file,
             path,
             read,
@@ -288,7 +291,7 @@ impl Held {
 
 /// Who holds a journal: the run that began to log its events, or the last that the journal names.
 fn holder(path: &Path) -> Option<Run> {
-    let logged = path.parent().and_then(log::header);
+    let logged = path.parent().and_then(event_log::header);
     // The holder may be in the middle of a line: what it said before is enough to name it.
     let journalled = Journal::look(path)
         .ok()

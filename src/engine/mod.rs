@@ -1,24 +1,24 @@
 //! The one loop: it looks, compares, announces, sends, waits; and knows no verb, no screen and no resource by name.
 
 mod absent;
-mod account;
 pub mod adopt;
-mod board;
 pub mod change;
-mod claim;
+mod check;
 mod entry;
 pub mod event;
+pub mod event_log;
 pub mod failure;
 mod finish;
 pub mod journal;
-pub mod log;
+mod left_behind;
 mod obstacle;
-mod patience;
 mod present;
 pub mod replay;
-mod rest;
+mod retry_policy;
 pub mod run;
+mod scheduler;
 mod send;
 pub mod state;
 pub mod tasks;
+mod wait;
 mod worker;

@@ -5,24 +5,24 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::change::{Change, Whose};
-use super::event::{Event, Outcome};
+use super::change::{Change, Ownership};
+use super::event::{Event, StepOutcome};
 use super::failure::Failure;
 use super::finish::{Finished, finish};
-use super::journal::{Entry, Left, Verb, now};
+use super::journal::{ChangeVerb, Entry, LeftBehind, now};
 use super::obstacle::{conflict, fixed, foreign};
-use super::rest::{at_rest, confirmed};
-use super::send::{Carried, Intent, carry_out};
-use super::state::{Known, Open};
+use super::send::{Intent, SendResult, carry_out};
+use super::state::{OpenRequest, TrackedResource};
+use super::wait::{at_rest, confirmed};
 use super::worker::Worker;
 use crate::google::Class;
-use crate::kinds::{Kind, Look, Thing};
+use crate::kinds::{Kind, Observed, ResourceId};
 
 /// What a step is to bring about.
 #[derive(Clone)]
-pub struct Wanted {
+pub struct DesiredResource {
     /// The thing.
-    pub thing: Thing,
+    pub thing: ResourceId,
     /// Its kind.
     pub kind: Kind,
     /// What it should look like, references filled.
@@ -30,7 +30,7 @@ pub struct Wanted {
     /// Steps that must be done before the rest of `want` is known; only a run that does not act meets any.
     pub unknown: Vec<String>,
     /// Things to be made inside it by the same request, if it is made.
-    pub inside: Vec<(Thing, Value)>,
+    pub inside: Vec<(ResourceId, Value)>,
     /// The step whose request would bring this one along.
     pub with: Option<String>,
     /// That request was sent in this run.
@@ -40,9 +40,9 @@ pub struct Wanted {
 }
 
 /// How a step ended, and what others may know of its thing.
-pub struct Settled {
+pub struct Converged {
     /// How.
-    pub outcome: Outcome,
+    pub outcome: StepOutcome,
     /// Whether a run that acts would do something.
     pub differs: bool,
     /// Fields that other steps may refer to.
@@ -52,10 +52,10 @@ pub struct Settled {
 /// Looks and compares, and does nothing about it.
 pub async fn look_only(
     worker: &Worker,
-    wanted: &Wanted,
-    known: Option<&Known>,
-) -> Result<Settled, Failure> {
-    let Wanted {
+    wanted: &DesiredResource,
+    known: Option<&TrackedResource>,
+) -> Result<Converged, Failure> {
+    let DesiredResource {
         thing, kind, want, ..
     } = wanted;
     let parts = kind.parts(want);
@@ -71,29 +71,31 @@ pub async fn look_only(
         .await?
     {
         // An API that is off has no resources.
-        Err(error) if error.class == Class::ApiDisabled => Look::Absent,
+        Err(error) if error.class == Class::ApiDisabled => Observed::Absent,
         look => look.map_err(|error| Failure::of(&what, &error))?,
     };
     let known = match &look {
-        Look::Here(live) => still_ours(*kind, want, known, live),
+        Observed::Here(live) => still_ours(*kind, want, known, live),
         _ => known,
     };
     let (change, live) = match look {
-        Look::Absent if kind.is_wait() => (Change::Pending("not there yet".to_owned()), None),
-        Look::Settling(why) | Look::Broken(why) if kind.is_wait() => (Change::Pending(why), None),
-        Look::Absent => (Change::Create, None),
-        Look::Here(live) if wanted.unknown.is_empty() => (
+        Observed::Absent if kind.is_wait() => (Change::Pending("not there yet".to_owned()), None),
+        Observed::Settling(why) | Observed::Broken(why) if kind.is_wait() => {
+            (Change::Pending(why), None)
+        }
+        Observed::Absent => (Change::Create, None),
+        Observed::Here(live) if wanted.unknown.is_empty() => (
             {
-                let our_parts = known.map(Known::our_parts).unwrap_or_default();
+                let our_parts = known.map(TrackedResource::our_parts).unwrap_or_default();
                 let force = worker.door.clusters.force;
                 let whose = whose(*kind, force, known, &our_parts);
                 let adopt = wanted.adopt && is_theirs(wanted, whose, &live);
-                Change::of(kind.between(want, &live), Whose { adopt, ..whose })
+                Change::of(kind.diff(want, &live), Ownership { adopt, ..whose })
             },
             Some(live),
         ),
-        Look::Here(live) => (Change::Waits(wanted.unknown.clone()), Some(live)),
-        Look::Settling(why) | Look::Broken(why) => {
+        Observed::Here(live) => (Change::Waits(wanted.unknown.clone()), Some(live)),
+        Observed::Settling(why) | Observed::Broken(why) => {
             worker.tell(Event::Warned {
                 step: worker.step.clone(),
                 text: format!("{}: {why}", thing.short()),
@@ -105,12 +107,12 @@ pub async fn look_only(
     worker.tell(Event::Looked {
         step: worker.step.clone(),
         change,
-        ours: known.is_some_and(Known::is_ours),
+        ours: known.is_some_and(TrackedResource::is_ours),
         want: want.clone(),
         inside: wanted.with.clone(),
     });
-    Ok(Settled {
-        outcome: Outcome::Looked,
+    Ok(Converged {
+        outcome: StepOutcome::Looked,
         differs,
         gives: live.map(|live| kind.give(&live)).unwrap_or_default(),
     })
@@ -119,10 +121,10 @@ pub async fn look_only(
 /// Brings the thing about.
 pub async fn present(
     worker: &Worker,
-    wanted: &Wanted,
-    known: Option<&Known>,
-) -> Result<Settled, Failure> {
-    let Wanted {
+    wanted: &DesiredResource,
+    known: Option<&TrackedResource>,
+) -> Result<Converged, Failure> {
+    let DesiredResource {
         thing, kind, want, ..
     } = wanted;
     let (kind, parts) = (*kind, kind.parts(want));
@@ -135,31 +137,31 @@ pub async fn present(
 
     let found = match at_rest(worker, kind, thing, want, &parts).await? {
         // A kind that is seen only after several reads may hide at the first.
-        Look::Here(_) if open.is_some() => {
-            Look::Here(confirmed(worker, kind, thing, want, &parts).await?)
+        Observed::Here(_) if open.is_some() => {
+            Observed::Here(confirmed(worker, kind, thing, want, &parts).await?)
         }
         found => found,
     };
     match found {
-        Look::Broken(why) if kind.is_wait() => {
+        Observed::Broken(why) if kind.is_wait() => {
             let error = format!("{} {}: {why}", kind.name(), thing.short());
             Err(Failure::new(error, &worker.says))
         }
-        Look::Broken(why) => {
+        Observed::Broken(why) => {
             close(worker, thing, open.as_ref(), false).await?;
             let error = format!("{} {}: {why}", kind.name(), thing.short());
             let hint = "Google could not finish it: `provision down` removes it, then `provision up` makes it anew";
             Err(Failure::new(error, hint).leaving(format!("{} is there, broken", thing.short())))
         }
-        Look::Here(live) => {
+        Observed::Here(live) => {
             let created = close(worker, thing, open.as_ref(), true).await? || wanted.came_along;
             correct(worker, wanted, known, live, created).await
         }
-        Look::Absent | Look::Settling(_) => {
+        Observed::Absent | Observed::Settling(_) => {
             // A deletion that was cut off has taken effect; a creation has not, and may be sent again as itself.
             let again = open
                 .as_ref()
-                .filter(|open| open.verb == Verb::Create)
+                .filter(|open| open.verb == ChangeVerb::Create)
                 .map(|open| open.request.clone());
             if again.is_none() {
                 close(worker, thing, open.as_ref(), false).await?;
@@ -172,11 +174,11 @@ pub async fn present(
 /// Makes the thing and waits until it is seen.
 async fn create(
     worker: &Worker,
-    wanted: &Wanted,
-    known: Option<&Known>,
+    wanted: &DesiredResource,
+    known: Option<&TrackedResource>,
     again: Option<String>,
-) -> Result<Settled, Failure> {
-    let Wanted {
+) -> Result<Converged, Failure> {
+    let DesiredResource {
         thing,
         kind,
         want,
@@ -188,7 +190,7 @@ async fn create(
     worker.tell(Event::Looked {
         step: worker.step.clone(),
         change: Change::Create,
-        ours: known.is_some_and(Known::is_ours),
+        ours: known.is_some_and(TrackedResource::is_ours),
         want: want.clone(),
         inside: None,
     });
@@ -205,7 +207,7 @@ async fn create(
     let intent = Intent {
         thing,
         kind: *kind,
-        verb: Verb::Create,
+        verb: ChangeVerb::Create,
         parts: parts.clone(),
         inside: inside.iter().map(|(inner, _)| inner.clone()).collect(),
         request: again,
@@ -217,19 +219,19 @@ async fn create(
     .await?;
     let made = || format!("{} was made, and counts as ours", thing.short());
     match carried {
-        Carried::Done { since } => {
+        SendResult::Done { since } => {
             let live = confirmed(worker, *kind, thing, want, &parts)
                 .await
                 .map_err(|failure| failure.after(made()))?;
             done(worker, thing, since).await?;
-            Ok(Settled {
-                outcome: Outcome::Created,
+            Ok(Converged {
+                outcome: StepOutcome::Created,
                 differs: false,
                 gives: kind.give(&live),
             })
         }
         // Ours, if we had asked for it before; a look that found nothing may have looked in the wrong place.
-        Carried::AlreadyThere { since, ours }
+        SendResult::AlreadyThere { since, ours }
             if ours || cut_off || known.is_some_and(|known| known.ours) =>
         {
             let live = confirmed(worker, *kind, thing, want, &parts)
@@ -238,14 +240,14 @@ async fn create(
             done(worker, thing, since).await?;
             correct(worker, wanted, known, live, true).await
         }
-        Carried::AlreadyThere { .. } => {
+        SendResult::AlreadyThere { .. } => {
             let message = "it was there already".to_owned();
             worker
                 .write(Entry::Failed {
                     at: now(),
                     key: thing.key(),
                     message,
-                    left: Left::Nothing,
+                    left: LeftBehind::Nothing,
                 })
                 .await?;
             let live = confirmed(worker, *kind, thing, want, &parts).await?;
@@ -257,25 +259,25 @@ async fn create(
 /// Compares what is there and changes what differs. `created` says that the thing is ours since this run.
 async fn correct(
     worker: &Worker,
-    wanted: &Wanted,
-    known: Option<&Known>,
+    wanted: &DesiredResource,
+    known: Option<&TrackedResource>,
     live: Value,
     created: bool,
-) -> Result<Settled, Failure> {
-    let Wanted {
+) -> Result<Converged, Failure> {
+    let DesiredResource {
         thing, kind, want, ..
     } = wanted;
     let known = still_ours(*kind, want, known, &live);
-    let our_parts = known.map(Known::our_parts).unwrap_or_default();
+    let our_parts = known.map(TrackedResource::our_parts).unwrap_or_default();
     let ours = created || known.is_some_and(|known| known.ours);
     let force = worker.door.clusters.force;
-    let whose = Whose {
+    let whose = Ownership {
         ours,
         ..whose(*kind, force, known, &our_parts)
     };
     // What this run made is ours by its intent.
     let adopt = wanted.adopt && !created && is_theirs(wanted, whose, &live);
-    let change = Change::of(kind.between(want, &live), Whose { adopt, ..whose });
+    let change = Change::of(kind.diff(want, &live), Ownership { adopt, ..whose });
     // Whose a condition is nobody asks.
     if !kind.is_wait() {
         worker.tell(Event::Looked {
@@ -289,11 +291,11 @@ async fn correct(
     let fields = match change {
         Change::None => {
             let outcome = if created {
-                Outcome::Created
+                StepOutcome::Created
             } else {
-                Outcome::Unchanged
+                StepOutcome::Unchanged
             };
-            return Ok(Settled {
+            return Ok(Converged {
                 outcome,
                 differs: false,
                 gives: kind.give(&live),
@@ -303,8 +305,8 @@ async fn correct(
         Change::Adopt(fields) => {
             adopt_it(worker, wanted, &live, &our_parts).await?;
             if fields.is_empty() {
-                return Ok(Settled {
-                    outcome: Outcome::Adopted,
+                return Ok(Converged {
+                    outcome: StepOutcome::Adopted,
                     differs: false,
                     gives: kind.give(&live),
                 });
@@ -324,7 +326,7 @@ async fn correct(
     let intent = Intent {
         thing,
         kind: *kind,
-        verb: Verb::Update,
+        verb: ChangeVerb::Update,
         parts,
         inside: Vec::new(),
         request: None,
@@ -334,16 +336,16 @@ async fn correct(
         async move { kind.update(door, at, want, live, &request).await }
     })
     .await?;
-    let (Carried::Done { since } | Carried::AlreadyThere { since, .. }) = carried;
+    let (SendResult::Done { since } | SendResult::AlreadyThere { since, .. }) = carried;
     let live = confirmed(worker, *kind, thing, want, &kind.parts(want))
         .await
         .map_err(|failure| failure.after(format!("{} was changed", thing.short())))?;
     done(worker, thing, since).await?;
-    Ok(Settled {
+    Ok(Converged {
         outcome: if adopt {
-            Outcome::Adopted
+            StepOutcome::Adopted
         } else {
-            Outcome::Updated
+            StepOutcome::Updated
         },
         differs: false,
         gives: kind.give(&live),
@@ -351,7 +353,7 @@ async fn correct(
 }
 
 /// Whether something that is wanted is there and not ours: the thing, or a part of a set.
-fn is_theirs(wanted: &Wanted, whose: Whose<'_>, live: &Value) -> bool {
+fn is_theirs(wanted: &DesiredResource, whose: Ownership<'_>, live: &Value) -> bool {
     let kind = wanted.kind;
     if kind.is_done_not_made() {
         return false;
@@ -368,7 +370,7 @@ fn is_theirs(wanted: &Wanted, whose: Whose<'_>, live: &Value) -> bool {
 /// Writes down that what is there is ours from now on.
 async fn adopt_it(
     worker: &Worker,
-    wanted: &Wanted,
+    wanted: &DesiredResource,
     live: &Value,
     our_parts: &[String],
 ) -> Result<(), Failure> {
@@ -389,32 +391,32 @@ async fn adopt_it(
 /// Closes work whose end was not seen, by what a look found. Says whether the thing was made by it.
 async fn close(
     worker: &Worker,
-    thing: &Thing,
-    open: Option<&Open>,
+    thing: &ResourceId,
+    open: Option<&OpenRequest>,
     here: bool,
 ) -> Result<bool, Failure> {
     let Some(open) = open else { return Ok(false) };
     let (at, key) = (now(), thing.key());
     let (entry, created) = match (open.verb, here) {
-        (Verb::Create, true) => (Entry::Done { at, key, took: 0 }, true),
-        (Verb::Delete, false) => (Entry::Done { at, key, took: 0 }, false),
-        (Verb::Create, false) => (
+        (ChangeVerb::Create, true) => (Entry::Done { at, key, took: 0 }, true),
+        (ChangeVerb::Delete, false) => (Entry::Done { at, key, took: 0 }, false),
+        (ChangeVerb::Create, false) => (
             Entry::Failed {
                 at,
                 key,
                 message: "it broke".to_owned(),
-                left: Left::Something,
+                left: LeftBehind::Something,
             },
             false,
         ),
-        (Verb::Update | Verb::Delete, _) => {
+        (ChangeVerb::Update | ChangeVerb::Delete, _) => {
             let message = "cut off; what is there now decides".to_owned();
             (
                 Entry::Failed {
                     at,
                     key,
                     message,
-                    left: Left::Something,
+                    left: LeftBehind::Something,
                 },
                 false,
             )
@@ -424,7 +426,7 @@ async fn close(
     Ok(created)
 }
 
-async fn done(worker: &Worker, thing: &Thing, since: Instant) -> Result<(), Failure> {
+async fn done(worker: &Worker, thing: &ResourceId, since: Instant) -> Result<(), Failure> {
     let took = millis(since.elapsed());
     worker
         .write(Entry::Done {
@@ -441,10 +443,15 @@ pub fn millis(time: Duration) -> u64 {
 }
 
 /// Whose a thing is, as far as the journal knows; `force` says that fields of Kubernetes objects are taken over.
-pub fn whose<'a>(kind: Kind, force: bool, known: Option<&Known>, parts: &'a [String]) -> Whose<'a> {
+pub fn whose<'a>(
+    kind: Kind,
+    force: bool,
+    known: Option<&TrackedResource>,
+    parts: &'a [String],
+) -> Ownership<'a> {
     let row = kind.row();
-    Whose {
-        ours: known.is_some_and(Known::is_ours),
+    Ownership {
+        ours: known.is_some_and(TrackedResource::is_ours),
         parts,
         taken_over: matches!(kind, Kind::Kubernetes) && force,
         set: row.is_none(),
@@ -457,9 +464,9 @@ pub fn whose<'a>(kind: Kind, force: bool, known: Option<&Known>, parts: &'a [Str
 pub fn still_ours<'a>(
     kind: Kind,
     want: &Value,
-    known: Option<&'a Known>,
+    known: Option<&'a TrackedResource>,
     live: &Value,
-) -> Option<&'a Known> {
+) -> Option<&'a TrackedResource> {
     known.filter(|known| {
         let made = known.made.as_deref();
         !made.is_some_and(|made| kind.is_anothers(want, live, made))
@@ -467,13 +474,13 @@ pub fn still_ours<'a>(
 }
 
 /// The list of the parent's body that things made inside it go into.
-fn inside_list(inside: &[(Thing, Value)]) -> Option<&'static str> {
+fn inside_list(inside: &[(ResourceId, Value)]) -> Option<&'static str> {
     let (first, _) = inside.first()?;
     Some(Kind::named(&first.kind)?.row()?.inside.as_ref()?.field)
 }
 
 /// What a thing made inside another looks like there: its body with its name.
-fn named(thing: &Thing, want: &Value) -> Value {
+fn named(thing: &ResourceId, want: &Value) -> Value {
     let mut body = want.clone();
     body["name"] = thing.short().into();
     body

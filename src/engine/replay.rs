@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::entry::{Entry, FORMAT, Left};
+use super::entry::{Entry, FORMAT, LeftBehind};
 use super::state::State;
 
 /// What the bytes of a journal add up to.
@@ -19,7 +19,7 @@ pub struct Replay {
     /// How many records it has, those that cannot be believed included.
     pub records: u64,
     /// The lines that cannot be believed.
-    pub damaged: Vec<Damaged>,
+    pub damaged: Vec<DamagedLine>,
     /// What is lost with them: steps, or keys of things where no line names a step.
     pub lost: BTreeSet<String>,
     /// The lines that can be believed, as another journal may begin with them.
@@ -28,7 +28,7 @@ pub struct Replay {
 
 /// A line that cannot be believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Damaged {
+pub struct DamagedLine {
     /// Which, from 1.
     pub line: usize,
     /// What is wrong with it.
@@ -58,7 +58,7 @@ pub fn replay(bytes: &[u8]) -> Replay {
             Err(why) => {
                 all.records += 1;
                 all.lost.extend(about(&String::from_utf8_lossy(line)));
-                all.damaged.push(Damaged {
+                all.damaged.push(DamagedLine {
                     line: index + 1,
                     why,
                 });
@@ -75,14 +75,14 @@ impl Replay {
         if number < next {
             // What a copy says is said, and known, in its own place.
             let why = format!("record {number} in the place of {next}");
-            return self.damaged.push(Damaged { line, why });
+            return self.damaged.push(DamagedLine { line, why });
         }
         if number > next {
             let why = match number - 1 {
                 last if last == next => format!("record {next} before it is gone"),
                 last => format!("records {next} to {last} before it are gone"),
             };
-            self.damaged.push(Damaged { line, why });
+            self.damaged.push(DamagedLine { line, why });
         }
         self.records = number;
         self.take(line, entry);
@@ -97,7 +97,7 @@ impl Replay {
         if self.damaged.is_empty() {
             self.lost.extend(names(&entry));
             let why = illegal.to_string();
-            return self.damaged.push(Damaged { line, why });
+            return self.damaged.push(DamagedLine { line, why });
         }
         // It follows from what is lost. The announcement of a request stands by itself: whatever was open on its thing had
         // come to an end that is lost.
@@ -106,7 +106,7 @@ impl Replay {
                 at: at.clone(),
                 key: thing.key(),
                 message: "its end is lost".to_owned(),
-                left: Left::Unknown,
+                left: LeftBehind::Unknown,
             };
             if self.state.take_alone(&end).is_ok() {
                 self.believed.push(end);
@@ -143,8 +143,8 @@ fn about(line: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::entry::{Run, Verb};
-    use crate::kinds::Thing;
+    use crate::engine::entry::{ChangeVerb, Run};
+    use crate::kinds::ResourceId;
     use serde_json::json;
 
     fn run() -> Entry {
@@ -163,15 +163,15 @@ mod tests {
         })
     }
 
-    fn network(name: &str) -> Thing {
+    fn network(name: &str) -> ResourceId {
         let at = json!({"project": "p", "network": name});
-        Thing {
+        ResourceId {
             kind: "compute.network".to_owned(),
             at: at.as_object().unwrap().clone(),
         }
     }
 
-    fn intent(name: &str, verb: Verb) -> Entry {
+    fn intent(name: &str, verb: ChangeVerb) -> Entry {
         Entry::Intent {
             at: "t".to_owned(),
             step: format!("step-{name}"),
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_damaged_line_takes_only_what_it_said() {
-        use Verb::{Create, Delete};
+        use ChangeVerb::{Create, Delete};
         let a = "compute.network projects/p/global/networks/a";
         let all = [
             run(),

@@ -8,15 +8,15 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::board::{Board, Unprepared};
-use super::event::{Event, How, Outcome, Tally};
-use super::failure::{Failure, Told};
+use super::event::{Event, RunOutcome, StepOutcome, Tally};
+use super::failure::{Failure, StepFailure};
 use super::journal::{Entry, Journal, JournalError, now};
-use super::present::{Settled, millis};
-use super::state::{Known, State};
-use super::worker::{Ask, Locks, Worker};
+use super::present::{Converged, millis};
+use super::scheduler::{NotPrepared, Scheduler};
+use super::state::{State, TrackedResource};
+use super::worker::{Locks, OwnerRequest, Worker};
 use crate::google::Client;
-use crate::kinds::{Clusters, Thing};
+use crate::kinds::{Clusters, ResourceId};
 use crate::steps::Step;
 
 /// How many steps are at work at once. Google's quotas allow more; a reader's eyes do not.
@@ -31,11 +31,11 @@ pub struct Task {
     /// Ids of tasks that must come to a good end before it begins.
     pub after: BTreeSet<String>,
     /// What it is towards.
-    pub goal: Goal,
+    pub goal: TaskGoal,
 }
 
 /// What a task is towards.
-pub enum Goal {
+pub enum TaskGoal {
     /// The thing is there, as the step wants it; tasks whose things its create may bring along.
     Present {
         /// Ids of those tasks.
@@ -55,16 +55,16 @@ pub enum Goal {
     /// What the journal says is ours is gone.
     Absent {
         /// What the journal knows.
-        known: Box<Known>,
+        known: Box<TrackedResource>,
         /// Things that go with it.
-        inside: Vec<Thing>,
+        inside: Vec<ResourceId>,
         /// It goes with the thing that holds it: there is nothing to do for it.
         with: bool,
     },
 }
 
 /// The journal, as far as a run may touch it.
-pub enum Book<'a> {
+pub enum JournalAccess<'a> {
     /// For runs that act.
     Write(&'a mut Journal),
     /// For runs that only look.
@@ -73,7 +73,7 @@ pub enum Book<'a> {
 
 /// How a run ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct RunEnd {
     /// The counts.
     pub tally: Tally,
     /// Whether it was asked to stop.
@@ -82,15 +82,15 @@ pub struct Ended {
     pub journal: Option<JournalError>,
 }
 
-impl Ended {
+impl RunEnd {
     /// In a word.
-    pub fn how(&self) -> How {
+    pub fn how(&self) -> RunOutcome {
         if self.stopped {
-            How::Interrupted
+            RunOutcome::Interrupted
         } else if self.journal.is_some() || self.tally.failed > 0 {
-            How::Failed
+            RunOutcome::Failed
         } else {
-            How::Done
+            RunOutcome::Done
         }
     }
 }
@@ -100,15 +100,15 @@ pub async fn run(
     client: &Client,
     clusters: Clusters,
     tasks: Vec<Task>,
-    mut book: Book<'_>,
+    mut book: JournalAccess<'_>,
     mut tell: impl FnMut(&Event),
     stop: watch::Receiver<bool>,
-) -> Ended {
+) -> RunEnd {
     let began = Instant::now();
     let (owner, mut asks) = mpsc::unbounded_channel();
-    let mut work: JoinSet<(String, Instant, Result<Settled, Failure>)> = JoinSet::new();
-    let mut board = Board::new(tasks);
-    let mut ended = Ended {
+    let mut work: JoinSet<(String, Instant, Result<Converged, Failure>)> = JoinSet::new();
+    let mut board = Scheduler::new(tasks);
+    let mut ended = RunEnd {
         tally: Tally::default(),
         stopped: false,
         journal: None,
@@ -145,19 +145,19 @@ pub async fn run(
                     });
                     work.spawn(async move { (id, Instant::now(), job.carry_out(&worker).await) });
                 }
-                Err(Unprepared::Settled(outcome)) => settle(
+                Err(NotPrepared::Settled(outcome)) => finish_task(
                     &mut board,
                     &mut ended.tally,
                     &mut tell,
                     &id,
                     Instant::now(),
-                    Settled {
+                    Converged {
                         outcome,
                         differs: false,
                         gives: Map::new(),
                     },
                 ),
-                Err(Unprepared::Waits(steps)) => {
+                Err(NotPrepared::Waits(steps)) => {
                     let step = id.clone();
                     let want = board.task(&id).step.want.clone();
                     tell(&Event::Looked {
@@ -167,12 +167,12 @@ pub async fn run(
                         want,
                         inside: None,
                     });
-                    let settled = Settled {
-                        outcome: Outcome::Looked,
+                    let settled = Converged {
+                        outcome: StepOutcome::Looked,
                         differs: true,
                         gives: Map::new(),
                     };
-                    settle(
+                    finish_task(
                         &mut board,
                         &mut ended.tally,
                         &mut tell,
@@ -194,7 +194,7 @@ pub async fn run(
                     answer(ask, &mut book, &mut tell, &mut ended);
                 }
                 match done {
-                    Ok((id, since, Ok(settled))) => settle(&mut board, &mut ended.tally, &mut tell, &id, since, settled),
+                    Ok((id, since, Ok(settled))) => finish_task(&mut board, &mut ended.tally, &mut tell, &id, since, settled),
                     Ok((id, _, Err(Failure::Told(told)))) => fail(&mut board, &mut ended.tally, &mut tell, &id, told),
                     Ok((_, _, Err(Failure::Stopped))) => {}
                     // It broke off in the middle, and has said so on stderr; what comes after it is not begun.
@@ -210,7 +210,7 @@ pub async fn run(
         for id in board.stuck() {
             let error = "it waits for something that waits for it".to_owned();
             let hint = Some("this is a fault of the steps' order: please report it with `provision steps --dot`".to_owned());
-            let told = Told {
+            let told = StepFailure {
                 error,
                 hint,
                 left: "what it is about, as it was".to_owned(),
@@ -219,7 +219,7 @@ pub async fn run(
             fail(&mut board, &mut ended.tally, &mut tell, &id, told);
         }
     }
-    if let Book::Write(journal) = &mut book
+    if let JournalAccess::Write(journal) = &mut book
         && ended.journal.is_none()
     {
         let (at, how) = (now(), ended.how().word().to_owned());
@@ -233,13 +233,18 @@ pub async fn run(
     ended
 }
 
-fn answer(ask: Ask, book: &mut Book<'_>, tell: &mut impl FnMut(&Event), ended: &mut Ended) {
+fn answer(
+    ask: OwnerRequest,
+    book: &mut JournalAccess<'_>,
+    tell: &mut impl FnMut(&Event),
+    ended: &mut RunEnd,
+) {
     match ask {
-        Ask::Tell(event) => tell(&event),
-        Ask::Write(entry, reply) => {
+        OwnerRequest::Tell(event) => tell(&event),
+        OwnerRequest::Write(entry, reply) => {
             let written = match book {
-                Book::Write(journal) => journal.write(&entry),
-                Book::Read(_) => Ok(()),
+                JournalAccess::Write(journal) => journal.write(&entry),
+                JournalAccess::Read(_) => Ok(()),
             };
             // The step learns that it failed; the run learns why.
             let told = match written {
@@ -258,18 +263,18 @@ fn answer(ask: Ask, book: &mut Book<'_>, tell: &mut impl FnMut(&Event), ended: &
     }
 }
 
-fn settle(
-    board: &mut Board,
+fn finish_task(
+    board: &mut Scheduler,
     tally: &mut Tally,
     tell: &mut impl FnMut(&Event),
     id: &str,
     since: Instant,
-    settled: Settled,
+    settled: Converged,
 ) {
     tally.count(settled.outcome);
     if settled.differs {
         tally.different += 1;
-    } else if settled.outcome == Outcome::Looked {
+    } else if settled.outcome == StepOutcome::Looked {
         tally.unchanged += 1;
     }
     tell(&Event::Finished {
@@ -277,13 +282,19 @@ fn settle(
         outcome: settled.outcome,
         took: millis(since.elapsed()),
     });
-    if settled.outcome == Outcome::Created {
+    if settled.outcome == StepOutcome::Created {
         board.made(id);
     }
     board.done(id, settled.gives);
 }
 
-fn fail(board: &mut Board, tally: &mut Tally, tell: &mut impl FnMut(&Event), id: &str, told: Told) {
+fn fail(
+    board: &mut Scheduler,
+    tally: &mut Tally,
+    tell: &mut impl FnMut(&Event),
+    id: &str,
+    told: StepFailure,
+) {
     tally.failed += 1;
     tell(&Event::Failed {
         step: id.to_owned(),
@@ -305,7 +316,7 @@ mod tests {
     use super::*;
     use crate::engine::tasks::present;
     use crate::google::{Auth, Endpoints};
-    use crate::steps::Place;
+    use crate::steps::SourceLocation;
 
     /// A step that fails before anything is sent.
     fn nowhere() -> Step {
@@ -319,7 +330,7 @@ mod tests {
             needs: BTreeSet::new(),
             within: Duration::from_secs(1),
             keep: false,
-            source: Place {
+            source: SourceLocation {
                 file: String::new(),
                 line: 1,
             },
@@ -336,7 +347,7 @@ mod tests {
                 drop(say);
                 let (state, tasks) = (State::default(), present(&[nowhere()]).unwrap());
                 let clusters = Clusters::default();
-                let book = Book::Read(&state);
+                let book = JournalAccess::Read(&state);
                 let ended = run(&client, clusters, tasks, book, |_| {}, stop).await;
                 assert_eq!(ended.stopped, asked);
             }

@@ -6,35 +6,35 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::account::{account, failed, left_of};
 use super::event::Event;
 use super::failure::Failure;
-use super::finish::{End, ended};
-use super::journal::{Entry, Verb, now};
-use super::patience::reason;
-use super::rest::agreed;
+use super::finish::{OperationEnd, ended};
+use super::journal::{ChangeVerb, Entry, now};
+use super::left_behind::{account, failed, left_of};
+use super::retry_policy::reason;
+use super::wait::agreed;
 use super::worker::Worker;
-use crate::google::{ApiError, Class, Departed, retry};
-use crate::kinds::{Kind, Look, Sent, Thing};
+use crate::google::{ApiError, Class, MayHaveApplied, retry};
+use crate::kinds::{Kind, MutationResult, Observed, ResourceId};
 
 /// What is to be announced.
 pub struct Intent<'a> {
     /// The thing.
-    pub thing: &'a Thing,
+    pub thing: &'a ResourceId,
     /// Its kind.
     pub kind: Kind,
     /// What happens to it.
-    pub verb: Verb,
+    pub verb: ChangeVerb,
     /// The parts of a set that it concerns.
     pub parts: Vec<String>,
     /// Things that the same request makes or removes inside it.
-    pub inside: Vec<Thing>,
+    pub inside: Vec<ResourceId>,
     /// The id of the same request, announced before and cut off.
     pub request: Option<String>,
 }
 
 /// What became of it.
-pub enum Carried {
+pub enum SendResult {
     /// Google took it and has done it; the intent is still open until the thing was seen.
     Done {
         /// When the intent was announced.
@@ -57,10 +57,10 @@ pub async fn carry_out<F, R>(
     worker: &Worker,
     intent: Intent<'_>,
     request: F,
-) -> Result<Carried, Failure>
+) -> Result<SendResult, Failure>
 where
     F: Fn(String) -> R,
-    R: Future<Output = Result<Sent, ApiError>>,
+    R: Future<Output = Result<MutationResult, ApiError>>,
 {
     let key = intent.thing.key();
     let what = format!(
@@ -73,7 +73,7 @@ where
     let mut pauses = retry::delays(PAUSES.0, PAUSES.1);
     let mut id = intent.request.clone();
     let mut attempt = 0;
-    let mut departed = Departed::No;
+    let mut departed = MayHaveApplied::No;
     let _turn = worker
         .unless_stopped(worker.lock(intent.kind.lock(&intent.thing.at)))
         .await?;
@@ -101,8 +101,8 @@ where
         id = Some(request_id.clone());
         attempt += 1;
         let error = match request(request_id).await {
-            Ok(Sent::Now) => return Ok(Carried::Done { since }),
-            Ok(Sent::Wait(operation)) => {
+            Ok(MutationResult::Now) => return Ok(SendResult::Done { since }),
+            Ok(MutationResult::Wait(operation)) => {
                 worker
                     .write(Entry::Sent {
                         at: now(),
@@ -111,19 +111,23 @@ where
                     })
                     .await?;
                 match ended(worker, intent.kind, &operation).await? {
-                    End::Done | End::Unknown => return Ok(Carried::Done { since }),
-                    End::Failed(error) => error,
+                    OperationEnd::Done | OperationEnd::Unknown => {
+                        return Ok(SendResult::Done { since });
+                    }
+                    OperationEnd::Failed(error) => error,
                     // It was sent, and may still be at work: the intent stays open, and the next run waits for it.
-                    End::Unseen(error) => {
+                    OperationEnd::Unseen(error) => {
                         let says = format!("{} may be there: {what} goes on", intent.thing.short());
                         return Err(Failure::of(&what, &error).leaving(says));
                     }
                 }
             }
-            Err(error) if error.class == Class::AlreadyExists && intent.verb == Verb::Create => {
-                let ours = departed.max(error.left_machine) != Departed::No;
+            Err(error)
+                if error.class == Class::AlreadyExists && intent.verb == ChangeVerb::Create =>
+            {
+                let ours = departed.max(error.left_machine) != MayHaveApplied::No;
                 match is_there(worker, &intent).await {
-                    Ok(true) => return Ok(Carried::AlreadyThere { since, ours }),
+                    Ok(true) => return Ok(SendResult::AlreadyThere { since, ours }),
                     Err(Failure::Stopped) => return Err(Failure::Stopped),
                     // One replica knows a thing that another does not know yet, or not any more: asked again, they agree.
                     Ok(false) | Err(Failure::Told(_)) => error,
@@ -175,10 +179,10 @@ fn announcement(worker: &Worker, intent: &Intent<'_>, request: &str) -> Entry {
 
 /// Whether the same request can do better a little later: what an operation ended with is its own end, and a change that was
 /// made of a state which somebody has changed since has to be made anew.
-fn mends(error: &ApiError, verb: Verb) -> bool {
+fn mends(error: &ApiError, verb: ChangeVerb) -> bool {
     match error.class {
         Class::LostConnection | Class::ServerFault => !error.of_operation,
-        Class::PolicyConflict => verb != Verb::Update,
+        Class::PolicyConflict => verb != ChangeVerb::Update,
         _ => true,
     }
 }
@@ -187,5 +191,5 @@ fn mends(error: &ApiError, verb: Verb) -> bool {
 async fn is_there(worker: &Worker, intent: &Intent<'_>) -> Result<bool, Failure> {
     let (kind, thing) = (intent.kind, intent.thing);
     let seen = agreed(worker, kind, thing, &Value::Null, &intent.parts).await?;
-    Ok(!matches!(seen, Look::Absent))
+    Ok(!matches!(seen, Observed::Absent))
 }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::journal::{Entry, Left, Run, Verb};
+use super::journal::{ChangeVerb, Entry, LeftBehind, Run};
 use crate::google::Operation;
-use crate::kinds::{Kind, Thing};
+use crate::kinds::{Kind, ResourceId};
 use crate::steps::Step;
 
 /// The environment as the journal knows it.
@@ -17,14 +17,14 @@ pub struct State {
     /// Whether it came to its end.
     pub ended: bool,
     /// Every thing that was ever spoken of, in the order of its first intent.
-    pub things: Vec<Known>,
+    pub things: Vec<TrackedResource>,
 }
 
 /// What the journal knows of one thing.
 #[derive(Debug, Clone)]
-pub struct Known {
+pub struct TrackedResource {
     /// The thing.
-    pub thing: Thing,
+    pub thing: ResourceId,
     /// Its key.
     pub key: String,
     /// The step that last spoke of it.
@@ -36,16 +36,16 @@ pub struct Known {
     /// The parts of a set that we added, or may have.
     pub parts: Vec<String>,
     /// The request that has not come to its end.
-    pub open: Option<Open>,
+    pub open: Option<OpenRequest>,
     /// Milliseconds that its last creation took.
     pub took: Option<u64>,
 }
 
 /// A request that has not come to its end.
 #[derive(Debug, Clone)]
-pub struct Open {
+pub struct OpenRequest {
     /// What it does.
-    pub verb: Verb,
+    pub verb: ChangeVerb,
     /// The id under which it may be repeated.
     pub request: String,
     /// When it was announced.
@@ -55,14 +55,14 @@ pub struct Open {
     /// The parts of a set that it concerns.
     pub parts: Vec<String>,
     /// Things that it makes inside this one.
-    pub inside: Vec<Thing>,
+    pub inside: Vec<ResourceId>,
 }
 
 /// A line that cannot follow those before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Illegal(String);
+pub struct IllegalEntry(String);
 
-impl fmt::Display for Illegal {
+impl fmt::Display for IllegalEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -70,16 +70,16 @@ impl fmt::Display for Illegal {
 
 impl State {
     /// Takes one more line.
-    pub fn take(&mut self, entry: &Entry) -> Result<(), Illegal> {
+    pub fn take(&mut self, entry: &Entry) -> Result<(), IllegalEntry> {
         let needs_run = !matches!(entry, Entry::Run(_) | Entry::End { .. });
         if needs_run && self.last_run.is_none() {
-            return Err(Illegal("an entry before any run".to_owned()));
+            return Err(IllegalEntry("an entry before any run".to_owned()));
         }
         self.take_alone(entry)
     }
 
     /// The same where the run that it belongs to is lost.
-    pub fn take_alone(&mut self, entry: &Entry) -> Result<(), Illegal> {
+    pub fn take_alone(&mut self, entry: &Entry) -> Result<(), IllegalEntry> {
         match entry {
             Entry::Run(run) => {
                 self.format = self.format.max(run.format);
@@ -108,9 +108,10 @@ impl State {
                 let known = self.known(thing, step);
                 // A request that was cut off may be announced again: a creation as itself, by its id; a deletion in any way.
                 if let Some(open) = &known.open
-                    && (open.verb != *verb || (*verb == Verb::Create && open.request != *request))
+                    && (open.verb != *verb
+                        || (*verb == ChangeVerb::Create && open.request != *request))
                 {
-                    return Err(Illegal(format!(
+                    return Err(IllegalEntry(format!(
                         "{}: {} announced while {} is open",
                         known.key,
                         verb.word(),
@@ -118,7 +119,7 @@ impl State {
                     )));
                 }
                 step.clone_into(&mut known.step);
-                known.open = Some(Open {
+                known.open = Some(OpenRequest {
                     verb: *verb,
                     request: request.clone(),
                     since: at.clone(),
@@ -132,47 +133,47 @@ impl State {
             }
             Entry::Done { at, key, took } => {
                 let open = self.close(key, "done")?;
-                self.settle(key, &open, Left::Something, Some((at, *took)));
+                self.apply_outcome(key, &open, LeftBehind::Something, Some((at, *took)));
             }
             Entry::Failed { key, left, .. } => {
                 let open = self.close(key, "failed")?;
-                self.settle(key, &open, *left, None);
+                self.apply_outcome(key, &open, *left, None);
             }
         }
         Ok(())
     }
 
     /// What is known of a thing.
-    pub fn get(&self, key: &str) -> Option<&Known> {
+    pub fn get(&self, key: &str) -> Option<&TrackedResource> {
         self.things.iter().find(|known| known.key == key)
     }
 
     /// Whether we made it, or may have: an open creation counts.
     pub fn is_ours(&self, key: &str) -> bool {
-        self.get(key).is_some_and(Known::is_ours)
+        self.get(key).is_some_and(TrackedResource::is_ours)
     }
 
     /// Everything of ours, in the order in which it was first made.
-    pub fn ours(&self) -> impl Iterator<Item = &Known> {
+    pub fn ours(&self) -> impl Iterator<Item = &TrackedResource> {
         self.things.iter().filter(|known| known.is_ours())
     }
 
     /// Whether anything of ours is there that could be removed.
     pub fn stands(&self) -> bool {
-        let is_made = |known: &Known| {
+        let is_made = |known: &TrackedResource| {
             Kind::named(&known.thing.kind).is_none_or(|kind| !kind.is_done_not_made())
         };
         self.ours().any(is_made)
     }
 
-    fn known(&mut self, thing: &Thing, step: &str) -> &mut Known {
+    fn known(&mut self, thing: &ResourceId, step: &str) -> &mut TrackedResource {
         let key = thing.key();
         let index = self
             .things
             .iter()
             .position(|known| known.key == key)
             .unwrap_or_else(|| {
-                self.things.push(Known {
+                self.things.push(TrackedResource {
                     thing: thing.clone(),
                     key,
                     step: step.to_owned(),
@@ -187,55 +188,64 @@ impl State {
         &mut self.things[index]
     }
 
-    fn find(&mut self, key: &str, what: &str) -> Result<&mut Known, Illegal> {
+    fn find(&mut self, key: &str, what: &str) -> Result<&mut TrackedResource, IllegalEntry> {
         let found = self.things.iter_mut().find(|known| known.key == key);
-        found.ok_or_else(|| Illegal(format!("{key}: {what} without an intent")))
+        found.ok_or_else(|| IllegalEntry(format!("{key}: {what} without an intent")))
     }
 
-    fn open(&mut self, key: &str, what: &str) -> Result<&mut Open, Illegal> {
+    fn open(&mut self, key: &str, what: &str) -> Result<&mut OpenRequest, IllegalEntry> {
         self.find(key, what)?
             .open
             .as_mut()
-            .ok_or_else(|| Illegal(format!("{key}: {what} without an intent")))
+            .ok_or_else(|| IllegalEntry(format!("{key}: {what} without an intent")))
     }
 
-    fn close(&mut self, key: &str, what: &str) -> Result<Open, Illegal> {
+    fn close(&mut self, key: &str, what: &str) -> Result<OpenRequest, IllegalEntry> {
         self.find(key, what)?
             .open
             .take()
-            .ok_or_else(|| Illegal(format!("{key}: {what} without an intent")))
+            .ok_or_else(|| IllegalEntry(format!("{key}: {what} without an intent")))
     }
 
     /// What a request that came to its end means for whose the thing is.
-    fn settle(&mut self, key: &str, open: &Open, left: Left, done: Option<(&str, u64)>) {
+    fn apply_outcome(
+        &mut self,
+        key: &str,
+        open: &OpenRequest,
+        left: LeftBehind,
+        done: Option<(&str, u64)>,
+    ) {
         let finished = done.is_some();
         for inner in &open.inside {
             let known = self.known(inner, key);
             match open.verb {
-                Verb::Create if left != Left::Nothing => known.ours = true,
-                Verb::Delete if finished => {
+                ChangeVerb::Create if left != LeftBehind::Nothing => known.ours = true,
+                ChangeVerb::Delete if finished => {
                     known.ours = false;
                     // A creation in it whose end nobody saw went with it.
                     known.open = None;
                     known.parts.clear();
                 }
-                Verb::Create | Verb::Update | Verb::Delete => {}
+                ChangeVerb::Create | ChangeVerb::Update | ChangeVerb::Delete => {}
             }
         }
         let Ok(known) = self.find(key, "settled") else {
             return;
         };
         match (open.verb, left) {
-            (Verb::Create | Verb::Update, Left::Something | Left::Unknown) => {
+            (
+                ChangeVerb::Create | ChangeVerb::Update,
+                LeftBehind::Something | LeftBehind::Unknown,
+            ) => {
                 // A set is ours by its parts; what stood there before stays somebody else's.
-                if open.verb == Verb::Create || !open.parts.is_empty() {
+                if open.verb == ChangeVerb::Create || !open.parts.is_empty() {
                     known.ours = true;
                     known.made = done.map(|(at, _)| at.to_owned());
                 }
                 known.add(&open.parts);
                 known.took = done.map(|(_, took)| took).or(known.took);
             }
-            (Verb::Delete, _) if finished => {
+            (ChangeVerb::Delete, _) if finished => {
                 known.ours = false;
                 known.parts.clear();
             }
@@ -245,7 +255,7 @@ impl State {
     }
 }
 
-impl Known {
+impl TrackedResource {
     fn add(&mut self, parts: &[String]) {
         for part in parts {
             if !self.parts.contains(part) {
@@ -265,7 +275,7 @@ impl Known {
             || self
                 .open
                 .as_ref()
-                .is_some_and(|open| open.verb == Verb::Create || !open.parts.is_empty())
+                .is_some_and(|open| open.verb == ChangeVerb::Create || !open.parts.is_empty())
     }
 
     /// The parts of a set that are ours, or may be.
@@ -273,7 +283,7 @@ impl Known {
         let open = self
             .open
             .iter()
-            .filter(|open| open.verb != Verb::Delete)
+            .filter(|open| open.verb != ChangeVerb::Delete)
             .flat_map(|open| &open.parts);
         let mut parts = self.parts.clone();
         for part in open {
@@ -291,9 +301,9 @@ mod tests {
     use crate::engine::journal::FORMAT;
     use serde_json::json;
 
-    fn network(name: &str) -> Thing {
+    fn network(name: &str) -> ResourceId {
         let at = json!({"project": "p", "network": name});
-        Thing {
+        ResourceId {
             kind: "compute.network".to_owned(),
             at: at.as_object().unwrap().clone(),
         }
@@ -325,7 +335,7 @@ mod tests {
         }
     }
 
-    fn intent(verb: Verb, request: &str, parts: &[&str], inside: &[Thing]) -> Entry {
+    fn intent(verb: ChangeVerb, request: &str, parts: &[&str], inside: &[ResourceId]) -> Entry {
         Entry::Intent {
             at: String::new(),
             step: "s".to_owned(),
@@ -345,7 +355,7 @@ mod tests {
         }
     }
 
-    fn failed(left: Left) -> Entry {
+    fn failed(left: LeftBehind) -> Entry {
         Entry::Failed {
             at: String::new(),
             key: network("n").key(),
@@ -378,7 +388,7 @@ mod tests {
 
     #[test]
     fn lines_add_up_to_whose_it_is_and_what_is_open() {
-        use Verb::{Create, Delete, Update};
+        use ChangeVerb::{Create, Delete, Update};
         let make = || intent(Create, "1", &[], &[]);
         let remove = || intent(Delete, "2", &[], &[]);
         let cases: Vec<(Vec<Entry>, &str)> = vec![
@@ -393,22 +403,28 @@ mod tests {
             ),
             (vec![run(), adopted(&[]), remove(), done()], "-"),
             (
-                vec![run(), make(), failed(Left::Nothing), adopted(&[])],
+                vec![run(), make(), failed(LeftBehind::Nothing), adopted(&[])],
                 "ours",
             ),
             (vec![run(), make(), make()], "ours create"),
             (vec![run(), make(), done()], "ours"),
-            (vec![run(), make(), failed(Left::Nothing)], "-"),
-            (vec![run(), make(), failed(Left::Something)], "ours"),
-            (vec![run(), make(), failed(Left::Unknown)], "ours"),
+            (vec![run(), make(), failed(LeftBehind::Nothing)], "-"),
+            (vec![run(), make(), failed(LeftBehind::Something)], "ours"),
+            (vec![run(), make(), failed(LeftBehind::Unknown)], "ours"),
             (vec![run(), make(), done(), remove()], "ours delete"),
             (vec![run(), make(), done(), remove(), done()], "-"),
             (
-                vec![run(), make(), done(), remove(), failed(Left::Nothing)],
+                vec![run(), make(), done(), remove(), failed(LeftBehind::Nothing)],
                 "ours",
             ),
             (
-                vec![run(), make(), done(), remove(), failed(Left::Something)],
+                vec![
+                    run(),
+                    make(),
+                    done(),
+                    remove(),
+                    failed(LeftBehind::Something),
+                ],
                 "ours",
             ),
             (vec![run(), intent(Update, "1", &[], &[]), done()], "-"),
@@ -438,10 +454,10 @@ mod tests {
 
     #[test]
     fn what_cannot_happen_is_refused() {
-        use Verb::{Create, Delete};
+        use ChangeVerb::{Create, Delete};
         for entries in [
             vec![run(), done()],
-            vec![run(), failed(Left::Nothing)],
+            vec![run(), failed(LeftBehind::Nothing)],
             vec![run(), intent(Create, "1", &[], &[]), done(), done()],
             vec![
                 run(),
@@ -462,11 +478,11 @@ mod tests {
     fn what_comes_along_comes_and_goes_with_it() {
         let inner = [network("inner")];
         let mut state = State::default();
-        for entry in [run(), intent(Verb::Create, "1", &[], &inner), done()] {
+        for entry in [run(), intent(ChangeVerb::Create, "1", &[], &inner), done()] {
             state.take(&entry).unwrap();
         }
         assert!(state.is_ours(&inner[0].key()));
-        for entry in [intent(Verb::Delete, "2", &[], &inner), done()] {
+        for entry in [intent(ChangeVerb::Delete, "2", &[], &inner), done()] {
             state.take(&entry).unwrap();
         }
         assert!(!state.is_ours(&inner[0].key()));
@@ -480,18 +496,23 @@ mod tests {
             at: String::new(),
             step: "inner".into(),
             thing: inner.clone(),
-            verb: Verb::Create,
+            verb: ChangeVerb::Create,
             request: "2".into(),
             parts: vec!["p".into()],
             inside: Vec::new(),
         };
         let mut state = State::default();
-        let made = [run(), intent(Verb::Create, "1", &[], &[]), done(), begun];
+        let made = [
+            run(),
+            intent(ChangeVerb::Create, "1", &[], &[]),
+            done(),
+            begun,
+        ];
         for entry in made {
             state.take(&entry).unwrap();
         }
         assert!(state.is_ours(&inner.key()));
-        for entry in [intent(Verb::Delete, "3", &[], &[inner]), done()] {
+        for entry in [intent(ChangeVerb::Delete, "3", &[], &[inner]), done()] {
             state.take(&entry).unwrap();
         }
         assert_eq!(state.ours().count(), 0);

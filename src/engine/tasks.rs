@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::run::{Goal, Task};
-use super::state::{Known, State};
-use crate::kinds::{Kind, Thing};
+use super::run::{Task, TaskGoal};
+use super::state::{State, TrackedResource};
+use crate::kinds::{Kind, ResourceId};
 use crate::steps::graph::Graph;
-use crate::steps::{Complaints, Place, Step};
+use crate::steps::{Diagnostics, SourceLocation, Step};
 
 /// How long to wait for a thing that no step speaks of any more.
 const WITHIN: Duration = Duration::from_secs(30 * 60);
 
 /// Tasks that bring every step about. A step whose thing may come along with its parent's create makes the parent wait
 /// for what it needs itself: waiting for a service account is cheaper than a second operation on the cluster.
-pub fn present(steps: &[Step]) -> Result<Vec<Task>, Complaints> {
+pub fn present(steps: &[Step]) -> Result<Vec<Task>, Diagnostics> {
     let plain = Graph::new(steps, &[])?;
     let parents: BTreeMap<&str, &str> = steps
         .iter()
@@ -31,7 +31,7 @@ pub fn present(steps: &[Step]) -> Result<Vec<Task>, Complaints> {
     let tasks = steps.iter().map(|step| Task {
         step: step.clone(),
         after: graph.needs(&step.id).clone(),
-        goal: Goal::Present {
+        goal: TaskGoal::Present {
             inside: parents
                 .iter()
                 .filter(|(_, parent)| **parent == step.id)
@@ -49,7 +49,7 @@ pub fn present(steps: &[Step]) -> Result<Vec<Task>, Complaints> {
 /// The same tasks, which count what is there and not ours as ours.
 pub fn adopting(mut tasks: Vec<Task>) -> Vec<Task> {
     for task in &mut tasks {
-        if let Goal::Present { adopt, .. } = &mut task.goal {
+        if let TaskGoal::Present { adopt, .. } = &mut task.goal {
             *adopt = true;
         }
     }
@@ -57,12 +57,12 @@ pub fn adopting(mut tasks: Vec<Task>) -> Vec<Task> {
 }
 
 /// Tasks that find out what stands under every step's name.
-pub fn found(steps: &[Step]) -> Result<Vec<Task>, Complaints> {
+pub fn found(steps: &[Step]) -> Result<Vec<Task>, Diagnostics> {
     let graph = Graph::new(steps, &[])?;
     let tasks = steps.iter().map(|step| Task {
         step: step.clone(),
         after: graph.needs(&step.id).clone(),
-        goal: Goal::Found,
+        goal: TaskGoal::Found,
     });
     Ok(tasks.collect())
 }
@@ -72,7 +72,7 @@ pub fn claims(steps: &[Step], settle: Duration) -> Vec<Task> {
     let tasks = steps.iter().map(|step| Task {
         step: step.clone(),
         after: BTreeSet::new(),
-        goal: Goal::Holds { settle },
+        goal: TaskGoal::Holds { settle },
     });
     tasks.collect()
 }
@@ -94,8 +94,8 @@ fn parent<'a>(child: &Step, steps: &'a [Step], graph: &Graph) -> Option<&'a str>
 ///
 /// What no step speaks of any more (a name that was changed since) goes before everything that was made earlier. Where the cluster
 /// is somebody's own it `stays`: what is in it goes by itself.
-pub fn absent(steps: &[Step], state: &State, stays: bool) -> Result<Vec<Task>, Complaints> {
-    let goes_with = |inner: &Known, outer: &Known| {
+pub fn absent(steps: &[Step], state: &State, stays: bool) -> Result<Vec<Task>, Diagnostics> {
+    let goes_with = |inner: &TrackedResource, outer: &TrackedResource| {
         let alone =
             stays && Kind::named(&inner.thing.kind).is_some_and(|kind| kind.is_in_cluster());
         !alone && goes_with(inner, outer)
@@ -106,7 +106,7 @@ pub fn absent(steps: &[Step], state: &State, stays: bool) -> Result<Vec<Task>, C
         (Some(first), Some(second)) => graph.transitive_needs(&first.id).contains(&second.id),
         _ => false,
     };
-    let ours: Vec<&Known> = state.ours().collect();
+    let ours: Vec<&TrackedResource> = state.ours().collect();
     let ids = names(&ours, steps);
     let mut tasks = Vec::new();
     for (index, (known, (id, step))) in ours.iter().zip(&ids).enumerate() {
@@ -138,7 +138,7 @@ pub fn absent(steps: &[Step], state: &State, stays: bool) -> Result<Vec<Task>, C
         if let Some(holder) = holder {
             after.insert(ids[holder].0.clone());
         }
-        let mut inside: Vec<Thing> = ours
+        let mut inside: Vec<ResourceId> = ours
             .iter()
             .filter(|other| goes_with(other, known))
             .map(|other| other.thing.clone())
@@ -158,7 +158,7 @@ pub fn absent(steps: &[Step], state: &State, stays: bool) -> Result<Vec<Task>, C
                 },
             ),
             after,
-            goal: Goal::Absent {
+            goal: TaskGoal::Absent {
                 known: Box::new((*known).clone()),
                 inside,
                 with: holder.is_some(),
@@ -171,7 +171,7 @@ pub fn absent(steps: &[Step], state: &State, stays: bool) -> Result<Vec<Task>, C
 }
 
 /// A name for every thing of ours, and the step that speaks of it; no step twice.
-fn names<'a>(ours: &[&Known], steps: &'a [Step]) -> Vec<(String, Option<&'a Step>)> {
+fn names<'a>(ours: &[&TrackedResource], steps: &'a [Step]) -> Vec<(String, Option<&'a Step>)> {
     let mut taken = BTreeSet::new();
     let named = ours.iter().map(|known| {
         let step = steps.iter().find(|step| known.is_of(step));
@@ -184,7 +184,7 @@ fn names<'a>(ours: &[&Known], steps: &'a [Step]) -> Vec<(String, Option<&'a Step
 }
 
 /// Whether `inner` is removed by removing `outer`.
-fn goes_with(inner: &Known, outer: &Known) -> bool {
+fn goes_with(inner: &TrackedResource, outer: &TrackedResource) -> bool {
     let parent = Kind::named(&inner.thing.kind).and_then(|kind| kind.lives_in());
     parent == Some(outer.thing.kind.as_str())
         && outer
@@ -195,7 +195,7 @@ fn goes_with(inner: &Known, outer: &Known) -> bool {
 }
 
 /// A step for a thing that no step speaks of.
-fn orphan(id: &str, known: &Known) -> Step {
+fn orphan(id: &str, known: &TrackedResource) -> Step {
     Step {
         id: id.to_owned(),
         chapter: String::new(),
@@ -206,7 +206,7 @@ fn orphan(id: &str, known: &Known) -> Step {
         needs: BTreeSet::new(),
         within: WITHIN,
         keep: false,
-        source: Place {
+        source: SourceLocation {
             file: "journal".to_owned(),
             line: 0,
         },
@@ -216,11 +216,11 @@ fn orphan(id: &str, known: &Known) -> Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::entry::{Entry, Verb};
+    use crate::engine::entry::{ChangeVerb, Entry};
     use serde_json::json;
 
-    fn thing(kind: &str, at: Value) -> Thing {
-        Thing {
+    fn thing(kind: &str, at: Value) -> ResourceId {
+        ResourceId {
             kind: kind.to_owned(),
             at: at.as_object().unwrap().clone(),
         }
@@ -233,7 +233,7 @@ mod tests {
             "container.nodePool",
             json!({"project": "p", "cluster": "c", "nodePool": "n"}),
         );
-        let intent = |verb, inside: &[Thing]| Entry::Intent {
+        let intent = |verb, inside: &[ResourceId]| Entry::Intent {
             at: "2026-01-01T00:00:00Z".to_owned(),
             step: "cluster".to_owned(),
             thing: cluster.clone(),
@@ -249,17 +249,17 @@ mod tests {
         };
         let mut state = State::default();
         state
-            .take_alone(&intent(Verb::Create, std::slice::from_ref(&pool)))
+            .take_alone(&intent(ChangeVerb::Create, std::slice::from_ref(&pool)))
             .unwrap();
 
         let tasks = absent(&[], &state, false).unwrap();
-        let Goal::Absent { inside, .. } = &tasks[0].goal else {
+        let TaskGoal::Absent { inside, .. } = &tasks[0].goal else {
             panic!("one task, which removes the cluster");
         };
         assert_eq!(inside, std::slice::from_ref(&pool));
 
         // `down` sees the creation's end, and removes the cluster: nothing of it is ours any more.
-        for entry in [done(), intent(Verb::Delete, inside), done()] {
+        for entry in [done(), intent(ChangeVerb::Delete, inside), done()] {
             state.take_alone(&entry).unwrap();
         }
         let ours: Vec<&str> = state.ours().map(|known| known.key.as_str()).collect();

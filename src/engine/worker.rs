@@ -10,13 +10,13 @@ use tokio::sync::{OwnedMutexGuard, mpsc, oneshot, watch};
 use super::event::Event;
 use super::failure::Failure;
 use super::journal::{Entry, JournalError};
-use super::patience::patience;
+use super::retry_policy::patience;
 use crate::google::{Class, Client, Watch};
-use crate::kinds::{Clusters, Door, Kind};
+use crate::kinds::{Clients, Clusters, Kind};
 use crate::steps::Step;
 
 /// What a worker asks of the owner.
-pub enum Ask {
+pub enum OwnerRequest {
     /// Write this, and say when it is on disk.
     Write(Box<Entry>, oneshot::Sender<Result<(), JournalError>>),
     /// Tell this.
@@ -31,12 +31,12 @@ pub struct Worker {
     /// The step's reason, which of a wait says what it waits for.
     pub says: String,
     /// The door to Google; its watch tells the owner.
-    pub door: Door,
+    pub door: Clients,
     /// How long to wait for the step's thing.
     pub within: Duration,
     /// Hosts of APIs that this run has found or made enabled: a refusal by one of these passes.
     pub enabled: BTreeSet<String>,
-    owner: mpsc::UnboundedSender<Ask>,
+    owner: mpsc::UnboundedSender<OwnerRequest>,
     locks: Locks,
     stop: watch::Receiver<bool>,
 }
@@ -52,7 +52,7 @@ impl Worker {
         client: &Client,
         clusters: Clusters,
         enabled: BTreeSet<String>,
-        owner: mpsc::UnboundedSender<Ask>,
+        owner: mpsc::UnboundedSender<OwnerRequest>,
         locks: Locks,
         stop: watch::Receiver<bool>,
     ) -> Worker {
@@ -60,7 +60,7 @@ impl Worker {
             step: step.id.clone(),
             owner: owner.clone(),
         };
-        let door = Door {
+        let door = Clients {
             client: client.clone(),
             watch: Arc::new(watch),
             clusters,
@@ -89,7 +89,7 @@ impl Worker {
         let (reply, written) = oneshot::channel();
         // An owner that is gone has stopped the run.
         self.owner
-            .send(Ask::Write(Box::new(entry), reply))
+            .send(OwnerRequest::Write(Box::new(entry), reply))
             .map_err(|_| Failure::Stopped)?;
         Ok(written.await.map_err(|_| Failure::Stopped)??)
     }
@@ -97,7 +97,7 @@ impl Worker {
     /// Tells an event.
     pub fn tell(&self, event: Event) {
         // Nobody left to be told is no reason to fail.
-        let _ = self.owner.send(Ask::Tell(event));
+        let _ = self.owner.send(OwnerRequest::Tell(event));
     }
 
     /// Says what the step waits for.
@@ -145,7 +145,7 @@ impl Worker {
 /// Passes on what the door to Google says, under the step's name.
 struct Telling {
     step: String,
-    owner: mpsc::UnboundedSender<Ask>,
+    owner: mpsc::UnboundedSender<OwnerRequest>,
 }
 
 impl Watch for Telling {
@@ -158,11 +158,11 @@ impl Watch for Telling {
             attempt,
             after,
         };
-        let _ = self.owner.send(Ask::Tell(event));
+        let _ = self.owner.send(OwnerRequest::Tell(event));
     }
 
     fn progress(&self, says: &str) {
-        let _ = self.owner.send(Ask::Tell(Event::Waiting {
+        let _ = self.owner.send(OwnerRequest::Tell(Event::Waiting {
             step: self.step.clone(),
             on: says.to_owned(),
         }));

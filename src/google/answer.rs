@@ -8,7 +8,7 @@ use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
 use super::envelope::Refusal;
-use super::{ApiError, Call, Class, Departed};
+use super::{ApiError, Call, Class, MayHaveApplied};
 
 /// The JSON of an answer that arrived whole, `null` if it is empty, or the error that it is.
 pub(super) fn read(
@@ -35,7 +35,7 @@ pub(super) fn read(
     }
     serde_json::from_slice(body).map_err(|_| {
         let words = Refusal::of_answer(code, body).message;
-        let error = ApiError::unanswered(call, Class::NotJson, Departed::Yes, words);
+        let error = ApiError::unanswered(call, Class::NotJson, MayHaveApplied::Yes, words);
         ApiError {
             http: Some(code),
             ..error
@@ -46,13 +46,13 @@ pub(super) fn read(
 /// The error of an answer that began and did not end.
 pub(super) fn cut_off(call: &Call, error: &reqwest::Error) -> ApiError {
     let message = format!("the answer was cut off: {}", chain(error));
-    ApiError::unanswered(call, Class::LostConnection, Departed::Yes, message)
+    ApiError::unanswered(call, Class::LostConnection, MayHaveApplied::Yes, message)
 }
 
 /// The error of an answer that is longer than anybody reads.
 pub(super) fn too_long(call: &Call, status: StatusCode, longest: usize) -> ApiError {
     let message = format!("an answer longer than {} MiB was not read", longest >> 20);
-    let error = ApiError::unanswered(call, Class::NotJson, Departed::Yes, message);
+    let error = ApiError::unanswered(call, Class::NotJson, MayHaveApplied::Yes, message);
     ApiError {
         http: Some(status.as_u16()),
         ..error
@@ -62,9 +62,9 @@ pub(super) fn too_long(call: &Call, status: StatusCode, longest: usize) -> ApiEr
 /// An error of the connection. What happened before a connection stood cannot have reached anybody.
 pub(super) fn missing(call: &Call, error: &reqwest::Error) -> ApiError {
     let departed = if error.is_connect() || error.is_builder() {
-        Departed::No
+        MayHaveApplied::No
     } else {
-        Departed::Unknown
+        MayHaveApplied::Unknown
     };
     let message = if error.is_timeout() && !error.is_connect() {
         format!("no answer within {} s", call.patience().as_secs())

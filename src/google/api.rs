@@ -28,7 +28,7 @@ pub enum Api {
     CloudBilling,
 }
 
-struct Row {
+struct ApiSpec {
     api: Api,
     name: &'static str,
     host: &'static str,
@@ -42,8 +42,8 @@ const fn row(
     host: &'static str,
     base: &'static str,
     variable: &'static str,
-) -> Row {
-    Row {
+) -> ApiSpec {
+    ApiSpec {
         api,
         name,
         host,
@@ -55,7 +55,7 @@ const fn row(
 /// In the order of the enum, which a test holds. The bases are those of gcloud's own registry: three APIs carry their
 /// version in the base, the others in the path, because gkehub is called in two versions.
 #[rustfmt::skip]
-const TABLE: [Row; 9] = [
+const TABLE: [ApiSpec; 9] = [
     row(Api::Compute, "compute", "compute.googleapis.com", "compute/v1/", "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"),
     row(Api::Dns, "dns", "dns.googleapis.com", "dns/v1/", "CLOUDSDK_API_ENDPOINT_OVERRIDES_DNS"),
     row(Api::Iam, "iam", "iam.googleapis.com", "", "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM"),
@@ -79,7 +79,7 @@ impl Api {
         all
     };
 
-    fn row(self) -> &'static Row {
+    fn row(self) -> &'static ApiSpec {
         &TABLE[self.index()]
     }
 

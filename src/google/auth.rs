@@ -26,12 +26,12 @@ pub struct Auth {
 struct Inner {
     source: Source,
     /// Held while credentials are looked for and while a token is fetched, so that calls side by side do it once.
-    found: Mutex<Found>,
+    found: Mutex<CredentialLookup>,
 }
 
 /// What looking for credentials came to; it is done once, and once more for a token that was refused.
 #[derive(Default)]
-struct Found {
+struct CredentialLookup {
     provider: Option<Result<Provider, AuthError>>,
     /// When a refused token was last replaced.
     replaced: Option<Instant>,
@@ -117,7 +117,7 @@ impl Auth {
                     return false;
                 }
                 // A provider keeps its token until it expires; only a new provider asks again.
-                *found = Found {
+                *found = CredentialLookup {
                     provider: None,
                     replaced: Some(Instant::now()),
                 };
@@ -130,14 +130,14 @@ impl Auth {
 }
 
 /// The provider that was found, which is looked for if none was yet.
-async fn provider(source: &Source, found: &mut Found) -> Result<Provider, AuthError> {
+async fn provider(source: &Source, found: &mut CredentialLookup) -> Result<Provider, AuthError> {
     match &found.provider {
         Some(provider) => provider.clone(),
         None => found.provider.insert(look(source).await).clone(),
     }
 }
 
-async fn provided(source: &Source, found: &mut Found) -> Result<Token, AuthError> {
+async fn provided(source: &Source, found: &mut CredentialLookup) -> Result<Token, AuthError> {
     provider(source, found).await?.token().await
 }
 
@@ -155,7 +155,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::super::scripted::{Reply, Scripted};
-    use super::super::{Api, Call, Class, Client, Endpoints, Quiet};
+    use super::super::{Api, Call, Class, Client, Endpoints, NoWatch};
     use super::*;
 
     fn environment(name: &'static str, value: String) -> impl Fn(&str) -> Option<String> {
@@ -214,16 +214,17 @@ mod tests {
         let auth = key_file(&folder, &tokens.base());
         let client = Client::new(Endpoints::emulator(&api.base()), auth.clone()).unwrap();
         let call = get();
-        let (first, second) = tokio::join!(client.send(&call, &Quiet), client.send(&call, &Quiet));
+        let (first, second) =
+            tokio::join!(client.send(&call, &NoWatch), client.send(&call, &NoWatch));
         first.and(second).unwrap();
         assert_eq!(tokens.lines(), ["POST /"], "calls side by side ask once");
         assert!(tokens.seen()[0].body.contains("assertion="));
-        client.send(&call, &Quiet).await.unwrap();
+        client.send(&call, &NoWatch).await.unwrap();
         assert_eq!(bearers(&api), ["t1", "t1", "t1", "t2"]);
         let expires = auth.token().await.unwrap().unwrap().expires().unwrap();
         assert!(expires > jiff::Timestamp::now());
         // The endpoint has no third token: the refusal stands, and is Google's.
-        let error = client.send(&call, &Quiet).await.unwrap_err();
+        let error = client.send(&call, &NoWatch).await.unwrap_err();
         assert_eq!(
             (error.class, error.http),
             (Class::Unauthenticated, Some(401))
@@ -279,7 +280,7 @@ mod tests {
         let auth = key_file(&folder, &tokens.base());
         let client = Client::new(Endpoints::emulator(&api.base()), auth).unwrap();
         let call = Call::post(Api::Dns, "projects/p/managedZones");
-        client.send(&call, &Quiet).await.unwrap();
+        client.send(&call, &NoWatch).await.unwrap();
         assert_eq!(
             (tokens.seen().len(), bearers(&api)),
             (6, vec!["t1".to_owned()])
@@ -402,7 +403,7 @@ mod tests {
             Call::post(Api::ServiceUsage, "v1/projects/p/services:batchEnable"),
             Call::get(Api::ServiceUsage, "v1/operations/o"),
         ] {
-            client.send(&call, &Quiet).await.unwrap();
+            client.send(&call, &NoWatch).await.unwrap();
         }
         let payers: Vec<_> = api
             .seen()

@@ -50,7 +50,7 @@ pub enum Class {
 }
 
 /// A condition on a refusal; what is not stated matches anything.
-struct Rule {
+struct RefusalPattern {
     http: Option<u16>,
     /// A reason, status or operation code, in any of Google's spellings.
     name: Option<&'static str>,
@@ -59,31 +59,31 @@ struct Rule {
     class: Class,
 }
 
-const ANY: Rule = Rule {
+const ANY: RefusalPattern = RefusalPattern {
     http: None,
     name: None,
     words: &[],
     class: Class::Other,
 };
 
-const fn named(name: &'static str, class: Class) -> Rule {
-    Rule {
+const fn named(name: &'static str, class: Class) -> RefusalPattern {
+    RefusalPattern {
         name: Some(name),
         class,
         ..ANY
     }
 }
 
-const fn coded(http: u16, class: Class) -> Rule {
-    Rule {
+const fn coded(http: u16, class: Class) -> RefusalPattern {
+    RefusalPattern {
         http: Some(http),
         class,
         ..ANY
     }
 }
 
-const fn both(http: u16, name: &'static str, class: Class) -> Rule {
-    Rule {
+const fn both(http: u16, name: &'static str, class: Class) -> RefusalPattern {
+    RefusalPattern {
         http: Some(http),
         name: Some(name),
         class,
@@ -91,8 +91,8 @@ const fn both(http: u16, name: &'static str, class: Class) -> Rule {
     }
 }
 
-const fn worded(http: u16, words: &'static [&'static str], class: Class) -> Rule {
-    Rule {
+const fn worded(http: u16, words: &'static [&'static str], class: Class) -> RefusalPattern {
+    RefusalPattern {
         http: Some(http),
         words,
         class,
@@ -103,7 +103,7 @@ const fn worded(http: u16, words: &'static [&'static str], class: Class) -> Rule
 /// The first rule that fits decides. Precise names come first, then sentences for the services that give no name (or
 /// one as wide as `forbidden`), then the bare HTTP code.
 #[rustfmt::skip]
-const RULES: &[Rule] = &[
+const RULES: &[RefusalPattern] = &[
     // Names that mean one thing whatever the code beside them.
     named("SERVICE_DISABLED", Class::ApiDisabled),
     named("accessNotConfigured", Class::ApiDisabled),
@@ -223,7 +223,7 @@ impl Class {
     }
 }
 
-impl Rule {
+impl RefusalPattern {
     fn fits(&self, refusal: &Refusal) -> bool {
         // An operation may give no code; that contradicts no sentence, and is no bare code.
         let unsaid = refusal.http.is_none() && !self.words.is_empty();

@@ -8,9 +8,10 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-use super::retry::{self, Verdict};
+use super::retry::{self, RetryDecision};
 use super::{
-    Api, ApiError, Auth, Body, Call, Class, Departed, Endpoints, SetupError, Token, Watch, answer,
+    Api, ApiError, Auth, Body, Call, Class, Endpoints, MayHaveApplied, SetupError, Token, Watch,
+    answer,
 };
 
 /// A client of Google's APIs. Clones share one pool of connections and one token.
@@ -94,7 +95,7 @@ impl Client {
     /// within [`retry::PATIENCE`]; a token that is refused is replaced once. Everything else is returned.
     pub async fn send(&self, call: &Call, watch: &dyn Watch) -> Result<Value, ApiError> {
         let started = Instant::now();
-        let mut departed = Departed::No;
+        let mut departed = MayHaveApplied::No;
         let mut renewed = false;
         let mut attempt = 1;
         loop {
@@ -117,8 +118,8 @@ impl Client {
                     started.elapsed(),
                     dice(),
                 ) {
-                    Verdict::GiveUp => return Err(error),
-                    Verdict::Again(pause) => pause,
+                    RetryDecision::GiveUp => return Err(error),
+                    RetryDecision::Again(pause) => pause,
                 },
             };
             watch.retrying(&error.call, &error.message, attempt, pause);
@@ -178,7 +179,7 @@ impl Client {
         Err(ApiError::unanswered(
             call,
             Class::Other,
-            Departed::Yes,
+            MayHaveApplied::Yes,
             format!("the list does not end after {MOST_PAGES} pages"),
         ))
     }
@@ -223,7 +224,8 @@ impl Client {
             inward,
         } = &*self.inner;
         let loopback = endpoints.is_loopback(call.api);
-        let unsent = |class, message| ApiError::unanswered(call, class, Departed::No, message);
+        let unsent =
+            |class, message| ApiError::unanswered(call, class, MayHaveApplied::No, message);
         if leads_elsewhere(&call.path) {
             let message = format!("{}: not sent, as it leads elsewhere", call.path);
             return Err(unsent(Class::BadRequest, message));

@@ -22,7 +22,7 @@ pub enum Dialect {
 }
 
 /// How far an answer says that the operation is.
-pub(super) enum State {
+pub(super) enum OperationState {
     Running,
     Done,
     Failed,
@@ -62,14 +62,14 @@ impl Dialect {
         }
     }
 
-    pub(super) fn state(self, answer: &Value) -> State {
+    pub(super) fn state(self, answer: &Value) -> OperationState {
         let done = match self {
             Dialect::Compute | Dialect::Container => answer["status"] == "DONE",
             Dialect::LongRunning => answer["done"] == true || answer["name"] == NOTHING_TO_DO,
             Dialect::DnsChange => answer["status"] == "done",
         };
         if !done {
-            return State::Running;
+            return OperationState::Running;
         }
         // DONE alone is not success: a refused deletion ends with 200, DONE and an error. GKE also says it in the older,
         // deprecated way.
@@ -78,9 +78,9 @@ impl Dialect {
                 .as_str()
                 .is_some_and(|message| !message.is_empty());
         if answer["error"].is_object() || older {
-            State::Failed
+            OperationState::Failed
         } else {
-            State::Done
+            OperationState::Done
         }
     }
 

@@ -11,7 +11,7 @@ use super::{Call, Class, Token};
 /// Whether a failed request can have taken effect. A caller that keeps a record closes it on `No` and looks on
 /// anything else. Ordered from the harmless to the dangerous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Departed {
+pub enum MayHaveApplied {
     /// It never left this machine, or Google refused it: nothing happened.
     No,
     /// The connection broke before an answer: it may or may not have arrived.
@@ -35,7 +35,7 @@ pub struct ApiError {
     /// Google's own words, or the operating system's.
     pub message: String,
     /// Whether it can have taken effect, over all tries.
-    pub left_machine: Departed,
+    pub left_machine: MayHaveApplied,
     /// How often it was sent.
     pub attempts: u32,
     /// It is how an operation ended, not the answer to a call.
@@ -51,7 +51,7 @@ impl ApiError {
     pub(super) fn unanswered(
         call: &Call,
         class: Class,
-        departed: Departed,
+        departed: MayHaveApplied,
         message: String,
     ) -> ApiError {
         ApiError {
@@ -70,7 +70,7 @@ impl ApiError {
 
     /// The error of a try that others went before: what one of them may have done, a later refusal does not undo. Keeps in
     /// `departed` what all tries so far may have done.
-    pub fn after(mut self, departed: &mut Departed) -> ApiError {
+    pub fn after(mut self, departed: &mut MayHaveApplied) -> ApiError {
         *departed = self.left_machine.max(*departed);
         self.left_machine = *departed;
         self
@@ -84,7 +84,7 @@ impl ApiError {
             class: Class::BadRequest,
             reason: None,
             message: message.into(),
-            left_machine: Departed::No,
+            left_machine: MayHaveApplied::No,
             attempts: 0,
             of_operation: false,
             retry_after: None,
@@ -98,9 +98,9 @@ impl ApiError {
         // An operation's end is known: what it did it did, and it is over. A refusal below 500 means that nothing was
         // done; above, Google itself does not know.
         let left_machine = match class {
-            _ if refusal.operation => Departed::Yes,
-            Class::ServerFault => Departed::Yes,
-            _ => Departed::No,
+            _ if refusal.operation => MayHaveApplied::Yes,
+            Class::ServerFault => MayHaveApplied::Yes,
+            _ => MayHaveApplied::No,
         };
         ApiError {
             http: refusal.http,
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn what_one_try_may_have_done_a_later_refusal_does_not_undo() {
-        use Departed::*;
+        use MayHaveApplied::*;
         let mut departed = No;
         for (told, counts) in [
             (No, No),

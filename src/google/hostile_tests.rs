@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::scripted::{Reply, Scripted};
 use super::wire_tests::{client, get, refusal, token_file};
-use super::{Api, Call, Class, Client, Departed, Endpoints, Quiet, answer};
+use super::{Api, Call, Class, Client, Endpoints, MayHaveApplied, NoWatch, answer};
 
 #[tokio::test]
 async fn a_redirect_is_not_followed_and_takes_no_token_along() {
@@ -19,7 +19,7 @@ async fn a_redirect_is_not_followed_and_takes_no_token_along() {
     let folder = tempfile::tempdir().unwrap();
     let auth = token_file(&folder, "secret-token");
     let client = Client::new(Endpoints::emulator(&server.base()), auth).unwrap();
-    let error = client.send(&get(), &Quiet).await.unwrap_err();
+    let error = client.send(&get(), &NoWatch).await.unwrap_err();
     assert_eq!(
         server.seen()[0].header("authorization"),
         Some("Bearer secret-token")
@@ -58,7 +58,7 @@ async fn words_that_repeat_the_token_are_told_without_it() {
     let server = Scripted::plays(script).await;
     let client = Client::new(Endpoints::emulator(&server.base()), auth).unwrap();
     for _ in 0..told {
-        let error = client.send(&get(), &Quiet).await.unwrap_err();
+        let error = client.send(&get(), &NoWatch).await.unwrap_err();
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains("secret-token"), "{shown}");
         assert!(shown.contains("(the access token)"), "{shown}");
@@ -83,7 +83,7 @@ async fn no_part_of_a_token_is_told_where_words_are_cut() {
     let server = Scripted::plays(script).await;
     let client = Client::new(Endpoints::emulator(&server.base()), auth).unwrap();
     for _ in 0..told {
-        let error = client.send(&get(), &Quiet).await.unwrap_err();
+        let error = client.send(&get(), &NoWatch).await.unwrap_err();
         let shown = format!("{error} {error:?}");
         assert!(shown.contains("xxx"), "{shown}");
         assert!(!shown.contains("secret"), "{shown}");
@@ -94,7 +94,7 @@ async fn no_part_of_a_token_is_told_where_words_are_cut() {
 async fn where_a_redirect_leads_is_not_told_without_end() {
     let header = format!("location: http://x/{}\r\n", "y".repeat(20_000));
     let server = Scripted::plays([Reply::Raw(302, header, String::new())]).await;
-    let error = client(&server).send(&get(), &Quiet).await.unwrap_err();
+    let error = client(&server).send(&get(), &NoWatch).await.unwrap_err();
     assert!(error.message.len() < 3_000, "{}", error.message.len());
 }
 
@@ -142,10 +142,10 @@ async fn a_name_does_not_lead_to_another_path() {
         "x\u{a0}",
     ] {
         let call = Call::delete(Api::Compute, format!("projects/p/global/networks/{name}"));
-        let error = client(&server).send(&call, &Quiet).await.unwrap_err();
+        let error = client(&server).send(&call, &NoWatch).await.unwrap_err();
         assert_eq!(
             (error.class, error.left_machine),
-            (Class::BadRequest, Departed::No)
+            (Class::BadRequest, MayHaveApplied::No)
         );
     }
     assert!(server.seen().is_empty());
@@ -169,7 +169,7 @@ async fn an_answer_without_end_is_not_read_to_its_end() {
     ] {
         let server = Scripted::plays([Reply::Bytes(200, headers.into(), body)]).await;
         let client = client(&server);
-        let error = client.send(&get(), &Quiet).await.unwrap_err();
+        let error = client.send(&get(), &NoWatch).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "an answer longer than 32 MiB was not read (HTTP 200)"
@@ -183,7 +183,7 @@ async fn an_answer_of_ten_thousand_levels_is_an_error() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     for code in [200, 400] {
         let server = Scripted::plays([Reply::Raw(code, String::new(), deep.clone())]).await;
-        let error = client(&server).send(&get(), &Quiet).await.unwrap_err();
+        let error = client(&server).send(&get(), &NoWatch).await.unwrap_err();
         assert!(error.to_string().contains("not JSON"), "{error}");
     }
 }
@@ -192,7 +192,7 @@ async fn an_answer_of_ten_thousand_levels_is_an_error() {
 async fn a_list_without_end_ends() {
     let page = || Reply::Json(200, json!({"items": [1], "nextPageToken": "again"}));
     let server = Scripted::plays((0..1_100).map(|_| page())).await;
-    let listed = client(&server).list(&get(), "items", &Quiet).await;
+    let listed = client(&server).list(&get(), "items", &NoWatch).await;
     assert_eq!(
         listed.unwrap_err().to_string(),
         "the list does not end after 1000 pages"
@@ -213,14 +213,14 @@ async fn an_aggregated_list_is_read_whole_and_ends() {
         Scripted::plays([page("a", "2"), Reply::Json(200, json!([])), page("b", "")]).await;
     let client = client(&server);
     let within = "networkEndpointGroups";
-    let list = async || client.list_aggregated(&get(), within, &Quiet).await;
+    let list = async || client.list_aggregated(&get(), within, &NoWatch).await;
     // What is no object has no next page either.
     assert_eq!(list().await.unwrap(), ["a"]);
     assert_eq!(list().await.unwrap(), ["b"]);
 
     let server = Scripted::plays((0..1_100).map(|_| page("a", "again"))).await;
     let listed = super::wire_tests::client(&server);
-    let listed = listed.list_aggregated(&get(), within, &Quiet).await;
+    let listed = listed.list_aggregated(&get(), within, &NoWatch).await;
     let told = listed.unwrap_err().to_string();
     assert_eq!(told, "the list does not end after 1000 pages");
 }

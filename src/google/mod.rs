@@ -38,7 +38,7 @@ pub use client::Client;
 pub use credentials::AuthError;
 pub use dialect::Dialect;
 pub use endpoints::{Endpoints, SetupError};
-pub use error::{ApiError, Departed};
+pub use error::{ApiError, MayHaveApplied};
 pub use operation::Operation;
 pub use token::Token;
 
@@ -57,9 +57,9 @@ pub trait Watch: Send + Sync {
 
 /// Nobody watches.
 #[derive(Debug, Clone, Copy)]
-pub struct Quiet;
+pub struct NoWatch;
 
-impl Watch for Quiet {
+impl Watch for NoWatch {
     fn retrying(&self, _: &str, _: &str, _: u32, _: Duration) {}
     fn progress(&self, _: &str) {}
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::envelope::Refusal;
 use super::scripted::{Reply, Scripted};
 use super::{
-    Api, ApiError, Auth, Call, Class, Client, Dialect, Endpoints, Operation, Quiet, answer,
+    Api, ApiError, Auth, Call, Class, Client, Dialect, Endpoints, NoWatch, Operation, answer,
 };
 
 const DIALECTS: [Dialect; 4] = [
@@ -156,7 +156,7 @@ proptest! {
             let client = Client::new(Endpoints::emulator(&server.base()), Auth::none()).unwrap();
             let operation = Operation { api: Api::Compute, dialect, path: "projects/p/global/operations/o".into() };
             let began = Instant::now();
-            (operation.wait(&client, within, &Quiet).await, began.elapsed())
+            (operation.wait(&client, within, &NoWatch).await, began.elapsed())
         });
         prop_assert!(took < Duration::from_secs(10), "{took:?}");
         if let Err(error) = result {

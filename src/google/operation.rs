@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::dialect::State;
-use super::{Api, ApiError, Call, Class, Client, Departed, Dialect, Watch, retry};
+use super::dialect::OperationState;
+use super::{Api, ApiError, Call, Class, Client, Dialect, MayHaveApplied, Watch, retry};
 
 /// A running operation. It can be written down and waited for by another process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,13 +35,13 @@ impl Operation {
         answer: &Value,
     ) -> Result<Option<Operation>, ApiError> {
         match dialect.state(answer) {
-            State::Running => Ok(dialect.path(call, answer).map(|path| Operation {
+            OperationState::Running => Ok(dialect.path(call, answer).map(|path| Operation {
                 api: call.api,
                 dialect,
                 path,
             })),
-            State::Done => Ok(None),
-            State::Failed => Err(ApiError::operation(call, answer)),
+            OperationState::Done => Ok(None),
+            OperationState::Failed => Err(ApiError::operation(call, answer)),
         }
     }
 
@@ -67,9 +67,9 @@ impl Operation {
                 Ok(Err(error)) => return Err(error),
                 Ok(Ok(answer)) => {
                     match self.dialect.state(&answer) {
-                        State::Done => return Ok(answer),
-                        State::Failed => return Err(ApiError::operation(&poll, &answer)),
-                        State::Running => {}
+                        OperationState::Done => return Ok(answer),
+                        OperationState::Failed => return Err(ApiError::operation(&poll, &answer)),
+                        OperationState::Running => {}
                     }
                     last_trouble = None;
                     let now = self.dialect.progress(&answer);
@@ -93,7 +93,7 @@ impl Operation {
         Err(ApiError::unanswered(
             &poll,
             Class::Deadline,
-            Departed::Yes,
+            MayHaveApplied::Yes,
             message,
         ))
     }
@@ -114,7 +114,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::scripted::{Reply, Scripted};
-    use super::super::{Auth, Endpoints, Quiet};
+    use super::super::{Auth, Endpoints, NoWatch};
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);
@@ -225,12 +225,12 @@ mod tests {
             let operation: Operation = serde_json::from_str(&written).unwrap();
 
             let (server, client) = play(vec![says(&case.running), says(&case.done)]).await;
-            let end = operation.wait(&client, LONG, &Quiet).await.unwrap();
+            let end = operation.wait(&client, LONG, &NoWatch).await.unwrap();
             assert_eq!(end, case.done, "{name}");
             assert_eq!(server.lines(), [case.polls, case.polls], "{name}");
 
             let (_server, client) = play(vec![says(&case.running), says(&case.failed)]).await;
-            let error = operation.wait(&client, LONG, &Quiet).await.unwrap_err();
+            let error = operation.wait(&client, LONG, &NoWatch).await.unwrap_err();
             assert_eq!(
                 (error.class, error.of_operation),
                 (case.class, true),
@@ -238,11 +238,11 @@ mod tests {
             );
 
             // Whatever it did, it did.
-            assert_eq!(error.left_machine, Departed::Yes, "{name}");
+            assert_eq!(error.left_machine, MayHaveApplied::Yes, "{name}");
 
             let gone = json!({"error": {"code": 404, "message": "not found"}});
             let (_server, client) = play(vec![says(&case.running), Reply::Json(404, gone)]).await;
-            let error = operation.wait(&client, LONG, &Quiet).await.unwrap_err();
+            let error = operation.wait(&client, LONG, &NoWatch).await.unwrap_err();
             assert_eq!(
                 (error.class, error.of_operation),
                 (Class::NotFound, false),
@@ -346,11 +346,11 @@ mod tests {
         let (_server, client) = play(vec![first, Reply::Silent]).await;
         let within = Duration::from_millis(300);
         let began = Instant::now();
-        let error = operation.wait(&client, within, &Quiet).await.unwrap_err();
+        let error = operation.wait(&client, within, &NoWatch).await.unwrap_err();
         assert!(began.elapsed() < LONG / 6, "{:?}", began.elapsed());
         assert_eq!(
             (error.class, error.left_machine),
-            (Class::Deadline, Departed::Yes)
+            (Class::Deadline, MayHaveApplied::Yes)
         );
         assert_eq!(
             error.to_string(),

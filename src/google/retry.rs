@@ -10,11 +10,11 @@ use backoff::backoff::Backoff;
 use backoff::exponential::ExponentialBackoff;
 use backoff::{ExponentialBackoffBuilder, SystemClock};
 
-use super::{ApiError, Class, Departed};
+use super::{ApiError, Class, MayHaveApplied};
 
 /// What to do about a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RetryDecision {
     /// Return the error.
     GiveUp,
     /// Send it again after this pause.
@@ -36,17 +36,17 @@ pub fn verdict(
     attempt: u32,
     waited: Duration,
     jitter: f64,
-) -> Verdict {
+) -> RetryDecision {
     let harmless = match error.class {
         // Refused before it was looked at.
         Class::RateLimited => true,
         Class::LostConnection | Class::ServerFault => {
-            repeatable || error.left_machine == Departed::No
+            repeatable || error.left_machine == MayHaveApplied::No
         }
         _ => false,
     };
     if !harmless || attempt >= ATTEMPTS {
-        return Verdict::GiveUp;
+        return RetryDecision::GiveUp;
     }
     let pause = delays(FIRST, CAP)
         .nth(attempt.saturating_sub(1) as usize)
@@ -54,9 +54,9 @@ pub fn verdict(
     let pause = pause.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
     let pause = pause.max(error.retry_after.unwrap_or_default());
     if waited.saturating_add(pause) > PATIENCE {
-        Verdict::GiveUp
+        RetryDecision::GiveUp
     } else {
-        Verdict::Again(pause)
+        RetryDecision::Again(pause)
     }
 }
 
@@ -77,14 +77,14 @@ mod tests {
     use super::super::{Api, Call};
     use super::*;
 
-    fn error(class: Class, departed: Departed) -> ApiError {
+    fn error(class: Class, departed: MayHaveApplied) -> ApiError {
         ApiError::unanswered(&Call::get(Api::Dns, "x"), class, departed, "m".into())
     }
 
     #[test]
     fn what_is_repeated() {
         use Class::*;
-        use Departed::*;
+        use MayHaveApplied::*;
         // class, departed, repeatable, attempt, waited s, again?
         let cases = [
             (LostConnection, No, false, 1, 0, true),
@@ -103,7 +103,7 @@ mod tests {
             let waited = Duration::from_secs(waited);
             let verdict = verdict(&error(class, departed), repeatable, attempt, waited, 1.0);
             assert_eq!(
-                verdict != Verdict::GiveUp,
+                verdict != RetryDecision::GiveUp,
                 again,
                 "{class:?} {departed:?} {repeatable}"
             );
@@ -121,7 +121,7 @@ mod tests {
         ] {
             assert_eq!(
                 verdict(&error(class, No), true, 1, Duration::ZERO, 0.0),
-                Verdict::GiveUp
+                RetryDecision::GiveUp
             );
         }
         for class in [
@@ -134,7 +134,7 @@ mod tests {
         ] {
             assert_eq!(
                 verdict(&error(class, No), true, 1, Duration::ZERO, 0.0),
-                Verdict::GiveUp
+                RetryDecision::GiveUp
             );
         }
     }
@@ -143,14 +143,14 @@ mod tests {
     fn the_pauses_double_are_spread_and_end_within_patience() {
         let pause = |attempt, jitter| {
             verdict(
-                &error(Class::RateLimited, Departed::No),
+                &error(Class::RateLimited, MayHaveApplied::No),
                 false,
                 attempt,
                 Duration::ZERO,
                 jitter,
             )
         };
-        let ms = |ms| Verdict::Again(Duration::from_millis(ms));
+        let ms = |ms| RetryDecision::Again(Duration::from_millis(ms));
         assert_eq!(
             [pause(1, 1.0), pause(2, 1.0), pause(3, 1.0)],
             [ms(200), ms(400), ms(800)]
@@ -162,8 +162,8 @@ mod tests {
 
         let mut waited = Duration::ZERO;
         let mut attempt = 1;
-        while let Verdict::Again(pause) = verdict(
-            &error(Class::RateLimited, Departed::No),
+        while let RetryDecision::Again(pause) = verdict(
+            &error(Class::RateLimited, MayHaveApplied::No),
             false,
             attempt,
             waited,
@@ -183,21 +183,24 @@ mod tests {
     fn what_google_asks_for_is_kept_if_there_is_time() {
         let asked = |seconds| ApiError {
             retry_after: Some(Duration::from_secs(seconds)),
-            ..error(Class::RateLimited, Departed::No)
+            ..error(Class::RateLimited, MayHaveApplied::No)
         };
         let now = Duration::ZERO;
         assert_eq!(
             verdict(&asked(7), false, 1, now, 1.0),
-            Verdict::Again(Duration::from_secs(7))
+            RetryDecision::Again(Duration::from_secs(7))
         );
         assert_eq!(
             verdict(&asked(0), false, 1, now, 1.0),
-            Verdict::Again(Duration::from_millis(200))
+            RetryDecision::Again(Duration::from_millis(200))
         );
-        assert_eq!(verdict(&asked(91), false, 1, now, 1.0), Verdict::GiveUp);
+        assert_eq!(
+            verdict(&asked(91), false, 1, now, 1.0),
+            RetryDecision::GiveUp
+        );
         assert_eq!(
             verdict(&asked(u64::MAX), false, 1, now, 1.0),
-            Verdict::GiveUp
+            RetryDecision::GiveUp
         );
     }
 

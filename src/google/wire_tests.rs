@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::scripted::{Reply, Scripted};
-use super::{Api, ApiError, Auth, Call, Class, Client, Departed, Endpoints, Quiet, Watch};
+use super::{Api, ApiError, Auth, Call, Class, Client, Endpoints, MayHaveApplied, NoWatch, Watch};
 
 pub(super) fn client(server: &Scripted) -> Client {
     Client::new(Endpoints::emulator(&server.base()), Auth::none()).unwrap()
@@ -28,7 +28,7 @@ fn post() -> Call {
 /// Plays a script to one call; the outcome, and how many requests arrived.
 async fn outcome(call: Call, script: Vec<Reply>) -> (Result<Value, ApiError>, usize) {
     let server = Scripted::plays(script).await;
-    let result = client(&server).send(&call, &Quiet).await;
+    let result = client(&server).send(&call, &NoWatch).await;
     (result, server.seen().len())
 }
 
@@ -43,18 +43,18 @@ async fn a_call_arrives_as_it_was_said() {
     .await;
     let client = client(&server);
     let call = post().query("requestId", "0-1").query("filter", "a=b c");
-    assert_eq!(client.send(&call, &Quiet).await.unwrap(), json!({"a": 1}));
+    assert_eq!(client.send(&call, &NoWatch).await.unwrap(), json!({"a": 1}));
     let gone = Call::delete(Api::Storage, "b/x/o/y%2Fz");
-    assert_eq!(client.send(&gone, &Quiet).await.unwrap(), Value::Null);
+    assert_eq!(client.send(&gone, &NoWatch).await.unwrap(), Value::Null);
     let object = Call::post(Api::Storage, "b/x/o")
         .query("name", "y/z")
         .upload("text/plain", b"hello".to_vec());
-    assert_eq!(client.send(&object, &Quiet).await.unwrap(), json!({}));
+    assert_eq!(client.send(&object, &NoWatch).await.unwrap(), json!({}));
 
     client
         .send(
             &Call::post(Api::Compute, "projects/p/global/operations/o/wait"),
-            &Quiet,
+            &NoWatch,
         )
         .await
         .unwrap();
@@ -103,29 +103,29 @@ async fn only_what_does_no_harm_is_sent_twice() {
         )
     };
     let mine = || post().repeatable();
-    type Expected = Result<(), (Class, Departed)>;
+    type Expected = Result<(), (Class, MayHaveApplied)>;
     #[rustfmt::skip]
     let cases: Vec<(&str, Call, Vec<Reply>, usize, Expected)> = vec![
         ("reset before", get(), vec![Reply::ResetBefore, ok()], 1, Ok(())),
-        ("reset before", post(), vec![Reply::ResetBefore], 0, Err((Class::LostConnection, Departed::Unknown))),
+        ("reset before", post(), vec![Reply::ResetBefore], 0, Err((Class::LostConnection, MayHaveApplied::Unknown))),
         ("reset after", get(), vec![Reply::ResetAfter, ok()], 2, Ok(())),
-        ("reset after", post(), vec![Reply::ResetAfter], 1, Err((Class::LostConnection, Departed::Unknown))),
+        ("reset after", post(), vec![Reply::ResetAfter], 1, Err((Class::LostConnection, MayHaveApplied::Unknown))),
         ("reset after", mine(), vec![Reply::ResetAfter, ok()], 2, Ok(())),
         ("cut off", get(), vec![Reply::CutOff, ok()], 2, Ok(())),
-        ("cut off", post(), vec![Reply::CutOff], 1, Err((Class::LostConnection, Departed::Yes))),
+        ("cut off", post(), vec![Reply::CutOff], 1, Err((Class::LostConnection, MayHaveApplied::Yes))),
         ("503", get(), vec![refusal(503, "busy"), ok()], 2, Ok(())),
-        ("503", post(), vec![refusal(503, "busy")], 1, Err((Class::ServerFault, Departed::Yes))),
+        ("503", post(), vec![refusal(503, "busy")], 1, Err((Class::ServerFault, MayHaveApplied::Yes))),
         ("503", mine(), vec![refusal(503, "busy"), refusal(500, "b"), ok()], 3, Ok(())),
         ("html 502", get(), vec![html(502), ok()], 2, Ok(())),
         ("429", post(), vec![refusal(429, "slowly"), ok()], 2, Ok(())),
-        ("429 of one cluster", mine(), vec![refusal(429, "hits the concurrent operations quota 5")], 1, Err((Class::Busy, Departed::No))),
-        ("html 404", get(), vec![html(404)], 1, Err((Class::NotJson, Departed::No))),
-        ("html 200", mine(), vec![html(200)], 1, Err((Class::NotJson, Departed::Yes))),
-        ("400", mine(), vec![refusal(400, "no")], 1, Err((Class::BadRequest, Departed::No))),
-        ("403", get(), vec![refusal(403, "no")], 1, Err((Class::PermissionDenied, Departed::No))),
+        ("429 of one cluster", mine(), vec![refusal(429, "hits the concurrent operations quota 5")], 1, Err((Class::Busy, MayHaveApplied::No))),
+        ("html 404", get(), vec![html(404)], 1, Err((Class::NotJson, MayHaveApplied::No))),
+        ("html 200", mine(), vec![html(200)], 1, Err((Class::NotJson, MayHaveApplied::Yes))),
+        ("400", mine(), vec![refusal(400, "no")], 1, Err((Class::BadRequest, MayHaveApplied::No))),
+        ("403", get(), vec![refusal(403, "no")], 1, Err((Class::PermissionDenied, MayHaveApplied::No))),
         // The first try may have made it; the refusal of the second does not undo that.
-        ("503 then 409", mine(), vec![refusal(503, "busy"), refusal(409, "already exists")], 2, Err((Class::AlreadyExists, Departed::Yes))),
-        ("409", mine(), vec![refusal(409, "already exists")], 1, Err((Class::AlreadyExists, Departed::No))),
+        ("503 then 409", mine(), vec![refusal(503, "busy"), refusal(409, "already exists")], 2, Err((Class::AlreadyExists, MayHaveApplied::Yes))),
+        ("409", mine(), vec![refusal(409, "already exists")], 1, Err((Class::AlreadyExists, MayHaveApplied::No))),
     ];
     for (name, call, script, requests, want) in cases {
         let name = format!("{name}, {}, repeatable: {}", call.method, call.repeatable);
@@ -209,7 +209,7 @@ async fn retry_after_is_kept() {
     // A day is more than a person waits: the error says it at once.
     let header = "retry-after: 86400\r\n".to_owned();
     let server = Scripted::plays([Reply::Raw(503, header, "{}".into())]).await;
-    let error = client(&server).send(&get(), &Quiet).await.unwrap_err();
+    let error = client(&server).send(&get(), &NoWatch).await.unwrap_err();
     assert_eq!(error.retry_after, Some(Duration::from_secs(86_400)));
 }
 
@@ -223,7 +223,7 @@ async fn a_list_is_read_to_its_last_page() {
     .await;
     let call = Call::get(Api::ServiceUsage, "v1/projects/p/services").query("pageSize", "2");
     let all = client(&server)
-        .list(&call, "services", &Quiet)
+        .list(&call, "services", &NoWatch)
         .await
         .unwrap();
     assert_eq!(all, [json!(1), json!(2), json!(3)]);
@@ -269,12 +269,12 @@ async fn a_token_that_was_replaced_is_read_again_once() {
     .await;
     let client = Client::new(Endpoints::emulator(&server.base()), auth).unwrap();
     // A refused token has done nothing, so even this may be sent again.
-    client.send(&post(), &Quiet).await.unwrap();
+    client.send(&post(), &NoWatch).await.unwrap();
     // The file holds what was just refused: asking again would change nothing.
-    let error = client.send(&post(), &Quiet).await.unwrap_err();
+    let error = client.send(&post(), &NoWatch).await.unwrap_err();
     assert_eq!(
         (error.class, error.http, error.left_machine),
-        (Class::Unauthenticated, Some(401), Departed::No)
+        (Class::Unauthenticated, Some(401), MayHaveApplied::No)
     );
     assert!(error.hint().unwrap().contains("gcloud auth"));
     let tokens: Vec<_> = server
@@ -284,7 +284,7 @@ async fn a_token_that_was_replaced_is_read_again_once() {
         .collect();
     assert_eq!(tokens, ["Bearer old", "Bearer new", "Bearer new"]);
     // Once: a file that changes for ever does not keep a call going for ever.
-    client.send(&post(), &Quiet).await.unwrap_err();
+    client.send(&post(), &NoWatch).await.unwrap_err();
     assert_eq!(server.seen().len(), 5);
 }
 
@@ -295,10 +295,10 @@ async fn a_missing_token_file_is_named_and_nothing_is_sent() {
         (name == "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE").then(|| "/nowhere/token".into())
     });
     let client = Client::new(Endpoints::emulator(&server.base()), auth).unwrap();
-    let error = client.send(&get(), &Quiet).await.unwrap_err();
+    let error = client.send(&get(), &NoWatch).await.unwrap_err();
     assert_eq!(
         (error.class, error.http, error.left_machine),
-        (Class::Unauthenticated, None, Departed::No)
+        (Class::Unauthenticated, None, MayHaveApplied::No)
     );
     assert!(
         error

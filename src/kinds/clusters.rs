@@ -11,10 +11,10 @@ use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::own::Own;
-use super::{Door, fill};
-use crate::cluster::{Cluster, ClusterError, Fault};
-use crate::google::{Api, ApiError, Call, Class, Departed, retry};
+use super::own::OwnCluster;
+use super::{Clients, path_template};
+use crate::cluster::{ClusterClient, ClusterError, ClusterErrorKind};
+use crate::google::{Api, ApiError, Call, Class, MayHaveApplied, retry};
 
 /// A cluster's path below the API's base.
 pub const PATH: &str = "v1/projects/{project}/locations/{location}/clusters/{cluster}";
@@ -30,18 +30,18 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from
 /// Connections to clusters, by path, each with the token it was made with.
 #[derive(Clone, Default)]
 pub struct Clusters {
-    connections: Arc<Mutex<HashMap<String, (String, Cluster)>>>,
+    connections: Arc<Mutex<HashMap<String, (String, ClusterClient)>>>,
     /// Whether a cluster has answered in this run.
     answered: Arc<AtomicBool>,
     /// The cluster of somebody's own that stands in for Google's.
-    own: Option<Own>,
+    own: Option<OwnCluster>,
     /// Whether fields that somebody else owns are taken over.
     pub force: bool,
 }
 
 impl Clusters {
     /// No connections yet; every place leads to `own`, where there is one.
-    pub fn new(force: bool, own: Option<Own>) -> Clusters {
+    pub fn new(force: bool, own: Option<OwnCluster>) -> Clusters {
         Clusters {
             force,
             own,
@@ -57,11 +57,14 @@ impl Clusters {
 
 /// The connection to the cluster of `at`; none where there is no such cluster, or none yet. One of somebody's own is always there,
 /// whatever has become of Google's: what stands in it is seen before the first step, and is never taken for gone after the last.
-pub async fn connect(door: &Door, at: &Map<String, Value>) -> Result<Option<Cluster>, ApiError> {
+pub async fn connect(
+    door: &Clients,
+    at: &Map<String, Value>,
+) -> Result<Option<ClusterClient>, ApiError> {
     if let Some(own) = &door.clusters.own {
         return Ok(Some(own.cluster.clone()));
     }
-    let path = fill::path(PATH, at)?;
+    let path = path_template::path(PATH, at)?;
     let unsigned = |error: String| ApiError::unsent(&path, error);
     let token = door
         .client
@@ -103,7 +106,8 @@ pub async fn connect(door: &Door, at: &Map<String, Value>) -> Result<Option<Clus
     let authority = STANDARD
         .decode(text("/masterAuth/clusterCaCertificate"))
         .map_err(|error| unsigned(format!("the cluster's authority is not base64: {error}")))?;
-    let cluster = Cluster::connect(text("/endpoint"), &authority, &token).map_err(of_cluster)?;
+    let cluster =
+        ClusterClient::connect(text("/endpoint"), &authority, &token).map_err(of_cluster)?;
     connections.insert(path, (token, cluster.clone()));
     Ok(Some(cluster))
 }
@@ -114,13 +118,13 @@ pub async fn connect(door: &Door, at: &Map<String, Value>) -> Result<Option<Clus
 ///
 /// # Errors
 /// What `work` fails with.
-pub async fn steadily<T, R>(door: &Door, work: impl Fn() -> R) -> Result<T, ApiError>
+pub async fn steadily<T, R>(door: &Clients, work: impl Fn() -> R) -> Result<T, ApiError>
 where
     R: Future<Output = Result<T, ApiError>>,
 {
     let since = Instant::now();
     let mut attempt = 0;
-    let mut departed = Departed::No;
+    let mut departed = MayHaveApplied::No;
     let mut pauses = retry::delays(PAUSES.0, PAUSES.1);
     loop {
         let done = with_good_token(door, &work)
@@ -165,7 +169,7 @@ where
 ///
 /// # Errors
 /// What `work` fails with.
-async fn with_good_token<T, R>(door: &Door, work: &impl Fn() -> R) -> Result<T, ApiError>
+async fn with_good_token<T, R>(door: &Clients, work: &impl Fn() -> R) -> Result<T, ApiError>
 where
     R: Future<Output = Result<T, ApiError>>,
 {
@@ -185,7 +189,7 @@ where
 }
 
 /// A refusal with the advice that fits the cluster.
-pub fn advised(door: &Door, error: ApiError) -> ApiError {
+pub fn advised(door: &Clients, error: ApiError) -> ApiError {
     match &door.clusters.own {
         Some(_) => of_own(error),
         None => error,
@@ -212,57 +216,57 @@ pub fn of_own(error: ApiError) -> ApiError {
 /// A cluster's refusal, as the engine tells failures apart.
 pub fn of_cluster(error: ClusterError) -> ApiError {
     let (class, advice) = match error.fault {
-        Fault::NotFound => (Class::NotFound, None),
+        ClusterErrorKind::NotFound => (Class::NotFound, None),
         // Its definition may be on its way.
-        Fault::UnknownKind => (
+        ClusterErrorKind::UnknownKind => (
             Class::NotReady,
             Some(
                 "the cluster does not know this kind of object: install what defines it (a CustomResourceDefinition), then run again",
             ),
         ),
-        Fault::Denied => (
+        ClusterErrorKind::Denied => (
             Class::Other,
             Some(
                 "a webhook or a policy in the cluster refused it, in its own words: change the step, or ask who runs the webhook",
             ),
         ),
-        Fault::Conflict => (
+        ClusterErrorKind::Conflict => (
             Class::Other,
             Some(
                 "somebody else owns these fields: leave them to it by changing the step, or take them over with --force-conflicts",
             ),
         ),
-        Fault::Unauthenticated => (Class::Unauthenticated, None),
-        Fault::Forbidden => (
+        ClusterErrorKind::Unauthenticated => (Class::Unauthenticated, None),
+        ClusterErrorKind::Forbidden => (
             Class::PermissionDenied,
             Some(
                 "the caller needs roles/container.developer on the project, or a role inside the cluster",
             ),
         ),
-        Fault::Quota => (
+        ClusterErrorKind::Quota => (
             Class::QuotaExceeded,
             Some(
                 "a ResourceQuota of the namespace is used up: raise it (`kubectl get resourcequotas`), or free what is not needed",
             ),
         ),
-        Fault::Invalid | Fault::Local => (
+        ClusterErrorKind::Invalid | ClusterErrorKind::Local => (
             Class::BadRequest,
             Some("the cluster does not take the object as the step writes it"),
         ),
         // A webhook's pod may be on its way up; a namespace on its way down.
-        Fault::Webhook => (
+        ClusterErrorKind::Webhook => (
             Class::NotReady,
             Some(
                 "a webhook of the cluster does not answer: see to what runs it (`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`), then run again",
             ),
         ),
-        Fault::Terminating => (
+        ClusterErrorKind::Terminating => (
             Class::NotReady,
             Some("its namespace is being deleted: run again when that is over"),
         ),
-        Fault::Busy => (Class::NotReady, None),
-        Fault::Server => (Class::ServerFault, None),
-        Fault::Unreachable => (
+        ClusterErrorKind::Busy => (Class::NotReady, None),
+        ClusterErrorKind::Server => (Class::ServerFault, None),
+        ClusterErrorKind::Unreachable => (
             Class::LostConnection,
             Some(
                 "the API server answers only the networks on its list: `provision authorize` puts this machine's address on it",
@@ -270,9 +274,9 @@ pub fn of_cluster(error: ClusterError) -> ApiError {
         ),
     };
     let left_machine = match error.fault {
-        Fault::Server => Departed::Yes,
-        Fault::Unreachable => Departed::Unknown,
-        _ => Departed::No,
+        ClusterErrorKind::Server => MayHaveApplied::Yes,
+        ClusterErrorKind::Unreachable => MayHaveApplied::Unknown,
+        _ => MayHaveApplied::No,
     };
     ApiError {
         call: error.what,
@@ -293,9 +297,9 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::google::{Auth, Client, Endpoints, Quiet};
+    use crate::google::{Auth, Client, Endpoints, NoWatch};
 
-    fn error(class: Class, left_machine: Departed) -> ApiError {
+    fn error(class: Class, left_machine: MayHaveApplied) -> ApiError {
         ApiError {
             class,
             left_machine,
@@ -307,19 +311,19 @@ mod tests {
     async fn a_refusal_does_not_undo_what_a_lost_answer_may_have_done() {
         use Class::{LostConnection, PermissionDenied, ServerFault};
         let endpoints = Endpoints::emulator("http://127.0.0.1:1");
-        let door = Door {
+        let door = Clients {
             client: Client::new(endpoints, Auth::none()).unwrap(),
-            watch: Arc::new(Quiet),
+            watch: Arc::new(NoWatch),
             clusters: Clusters::default(),
         };
-        let lost = error(LostConnection, Departed::Unknown);
-        let failed = error(ServerFault, Departed::Yes);
+        let lost = error(LostConnection, MayHaveApplied::Unknown);
+        let failed = error(ServerFault, MayHaveApplied::Yes);
         for (first, departed) in [
-            (None, Departed::No),
-            (Some(lost), Departed::Unknown),
-            (Some(failed), Departed::Yes),
+            (None, MayHaveApplied::No),
+            (Some(lost), MayHaveApplied::Unknown),
+            (Some(failed), MayHaveApplied::Yes),
         ] {
-            let refused = error(PermissionDenied, Departed::No);
+            let refused = error(PermissionDenied, MayHaveApplied::No);
             let script = Mutex::new([Some(refused), first]);
             let told = steadily(&door, || {
                 let mut script = script.lock().unwrap();

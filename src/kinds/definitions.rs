@@ -5,8 +5,8 @@
 use serde_json::{Map, Value};
 
 use super::clusters::{connect, of_cluster};
-use super::{Door, Look, ready};
-use crate::cluster::Object;
+use super::{Clients, Observed, ready};
+use crate::cluster::ObjectRef;
 use crate::google::ApiError;
 
 /// What it is.
@@ -16,14 +16,18 @@ pub const PATH: &str =
     "projects/{project}/locations/{location}/clusters/{cluster}/definitions/{set}";
 
 /// Looks at the definitions that `want` names, and says which are not established.
-pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Look, ApiError> {
+pub async fn look(
+    door: &Clients,
+    at: &Map<String, Value>,
+    want: &Value,
+) -> Result<Observed, ApiError> {
     let Some(cluster) = connect(door, at).await? else {
-        return Ok(Look::Absent);
+        return Ok(Observed::Absent);
     };
     let names = want.get("names").and_then(Value::as_array);
     let mut lacking = Vec::new();
     for name in names.into_iter().flatten().filter_map(Value::as_str) {
-        let definition = Object {
+        let definition = ObjectRef {
             api_version: "apiextensions.k8s.io/v1".to_owned(),
             kind: "CustomResourceDefinition".to_owned(),
             namespace: None,
@@ -36,8 +40,8 @@ pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<
         }
     }
     Ok(if lacking.is_empty() {
-        Look::Here(Value::Null)
+        Observed::Here(Value::Null)
     } else {
-        Look::Settling(lacking.join(", "))
+        Observed::Settling(lacking.join(", "))
     })
 }

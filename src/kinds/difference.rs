@@ -7,11 +7,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::row::{List, Row, Update};
+use super::resource_spec::{ListSemantics, ResourceSpec, UpdateMethod};
 
 /// One field that is not as the step wants it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Field {
+pub struct FieldDiff {
     /// Its path, with dots; items of keyed lists as `nats[nat-config]`.
     pub path: String,
     /// What is there.
@@ -26,15 +26,20 @@ pub struct Field {
 }
 
 /// Every field of `want` that `live` does not have.
-pub fn between(row: &Row, want: &Value, live: &Value) -> Vec<Field> {
+pub fn diff(row: &ResourceSpec, want: &Value, live: &Value) -> Vec<FieldDiff> {
     let mut found = Vec::new();
-    compare(row, &Spot::default(), want, Some(live), &mut found);
+    compare(row, &DiffPath::default(), want, Some(live), &mut found);
     found
 }
 
 /// The fields to send so that `live` becomes as wanted: whole top-level fields, in which what others put into
 /// shared lists stays.
-pub fn patch(row: &Row, fields: &[Field], want: &Value, live: &Value) -> Map<String, Value> {
+pub fn patch(
+    row: &ResourceSpec,
+    fields: &[FieldDiff],
+    want: &Value,
+    live: &Value,
+) -> Map<String, Value> {
     let mut body = Map::new();
     for field in fields {
         let top = field.path.split(['.', '[']).next().unwrap_or_default();
@@ -62,13 +67,13 @@ pub fn same_name(a: &str, b: &str) -> bool {
 
 /// Where a comparison stands: the path as shown, and the path as rows write it (without items of lists).
 #[derive(Default, Clone)]
-struct Spot {
+struct DiffPath {
     shown: String,
     plain: String,
 }
 
-impl Spot {
-    fn field(&self, name: &str) -> Spot {
+impl DiffPath {
+    fn field(&self, name: &str) -> DiffPath {
         let join = |base: &str| {
             if base.is_empty() {
                 name.to_owned()
@@ -76,21 +81,27 @@ impl Spot {
                 format!("{base}.{name}")
             }
         };
-        Spot {
+        DiffPath {
             shown: join(&self.shown),
             plain: join(&self.plain),
         }
     }
 
-    fn item(&self, name: &str) -> Spot {
-        Spot {
+    fn item(&self, name: &str) -> DiffPath {
+        DiffPath {
             shown: format!("{}[{name}]", self.shown),
             plain: self.plain.clone(),
         }
     }
 }
 
-fn compare(row: &Row, spot: &Spot, want: &Value, have: Option<&Value>, found: &mut Vec<Field>) {
+fn compare(
+    row: &ResourceSpec,
+    spot: &DiffPath,
+    want: &Value,
+    have: Option<&Value>,
+    found: &mut Vec<FieldDiff>,
+) {
     match (want, have) {
         (Value::Object(fields), Some(Value::Object(there))) => {
             for (name, value) in fields {
@@ -111,14 +122,20 @@ fn compare(row: &Row, spot: &Spot, want: &Value, have: Option<&Value>, found: &m
     }
 }
 
-fn compare_list(row: &Row, spot: &Spot, want: &[Value], have: &[Value], found: &mut Vec<Field>) {
+fn compare_list(
+    row: &ResourceSpec,
+    spot: &DiffPath,
+    want: &[Value],
+    have: &[Value],
+    found: &mut Vec<FieldDiff>,
+) {
     let matches = |wanted: &Value, there: &Value| {
         let mut inner = Vec::new();
         compare(row, spot, wanted, Some(there), &mut inner);
         inner.is_empty()
     };
     match list_rule(row, &spot.plain) {
-        Some(List::Keyed(key)) => {
+        Some(ListSemantics::Keyed(key)) => {
             for item in want {
                 let name = item.get(key).unwrap_or(&Value::Null);
                 let shown = spot.item(
@@ -134,7 +151,7 @@ fn compare_list(row: &Row, spot: &Spot, want: &[Value], have: &[Value], found: &
                 }
             }
         }
-        Some(List::Holds) => {
+        Some(ListSemantics::Holds) => {
             for item in want
                 .iter()
                 .filter(|item| !have.iter().any(|there| matches(item, there)))
@@ -142,7 +159,7 @@ fn compare_list(row: &Row, spot: &Spot, want: &[Value], have: &[Value], found: &
                 differs(row, spot, item, None, found);
             }
         }
-        Some(List::Set) => {
+        Some(ListSemantics::Set) => {
             let all = want
                 .iter()
                 .all(|item| have.iter().any(|there| matches(item, there)));
@@ -172,8 +189,14 @@ fn compare_list(row: &Row, spot: &Spot, want: &[Value], have: &[Value], found: &
     }
 }
 
-fn differs(row: &Row, spot: &Spot, want: &Value, have: Option<&Value>, found: &mut Vec<Field>) {
-    found.push(Field {
+fn differs(
+    row: &ResourceSpec,
+    spot: &DiffPath,
+    want: &Value,
+    have: Option<&Value>,
+    found: &mut Vec<FieldDiff>,
+) {
+    found.push(FieldDiff {
         path: spot.shown.clone(),
         have: have.cloned().unwrap_or(Value::Null),
         want: want.clone(),
@@ -182,7 +205,7 @@ fn differs(row: &Row, spot: &Spot, want: &Value, have: Option<&Value>, found: &m
     });
 }
 
-fn is_fixed(row: &Row, plain: &str) -> bool {
+fn is_fixed(row: &ResourceSpec, plain: &str) -> bool {
     let top = plain.split('.').next().unwrap_or_default();
     let listed = row
         .fixed
@@ -190,13 +213,13 @@ fn is_fixed(row: &Row, plain: &str) -> bool {
         .any(|f| plain == *f || plain.starts_with(&format!("{f}.")));
     listed
         || match row.update {
-            Update::Never => true,
-            Update::Desired { field, .. } => top != field,
-            Update::Patch | Update::PatchMask => false,
+            UpdateMethod::Never => true,
+            UpdateMethod::Desired { field, .. } => top != field,
+            UpdateMethod::Patch | UpdateMethod::PatchMask => false,
         }
 }
 
-fn list_rule(row: &Row, plain: &str) -> Option<List> {
+fn list_rule(row: &ResourceSpec, plain: &str) -> Option<ListSemantics> {
     row.lists
         .iter()
         .find(|(path, _)| *path == plain)
@@ -225,7 +248,7 @@ fn same(want: &Value, have: &Value) -> bool {
 }
 
 /// `want` laid over `live`: in keyed lists and lists that hold ours among others', the others' items stay.
-fn merge(row: &Row, plain: &str, want: &Value, live: &Value) -> Value {
+fn merge(row: &ResourceSpec, plain: &str, want: &Value, live: &Value) -> Value {
     match (want, live) {
         (Value::Object(fields), _) => Value::Object(
             fields
@@ -240,7 +263,7 @@ fn merge(row: &Row, plain: &str, want: &Value, live: &Value) -> Value {
                 .collect(),
         ),
         (Value::Array(items), Value::Array(there)) => match list_rule(row, plain) {
-            Some(List::Keyed(key)) => {
+            Some(ListSemantics::Keyed(key)) => {
                 let ours =
                     |there: &Value| items.iter().find(|item| item.get(key) == there.get(key));
                 let kept = there.iter().map(|item| ours(item).unwrap_or(item).clone());
@@ -249,11 +272,11 @@ fn merge(row: &Row, plain: &str, want: &Value, live: &Value) -> Value {
                     .filter(|item| !there.iter().any(|t| t.get(key) == item.get(key)));
                 kept.chain(new.cloned()).collect()
             }
-            Some(List::Holds) => {
+            Some(ListSemantics::Holds) => {
                 let new = items.iter().filter(|item| !there.contains(item));
                 there.iter().chain(new).cloned().collect()
             }
-            Some(List::Set) | None => want.clone(),
+            Some(ListSemantics::Set) | None => want.clone(),
         },
         _ => want.clone(),
     }
@@ -262,10 +285,10 @@ fn merge(row: &Row, plain: &str, want: &Value, live: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kinds::table::ROWS;
+    use crate::kinds::resource_table::ROWS;
     use serde_json::json;
 
-    fn row(kind: &str) -> &'static Row {
+    fn row(kind: &str) -> &'static ResourceSpec {
         ROWS.iter().find(|row| row.kind == kind).unwrap()
     }
 
@@ -366,7 +389,7 @@ mod tests {
             ),
         ];
         for (kind, want, live, expected) in cases {
-            let paths: Vec<String> = between(row(kind), &want, &live)
+            let paths: Vec<String> = diff(row(kind), &want, &live)
                 .into_iter()
                 .map(|f| format!("{}{}", if f.fixed { "!" } else { "" }, f.path))
                 .collect();
@@ -382,7 +405,7 @@ mod tests {
         };
         let live = list(json!([{"cidrBlock": "198.51.100.1/32", "displayName": "office"}]));
         let want = list(json!([{"cidrBlock": "203.0.113.9/32"}]));
-        let fields = between(row("container.cluster"), &want, &live);
+        let fields = diff(row("container.cluster"), &want, &live);
         assert_eq!(fields.len(), 1);
         assert!(!fields[0].fixed);
         let body = patch(row("container.cluster"), &fields, &want, &live);
@@ -396,7 +419,7 @@ mod tests {
     fn a_nat_beside_ours_survives_the_patch() {
         let live = json!({"nats": [{"name": "theirs", "type": "PRIVATE"}]});
         let want = json!({"nats": [{"name": "nat-config"}], "network": "x"});
-        let fields = between(row("compute.router"), &json!({"nats": want["nats"]}), &live);
+        let fields = diff(row("compute.router"), &json!({"nats": want["nats"]}), &live);
         let body = patch(row("compute.router"), &fields, &want, &live);
         assert_eq!(
             Value::Object(body),

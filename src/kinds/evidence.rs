@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Door, Kind, fill};
+use super::{Clients, Kind, path_template};
 use crate::cluster::MANAGER;
 use crate::google::{ApiError, Call, Class};
 
@@ -38,13 +38,13 @@ impl Kind {
     /// What is there of a plain resource, whether it is at rest or not.
     pub async fn read(
         &self,
-        door: &Door,
+        door: &Clients,
         at: &Map<String, Value>,
     ) -> Result<Option<Value>, ApiError> {
         let Some(row) = self.row() else {
             return Ok(None);
         };
-        let call = Call::get(row.api, fill::path(row.path, at)?);
+        let call = Call::get(row.api, path_template::path(row.path, at)?);
         match door.client.send(&call, &*door.watch).await {
             Ok(live) => Ok(Some(live)),
             Err(error) if error.class == Class::NotFound => Ok(None),

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::clusters::of_cluster;
-use crate::cluster::{Cluster, Object};
+use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::ApiError;
 
 /// The proxy's container, of a sidecar as of a gateway.
@@ -41,8 +41,8 @@ impl Injection {
     ///
     /// # Errors
     /// What the cluster refuses.
-    pub async fn of(cluster: &Cluster, namespace: &str) -> Result<Injection, ApiError> {
-        let object = |api: &str, kind: &str, name: &str| Object {
+    pub async fn of(cluster: &ClusterClient, namespace: &str) -> Result<Injection, ApiError> {
+        let object = |api: &str, kind: &str, name: &str| ObjectRef {
             api_version: api.to_owned(),
             kind: kind.to_owned(),
             namespace: None,

@@ -6,13 +6,13 @@
 use serde_json::Value;
 
 use super::injection;
-use crate::cluster::{Cluster, Object};
+use crate::cluster::{ClusterClient, ObjectRef};
 use egress::firewall::Direction;
-use egress::network_policy::{End, NetworkPolicy, Other, rule};
+use egress::network_policy::{NetworkPolicy, OtherEnd, PodEnd, rule};
 use egress::object;
 
 /// Somebody whom a proxy cannot do without.
-struct Needed {
+struct ProxyDependency {
     what: &'static str,
     namespace: &'static str,
     pods: &'static str,
@@ -22,15 +22,15 @@ struct Needed {
 
 /// Istio's own ports and labels: 15012 serves configuration and certificates. DNS has two Services' worth of labels, of which
 /// GKE and CoreDNS use one.
-const NEEDED: &[Needed] = &[
-    Needed {
+const NEEDED: &[ProxyDependency] = &[
+    ProxyDependency {
         what: "istiod",
         namespace: "istio-system",
         pods: "app=istiod",
         protocol: "tcp",
         port: 15012,
     },
-    Needed {
+    ProxyDependency {
         what: "the cluster's DNS",
         namespace: "kube-system",
         pods: "k8s-app=kube-dns",
@@ -41,7 +41,7 @@ const NEEDED: &[Needed] = &[
 
 /// What NetworkPolicies keep those of these pods from that have a proxy and are not ready. What cannot be read tells nothing: the
 /// wait is not about it.
-pub async fn of(cluster: &Cluster, pods: &[Value]) -> Vec<String> {
+pub async fn of(cluster: &ClusterClient, pods: &[Value]) -> Vec<String> {
     let mut kept = Vec::new();
     let waiting = pods.iter().filter(|pod| waits_for_its_proxy(pod));
     let Some(namespace) = waiting.clone().find_map(namespace_of) else {
@@ -49,7 +49,7 @@ pub async fn of(cluster: &Cluster, pods: &[Value]) -> Vec<String> {
     };
     let mut needed = Vec::new();
     for each in NEEDED {
-        if let Some(found) = Found::of(cluster, namespace, each).await {
+        if let Some(found) = DependencyPods::of(cluster, namespace, each).await {
             needed.push(found);
         }
     }
@@ -77,9 +77,9 @@ fn namespace_of(pod: &Value) -> Option<&str> {
 }
 
 /// One end of a connection. Pure.
-fn end(pod: &Value, namespace_labels: &object::Labels) -> End {
+fn end(pod: &Value, namespace_labels: &object::Labels) -> PodEnd {
     let address = pod.pointer("/status/podIP").and_then(Value::as_str);
-    End {
+    PodEnd {
         namespace: namespace_of(pod).unwrap_or_default().to_owned(),
         namespace_labels: namespace_labels.clone(),
         labels: object::labels(pod, "/metadata/labels"),
@@ -88,8 +88,8 @@ fn end(pod: &Value, namespace_labels: &object::Labels) -> End {
 }
 
 /// The labels of a namespace.
-async fn labels_of(cluster: &Cluster, namespace: &str) -> Option<object::Labels> {
-    let object = Object {
+async fn labels_of(cluster: &ClusterClient, namespace: &str) -> Option<object::Labels> {
+    let object = ObjectRef {
         api_version: "v1".to_owned(),
         kind: "Namespace".to_owned(),
         namespace: None,
@@ -100,7 +100,7 @@ async fn labels_of(cluster: &Cluster, namespace: &str) -> Option<object::Labels>
 }
 
 /// The NetworkPolicies of a namespace.
-async fn policies(cluster: &Cluster, namespace: &str) -> Option<Vec<NetworkPolicy>> {
+async fn policies(cluster: &ClusterClient, namespace: &str) -> Option<Vec<NetworkPolicy>> {
     let like = inside(namespace, "networking.k8s.io/v1", "NetworkPolicy");
     let mut found = cluster.list(&like, "").await.ok()?;
     for policy in &mut found {
@@ -110,8 +110,8 @@ async fn policies(cluster: &Cluster, namespace: &str) -> Option<Vec<NetworkPolic
     Some(found.iter().filter_map(NetworkPolicy::read).collect())
 }
 
-fn inside(namespace: &str, api_version: &str, kind: &str) -> Object {
-    Object {
+fn inside(namespace: &str, api_version: &str, kind: &str) -> ObjectRef {
+    ObjectRef {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
         namespace: Some(namespace.to_owned()),
@@ -120,19 +120,23 @@ fn inside(namespace: &str, api_version: &str, kind: &str) -> Object {
 }
 
 /// The pods of somebody who is needed, and the policies of both ends.
-struct Found<'a> {
-    needed: &'a Needed,
-    ends: Vec<End>,
+struct DependencyPods<'a> {
+    needed: &'a ProxyDependency,
+    ends: Vec<PodEnd>,
     near: Vec<NetworkPolicy>,
     far: Vec<NetworkPolicy>,
 }
 
-impl<'a> Found<'a> {
-    async fn of(cluster: &Cluster, from: &str, needed: &'a Needed) -> Option<Found<'a>> {
+impl<'a> DependencyPods<'a> {
+    async fn of(
+        cluster: &ClusterClient,
+        from: &str,
+        needed: &'a ProxyDependency,
+    ) -> Option<DependencyPods<'a>> {
         let like = inside(needed.namespace, "v1", "Pod");
         let pods = cluster.list(&like, needed.pods).await.ok()?;
         let labels = labels_of(cluster, needed.namespace).await?;
-        Some(Found {
+        Some(DependencyPods {
             needed,
             ends: pods.iter().map(|pod| end(pod, &labels)).collect(),
             near: policies(cluster, from).await?,
@@ -141,16 +145,16 @@ impl<'a> Found<'a> {
     }
 
     /// Why a pod reaches none of them; none where it reaches one, or there is none. Pure.
-    fn kept_from(&self, from: &End) -> Option<String> {
-        let Needed {
+    fn kept_from(&self, from: &PodEnd) -> Option<String> {
+        let ProxyDependency {
             what,
             protocol,
             port,
             ..
         } = self.needed;
-        let refused = |to: &End| {
-            let there = Other::Pod(to.clone());
-            let here = Other::Pod(from.clone());
+        let refused = |to: &PodEnd| {
+            let there = OtherEnd::Pod(to.clone());
+            let here = OtherEnd::Pod(from.clone());
             let out = rule(&self.near, Direction::Egress, from, &there, protocol, *port);
             let into = rule(&self.far, Direction::Ingress, to, &here, protocol, *port);
             match (out.passes, into.passes) {
@@ -167,7 +171,7 @@ impl<'a> Found<'a> {
 }
 
 /// The policies that isolate a pod, in words. Pure.
-fn isolating(policies: &[NetworkPolicy], direction: Direction, of: &End) -> String {
+fn isolating(policies: &[NetworkPolicy], direction: Direction, of: &PodEnd) -> String {
     let own = policies
         .iter()
         .filter(|policy| policy.isolates(direction, &of.namespace, &of.labels));
@@ -258,7 +262,7 @@ mod tests {
                 )),
             ),
         ] {
-            let found = Found {
+            let found = DependencyPods {
                 needed: &NEEDED[0],
                 ends,
                 near,

@@ -6,9 +6,9 @@
 use serde_json::{Map, Value, json};
 
 use super::clusters::{connect, of_cluster};
-use super::difference::Field;
-use super::{Door, Look, Sent, ownership};
-use crate::cluster::{Apply, Conflict, Object};
+use super::difference::FieldDiff;
+use super::{Clients, MutationResult, Observed, ownership};
+use crate::cluster::{ApplyOptions, Conflict, ObjectRef};
 use crate::google::ApiError;
 
 /// The name that steps use.
@@ -20,22 +20,26 @@ pub const PATH: &str =
     "projects/{project}/locations/{location}/clusters/{cluster}/{apiVersion}/{kind}/{name}";
 
 /// Reads the object, and where a step wants it, what it would be after an apply.
-pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Look, ApiError> {
+pub async fn look(
+    door: &Clients,
+    at: &Map<String, Value>,
+    want: &Value,
+) -> Result<Observed, ApiError> {
     let object = object(at)?;
     let Some(cluster) = connect(door, at).await? else {
-        return Ok(Look::Absent);
+        return Ok(Observed::Absent);
     };
     let Some(live) = cluster.get(&object).await.map_err(of_cluster)? else {
-        return Ok(Look::Absent);
+        return Ok(Observed::Absent);
     };
     if live.pointer("/metadata/deletionTimestamp").is_some() {
-        return Ok(Look::Settling(going(&live)));
+        return Ok(Observed::Settling(going(&live)));
     }
     if want.is_null() {
-        return Ok(Look::Here(json!({ "live": live })));
+        return Ok(Observed::Here(json!({ "live": live })));
     }
     // Without force first, also where it is wanted: it is the refusal that says whose fields would be taken over.
-    let dry = |force| Apply {
+    let dry = |force| ApplyOptions {
         dry_run: true,
         force,
     };
@@ -43,13 +47,13 @@ pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<
         Err(refused) if !refused.conflicts.is_empty() => {
             let applied = cluster.apply(&object, want, dry(true)).await;
             let applied = applied.map_err(of_cluster)?;
-            Ok(Look::Here(
+            Ok(Observed::Here(
                 json!({"live": live, "applied": applied, "conflicts": refused.conflicts}),
             ))
         }
         applied => {
             let applied = applied.map_err(of_cluster)?;
-            Ok(Look::Here(json!({"live": live, "applied": applied})))
+            Ok(Observed::Here(json!({"live": live, "applied": applied})))
         }
     }
 }
@@ -80,7 +84,7 @@ fn going(live: &Value) -> String {
 }
 
 /// What an apply would change, first what it would take from somebody. Pure.
-pub fn between(live: &Value) -> Vec<Field> {
+pub fn diff(live: &Value) -> Vec<FieldDiff> {
     let (Some(have), Some(want)) = (live.get("live"), live.get("applied")) else {
         return Vec::new();
     };
@@ -102,7 +106,7 @@ fn is_bookkeeping(path: &str) -> bool {
     .contains(&path)
 }
 
-fn compare(path: &str, have: &Value, want: &Value, found: &mut Vec<Field>) {
+fn compare(path: &str, have: &Value, want: &Value, found: &mut Vec<FieldDiff>) {
     if have == want || is_bookkeeping(path) {
         return;
     }
@@ -119,7 +123,7 @@ fn compare(path: &str, have: &Value, want: &Value, found: &mut Vec<Field>) {
                 compare(&path, &side(a), &side(b), found);
             }
         }
-        _ => found.push(Field {
+        _ => found.push(FieldDiff {
             path: path.to_owned(),
             have: have.clone(),
             want: want.clone(),
@@ -130,12 +134,16 @@ fn compare(path: &str, have: &Value, want: &Value, found: &mut Vec<Field>) {
 }
 
 /// Applies the object.
-pub async fn apply(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Sent, ApiError> {
+pub async fn apply(
+    door: &Clients,
+    at: &Map<String, Value>,
+    want: &Value,
+) -> Result<MutationResult, ApiError> {
     let object = object(at)?;
     let cluster = connect(door, at).await?.ok_or_else(|| {
         ApiError::unsent(object.to_string(), "there is no cluster to apply it to")
     })?;
-    let how = Apply {
+    let how = ApplyOptions {
         dry_run: false,
         force: door.clusters.force,
     };
@@ -143,16 +151,16 @@ pub async fn apply(door: &Door, at: &Map<String, Value>, want: &Value) -> Result
         .apply(&object, want, how)
         .await
         .map_err(of_cluster)?;
-    Ok(Sent::Now)
+    Ok(MutationResult::Now)
 }
 
 /// Deletes the object. In a cluster that is gone it is gone.
-pub async fn delete(door: &Door, at: &Map<String, Value>) -> Result<Sent, ApiError> {
+pub async fn delete(door: &Clients, at: &Map<String, Value>) -> Result<MutationResult, ApiError> {
     let object = object(at)?;
     if let Some(cluster) = connect(door, at).await? {
         cluster.delete(&object).await.map_err(of_cluster)?;
     }
-    Ok(Sent::Now)
+    Ok(MutationResult::Now)
 }
 
 /// What others may know: which object it is, and a word that changes when what it says changes.
@@ -176,8 +184,8 @@ pub fn give(live: &Value) -> Map<String, Value> {
 }
 
 /// Which object.
-pub fn object(at: &Map<String, Value>) -> Result<Object, ApiError> {
-    Object::at(at).map_err(|key| ApiError::unsent(KIND, format!("`at` has no `{key}`")))
+pub fn object(at: &Map<String, Value>) -> Result<ObjectRef, ApiError> {
+    ObjectRef::at(at).map_err(|key| ApiError::unsent(KIND, format!("`at` has no `{key}`")))
 }
 
 #[cfg(test)]
@@ -215,11 +223,11 @@ mod tests {
         let mut applied = live.clone();
         applied["metadata"]["generation"] = 2.into();
         let same = json!({"live": live, "applied": applied});
-        assert_eq!(between(&same), []);
+        assert_eq!(diff(&same), []);
         applied["spec"]["x"] = 2.into();
         applied["metadata"]["labels"]["b"] = "2".into();
         applied["spec"].as_object_mut().unwrap().remove("theirs");
-        let paths: Vec<String> = between(&json!({"live": live, "applied": applied}))
+        let paths: Vec<String> = diff(&json!({"live": live, "applied": applied}))
             .into_iter()
             .map(|f| f.path)
             .collect();

@@ -6,15 +6,15 @@
 use serde_json::{Map, Value, json};
 
 use super::difference::same_name;
-use super::{Door, Thing, fill};
+use super::{Clients, ResourceId, path_template};
 use crate::google::{Api, ApiError, Call};
 
 /// GKE's leftovers in the network or subnetwork whose path is given, firewall rules first.
 pub async fn inside(
-    door: &Door,
+    door: &Clients,
     own: &str,
     at: &Map<String, Value>,
-) -> Result<Vec<Thing>, ApiError> {
+) -> Result<Vec<ResourceId>, ApiError> {
     let project = at.get("project").cloned().unwrap_or_default();
     let here = |item: &Value| {
         let links = ["network", "subnetwork"]
@@ -24,7 +24,7 @@ pub async fn inside(
     };
 
     let mut found = Vec::new();
-    let rules = fill::path("projects/{project}/global/firewalls", at)?;
+    let rules = path_template::path("projects/{project}/global/firewalls", at)?;
     let rules = Call::get(Api::Compute, rules);
     for rule in door.client.list(&rules, "items", &*door.watch).await? {
         let name = rule.get("name").and_then(Value::as_str).unwrap_or_default();
@@ -35,7 +35,7 @@ pub async fn inside(
             ));
         }
     }
-    let groups = fill::path("projects/{project}/aggregated/networkEndpointGroups", at)?;
+    let groups = path_template::path("projects/{project}/aggregated/networkEndpointGroups", at)?;
     let groups = Call::get(Api::Compute, groups);
     let within = "networkEndpointGroups";
     let groups = door.client.list_aggregated(&groups, within, &*door.watch);
@@ -56,13 +56,13 @@ pub async fn inside(
     Ok(found)
 }
 
-fn thing(kind: &str, at: Value) -> Thing {
+fn thing(kind: &str, at: Value) -> ResourceId {
     let at = if let Value::Object(at) = at {
         at
     } else {
         Map::new()
     };
-    Thing {
+    ResourceId {
         kind: kind.to_owned(),
         at,
     }

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Door, Look, fill};
+use super::{Clients, Observed, path_template};
 use crate::google::{Api, ApiError, Call, Class};
 
 /// What it is.
@@ -16,32 +16,32 @@ pub const PATH: &str =
     "projects/{project}/locations/{location}/memberships/{membership}/features/{feature}";
 
 /// Reads the state of our membership.
-pub async fn look(door: &Door, at: &Map<String, Value>) -> Result<Look, ApiError> {
-    let path = fill::path(
+pub async fn look(door: &Clients, at: &Map<String, Value>) -> Result<Observed, ApiError> {
+    let path = path_template::path(
         "v1/projects/{project}/locations/global/features/{feature}",
         at,
     )?;
-    let ours = fill::path("/locations/{location}/memberships/{membership}", at)?;
+    let ours = path_template::path("/locations/{location}/memberships/{membership}", at)?;
     match door
         .client
         .send(&Call::get(Api::GkeHub, path), &*door.watch)
         .await
     {
         Ok(feature) => Ok(state(&feature, &ours)),
-        Err(error) if error.class == Class::NotFound => Ok(Look::Absent),
+        Err(error) if error.class == Class::NotFound => Ok(Observed::Absent),
         Err(error) => Err(error),
     }
 }
 
 /// What a feature says of the membership whose key ends so. Pure.
-fn state(feature: &Value, ours: &str) -> Look {
+fn state(feature: &Value, ours: &str) -> Observed {
     let states = feature
         .get("membershipStates")
         .and_then(Value::as_object)
         .into_iter()
         .flatten();
     let Some((_, state)) = states.into_iter().find(|(key, _)| key.ends_with(ours)) else {
-        return Look::Settling("no word from the fleet yet".to_owned());
+        return Observed::Settling("no word from the fleet yet".to_owned());
     };
     let plane = state.pointer("/servicemesh/controlPlaneManagement");
     let word = plane
@@ -49,7 +49,7 @@ fn state(feature: &Value, ours: &str) -> Look {
         .and_then(Value::as_str)
         .unwrap_or("without a state");
     if word == "ACTIVE" {
-        return Look::Here(state.clone());
+        return Observed::Here(state.clone());
     }
     let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
     let coded = |item: &Value| {
@@ -71,9 +71,9 @@ fn state(feature: &Value, ours: &str) -> Look {
         .join("; ");
     // A condition of this severity is for people to mend; anything else Google goes on trying by itself.
     if errors.is_empty() {
-        Look::Settling(said)
+        Observed::Settling(said)
     } else {
-        Look::Broken(said)
+        Observed::Broken(said)
     }
 }
 
@@ -112,10 +112,10 @@ mod tests {
             ),
         ] {
             let said = match state(&feature, ours) {
-                Look::Here(_) => "here".to_owned(),
-                Look::Absent => "absent".to_owned(),
-                Look::Settling(why) => format!("settling {why}"),
-                Look::Broken(why) => format!("broken {why}"),
+                Observed::Here(_) => "here".to_owned(),
+                Observed::Absent => "absent".to_owned(),
+                Observed::Settling(why) => format!("settling {why}"),
+                Observed::Broken(why) => format!("broken {why}"),
             };
             assert_eq!(said, expected);
         }

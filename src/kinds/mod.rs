@@ -3,37 +3,37 @@
 //! A kind looks, compares, creates, changes and removes one thing. It does not know steps, their order, the journal or
 //! the screen, and no kind knows another. The one `match` on what a kind is stands here.
 
-mod act;
-pub mod claims;
+pub mod checks;
 mod clusters;
 mod definitions;
 mod difference;
+mod dispatch;
 mod evidence;
-mod fill;
+pub mod iam_policy;
 mod injection;
 mod isolation;
 mod kubernetes;
 mod leftovers;
-pub mod members;
+pub mod live_snapshot;
 mod mesh;
 pub mod nodes;
 mod object;
 pub mod own;
 mod own_mesh;
 mod ownership;
+mod path_template;
 mod pods;
 mod ready;
 mod records;
 mod refused;
 mod residents;
-mod rest;
+mod resource;
+mod resource_id;
+pub mod resource_spec;
+pub mod resource_table;
 mod restart;
 mod revision;
-pub mod row;
 mod services;
-pub mod surroundings;
-pub mod table;
-mod thing;
 mod unhealthy;
 pub mod waits;
 
@@ -42,17 +42,17 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::google::{Api, Client, Operation, Watch};
-use claims::Claim;
+use checks::Check;
 pub use clusters::Clusters;
-pub use difference::{Field, same_name};
-use members::Policy;
-use row::Row;
-pub use thing::Thing;
+pub use difference::{FieldDiff, same_name};
+use iam_policy::IamPolicySpec;
+pub use resource_id::ResourceId;
+use resource_spec::ResourceSpec;
 use waits::Wait;
 
 /// What every kind needs to reach Google and the clusters there.
 #[derive(Clone)]
-pub struct Door {
+pub struct Clients {
     /// The client.
     pub client: Client,
     /// Who is told of retries and progress.
@@ -63,7 +63,7 @@ pub struct Door {
 
 /// What a look found.
 #[derive(Debug, Clone)]
-pub enum Look {
+pub enum Observed {
     /// Nothing there, or none of the parts asked for.
     Absent,
     /// There, but not at rest; says why.
@@ -76,7 +76,7 @@ pub enum Look {
 
 /// What became of a request that changes something.
 #[derive(Debug)]
-pub enum Sent {
+pub enum MutationResult {
     /// Done with the answer.
     Now,
     /// Google goes on with it; this is how to ask.
@@ -87,9 +87,9 @@ pub enum Sent {
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// A plain resource.
-    Resource(&'static Row),
+    Resource(&'static ResourceSpec),
     /// Bindings of an IAM policy, all of them in one read-modify-write.
-    Members(&'static Policy),
+    Members(&'static IamPolicySpec),
     /// Records of a DNS zone, all of them in one change.
     Records,
     /// APIs of a project, switched on in one batch.
@@ -103,14 +103,14 @@ pub enum Kind {
     /// Waiting for what others bring about.
     Wait(&'static Wait),
     /// A check of the tutorial: nothing to make, something to hold.
-    Claim(&'static Claim),
+    Claim(&'static Check),
 }
 
 impl Kind {
     /// Every kind.
     pub fn all() -> impl Iterator<Item = Kind> {
-        let rows = table::ROWS.iter().map(|row| Kind::Resource(row));
-        let policies = members::POLICIES.iter().map(Kind::Members);
+        let rows = resource_table::ROWS.iter().map(|spec| Kind::Resource(spec));
+        let policies = iam_policy::POLICIES.iter().map(Kind::Members);
         let behaviours = [
             Kind::Records,
             Kind::Services,
@@ -119,11 +119,11 @@ impl Kind {
             Kind::Restart,
         ];
         let waits = waits::WAITS.iter().map(Kind::Wait);
-        let claims = claims::ALL.iter().map(Kind::Claim);
+        let named_checks = checks::ALL.iter().map(Kind::Claim);
         rows.chain(policies)
             .chain(behaviours)
             .chain(waits)
-            .chain(claims)
+            .chain(named_checks)
     }
 
     /// The kind of this name.
@@ -134,7 +134,7 @@ impl Kind {
     /// The name that steps use.
     pub fn name(&self) -> &'static str {
         match self {
-            Kind::Resource(row) => row.kind,
+            Kind::Resource(spec) => spec.kind,
             Kind::Members(policy) => policy.kind,
             Kind::Records => records::KIND,
             Kind::Services => services::KIND,
@@ -149,7 +149,7 @@ impl Kind {
     /// What it is.
     pub fn says(&self) -> &'static str {
         match self {
-            Kind::Resource(row) => row.says,
+            Kind::Resource(spec) => spec.says,
             Kind::Members(policy) => policy.says,
             Kind::Records => records::SAYS,
             Kind::Services => services::SAYS,
@@ -164,7 +164,7 @@ impl Kind {
     /// The API that serves it.
     pub fn api(&self) -> Api {
         match self {
-            Kind::Resource(row) => row.api,
+            Kind::Resource(spec) => spec.api,
             Kind::Members(policy) => policy.api,
             Kind::Records => Api::Dns,
             Kind::Services => Api::ServiceUsage,
@@ -177,7 +177,7 @@ impl Kind {
     /// Its path below the API's base, with `{x}` where `at` goes in.
     pub fn template(&self) -> &'static str {
         match self {
-            Kind::Resource(row) => row.path,
+            Kind::Resource(spec) => spec.path,
             Kind::Members(policy) => policy.path,
             Kind::Records => records::PATH,
             Kind::Services => services::PATH,
@@ -192,14 +192,18 @@ impl Kind {
     /// The keys that `at` must have.
     pub fn keys(&self) -> Vec<&'static str> {
         let query: &[(&str, &'static str)] = match self {
-            Kind::Resource(Row {
-                create: row::Create::Post { query, .. },
+            Kind::Resource(ResourceSpec {
+                create: resource_spec::CreateMethod::Post { query, .. },
                 ..
             }) => query,
             _ => &[],
         };
-        let mut keys = fill::keys(self.template());
-        keys.extend(query.iter().flat_map(|(_, template)| fill::keys(template)));
+        let mut keys = path_template::keys(self.template());
+        keys.extend(
+            query
+                .iter()
+                .flat_map(|(_, template)| path_template::keys(template)),
+        );
         keys.dedup();
         keys
     }
@@ -218,7 +222,7 @@ impl Kind {
     /// The kind of thing that it lives in and goes with.
     pub fn lives_in(&self) -> Option<&'static str> {
         match self {
-            Kind::Resource(row) => row.inside.as_ref().map(|inside| inside.parent),
+            Kind::Resource(spec) => spec.inside.as_ref().map(|inside| inside.parent),
             _ if self.is_in_cluster() => Some("container.cluster"),
             _ => None,
         }
@@ -257,9 +261,9 @@ impl Kind {
     }
 
     /// Fields of what is there that other steps may refer to.
-    pub fn gives(&self) -> &'static [&'static str] {
+    pub fn outputs(&self) -> &'static [&'static str] {
         match self {
-            Kind::Resource(row) => row.gives,
+            Kind::Resource(spec) => spec.gives,
             Kind::Kubernetes => &["uid", "version"],
             Kind::Wait(wait) => wait.gives,
             _ => &[],
@@ -267,16 +271,16 @@ impl Kind {
     }
 
     /// The row, where the kind is a plain resource.
-    pub fn row(&self) -> Option<&'static Row> {
+    pub fn row(&self) -> Option<&'static ResourceSpec> {
         match self {
-            Kind::Resource(row) => Some(row),
+            Kind::Resource(spec) => Some(spec),
             _ => None,
         }
     }
 
     /// Its path, filled; an error names the key that is missing.
     pub fn path(&self, at: &Map<String, Value>) -> Result<String, String> {
-        let path = fill::fill(self.template(), at)?;
+        let path = path_template::fill(self.template(), at)?;
         let namespace = at.get("namespace").and_then(Value::as_str);
         // An object's version has a slash of its own, and its namespace a place in the path.
         let is_object = self.template().contains("{apiVersion}");
@@ -292,7 +296,9 @@ impl Kind {
     /// What must not be changed by two requests at once.
     pub fn lock(&self, at: &Map<String, Value>) -> Option<String> {
         match self {
-            Kind::Resource(row) => row.lock.and_then(|lock| fill::fill(lock, at).ok()),
+            Kind::Resource(spec) => spec
+                .lock
+                .and_then(|lock| path_template::fill(lock, at).ok()),
             // A policy or a zone is read, changed and written whole.
             Kind::Members(_) | Kind::Records => self.path(at).ok(),
             _ => None,
@@ -301,13 +307,13 @@ impl Kind {
 
     /// Whether a request that was cut off can be sent again under the same request id.
     pub fn takes_request_id(&self) -> bool {
-        self.row().is_some_and(|row| row.request_id)
+        self.row().is_some_and(|spec| spec.request_id)
     }
 
     /// The parts of a thing that is a set, as the journal names them; empty where the thing is one.
     pub fn parts(&self, want: &Value) -> Vec<String> {
         match self {
-            Kind::Members(_) => members::parts(want),
+            Kind::Members(_) => iam_policy::parts(want),
             Kind::Records => records::parts(want),
             Kind::Services => services::parts(want),
             _ => Vec::new(),
@@ -326,7 +332,7 @@ impl Kind {
 
     fn parts_of_live(&self, live: &Value) -> Vec<String> {
         match self {
-            Kind::Members(_) => members::parts(live),
+            Kind::Members(_) => iam_policy::parts(live),
             Kind::Records => records::parts(live),
             Kind::Services => services::enabled(live),
             _ => Vec::new(),
@@ -334,12 +340,12 @@ impl Kind {
     }
 
     /// The fields of `want` that `live` does not have. Pure.
-    pub fn between(&self, want: &Value, live: &Value) -> Vec<Field> {
+    pub fn diff(&self, want: &Value, live: &Value) -> Vec<FieldDiff> {
         match self {
-            Kind::Resource(row) => difference::between(row, want, live),
-            Kind::Object => object::between(want, live),
-            Kind::Records => records::between(want, live),
-            Kind::Kubernetes => kubernetes::between(live),
+            Kind::Resource(spec) => difference::diff(spec, want, live),
+            Kind::Object => object::diff(want, live),
+            Kind::Records => records::diff(want, live),
+            Kind::Kubernetes => kubernetes::diff(live),
             Kind::Restart | Kind::Wait(_) | Kind::Claim(_) => Vec::new(),
             Kind::Members(_) | Kind::Services => {
                 let there = self.parts_of_live(live);
@@ -348,7 +354,7 @@ impl Kind {
                     .into_iter()
                     .filter(|part| !there.contains(part));
                 missing
-                    .map(|part| Field {
+                    .map(|part| FieldDiff {
                         path: part,
                         have: Value::Null,
                         want: true.into(),
@@ -366,7 +372,7 @@ impl Kind {
             return kubernetes::give(live);
         }
         let known = self
-            .gives()
+            .outputs()
             .iter()
             .filter_map(|field| Some(((*field).to_owned(), live.get(field)?.clone())));
         known.collect()

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value};
 
 use super::clusters::{connect, of_cluster};
-use super::{Door, Look};
-use crate::cluster::Object;
+use super::{Clients, Observed};
+use crate::cluster::ObjectRef;
 use crate::google::ApiError;
 
 /// What it is.
@@ -18,9 +18,13 @@ pub const PATH: &str =
 const POOL: &str = "cloud.google.com/gke-nodepool";
 
 /// Looks at the nodes of the pool.
-pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Look, ApiError> {
+pub async fn look(
+    door: &Clients,
+    at: &Map<String, Value>,
+    want: &Value,
+) -> Result<Observed, ApiError> {
     let Some(cluster) = connect(door, at).await? else {
-        return Ok(Look::Absent);
+        return Ok(Observed::Absent);
     };
     let pool = at
         .get("nodePool")
@@ -31,14 +35,14 @@ pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<
         .await
         .map_err(of_cluster)?;
     Ok(match missing(&nodes, want) {
-        None => Look::Here(Value::Null),
-        Some(why) => Look::Settling(why),
+        None => Observed::Here(Value::Null),
+        Some(why) => Observed::Settling(why),
     })
 }
 
 /// Any node.
-pub fn any() -> Object {
-    Object {
+pub fn any() -> ObjectRef {
+    ObjectRef {
         api_version: "v1".to_owned(),
         kind: "Node".to_owned(),
         namespace: None,
@@ -107,7 +111,7 @@ fn carries(node: &Value, taint: &str) -> bool {
 
 /// A pool that a step waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pool {
+pub struct RequiredPool {
     /// Its name: the label's value.
     pub name: String,
     /// How many nodes are to be Ready.
@@ -116,13 +120,13 @@ pub struct Pool {
     pub taints: Vec<String>,
 }
 
-impl Pool {
+impl RequiredPool {
     /// The pool of a step, from where it is and what it wants.
-    pub fn of(at: &Map<String, Value>, want: &Value) -> Pool {
+    pub fn of(at: &Map<String, Value>, want: &Value) -> RequiredPool {
         let name = at.get("nodePool").and_then(Value::as_str);
         let taints = want.get("taints").and_then(Value::as_array);
         let taints = taints.into_iter().flatten().filter_map(Value::as_str);
-        Pool {
+        RequiredPool {
             name: name.unwrap_or_default().to_owned(),
             count: want.get("count").and_then(Value::as_u64).unwrap_or(1),
             taints: taints.map(str::to_owned).collect(),
@@ -132,7 +136,7 @@ impl Pool {
 
 /// What the nodes of a cluster lack to be the pools that are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lack {
+pub struct MissingNodes {
     /// What is missing, a pool or a node each.
     pub says: Vec<String>,
     /// What to have kubectl do about it: `label node NAME KEY=VALUE`, `taint node NAME KEY=VALUE:EFFECT`. Empty where labels do not
@@ -142,7 +146,7 @@ pub struct Lack {
 
 /// What a cluster's nodes lack of the pools; none where they lack nothing. Nodes of no pool that are Ready and take any pod are
 /// spread over the pools in their order. Pure.
-pub fn lack(nodes: &[Value], pools: &[Pool]) -> Option<Lack> {
+pub fn lack(nodes: &[Value], pools: &[RequiredPool]) -> Option<MissingNodes> {
     let mut free: Vec<&str> = nodes
         .iter()
         .filter(|node| is_free(node))
@@ -151,7 +155,7 @@ pub fn lack(nodes: &[Value], pools: &[Pool]) -> Option<Lack> {
     free.sort_unstable();
     let mut free = free.into_iter();
     let (mut says, mut kubectl, mut short) = (Vec::new(), Vec::new(), false);
-    for Pool {
+    for RequiredPool {
         name: pool,
         count,
         taints,
@@ -190,7 +194,7 @@ pub fn lack(nodes: &[Value], pools: &[Pool]) -> Option<Lack> {
     if short {
         kubectl.clear();
     }
-    (!says.is_empty()).then_some(Lack { says, kubectl })
+    (!says.is_empty()).then_some(MissingNodes { says, kubectl })
 }
 
 /// The pool that a node says it is of.
@@ -286,7 +290,7 @@ mod tests {
         let plane =
             json!([{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]);
         let dedicated = json!([{"key": "dedicated", "value": "gateway", "effect": "NoSchedule"}]);
-        let pool = |name: &str, count, taints: &[&str]| Pool {
+        let pool = |name: &str, count, taints: &[&str]| RequiredPool {
             name: name.to_owned(),
             count,
             taints: taints.iter().map(|taint| (*taint).to_owned()).collect(),

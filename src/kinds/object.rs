@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 use serde_json::{Map, Value};
 
-use super::difference::Field;
-use super::{Door, Sent, fill};
+use super::difference::FieldDiff;
+use super::{Clients, MutationResult, path_template};
 use crate::google::{Api, ApiError, Call, Class};
 
 /// The name that steps use.
@@ -17,11 +17,11 @@ pub const SAYS: &str = "an object in a bucket";
 pub const PATH: &str = "b/{bucket}/o/{object}";
 
 /// Reads the object's metadata.
-pub async fn look(door: &Door, at: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
+pub async fn look(door: &Clients, at: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
     match door
         .client
         .send(
-            &Call::get(Api::Storage, fill::path(PATH, at)?),
+            &Call::get(Api::Storage, path_template::path(PATH, at)?),
             &*door.watch,
         )
         .await
@@ -33,8 +33,8 @@ pub async fn look(door: &Door, at: &Map<String, Value>) -> Result<Option<Value>,
 }
 
 /// Content type and content. Pure.
-pub fn between(want: &Value, live: &Value) -> Vec<Field> {
-    let field = |path: &str, have: &Value, want: Value| Field {
+pub fn diff(want: &Value, live: &Value) -> Vec<FieldDiff> {
+    let field = |path: &str, have: &Value, want: Value| FieldDiff {
         path: path.to_owned(),
         have: have.clone(),
         want,
@@ -57,34 +57,38 @@ pub fn between(want: &Value, live: &Value) -> Vec<Field> {
 }
 
 /// Uploads the content. Safe to repeat: the same name gets the same bytes.
-pub async fn upload(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Sent, ApiError> {
+pub async fn upload(
+    door: &Clients,
+    at: &Map<String, Value>,
+    want: &Value,
+) -> Result<MutationResult, ApiError> {
     let name = at.get("object").and_then(Value::as_str).unwrap_or_default();
     let kind = want
         .get("contentType")
         .and_then(Value::as_str)
         .unwrap_or("application/octet-stream");
-    let call = Call::post(Api::Storage, fill::path("b/{bucket}/o", at)?)
+    let call = Call::post(Api::Storage, path_template::path("b/{bucket}/o", at)?)
         .query("name", name)
         .upload(kind, content(want).as_bytes().to_vec())
         .repeatable();
     door.client
         .send(&call, &*door.watch)
         .await
-        .map(|_| Sent::Now)
+        .map(|_| MutationResult::Now)
 }
 
 /// Deletes the object. Already gone is gone.
-pub async fn delete(door: &Door, at: &Map<String, Value>) -> Result<Sent, ApiError> {
+pub async fn delete(door: &Clients, at: &Map<String, Value>) -> Result<MutationResult, ApiError> {
     match door
         .client
         .send(
-            &Call::delete(Api::Storage, fill::path(PATH, at)?),
+            &Call::delete(Api::Storage, path_template::path(PATH, at)?),
             &*door.watch,
         )
         .await
     {
-        Err(error) if error.class == Class::NotFound => Ok(Sent::Now),
-        sent => sent.map(|_| Sent::Now),
+        Err(error) if error.class == Class::NotFound => Ok(MutationResult::Now),
+        sent => sent.map(|_| MutationResult::Now),
     }
 }
 
@@ -104,13 +108,13 @@ mod tests {
         let want = json!({"contentType": "text/plain", "content": "Hello, World!\n"});
         // What `openssl md5 -binary | base64` says of it.
         let live = json!({"contentType": "text/plain", "md5Hash": "vqglL/ToD0FxnqE83wBycw=="});
-        assert_eq!(between(&want, &live), []);
+        assert_eq!(diff(&want, &live), []);
         assert_eq!(
-            between(&want, &json!({"contentType": "text/plain", "md5Hash": "x"}))[0].path,
+            diff(&want, &json!({"contentType": "text/plain", "md5Hash": "x"}))[0].path,
             "md5Hash"
         );
         assert_eq!(
-            between(
+            diff(
                 &want,
                 &json!({"contentType": "text/html", "md5Hash": live["md5Hash"]})
             )[0]

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::clusters::{of_cluster, of_own};
 use super::nodes;
 pub use crate::cluster::NoEntry;
-use crate::cluster::{Cluster, Entry, Object};
+use crate::cluster::{ClusterClient, KubeconfigEntry, ObjectRef};
 use crate::google::{ApiError, Class};
 
 /// How long the first question may take: somebody waits for the answer.
@@ -20,7 +20,7 @@ const FIRST_ANSWER: Duration = Duration::from_secs(9);
 
 /// Which cluster, as the journal remembers it: the way to it, and what tells it from every other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
+pub struct ClusterIdentity {
     /// The kubeconfig.
     pub file: String,
     /// The context in it.
@@ -31,7 +31,7 @@ pub struct Identity {
     pub uid: String,
 }
 
-impl Identity {
+impl ClusterIdentity {
     /// How a reader is told which cluster it is.
     pub fn words(&self) -> String {
         format!("context {} at {}", self.context, self.server)
@@ -40,17 +40,17 @@ impl Identity {
 
 /// A cluster of somebody's own that has answered.
 #[derive(Clone)]
-pub struct Own {
+pub struct OwnCluster {
     /// Which one.
-    pub identity: Identity,
+    pub identity: ClusterIdentity,
     /// As whom it is spoken to, where the kubeconfig says so.
     pub user: Option<String>,
-    pub(super) cluster: Cluster,
+    pub(super) cluster: ClusterClient,
 }
 
 /// Why it cannot be spoken to.
 #[derive(Debug)]
-pub enum Closed {
+pub enum OwnClusterError {
     /// The kubeconfig leads nowhere.
     NoEntry(NoEntry),
     /// The cluster does not answer, or does not let the caller in.
@@ -62,21 +62,23 @@ pub enum Closed {
     },
 }
 
-impl Own {
+impl OwnCluster {
     /// Follows an entry of a kubeconfig to its cluster and asks who that is.
     ///
     /// # Errors
     /// The entry leads nowhere; its plugin fails; the cluster does not answer within some seconds, or refuses.
-    pub async fn open(file: &Path, context: Option<&str>) -> Result<Own, Closed> {
-        let entry = Entry::read(file, context).await.map_err(Closed::NoEntry)?;
+    pub async fn open(file: &Path, context: Option<&str>) -> Result<OwnCluster, OwnClusterError> {
+        let entry = KubeconfigEntry::read(file, context)
+            .await
+            .map_err(OwnClusterError::NoEntry)?;
         let at = format!("context {} at {}", entry.context, entry.server);
-        let refused = |error: ApiError| Closed::Refused {
+        let refused = |error: ApiError| OwnClusterError::Refused {
             at: at.clone(),
             error: Box::new(of_own(error)),
         };
         let cluster = entry.connect().await;
         let cluster = cluster.map_err(|error| refused(of_cluster(error)))?;
-        let system = Object {
+        let system = ObjectRef {
             api_version: "v1".to_owned(),
             kind: "Namespace".to_owned(),
             namespace: None,
@@ -98,8 +100,8 @@ impl Own {
         let uid = uid.and_then(Value::as_str).ok_or_else(|| {
             unsent("it has no such namespace, as every cluster of Kubernetes does")
         })?;
-        Ok(Own {
-            identity: Identity {
+        Ok(OwnCluster {
+            identity: ClusterIdentity {
                 file: entry.file.display().to_string(),
                 context: entry.context,
                 server: entry.server,
@@ -114,7 +116,10 @@ impl Own {
     ///
     /// # Errors
     /// The cluster refuses.
-    pub async fn lacks(&self, pools: &[nodes::Pool]) -> Result<Option<nodes::Lack>, ApiError> {
+    pub async fn lacks(
+        &self,
+        pools: &[nodes::RequiredPool],
+    ) -> Result<Option<nodes::MissingNodes>, ApiError> {
         let nodes = self.cluster.list(&nodes::any(), "").await;
         let nodes = nodes.map_err(|error| of_own(of_cluster(error)))?;
         Ok(nodes::lack(&nodes, pools))

@@ -7,11 +7,11 @@ use ipnet::Ipv4Net;
 use serde_json::Value;
 
 use super::clusters::{advised, of_cluster};
-use super::{Door, surroundings};
-use crate::cluster::{Cluster, Object};
+use super::{Clients, live_snapshot};
+use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::ApiError;
 use egress::sidecar::OutboundPolicy;
-use egress::sources::{Mesh, Ranges, Sources};
+use egress::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
 
 /// Where `istioctl install` puts the control plane.
 const NAMESPACE: &str = "istio-system";
@@ -21,13 +21,13 @@ const NAMESPACE: &str = "istio-system";
 /// # Errors
 /// The cluster does not answer, or forbids.
 pub async fn sources(
-    door: &Door,
-    cluster: &Cluster,
+    door: &Clients,
+    cluster: &ClusterClient,
     pools: Vec<Value>,
-) -> Result<Sources, ApiError> {
-    let kubernetes = surroundings::objects(cluster).await;
+) -> Result<SnapshotInput, ApiError> {
+    let kubernetes = live_snapshot::objects(cluster).await;
     let kubernetes = kubernetes.map_err(|error| advised(door, error))?;
-    let config = Object {
+    let config = ObjectRef {
         api_version: "v1".to_owned(),
         kind: "ConfigMap".to_owned(),
         namespace: Some(NAMESPACE.to_owned()),
@@ -35,19 +35,19 @@ pub async fn sources(
     };
     let config = cluster.get(&config).await;
     let config = config.map_err(|error| advised(door, of_cluster(error)))?;
-    Ok(Sources {
+    Ok(SnapshotInput {
         ranges: ranges(&kubernetes),
         mesh: mesh(&config.unwrap_or_default(), &kubernetes),
         kubernetes,
         pools,
         outside_vpc: true,
-        ..Sources::default()
+        ..SnapshotInput::default()
     })
 }
 
 /// The mesh that a control plane's ConfigMap describes; Istio's defaults where it says nothing. Pure.
-fn mesh(config: &Value, objects: &[Value]) -> Mesh {
-    let usual = Mesh::default();
+fn mesh(config: &Value, objects: &[Value]) -> MeshInstall {
+    let usual = MeshInstall::default();
     let text = config.pointer("/data/mesh").and_then(Value::as_str);
     let stated: Value = text
         .and_then(|text| serde_saphyr::from_str(text).ok())
@@ -56,7 +56,7 @@ fn mesh(config: &Value, objects: &[Value]) -> Mesh {
         let value = stated.pointer(pointer).and_then(Value::as_str);
         value.filter(|value| !value.is_empty()).map(str::to_owned)
     };
-    Mesh {
+    MeshInstall {
         root_namespace: text("/rootNamespace").unwrap_or(usual.root_namespace),
         trust_domain: text("/trustDomain").unwrap_or(usual.trust_domain),
         version: version(objects).unwrap_or(usual.version),
@@ -86,12 +86,12 @@ fn version(objects: &[Value]) -> Option<(u32, u32)> {
 }
 
 /// Addresses of the cluster, for pods that are not there yet: where its nodes say theirs. Pure.
-fn ranges(objects: &[Value]) -> Ranges {
-    let usual = Ranges::default();
+fn ranges(objects: &[Value]) -> ClusterRanges {
+    let usual = ClusterRanges::default();
     let nodes = objects.iter().filter(|object| object["kind"] == "Node");
     let mut pods = nodes.filter_map(|node| node["spec"]["podCIDR"].as_str()?.parse().ok());
     let pods: Option<Ipv4Net> = pods.next();
-    Ranges {
+    ClusterRanges {
         pods: pods.unwrap_or(usual.pods),
         ..usual
     }
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn the_mesh_is_as_its_control_plane_says() {
-        let usual = Mesh::default;
+        let usual = MeshInstall::default;
         let labelled = |label: &str, version: &str| json!({"kind": "Deployment", "metadata": {"labels": {"app": "istiod", label: version}}});
         let map = |mesh: &str| json!({"data": {"mesh": mesh}});
         for (config, objects, expected) in [
@@ -117,7 +117,7 @@ mod tests {
                     "trustDomain: td\nrootNamespace: root\nconnectTimeout: 2.5s\noutboundTrafficPolicy:\n  mode: REGISTRY_ONLY\n",
                 ),
                 vec![labelled("operator.istio.io/version", "1.30.2")],
-                Mesh {
+                MeshInstall {
                     trust_domain: "td".to_owned(),
                     root_namespace: "root".to_owned(),
                     connect_timeout: Duration::from_millis(2500),
@@ -128,7 +128,7 @@ mod tests {
             (
                 map("connectTimeout: soon\n"),
                 vec![labelled("app.kubernetes.io/version", "1.23-dev")],
-                Mesh {
+                MeshInstall {
                     version: (1, 23),
                     ..usual()
                 },

@@ -5,14 +5,14 @@
 
 use serde_json::Value;
 
-use super::difference::Field;
+use super::difference::FieldDiff;
 use crate::cluster::Conflict;
 
 /// The fields of these conflicts, with what is there and what an apply would make of it; and `applied` with what is there in
 /// their place, for finding what else differs.
-pub fn contested(live: &Value, applied: &Value, conflicts: &[Conflict]) -> (Vec<Field>, Value) {
+pub fn contested(live: &Value, applied: &Value, conflicts: &[Conflict]) -> (Vec<FieldDiff>, Value) {
     let mut rest = applied.clone();
-    let mut fields: Vec<Field> = Vec::new();
+    let mut fields: Vec<FieldDiff> = Vec::new();
     for Conflict { field, owner } in conflicts {
         let path = field.trim_start_matches('.');
         // Two may own the same field.
@@ -26,7 +26,7 @@ pub fn contested(live: &Value, applied: &Value, conflicts: &[Conflict]) -> (Vec<
         if let Some(there) = place.and_then(|place| rest.pointer_mut(&place)) {
             *there = have.clone().unwrap_or_default();
         }
-        fields.push(Field {
+        fields.push(FieldDiff {
             path: path.to_owned(),
             have: have.unwrap_or_default(),
             want: want.unwrap_or_default(),

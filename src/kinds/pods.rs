@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use super::clusters::{connect, of_cluster};
 use super::injection::{self, Injection};
-use super::{Door, Look, isolation, nodes, ready, refused, unhealthy};
-use crate::cluster::{Cluster, Object};
+use super::{Clients, Observed, isolation, nodes, ready, refused, unhealthy};
+use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::ApiError;
 
 /// What it is.
@@ -20,19 +20,23 @@ pub const PATH: &str =
     "projects/{project}/locations/{location}/clusters/{cluster}/pods/{namespace}/{deployment}";
 
 /// Looks at the Deployment's pods; `want` names the `nodePool` that they belong on.
-pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Look, ApiError> {
+pub async fn look(
+    door: &Clients,
+    at: &Map<String, Value>,
+    want: &Value,
+) -> Result<Observed, ApiError> {
     let Some(cluster) = connect(door, at).await? else {
-        return Ok(Look::Absent);
+        return Ok(Observed::Absent);
     };
     let text = |key: &str| at.get(key).and_then(Value::as_str).unwrap_or_default();
-    let deployment = Object {
+    let deployment = ObjectRef {
         api_version: "apps/v1".to_owned(),
         kind: "Deployment".to_owned(),
         namespace: Some(text("namespace").to_owned()),
         name: text("deployment").to_owned(),
     };
     let Some(live) = cluster.get(&deployment).await.map_err(of_cluster)? else {
-        return Ok(Look::Settling("no such Deployment yet".to_owned()));
+        return Ok(Observed::Settling("no such Deployment yet".to_owned()));
     };
     let pods = of_workload(&cluster, &deployment, &live).await?;
     let pool = want
@@ -45,7 +49,7 @@ pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<
         .await
         .map_err(of_cluster)?;
     let others = elsewhere(&cluster, &pods, &nodes).await?;
-    let seen = Seen {
+    let seen = DeploymentState {
         deployment: &live,
         pods: &pods,
         pool,
@@ -57,23 +61,23 @@ pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<
         let why = format!("injection missing: {}", injection.why_not(bare));
         // Whether the Deployment still replaces its pods: then the next may have it.
         return Ok(if ready::rolling(&live).is_some() {
-            Look::Settling(why)
+            Observed::Settling(why)
         } else {
-            Look::Broken(why)
+            Observed::Broken(why)
         });
     }
     let Some(why) = seen.missing() else {
-        return Ok(Look::Here(Value::Null));
+        return Ok(Observed::Here(Value::Null));
     };
     let more = deeper(&cluster, &deployment, &live, &pods).await;
-    Ok(Look::Settling([vec![why], more].concat().join("; ")))
+    Ok(Observed::Settling([vec![why], more].concat().join("; ")))
 }
 
 /// What neither the Deployment nor its pods say of why they are not there: when they are tried again, what keeps them, and what their
 /// probes were answered.
 async fn deeper(
-    cluster: &Cluster,
-    deployment: &Object,
+    cluster: &ClusterClient,
+    deployment: &ObjectRef,
     live: &Value,
     pods: &[Value],
 ) -> Vec<String> {
@@ -85,7 +89,7 @@ async fn deeper(
 
 /// The nodes that pods are on beside those of their pool.
 async fn elsewhere(
-    cluster: &Cluster,
+    cluster: &ClusterClient,
     pods: &[Value],
     nodes: &[Value],
 ) -> Result<Vec<Value>, ApiError> {
@@ -97,7 +101,7 @@ async fn elsewhere(
         .collect();
     let mut found = Vec::new();
     for name in names {
-        let node = Object {
+        let node = ObjectRef {
             name: name.to_owned(),
             ..nodes::any()
         };
@@ -108,8 +112,8 @@ async fn elsewhere(
 
 /// The pods that a workload selects, but for those on their way out.
 async fn of_workload(
-    cluster: &Cluster,
-    object: &Object,
+    cluster: &ClusterClient,
+    object: &ObjectRef,
     live: &Value,
 ) -> Result<Vec<Value>, ApiError> {
     let Some(labels) = live
@@ -132,8 +136,8 @@ async fn of_workload(
 
 /// What keeps the pods of a workload: unschedulable, an image that cannot be pulled, a container that does not start.
 pub async fn reasons(
-    cluster: &Cluster,
-    object: &Object,
+    cluster: &ClusterClient,
+    object: &ObjectRef,
     live: &Value,
 ) -> Result<Vec<String>, ApiError> {
     let pods = of_workload(cluster, object, live).await?;
@@ -143,7 +147,7 @@ pub async fn reasons(
 }
 
 /// A Deployment with its pods, and the nodes that they belong on.
-struct Seen<'a> {
+struct DeploymentState<'a> {
     deployment: &'a Value,
     pods: &'a [Value],
     pool: &'a str,
@@ -152,7 +156,7 @@ struct Seen<'a> {
     others: &'a [Value],
 }
 
-impl<'a> Seen<'a> {
+impl<'a> DeploymentState<'a> {
     /// A pod that injection passed over.
     fn bare(&self) -> Option<&'a Value> {
         self.pods.iter().find(|pod| !injection::has_proxy(pod))
@@ -377,7 +381,7 @@ mod tests {
             ),
             (&json!({}), vec![], vec![], Some("no pods yet")),
         ] {
-            let seen = Seen {
+            let seen = DeploymentState {
                 deployment,
                 pods: &pods,
                 pool: "gateway",

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::clusters::{connect, of_cluster};
-use super::{Door, Look, kubernetes, pods};
+use super::{Clients, Observed, kubernetes, pods};
 use crate::google::ApiError;
 
 /// What it is.
@@ -12,23 +12,23 @@ pub const SAYS: &str = "a Kubernetes object in a condition";
 pub const PATH: &str = "projects/{project}/locations/{location}/clusters/{cluster}/ready/{condition}/{apiVersion}/{kind}/{name}";
 
 /// Whether the object of `at` is in the condition that `at` names.
-pub async fn look(door: &Door, at: &Map<String, Value>) -> Result<Look, ApiError> {
+pub async fn look(door: &Clients, at: &Map<String, Value>) -> Result<Observed, ApiError> {
     let object = kubernetes::object(at)?;
     let Some(cluster) = connect(door, at).await? else {
-        return Ok(Look::Absent);
+        return Ok(Observed::Absent);
     };
     let Some(live) = cluster.get(&object).await.map_err(of_cluster)? else {
-        return Ok(Look::Settling("not there yet".to_owned()));
+        return Ok(Observed::Settling("not there yet".to_owned()));
     };
     let condition = at
         .get("condition")
         .and_then(Value::as_str)
         .unwrap_or_default();
     match missing(&live, condition) {
-        None => Ok(Look::Here(live)),
+        None => Ok(Observed::Here(live)),
         Some(why) => {
             let pods = pods::reasons(&cluster, &object, &live).await?;
-            Ok(Look::Settling(if pods.is_empty() {
+            Ok(Observed::Settling(if pods.is_empty() {
                 why
             } else {
                 format!("{why}; {}", pods.join("; "))

@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::difference::Field;
-use super::{Door, Sent, fill};
+use super::difference::FieldDiff;
+use super::{Clients, MutationResult, path_template};
 use crate::google::{Api, ApiError, Call, Class, Dialect, Operation};
 
 /// The name that steps use.
@@ -20,8 +20,8 @@ pub fn parts(value: &Value) -> Vec<String> {
 }
 
 /// Reads all record sets of the zone; none where the zone does not exist.
-pub async fn look(door: &Door, at: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
-    let path = format!("{}/rrsets", fill::path(PATH, at)?);
+pub async fn look(door: &Clients, at: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
+    let path = format!("{}/rrsets", path_template::path(PATH, at)?);
     match door
         .client
         .list(&Call::get(Api::Dns, path), "rrsets", &*door.watch)
@@ -34,12 +34,12 @@ pub async fn look(door: &Door, at: &Map<String, Value>) -> Result<Option<Value>,
 }
 
 /// The record sets that are missing or say something else. Pure.
-pub fn between(want: &Value, live: &Value) -> Vec<Field> {
+pub fn diff(want: &Value, live: &Value) -> Vec<FieldDiff> {
     let differing = sets(want).filter_map(|wanted| {
         let there = sets(live).find(|there| name(there) == name(wanted));
         match there {
             Some(there) if same(wanted, there) => None,
-            there => Some(Field {
+            there => Some(FieldDiff {
                 path: name(wanted),
                 have: there.map_or(Value::Null, |there| there["rrdatas"].clone()),
                 want: wanted["rrdatas"].clone(),
@@ -52,17 +52,21 @@ pub fn between(want: &Value, live: &Value) -> Vec<Field> {
 }
 
 /// Adds what is missing and replaces what differs, in one change.
-pub async fn add(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Sent, ApiError> {
+pub async fn add(
+    door: &Clients,
+    at: &Map<String, Value>,
+    want: &Value,
+) -> Result<MutationResult, ApiError> {
     let live = look(door, at).await?.unwrap_or_default();
     change(door, at, &addition(want, &live)).await
 }
 
 /// Removes the named record sets, in one change.
 pub async fn remove(
-    door: &Door,
+    door: &Clients,
     at: &Map<String, Value>,
     ours: &[String],
-) -> Result<Sent, ApiError> {
+) -> Result<MutationResult, ApiError> {
     let live = look(door, at).await?.unwrap_or_default();
     // A deletion must repeat the record set exactly, so it is what was just read.
     let deletions: Vec<&Value> = sets(&live)
@@ -72,7 +76,7 @@ pub async fn remove(
 }
 
 fn addition(want: &Value, live: &Value) -> Value {
-    let changed: Vec<String> = between(want, live)
+    let changed: Vec<String> = diff(want, live)
         .into_iter()
         .map(|field| field.path)
         .collect();
@@ -89,7 +93,11 @@ fn addition(want: &Value, live: &Value) -> Value {
     }
 }
 
-async fn change(door: &Door, at: &Map<String, Value>, change: &Value) -> Result<Sent, ApiError> {
+async fn change(
+    door: &Clients,
+    at: &Map<String, Value>,
+    change: &Value,
+) -> Result<MutationResult, ApiError> {
     let empty = |key| {
         change
             .get(key)
@@ -97,12 +105,16 @@ async fn change(door: &Door, at: &Map<String, Value>, change: &Value) -> Result<
             .is_none_or(Vec::is_empty)
     };
     if empty("additions") && empty("deletions") {
-        return Ok(Sent::Now);
+        return Ok(MutationResult::Now);
     }
-    let call =
-        Call::post(Api::Dns, format!("{}/changes", fill::path(PATH, at)?)).json(change.clone());
+    let call = Call::post(
+        Api::Dns,
+        format!("{}/changes", path_template::path(PATH, at)?),
+    )
+    .json(change.clone());
     let answer = door.client.send(&call, &*door.watch).await?;
-    Ok(Operation::of(Dialect::DnsChange, &call, &answer)?.map_or(Sent::Now, Sent::Wait))
+    Ok(Operation::of(Dialect::DnsChange, &call, &answer)?
+        .map_or(MutationResult::Now, MutationResult::Wait))
 }
 
 fn sets(value: &Value) -> impl Iterator<Item = &Value> {
@@ -143,7 +155,7 @@ mod tests {
         let a = |ttl: u32, data: &[&str]| json!({"name": "gcr.io.", "type": "A", "ttl": ttl, "rrdatas": data});
         let want = json!({"rrsets": [a(300, &["1", "2"])]});
         let same = json!({"rrsets": [soa, a(300, &["2", "1"])]});
-        assert!(between(&want, &same).is_empty());
+        assert!(diff(&want, &same).is_empty());
         assert_eq!(
             addition(&want, &json!({"rrsets": [soa]})),
             json!({"additions": [a(300, &["1", "2"])]})

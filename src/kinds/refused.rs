@@ -6,14 +6,14 @@
 
 use serde_json::Value;
 
-use crate::cluster::{Cluster, Object};
+use crate::cluster::{ClusterClient, ObjectRef};
 
 /// The longest pause of a controller.
 const LONGEST: i64 = 1_000;
 
 /// When the ReplicaSets of a Deployment try again to make pods, where they are refused. What cannot be read tells nothing: the
 /// wait is not about it.
-pub async fn of(cluster: &Cluster, deployment: &Object, live: &Value) -> Vec<String> {
+pub async fn of(cluster: &ClusterClient, deployment: &ObjectRef, live: &Value) -> Vec<String> {
     let mut told = Vec::new();
     if !is_refused(live) {
         return told;

@@ -6,8 +6,8 @@
 use serde_json::{Map, Value};
 
 use super::clusters::{connect, of_cluster};
-use super::{Door, kubernetes};
-use crate::cluster::{Fault, Object};
+use super::{Clients, kubernetes};
+use crate::cluster::{ClusterErrorKind, ObjectRef};
 use crate::google::{ApiError, Class};
 
 /// The kinds that are looked for.
@@ -39,7 +39,7 @@ const ADVICE: &str = "the namespace stays as long as others live in it: move or 
 ///
 /// # Errors
 /// Who lives there; what the cluster refuses.
-pub async fn none(door: &Door, at: &Map<String, Value>) -> Result<(), ApiError> {
+pub async fn none(door: &Clients, at: &Map<String, Value>) -> Result<(), ApiError> {
     let namespace = kubernetes::object(at)?;
     if !door.clusters.is_own() || namespace.kind != "Namespace" {
         return Ok(());
@@ -49,7 +49,7 @@ pub async fn none(door: &Door, at: &Map<String, Value>) -> Result<(), ApiError> 
     };
     let mut theirs = Vec::new();
     for (api_version, kind) in KINDS {
-        let like = Object {
+        let like = ObjectRef {
             api_version: (*api_version).to_owned(),
             kind: (*kind).to_owned(),
             namespace: Some(namespace.name.clone()),
@@ -57,7 +57,11 @@ pub async fn none(door: &Door, at: &Map<String, Value>) -> Result<(), ApiError> 
         };
         match cluster.list(&like, "").await {
             Ok(found) => theirs.extend(found.iter().filter_map(|live| resident(kind, live))),
-            Err(error) if matches!(error.fault, Fault::NotFound | Fault::UnknownKind) => {}
+            Err(error)
+                if matches!(
+                    error.fault,
+                    ClusterErrorKind::NotFound | ClusterErrorKind::UnknownKind
+                ) => {}
             Err(error) => return Err(of_cluster(error)),
         }
     }

@@ -5,8 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use super::clusters::{connect, of_cluster};
-use super::{Door, Look, Sent, pods, ready};
-use crate::cluster::{Cluster, Object};
+use super::{Clients, MutationResult, Observed, pods, ready};
+use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::ApiError;
 
 /// The name that steps use.
@@ -22,9 +22,13 @@ const AFTER: &str = "provision/restarted-after";
 const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 
 /// Whether every Deployment of the namespace was restarted since, and runs.
-pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Look, ApiError> {
+pub async fn look(
+    door: &Clients,
+    at: &Map<String, Value>,
+    want: &Value,
+) -> Result<Observed, ApiError> {
     let Some(cluster) = connect(door, at).await? else {
-        return Ok(Look::Absent);
+        return Ok(Observed::Absent);
     };
     let word = word(want);
     for live in deployments(&cluster, at).await? {
@@ -34,18 +38,22 @@ pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<
             .and_then(Value::as_str)
             != Some(&word)
         {
-            return Ok(Look::Absent);
+            return Ok(Observed::Absent);
         }
         if let Some(why) = ready::missing(&live, "Available") {
             let pods = pods::reasons(&cluster, &like(at), &live).await?;
-            return Ok(Look::Settling([vec![why], pods].concat().join("; ")));
+            return Ok(Observed::Settling([vec![why], pods].concat().join("; ")));
         }
     }
-    Ok(Look::Here(Value::Null))
+    Ok(Observed::Here(Value::Null))
 }
 
 /// Restarts the Deployments that were not.
-pub async fn restart(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Sent, ApiError> {
+pub async fn restart(
+    door: &Clients,
+    at: &Map<String, Value>,
+    want: &Value,
+) -> Result<MutationResult, ApiError> {
     let Some(cluster) = connect(door, at).await? else {
         return Err(ApiError::unsent(
             KIND,
@@ -66,16 +74,19 @@ pub async fn restart(door: &Door, at: &Map<String, Value>, want: &Value) -> Resu
             .await
             .map_err(of_cluster)?;
     }
-    Ok(Sent::Now)
+    Ok(MutationResult::Now)
 }
 
-async fn deployments(cluster: &Cluster, at: &Map<String, Value>) -> Result<Vec<Value>, ApiError> {
+async fn deployments(
+    cluster: &ClusterClient,
+    at: &Map<String, Value>,
+) -> Result<Vec<Value>, ApiError> {
     cluster.list(&like(at), "").await.map_err(of_cluster)
 }
 
 /// Any Deployment of the namespace.
-fn like(at: &Map<String, Value>) -> Object {
-    Object {
+fn like(at: &Map<String, Value>) -> ObjectRef {
+    ObjectRef {
         api_version: "apps/v1".to_owned(),
         kind: "Deployment".to_owned(),
         namespace: at

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::clusters::{connect, of_cluster};
-use super::{Door, Look, ready};
-use crate::cluster::{Cluster, Object};
+use super::{Clients, Observed, ready};
+use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::ApiError;
 
 /// What it is.
@@ -21,9 +21,13 @@ const NAMESPACE: &str = "istio-system";
 const VERSIONS: [&str; 2] = ["v1beta1", "v1alpha1"];
 
 /// Looks for the one revision of the control plane that `want` names.
-pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Look, ApiError> {
+pub async fn look(
+    door: &Clients,
+    at: &Map<String, Value>,
+    want: &Value,
+) -> Result<Observed, ApiError> {
     let Some(cluster) = connect(door, at).await? else {
-        return Ok(Look::Absent);
+        return Ok(Observed::Absent);
     };
     Ok(if want["control_plane"] == "in-cluster" {
         let istiod = listed(&cluster, "apps/v1", "Deployment", "app=istiod").await?;
@@ -47,12 +51,12 @@ pub async fn look(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<
 
 /// Objects of a kind in the control plane's namespace; none where the cluster does not know the kind.
 async fn listed(
-    cluster: &Cluster,
+    cluster: &ClusterClient,
     api_version: &str,
     kind: &str,
     selector: &str,
 ) -> Result<Vec<Value>, ApiError> {
-    let like = Object {
+    let like = ObjectRef {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
         namespace: Some(NAMESPACE.to_owned()),
@@ -70,24 +74,24 @@ fn one<'a>(
     condition: &str,
     found: &'a [Value],
     named: impl Fn(&'a Value) -> Option<&'a str>,
-) -> Look {
+) -> Observed {
     let (ready, waits): (Vec<&Value>, Vec<&Value>) = found
         .iter()
         .partition(|object| ready::missing(object, condition).is_none());
     let names: BTreeSet<&str> = ready.into_iter().filter_map(&named).collect();
     let names: Vec<&str> = names.into_iter().collect();
     match names.as_slice() {
-        [only] => Look::Here(json!({ "revision": only })),
+        [only] => Observed::Here(json!({ "revision": only })),
         [] => {
             let why = waits
                 .iter()
                 .find_map(|object| ready::missing(object, condition));
             let why = why.map_or_else(String::new, |why| format!(" ({why})"));
-            Look::Settling(format!(
+            Observed::Settling(format!(
                 "no {what} in {NAMESPACE} that is {condition} and has a revision{why}"
             ))
         }
-        several => Look::Broken(format!(
+        several => Observed::Broken(format!(
             "more than one revision: {}; which one is to inject cannot be known",
             several.join(", ")
         )),
@@ -132,10 +136,10 @@ mod tests {
             let name = |object: &'static Value| object["metadata"]["name"].as_str();
             let found: &'static [Value] = Vec::leak(found);
             let said = match one("X", "Reconciled", found, name) {
-                Look::Here(live) => format!("here {live}"),
-                Look::Settling(why) => format!("settling {why}"),
-                Look::Broken(why) => format!("broken {why}"),
-                Look::Absent => "absent".to_owned(),
+                Observed::Here(live) => format!("here {live}"),
+                Observed::Settling(why) => format!("settling {why}"),
+                Observed::Broken(why) => format!("broken {why}"),
+                Observed::Absent => "absent".to_owned(),
             };
             assert_eq!(said, expected);
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Door, Sent, fill};
+use super::{Clients, MutationResult, path_template};
 use crate::google::{Api, ApiError, Call, Dialect, Operation};
 
 /// The name that steps use.
@@ -44,11 +44,11 @@ pub fn enabled(live: &Value) -> Vec<String> {
 
 /// Asks for the state of the named APIs.
 pub async fn look(
-    door: &Door,
+    door: &Clients,
     at: &Map<String, Value>,
     names: &[String],
 ) -> Result<Option<Value>, ApiError> {
-    let parent = fill::path(PATH, at)?;
+    let parent = path_template::path(PATH, at)?;
     let project = parent.trim_start_matches("v1/").to_owned();
     let mut call = Call::get(Api::ServiceUsage, format!("{parent}/services:batchGet"));
     for name in names {
@@ -58,7 +58,11 @@ pub async fn look(
 }
 
 /// Switches on those that are off. Safe to repeat: an API that is on stays on.
-pub async fn enable(door: &Door, at: &Map<String, Value>, want: &Value) -> Result<Sent, ApiError> {
+pub async fn enable(
+    door: &Clients,
+    at: &Map<String, Value>,
+    want: &Value,
+) -> Result<MutationResult, ApiError> {
     let wanted = parts(want);
     let live = look(door, at, &wanted).await?.unwrap_or_default();
     let on = enabled(&live);
@@ -67,14 +71,15 @@ pub async fn enable(door: &Door, at: &Map<String, Value>, want: &Value) -> Resul
         .filter(|name| !on.contains(name))
         .collect();
     if off.is_empty() {
-        return Ok(Sent::Now);
+        return Ok(MutationResult::Now);
     }
     let call = Call::post(
         Api::ServiceUsage,
-        format!("{}/services:batchEnable", fill::path(PATH, at)?),
+        format!("{}/services:batchEnable", path_template::path(PATH, at)?),
     )
     .json(json!({ "serviceIds": off }))
     .repeatable();
     let answer = door.client.send(&call, &*door.watch).await?;
-    Ok(Operation::of(Dialect::LongRunning, &call, &answer)?.map_or(Sent::Now, Sent::Wait))
+    Ok(Operation::of(Dialect::LongRunning, &call, &answer)?
+        .map_or(MutationResult::Now, MutationResult::Wait))
 }

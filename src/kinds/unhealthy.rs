@@ -3,11 +3,11 @@
 
 use serde_json::Value;
 
-use crate::cluster::Cluster;
+use crate::cluster::ClusterClient;
 
 /// What probes of these pods were answered last, of those that run and are not ready. What cannot be read tells nothing: the wait
 /// is not about it.
-pub async fn of(cluster: &Cluster, pods: &[Value]) -> Vec<String> {
+pub async fn of(cluster: &ClusterClient, pods: &[Value]) -> Vec<String> {
     let mut told = Vec::new();
     for pod in pods.iter().filter(|pod| runs_and_is_not_ready(pod)) {
         let text = |pointer: &str| pod.pointer(pointer).and_then(Value::as_str);

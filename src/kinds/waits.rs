@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Door, Look, definitions, mesh, nodes, pods, ready, revision};
+use super::{Clients, Observed, definitions, mesh, nodes, pods, ready, revision};
 use crate::google::{Api, ApiError};
 
 /// One kind of waiting.
@@ -20,11 +20,11 @@ pub struct Wait {
     pub optional: &'static [&'static str],
     /// What other steps may refer to.
     pub gives: &'static [&'static str],
-    what: What,
+    what: WaitSubject,
 }
 
 #[derive(Debug)]
-enum What {
+enum WaitSubject {
     Mesh,
     Revision,
     Definitions,
@@ -36,19 +36,19 @@ enum What {
 /// Every kind of waiting.
 #[rustfmt::skip]
 pub static WAITS: &[Wait] = &[
-    Wait { kind: "mesh.ready", says: mesh::SAYS, path: mesh::PATH, api: Api::GkeHub, optional: &[], gives: &[], what: What::Mesh },
-    Wait { gives: &["revision"], ..in_cluster("mesh.revision", revision::SAYS, revision::PATH, What::Revision) },
-    in_cluster("kubernetes.definitions", definitions::SAYS, definitions::PATH, What::Definitions),
-    in_cluster("kubernetes.nodes", nodes::SAYS, nodes::PATH, What::Nodes),
-    in_cluster("kubernetes.pods", pods::SAYS, pods::PATH, What::Pods),
-    Wait { optional: &["namespace"], ..in_cluster("kubernetes.ready", ready::SAYS, ready::PATH, What::Object) },
+    Wait { kind: "mesh.ready", says: mesh::SAYS, path: mesh::PATH, api: Api::GkeHub, optional: &[], gives: &[], what: WaitSubject::Mesh },
+    Wait { gives: &["revision"], ..in_cluster("mesh.revision", revision::SAYS, revision::PATH, WaitSubject::Revision) },
+    in_cluster("kubernetes.definitions", definitions::SAYS, definitions::PATH, WaitSubject::Definitions),
+    in_cluster("kubernetes.nodes", nodes::SAYS, nodes::PATH, WaitSubject::Nodes),
+    in_cluster("kubernetes.pods", pods::SAYS, pods::PATH, WaitSubject::Pods),
+    Wait { optional: &["namespace"], ..in_cluster("kubernetes.ready", ready::SAYS, ready::PATH, WaitSubject::Object) },
 ];
 
 const fn in_cluster(
     kind: &'static str,
     says: &'static str,
     path: &'static str,
-    what: What,
+    what: WaitSubject,
 ) -> Wait {
     Wait {
         kind,
@@ -73,17 +73,17 @@ impl Wait {
     /// What Google or the cluster refuses.
     pub async fn look(
         &self,
-        door: &Door,
+        door: &Clients,
         at: &Map<String, Value>,
         want: &Value,
-    ) -> Result<Look, ApiError> {
+    ) -> Result<Observed, ApiError> {
         match self.what {
-            What::Mesh => mesh::look(door, at).await,
-            What::Revision => revision::look(door, at, want).await,
-            What::Definitions => definitions::look(door, at, want).await,
-            What::Nodes => nodes::look(door, at, want).await,
-            What::Pods => pods::look(door, at, want).await,
-            What::Object => ready::look(door, at).await,
+            WaitSubject::Mesh => mesh::look(door, at).await,
+            WaitSubject::Revision => revision::look(door, at, want).await,
+            WaitSubject::Definitions => definitions::look(door, at, want).await,
+            WaitSubject::Nodes => nodes::look(door, at, want).await,
+            WaitSubject::Pods => pods::look(door, at, want).await,
+            WaitSubject::Object => ready::look(door, at).await,
         }
     }
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::complaint::Complaints;
+use super::diagnostic::Diagnostics;
 use super::fields::Fields;
 use super::load::Chapter;
 use super::manifest::{self, Manifests};
 use super::yaml::{Node, Tree, Where};
-use super::{Place, Step, refs};
+use super::{SourceLocation, Step, refs};
 
 const CHAPTER_FIELDS: &[&str] = &["chapter", "title", "says"];
 const STEP_FIELDS: &[&str] = &[
@@ -29,11 +29,11 @@ pub(super) struct Template {
     /// The step with open references.
     pub step: Step,
     /// The parameters' values for which it holds, each with the place where that is written.
-    pub when: Vec<(String, Value, Place)>,
+    pub when: Vec<(String, Value, SourceLocation)>,
     /// Every text in `at`, `want` and `needs`, with its place: for complaints about references.
-    pub texts: Vec<(Place, String)>,
+    pub texts: Vec<(SourceLocation, String)>,
     /// Where each of its `needs` is written.
-    pub needs_at: Vec<(Place, String)>,
+    pub needs_at: Vec<(SourceLocation, String)>,
 }
 
 /// The chapter and the steps of one file. `name` is the file's, without folder and ending.
@@ -42,11 +42,11 @@ pub(super) fn read(
     name: &str,
     documents: &[Node],
     manifests: &Manifests,
-    complaints: &mut Complaints,
+    complaints: &mut Diagnostics,
 ) -> Option<(Chapter, Vec<Template>)> {
     let Some((first, rest)) = documents.split_first() else {
         complaints.add(
-            &Place {
+            &SourceLocation {
                 file: file.to_owned(),
                 line: 1,
             },
@@ -62,7 +62,7 @@ pub(super) fn read(
     Some((chapter, steps))
 }
 
-fn read_chapter(file: &str, name: &str, document: &Node, complaints: &mut Complaints) -> Chapter {
+fn read_chapter(file: &str, name: &str, document: &Node, complaints: &mut Diagnostics) -> Chapter {
     let mut fields = Fields::of(file, document, CHAPTER_FIELDS, complaints);
     let source = fields.place();
     let chapter = Chapter {
@@ -93,7 +93,7 @@ fn read_step(
     chapter: &str,
     document: &Node,
     manifests: &Manifests,
-    complaints: &mut Complaints,
+    complaints: &mut Diagnostics,
 ) -> Template {
     let mut fields = Fields::of(file, document, STEP_FIELDS, complaints);
     let source = fields.place();
@@ -120,7 +120,7 @@ fn read_step(
     let keep = fields.flag("keep");
     let when = when(&mut fields);
     let texts = texts(&mut fields);
-    let needs_at: Vec<(Place, String)> = fields
+    let needs_at: Vec<(SourceLocation, String)> = fields
         .texts("needs")
         .into_iter()
         .map(|(line, need)| (fields.place_at(line), need))
@@ -198,7 +198,7 @@ fn within(fields: &mut Fields<'_>) -> Duration {
     }
 }
 
-fn when(fields: &mut Fields<'_>) -> Vec<(String, Value, Place)> {
+fn when(fields: &mut Fields<'_>) -> Vec<(String, Value, SourceLocation)> {
     let mut when = Vec::new();
     for (key, node) in fields.mapping("when") {
         match &node.tree {
@@ -214,7 +214,7 @@ fn when(fields: &mut Fields<'_>) -> Vec<(String, Value, Place)> {
     when
 }
 
-fn texts(fields: &mut Fields<'_>) -> Vec<(Place, String)> {
+fn texts(fields: &mut Fields<'_>) -> Vec<(SourceLocation, String)> {
     let mut texts = Vec::new();
     let mut found = Vec::new();
     for name in ["at", "want", "needs"] {

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Place;
-use super::complaint::{Complaints, unknown};
+use super::SourceLocation;
+use super::diagnostic::{Diagnostics, unknown};
 use super::yaml::{Key, Node, Tree};
 
 /// One document's fields, and where complaints about them go.
@@ -11,7 +11,7 @@ pub(super) struct Fields<'a> {
     file: &'a str,
     line: usize,
     fields: &'a [(Key, Node)],
-    complaints: &'a mut Complaints,
+    complaints: &'a mut Diagnostics,
 }
 
 impl<'a> Fields<'a> {
@@ -20,7 +20,7 @@ impl<'a> Fields<'a> {
         file: &'a str,
         node: &'a Node,
         known: &[&str],
-        complaints: &'a mut Complaints,
+        complaints: &'a mut Diagnostics,
     ) -> Fields<'a> {
         let empty: &[(Key, Node)] = &[];
         let mut read = Fields {
@@ -53,12 +53,12 @@ impl<'a> Fields<'a> {
     }
 
     /// The line of the field that names the document (`step:`), or the document's first.
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> SourceLocation {
         self.place_at(self.line)
     }
 
-    pub fn place_at(&self, line: usize) -> Place {
-        Place {
+    pub fn place_at(&self, line: usize) -> SourceLocation {
+        SourceLocation {
             file: self.file.to_owned(),
             line,
         }

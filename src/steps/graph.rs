@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use super::Step;
-use super::complaint::{Complaint, Complaints, unknown};
+use super::diagnostic::{Diagnostic, Diagnostics, unknown};
 
 static NOTHING: BTreeSet<String> = BTreeSet::new();
 
@@ -23,8 +23,8 @@ impl Graph {
     ///
     /// # Errors
     /// Two steps of one name, a need that is no step, a circle (named in full).
-    pub fn new(steps: &[Step], extra: &[(String, String)]) -> Result<Graph, Complaints> {
-        let mut complaints = Complaints::default();
+    pub fn new(steps: &[Step], extra: &[(String, String)]) -> Result<Graph, Diagnostics> {
+        let mut complaints = Diagnostics::default();
         let ids: Vec<String> = steps.iter().map(|step| step.id.clone()).collect();
         let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for step in steps {
@@ -37,7 +37,7 @@ impl Graph {
                 Some(of_step) => {
                     of_step.insert(need.clone());
                 }
-                None => complaints.0.push(Complaint::nowhere(unknown(
+                None => complaints.0.push(Diagnostic::nowhere(unknown(
                     "step",
                     step,
                     ids.iter().map(String::as_str),
@@ -142,7 +142,7 @@ fn circle(
     steps: &[Step],
     needs: &BTreeMap<String, BTreeSet<String>>,
     placed: &[usize],
-) -> Complaint {
+) -> Diagnostic {
     let placed: BTreeSet<&str> = placed.iter().map(|&n| steps[n].id.as_str()).collect();
     let mut path: Vec<&str> = Vec::new();
     let mut next = steps
@@ -171,15 +171,15 @@ fn circle(
         .first()
         .and_then(|id| steps.iter().find(|step| step.id == *id))
     {
-        Some(step) => Complaint::at(&step.source, text),
-        None => Complaint::nowhere(text),
+        Some(step) => Diagnostic::at(&step.source, text),
+        None => Diagnostic::nowhere(text),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::steps::Place;
+    use crate::steps::SourceLocation;
     use std::time::Duration;
 
     /// `a b c` is step `a`, which needs `b` and `c`.
@@ -196,7 +196,7 @@ mod tests {
                 needs: words.collect(),
                 within: Duration::from_secs(1),
                 keep: false,
-                source: Place {
+                source: SourceLocation {
                     file: "steps/c.yaml".into(),
                     line: n + 1,
                 },

@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use super::chapter::{self, Template};
-use super::check::check;
-use super::complaint::Complaints;
+use super::diagnostic::Diagnostics;
 use super::manifest::{self, Manifests};
 use super::params::{self, Param};
+use super::references::check;
 use super::source::{self, File, PARAMS_FILE, Source};
 use super::yaml::{self, Node};
-use super::{Place, Step};
+use super::{SourceLocation, Step};
 
 /// A part of the tutorial, under the tutorial's own heading.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Chapter {
     /// What the chapter is for.
     pub says: String,
     /// Where it is written.
-    pub source: Place,
+    pub source: SourceLocation,
 }
 
 /// The tutorial as this program knows it.
@@ -40,7 +40,7 @@ impl Tutorial {
     /// # Errors
     /// Everything that is wrong in any file: what is no YAML, unknown and missing fields, names that are there twice,
     /// references that lead nowhere, forward, or in a circle.
-    pub fn load(source: &Source) -> Result<Tutorial, Complaints> {
+    pub fn load(source: &Source) -> Result<Tutorial, Diagnostics> {
         parse(&source::files(source)?)
     }
 
@@ -66,15 +66,15 @@ impl Tutorial {
 }
 
 /// The files' texts to a tutorial. Pure.
-pub(super) fn parse(files: &[File]) -> Result<Tutorial, Complaints> {
-    let mut complaints = Complaints::default();
+pub(super) fn parse(files: &[File]) -> Result<Tutorial, Diagnostics> {
+    let mut complaints = Diagnostics::default();
     let mut tutorial = Tutorial {
         params: Vec::new(),
         chapters: Vec::new(),
         templates: Vec::new(),
     };
     let mut skipped = false;
-    let mut documents = |file: &File, complaints: &mut Complaints| -> Option<Vec<Node>> {
+    let mut documents = |file: &File, complaints: &mut Diagnostics| -> Option<Vec<Node>> {
         yaml::documents(&file.shown, &file.text)
             .map_err(|complaint| {
                 complaints.0.push(complaint);
@@ -108,7 +108,7 @@ pub(super) fn parse(files: &[File]) -> Result<Tutorial, Complaints> {
             }
         } else {
             complaints.add(
-                &Place {
+                &SourceLocation {
                     file: file.shown.clone(),
                     line: 1,
                 },
@@ -124,7 +124,7 @@ pub(super) fn parse(files: &[File]) -> Result<Tutorial, Complaints> {
 }
 
 impl Tutorial {
-    fn add(&mut self, chapter: Chapter, templates: Vec<Template>, complaints: &mut Complaints) {
+    fn add(&mut self, chapter: Chapter, templates: Vec<Template>, complaints: &mut Diagnostics) {
         if let Some(first) = self.chapters.iter().find(|c| c.name == chapter.name) {
             let text = format!(
                 "chapter `{}` is there twice, first at {}",

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::complaint::{Complaints, unknown};
+use super::diagnostic::{Diagnostics, unknown};
 use super::fields::Fields;
 use super::yaml::{Node, Tree};
-use super::{Place, Step};
+use super::{SourceLocation, Step};
 
 /// The folder beside the chapters that holds the objects.
 pub(super) const FOLDER: &str = "manifests";
@@ -30,7 +30,7 @@ impl Manifests {
         name: &str,
         shown: &str,
         documents: Option<&[Node]>,
-        complaints: &mut Complaints,
+        complaints: &mut Diagnostics,
     ) {
         let object = documents.and_then(|documents| read(shown, documents, complaints));
         self.0.insert(name.to_owned(), object);
@@ -58,8 +58,8 @@ pub(super) fn is_name(name: &str) -> bool {
 }
 
 /// The one object of a file, if it is one that `kubectl apply -f` would take.
-fn read(shown: &str, documents: &[Node], complaints: &mut Complaints) -> Option<Value> {
-    let place = |line| Place {
+fn read(shown: &str, documents: &[Node], complaints: &mut Diagnostics) -> Option<Value> {
+    let place = |line| SourceLocation {
         file: shown.to_owned(),
         line,
     };
@@ -150,7 +150,7 @@ pub(super) fn merge(object: &mut Value, written: &Value) {
 /// the later one would not take the earlier one's place.
 pub(super) fn one_version<'a>(
     steps: impl IntoIterator<Item = &'a Step>,
-    complaints: &mut Complaints,
+    complaints: &mut Diagnostics,
 ) {
     let mut first: BTreeMap<String, (&str, &Step)> = BTreeMap::new();
     for step in steps {

@@ -7,16 +7,16 @@
 //! The only file access is that of [`Source`], and it stays within the folder it is given.
 
 mod chapter;
-mod check;
-mod complaint;
+mod diagnostic;
 mod fields;
 pub mod graph;
 mod load;
 mod manifest;
 mod params;
+mod references;
 pub mod refs;
+mod resolve_params;
 mod select;
-mod settle;
 mod source;
 #[cfg(test)]
 mod testing;
@@ -29,10 +29,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-pub use complaint::{Complaint, Complaints};
+pub use diagnostic::{Diagnostic, Diagnostics};
 pub use load::{Chapter, Tutorial};
 pub use params::Param;
-pub use settle::Params;
+pub use resolve_params::Params;
 pub use source::Source;
 pub use values::ParamType;
 
@@ -58,19 +58,19 @@ pub struct Step {
     /// `down` leaves it.
     pub keep: bool,
     /// Where the step is written.
-    pub source: Place,
+    pub source: SourceLocation,
 }
 
 /// A file and a line, for complaints.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct SourceLocation {
     /// The file, as the reader would name it: `steps/20-network.yaml`.
     pub file: String,
     /// The line, from 1.
     pub line: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
     }

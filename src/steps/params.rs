@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Place;
-use super::complaint::{Complaints, unknown};
+use super::SourceLocation;
+use super::diagnostic::{Diagnostics, unknown};
 use super::fields::Fields;
 use super::refs;
 use super::values::ParamType;
@@ -21,7 +21,7 @@ pub struct Param {
     /// The value when none is given; may refer to parameters written above it. None: it must be given.
     pub default: Option<Value>,
     /// Where it is written.
-    pub source: Place,
+    pub source: SourceLocation,
 }
 
 pub(super) const PARAM_FIELDS: &[&str] = &[
@@ -43,7 +43,7 @@ const TYPES: &[&str] = &[
 ];
 
 /// The parameters of one file.
-pub(super) fn read(file: &str, documents: &[Node], complaints: &mut Complaints) -> Vec<Param> {
+pub(super) fn read(file: &str, documents: &[Node], complaints: &mut Diagnostics) -> Vec<Param> {
     let mut params: Vec<Param> = Vec::new();
     for document in documents {
         let Some((param, good)) = read_one(file, document, complaints) else {
@@ -66,7 +66,7 @@ pub(super) fn read(file: &str, documents: &[Node], complaints: &mut Complaints) 
 }
 
 /// The parameter, and whether there was nothing to complain about.
-fn read_one(file: &str, document: &Node, complaints: &mut Complaints) -> Option<(Param, bool)> {
+fn read_one(file: &str, document: &Node, complaints: &mut Diagnostics) -> Option<(Param, bool)> {
     let before = complaints.0.len();
     let mut fields = Fields::of(file, document, PARAM_FIELDS, complaints);
     let source = fields.place();
@@ -178,7 +178,7 @@ fn bounds(fields: &mut Fields<'_>, least: i64, most: i64) -> (i64, i64) {
     (min, max)
 }
 
-fn check_default(param: &Param, above: &[Param], complaints: &mut Complaints) {
+fn check_default(param: &Param, above: &[Param], complaints: &mut Diagnostics) {
     let Some(default) = &param.default else {
         return;
     };

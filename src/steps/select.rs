@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::chapter::Template;
-use super::complaint::{Complaint, Complaints, unknown};
+use super::diagnostic::{Diagnostic, Diagnostics, unknown};
 use super::graph::Graph;
 use super::{Params, Step, Tutorial, refs};
 
@@ -16,7 +16,7 @@ impl Tutorial {
     ///
     /// # Errors
     /// An unknown chapter, with the nearest names; needs that lead nowhere or in a circle for these parameters.
-    pub fn select(&self, params: &Params, through: Option<&str>) -> Result<Vec<Step>, Complaints> {
+    pub fn select(&self, params: &Params, through: Option<&str>) -> Result<Vec<Step>, Diagnostics> {
         let chapters = self.through(through)?;
         let mut steps: Vec<Step> = self
             .templates
@@ -31,7 +31,7 @@ impl Tutorial {
         Ok(steps)
     }
 
-    fn through(&self, last: Option<&str>) -> Result<Vec<&str>, Complaint> {
+    fn through(&self, last: Option<&str>) -> Result<Vec<&str>, Diagnostic> {
         let names: Vec<&str> = self
             .chapters
             .iter()
@@ -40,7 +40,7 @@ impl Tutorial {
         let Some(last) = last else { return Ok(names) };
         match names.iter().position(|name| *name == last) {
             Some(n) => Ok(names[..=n].to_vec()),
-            None => Err(Complaint::nowhere(unknown("chapter", last, names))),
+            None => Err(Diagnostic::nowhere(unknown("chapter", last, names))),
         }
     }
 }
@@ -133,7 +133,7 @@ mod tests {
         ];
         let tutorial = of_texts(&files).unwrap_or_else(|complaints| panic!("{complaints}"));
         let params = tutorial
-            .settle(&BTreeMap::from([("mode".to_owned(), Value::from(mode))]))
+            .resolve(&BTreeMap::from([("mode".to_owned(), Value::from(mode))]))
             .unwrap();
         tutorial
             .select(&params, through)
@@ -205,7 +205,7 @@ mod tests {
         let tutorial = of_texts(&files).unwrap();
         let select = |mode: &str| {
             let params = tutorial
-                .settle(&BTreeMap::from([("mode".to_owned(), Value::from(mode))]))
+                .resolve(&BTreeMap::from([("mode".to_owned(), Value::from(mode))]))
                 .unwrap();
             tutorial
                 .select(&params, None)
@@ -228,7 +228,7 @@ mod tests {
             ("params.yaml", PARAMS),
         ];
         let tutorial = of_texts(&files).unwrap();
-        let params = tutorial.settle(&BTreeMap::new()).unwrap();
+        let params = tutorial.resolve(&BTreeMap::new()).unwrap();
         let told = tutorial.select(&params, None).unwrap_err().to_string();
         assert!(
             told.ends_with("circle: user needs gate-again needs user"),

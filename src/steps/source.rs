@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
-use super::Place;
-use super::complaint::{Complaint, Complaints};
+use super::SourceLocation;
+use super::diagnostic::{Diagnostic, Diagnostics};
 use super::manifest::FOLDER;
 
 // Adding a chapter is adding its file: nobody lists the files. The compiler does not see a file that is new in the
@@ -46,7 +46,7 @@ pub(super) struct File {
 
 /// The YAML files at the top of the folder and those in its folder `manifests`, in the order of their names. Other
 /// folders in it and other files are passed over.
-pub(super) fn files(source: &Source) -> Result<Vec<File>, Complaints> {
+pub(super) fn files(source: &Source) -> Result<Vec<File>, Diagnostics> {
     let mut files = match source {
         Source::Embedded => embedded()?,
         Source::Dir(dir) => on_disk(dir)?,
@@ -55,7 +55,7 @@ pub(super) fn files(source: &Source) -> Result<Vec<File>, Complaints> {
     Ok(files)
 }
 
-fn embedded() -> Result<Vec<File>, Complaints> {
+fn embedded() -> Result<Vec<File>, Diagnostics> {
     let objects = EMBEDDED.get_dir(FOLDER).into_iter().flat_map(Dir::files);
     let mut files = Vec::new();
     for file in EMBEDDED.files().chain(objects) {
@@ -74,9 +74,9 @@ fn embedded() -> Result<Vec<File>, Complaints> {
     Ok(files)
 }
 
-fn on_disk(dir: &Path) -> Result<Vec<File>, Complaints> {
+fn on_disk(dir: &Path) -> Result<Vec<File>, Diagnostics> {
     let inside = dir.canonicalize().map_err(|e| unread(dir, &e))?;
-    let mut complaints = Complaints::default();
+    let mut complaints = Diagnostics::default();
     let mut files = listed(dir, "", &inside, &mut complaints)?;
     if inside.join(FOLDER).is_dir() {
         files.extend(listed(dir, FOLDER, &inside, &mut complaints)?);
@@ -89,8 +89,8 @@ fn listed(
     dir: &Path,
     folder: &str,
     inside: &Path,
-    complaints: &mut Complaints,
-) -> Result<Vec<File>, Complaints> {
+    complaints: &mut Diagnostics,
+) -> Result<Vec<File>, Diagnostics> {
     let shown_folder = if folder.is_empty() {
         dir.to_owned()
     } else {
@@ -106,7 +106,7 @@ fn listed(
         }
         if files.len() == MAX_FILES {
             let told = format!("more than {MAX_FILES} files in {}", shown_folder.display());
-            return Err(Complaint::nowhere(told).into());
+            return Err(Diagnostic::nowhere(told).into());
         }
         let shown = shown_folder.join(&name).display().to_string();
         let name = if folder.is_empty() {
@@ -122,8 +122,8 @@ fn listed(
     Ok(files)
 }
 
-fn unread(folder: &Path, error: &std::io::Error) -> Complaints {
-    Complaint::nowhere(format!("cannot read {}: {error}", folder.display())).into()
+fn unread(folder: &Path, error: &std::io::Error) -> Diagnostics {
+    Diagnostic::nowhere(format!("cannot read {}: {error}", folder.display())).into()
 }
 
 fn read(path: &Path, inside: &Path) -> Result<String, String> {
@@ -159,9 +159,9 @@ fn is_yaml(path: &str) -> bool {
     !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".yml"))
 }
 
-fn about(shown: &str, why: &str) -> Complaint {
-    Complaint::at(
-        &Place {
+fn about(shown: &str, why: &str) -> Diagnostic {
+    Diagnostic::at(
+        &SourceLocation {
             file: shown.to_owned(),
             line: 1,
         },

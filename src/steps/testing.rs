@@ -2,7 +2,7 @@
 
 use super::load::parse;
 use super::source::File;
-use super::{Complaints, Tutorial};
+use super::{Diagnostics, Tutorial};
 
 pub(super) const PARAMS: &str = "param: project\nsays: p\nof: project-id\n---\n\
     param: mode\nsays: m\nof: choice\nchoices: [one, two]\ndefault: one\n---\n\
@@ -25,7 +25,7 @@ pub(super) fn with(second: &str) -> Result<Tutorial, String> {
 pub(super) const STEP: &str = "step: b\nsays: s\nkind: k\nat: {z: z}\n";
 
 /// What a folder with these files holds.
-pub(super) fn of_texts(files: &[(&str, &str)]) -> Result<Tutorial, Complaints> {
+pub(super) fn of_texts(files: &[(&str, &str)]) -> Result<Tutorial, Diagnostics> {
     let file = |(name, text): &(&str, &str)| File {
         name: (*name).to_owned(),
         shown: format!("steps/{name}"),

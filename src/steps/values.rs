@@ -3,7 +3,7 @@
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
-use super::complaint::{quoted, unknown};
+use super::diagnostic::{quoted, unknown};
 
 /// The values a parameter takes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_saphyr::{Spanned, options::MergeKeyPolicy};
 
-use super::Place;
-use super::complaint::Complaint;
+use super::SourceLocation;
+use super::diagnostic::Diagnostic;
 
 /// Limits of one file. The tutorial's longest is far below; what is above is a mistake or an attack.
 const MAX_BYTES: usize = 256 * 1024;
@@ -95,14 +95,14 @@ pub(super) enum Where {
 ///
 /// # Errors
 /// One complaint: after a syntax error nothing that follows can be trusted.
-pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Node>, Complaint> {
-    let place = |line| Place {
+pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Node>, Diagnostic> {
+    let place = |line| SourceLocation {
         file: file.to_owned(),
         line,
     };
     if text.len() > MAX_BYTES {
         let text = format!("{} bytes, at most {MAX_BYTES} are read", text.len());
-        return Err(Complaint::at(&place(1), text));
+        return Err(Diagnostic::at(&place(1), text));
     }
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -121,7 +121,7 @@ pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Node>, Complaint> 
     let found = serde_saphyr::from_multiple_with_options::<Node>(text, options);
     let found = found.map_err(|error| {
         let line = error.location().map_or(1, |at| at.line() as usize).max(1);
-        Complaint::at(
+        Diagnostic::at(
             &place(line),
             format!("not the YAML we read: {}", why(&error)),
         )
@@ -133,7 +133,7 @@ pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Node>, Complaint> 
         });
     }
     match odd {
-        Some((line, c)) => Err(Complaint::at(
+        Some((line, c)) => Err(Diagnostic::at(
             &place(line),
             format!("a character that is no text: U+{:04X}", c as u32),
         )),

@@ -5,13 +5,13 @@ use std::fmt::Write;
 
 use super::table::{columns, folded};
 use super::{Paint, plain};
-use egress::account::{Account, Got, Hop, Place};
 use egress::matrix::Cell;
 use egress::request::{Request, Source};
+use egress::trace::{CallerOutcome, Hop, HopLocation, Trace};
 
 /// The account, from the caller to the answer. Why objects did not apply is told where the request stops, and `verbose` tells
 /// it everywhere.
-pub fn text(request: &Request, account: &Account, verbose: bool, paint: Paint) -> String {
+pub fn text(request: &Request, account: &Trace, verbose: bool, paint: Paint) -> String {
     let mut text = format!(
         "{}\n",
         paint.strong(&plain(&format!(
@@ -66,16 +66,16 @@ pub fn matrix(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> 
     text
 }
 
-fn word(place: Place) -> &'static str {
+fn word(place: HopLocation) -> &'static str {
     match place {
-        Place::Client => "client",
-        Place::Dns => "dns",
-        Place::Sidecar => "sidecar",
-        Place::NetworkPolicy => "policy",
-        Place::Firewall => "firewall",
-        Place::Gateway => "gateway",
-        Place::ServerSidecar => "sidecar",
-        Place::Server => "server",
+        HopLocation::Client => "client",
+        HopLocation::Dns => "dns",
+        HopLocation::Sidecar => "sidecar",
+        HopLocation::NetworkPolicy => "policy",
+        HopLocation::Firewall => "firewall",
+        HopLocation::Gateway => "gateway",
+        HopLocation::ServerSidecar => "sidecar",
+        HopLocation::Server => "server",
     }
 }
 
@@ -108,26 +108,26 @@ fn line(hop: &Hop, whole: bool, paint: Paint) -> String {
 }
 
 /// What the caller gets.
-fn got(account: &Account, paint: Paint) -> String {
+fn got(account: &Trace, paint: Paint) -> String {
     let waits = account.waits.as_secs();
     let after = match waits {
         0 => String::new(),
         seconds => format!(" after {seconds} s"),
     };
     let mut text = match &account.got {
-        Got::Answer(answer) => {
+        CallerOutcome::Answer(answer) => {
             let status = match answer.status {
                 200..=399 => paint.good(&answer.status.to_string()),
                 other => paint.bad(&other.to_string()),
             };
             format!("the caller gets {status}{after}\n")
         }
-        Got::Failure(failure) => {
+        CallerOutcome::Failure(failure) => {
             let exit = paint.bad(&format!("curl exit {}", failure.exit()));
             format!("the caller gets no answer{after}: {exit}\n")
         }
     };
-    if let Got::Answer(answer) = &account.got {
+    if let CallerOutcome::Answer(answer) = &account.got {
         // A page says nothing here; what a proxy says of itself does.
         if answer.status >= 400 && !answer.body.is_empty() {
             let first = answer.body.lines().next().unwrap_or_default();

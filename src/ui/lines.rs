@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Paint, plain, printable, time};
 use crate::engine::change::Change;
-use crate::engine::event::{Event, Outcome};
+use crate::engine::event::{Event, StepOutcome};
 
 /// A step that waits says so again after this time, if there is something new to say.
 const QUIET: Duration = Duration::from_secs(5);
@@ -148,21 +148,22 @@ impl Lines {
         Some(lines.collect::<Vec<_>>().join("\n")).filter(|text| !text.is_empty())
     }
 
-    fn finished(&mut self, step: &str, outcome: Outcome, took: u64) -> Option<String> {
+    fn finished(&mut self, step: &str, outcome: StepOutcome, took: u64) -> Option<String> {
         let about = self
             .steps
             .remove(step)
             .map(|(about, _)| about)
             .unwrap_or_default();
         let word = match outcome {
-            Outcome::Looked | Outcome::Holds | Outcome::Unmet => return None,
-            Outcome::Unchanged if !self.verbose => return None,
-            Outcome::Created => self.paint.good(outcome.word()),
-            Outcome::Updated | Outcome::Adopted => self.paint.change(outcome.word()),
-            Outcome::Deleted => self.paint.bad(outcome.word()),
-            Outcome::Unchanged | Outcome::Gone | Outcome::Kept | Outcome::WithParent => {
-                self.paint.faint(outcome.word())
-            }
+            StepOutcome::Looked | StepOutcome::Holds | StepOutcome::Unmet => return None,
+            StepOutcome::Unchanged if !self.verbose => return None,
+            StepOutcome::Created => self.paint.good(outcome.word()),
+            StepOutcome::Updated | StepOutcome::Adopted => self.paint.change(outcome.word()),
+            StepOutcome::Deleted => self.paint.bad(outcome.word()),
+            StepOutcome::Unchanged
+            | StepOutcome::Gone
+            | StepOutcome::Kept
+            | StepOutcome::WithParent => self.paint.faint(outcome.word()),
         };
         let took = if took < 100 {
             String::new()
@@ -207,7 +208,7 @@ mod tests {
         let mut lines = Lines::new(Paint::new(true), true);
         let finished = Event::Finished {
             step: "a\u{1b}[2J\u{9b}b".to_owned(),
-            outcome: Outcome::Created,
+            outcome: StepOutcome::Created,
             took: 0,
         };
         let line = lines.line(&finished, Duration::ZERO).unwrap();

@@ -1,7 +1,7 @@
 //! Events in, text out: bars on a terminal, lines elsewhere, JSON when asked. Sees events, changes and steps only.
 
 mod bars;
-pub mod claims;
+pub mod checks;
 pub mod explain;
 pub mod findings;
 mod lines;

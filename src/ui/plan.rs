@@ -9,16 +9,16 @@ use super::table::{WIDTH, folded};
 use super::{Paint, plain};
 use crate::engine::change::Change;
 use crate::engine::event::Event;
-use crate::kinds::Field;
+use crate::kinds::FieldDiff;
 use crate::steps::{Chapter, Step};
 
 /// What looking at every step found.
 #[derive(Default)]
 pub struct Plan {
-    found: HashMap<String, Found>,
+    found: HashMap<String, PlannedStep>,
 }
 
-struct Found {
+struct PlannedStep {
     change: Change,
     ours: bool,
     want: Value,
@@ -36,7 +36,7 @@ impl Plan {
             inside,
         } = event
         {
-            let found = Found {
+            let found = PlannedStep {
                 change: change.clone(),
                 ours: *ours,
                 want: want.clone(),
@@ -102,7 +102,7 @@ impl Plan {
         format!("{} steps: {}", self.found.len(), said.join(", "))
     }
 
-    fn step(&self, text: &mut String, step: &Step, found: &Found, paint: Paint) {
+    fn step(&self, text: &mut String, step: &Step, found: &PlannedStep, paint: Paint) {
         let (mark, note) = match &found.change {
             Change::Create => (paint.good("+"), self.along(found).unwrap_or_default()),
             Change::Update(fields) => (
@@ -162,7 +162,7 @@ impl Plan {
             | Change::Foreign(fields)
             | Change::Adopt(fields) => {
                 let taken = !matches!(found.change, Change::Conflict(_));
-                for Field {
+                for FieldDiff {
                     path,
                     have,
                     want,
@@ -190,7 +190,7 @@ impl Plan {
     }
 
     /// What a thing that is made inside its parent's create says about it.
-    fn along(&self, found: &Found) -> Option<String> {
+    fn along(&self, found: &PlannedStep) -> Option<String> {
         let parent = found.inside.as_ref()?;
         let made = matches!(self.found.get(parent)?.change, Change::Create);
         made.then(|| format!(" (in the same request as {parent})"))

@@ -4,7 +4,7 @@
 
 use super::table::WIDTH;
 use super::time;
-use crate::engine::event::{Event, Outcome, Tally};
+use crate::engine::event::{Event, StepOutcome, Tally};
 
 /// A reader does not ask where less than this went, in milliseconds.
 const WORTH_A_WORD: u64 = 5_000;
@@ -27,7 +27,7 @@ impl Slow {
             outcome,
             took,
         } = event
-            && *outcome != Outcome::Looked
+            && *outcome != StepOutcome::Looked
             && *took >= AT_ONCE
         {
             self.steps.push((*took, step.clone()));
@@ -64,7 +64,7 @@ mod tests {
         let mut slow = Slow::default();
         for (step, took) in steps {
             let (step, took) = ((*step).to_owned(), *took);
-            let outcome = Outcome::Created;
+            let outcome = StepOutcome::Created;
             slow.hear(&Event::Finished {
                 step,
                 outcome,

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use emulator::{Pace, Running, Seen, Settings, exports, look, start};
-use provision::google::{ApiError, Auth, Call, Client, Dialect, Endpoints, Operation, Quiet};
+use emulator::{Pace, RequestRecord, Running, Settings, exports, look, start};
+use provision::google::{ApiError, Auth, Call, Client, Dialect, Endpoints, NoWatch, Operation};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -76,7 +76,7 @@ impl Cloud {
     }
 
     /// Runs the program, and counts the requests that it sent to change something.
-    pub fn changes(&self, args: &[&str]) -> (Said, Vec<Seen>) {
+    pub fn changes(&self, args: &[&str]) -> (Said, Vec<RequestRecord>) {
         let before = self.running.seen().len();
         let said = self.run(args);
         let sent = self
@@ -92,11 +92,11 @@ impl Cloud {
     /// Somebody else's call, to its end: where compute answers with an operation, that is waited for. What is refused is
     /// asked again, because an API or an account that was just made is not seen everywhere at once.
     pub fn call(&self, call: Call) -> Value {
-        let answer = self.until_taken(|| self.client.send(&call, &Quiet));
+        let answer = self.until_taken(|| self.client.send(&call, &NoWatch));
         if answer["kind"] == "compute#operation"
             && let Some(operation) = Operation::of(Dialect::Compute, &call, &answer).unwrap()
         {
-            self.until_taken(|| operation.wait(&self.client, PATIENCE, &Quiet));
+            self.until_taken(|| operation.wait(&self.client, PATIENCE, &NoWatch));
         }
         answer
     }
@@ -104,7 +104,7 @@ impl Cloud {
     /// Somebody else's call, once; whether it was taken.
     pub fn try_call(&self, call: Call) -> bool {
         self.runtime
-            .block_on(self.client.send(&call, &Quiet))
+            .block_on(self.client.send(&call, &NoWatch))
             .is_ok()
     }
 
@@ -122,7 +122,7 @@ impl Cloud {
     }
 
     /// The requests that it has answered, oldest first.
-    pub fn seen(&self) -> Vec<Seen> {
+    pub fn seen(&self) -> Vec<RequestRecord> {
         self.running.seen()
     }
 
@@ -243,7 +243,7 @@ pub fn pointed_at(mut user: User, address: SocketAddr) -> User {
 }
 
 /// Whether a request is meant to change something: not one that reads, and not one that only waits.
-fn changes(seen: &Seen) -> bool {
+fn changes(seen: &RequestRecord) -> bool {
     is_change(&seen.method, &seen.path)
 }
 

@@ -1,14 +1,16 @@
 //! In what a row or a policy disagrees with Google's discovery document: each fault a sentence.
 
 use provision::google::Dialect;
-use provision::kinds::members::{Policy, Verbs};
-use provision::kinds::row::{Create, Id, Inside, List, Row, Update};
-use provision::kinds::table::ROWS;
+use provision::kinds::iam_policy::{IamPolicyMethods, IamPolicySpec};
+use provision::kinds::resource_spec::{
+    CreateMethod, ListSemantics, NameIn, ParentCreate, ResourceSpec, UpdateMethod,
+};
+use provision::kinds::resource_table::ROWS;
 
 use super::methods::{Document, Method, full, shape};
 
 /// Everything in which a row and its document disagree.
-pub fn of_row(row: &Row) -> Vec<String> {
+pub fn of_row(row: &ResourceSpec) -> Vec<String> {
     let document = match Document::of(row.api, row.path) {
         Ok(document) => document,
         Err(error) => return vec![error],
@@ -34,19 +36,19 @@ pub fn of_row(row: &Row) -> Vec<String> {
     let patch: (&[&str], _, _) = (&["patch"], "PATCH", own.as_str());
     let mut methods: Vec<Needs<'_>> = Vec::new();
     match row.create {
-        Create::Post { .. } => {
+        CreateMethod::Post { .. } => {
             methods.push(("create", (&["insert", "create"], "POST", above), &[]))
         }
-        Create::PatchAllowMissing => {
+        CreateMethod::PatchAllowMissing => {
             methods.push(("create", patch, &["allowMissing", "updateMask"]))
         }
-        Create::Never => {}
+        CreateMethod::Never => {}
     }
     match row.update {
-        Update::Patch => methods.push(("update", patch, &[])),
-        Update::PatchMask => methods.push(("update", patch, &["updateMask"])),
-        Update::Desired { .. } => methods.push(("update", (&["update"], "PUT", &own), &[])),
-        Update::Never => {}
+        UpdateMethod::Patch => methods.push(("update", patch, &[])),
+        UpdateMethod::PatchMask => methods.push(("update", patch, &["updateMask"])),
+        UpdateMethod::Desired { .. } => methods.push(("update", (&["update"], "PUT", &own), &[])),
+        UpdateMethod::Never => {}
     }
     methods.push(("delete", (&["delete"], "DELETE", &own), &[]));
     for (what, (names, verb, path), needs) in methods {
@@ -80,7 +82,7 @@ pub fn of_row(row: &Row) -> Vec<String> {
                 must(false, fault);
             }
         }
-        if let (Update::Desired { field, desired }, "update") = (&row.update, what) {
+        if let (UpdateMethod::Desired { field, desired }, "update") = (&row.update, what) {
             let path = format!("update.{desired}");
             let (have, want) = (
                 document.field(method.request(), &path),
@@ -99,18 +101,20 @@ pub fn of_row(row: &Row) -> Vec<String> {
 }
 
 /// Where the name goes, what wraps the resource, and how the answer says "not yet".
-fn creation(row: &Row, document: &Document, create: &Method<'_>) -> Vec<String> {
+fn creation(row: &ResourceSpec, document: &Document, create: &Method<'_>) -> Vec<String> {
     let mut faults = Vec::new();
-    if let Create::Post { id, wrap, query } = &row.create {
+    if let CreateMethod::Post { id, wrap, query } = &row.create {
         let inner = wrap.map_or(String::new(), |wrap| format!("{wrap}."));
         let in_body = |path: &str| document.field(create.request(), path).is_some();
         let (there, what) = match id {
-            Id::Query(parameter) => (create.takes(parameter), format!("no parameter {parameter}")),
-            Id::Field(field) => (
+            NameIn::Query(parameter) => {
+                (create.takes(parameter), format!("no parameter {parameter}"))
+            }
+            NameIn::Field(field) => (
                 in_body(&format!("{inner}{field}")),
                 format!("no field {inner}{field}"),
             ),
-            Id::Beside(field) => (in_body(field), format!("no field {field}")),
+            NameIn::Beside(field) => (in_body(field), format!("no field {field}")),
         };
         let wrapped = wrap.is_none_or(in_body);
         let asked = query.iter().find(|(parameter, _)| !create.takes(parameter));
@@ -139,7 +143,7 @@ fn creation(row: &Row, document: &Document, create: &Method<'_>) -> Vec<String> 
 }
 
 /// Every field that the row names is in the resource, and is what the row takes it for.
-fn fields(row: &Row, document: &Document, resource: &str) -> Vec<String> {
+fn fields(row: &ResourceSpec, document: &Document, resource: &str) -> Vec<String> {
     let mut faults = Vec::new();
     let field = |path: &str| document.field(resource, path);
     let is_list = |path: &str| field(path).is_some_and(|field| field["type"] == "array");
@@ -148,7 +152,7 @@ fn fields(row: &Row, document: &Document, resource: &str) -> Vec<String> {
         .iter()
         .flat_map(|settled| [Some(settled.field), settled.why].into_iter().flatten());
     let desired = match row.update {
-        Update::Desired { field, .. } => Some(field),
+        UpdateMethod::Desired { field, .. } => Some(field),
         _ => None,
     };
     let named = row
@@ -172,7 +176,7 @@ fn fields(row: &Row, document: &Document, resource: &str) -> Vec<String> {
     faults.extend(stated.map(|path| format!("{path} is read-only")));
     for (path, rule) in row.lists {
         faults.extend((!is_list(path)).then(|| format!("{path} is no list")));
-        if let List::Keyed(key) = rule {
+        if let ListSemantics::Keyed(key) = rule {
             let path = format!("{path}.{key}");
             faults.extend(field(&path).is_none().then(|| format!("no field {path}")));
         }
@@ -197,7 +201,7 @@ fn fields(row: &Row, document: &Document, resource: &str) -> Vec<String> {
             .filter(|value| !known.contains(value));
         faults.extend(strange.map(|value| format!("{} is never {value}", settled.field)));
     }
-    if let Some(Inside { parent, field }) = &row.inside {
+    if let Some(ParentCreate { parent, field }) = &row.inside {
         let holds = ROWS
             .iter()
             .find(|row| row.kind == *parent)
@@ -214,7 +218,7 @@ fn fields(row: &Row, document: &Document, resource: &str) -> Vec<String> {
 }
 
 /// Locks and query parameters are filled from the same `at` as the path.
-fn templates(row: &Row) -> Vec<String> {
+fn templates(row: &ResourceSpec) -> Vec<String> {
     let keys = |template: &str| -> Vec<String> {
         let parts = template
             .split('{')
@@ -235,25 +239,27 @@ fn templates(row: &Row) -> Vec<String> {
 }
 
 /// Everything in which a policy and its document disagree.
-pub fn of_policy(policy: &Policy) -> Vec<String> {
+pub fn of_policy(policy: &IamPolicySpec) -> Vec<String> {
     let document = match Document::of(policy.api, policy.path) {
         Ok(document) => document,
         Err(error) => return vec![error],
     };
     let own = shape(&full(policy.api, policy.path));
     let ((reads, read), (writes, write)) = match policy.dialect {
-        Verbs::Body | Verbs::Query => (("POST", ":getIamPolicy"), ("POST", ":setIamPolicy")),
-        Verbs::Storage => (("GET", "/iam"), ("PUT", "/iam")),
+        IamPolicyMethods::Body | IamPolicyMethods::Query => {
+            (("POST", ":getIamPolicy"), ("POST", ":setIamPolicy"))
+        }
+        IamPolicyMethods::Storage => (("GET", "/iam"), ("PUT", "/iam")),
     };
     let mut faults = Vec::new();
     match document.serving(reads, &format!("{own}{read}")) {
         Some(method) => {
             let versioned = match policy.dialect {
-                Verbs::Body => document
+                IamPolicyMethods::Body => document
                     .field(method.request(), "options.requestedPolicyVersion")
                     .is_some(),
-                Verbs::Query => method.takes("options.requestedPolicyVersion"),
-                Verbs::Storage => method.takes("optionsRequestedPolicyVersion"),
+                IamPolicyMethods::Query => method.takes("options.requestedPolicyVersion"),
+                IamPolicyMethods::Storage => method.takes("optionsRequestedPolicyVersion"),
             };
             faults.extend(
                 (!versioned).then(|| "the policy's version is asked for elsewhere".to_owned()),
@@ -263,7 +269,7 @@ pub fn of_policy(policy: &Policy) -> Vec<String> {
     }
     match document.serving(writes, &format!("{own}{write}")) {
         Some(method) => {
-            let inner = if let Verbs::Storage = policy.dialect {
+            let inner = if let IamPolicyMethods::Storage = policy.dialect {
                 "etag"
             } else {
                 "policy.etag"

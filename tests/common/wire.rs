@@ -33,7 +33,7 @@ pub fn steps(source: &Source, control_plane: &str) -> Result<Vec<Step>, String> 
     let given: BTreeMap<String, Value> = given
         .map(|(name, value)| (name.to_owned(), json!(value)))
         .into();
-    let params = tutorial.settle(&given).map_err(|e| e.to_string())?;
+    let params = tutorial.resolve(&given).map_err(|e| e.to_string())?;
     tutorial.select(&params, None).map_err(|e| e.to_string())
 }
 

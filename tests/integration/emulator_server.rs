@@ -176,7 +176,7 @@ async fn a_long_poll_does_not_outlive_the_emulator() {
         operation["name"].as_str().unwrap()
     ));
     let held = tokio::spawn(cloud.raw("POST", &wait).send());
-    let asked = |seen: &[emulator::Seen]| seen.iter().any(|one| one.path == wait);
+    let asked = |seen: &[emulator::RequestRecord]| seen.iter().any(|one| one.path == wait);
     // The request has to be there before the end comes.
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     assert!(

@@ -4,9 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
-use provision::engine::journal::{Entry, FORMAT, Held, Journal, JournalError, Left, Run, Verb};
+use provision::engine::journal::{
+    ChangeVerb, Entry, FORMAT, Journal, JournalError, LeftBehind, LockedJournal, Run,
+};
 use provision::engine::replay::Replay;
-use provision::kinds::Thing;
+use provision::kinds::ResourceId;
 use serde_json::json;
 
 struct Folder {
@@ -22,9 +24,9 @@ fn folder() -> Folder {
     }
 }
 
-fn network(name: &str) -> Thing {
+fn network(name: &str) -> ResourceId {
     let at = json!({"project": "p", "network": name});
-    Thing {
+    ResourceId {
         kind: "compute.network".to_owned(),
         at: at.as_object().unwrap().clone(),
     }
@@ -52,7 +54,7 @@ fn intent(name: &str) -> Entry {
         at: String::new(),
         step: name.to_owned(),
         thing: network(name),
-        verb: Verb::Create,
+        verb: ChangeVerb::Create,
         request: format!("request of {name} with \"quotes\" and }}}}"),
         parts: Vec::new(),
         inside: Vec::new(),
@@ -64,7 +66,7 @@ fn failed(name: &str, message: &str) -> Entry {
         at: String::new(),
         key: network(name).key(),
         message: message.to_owned(),
-        left: Left::Nothing,
+        left: LeftBehind::Nothing,
     }
 }
 
@@ -291,7 +293,7 @@ fn a_rebuilt_journal_is_written_through_no_link() {
     let other = folder.path.with_extension("txt");
     fs::write(&other, "dear diary").unwrap();
     std::os::unix::fs::symlink(&other, folder.path.with_extension("jsonl.new")).unwrap();
-    let held = Held::open(&folder.path).unwrap();
+    let held = LockedJournal::open(&folder.path).unwrap();
     held.rebuilt(&run(FORMAT)).unwrap();
     assert_eq!(fs::read_to_string(&other).unwrap(), "dear diary");
     let about = fs::symlink_metadata(&folder.path).unwrap();
@@ -332,7 +334,7 @@ proptest! {
         let end = bytes.len().min(at + noise.len() / 2);
         bytes.splice(at..end, noise);
         fs::write(&folder.path, &bytes).unwrap();
-        let held = Held::open(&folder.path).unwrap();
+        let held = LockedJournal::open(&folder.path).unwrap();
         let damaged = !held.read.damaged.is_empty();
         prop_assert_eq!(damaged, Journal::read(&folder.path).is_err());
         let (mut journal, kept) = held.rebuilt(&run(FORMAT)).unwrap();

@@ -6,9 +6,11 @@ use crate::common::faults::{of_policy, of_row};
 use crate::common::methods::{Document, full, shape};
 use provision::google::{Api, Dialect};
 use provision::kinds::Kind;
-use provision::kinds::members::{POLICIES, Policy, Verbs};
-use provision::kinds::row::{Create, Id, Inside, List, Row, Settled, Update};
-use provision::kinds::table::ROWS;
+use provision::kinds::iam_policy::{IamPolicyMethods, IamPolicySpec, POLICIES};
+use provision::kinds::resource_spec::{
+    CreateMethod, ListSemantics, NameIn, ParentCreate, ReadyField, ResourceSpec, UpdateMethod,
+};
+use provision::kinds::resource_table::ROWS;
 
 #[test]
 fn every_row_is_what_google_says() {
@@ -84,26 +86,26 @@ fn the_other_kinds_call_what_google_serves() {
 }
 
 /// The row of a kind, to be spoilt.
-fn like(kind: &str) -> Row {
+fn like(kind: &str) -> ResourceSpec {
     **ROWS.iter().find(|row| row.kind == kind).unwrap()
 }
 
 #[test]
 fn each_planted_fault_is_found() {
-    let post = |id, wrap| Create::Post {
+    let post = |id, wrap| CreateMethod::Post {
         id,
         wrap,
         query: &[],
     };
     let rest = |field, why| {
-        Some(Settled {
+        Some(ReadyField {
             field,
             good: &["RUNNING"],
             bad: &[],
             why,
         })
     };
-    let inside = |parent, field| Some(Inside { parent, field });
+    let inside = |parent, field| Some(ParentCreate { parent, field });
     let (network, zone, cluster, pool) = (
         || like("compute.network"),
         || like("dns.managedZone"),
@@ -112,100 +114,100 @@ fn each_planted_fault_is_found() {
     );
     let cases = [
         (
-            Row {
+            ResourceSpec {
                 collection: "nets",
                 ..network()
             },
             "no collection nets with a get",
         ),
         (
-            Row {
+            ResourceSpec {
                 api: Api::Dns,
                 ..network()
             },
             "no collection networks with a get",
         ),
         (
-            Row {
+            ResourceSpec {
                 path: "projects/{project}/networks/{network}",
                 ..network()
             },
             "get is at compute/v1/projects/{}/global/networks/{}, not compute/v1/projects/{}/networks/{}",
         ),
         (
-            Row {
+            ResourceSpec {
                 request_id: false,
                 ..network()
             },
             "create: requestId is taken",
         ),
         (
-            Row {
+            ResourceSpec {
                 request_id: false,
                 ..network()
             },
             "delete: requestId is taken",
         ),
         (
-            Row {
+            ResourceSpec {
                 request_id: true,
                 ..zone()
             },
             "create: requestId is not taken",
         ),
         (
-            Row {
+            ResourceSpec {
                 dialect: None,
                 ..network()
             },
             "create answers Operation, not None",
         ),
         (
-            Row {
+            ResourceSpec {
                 dialect: Some(Dialect::LongRunning),
                 ..network()
             },
             "create answers Operation, not Some(LongRunning)",
         ),
         (
-            Row {
+            ResourceSpec {
                 dialect: Some(Dialect::DnsChange),
                 ..zone()
             },
             "create answers ManagedZone, not Some(DnsChange)",
         ),
         (
-            Row {
-                create: post(Id::Field("title"), None),
+            ResourceSpec {
+                create: post(NameIn::Field("title"), None),
                 ..network()
             },
             "create: no field title",
         ),
         (
-            Row {
-                create: post(Id::Query("networkId"), None),
+            ResourceSpec {
+                create: post(NameIn::Query("networkId"), None),
                 ..network()
             },
             "create: no parameter networkId",
         ),
         (
-            Row {
-                create: post(Id::Beside("clusterId"), Some("cluster")),
+            ResourceSpec {
+                create: post(NameIn::Beside("clusterId"), Some("cluster")),
                 ..cluster()
             },
             "create: no field clusterId",
         ),
         (
-            Row {
-                create: post(Id::Field("name"), Some("body")),
+            ResourceSpec {
+                create: post(NameIn::Field("name"), Some("body")),
                 ..cluster()
             },
             "create: no field body",
         ),
         (
-            Row {
-                create: Create::Post {
-                    id: Id::Field("name"),
+            ResourceSpec {
+                create: CreateMethod::Post {
+                    id: NameIn::Field("name"),
                     wrap: None,
                     query: &[("zone", "")],
                 },
@@ -214,29 +216,29 @@ fn each_planted_fault_is_found() {
             "create takes no zone",
         ),
         (
-            Row {
-                create: Create::PatchAllowMissing,
+            ResourceSpec {
+                create: CreateMethod::PatchAllowMissing,
                 ..network()
             },
             "create takes no allowMissing",
         ),
         (
-            Row {
-                update: Update::PatchMask,
+            ResourceSpec {
+                update: UpdateMethod::PatchMask,
                 ..network()
             },
             "update takes no updateMask",
         ),
         (
-            Row {
-                update: Update::Patch,
+            ResourceSpec {
+                update: UpdateMethod::Patch,
                 ..cluster()
             },
             "update: no method patch",
         ),
         (
-            Row {
-                update: Update::Desired {
+            ResourceSpec {
+                update: UpdateMethod::Desired {
                     field: "network",
                     desired: "desiredNetwork",
                 },
@@ -245,8 +247,8 @@ fn each_planted_fault_is_found() {
             "update has no desiredNetwork",
         ),
         (
-            Row {
-                update: Update::Desired {
+            ResourceSpec {
+                update: UpdateMethod::Desired {
                     field: "autopilot",
                     desired: "desiredControlPlaneEndpointsConfig",
                 },
@@ -255,71 +257,71 @@ fn each_planted_fault_is_found() {
             "desiredControlPlaneEndpointsConfig is no autopilot",
         ),
         (
-            Row {
+            ResourceSpec {
                 fixed: &["autoCreateSubnets"],
                 ..network()
             },
             "no field autoCreateSubnets",
         ),
         (
-            Row {
+            ResourceSpec {
                 fixed: &["status"],
                 ..cluster()
             },
             "status is read-only",
         ),
         (
-            Row {
+            ResourceSpec {
                 gives: &["selfLinks"],
                 ..network()
             },
             "no field selfLinks",
         ),
         (
-            Row {
-                lists: &[("networkConfig", List::Set)],
+            ResourceSpec {
+                lists: &[("networkConfig", ListSemantics::Set)],
                 ..cluster()
             },
             "networkConfig is no list",
         ),
         (
-            Row {
-                lists: &[("nodePools.config.tags.x", List::Set)],
+            ResourceSpec {
+                lists: &[("nodePools.config.tags.x", ListSemantics::Set)],
                 ..cluster()
             },
             "nodePools.config.tags.x is no list",
         ),
         (
-            Row {
-                lists: &[("nodePools", List::Keyed("id"))],
+            ResourceSpec {
+                lists: &[("nodePools", ListSemantics::Keyed("id"))],
                 ..cluster()
             },
             "no field nodePools.id",
         ),
         (
-            Row {
+            ResourceSpec {
                 allow_list: Some("nodePools.name"),
                 ..cluster()
             },
             "nodePools.name is no list",
         ),
         (
-            Row {
+            ResourceSpec {
                 settled: rest("state", None),
                 ..cluster()
             },
             "no field state",
         ),
         (
-            Row {
+            ResourceSpec {
                 settled: rest("status", Some("reason")),
                 ..cluster()
             },
             "no field reason",
         ),
         (
-            Row {
-                settled: Some(Settled {
+            ResourceSpec {
+                settled: Some(ReadyField {
                     bad: &["BROKEN"],
                     ..rest("status", None).unwrap()
                 }),
@@ -328,21 +330,21 @@ fn each_planted_fault_is_found() {
             "status is never BROKEN",
         ),
         (
-            Row {
+            ResourceSpec {
                 inside: inside("container.cluster", "pools"),
                 ..pool()
             },
             "container.cluster has no list pools of NodePool",
         ),
         (
-            Row {
+            ResourceSpec {
                 inside: inside("compute.network", "peerings"),
                 ..pool()
             },
             "compute.network has no list peerings of NodePool",
         ),
         (
-            Row {
+            ResourceSpec {
                 lock: Some("network {net}"),
                 ..network()
             },
@@ -358,22 +360,22 @@ fn each_planted_fault_is_found() {
     }
     let policies = [
         (
-            Policy {
+            IamPolicySpec {
                 path: "v1/folders/{folder}",
                 ..POLICIES[0]
             },
             "nothing serves POST v1/folders/{}:getIamPolicy",
         ),
         (
-            Policy {
-                dialect: Verbs::Query,
+            IamPolicySpec {
+                dialect: IamPolicyMethods::Query,
                 ..POLICIES[0]
             },
             "the policy's version is asked for elsewhere",
         ),
         (
-            Policy {
-                dialect: Verbs::Storage,
+            IamPolicySpec {
+                dialect: IamPolicyMethods::Storage,
                 ..POLICIES[0]
             },
             "nothing serves PUT v1/projects/{}/iam",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use egress::account::Failure;
+use egress::trace::Failure;
 use serde_json::{Value, json};
 
 use crate::common::program::says_as_wanted;

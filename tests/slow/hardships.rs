@@ -33,7 +33,7 @@ fn policy(cloud: &Cloud) -> Value {
 
 /// How often a cloud answered so.
 fn answered(cloud: &Cloud, method: &str, words: &str, status: u16) -> usize {
-    let fits = |seen: &&emulator::Seen| {
+    let fits = |seen: &&emulator::RequestRecord| {
         seen.method == method && seen.path.contains(words) && seen.status == status
     };
     cloud.seen().iter().filter(fits).count()

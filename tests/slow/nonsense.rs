@@ -185,7 +185,7 @@ fn broken_steps_are_told_or_still_steps() {
             match loaded {
                 Ok(tutorial) => {
                     told.hear(true);
-                    if let Ok(params) = tutorial.settle(&given) {
+                    if let Ok(params) = tutorial.resolve(&given) {
                         let _ = tutorial.select(&params, None);
                     }
                 }

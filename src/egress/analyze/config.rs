@@ -9,7 +9,7 @@ use crate::field::text;
 use crate::gateway::Gateway;
 use crate::host::within;
 use crate::object::{Labels, Object, labels};
-use crate::pod::{self, Ground, Pod};
+use crate::pod::{self, PlacementContext, Pod};
 use crate::service::{Endpoints, Service};
 use crate::service_entry;
 use crate::virtual_service::VirtualService;
@@ -50,7 +50,7 @@ impl<'a> Config<'a> {
             .of("Namespace")
             .map(|each| (Object::of(each).name, labels(each, "/metadata/labels")));
         config.namespaces = names.collect();
-        let ground = Ground {
+        let ground = PlacementContext {
             pools: &[],
             nodes: &BTreeMap::new(),
             namespaces: &config.namespaces,

@@ -2,7 +2,7 @@
 
 use super::Finding;
 use super::config::Config;
-use crate::field::Export;
+use crate::field::ExportTo;
 use crate::object::Object;
 use crate::sidecar::Sidecar;
 use crate::virtual_service::{MESH, VirtualService};
@@ -21,7 +21,7 @@ fn pairs<T>(all: &[T]) -> impl Iterator<Item = (&T, &T)> {
 }
 
 /// Whether there is a namespace that sees both.
-fn seen_together(one: (&Export, &Object), other: (&Export, &Object)) -> bool {
+fn seen_together(one: (&ExportTo, &Object), other: (&ExportTo, &Object)) -> bool {
     let [a, b] = [one, other].map(|(export, object)| export.only(&object.namespace));
     match (a, b) {
         (Some(a), Some(b)) => a.iter().any(|namespace| b.contains(namespace)),

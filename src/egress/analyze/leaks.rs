@@ -12,8 +12,8 @@ use crate::field::{list, text};
 use crate::gateway::{Gateway, Routing, ServerTls};
 use crate::object::{Object, texts};
 use crate::pod::Pod;
-use crate::rbac::{Asked, AuthorizationPolicy, applying};
-use crate::service::Target;
+use crate::rbac::{AuthorizationPolicy, AuthorizationQuery, applying};
+use crate::service::TargetPort;
 
 /// A caller of whom nothing is known: an address that RFC 5737 keeps for documentation, and no identity.
 const ANYBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -37,7 +37,7 @@ pub fn passthrough(config: &Config<'_>) -> Vec<Finding> {
             for pod in config.pods_of(gateway) {
                 let applied = applying(&policies, &pod.object.namespace, &pod.labels, ROOT);
                 for name in &names {
-                    let verdict = applied.rule(&Asked {
+                    let verdict = applied.rule(&AuthorizationQuery {
                         peer: None,
                         source: ANYBODY,
                         remote: ANYBODY,
@@ -93,8 +93,8 @@ fn listens(config: &Config<'_>, pod: &Pod, port: u16) -> u16 {
         .find_map(|service| service.port(port))
         .map(|port| &port.target);
     match target {
-        Some(Target::Number(number)) => *number,
-        Some(Target::Name(name)) => pod.ports.get(name).copied().unwrap_or(port),
+        Some(TargetPort::Number(number)) => *number,
+        Some(TargetPort::Name(name)) => pod.ports.get(name).copied().unwrap_or(port),
         None => port,
     }
 }

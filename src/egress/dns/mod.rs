@@ -9,9 +9,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::Value;
 
-use crate::account::Ruling;
 use crate::internet;
 use crate::object::{Object, Unknown, texts};
+use crate::trace::Decision;
 
 /// The metadata server of every machine of Google's.
 pub const METADATA_SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
@@ -147,7 +147,7 @@ pub struct Resolution {
     /// The addresses, in the order of the records, those of IPv4 first; none where the name leads nowhere.
     pub addresses: Vec<IpAddr>,
     /// Which zone decided, and how.
-    pub ruling: Ruling,
+    pub ruling: Decision,
 }
 
 /// Resolves a name as a machine in the network does. `zones` are those that answer this network.
@@ -254,7 +254,7 @@ fn told(
     let mut others: Vec<(Object, String)> = others.collect();
     others.sort();
     Resolution {
-        ruling: Ruling {
+        ruling: Decision {
             passes: !addresses.is_empty(),
             by: by.map(|zone| zone.object.clone()),
             because: path.join(", "),

@@ -9,9 +9,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use crate::account::Ruling;
 use crate::dns::METADATA_SERVER;
 use crate::object::{Object, Unknown, texts};
+use crate::trace::Decision;
 
 /// A machine, as rules know it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -190,7 +190,7 @@ impl Firewall {
     }
 
     /// Why the rule does not apply; none where it does.
-    fn not_for(&self, asked: &Asked<'_>) -> Option<String> {
+    fn not_for(&self, asked: &FirewallQuery<'_>) -> Option<String> {
         let machine = asked.machine;
         let shares = |own: &[String], others: &[String]| own.iter().any(|one| others.contains(one));
         let everybody = self.target_accounts.is_empty() && self.target_tags.is_empty();
@@ -271,7 +271,7 @@ impl Firewall {
 }
 
 /// A connection that rules are asked about.
-struct Asked<'a> {
+struct FirewallQuery<'a> {
     machine: &'a Machine,
     other: IpAddr,
     other_machine: Option<&'a Machine>,
@@ -280,8 +280,8 @@ struct Asked<'a> {
 }
 
 /// What is said where there is no VPC network around the machines.
-pub fn none() -> Ruling {
-    Ruling {
+pub fn none() -> Decision {
+    Decision {
         passes: true,
         by: None,
         because: "the machine is in no VPC network, so no firewall rule is asked".to_owned(),
@@ -299,8 +299,8 @@ pub fn rule(
     other_machine: Option<&Machine>,
     protocol_name: &str,
     port: u16,
-) -> Ruling {
-    let passes = |because: &str| Ruling {
+) -> Decision {
+    let passes = |because: &str| Decision {
         passes: true,
         by: None,
         because: because.to_owned(),
@@ -313,7 +313,7 @@ pub fn rule(
         return passes("it does not leave the machine");
     }
     let protocol = protocol(protocol_name);
-    let asked = Asked {
+    let asked = FirewallQuery {
         machine,
         other,
         other_machine,
@@ -348,7 +348,7 @@ pub fn rule(
         Direction::Egress => "no rule decides, and what none decides may leave",
         Direction::Ingress => "no rule allows it, and what none allows may not come in",
     };
-    Ruling {
+    Decision {
         passes: by.map_or(direction == Direction::Egress, |by| !by.denies),
         because: by.map_or_else(|| default.to_owned(), Firewall::because),
         by: by.map(|by| by.object.clone()),

@@ -46,7 +46,7 @@ fn decided(
     other: &str,
     protocol: &str,
     port: u16,
-) -> Ruling {
+) -> Decision {
     rule(
         &read(rules),
         direction,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{Asked, answering};
-use crate::account::Answer;
+use super::{InternetRequest, answering};
+use crate::trace::HttpAnswer;
 
 /// The body of `/status/418`, 135 bytes, the one that the tutorial shows.
 const TEAPOT: &str = r#"
@@ -33,7 +33,7 @@ pub fn takes(host: &str, path: &str) -> Duration {
 }
 
 /// What the host answers. `path` is without its query.
-pub fn answer(asked: &Asked<'_>, path: &str) -> Answer {
+pub fn answer(asked: &InternetRequest<'_>, path: &str) -> HttpAnswer {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match (parts[0], parts.get(1).copied()) {
         ("", None) => answering(
@@ -58,7 +58,7 @@ pub fn answer(asked: &Asked<'_>, path: &str) -> Answer {
     }
 }
 
-fn status(code: &str) -> Answer {
+fn status(code: &str) -> HttpAnswer {
     let mut answer = match code.parse::<u16>() {
         Ok(418) => answering(418, "text/plain", TEAPOT.to_owned()),
         Ok(code) if (100..600).contains(&code) => {
@@ -85,7 +85,7 @@ fn status(code: &str) -> Answer {
 }
 
 /// An answer to GET and HEAD, and to nothing else.
-fn reads(asked: &Asked<'_>, body: Value) -> Answer {
+fn reads(asked: &InternetRequest<'_>, body: Value) -> HttpAnswer {
     match asked.method {
         "GET" | "HEAD" => echoed(&body),
         _ => answering(
@@ -96,12 +96,12 @@ fn reads(asked: &Asked<'_>, body: Value) -> Answer {
     }
 }
 
-fn echoed(body: &Value) -> Answer {
+fn echoed(body: &Value) -> HttpAnswer {
     answering(200, "application/json", format!("{body:#}\n"))
 }
 
 /// The headers as the host spells them (`User-Agent`), in alphabetical order.
-fn headers(asked: &Asked<'_>) -> Map<String, Value> {
+fn headers(asked: &InternetRequest<'_>) -> Map<String, Value> {
     let spelled = |name: &str| {
         let words = name.split('-').map(|word| {
             let mut letters = word.chars();
@@ -124,7 +124,7 @@ fn headers(asked: &Asked<'_>) -> Map<String, Value> {
 }
 
 /// Where the request came from: what proxies wrote down before the address itself.
-fn origin(asked: &Asked<'_>) -> String {
+fn origin(asked: &InternetRequest<'_>) -> String {
     let forwarded = asked
         .headers
         .iter()
@@ -134,7 +134,7 @@ fn origin(asked: &Asked<'_>) -> String {
     forwarded.chain(from).collect::<Vec<_>>().join(", ")
 }
 
-fn echo(asked: &Asked<'_>, whole: bool) -> Value {
+fn echo(asked: &InternetRequest<'_>, whole: bool) -> Value {
     let scheme = if asked.tls { "https" } else { "http" };
     let query = asked.path.split_once('?').map_or("", |(_, query)| query);
     let args = url::form_urlencoded::parse(query.as_bytes());
@@ -190,7 +190,7 @@ mod tests {
             ("GET", "/none", 404, "404"),
         ];
         for (method, path, status, body) in cases {
-            let asked = Asked {
+            let asked = InternetRequest {
                 host: "httpbin.org",
                 tls: true,
                 method,

@@ -8,8 +8,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::json;
 
-use super::account::Answer;
 use super::host::without_port;
+use super::trace::HttpAnswer;
 
 mod httpbin;
 
@@ -105,7 +105,7 @@ pub fn public(address: IpAddr) -> bool {
 
 /// What listens on a port of a host of the internet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listener {
+pub enum InternetListener {
     /// HTTP in clear.
     Http,
     /// HTTP in TLS.
@@ -115,11 +115,11 @@ pub enum Listener {
 }
 
 /// What listens on `port` of any host of the internet.
-pub fn serves(port: u16) -> Listener {
+pub fn serves(port: u16) -> InternetListener {
     match port {
-        80 => Listener::Http,
-        443 => Listener::Https,
-        _ => Listener::Nobody,
+        80 => InternetListener::Http,
+        443 => InternetListener::Https,
+        _ => InternetListener::Nobody,
     }
 }
 
@@ -157,7 +157,7 @@ fn google(host: &str) -> Option<&'static str> {
 
 /// What a caller asks a host.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct InternetRequest<'a> {
     /// The name that it is asked by: the authority.
     pub host: &'a str,
     /// Whether in TLS.
@@ -173,7 +173,7 @@ pub struct Asked<'a> {
 }
 
 /// What a host answers.
-pub fn answer(asked: &Asked<'_>) -> Answer {
+pub fn answer(asked: &InternetRequest<'_>) -> HttpAnswer {
     let host = without_port(asked.host).to_ascii_lowercase();
     let path = asked.path.split(['?', '#']).next().unwrap_or_default();
     let mut answer = match host.as_str() {
@@ -194,12 +194,12 @@ pub fn answer(asked: &Asked<'_>) -> Answer {
     answer
 }
 
-fn answering(status: u16, kind: &str, body: String) -> Answer {
+fn answering(status: u16, kind: &str, body: String) -> HttpAnswer {
     let headers = [
         ("content-type", kind.to_owned()),
         ("content-length", body.len().to_string()),
     ];
-    Answer {
+    HttpAnswer {
         status,
         headers: headers
             .map(|(name, value)| (name.to_owned(), value))
@@ -209,7 +209,7 @@ fn answering(status: u16, kind: &str, body: String) -> Answer {
 }
 
 /// `example.com`: one page, whatever is asked for with GET.
-fn example(path: &str) -> Answer {
+fn example(path: &str) -> HttpAnswer {
     let page = "<!doctype html>\n<html><head><title>Example Domain</title></head>\n<body><h1>Example Domain</h1></body></html>\n";
     match path {
         "" | "/" | "/index.html" => answering(200, "text/html", page.to_owned()),
@@ -218,7 +218,7 @@ fn example(path: &str) -> Answer {
 }
 
 /// What a server answers on a TLS port to what is no TLS but HTTP; most do, with words of their own.
-pub fn plain_to_tls() -> Answer {
+pub fn plain_to_tls() -> HttpAnswer {
     let body = "The plain HTTP request was sent to HTTPS port\n".to_owned();
     answering(400, "text/plain", body)
 }
@@ -233,8 +233,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn asked<'a>(host: &'a str, method: &'a str, path: &'a str) -> Asked<'a> {
-        Asked {
+    fn asked<'a>(host: &'a str, method: &'a str, path: &'a str) -> InternetRequest<'a> {
+        InternetRequest {
             host,
             tls: false,
             method,
@@ -305,7 +305,7 @@ mod tests {
             assert!(answer.body.contains(body), "{host}{path}");
             assert_eq!(answer.body.is_empty(), body.is_empty(), "{host}{path}");
         }
-        let length = |answer: Answer| {
+        let length = |answer: HttpAnswer| {
             answer
                 .headers
                 .into_iter()
@@ -359,7 +359,11 @@ mod tests {
         }
         assert_eq!(
             [80, 443, 22].map(serves),
-            [Listener::Http, Listener::Https, Listener::Nobody]
+            [
+                InternetListener::Http,
+                InternetListener::Https,
+                InternetListener::Nobody
+            ]
         );
     }
 

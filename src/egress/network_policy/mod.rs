@@ -13,10 +13,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use crate::account::Ruling;
 use crate::firewall::Direction;
 use crate::object::{Labels, Object, Unknown, texts};
 use crate::selector::Selector;
+use crate::trace::Decision;
 
 /// The label that the API server gives to every namespace.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
@@ -26,7 +26,7 @@ const NO_PORT: (u16, u16) = (1, 0);
 
 /// A pod at one end of a connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct End {
+pub struct PodEnd {
     /// Its namespace.
     pub namespace: String,
     /// The namespace's labels; its name's label is there whether given or not.
@@ -39,16 +39,16 @@ pub struct End {
 
 /// What is at the other end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Other {
+pub enum OtherEnd {
     /// A pod of the cluster.
-    Pod(End),
+    Pod(PodEnd),
     /// Something that is no pod.
     Outside(IpAddr),
 }
 
 /// Somebody whom a rule allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Peer {
+enum NetworkPolicyPeer {
     /// Pods: of the namespaces that are selected, or of the policy's own.
     Pods {
         namespaces: Option<Selector>,
@@ -69,8 +69,8 @@ struct Ports {
 
 /// What a policy allows: one of the peers, or anybody where there is none, on one of the ports, or on any.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Rule {
-    peers: Vec<Peer>,
+struct NetworkPolicyRule {
+    peers: Vec<NetworkPolicyPeer>,
     ports: Vec<Ports>,
 }
 
@@ -83,28 +83,28 @@ pub struct NetworkPolicy {
     pub unknown: Vec<Unknown>,
     selector: Selector,
     /// The rules of each direction; none where the policy says nothing about it.
-    ingress: Option<Vec<Rule>>,
-    egress: Option<Vec<Rule>>,
+    ingress: Option<Vec<NetworkPolicyRule>>,
+    egress: Option<Vec<NetworkPolicyRule>>,
 }
 
 /// Reads a policy's rules and remembers what is not covered.
-struct Reader<'a> {
+struct NetworkPolicyReader<'a> {
     object: &'a Object,
     unknown: Vec<Unknown>,
 }
 
-impl Reader<'_> {
+impl NetworkPolicyReader<'_> {
     fn not_covered(&mut self, field: String) {
         let object = self.object.clone();
         self.unknown.push(Unknown { object, field });
     }
 
-    fn rules(&mut self, list: &Value, field: &str, ends: &str) -> Vec<Rule> {
+    fn rules(&mut self, list: &Value, field: &str, ends: &str) -> Vec<NetworkPolicyRule> {
         let mut rules = Vec::new();
         for (index, rule) in list.as_array().into_iter().flatten().enumerate() {
             let place = format!("spec.{field}[{index}]");
             let items = |name: &str| rule[name].as_array().into_iter().flatten().enumerate();
-            rules.push(Rule {
+            rules.push(NetworkPolicyRule {
                 peers: items(ends)
                     .map(|(at, peer)| self.peer(peer, &format!("{place}.{ends}[{at}]")))
                     .collect(),
@@ -116,11 +116,11 @@ impl Reader<'_> {
         rules
     }
 
-    fn peer(&mut self, peer: &Value, place: &str) -> Peer {
+    fn peer(&mut self, peer: &Value, place: &str) -> NetworkPolicyPeer {
         let block = &peer["ipBlock"];
         if block.is_null() {
             let namespaces = &peer["namespaceSelector"];
-            return Peer::Pods {
+            return NetworkPolicyPeer::Pods {
                 namespaces: (!namespaces.is_null()).then(|| Selector::read(namespaces)),
                 pods: Selector::read(&peer["podSelector"]),
             };
@@ -128,10 +128,10 @@ impl Reader<'_> {
         let except = texts(block, "/except");
         let except: Result<Vec<IpNet>, _> = except.iter().map(|text| text.parse()).collect();
         match (block["cidr"].as_str().unwrap_or_default().parse(), except) {
-            (Ok(range), Ok(except)) => Peer::Block { range, except },
+            (Ok(range), Ok(except)) => NetworkPolicyPeer::Block { range, except },
             _ => {
                 self.not_covered(format!("{place}.ipBlock"));
-                Peer::Nobody
+                NetworkPolicyPeer::Nobody
             }
         }
     }
@@ -167,7 +167,7 @@ impl NetworkPolicy {
             return None;
         }
         let spec = &object["spec"];
-        let mut reader = Reader {
+        let mut reader = NetworkPolicyReader {
             object: &name,
             unknown: Vec::new(),
         };
@@ -190,7 +190,7 @@ impl NetworkPolicy {
         })
     }
 
-    fn rules(&self, direction: Direction) -> Option<&Vec<Rule>> {
+    fn rules(&self, direction: Direction) -> Option<&Vec<NetworkPolicyRule>> {
         match direction {
             Direction::Egress => self.egress.as_ref(),
             Direction::Ingress => self.ingress.as_ref(),
@@ -205,10 +205,10 @@ impl NetworkPolicy {
     }
 }
 
-impl Peer {
-    fn is(&self, own_namespace: &str, other: &Other) -> bool {
+impl NetworkPolicyPeer {
+    fn is(&self, own_namespace: &str, other: &OtherEnd) -> bool {
         match (self, other) {
-            (Peer::Pods { namespaces, pods }, Other::Pod(pod)) => {
+            (NetworkPolicyPeer::Pods { namespaces, pods }, OtherEnd::Pod(pod)) => {
                 let namespace = match namespaces {
                     Some(selector) => {
                         let mut labels = pod.namespace_labels.clone();
@@ -219,7 +219,7 @@ impl Peer {
                 };
                 namespace && pods.matches(&pod.labels)
             }
-            (Peer::Block { range, except }, Other::Outside(address)) => {
+            (NetworkPolicyPeer::Block { range, except }, OtherEnd::Outside(address)) => {
                 range.contains(address) && !except.iter().any(|except| except.contains(address))
             }
             _ => false,
@@ -227,9 +227,9 @@ impl Peer {
     }
 }
 
-impl Rule {
+impl NetworkPolicyRule {
     /// Why the rule does not allow it; none where it does.
-    fn refuses(&self, own_namespace: &str, asked: &Asked<'_>) -> Option<&'static str> {
+    fn refuses(&self, own_namespace: &str, asked: &NetworkPolicyQuery<'_>) -> Option<&'static str> {
         if !self.peers.is_empty()
             && !self
                 .peers
@@ -252,8 +252,8 @@ impl Rule {
 }
 
 /// A connection that policies are asked about.
-struct Asked<'a> {
-    other: &'a Other,
+struct NetworkPolicyQuery<'a> {
+    other: &'a OtherEnd,
     protocol: String,
     port: u16,
 }
@@ -263,12 +263,12 @@ struct Asked<'a> {
 pub fn rule(
     policies: &[NetworkPolicy],
     direction: Direction,
-    of: &End,
-    other: &Other,
+    of: &PodEnd,
+    other: &OtherEnd,
     protocol: &str,
     port: u16,
-) -> Ruling {
-    let asked = Asked {
+) -> Decision {
+    let asked = NetworkPolicyQuery {
         other,
         protocol: protocol.to_ascii_lowercase(),
         port,
@@ -313,8 +313,8 @@ pub fn rule(
         Direction::Ingress => ("from", "into"),
     };
     let whom = match other {
-        Other::Pod(pod) => format!("pods of {}", pod.namespace),
-        Other::Outside(address) => address.to_string(),
+        OtherEnd::Pod(pod) => format!("pods of {}", pod.namespace),
+        OtherEnd::Outside(address) => address.to_string(),
     };
     let because = match (by, isolating) {
         (Some(_), _) => format!("allows {}:{port} {way} {whom}", asked.protocol),
@@ -330,7 +330,7 @@ pub fn rule(
             asked.protocol
         ),
     };
-    Ruling {
+    Decision {
         passes: by.is_some() || isolating == 0,
         by: by.map(|policy| policy.object.clone()),
         because,

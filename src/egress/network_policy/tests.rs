@@ -56,23 +56,23 @@ fn read(policies: &[Value]) -> Vec<NetworkPolicy> {
 }
 
 /// A pod: `namespace label=value`.
-fn pod(text: &str) -> End {
+fn pod(text: &str) -> PodEnd {
     let mut words = text.split_whitespace();
-    End {
+    PodEnd {
         namespace: words.next().unwrap().to_owned(),
         labels: words
             .map(|word| word.split_once('=').unwrap())
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect(),
-        ..End::default()
+        ..PodEnd::default()
     }
 }
 
 /// An address, or a pod as [`pod`] spells it.
-fn other(text: &str) -> Other {
+fn other(text: &str) -> OtherEnd {
     match text.parse() {
-        Ok(address) => Other::Outside(address),
-        Err(_) => Other::Pod(pod(text)),
+        Ok(address) => OtherEnd::Outside(address),
+        Err(_) => OtherEnd::Pod(pod(text)),
     }
 }
 

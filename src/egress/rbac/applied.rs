@@ -2,16 +2,16 @@
 
 use std::rc::Rc;
 
-use super::policy::{Action, AuthorizationPolicy, Rule};
-use super::{Asked, Peer};
-use crate::account::Ruling;
+use super::policy::{AuthorizationAction, AuthorizationPolicy, AuthorizationRule};
+use super::{AuthorizationQuery, Peer};
 use crate::object::{Labels, Object, Unknown};
+use crate::trace::Decision;
 
 /// What the policies of a workload decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct AuthorizationVerdict {
     /// Whether it passes, and by which policy.
-    pub ruling: Ruling,
+    pub ruling: Decision,
     /// What the proxy logs as response code details of a refusal: `rbac_access_denied_matched_policy[none]`; empty otherwise.
     pub details: String,
     /// What of the policies is not covered and may have decided.
@@ -23,7 +23,7 @@ pub struct Verdict {
 pub struct Applied<'a> {
     held: Rc<[&'a AuthorizationPolicy]>,
     /// Their rules by name, as Envoy goes through them.
-    rules: Vec<(&'a AuthorizationPolicy, &'a Rule)>,
+    rules: Vec<(&'a AuthorizationPolicy, &'a AuthorizationRule)>,
     /// Whether there are ALLOW policies, with rules or without.
     allows: bool,
     /// Those of the namespaces that do not hold, and why not.
@@ -51,10 +51,10 @@ pub fn applying<'a>(
             policy if policy.targeted => "is for what it names in targetRefs",
             policy if !policy.selector.matches(labels) => "selects other workloads",
             policy if policy.dry_run => "is a dry run",
-            policy if policy.action == Action::Audit => "audits, and decides nothing",
+            policy if policy.action == AuthorizationAction::Audit => "audits, and decides nothing",
             policy => {
                 unknown.extend(policy.unknown.iter().cloned());
-                allows |= policy.action == Action::Allow;
+                allows |= policy.action == AuthorizationAction::Allow;
                 rules.extend(policy.rules.iter().map(|rule| (policy, rule)));
                 held.push(policy);
                 continue;
@@ -83,9 +83,9 @@ impl<'a> Applied<'a> {
     /// The rules of an action that what is asked matches.
     fn matching(
         &self,
-        action: Action,
-        asked: &Asked<'_>,
-    ) -> impl Iterator<Item = (&'a AuthorizationPolicy, &'a Rule)> {
+        action: AuthorizationAction,
+        asked: &AuthorizationQuery<'_>,
+    ) -> impl Iterator<Item = (&'a AuthorizationPolicy, &'a AuthorizationRule)> {
         let rules = self
             .rules
             .iter()
@@ -95,21 +95,27 @@ impl<'a> Applied<'a> {
     }
 
     /// Whether what is asked passes, and by which policy and rule; by none where there is none that matches.
-    fn decide(&self, asked: &Asked<'_>) -> (bool, Option<(&'a AuthorizationPolicy, &'a Rule)>) {
-        if let Some(denying) = self.matching(Action::Deny, asked).next() {
+    fn decide(
+        &self,
+        asked: &AuthorizationQuery<'_>,
+    ) -> (
+        bool,
+        Option<(&'a AuthorizationPolicy, &'a AuthorizationRule)>,
+    ) {
+        if let Some(denying) = self.matching(AuthorizationAction::Deny, asked).next() {
             return (false, Some(denying));
         }
-        match self.matching(Action::Allow, asked).next() {
+        match self.matching(AuthorizationAction::Allow, asked).next() {
             Some(allowing) => (true, Some(allowing)),
             None => (!self.allows, None),
         }
     }
 
     /// Decides, and says why, and why the others did not.
-    pub fn rule(&self, asked: &Asked<'_>) -> Verdict {
+    pub fn rule(&self, asked: &AuthorizationQuery<'_>) -> AuthorizationVerdict {
         // Who is asked then is not here to answer.
         let authorizers = self
-            .matching(Action::Custom, asked)
+            .matching(AuthorizationAction::Custom, asked)
             .map(|(policy, _)| Unknown {
                 object: policy.object.clone(),
                 field: "spec.provider".to_owned(),
@@ -133,8 +139,8 @@ impl<'a> Applied<'a> {
         let others = self.held.iter().filter(|policy| by != Some(&policy.object));
         let others = others.map(|policy| (policy.object.clone(), why_not(policy, asked)));
         let others = others.chain(self.others.iter().cloned()).collect();
-        Verdict {
-            ruling: Ruling {
+        AuthorizationVerdict {
+            ruling: Decision {
                 passes,
                 by: by.cloned(),
                 because,
@@ -146,13 +152,13 @@ impl<'a> Applied<'a> {
     }
 
     /// [`Applied::rule`] without its words: whether it passes, and the policy that decides.
-    pub fn briefly(&self, asked: &Asked<'_>) -> (bool, Option<&'a Object>) {
+    pub fn briefly(&self, asked: &AuthorizationQuery<'_>) -> (bool, Option<&'a Object>) {
         let (passes, by) = self.decide(asked);
         (passes, by.map(|(policy, _)| &policy.object))
     }
 
     /// Whether it passes.
-    pub fn passes(&self, asked: &Asked<'_>) -> bool {
+    pub fn passes(&self, asked: &AuthorizationQuery<'_>) -> bool {
         self.decide(asked).0
     }
 
@@ -175,7 +181,7 @@ impl<'a> Applied<'a> {
 }
 
 /// Why a policy that holds did not decide.
-fn why_not(policy: &AuthorizationPolicy, asked: &Asked<'_>) -> String {
+fn why_not(policy: &AuthorizationPolicy, asked: &AuthorizationQuery<'_>) -> String {
     let mut reasons = policy
         .rules
         .iter()
@@ -183,8 +189,8 @@ fn why_not(policy: &AuthorizationPolicy, asked: &Asked<'_>) -> String {
     match (reasons.next(), policy.action) {
         (None, _) => "has no rules, so it matches nothing".to_owned(),
         (Some(Some(first)), _) if reasons.all(|reason| reason.is_some()) => first.text(asked),
-        (_, Action::Custom) => "asks an authorizer that is not known here".to_owned(),
-        (_, Action::Deny) => "denies it too".to_owned(),
+        (_, AuthorizationAction::Custom) => "asks an authorizer that is not known here".to_owned(),
+        (_, AuthorizationAction::Deny) => "denies it too".to_owned(),
         _ => "allows it, which does not decide".to_owned(),
     }
 }

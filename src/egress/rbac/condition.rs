@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use ipnet::IpNet;
 
-use super::{Asked, Peer};
+use super::{AuthorizationQuery, Peer};
 
 /// What conditions look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -255,7 +255,7 @@ impl Condition {
     }
 
     /// Whether what is asked meets it. What is not there, and what is not covered, is among no values.
-    pub fn holds(&self, asked: &Asked<'_>) -> bool {
+    pub fn holds(&self, asked: &AuthorizationQuery<'_>) -> bool {
         if self.attribute == Attribute::NotCovered {
             return false;
         }
@@ -263,7 +263,7 @@ impl Condition {
         wanted && (self.not_values.is_empty() || !self.among(&self.not_values, asked))
     }
 
-    fn among(&self, values: &Values, asked: &Asked<'_>) -> bool {
+    fn among(&self, values: &Values, asked: &AuthorizationQuery<'_>) -> bool {
         let peer =
             |among: fn(&Values, &Peer) -> bool| asked.peer.is_some_and(|peer| among(values, peer));
         let http = asked.http.as_ref();
@@ -313,7 +313,7 @@ impl Condition {
     }
 
     /// What is asked for, in the words of [`Condition::text`]: `namespace team-y`.
-    pub fn found(&self, asked: &Asked<'_>) -> String {
+    pub fn found(&self, asked: &AuthorizationQuery<'_>) -> String {
         let none = || "none".to_owned();
         let peer = |text: fn(&Peer) -> String| asked.peer.map_or_else(none, text);
         let http = asked.http.as_ref();

@@ -18,7 +18,7 @@ mod tests;
 use std::fmt;
 use std::net::IpAddr;
 
-pub use applied::{Applied, Verdict, applying};
+pub use applied::{Applied, AuthorizationVerdict, applying};
 pub use policy::AuthorizationPolicy;
 
 /// Who is at the other end of mutual TLS.
@@ -59,7 +59,7 @@ pub struct Http<'a> {
 
 /// A request or connection, as a proxy asks its policies about it.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct AuthorizationQuery<'a> {
     /// Who, by mutual TLS; none without.
     pub peer: Option<&'a Peer>,
     /// The address that the connection comes from.

@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use super::condition::{Attribute, Condition};
-use super::{Asked, Peer};
+use super::{AuthorizationQuery, Peer};
 use crate::object::{Object, Unknown, texts};
 use crate::selector::Selector;
 
 /// What a policy does to what its rules match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
+pub(super) enum AuthorizationAction {
     Allow,
     Deny,
     /// Asks an authorizer outside of the proxy.
@@ -20,7 +20,7 @@ pub(super) enum Action {
 
 /// A rule: one of `from`, one of `to`, all of `when`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Rule {
+pub(super) struct AuthorizationRule {
     /// As Envoy calls it: `ns[istio-egress]-policy[name]-rule[0]`.
     pub name: String,
     index: usize,
@@ -35,12 +35,12 @@ pub struct AuthorizationPolicy {
     /// The policy.
     pub object: Object,
     pub(super) selector: Selector,
-    pub(super) action: Action,
+    pub(super) action: AuthorizationAction,
     /// Evaluated for the log, never enforced.
     pub(super) dry_run: bool,
     /// It is for what it names, and not for workloads by their labels.
     pub(super) targeted: bool,
-    pub(super) rules: Vec<Rule>,
+    pub(super) rules: Vec<AuthorizationRule>,
     pub(super) unknown: Vec<Unknown>,
 }
 
@@ -75,12 +75,12 @@ const OPERATION: &[(&str, &str, Attribute)] = &[
 ];
 
 /// Reads a policy and remembers what of it is not covered.
-struct Reader<'a> {
+struct AuthorizationPolicyReader<'a> {
     object: &'a Object,
     unknown: Vec<Unknown>,
 }
 
-impl Reader<'_> {
+impl AuthorizationPolicyReader<'_> {
     fn not_covered(&mut self, field: String) {
         let object = self.object.clone();
         self.unknown.push(Unknown { object, field });
@@ -153,7 +153,7 @@ impl Reader<'_> {
         values
     }
 
-    fn rule(&mut self, index: usize, rule: &Value) -> Rule {
+    fn rule(&mut self, index: usize, rule: &Value) -> AuthorizationRule {
         let place = format!("spec.rules[{index}]");
         let mut when = Vec::new();
         for (at, condition) in rule["when"].as_array().into_iter().flatten().enumerate() {
@@ -167,7 +167,7 @@ impl Reader<'_> {
             let [values, not_values] = lists;
             when.extend(Condition::read(attribute, values, not_values));
         }
-        Rule {
+        AuthorizationRule {
             name: format!(
                 "ns[{}]-policy[{}]-rule[{index}]",
                 self.object.namespace, self.object.name
@@ -185,18 +185,18 @@ impl AuthorizationPolicy {
     pub fn read(object: &Value) -> (AuthorizationPolicy, Vec<Unknown>) {
         let name = Object::of(object);
         let spec = &object["spec"];
-        let mut reader = Reader {
+        let mut reader = AuthorizationPolicyReader {
             object: &name,
             unknown: Vec::new(),
         };
         let action = match spec["action"].as_str() {
-            None | Some("ALLOW") => Action::Allow,
-            Some("DENY") => Action::Deny,
-            Some("AUDIT") => Action::Audit,
-            Some("CUSTOM") => Action::Custom,
+            None | Some("ALLOW") => AuthorizationAction::Allow,
+            Some("DENY") => AuthorizationAction::Deny,
+            Some("AUDIT") => AuthorizationAction::Audit,
+            Some("CUSTOM") => AuthorizationAction::Custom,
             Some(_) => {
                 reader.not_covered("spec.action".to_owned());
-                Action::Audit
+                AuthorizationAction::Audit
             }
         };
         let targets = ["targetRef", "targetRefs"]
@@ -230,7 +230,7 @@ impl AuthorizationPolicy {
 /// Why a rule does not match: the first condition that stands in the way.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unmet<'a> {
-    rule: &'a Rule,
+    rule: &'a AuthorizationRule,
     condition: &'a Condition,
     /// It needs HTTP, and there is none.
     needs_http: bool,
@@ -238,7 +238,7 @@ pub(super) struct Unmet<'a> {
 
 impl Unmet<'_> {
     /// The reason in a clause.
-    pub fn text(&self, asked: &Asked<'_>) -> String {
+    pub fn text(&self, asked: &AuthorizationQuery<'_>) -> String {
         let (index, condition) = (self.rule.index, self.condition.text());
         match self.needs_http {
             true => format!("rule {index} is about HTTP ({condition}), and this is a connection"),
@@ -251,29 +251,36 @@ impl Unmet<'_> {
 }
 
 /// The first of the conditions that is not met; without HTTP those that need it are left out.
-fn first_unmet<'a>(all: &'a [Condition], asked: &Asked<'_>) -> Option<&'a Condition> {
+fn first_unmet<'a>(all: &'a [Condition], asked: &AuthorizationQuery<'_>) -> Option<&'a Condition> {
     let left_out = |condition: &Condition| asked.http.is_none() && condition.attribute.needs_http();
     all.iter()
         .find(|condition| !(left_out(condition) || condition.holds(asked)))
 }
 
 /// Where none of the alternatives is met, what is not met of the first.
-fn unmet_of<'a>(alternatives: &'a [Vec<Condition>], asked: &Asked<'_>) -> Option<&'a Condition> {
+fn unmet_of<'a>(
+    alternatives: &'a [Vec<Condition>],
+    asked: &AuthorizationQuery<'_>,
+) -> Option<&'a Condition> {
     let mut unmet = alternatives.iter().map(|all| first_unmet(all, asked));
     let first = unmet.next()??;
     unmet.all(|other| other.is_some()).then_some(first)
 }
 
-impl Rule {
+impl AuthorizationRule {
     /// What keeps the rule from matching; none where it matches.
-    pub fn unmet(&self, action: Action, asked: &Asked<'_>) -> Option<Unmet<'_>> {
+    pub fn unmet(
+        &self,
+        action: AuthorizationAction,
+        asked: &AuthorizationQuery<'_>,
+    ) -> Option<Unmet<'_>> {
         let tcp = asked.http.is_none();
         let because = |condition, needs_http| Unmet {
             rule: self,
             condition,
             needs_http,
         };
-        if tcp && action == Action::Allow {
+        if tcp && action == AuthorizationAction::Allow {
             let mut every = self.from.iter().chain(&self.to).flatten().chain(&self.when);
             if let Some(condition) = every.find(|condition| condition.attribute.needs_http()) {
                 return Some(because(condition, true));
@@ -288,7 +295,7 @@ impl Rule {
     /// Whether a caller of this identity can match at all.
     pub fn possible(&self, peer: Option<&Peer>) -> bool {
         let nobody = std::net::IpAddr::from([0, 0, 0, 0]);
-        let asked = Asked {
+        let asked = AuthorizationQuery {
             peer,
             source: nobody,
             remote: nobody,

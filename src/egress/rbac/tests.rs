@@ -33,8 +33,8 @@ pub(super) fn gateway() -> Labels {
 }
 
 /// `GET http://HOST/PATH` of a namespace, at the gateway's 8080.
-pub(super) fn http<'a>(peer: &'a Peer, host: &'a str, path: &'a str) -> Asked<'a> {
-    Asked {
+pub(super) fn http<'a>(peer: &'a Peer, host: &'a str, path: &'a str) -> AuthorizationQuery<'a> {
+    AuthorizationQuery {
         peer: Some(peer),
         source: [10, 1, 0, 17].into(),
         remote: [192, 0, 2, 7].into(),
@@ -50,8 +50,8 @@ pub(super) fn http<'a>(peer: &'a Peer, host: &'a str, path: &'a str) -> Asked<'a
 }
 
 /// A connection that passes through at 8443.
-pub(super) fn tls(server_name: &str) -> Asked<'_> {
-    Asked {
+pub(super) fn tls(server_name: &str) -> AuthorizationQuery<'_> {
+    AuthorizationQuery {
         peer: None,
         source: [10, 1, 0, 17].into(),
         remote: [10, 1, 0, 17].into(),
@@ -61,7 +61,7 @@ pub(super) fn tls(server_name: &str) -> Asked<'_> {
     }
 }
 
-pub(super) fn decide(policies: &[Value], asked: &Asked<'_>) -> Verdict {
+pub(super) fn decide(policies: &[Value], asked: &AuthorizationQuery<'_>) -> AuthorizationVerdict {
     applying(&read(policies), "istio-egress", &gateway(), "istio-system").rule(asked)
 }
 
@@ -180,7 +180,7 @@ fn the_tutorials_policies_decide_as_its_checks_say() {
 fn a_verdict_says_why_and_why_not_the_others() {
     let (x, y) = (peer("team-x"), peer("team-y"));
     let all = [team_x(), team_y(), all_443()];
-    let told = |verdict: &Verdict| {
+    let told = |verdict: &AuthorizationVerdict| {
         verdict
             .ruling
             .others
@@ -371,7 +371,7 @@ fn deny_goes_first_and_drops_what_needs_http() {
     );
     let other = decide(
         &policies,
-        &Asked {
+        &AuthorizationQuery {
             port: 8444,
             ..tls("example.com")
         },

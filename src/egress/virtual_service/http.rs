@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use crate::field::{TextMatch, text};
+use crate::field::{StringMatch, text};
 use crate::object::{labels, texts};
 
 /// A request on its way.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Message {
+pub struct HttpRequest {
     /// The method.
     pub method: String,
     /// The path with its query.
@@ -22,7 +22,7 @@ pub struct Message {
     pub body: u64,
 }
 
-impl Message {
+impl HttpRequest {
     /// The path without its query.
     pub fn bare_path(&self) -> &str {
         self.path.split(['?', '#']).next().unwrap_or_default()
@@ -85,7 +85,7 @@ impl Headers {
     }
 
     /// Does it to a request: what is removed goes first, then the rest is added (Envoy's `HeaderParser`).
-    pub fn apply(&self, message: &mut Message) {
+    pub fn apply(&self, message: &mut HttpRequest) {
         for name in &self.remove {
             message.remove(name);
         }
@@ -114,14 +114,14 @@ impl Headers {
 pub struct HttpMatch {
     /// Its name; empty for none.
     pub name: String,
-    uri: Option<TextMatch>,
+    uri: Option<StringMatch>,
     ignore_uri_case: bool,
-    scheme: Option<TextMatch>,
-    method: Option<TextMatch>,
-    authority: Option<TextMatch>,
-    headers: Vec<(String, TextMatch)>,
-    without_headers: Vec<(String, TextMatch)>,
-    query: Vec<(String, TextMatch)>,
+    scheme: Option<StringMatch>,
+    method: Option<StringMatch>,
+    authority: Option<StringMatch>,
+    headers: Vec<(String, StringMatch)>,
+    without_headers: Vec<(String, StringMatch)>,
+    query: Vec<(String, StringMatch)>,
 }
 
 /// The match of a rule that states none: every request meets it.
@@ -140,12 +140,12 @@ pub static EVERY: HttpMatch = HttpMatch {
 impl HttpMatch {
     /// From a match block.
     pub fn read(value: &Value) -> HttpMatch {
-        let one = |name: &str| value.get(name).map(TextMatch::read);
+        let one = |name: &str| value.get(name).map(StringMatch::read);
         let many = |name: &str| {
             let fields = value.get(name).and_then(Value::as_object);
             let fields = fields.into_iter().flatten();
             fields
-                .map(|(name, value)| (name.clone(), TextMatch::read(value)))
+                .map(|(name, value)| (name.clone(), StringMatch::read(value)))
                 .collect()
         };
         HttpMatch {
@@ -162,18 +162,18 @@ impl HttpMatch {
     }
 
     /// Whether a request is meant. `scheme` is `http` or `https`, as the proxy sees it.
-    pub fn matches(&self, message: &Message, scheme: &str) -> bool {
-        let one = |wanted: &Option<TextMatch>, text: &str, ignore_case| {
+    pub fn matches(&self, message: &HttpRequest, scheme: &str) -> bool {
+        let one = |wanted: &Option<StringMatch>, text: &str, ignore_case| {
             wanted
                 .as_ref()
                 .is_none_or(|wanted| wanted.matches(text, ignore_case))
         };
-        let there = |(name, wanted): &(String, TextMatch)| {
+        let there = |(name, wanted): &(String, StringMatch)| {
             message
                 .header(name)
                 .is_some_and(|value| wanted.matches(value, false))
         };
-        let asked = |(name, wanted): &(String, TextMatch)| {
+        let asked = |(name, wanted): &(String, StringMatch)| {
             message
                 .parameter(name)
                 .is_some_and(|value| wanted.matches(value, false))
@@ -194,7 +194,7 @@ impl HttpMatch {
             None => (path, String::new()),
         };
         match &self.uri {
-            Some(TextMatch::Prefix(prefix)) => {
+            Some(StringMatch::Prefix(prefix)) => {
                 let rest = bare.get(prefix.len()..).unwrap_or_default();
                 format!("{to}{rest}{query}")
             }
@@ -227,8 +227,8 @@ mod tests {
 
     use super::*;
 
-    fn message(path: &str) -> Message {
-        Message {
+    fn message(path: &str) -> HttpRequest {
+        HttpRequest {
             method: "GET".to_owned(),
             path: path.to_owned(),
             original_path: None,

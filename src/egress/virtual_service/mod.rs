@@ -3,12 +3,15 @@
 mod http;
 mod rules;
 
-pub use http::{Headers, HttpMatch, Message};
-pub use rules::{Action, Destination, Fault, HttpRule, Retries, Rewrite, TcpRule, TlsRule, When};
+pub use http::{Headers, HttpMatch, HttpRequest};
+pub use rules::{
+    Destination, FaultInjection, HttpAction, HttpRetry, HttpRewrite, HttpRoute, MatchScope,
+    TcpRoute, TlsRoute,
+};
 
 use serde_json::Value;
 
-use super::field::{Export, list, strange, text};
+use super::field::{ExportTo, list, strange, text};
 use super::host::qualified;
 use super::object::{Object, Unknown, texts};
 
@@ -25,13 +28,13 @@ pub struct VirtualService {
     /// The gateways that it is for, as `NAMESPACE/NAME`, or [`MESH`].
     pub gateways: Vec<String>,
     /// Who sees it.
-    pub export: Export,
+    pub export: ExportTo,
     /// Rules for requests of HTTP.
-    pub http: Vec<HttpRule>,
+    pub http: Vec<HttpRoute>,
     /// Rules for connections of TLS that stays closed.
-    pub tls: Vec<TlsRule>,
+    pub tls: Vec<TlsRoute>,
     /// Rules for other connections.
-    pub tcp: Vec<TcpRule>,
+    pub tcp: Vec<TcpRoute>,
     /// When it was made.
     pub created: String,
 }
@@ -45,17 +48,17 @@ impl VirtualService {
         let mut unknown = strange(&object, spec, "spec", &known);
         let http = list(spec, "/http").enumerate();
         let http = http.map(|(index, rule)| {
-            HttpRule::read(&object, rule, &format!("spec.http[{index}]"), &mut unknown)
+            HttpRoute::read(&object, rule, &format!("spec.http[{index}]"), &mut unknown)
         });
         let http = http.collect();
         let tls = list(spec, "/tls").enumerate();
         let tls = tls.map(|(index, rule)| {
-            TlsRule::read(&object, rule, &format!("spec.tls[{index}]"), &mut unknown)
+            TlsRoute::read(&object, rule, &format!("spec.tls[{index}]"), &mut unknown)
         });
         let tls = tls.collect();
         let tcp = list(spec, "/tcp").enumerate();
         let tcp = tcp.map(|(index, rule)| {
-            TcpRule::read(&object, rule, &format!("spec.tcp[{index}]"), &mut unknown)
+            TcpRoute::read(&object, rule, &format!("spec.tcp[{index}]"), &mut unknown)
         });
         let tcp = tcp.collect();
         let hosts = texts(spec, "/hosts");
@@ -65,7 +68,7 @@ impl VirtualService {
         let service = VirtualService {
             hosts: hosts.collect(),
             gateways: gateways(spec, &object.namespace),
-            export: Export::read(value),
+            export: ExportTo::read(value),
             http,
             tls,
             tcp,
@@ -86,7 +89,7 @@ impl VirtualService {
     /// The hosts that its rules send to.
     pub fn destinations(&self) -> impl Iterator<Item = &Destination> {
         let http = self.http.iter().filter_map(|rule| match &rule.action {
-            Action::Route(destinations) => Some(destinations),
+            HttpAction::Route(destinations) => Some(destinations),
             _ => None,
         });
         let tls = self.tls.iter().map(|rule| &rule.route);

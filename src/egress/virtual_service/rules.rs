@@ -13,16 +13,16 @@ use crate::selector::Selector;
 
 /// The conditions of a match that hold or not whatever is asked: where the proxy is, and on which port it was asked.
 #[derive(Debug, Clone, Default)]
-pub struct When {
+pub struct MatchScope {
     port: Option<u16>,
     gateways: Vec<String>,
     source: Selector,
     namespace: String,
 }
 
-impl When {
-    fn read(value: &Value, own: &str) -> When {
-        When {
+impl MatchScope {
+    fn read(value: &Value, own: &str) -> MatchScope {
+        MatchScope {
             port: port(value, "/port"),
             gateways: super::gateways(value, own),
             source: Selector::exact(labels(value, "/sourceLabels")),
@@ -109,7 +109,7 @@ fn route(
 
 /// What a rule does with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub enum HttpAction {
     /// Sends it on, to the first as a rule; the others get the shares that are theirs.
     Route(Vec<Destination>),
     /// Sends the caller elsewhere.
@@ -136,7 +136,7 @@ pub enum Action {
 
 /// What a rule changes of a request's URL.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Rewrite {
+pub struct HttpRewrite {
     /// What takes the place of what matched of the path; empty for nothing.
     pub uri: String,
     /// The new authority; empty for none.
@@ -145,7 +145,7 @@ pub struct Rewrite {
 
 /// What is tried again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retries {
+pub struct HttpRetry {
     /// How often.
     pub attempts: u32,
     /// On what, as Envoy has it; empty for what is retried by default.
@@ -154,7 +154,7 @@ pub struct Retries {
 
 /// What goes wrong on purpose.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Fault {
+pub struct FaultInjection {
     /// How long a request is held up.
     pub delay: Option<Duration>,
     /// The status that it is answered with.
@@ -163,21 +163,21 @@ pub struct Fault {
 
 /// A rule for requests of HTTP.
 #[derive(Debug, Clone)]
-pub struct HttpRule {
+pub struct HttpRoute {
     /// Its name; empty for none.
     pub name: String,
     /// Its matches, of which one must hold; none means every request.
-    pub matches: Vec<(When, HttpMatch)>,
+    pub matches: Vec<(MatchScope, HttpMatch)>,
     /// What it does.
-    pub action: Action,
+    pub action: HttpAction,
     /// What it changes of the URL.
-    pub rewrite: Rewrite,
+    pub rewrite: HttpRewrite,
     /// How long the answer may take, retries included.
     pub timeout: Option<Duration>,
     /// What it tries again; none where it does not say.
-    pub retries: Option<Retries>,
+    pub retries: Option<HttpRetry>,
     /// What goes wrong on purpose.
-    pub fault: Fault,
+    pub fault: FaultInjection,
     /// What it does with the request's headers.
     pub request: Headers,
     /// What it does with the answer's headers.
@@ -199,20 +199,24 @@ const KNOWN: &[&str] = &[
     "corsPolicy",
 ];
 
-impl HttpRule {
+impl HttpRoute {
     pub(super) fn read(
         object: &Object,
         rule: &Value,
         path: &str,
         unknown: &mut Vec<Unknown>,
-    ) -> HttpRule {
+    ) -> HttpRoute {
         unknown.extend(strange(object, rule, path, KNOWN));
         for (index, block) in list(rule, "/match").enumerate() {
             let path = format!("{path}.match[{index}]");
             unknown.extend(strange(object, block, &path, http::KNOWN));
         }
-        let matches = list(rule, "/match")
-            .map(|block| (When::read(block, &object.namespace), HttpMatch::read(block)));
+        let matches = list(rule, "/match").map(|block| {
+            (
+                MatchScope::read(block, &object.namespace),
+                HttpMatch::read(block),
+            )
+        });
         let headers = |of: &str| rule.pointer(&format!("/headers/{of}")).map(Headers::read);
         let rewrite = rule.get("rewrite").unwrap_or(&Value::Null);
         unknown.extend(strange(
@@ -221,11 +225,11 @@ impl HttpRule {
             &format!("{path}.rewrite"),
             &["uri", "authority"],
         ));
-        HttpRule {
+        HttpRoute {
             name: text(rule, "/name").to_owned(),
             matches: matches.collect(),
             action: action(object, rule, path, unknown),
-            rewrite: Rewrite {
+            rewrite: HttpRewrite {
                 uri: text(rewrite, "/uri").to_owned(),
                 authority: text(rewrite, "/authority").to_owned(),
             },
@@ -240,7 +244,7 @@ impl HttpRule {
     }
 
     /// Its matches that hold at this place, whatever is asked; none if the rule is not for it at all.
-    pub fn here(&self, holds: impl Fn(&When) -> bool) -> Option<Vec<&HttpMatch>> {
+    pub fn here(&self, holds: impl Fn(&MatchScope) -> bool) -> Option<Vec<&HttpMatch>> {
         if self.matches.is_empty() {
             return Some(vec![&http::EVERY]);
         }
@@ -250,7 +254,7 @@ impl HttpRule {
     }
 }
 
-fn action(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>) -> Action {
+fn action(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>) -> HttpAction {
     let status = |value: &Value, field: &str, otherwise| port(value, field).unwrap_or(otherwise);
     if let Some(redirect) = rule.get("redirect") {
         let known = ["uri", "authority", "port", "scheme", "redirectCode"];
@@ -261,7 +265,7 @@ fn action(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>)
             &known,
         ));
         let field = |pointer| text(redirect, pointer).to_owned();
-        return Action::Redirect {
+        return HttpAction::Redirect {
             status: status(redirect, "/redirectCode", 301),
             scheme: field("/scheme"),
             authority: field("/authority"),
@@ -277,15 +281,15 @@ fn action(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>)
             &format!("{path}.directResponse.body"),
             &["string"],
         ));
-        return Action::Respond {
+        return HttpAction::Respond {
             status: status(response, "/status", 200),
             body: text(body, "/string").to_owned(),
         };
     }
-    Action::Route(route(object, rule, path, unknown))
+    HttpAction::Route(route(object, rule, path, unknown))
 }
 
-fn retry(object: &Object, retries: &Value, path: &str, unknown: &mut Vec<Unknown>) -> Retries {
+fn retry(object: &Object, retries: &Value, path: &str, unknown: &mut Vec<Unknown>) -> HttpRetry {
     // The time of one try begins when its connection is made, so it ends none of those that matter here.
     let known = [
         "attempts",
@@ -296,13 +300,13 @@ fn retry(object: &Object, retries: &Value, path: &str, unknown: &mut Vec<Unknown
     ];
     unknown.extend(strange(object, retries, &format!("{path}.retries"), &known));
     let attempts = retries.get("attempts").and_then(Value::as_u64).unwrap_or(0);
-    Retries {
+    HttpRetry {
         attempts: u32::try_from(attempts).unwrap_or(u32::MAX).min(100),
         on: text(retries, "/retryOn").to_owned(),
     }
 }
 
-fn fault(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>) -> Fault {
+fn fault(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>) -> FaultInjection {
     let mut of = |kind: &str, known: &[&str]| {
         let value = rule.pointer(&format!("/fault/{kind}"))?;
         let path = format!("{path}.fault.{kind}");
@@ -321,7 +325,7 @@ fn fault(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>) 
     let delay = of("delay", &["fixedDelay", "percentage", "percent"]);
     let delay = delay.and_then(|delay| duration(text(delay, "/fixedDelay")));
     let abort = of("abort", &["httpStatus", "percentage", "percent"]);
-    Fault {
+    FaultInjection {
         delay,
         abort: abort.and_then(|abort| port(abort, "/httpStatus")),
     }
@@ -329,20 +333,20 @@ fn fault(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>) 
 
 /// A rule for connections of TLS that stays closed, by the name that the handshake asks for.
 #[derive(Debug, Clone)]
-pub struct TlsRule {
+pub struct TlsRoute {
     /// Its matches: where, and for which names.
-    pub matches: Vec<(When, Vec<String>)>,
+    pub matches: Vec<(MatchScope, Vec<String>)>,
     /// Where it sends, the heaviest first.
     pub route: Vec<Destination>,
 }
 
-impl TlsRule {
+impl TlsRoute {
     pub(super) fn read(
         object: &Object,
         rule: &Value,
         path: &str,
         unknown: &mut Vec<Unknown>,
-    ) -> TlsRule {
+    ) -> TlsRoute {
         unknown.extend(strange(object, rule, path, &["match", "route"]));
         let known = [
             "sniHosts",
@@ -361,23 +365,23 @@ impl TlsRule {
             ));
             let names = texts(block, "/sniHosts");
             let names = names.iter().map(|name| name.to_ascii_lowercase());
-            matches.push((When::read(block, &object.namespace), names.collect()));
+            matches.push((MatchScope::read(block, &object.namespace), names.collect()));
         }
-        TlsRule {
+        TlsRoute {
             matches,
             route: route(object, rule, path, unknown),
         }
     }
 
     /// The names that it is for at a place.
-    pub fn names(&self, holds: impl Fn(&When) -> bool) -> Vec<&str> {
+    pub fn names(&self, holds: impl Fn(&MatchScope) -> bool) -> Vec<&str> {
         let here = self.matches.iter().filter(|(when, _)| holds(when));
         here.flat_map(|(_, names)| names.iter().map(String::as_str))
             .collect()
     }
 
     /// Whether it is for a connection that asks for `name` at a place.
-    pub fn is_for(&self, name: &str, holds: impl Fn(&When) -> bool) -> bool {
+    pub fn is_for(&self, name: &str, holds: impl Fn(&MatchScope) -> bool) -> bool {
         self.names(holds)
             .iter()
             .any(|pattern| within(pattern, name))
@@ -386,20 +390,20 @@ impl TlsRule {
 
 /// A rule for connections of any kind.
 #[derive(Debug, Clone)]
-pub struct TcpRule {
+pub struct TcpRoute {
     /// Its matches; none means every connection.
-    pub matches: Vec<When>,
+    pub matches: Vec<MatchScope>,
     /// Where it sends, the heaviest first.
     pub route: Vec<Destination>,
 }
 
-impl TcpRule {
+impl TcpRoute {
     pub(super) fn read(
         object: &Object,
         rule: &Value,
         path: &str,
         unknown: &mut Vec<Unknown>,
-    ) -> TcpRule {
+    ) -> TcpRoute {
         unknown.extend(strange(object, rule, path, &["match", "route"]));
         let known = ["port", "sourceLabels", "gateways", "sourceNamespace"];
         let mut matches = Vec::new();
@@ -410,16 +414,16 @@ impl TcpRule {
                 &format!("{path}.match[{index}]"),
                 &known,
             ));
-            matches.push(When::read(block, &object.namespace));
+            matches.push(MatchScope::read(block, &object.namespace));
         }
-        TcpRule {
+        TcpRoute {
             matches,
             route: route(object, rule, path, unknown),
         }
     }
 
     /// Whether it is for connections at a place.
-    pub fn here(&self, holds: impl Fn(&When) -> bool) -> bool {
+    pub fn here(&self, holds: impl Fn(&MatchScope) -> bool) -> bool {
         self.matches.is_empty() || self.matches.iter().any(holds)
     }
 }

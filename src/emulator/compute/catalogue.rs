@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::lists;
 use super::scope::{self, Scope};
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::etag;
 use crate::names;
@@ -103,18 +103,18 @@ pub fn zone_names() -> impl Iterator<Item = String> {
 ///
 /// # Errors
 /// 400 as compute words it.
-pub fn known(scope: &Scope) -> Result<(), Refusal> {
+pub fn known(scope: &Scope) -> Result<(), ErrorResponse> {
     if let Some(region) = scope.region()
         && region_names().all(|known| known != region)
     {
-        return Err(Refusal::invalid(format!(
+        return Err(ErrorResponse::invalid(format!(
             "Invalid value for field 'region': '{region}'. Unknown region."
         )));
     }
     if let Some(zone) = names::segment(&scope.path, "zones")
         && zone_names().all(|known| known != zone)
     {
-        return Err(Refusal::invalid(format!(
+        return Err(ErrorResponse::invalid(format!(
             "Invalid value for field 'zone': '{zone}'. Unknown zone."
         )));
     }
@@ -122,10 +122,10 @@ pub fn known(scope: &Scope) -> Result<(), Refusal> {
 }
 
 /// projects.get.
-pub fn project(world: &mut World, _: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+pub fn project(world: &mut World, _: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     let project = world
         .project(&scope.project)
-        .ok_or_else(Refusal::no_project)?;
+        .ok_or_else(ErrorResponse::no_project)?;
     Ok(json!({
         "kind": "compute#project",
         "id": number(&project.id),
@@ -144,7 +144,7 @@ pub fn project(world: &mut World, _: &Request, scope: &Scope) -> Result<Answer, 
 }
 
 /// regions.get.
-pub fn region(world: &World, request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+pub fn region(world: &World, request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     let name = request.param("region");
     let found = REGIONS.iter().find(|(region, _)| *region == name);
     found
@@ -153,7 +153,7 @@ pub fn region(world: &World, request: &Request, scope: &Scope) -> Result<Answer,
 }
 
 /// regions.list.
-pub fn regions(world: &World, request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+pub fn regions(world: &World, request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     let items = REGIONS
         .iter()
         .map(|(region, letters)| printed_region(world, scope, region, letters))
@@ -167,7 +167,7 @@ pub fn regions(world: &World, request: &Request, scope: &Scope) -> Result<Answer
 }
 
 /// zones.get.
-pub fn zone(request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+pub fn zone(request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     let name = request.param("zone");
     let found = zone_names().find(|zone| zone == name);
     found
@@ -176,7 +176,7 @@ pub fn zone(request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
 }
 
 /// zones.list.
-pub fn zones(request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+pub fn zones(request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     let items = zone_names()
         .map(|zone| printed_zone(scope, &zone))
         .collect();
@@ -189,7 +189,7 @@ pub fn zones(request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
 }
 
 /// machineTypes.get.
-pub fn machine_type(request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+pub fn machine_type(request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     known(scope)?;
     let name = request.param("machineType");
     let found = MACHINES.iter().find(|(machine, ..)| *machine == name);
@@ -199,7 +199,7 @@ pub fn machine_type(request: &Request, scope: &Scope) -> Result<Answer, Refusal>
 }
 
 /// machineTypes.list.
-pub fn machine_types(request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+pub fn machine_types(request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     known(scope)?;
     let items = MACHINES
         .iter()

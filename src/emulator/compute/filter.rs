@@ -6,7 +6,7 @@
 use regex_lite::Regex;
 use serde_json::Value;
 
-use crate::answer::Refusal;
+use crate::answer::ErrorResponse;
 use crate::request::Request;
 
 /// A filter; an empty one lets everything through.
@@ -36,19 +36,19 @@ impl Filter {
     ///
     /// # Errors
     /// 400, as compute refuses an expression that it cannot read.
-    pub fn of(request: &Request) -> Result<Filter, Refusal> {
+    pub fn of(request: &Request) -> Result<Filter, ErrorResponse> {
         request
             .query("filter")
             .map_or(Ok(Filter::default()), Filter::parse)
     }
 
-    fn parse(text: &str) -> Result<Filter, Refusal> {
+    fn parse(text: &str) -> Result<Filter, ErrorResponse> {
         let terms = terms(text)
             .iter()
             .map(|term| Term::parse(term))
             .collect::<Option<Vec<Term>>>();
         terms.map(Filter).ok_or_else(|| {
-            Refusal::invalid(format!(
+            ErrorResponse::invalid(format!(
                 "Invalid value for field 'filter': '{text}'. Invalid list filter expression."
             ))
         })

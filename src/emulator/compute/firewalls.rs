@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::resource;
 use super::scope::{self, Scope};
-use crate::answer::Refusal;
+use crate::answer::ErrorResponse;
 use crate::world::World;
 
 /// A new rule.
-pub fn draft(world: &World, scope: &Scope, body: &Value) -> Result<Value, Refusal> {
+pub fn draft(world: &World, scope: &Scope, body: &Value) -> Result<Value, ErrorResponse> {
     let network = resource::network(world, scope, body)?;
     let mut value = completed(body);
     value["network"] = json!(scope::link(&network));
@@ -20,13 +20,13 @@ pub fn draft(world: &World, scope: &Scope, body: &Value) -> Result<Value, Refusa
 }
 
 /// A rule after a PATCH.
-pub fn patched(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, Refusal> {
-    checked(resource::same_life(old, resource::merged(old, sent))?)
+pub fn patched(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, ErrorResponse> {
+    checked(resource::keep_immutable(old, resource::merged(old, sent))?)
 }
 
 /// A rule after a PUT.
-pub fn replaced(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, Refusal> {
-    checked(resource::same_life(old, completed(sent))?)
+pub fn replaced(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, ErrorResponse> {
+    checked(resource::keep_immutable(old, completed(sent))?)
 }
 
 /// A rule with what Google adds: a rule that names nobody is about everybody.
@@ -54,7 +54,7 @@ const EITHER: &[(&str, &str)] = &[
     ("sourceTags", "targetServiceAccounts"),
 ];
 
-fn checked(rule: Value) -> Result<Value, Refusal> {
+fn checked(rule: Value) -> Result<Value, ErrorResponse> {
     for (one, other) in EITHER {
         if !is_empty(&rule[*one]) && !is_empty(&rule[*other]) {
             return Err(invalid(
@@ -68,7 +68,7 @@ fn checked(rule: Value) -> Result<Value, Refusal> {
         ["allowed", "denied"].map(|field| rule[field].as_array().into_iter().flatten());
     let mut lines = allowed.chain(denied).peekable();
     if lines.peek().is_none() {
-        return Err(Refusal::required(
+        return Err(ErrorResponse::required(
             "Required field 'resource.allowed' not specified",
         ));
     }
@@ -150,8 +150,8 @@ fn is_empty(list: &Value) -> bool {
     list.as_array().is_none_or(Vec::is_empty)
 }
 
-fn invalid(field: &str, value: &str, complaint: &str) -> Refusal {
-    Refusal::invalid(format!(
+fn invalid(field: &str, value: &str, complaint: &str) -> ErrorResponse {
+    ErrorResponse::invalid(format!(
         "Invalid value for field 'resource.{field}': '{value}'. {complaint}"
     ))
 }

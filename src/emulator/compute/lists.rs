@@ -6,12 +6,12 @@ use super::catalogue;
 use super::filter::Filter;
 use super::resource;
 use super::scope::{self, Scope};
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::request::Request;
 use crate::world::World;
 
 /// GET on a collection.
-pub fn list(world: &World, request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+pub fn list(world: &World, request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     catalogue::known(scope)?;
     let collection = format!("{}/{}", scope.path, scope.collection);
     let found = world.list(&scope::key(&collection));
@@ -23,7 +23,11 @@ pub fn list(world: &World, request: &Request, scope: &Scope) -> Result<Answer, R
 }
 
 /// GET on `aggregated/<collection>`: every scope there is, an empty one with the warning that it is empty.
-pub fn aggregated(world: &World, request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+pub fn aggregated(
+    world: &World,
+    request: &Request,
+    scope: &Scope,
+) -> Result<Response, ErrorResponse> {
     let filter = Filter::of(request)?;
     let prefix = scope::key(&format!("{}/", scope.path));
     let within = format!("/{}/", scope.collection);
@@ -72,7 +76,7 @@ pub fn page(
     kind: &str,
     collection: &str,
     items: Vec<Value>,
-) -> Result<Answer, Refusal> {
+) -> Result<Response, ErrorResponse> {
     let filter = Filter::of(request)?;
     let wanted: Vec<Value> = items
         .into_iter()
@@ -87,7 +91,7 @@ pub fn page(
     let from: usize = match request.query("pageToken") {
         None | Some("") => 0,
         Some(token) => token.parse().map_err(|_| {
-            Refusal::invalid(format!(
+            ErrorResponse::invalid(format!(
                 "Invalid value for field 'pageToken': '{token}'. The page token is invalid."
             ))
         })?,

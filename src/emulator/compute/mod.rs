@@ -20,7 +20,7 @@ pub use groups::group as network_endpoint_group;
 pub use scope::link;
 pub use subnetworks::conflict as range_conflict;
 
-use super::answer::{Answer, Refusal};
+use super::answer::{ErrorResponse, Response};
 use super::request::Request;
 use super::world::World;
 use scope::Scope;
@@ -29,7 +29,7 @@ use scope::Scope;
 ///
 /// # Errors
 /// What Google would refuse, in Google's words.
-pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let scope = Scope::of(request);
     operations::check_request_id(request)?;
     match request.method_id.trim_start_matches("compute.") {
@@ -81,6 +81,6 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
         "zones.list" => catalogue::zones(request, &scope),
         "machineTypes.get" => catalogue::machine_type(request, &scope),
         "machineTypes.list" => catalogue::machine_types(request, &scope),
-        _ => Err(Refusal::not_served(&request.method_id)),
+        _ => Err(ErrorResponse::not_served(&request.method_id)),
     }
 }

@@ -5,17 +5,17 @@ use serde_json::{Value, json};
 use super::resource;
 use super::scope::{self, Scope};
 use super::{operations, ranges};
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::names;
 use crate::operation::{Effect, Failure};
 use crate::request::Request;
 use crate::world::World;
 
 /// A new network.
-pub fn draft(_: &World, scope: &Scope, body: &Value) -> Result<Value, Refusal> {
+pub fn draft(_: &World, scope: &Scope, body: &Value) -> Result<Value, ErrorResponse> {
     // Legacy and auto mode networks would need a default subnetwork in every region; nothing here asks for one.
     if body["autoCreateSubnetworks"] != json!(false) {
-        return Err(Refusal::invalid(
+        return Err(ErrorResponse::invalid(
             "Invalid value for field 'resource.autoCreateSubnetworks': this emulator makes custom mode networks only (false).",
         ));
     }
@@ -34,8 +34,8 @@ pub fn draft(_: &World, scope: &Scope, body: &Value) -> Result<Value, Refusal> {
 }
 
 /// A network after a PATCH.
-pub fn patched(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, Refusal> {
-    let mut new = resource::same_life(old, resource::merged(old, sent))?;
+pub fn patched(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, ErrorResponse> {
+    let mut new = resource::keep_immutable(old, resource::merged(old, sent))?;
     let path = names::path(old["selfLink"].as_str().unwrap_or_default()).to_owned();
     with_derived(&path, &mut new);
     Ok(new)
@@ -55,7 +55,11 @@ pub fn shown(world: &World, key: &str, value: &Value) -> Value {
 }
 
 /// DELETE. A network in use is not refused: its operation fails, as recorded.
-pub fn delete(world: &mut World, request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+pub fn delete(
+    world: &mut World,
+    request: &Request,
+    scope: &Scope,
+) -> Result<Response, ErrorResponse> {
     if let Some(before) = operations::remembered(world, request, scope) {
         return Ok(before);
     }
@@ -79,7 +83,7 @@ pub fn effective_firewalls(
     world: &World,
     request: &Request,
     scope: &Scope,
-) -> Result<Answer, Refusal> {
+) -> Result<Response, ErrorResponse> {
     let (path, key) = resource::located(request, scope);
     world.get(&key).ok_or_else(|| scope::missing(&path))?;
     let rules = world.list(&scope::key(&format!("{}/firewalls", scope.path)));

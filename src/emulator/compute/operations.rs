@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::lists;
 use super::scope::{self, Scope};
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::names;
 use crate::operation::{Dialect, Effect, Failure, Operation, Start};
@@ -21,7 +21,7 @@ pub fn begin(
     target: &str,
     target_id: &Value,
     outcome: Result<Vec<Effect>, Failure>,
-) -> Answer {
+) -> Response {
     let key = scope::key(&format!("{}/operations/{}", scope.path, name(world)));
     let (effects, failure) = match outcome {
         Ok(effects) => (effects, None),
@@ -45,7 +45,7 @@ pub fn begin(
 }
 
 /// The operation that this request, told by its request id, has begun before.
-pub fn remembered(world: &World, request: &Request, scope: &Scope) -> Option<Answer> {
+pub fn remembered(world: &World, request: &Request, scope: &Scope) -> Option<Response> {
     let id = request.query("requestId")?;
     world
         .remembered(&scope.project, id)
@@ -56,17 +56,19 @@ pub fn remembered(world: &World, request: &Request, scope: &Scope) -> Option<Ans
 ///
 /// # Errors
 /// 400 for what is no UUID, or the zero one; that is documented, the text is not recorded.
-pub fn check_request_id(request: &Request) -> Result<(), Refusal> {
+pub fn check_request_id(request: &Request) -> Result<(), ErrorResponse> {
     match request.query("requestId") {
-        Some(id) if !Uuid::parse_str(id).is_ok_and(|uuid| !uuid.is_nil()) => Err(Refusal::invalid(
-            format!("Invalid value for field 'requestId': '{id}'. Must be a valid, non-zero UUID."),
-        )),
+        Some(id) if !Uuid::parse_str(id).is_ok_and(|uuid| !uuid.is_nil()) => {
+            Err(ErrorResponse::invalid(format!(
+                "Invalid value for field 'requestId': '{id}'. Must be a valid, non-zero UUID."
+            )))
+        }
         _ => Ok(()),
     }
 }
 
 /// GET.
-pub fn get(world: &mut World, request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+pub fn get(world: &mut World, request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     let (path, key) = located(request, scope);
     world
         .poll(&key)
@@ -75,7 +77,11 @@ pub fn get(world: &mut World, request: &Request, scope: &Scope) -> Result<Answer
 }
 
 /// POST `…/wait`: the line is held until the operation is over, for two minutes at most.
-pub fn wait(world: &mut World, request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+pub fn wait(
+    world: &mut World,
+    request: &Request,
+    scope: &Scope,
+) -> Result<Response, ErrorResponse> {
     let (path, key) = located(request, scope);
     let known = world
         .operation(&key)
@@ -85,7 +91,7 @@ pub fn wait(world: &mut World, request: &Request, scope: &Scope) -> Result<Answe
         return Ok(printed(&known).into());
     }
     if world.holds() {
-        return Ok(Answer {
+        return Ok(Response {
             hold: Some(known.due),
             ..printed(&known).into()
         });
@@ -97,7 +103,7 @@ pub fn wait(world: &mut World, request: &Request, scope: &Scope) -> Result<Answe
 }
 
 /// The scope's operations.
-pub fn list(world: &World, request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+pub fn list(world: &World, request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     let prefix = scope::key(&format!("{}/operations/", scope.path));
     let items = world.operations(&prefix).into_iter().map(printed).collect();
     let collection = format!("{}/operations", scope.path);

@@ -4,7 +4,7 @@ use ipnet::Ipv4Net;
 use serde_json::Value;
 
 use super::scope;
-use crate::answer::Refusal;
+use crate::answer::ErrorResponse;
 use crate::names;
 use crate::world::World;
 
@@ -12,10 +12,10 @@ use crate::world::World;
 ///
 /// # Errors
 /// 400; the text is not recorded.
-pub fn parse(field: &str, text: &str) -> Result<Ipv4Net, Refusal> {
+pub fn parse(field: &str, text: &str) -> Result<Ipv4Net, ErrorResponse> {
     let range: Option<Ipv4Net> = text.parse().ok();
     range.filter(|range| range.addr() == range.network()).ok_or_else(|| {
-        Refusal::invalid(format!("Invalid value for field 'resource.{field}': '{text}'. Must be a valid IPV4 CIDR range."))
+        ErrorResponse::invalid(format!("Invalid value for field 'resource.{field}': '{text}'. Must be a valid IPV4 CIDR range."))
     })
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::scope::{self, Scope};
 use super::{catalogue, networks, operations};
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::names;
 use crate::operation::Effect;
@@ -12,25 +12,25 @@ use crate::request::Request;
 use crate::world::World;
 
 /// Makes a resource's value out of what was sent.
-pub type Draft = fn(&World, &Scope, &Value) -> Result<Value, Refusal>;
+pub type BuildResource = fn(&World, &Scope, &Value) -> Result<Value, ErrorResponse>;
 
 /// Makes a resource's new value out of its old one and what was sent.
-pub type Change = fn(&World, &Scope, &Value, &Value) -> Result<Value, Refusal>;
+pub type PatchResource = fn(&World, &Scope, &Value, &Value) -> Result<Value, ErrorResponse>;
 
 /// POST on a collection.
 pub fn insert(
     world: &mut World,
     request: &Request,
     scope: &Scope,
-    draft: Draft,
-) -> Result<Answer, Refusal> {
+    draft: BuildResource,
+) -> Result<Response, ErrorResponse> {
     if let Some(before) = operations::remembered(world, request, scope) {
         return Ok(before);
     }
     catalogue::known(scope)?;
     let name = request
         .text("name")
-        .ok_or_else(|| Refusal::required("Required field 'resource.name' not specified"))?;
+        .ok_or_else(|| ErrorResponse::required("Required field 'resource.name' not specified"))?;
     let path = scope.member(name);
     let key = scope::key(&path);
     match world
@@ -38,11 +38,11 @@ pub fn insert(
         .map(|operation| operation.verb.as_str())
     {
         Some("insert") => return Err(exists(&path)),
-        Some(_) => return Err(Refusal::not_ready(&path)),
+        Some(_) => return Err(ErrorResponse::not_ready(&path)),
         None if world.get(&key).is_some() => return Err(exists(&path)),
         None => {}
     }
-    let mut value = born(world, scope, &path, draft(world, scope, &request.body)?);
+    let mut value = new_resource(world, scope, &path, draft(world, scope, &request.body)?);
     if let Some(region) = scope.region() {
         value["region"] = json!(scope::link(&format!(
             "projects/{}/regions/{region}",
@@ -70,8 +70,8 @@ pub fn change(
     world: &mut World,
     request: &Request,
     scope: &Scope,
-    change: Change,
-) -> Result<Answer, Refusal> {
+    change: PatchResource,
+) -> Result<Response, ErrorResponse> {
     if let Some(before) = operations::remembered(world, request, scope) {
         return Ok(before);
     }
@@ -100,14 +100,22 @@ pub fn change(
 }
 
 /// DELETE on a resource that nothing may use.
-pub fn delete(world: &mut World, request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+pub fn delete(
+    world: &mut World,
+    request: &Request,
+    scope: &Scope,
+) -> Result<Response, ErrorResponse> {
     if let Some(before) = operations::remembered(world, request, scope) {
         return Ok(before);
     }
     let (path, key) = located(request, scope);
     let old = existing(world, &path, &key)?;
     if let Some(user) = world.users(&key).first() {
-        return Err(Refusal::in_use(in_use(&scope.collection, &path, user)));
+        return Err(ErrorResponse::in_use(in_use(
+            &scope.collection,
+            &path,
+            user,
+        )));
     }
     let effects = vec![Effect::Remove { key: key.clone() }];
     Ok(operations::begin(
@@ -122,7 +130,7 @@ pub fn delete(world: &mut World, request: &Request, scope: &Scope) -> Result<Ans
 }
 
 /// GET on a resource.
-pub fn get(world: &World, request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+pub fn get(world: &World, request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     let (path, key) = located(request, scope);
     let value = world.get(&key).ok_or_else(|| scope::missing(&path))?;
     Ok(shown(world, &key, value).into())
@@ -145,10 +153,10 @@ pub fn located(request: &Request, scope: &Scope) -> (String, String) {
 }
 
 /// The resource, if it is there and nothing is being done to it.
-pub fn existing(world: &World, path: &str, key: &str) -> Result<Value, Refusal> {
+pub fn existing(world: &World, path: &str, key: &str) -> Result<Value, ErrorResponse> {
     let value = world.get(key).ok_or_else(|| scope::missing(path))?;
     match world.in_flight(key) {
-        Some(_) => Err(Refusal::not_ready(path)),
+        Some(_) => Err(ErrorResponse::not_ready(path)),
         None => Ok(value.clone()),
     }
 }
@@ -157,16 +165,17 @@ pub fn existing(world: &World, path: &str, key: &str) -> Result<Value, Refusal> 
 ///
 /// # Errors
 /// The text for a missing network is not recorded; that for one in the middle of a change is as recorded of a DELETE.
-pub fn network(world: &World, scope: &Scope, body: &Value) -> Result<String, Refusal> {
-    let path = scope::reference(scope, body, "network")?
-        .ok_or_else(|| Refusal::required("Required field 'resource.network' not specified"))?;
+pub fn network(world: &World, scope: &Scope, body: &Value) -> Result<String, ErrorResponse> {
+    let path = scope::reference(scope, body, "network")?.ok_or_else(|| {
+        ErrorResponse::required("Required field 'resource.network' not specified")
+    })?;
     let key = scope::key(&path);
     if world.in_flight(&key).is_some() {
-        return Err(Refusal::not_ready(&path));
+        return Err(ErrorResponse::not_ready(&path));
     }
     world.get(&key).ok_or_else(|| {
         let sent = body["network"].as_str().unwrap_or_default();
-        Refusal::invalid(format!(
+        ErrorResponse::invalid(format!(
             "Invalid value for field 'resource.network': '{sent}'. The referenced network resource cannot be found."
         ))
     })?;
@@ -218,7 +227,7 @@ const LIFELONG: &[&str] = &[
 ///
 /// # Errors
 /// 400 when the client wants another value of one. The text is not recorded.
-pub fn same_life(old: &Value, mut new: Value) -> Result<Value, Refusal> {
+pub fn keep_immutable(old: &Value, mut new: Value) -> Result<Value, ErrorResponse> {
     for field in LIFELONG {
         let (was, sent) = (&old[field], &new[field]);
         let moved = !sent.is_null() && matches!(*field, "network" | "name") && {
@@ -229,7 +238,7 @@ pub fn same_life(old: &Value, mut new: Value) -> Result<Value, Refusal> {
             names::path(texts.0) != names::path(texts.1)
         };
         if moved {
-            return Err(Refusal::invalid(format!(
+            return Err(ErrorResponse::invalid(format!(
                 "Invalid value for field 'resource.{field}': '{}'. Cannot change {field} of an existing resource.",
                 sent.as_str().unwrap_or_default()
             )));
@@ -241,12 +250,12 @@ pub fn same_life(old: &Value, mut new: Value) -> Result<Value, Refusal> {
     Ok(new)
 }
 
-fn exists(path: &str) -> Refusal {
-    Refusal::already_exists(format!("The resource '{path}' already exists"))
+fn exists(path: &str) -> ErrorResponse {
+    ErrorResponse::already_exists(format!("The resource '{path}' already exists"))
 }
 
 /// Gives a new resource what every resource has.
-fn born(world: &mut World, scope: &Scope, path: &str, drafted: Value) -> Value {
+fn new_resource(world: &mut World, scope: &Scope, path: &str, drafted: Value) -> Value {
     let kind = match scope.collection.strip_suffix('s') {
         Some(singular) => format!("compute#{singular}"),
         None => format!("compute#{}", scope.collection),

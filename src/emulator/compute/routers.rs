@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::resource;
 use super::scope::{self, Scope};
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::request::Request;
 use crate::world::World;
 
 /// A new router.
-pub fn draft(world: &World, scope: &Scope, body: &Value) -> Result<Value, Refusal> {
+pub fn draft(world: &World, scope: &Scope, body: &Value) -> Result<Value, ErrorResponse> {
     let network = resource::network(world, scope, body)?;
     let mut value = resource::merged(&json!({ "encryptedInterconnectRouter": false }), body);
     value["network"] = json!(scope::link(&network));
@@ -17,18 +17,18 @@ pub fn draft(world: &World, scope: &Scope, body: &Value) -> Result<Value, Refusa
 }
 
 /// A router after a PATCH: `nats` is replaced whole if it is sent, and stays as it is if it is not (`{}` changes nothing).
-pub fn patched(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, Refusal> {
-    with_nats(resource::same_life(old, resource::merged(old, sent))?)
+pub fn patched(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, ErrorResponse> {
+    with_nats(resource::keep_immutable(old, resource::merged(old, sent))?)
 }
 
 /// A router after a PUT.
-pub fn replaced(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, Refusal> {
+pub fn replaced(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, ErrorResponse> {
     let fresh = resource::merged(&json!({ "encryptedInterconnectRouter": false }), sent);
-    with_nats(resource::same_life(old, fresh)?)
+    with_nats(resource::keep_immutable(old, fresh)?)
 }
 
 /// What runs on a router: its NATs, none of which serves an endpoint, for there are no instances here.
-pub fn status(world: &World, request: &Request, scope: &Scope) -> Result<Answer, Refusal> {
+pub fn status(world: &World, request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     let (path, key) = resource::located(request, scope);
     let router = world.get(&key).ok_or_else(|| scope::missing(&path))?;
     let nats = router["nats"].as_array().into_iter().flatten();
@@ -43,7 +43,7 @@ pub fn status(world: &World, request: &Request, scope: &Scope) -> Result<Answer,
 }
 
 /// Checks a router's NATs and fills in what Google fills in; an empty list is no field.
-fn with_nats(mut router: Value) -> Result<Value, Refusal> {
+fn with_nats(mut router: Value) -> Result<Value, ErrorResponse> {
     let Some(nats) = router["nats"].as_array() else {
         if let Value::Object(fields) = &mut router {
             fields.remove("nats");
@@ -53,7 +53,7 @@ fn with_nats(mut router: Value) -> Result<Value, Refusal> {
     for (at, nat) in nats.iter().enumerate() {
         if nats[..at].iter().any(|other| other["name"] == nat["name"]) {
             // The text is not recorded; that two of one name are refused is the API's documentation.
-            return Err(Refusal::invalid(format!(
+            return Err(ErrorResponse::invalid(format!(
                 "Invalid value for field 'resource.nats[{at}].name': '{}'. Duplicate NAT name.",
                 nat["name"].as_str().unwrap_or_default()
             )));

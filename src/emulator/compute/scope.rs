@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::answer::Refusal;
+use crate::answer::ErrorResponse;
 use crate::names;
 use crate::request::Request;
 
@@ -76,15 +76,19 @@ pub fn link(path: &str) -> String {
 }
 
 /// What is said of a resource that is not there.
-pub fn missing(path: &str) -> Refusal {
-    Refusal::not_found(format!("The resource '{path}' was not found"))
+pub fn missing(path: &str) -> ErrorResponse {
+    ErrorResponse::not_found(format!("The resource '{path}' was not found"))
 }
 
 /// The canonical path that `field` of a body refers to. Google takes a full link, `projects/…` and `global/…`; a host is ignored.
 ///
 /// # Errors
 /// 400 for a text that is no reference.
-pub fn reference(scope: &Scope, body: &Value, field: &str) -> Result<Option<String>, Refusal> {
+pub fn reference(
+    scope: &Scope,
+    body: &Value,
+    field: &str,
+) -> Result<Option<String>, ErrorResponse> {
     let Some(text) = body.get(field).and_then(Value::as_str) else {
         return Ok(None);
     };
@@ -95,7 +99,7 @@ pub fn reference(scope: &Scope, body: &Value, field: &str) -> Result<Option<Stri
     if path.starts_with("global/") || path.starts_with("regions/") {
         return Ok(Some(format!("projects/{}/{path}", scope.project)));
     }
-    Err(Refusal::invalid(format!(
+    Err(ErrorResponse::invalid(format!(
         "Invalid value for field 'resource.{field}': '{text}'. The URL is malformed."
     )))
 }

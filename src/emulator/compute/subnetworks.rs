@@ -6,20 +6,20 @@ use serde_json::{Value, json};
 use super::ranges;
 use super::resource;
 use super::scope::{self, Scope};
-use crate::answer::Refusal;
+use crate::answer::ErrorResponse;
 use crate::etag;
 use crate::names;
 use crate::operation::Effect;
 use crate::world::World;
 
 /// A new subnetwork.
-pub fn draft(world: &World, scope: &Scope, body: &Value) -> Result<Value, Refusal> {
+pub fn draft(world: &World, scope: &Scope, body: &Value) -> Result<Value, ErrorResponse> {
     let network = resource::network(world, scope, body)?;
     let text = body["ipCidrRange"].as_str().unwrap_or_default();
     let primary = ranges::parse("ipCidrRange", text)?;
     // Google's smallest subnetwork is a /29.
     if primary.prefix_len() > 29 {
-        return Err(Refusal::invalid(format!(
+        return Err(ErrorResponse::invalid(format!(
             "Invalid value for field 'resource.ipCidrRange': '{text}'. Must be a range of at least 8 addresses."
         )));
     }
@@ -43,15 +43,20 @@ pub fn draft(world: &World, scope: &Scope, body: &Value) -> Result<Value, Refusa
 }
 
 /// A subnetwork after a PATCH, which must carry the fingerprint that was read.
-pub fn patched(world: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, Refusal> {
+pub fn patched(
+    world: &World,
+    _: &Scope,
+    old: &Value,
+    sent: &Value,
+) -> Result<Value, ErrorResponse> {
     let [read, held] = [sent, old].map(|one| one["fingerprint"].as_str().unwrap_or_default());
     if !etag::same(read, held) {
         // Not recorded; compute's other fingerprints are refused so.
-        return Err(Refusal::condition_not_met(
+        return Err(ErrorResponse::condition_not_met(
             "Supplied fingerprint does not match current metadata fingerprint.",
         ));
     }
-    let mut new = resource::same_life(old, resource::merged(old, sent))?;
+    let mut new = resource::keep_immutable(old, resource::merged(old, sent))?;
     new["ipCidrRange"] = old["ipCidrRange"].clone();
     let network = names::path(old["network"].as_str().unwrap_or_default()).to_owned();
     checked(
@@ -68,7 +73,7 @@ pub fn with_google_access(
     _: &Scope,
     old: &Value,
     sent: &Value,
-) -> Result<Value, Refusal> {
+) -> Result<Value, ErrorResponse> {
     let mut new = old.clone();
     new["privateIpGoogleAccess"] = json!(sent["privateIpGoogleAccess"] == json!(true));
     Ok(fingerprinted(new))
@@ -110,7 +115,12 @@ pub fn conflict(world: &World, network: &str, range: &Ipv4Net, except: &str) -> 
 }
 
 /// Checks all ranges of a subnetwork, against each other and against the rest of its network.
-fn checked(world: &World, network: &str, except: &str, value: Value) -> Result<Value, Refusal> {
+fn checked(
+    world: &World,
+    network: &str,
+    except: &str,
+    value: Value,
+) -> Result<Value, ErrorResponse> {
     let secondary = value["secondaryIpRanges"]
         .as_array()
         .cloned()
@@ -120,7 +130,7 @@ fn checked(world: &World, network: &str, except: &str, value: Value) -> Result<V
         ranges::parse(&format!("secondaryIpRanges[{at}].ipCidrRange"), text)?;
         let same = |other: &&Value| other["rangeName"] == range["rangeName"];
         if secondary.iter().filter(same).count() > 1 {
-            return Err(Refusal::invalid(format!(
+            return Err(ErrorResponse::invalid(format!(
                 "Invalid value for field 'resource.secondaryIpRanges[{at}].rangeName': '{}'. Duplicate range name.",
                 range["rangeName"].as_str().unwrap_or_default()
             )));
@@ -129,12 +139,12 @@ fn checked(world: &World, network: &str, except: &str, value: Value) -> Result<V
     let all = ranges::of(&value);
     for (at, range) in all.iter().enumerate() {
         if let Some(other) = all[..at].iter().find(|other| ranges::overlap(range, other)) {
-            return Err(Refusal::invalid(format!(
+            return Err(ErrorResponse::invalid(format!(
                 "Invalid IPCidrRange: {range} overlaps with {other} of the same subnetwork."
             )));
         }
         if let Some(complaint) = conflict(world, network, range, except) {
-            return Err(Refusal::invalid(complaint));
+            return Err(ErrorResponse::invalid(complaint));
         }
     }
     Ok(fingerprinted(value))

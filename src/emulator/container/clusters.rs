@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::draft::{self, Draft};
-use super::footprint::{self, Footprint};
+use super::gke_side_effects::{self, GkeSideEffects};
+use super::location::Location;
+use super::new_cluster::{self, NewCluster};
 use super::operations;
-use super::place::Place;
 use super::pools;
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::hub;
 use crate::members;
 use crate::names;
@@ -16,13 +16,17 @@ use crate::request::Request;
 use crate::world::World;
 
 /// POST: the cluster is there at once, PROVISIONING, and runs when the operation is over.
-pub fn create(world: &mut World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
+pub fn create(
+    world: &mut World,
+    request: &Request,
+    place: &Location,
+) -> Result<Response, ErrorResponse> {
     let sent = &request.body["cluster"];
     let name = sent["name"].as_str().unwrap_or_default().to_owned();
     let below = format!("clusters/{name}");
     let key = place.key(&below);
     if world.get(&key).is_some() {
-        return Err(Refusal::already_exists(format!(
+        return Err(ErrorResponse::already_exists(format!(
             "Already exists: {}.",
             place.legacy_path(&below)
         )));
@@ -33,12 +37,12 @@ pub fn create(world: &mut World, request: &Request, place: &Place) -> Result<Ans
         .unwrap_or_default()
         .to_owned();
     // All that can be refused is refused before anything is touched.
-    let Draft {
+    let NewCluster {
         mut cluster,
         pools: sent_pools,
         footprint,
         pods,
-    } = draft::cluster(world, place, sent)?;
+    } = new_cluster::cluster(world, place, sent)?;
     let mut drafted = Vec::new();
     for pool in &sent_pools {
         drafted.push(pools::draft(world, place, &cluster, pool)?);
@@ -47,7 +51,7 @@ pub fn create(world: &mut World, request: &Request, place: &Place) -> Result<Ans
         Some(range) => Some(range),
         None => {
             let range_name = pods_range(&footprint);
-            let added = footprint::add_pods_range(
+            let added = gke_side_effects::add_pods_range(
                 world,
                 place,
                 &footprint.subnetwork,
@@ -59,7 +63,7 @@ pub fn create(world: &mut World, request: &Request, place: &Place) -> Result<Ans
         }
     };
     if let Some(range) = pods {
-        draft::set_pods(&mut cluster, range);
+        new_cluster::set_pods(&mut cluster, range);
         footprint.appear(world, place, &range.to_string());
     }
     let mut effects = vec![footprint.endpoint_group(world, place)];
@@ -111,19 +115,19 @@ fn provisioning(mut cluster: Value) -> Value {
 }
 
 /// The name of the range that GKE makes for pods.
-fn pods_range(footprint: &Footprint) -> String {
+fn pods_range(footprint: &GkeSideEffects) -> String {
     format!("gke-{}-pods-{}", footprint.cluster, footprint.hash)
 }
 
 /// GET.
-pub fn get(world: &World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
+pub fn get(world: &World, request: &Request, place: &Location) -> Result<Response, ErrorResponse> {
     let name = names::leaf(request.param("name"));
     let (key, cluster) = place.cluster(world, name)?;
     Ok(print(world, &key, cluster).into())
 }
 
 /// LIST, of one location or of all.
-pub fn list(world: &World, place: &Place) -> Result<Answer, Refusal> {
+pub fn list(world: &World, place: &Location) -> Result<Response, ErrorResponse> {
     let prefix = names::key(
         "container",
         &format!("projects/{}/locations/", place.project.id),
@@ -177,7 +181,11 @@ fn print(world: &World, key: &str, mut cluster: Value) -> Value {
 }
 
 /// DELETE: the pools go with it, and most of what GKE put into the network.
-pub fn delete(world: &mut World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
+pub fn delete(
+    world: &mut World,
+    request: &Request,
+    place: &Location,
+) -> Result<Response, ErrorResponse> {
     let name = names::leaf(request.param("name")).to_owned();
     let (key, cluster) = place.cluster(world, &name)?;
     operations::idle(world, place, &name)?;
@@ -188,7 +196,7 @@ pub fn delete(world: &mut World, request: &Request, place: &Place) -> Result<Ans
             .unwrap_or_default()
             .to_owned()
     };
-    let footprint = Footprint {
+    let footprint = GkeSideEffects {
         network: text("/networkConfig/network"),
         subnetwork: text("/networkConfig/subnetwork"),
         cluster: name.clone(),
@@ -198,7 +206,7 @@ pub fn delete(world: &mut World, request: &Request, place: &Place) -> Result<Ans
             .ok(),
     };
     // Recorded: the range for pods goes early, before the operation is over; one that a user made stays.
-    footprint::remove_pods_range(world, &footprint.subnetwork, &pods_range(&footprint));
+    gke_side_effects::remove_pods_range(world, &footprint.subnetwork, &pods_range(&footprint));
     let pools: Vec<String> = world
         .list(&format!("{key}/nodePools"))
         .into_iter()

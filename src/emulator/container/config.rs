@@ -3,7 +3,7 @@
 use ipnet::Ipv4Net;
 use serde_json::{Map, Value, json};
 
-use crate::answer::Refusal;
+use crate::answer::ErrorResponse;
 
 /// Fields that are printed even when they are false: they know the difference between false and not said.
 const EXPLICIT: &[&str] = &[
@@ -74,12 +74,12 @@ fn is_bare(value: &Value) -> bool {
 ///
 /// # Errors
 /// 400 for a block that is no range. The text is not recorded.
-pub fn authorized_networks(sent: &Value, private: bool) -> Result<Value, Refusal> {
+pub fn authorized_networks(sent: &Value, private: bool) -> Result<Value, ErrorResponse> {
     for block in sent["cidrBlocks"].as_array().into_iter().flatten() {
         let text = block["cidrBlock"].as_str().unwrap_or_default();
         let range: Option<Ipv4Net> = text.parse().ok();
         if range.is_none_or(|range| range.addr() != range.network()) {
-            return Err(Refusal::bad_request(format!(
+            return Err(ErrorResponse::bad_request(format!(
                 "Invalid master authorized networks: network \"{text}\" is not a valid CIDR block."
             )));
         }

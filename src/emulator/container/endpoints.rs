@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::draft;
-use super::footprint::Footprint;
-use super::place::Place;
+use super::gke_side_effects::GkeSideEffects;
+use super::location::Location;
+use super::new_cluster;
 use crate::names;
 
 /// Addresses: public ones from the ranges reserved for documentation, the private one from the control plane's range.
-pub fn give(cluster: &mut Value, place: &Place, footprint: &Footprint) {
+pub fn give(cluster: &mut Value, place: &Location, footprint: &GkeSideEffects) {
     let hash = names::hash(&footprint.hash);
     let public = format!(
         "{}.{}",
@@ -28,7 +28,10 @@ pub fn give(cluster: &mut Value, place: &Place, footprint: &Footprint) {
     cluster["masterAuth"] = json!({"clientCertificateConfig": {}});
     cluster["privateClusterConfig"]["publicEndpoint"] = json!(public);
     cluster["privateClusterConfig"]["privateEndpoint"] = json!(private);
-    let long: String = draft::long_hex(&footprint.hash).chars().take(36).collect();
+    let long: String = new_cluster::long_hex(&footprint.hash)
+        .chars()
+        .take(36)
+        .collect();
     let dns = format!(
         "gke-{long}-{}.{}.gke.goog",
         place.project.number, place.location
@@ -49,11 +52,11 @@ pub fn give(cluster: &mut Value, place: &Place, footprint: &Footprint) {
         cluster["controlPlaneEndpointsConfig"]["ipEndpointsConfig"]["enablePublicEndpoint"] =
             json!(false);
     }
-    settle(cluster);
+    set_endpoints(cluster);
 }
 
 /// Writes what `ipEndpointsConfig` says of public and global access into the older fields that say it too.
-pub fn settle(cluster: &mut Value) {
+pub fn set_endpoints(cluster: &mut Value) {
     let private_config = cluster["privateClusterConfig"].clone();
     let ip = &mut cluster["controlPlaneEndpointsConfig"]["ipEndpointsConfig"];
     let public = ip["enablePublicEndpoint"] != json!(false);

@@ -4,28 +4,28 @@
 
 use serde_json::{Value, json};
 
-use super::footprint::Footprint;
-use super::place::Place;
+use super::gke_side_effects::GkeSideEffects;
+use super::location::Location;
 use crate::clock;
 use crate::compute;
 use crate::names;
 use crate::world::World;
 
 /// A firewall rule of a cluster.
-pub struct Rule {
+pub struct ClusterFirewall {
     /// The end of its name.
     pub end: &'static str,
     /// Its priority.
     pub priority: i64,
     /// Who may come in.
-    pub from: Source,
+    pub from: TrafficSource,
     /// Protocols, and ports where not all of them.
     pub lines: &'static [(&'static str, &'static [&'static str])],
 }
 
 /// Where traffic that a rule is about comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum TrafficSource {
     /// The control plane.
     Master,
     /// The cluster's pods.
@@ -39,10 +39,10 @@ pub enum Source {
 const fn rule(
     end: &'static str,
     priority: i64,
-    from: Source,
+    from: TrafficSource,
     lines: &'static [(&'static str, &'static [&'static str])],
-) -> Rule {
-    Rule {
+) -> ClusterFirewall {
+    ClusterFirewall {
         end,
         priority,
         from,
@@ -51,11 +51,11 @@ const fn rule(
 }
 
 /// All of them. The last one is about discovering services of other clusters, and outlives the cluster.
-pub const RULES: &[Rule] = &[
+pub const RULES: &[ClusterFirewall] = &[
     rule(
         "all",
         1000,
-        Source::Pods,
+        TrafficSource::Pods,
         &[
             ("tcp", &[]),
             ("udp", &[]),
@@ -68,21 +68,31 @@ pub const RULES: &[Rule] = &[
     rule(
         "vms",
         1000,
-        Source::Nodes,
+        TrafficSource::Nodes,
         &[("icmp", &[]), ("tcp", &["1-65535"]), ("udp", &["1-65535"])],
     ),
-    rule("exkubelet", 1000, Source::Anyone, &[("tcp", &["10255"])]),
-    rule("inkubelet", 999, Source::Pods, &[("tcp", &["10255"])]),
+    rule(
+        "exkubelet",
+        1000,
+        TrafficSource::Anyone,
+        &[("tcp", &["10255"])],
+    ),
+    rule(
+        "inkubelet",
+        999,
+        TrafficSource::Pods,
+        &[("tcp", &["10255"])],
+    ),
     rule(
         "master",
         1000,
-        Source::Master,
+        TrafficSource::Master,
         &[("tcp", &["443", "10250"])],
     ),
     rule(
         LEFT,
         1000,
-        Source::Pods,
+        TrafficSource::Pods,
         &[("tcp", &["53"]), ("udp", &["53"])],
     ),
 ];
@@ -99,9 +109,9 @@ pub fn node_tag(cluster: &str, hash: &str) -> String {
 /// A rule as compute stores it: its key and itof.
 pub fn render(
     world: &mut World,
-    place: &Place,
-    of: &Footprint,
-    rule: &Rule,
+    place: &Location,
+    of: &GkeSideEffects,
+    rule: &ClusterFirewall,
     from: &str,
 ) -> (String, Value) {
     let name = of.rule(rule.end);

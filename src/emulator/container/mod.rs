@@ -6,34 +6,34 @@
 mod clusters;
 mod config;
 mod defaults;
-mod draft;
 mod endpoints;
 mod firewalls;
-mod footprint;
+mod gke_side_effects;
+mod location;
 mod network;
+mod new_cluster;
 mod operations;
-mod place;
 mod pools;
 mod update;
 mod versions;
 
 pub use firewalls::node_tag;
 
-use super::answer::{Answer, Refusal};
+use super::answer::{ErrorResponse, Response};
 use super::request::Request;
 use super::world::World;
-use place::Place;
+use location::Location;
 
 /// Serves one call.
 ///
 /// # Errors
 /// What Google would refuse, in Google's words.
-pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let name = request
         .params
         .get("name")
         .or_else(|| request.params.get("parent"));
-    let place = Place::of(world, name.map_or("", String::as_str))?;
+    let place = Location::of(world, name.map_or("", String::as_str))?;
     let method = request
         .method_id
         .strip_prefix("container.projects.locations.")
@@ -53,6 +53,6 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
         "clusters.nodePools.delete" => pools::delete(world, request, &place),
         "operations.get" => operations::get(world, request, &place),
         "operations.list" => operations::list(world, &place),
-        _ => Err(Refusal::not_served(&request.method_id)),
+        _ => Err(ErrorResponse::not_served(&request.method_id)),
     }
 }

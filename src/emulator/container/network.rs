@@ -3,8 +3,8 @@
 use ipnet::Ipv4Net;
 use serde_json::Value;
 
-use super::place::Place;
-use crate::answer::Refusal;
+use super::location::Location;
+use crate::answer::ErrorResponse;
 use crate::names;
 use crate::world::World;
 
@@ -15,7 +15,11 @@ pub const SERVICES: &str = "34.118.224.0/20";
 ///
 /// # Errors
 /// 400. The words about a network are those that users of GKE quote, the others are ours.
-pub fn networks(world: &World, place: &Place, sent: &Value) -> Result<(String, String), Refusal> {
+pub fn networks(
+    world: &World,
+    place: &Location,
+    sent: &Value,
+) -> Result<(String, String), ErrorResponse> {
     let project = &place.project.id;
     let full = |text: &str, within: &str| {
         let path = names::path(text);
@@ -37,7 +41,7 @@ pub fn networks(world: &World, place: &Place, sent: &Value) -> Result<(String, S
     let network = full(&said("network", "network"), "global/networks");
     if world.get(&names::key("compute", &network)).is_none() {
         let name = names::leaf(&network);
-        return Err(Refusal::bad_request(format!(
+        return Err(ErrorResponse::bad_request(format!(
             "Project \"{project}\" has no network named \"{name}\"."
         )));
     }
@@ -51,7 +55,7 @@ pub fn networks(world: &World, place: &Place, sent: &Value) -> Result<(String, S
         .is_some_and(|found| names::path(found["network"].as_str().unwrap_or_default()) == network);
     if !belongs || names::segment(&subnetwork, "regions") != Some(region) {
         let name = names::leaf(&subnetwork);
-        return Err(Refusal::bad_request(format!(
+        return Err(ErrorResponse::bad_request(format!(
             "Subnetwork \"{name}\" of network \"{}\" not found in region \"{region}\".",
             names::leaf(&network)
         )));
@@ -63,7 +67,7 @@ pub fn networks(world: &World, place: &Place, sent: &Value) -> Result<(String, S
 ///
 /// # Errors
 /// 400 for a name that the subnetwork does not have; the text is not recorded.
-pub fn secondary(subnetwork: &Value, name: Option<&str>) -> Result<Option<Ipv4Net>, Refusal> {
+pub fn secondary(subnetwork: &Value, name: Option<&str>) -> Result<Option<Ipv4Net>, ErrorResponse> {
     let Some(name) = name.filter(|name| !name.is_empty()) else {
         return Ok(None);
     };
@@ -76,7 +80,7 @@ pub fn secondary(subnetwork: &Value, name: Option<&str>) -> Result<Option<Ipv4Ne
         .and_then(|range| range["ipCidrRange"].as_str()?.parse().ok());
     match found {
         Some(range) => Ok(Some(range)),
-        None => Err(Refusal::bad_request(format!(
+        None => Err(ErrorResponse::bad_request(format!(
             "Invalid secondary range name: \"{name}\" does not exist in subnetwork \"{}\".",
             subnetwork["name"].as_str().unwrap_or_default()
         ))),
@@ -87,7 +91,7 @@ pub fn secondary(subnetwork: &Value, name: Option<&str>) -> Result<Option<Ipv4Ne
 ///
 /// # Errors
 /// 400 unless it is a /28 of a cluster with private nodes; the texts are not recorded.
-pub fn master_range(sent: &Value, private: bool) -> Result<Option<Ipv4Net>, Refusal> {
+pub fn master_range(sent: &Value, private: bool) -> Result<Option<Ipv4Net>, ErrorResponse> {
     let text = sent
         .pointer("/privateClusterConfig/masterIpv4CidrBlock")
         .and_then(Value::as_str)
@@ -96,14 +100,14 @@ pub fn master_range(sent: &Value, private: bool) -> Result<Option<Ipv4Net>, Refu
         return Ok(None);
     }
     if !private {
-        return Err(Refusal::bad_request(
+        return Err(ErrorResponse::bad_request(
             "Cannot specify master_ipv4_cidr_block without private nodes.",
         ));
     }
     let range: Option<Ipv4Net> = text.parse().ok();
     match range.filter(|range| range.addr() == range.network() && range.prefix_len() == 28) {
         Some(range) => Ok(Some(range)),
-        None => Err(Refusal::bad_request(format!(
+        None => Err(ErrorResponse::bad_request(format!(
             "Invalid master_ipv4_cidr_block \"{text}\": must be a valid /28 CIDR block."
         ))),
     }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::place::Place;
-use crate::answer::{Answer, Refusal};
+use super::location::Location;
+use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::lro;
 use crate::names;
@@ -15,11 +15,11 @@ use crate::world::World;
 pub fn begin(
     world: &mut World,
     request: &Request,
-    place: &Place,
+    place: &Location,
     verb: &str,
     target: &str,
     effects: Vec<Effect>,
-) -> Answer {
+) -> Response {
     let serial = world.count("container.operation").to_string();
     let name = format!(
         "operation-{}-{}",
@@ -52,7 +52,7 @@ fn is_pool(target: &str) -> bool {
 ///
 /// # Errors
 /// 400; the client is to wait for the operation that the message names.
-pub fn idle(world: &World, place: &Place, cluster: &str) -> Result<(), Refusal> {
+pub fn idle(world: &World, place: &Location, cluster: &str) -> Result<(), ErrorResponse> {
     let key = place.key(&format!("clusters/{cluster}"));
     let of_cluster = |operation: &&Operation| {
         operation.target == key || operation.target.starts_with(&format!("{key}/"))
@@ -66,21 +66,27 @@ pub fn idle(world: &World, place: &Place, cluster: &str) -> Result<(), Refusal> 
         return Ok(());
     };
     let message = format!("Cluster is running incompatible operation {}.", busy.name());
-    Err(Refusal::failed_precondition(message).with_detail(json!({
-        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-        "reason": "CLUSTER_ALREADY_HAS_OPERATION",
-        "domain": "container.googleapis.com",
-    })))
+    Err(
+        ErrorResponse::failed_precondition(message).with_detail(json!({
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": "CLUSTER_ALREADY_HAS_OPERATION",
+            "domain": "container.googleapis.com",
+        })),
+    )
 }
 
 /// GET.
-pub fn get(world: &mut World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
+pub fn get(
+    world: &mut World,
+    request: &Request,
+    place: &Location,
+) -> Result<Response, ErrorResponse> {
     let name = names::leaf(request.param("name"));
     let operation = world.poll(&place.key(&format!("operations/{name}")));
     operation
         .map(|found| print(place, &found).into())
         .ok_or_else(|| {
-            Refusal::not_found(format!(
+            ErrorResponse::not_found(format!(
                 "Not found: {}.",
                 place.legacy_path(&format!("operations/{name}"))
             ))
@@ -88,7 +94,7 @@ pub fn get(world: &mut World, request: &Request, place: &Place) -> Result<Answer
 }
 
 /// The operations of a location, or of all.
-pub fn list(world: &World, place: &Place) -> Result<Answer, Refusal> {
+pub fn list(world: &World, place: &Location) -> Result<Response, ErrorResponse> {
     let prefix = names::key(
         "container",
         &format!("projects/{}/locations/", place.project.id),
@@ -97,7 +103,7 @@ pub fn list(world: &World, place: &Place) -> Result<Answer, Refusal> {
     for operation in world.operations(&prefix) {
         let location = names::segment(&operation.key, "locations").unwrap_or_default();
         if place.location == "-" || place.location == location {
-            let own = Place {
+            let own = Location {
                 location: location.to_owned(),
                 ..place.clone()
             };
@@ -114,7 +120,7 @@ pub fn list(world: &World, place: &Place) -> Result<Answer, Refusal> {
     .into())
 }
 
-fn print(place: &Place, operation: &Operation) -> Value {
+fn print(place: &Location, operation: &Operation) -> Value {
     let below = |key: &str| {
         let location = format!("/locations/{}/", place.location);
         key.split_once(&location)

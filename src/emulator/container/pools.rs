@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::config;
-use super::draft::check_name;
+use super::location::Location;
+use super::new_cluster::check_name;
 use super::operations;
-use super::place::Place;
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::lro;
 use crate::members::{self, Standing};
 use crate::names;
@@ -33,10 +33,10 @@ const SERIAL: &str = "_serial";
 /// 400 for a name or an account that cannot be.
 pub fn draft(
     world: &mut World,
-    place: &Place,
+    place: &Location,
     cluster: &Value,
     sent: &Value,
-) -> Result<Value, Refusal> {
+) -> Result<Value, ErrorResponse> {
     let name = sent["name"].as_str().unwrap_or_default();
     check_name("NodePool.name", name)?;
     check_account(world, sent)?;
@@ -104,7 +104,7 @@ pub fn draft(
 }
 
 /// Puts a drafted pool there, PROVISIONING; the effect is that it runs.
-pub fn coming(world: &mut World, place: &Place, cluster: &str, pool: Value) -> Effect {
+pub fn coming(world: &mut World, place: &Location, cluster: &str, pool: Value) -> Effect {
     let name = pool["name"].as_str().unwrap_or_default();
     let key = place.key(&format!("clusters/{cluster}/nodePools/{name}"));
     let mut before = pool.clone();
@@ -148,7 +148,7 @@ fn print(pool: &Value) -> Value {
 }
 
 /// Nodes run as an account that is there. The words are those that users of GKE quote, not a record.
-fn check_account(world: &World, pool: &Value) -> Result<(), Refusal> {
+fn check_account(world: &World, pool: &Value) -> Result<(), ErrorResponse> {
     let account = pool
         .pointer("/config/serviceAccount")
         .and_then(Value::as_str)
@@ -158,20 +158,20 @@ fn check_account(world: &World, pool: &Value) -> Result<(), Refusal> {
     {
         return Ok(());
     }
-    Err(Refusal::bad_request(format!(
+    Err(ErrorResponse::bad_request(format!(
         "The user does not have access to service account \"{account}\". Ask a project owner to grant you the \
          iam.serviceAccountUser role on the service account."
     )))
 }
 
 /// GET.
-pub fn get(world: &World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
+pub fn get(world: &World, request: &Request, place: &Location) -> Result<Response, ErrorResponse> {
     let (_, _, key) = find(world, request, place)?;
     Ok(world.get(&key).map(print).unwrap_or_default().into())
 }
 
 /// LIST.
-pub fn list(world: &World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
+pub fn list(world: &World, request: &Request, place: &Location) -> Result<Response, ErrorResponse> {
     let (key, _) = place.cluster(world, names::leaf(request.param("parent")))?;
     let (pools, _) = shown(world, &key);
     Ok(if pools.is_empty() {
@@ -183,7 +183,11 @@ pub fn list(world: &World, request: &Request, place: &Place) -> Result<Answer, R
 }
 
 /// POST.
-pub fn create(world: &mut World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
+pub fn create(
+    world: &mut World,
+    request: &Request,
+    place: &Location,
+) -> Result<Response, ErrorResponse> {
     let cluster_name = names::leaf(request.param("parent")).to_owned();
     let (_, cluster) = place.cluster(world, &cluster_name)?;
     let sent = &request.body["nodePool"];
@@ -193,7 +197,7 @@ pub fn create(world: &mut World, request: &Request, place: &Place) -> Result<Ans
     );
     let key = place.key(&below);
     if world.get(&key).is_some() {
-        return Err(Refusal::already_exists(format!(
+        return Err(ErrorResponse::already_exists(format!(
             "Already exists: {}.",
             place.legacy_path(&below)
         )));
@@ -221,7 +225,11 @@ const OWN: &[&str] = &[
 ];
 
 /// PUT: every field that it names is replaced.
-pub fn update(world: &mut World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
+pub fn update(
+    world: &mut World,
+    request: &Request,
+    place: &Location,
+) -> Result<Response, ErrorResponse> {
     let (below, cluster, key) = find(world, request, place)?;
     operations::idle(world, place, &cluster)?;
     let mut pool = world.get(&key).cloned().unwrap_or_default();
@@ -250,7 +258,9 @@ pub fn update(world: &mut World, request: &Request, place: &Place) -> Result<Ans
         }
     }
     if !changed {
-        return Err(Refusal::bad_request("Must specify a field to update."));
+        return Err(ErrorResponse::bad_request(
+            "Must specify a field to update.",
+        ));
     }
     let effects = vec![Effect::Put {
         key: key.clone(),
@@ -270,7 +280,11 @@ pub fn update(world: &mut World, request: &Request, place: &Place) -> Result<Ans
 }
 
 /// DELETE.
-pub fn delete(world: &mut World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
+pub fn delete(
+    world: &mut World,
+    request: &Request,
+    place: &Location,
+) -> Result<Response, ErrorResponse> {
     let (below, cluster, key) = find(world, request, place)?;
     operations::idle(world, place, &cluster)?;
     if let Some(stored) = world.edit(&key) {
@@ -291,8 +305,8 @@ pub fn delete(world: &mut World, request: &Request, place: &Place) -> Result<Ans
 fn find(
     world: &World,
     request: &Request,
-    place: &Place,
-) -> Result<(String, String, String), Refusal> {
+    place: &Location,
+) -> Result<(String, String, String), ErrorResponse> {
     let name = request.param("name");
     let cluster = names::segment(name, "clusters").unwrap_or_default();
     place.cluster(world, cluster)?;
@@ -306,6 +320,6 @@ fn find(
 }
 
 /// The refusal for a pool that is not there.
-pub fn missing(pool: &str) -> Refusal {
-    Refusal::not_found(format!("Not found: node pool \"{pool}\" not found."))
+pub fn missing(pool: &str) -> ErrorResponse {
+    ErrorResponse::not_found(format!("Not found: node pool \"{pool}\" not found."))
 }

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::config;
-use super::draft::labels_fingerprint;
 use super::endpoints;
+use super::location::Location;
+use super::new_cluster::labels_fingerprint;
 use super::operations;
-use super::place::Place;
 use super::pools;
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::discovery;
 use crate::hub;
 use crate::names;
@@ -30,7 +30,11 @@ struct Plan {
 }
 
 /// PUT. The API's reference allows one field in each request; the recorded clients keep to it.
-pub fn cluster(world: &mut World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
+pub fn cluster(
+    world: &mut World,
+    request: &Request,
+    place: &Location,
+) -> Result<Response, ErrorResponse> {
     let name = names::leaf(request.param("name")).to_owned();
     let (key, before) = place.cluster(world, &name)?;
     let update = &request.body["update"];
@@ -40,11 +44,13 @@ pub fn cluster(world: &mut World, request: &Request, place: &Place) -> Result<An
         .flatten()
         .filter(|(field, _)| !COMPANIONS.contains(&field.as_str()));
     let Some((field, value)) = fields.next() else {
-        return Err(Refusal::bad_request("Must specify a field to update."));
+        return Err(ErrorResponse::bad_request(
+            "Must specify a field to update.",
+        ));
     };
     // No record of these words; gcloud and the recorded clients never send two.
     if fields.next().is_some() {
-        return Err(Refusal::bad_request(
+        return Err(ErrorResponse::bad_request(
             "Only one field can be updated at a time.",
         ));
     }
@@ -71,11 +77,11 @@ pub fn cluster(world: &mut World, request: &Request, place: &Place) -> Result<An
 }
 
 /// A change to the cluster's own fields and to nothing else.
-fn plain(before: &Value, field: &str, value: &Value) -> Result<Plan, Refusal> {
+fn plain(before: &Value, field: &str, value: &Value) -> Result<Plan, ErrorResponse> {
     let mut after = before.clone();
     let ip = |after: &mut Value, name: &str, value: Value| {
         after["controlPlaneEndpointsConfig"]["ipEndpointsConfig"][name] = value;
-        endpoints::settle(after);
+        endpoints::set_endpoints(after);
     };
     match field {
         "desiredControlPlaneEndpointsConfig" => {
@@ -84,7 +90,7 @@ fn plain(before: &Value, field: &str, value: &Value) -> Result<Plan, Refusal> {
             if let Some(sent) = value.pointer("/ipEndpointsConfig/authorizedNetworksConfig") {
                 set_networks(&mut after, sent)?;
             }
-            endpoints::settle(&mut after);
+            endpoints::set_endpoints(&mut after);
         }
         "desiredMasterAuthorizedNetworksConfig" => set_networks(&mut after, value)?,
         "desiredEnablePrivateEndpoint" => {
@@ -103,7 +109,7 @@ fn plain(before: &Value, field: &str, value: &Value) -> Result<Plan, Refusal> {
         }
         other => {
             let Some((home, own)) = home_of(other) else {
-                return Err(Refusal::not_served(&format!(
+                return Err(ErrorResponse::not_served(&format!(
                     "a cluster update with {other}"
                 )));
             };
@@ -123,7 +129,7 @@ fn plain(before: &Value, field: &str, value: &Value) -> Result<Plan, Refusal> {
 }
 
 /// Into the fleet of a project, or out of it with an empty one. Who is in it already stays as registered.
-fn fleet(world: &World, place: &Place, before: &Value, value: &Value) -> Plan {
+fn fleet(world: &World, place: &Location, before: &Value, value: &Value) -> Plan {
     let mut after = before.clone();
     let mut effects = Vec::new();
     let name = before["name"].as_str().unwrap_or_default();
@@ -152,11 +158,11 @@ fn fleet(world: &World, place: &Place, before: &Value, value: &Value) -> Plan {
 /// Autoscaling is the pool's, and the operation is said to be about the pool: recorded.
 fn autoscaling(
     world: &World,
-    place: &Place,
+    place: &Location,
     before: &Value,
     pool: &str,
     value: &Value,
-) -> Result<Plan, Refusal> {
+) -> Result<Plan, ErrorResponse> {
     let target = format!("{}/nodePools/{pool}", target(before));
     let key = place.key(&target);
     let Some(mut stored) = world.get(&key).cloned() else {
@@ -176,12 +182,16 @@ fn target(cluster: &Value) -> String {
 }
 
 /// POST `:setResourceLabels`: all of them, under the fingerprint of those that were read.
-pub fn labels(world: &mut World, request: &Request, place: &Place) -> Result<Answer, Refusal> {
+pub fn labels(
+    world: &mut World,
+    request: &Request,
+    place: &Location,
+) -> Result<Response, ErrorResponse> {
     let name = names::leaf(request.param("name")).to_owned();
     let (key, cluster) = place.cluster(world, &name)?;
     if request.text("labelFingerprint") != cluster["labelFingerprint"].as_str() {
         // The words are those that users of GKE quote, not a record.
-        return Err(Refusal::failed_precondition(
+        return Err(ErrorResponse::failed_precondition(
             "Labels could not be set due to fingerprint mismatch.",
         ));
     }
@@ -205,7 +215,7 @@ pub fn labels(world: &mut World, request: &Request, place: &Place) -> Result<Ans
     ))
 }
 
-fn set_networks(cluster: &mut Value, sent: &Value) -> Result<(), Refusal> {
+fn set_networks(cluster: &mut Value, sent: &Value) -> Result<(), ErrorResponse> {
     let private = cluster.pointer("/networkConfig/defaultEnablePrivateNodes") == Some(&json!(true));
     let networks = config::authorized_networks(sent, private)?;
     config::set_networks(cluster, &networks);

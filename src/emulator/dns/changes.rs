@@ -3,20 +3,20 @@
 use serde_json::{Value, json};
 
 use super::{exists, missing, page, records, zone};
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::operation::{Dialect, Operation, Start};
 use crate::request::Request;
 use crate::world::World;
 
 /// POST on the collection: the records are changed at once, the name servers hear of it later.
-pub fn create(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn create(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let (zone_key, zone) = zone(world, request)?;
     let sent = |field: &str| request.body[field].as_array().cloned().unwrap_or_default();
     let (deletions, additions) = (sent("deletions"), sent("additions"));
     if deletions.is_empty() && additions.is_empty() {
         // The text is not recorded.
-        return Err(Refusal::required(
+        return Err(ErrorResponse::required(
             "The 'entity.change' parameter is required but was missing.",
         ));
     }
@@ -55,7 +55,7 @@ pub fn create(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// GET.
-pub fn get(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn get(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let (zone_key, _) = zone(world, request)?;
     let id = request.param("changeId");
     let change = world.poll(&format!("{zone_key}/changes/{id}"));
@@ -65,7 +65,7 @@ pub fn get(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// The zone's changes, the oldest first unless the other order is asked for.
-pub fn list(world: &World, request: &Request) -> Result<Answer, Refusal> {
+pub fn list(world: &World, request: &Request) -> Result<Response, ErrorResponse> {
     let (zone_key, _) = zone(world, request)?;
     let mut changes = world.operations(&format!("{zone_key}/changes/"));
     changes.sort_by_key(|change| change.id);
@@ -97,7 +97,7 @@ fn applied(
     mut records: Vec<Value>,
     deletions: &[Value],
     additions: &[Value],
-) -> Result<Vec<Value>, Refusal> {
+) -> Result<Vec<Value>, ErrorResponse> {
     for (at, sent) in deletions.iter().enumerate() {
         let what = format!("entity.change.deletions[{at}]");
         let same =
@@ -107,7 +107,7 @@ fn applied(
             .find(same)
             .ok_or_else(|| missing(&what, &records::label(sent)))?;
         if held["ttl"] != sent["ttl"] || sorted(held) != sorted(sent) {
-            return Err(Refusal::condition_not_met(format!(
+            return Err(ErrorResponse::condition_not_met(format!(
                 "Precondition not met for '{what}'"
             )));
         }

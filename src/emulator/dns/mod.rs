@@ -8,7 +8,7 @@ mod zones;
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Refusal};
+use super::answer::{ErrorResponse, Response};
 use super::names;
 use super::request::Request;
 use super::world::World;
@@ -17,7 +17,7 @@ use super::world::World;
 ///
 /// # Errors
 /// What Google would refuse, in Google's words.
-pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     match request.method_id.trim_start_matches("dns.") {
         "managedZones.create" => zones::create(world, request),
         "managedZones.get" => zones::get(world, request),
@@ -34,7 +34,7 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
         "changes.get" => changes::get(world, request),
         "changes.list" => changes::list(world, request),
         "projects.get" => project(world, request),
-        _ => Err(Refusal::not_served(&request.method_id)),
+        _ => Err(ErrorResponse::not_served(&request.method_id)),
     }
 }
 
@@ -63,10 +63,10 @@ pub fn seen_by(world: &World, project: &str, network: &str) -> Vec<(Value, Vec<V
 }
 
 /// A project's quotas, as they are before anybody asks for more.
-fn project(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+fn project(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let project = world
         .project(request.param("project"))
-        .ok_or_else(Refusal::no_project)?;
+        .ok_or_else(ErrorResponse::no_project)?;
     Ok(json!({
         "kind": "dns#project",
         "id": project.id,
@@ -87,11 +87,16 @@ fn project(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// A page of `items` under `field`, as `maxResults` and `pageToken` want it.
-fn page(request: &Request, kind: &str, field: &str, items: &[Value]) -> Result<Answer, Refusal> {
+fn page(
+    request: &Request,
+    kind: &str,
+    field: &str,
+    items: &[Value],
+) -> Result<Response, ErrorResponse> {
     let from: usize = match request.query("pageToken") {
         None | Some("") => 0,
         Some(token) => token.parse().map_err(|_| {
-            Refusal::invalid(format!(
+            ErrorResponse::invalid(format!(
                 "Invalid value for 'parameters.pageToken': '{token}'"
             ))
         })?,
@@ -119,7 +124,7 @@ fn zone_key(request: &Request, zone: &str) -> String {
 }
 
 /// The zone that a request's path names, by name or number: its key and value.
-fn zone(world: &World, request: &Request) -> Result<(String, Value), Refusal> {
+fn zone(world: &World, request: &Request) -> Result<(String, Value), ErrorResponse> {
     let name = request.param("managedZone");
     let key = zone_key(request, name);
     if let Some(value) = world.get(&key) {
@@ -136,20 +141,20 @@ fn zone(world: &World, request: &Request) -> Result<(String, Value), Refusal> {
 }
 
 /// What is said of a thing that is not there.
-fn missing(what: &str, name: &str) -> Refusal {
-    Refusal::not_found(format!(
+fn missing(what: &str, name: &str) -> ErrorResponse {
+    ErrorResponse::not_found(format!(
         "The '{what}' resource named '{name}' does not exist."
     ))
 }
 
 /// What is said of a thing that is there already.
-fn exists(what: &str, name: &str) -> Refusal {
-    Refusal::already_exists(format!(
+fn exists(what: &str, name: &str) -> ErrorResponse {
+    ErrorResponse::already_exists(format!(
         "The resource '{what}' named '{name}' already exists"
     ))
 }
 
 /// What is said of a value that cannot be.
-fn invalid(what: &str, value: &str) -> Refusal {
-    Refusal::invalid(format!("Invalid value for '{what}': '{value}'"))
+fn invalid(what: &str, value: &str) -> ErrorResponse {
+    ErrorResponse::invalid(format!("Invalid value for '{what}': '{value}'"))
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{exists, invalid, missing, page, zone};
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::request::Request;
 use crate::world::World;
 
@@ -41,7 +41,7 @@ pub fn is_name(text: &str) -> bool {
 ///
 /// # Errors
 /// 400 for what no record set of this zone can be.
-pub fn checked(zone: &Value, sent: &Value, what: &str) -> Result<Value, Refusal> {
+pub fn checked(zone: &Value, sent: &Value, what: &str) -> Result<Value, ErrorResponse> {
     let text = |field: &str| sent[field].as_str().unwrap_or_default();
     let name = text("name").to_ascii_lowercase();
     let domain = zone["dnsName"].as_str().unwrap_or_default();
@@ -83,7 +83,7 @@ pub fn checked(zone: &Value, sent: &Value, what: &str) -> Result<Value, Refusal>
 ///
 /// # Errors
 /// 400 as Google words it.
-pub fn cname_alone(records: &[Value], added: &Value, what: &str) -> Result<(), Refusal> {
+pub fn cname_alone(records: &[Value], added: &Value, what: &str) -> Result<(), ErrorResponse> {
     let same_name = records
         .iter()
         .filter(|record| record["name"] == added["name"]);
@@ -97,14 +97,14 @@ pub fn cname_alone(records: &[Value], added: &Value, what: &str) -> Result<(), R
         "The resource record set '{what}' is invalid because the DNS name '{name}' may have either one CNAME resource record set \
          or resource record sets of other types, but not both."
     );
-    Err(Refusal {
+    Err(ErrorResponse {
         reason: "cnameResourceRecordSetConflict",
-        ..Refusal::invalid(message)
+        ..ErrorResponse::invalid(message)
     })
 }
 
 /// POST on the collection.
-pub fn create(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn create(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let (zone_key, zone) = zone(world, request)?;
     let record = checked(&zone, &request.body, "entity.rrset")?;
     let key = key_of(&zone_key, &record);
@@ -122,12 +122,12 @@ pub fn create(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// GET.
-pub fn get(world: &World, request: &Request) -> Result<Answer, Refusal> {
+pub fn get(world: &World, request: &Request) -> Result<Response, ErrorResponse> {
     Ok(found(world, request)?.2.into())
 }
 
 /// The zone's record sets: all, those of a `name`, or the one of a `name` and `type`.
-pub fn list(world: &World, request: &Request) -> Result<Answer, Refusal> {
+pub fn list(world: &World, request: &Request) -> Result<Response, ErrorResponse> {
     let (zone_key, _) = zone(world, request)?;
     let (name, kind) = (request.query("name"), request.query("type"));
     if let (None, Some(kind)) = (name, kind) {
@@ -151,7 +151,7 @@ pub fn list(world: &World, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// PATCH.
-pub fn patch(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn patch(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let (zone, key, old) = found(world, request)?;
     let mut sent = old.clone();
     for (field, value) in request.body.as_object().into_iter().flatten() {
@@ -169,7 +169,7 @@ pub fn patch(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// DELETE. What a zone was born with stays.
-pub fn delete(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn delete(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let (zone, key, record) = found(world, request)?;
     keeps_apex(&zone, &record, "parameters.name")?;
     world.remove(&key);
@@ -180,7 +180,7 @@ pub fn delete(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
 ///
 /// # Errors
 /// 400 as Google words it.
-pub fn keeps_apex(zone: &Value, record: &Value, what: &str) -> Result<(), Refusal> {
+pub fn keeps_apex(zone: &Value, record: &Value, what: &str) -> Result<(), ErrorResponse> {
     let kind = record["type"].as_str().unwrap_or_default();
     if record["name"] != zone["dnsName"] || !matches!(kind, "NS" | "SOA") {
         return Ok(());
@@ -188,9 +188,9 @@ pub fn keeps_apex(zone: &Value, record: &Value, what: &str) -> Result<(), Refusa
     let message = format!(
         "The resource record set '{what}' is invalid because a zone must contain exactly one resource record set of type '{kind}' at the apex."
     );
-    Err(Refusal {
+    Err(ErrorResponse {
         reason: "invalidZoneApex",
-        ..Refusal::invalid(message)
+        ..ErrorResponse::invalid(message)
     })
 }
 
@@ -213,7 +213,7 @@ pub fn label(record: &Value) -> String {
 }
 
 /// The record set that a request's path names: its zone, its key and itself.
-fn found(world: &World, request: &Request) -> Result<(Value, String, Value), Refusal> {
+fn found(world: &World, request: &Request) -> Result<(Value, String, Value), ErrorResponse> {
     let (zone_key, zone) = zone(world, request)?;
     let (name, kind) = (request.param("name"), request.param("type"));
     let key = key(&zone_key, name, kind);

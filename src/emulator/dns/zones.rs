@@ -3,18 +3,18 @@
 use serde_json::{Value, json};
 
 use super::{exists, invalid, page, records, zone, zone_key};
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::names;
 use crate::request::Request;
 use crate::world::World;
 
 /// POST on the collection.
-pub fn create(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn create(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let body = &request.body;
     for field in ["name", "dnsName", "description"] {
         if body.get(field).is_none() {
-            return Err(Refusal::required(format!(
+            return Err(ErrorResponse::required(format!(
                 "The 'entity.managedZone.{field}' parameter is required but was missing."
             )));
         }
@@ -65,12 +65,12 @@ pub fn create(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// GET.
-pub fn get(world: &World, request: &Request) -> Result<Answer, Refusal> {
+pub fn get(world: &World, request: &Request) -> Result<Response, ErrorResponse> {
     Ok(zone(world, request)?.1.into())
 }
 
 /// The project's zones, all or those of one `dnsName`.
-pub fn list(world: &World, request: &Request) -> Result<Answer, Refusal> {
+pub fn list(world: &World, request: &Request) -> Result<Response, ErrorResponse> {
     let collection = names::key(
         "dns",
         &format!("projects/{}/managedZones", request.param("project")),
@@ -92,7 +92,11 @@ pub fn list(world: &World, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// PATCH, and PUT if `whole`. Both answer with an operation that is over, not with the zone.
-pub fn change(world: &mut World, request: &Request, whole: bool) -> Result<Answer, Refusal> {
+pub fn change(
+    world: &mut World,
+    request: &Request,
+    whole: bool,
+) -> Result<Response, ErrorResponse> {
     let (key, old) = zone(world, request)?;
     let mut new = old.clone();
     if whole && let Value::Object(fields) = &mut new {
@@ -131,7 +135,7 @@ pub fn change(world: &mut World, request: &Request, whole: bool) -> Result<Answe
 }
 
 /// DELETE: of an empty zone, which has the record sets it was born with and no other.
-pub fn delete(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn delete(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let (key, value) = zone(world, request)?;
     let records = records::of(world, &key);
     let is_apex = |record: &Value| {
@@ -139,7 +143,7 @@ pub fn delete(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
     };
     if !records.iter().all(|(_, record)| is_apex(record)) {
         let name = value["name"].as_str().unwrap_or_default();
-        return Err(Refusal::not_empty(
+        return Err(ErrorResponse::not_empty(
             400,
             "containerNotEmpty",
             format!(
@@ -162,7 +166,7 @@ fn visible_to(
     key: &str,
     dns_name: &str,
     config: &Value,
-) -> Result<Value, Refusal> {
+) -> Result<Value, ErrorResponse> {
     let mut networks = Vec::new();
     for (at, network) in config["networks"]
         .as_array()
@@ -185,7 +189,7 @@ fn visible_to(
         }
         if let Some(other) = bound(world, request, key, dns_name, path) {
             // One network cannot see two zones of one name; the text is not recorded.
-            return Err(Refusal::invalid(format!(
+            return Err(ErrorResponse::invalid(format!(
                 "Network '{url}' cannot be bound to this zone because it is already bound to zone '{other}' with the same DNS name."
             )));
         }

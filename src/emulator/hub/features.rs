@@ -2,25 +2,29 @@
 
 use serde_json::{Map, Value, json};
 
-use super::operations::{self, Deed};
+use super::operations::{self, HubAction};
 use super::{
-    answer_page, halves, idle, key, mask, members, memberships, names, numbered, public, stored,
-    vacant,
+    answer_page, idle, key, mask, members, membership_features, memberships, names, numbered,
+    public, stored, vacant,
 };
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::operation::Effect;
 use crate::request::Request;
 use crate::world::{Project, World};
 
 /// GET.
-pub fn get(world: &World, request: &Request, project: &Project) -> Result<Answer, Refusal> {
+pub fn get(world: &World, request: &Request, project: &Project) -> Result<Response, ErrorResponse> {
     let feature = stored(world, request.param("name"))?;
     Ok(print(world, project, feature).into())
 }
 
 /// LIST.
-pub fn list(world: &World, request: &Request, project: &Project) -> Result<Answer, Refusal> {
+pub fn list(
+    world: &World,
+    request: &Request,
+    project: &Project,
+) -> Result<Response, ErrorResponse> {
     let found = members(world, request, "features");
     let printed = found
         .into_iter()
@@ -30,7 +34,11 @@ pub fn list(world: &World, request: &Request, project: &Project) -> Result<Answe
 }
 
 /// POST.
-pub fn create(world: &mut World, request: &Request, project: &Project) -> Result<Answer, Refusal> {
+pub fn create(
+    world: &mut World,
+    request: &Request,
+    project: &Project,
+) -> Result<Response, ErrorResponse> {
     if let Some(answer) = operations::before(world, request, project) {
         return Ok(answer);
     }
@@ -38,7 +46,7 @@ pub fn create(world: &mut World, request: &Request, project: &Project) -> Result
     let name = format!("{}/features/{id}", request.param("parent"));
     if names::segment(&name, "locations") != Some("global") {
         // Features are global; no record of the words.
-        return Err(Refusal::bad_request(format!(
+        return Err(ErrorResponse::bad_request(format!(
             "Location of '{name}' must be 'global'."
         )));
     }
@@ -68,7 +76,7 @@ pub fn create(world: &mut World, request: &Request, project: &Project) -> Result
     let mut coming = feature.clone();
     coming["resourceState"] = json!({"state": "ENABLING"});
     world.put(key(&name), coming);
-    let deed = Deed {
+    let deed = HubAction {
         verb: "create",
         target: &name,
         kind: ("v1", "Feature"),
@@ -79,7 +87,11 @@ pub fn create(world: &mut World, request: &Request, project: &Project) -> Result
 
 /// PATCH. Recorded by those who maintain a client: a mask of `membershipSpecs` merges by key, and a key with an empty spec
 /// takes that one away.
-pub fn patch(world: &mut World, request: &Request, project: &Project) -> Result<Answer, Refusal> {
+pub fn patch(
+    world: &mut World,
+    request: &Request,
+    project: &Project,
+) -> Result<Response, ErrorResponse> {
     if let Some(answer) = operations::before(world, request, project) {
         return Ok(answer);
     }
@@ -110,7 +122,7 @@ pub fn patch(world: &mut World, request: &Request, project: &Project) -> Result<
                 }
             }
             other => {
-                return Err(Refusal::bad_request(format!(
+                return Err(ErrorResponse::bad_request(format!(
                     "Field '{other}' cannot be updated."
                 )));
             }
@@ -121,7 +133,7 @@ pub fn patch(world: &mut World, request: &Request, project: &Project) -> Result<
         key: key(name),
         value: feature.clone(),
     });
-    let deed = Deed {
+    let deed = HubAction {
         verb: "update",
         target: name,
         kind: ("v1", "Feature"),
@@ -131,7 +143,11 @@ pub fn patch(world: &mut World, request: &Request, project: &Project) -> Result<
 }
 
 /// DELETE: with `force` the memberships' halves go too, without it they forbid it.
-pub fn delete(world: &mut World, request: &Request, project: &Project) -> Result<Answer, Refusal> {
+pub fn delete(
+    world: &mut World,
+    request: &Request,
+    project: &Project,
+) -> Result<Response, ErrorResponse> {
     if let Some(answer) = operations::before(world, request, project) {
         return Ok(answer);
     }
@@ -139,10 +155,10 @@ pub fn delete(world: &mut World, request: &Request, project: &Project) -> Result
     stored(world, name)?;
     idle(world, name)?;
     let id = names::leaf(name);
-    let below = halves::of_feature(world, project, id);
+    let below = membership_features::of_feature(world, project, id);
     if !below.is_empty() && !request.flag("force") {
         // Documented of `force`; no record of the words.
-        return Err(Refusal::failed_precondition(format!(
+        return Err(ErrorResponse::failed_precondition(format!(
             "Feature '{name}' has membership specs. Set 'force' to true to delete it with them."
         )));
     }
@@ -156,7 +172,7 @@ pub fn delete(world: &mut World, request: &Request, project: &Project) -> Result
         .chain([key(name)])
         .map(|key| Effect::Remove { key })
         .collect();
-    let deed = Deed {
+    let deed = HubAction {
         verb: "delete",
         target: name,
         kind: ("v1", "Feature"),
@@ -166,11 +182,11 @@ pub fn delete(world: &mut World, request: &Request, project: &Project) -> Result
 }
 
 /// Refuses the half of a feature that the fleet does not have. No record of the words.
-pub fn check_enabled(world: &World, project: &Project, feature: &str) -> Result<(), Refusal> {
+pub fn check_enabled(world: &World, project: &Project, feature: &str) -> Result<(), ErrorResponse> {
     let name = name(project, feature);
     match world.get(&key(&name)) {
         Some(_) => Ok(()),
-        None => Err(Refusal::failed_precondition(format!(
+        None => Err(ErrorResponse::failed_precondition(format!(
             "Feature '{name}' is not enabled in the fleet."
         ))),
     }
@@ -195,17 +211,22 @@ fn specs(
     project: &Project,
     feature: &str,
     body: &Value,
-) -> Result<Vec<Effect>, Refusal> {
+) -> Result<Vec<Effect>, ErrorResponse> {
     let sent = body["membershipSpecs"].as_object().into_iter().flatten();
     sent.map(|(name, spec)| {
         let membership = memberships::named(world, project, name)?;
-        Ok(halves::set_by_v1(world, &membership, feature, spec))
+        Ok(membership_features::set_by_v1(
+            world,
+            &membership,
+            feature,
+            spec,
+        ))
     })
     .collect()
 }
 
 /// Defaults for all members are for fleets with the anthos API on. The end of the sentence is not recorded.
-fn check_defaults(world: &World, project: &Project, body: &Value) -> Result<(), Refusal> {
+fn check_defaults(world: &World, project: &Project, body: &Value) -> Result<(), ErrorResponse> {
     if body.get("fleetDefaultMemberConfig").is_none()
         || world
             .enabled_since(&project.id, "anthos.googleapis.com")
@@ -213,7 +234,7 @@ fn check_defaults(world: &World, project: &Project, body: &Value) -> Result<(), 
     {
         return Ok(());
     }
-    Err(Refusal::failed_precondition(
+    Err(ErrorResponse::failed_precondition(
         "The [anthos.googleapis.com] service is required for this operation.",
     ))
 }
@@ -223,7 +244,7 @@ fn print(world: &World, project: &Project, feature: Value) -> Value {
     let mut printed = public(feature);
     let id = names::leaf(printed["name"].as_str().unwrap_or_default()).to_owned();
     let (mut specs, mut states) = (Map::new(), Map::new());
-    for (membership, spec, state) in halves::of_feature(world, project, &id) {
+    for (membership, spec, state) in membership_features::of_feature(world, project, &id) {
         let key = numbered(&membership, project);
         states.extend(state.map(|state| (key.clone(), state)));
         specs.insert(key, spec);

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::operations::{self, Deed};
+use super::operations::{self, HubAction};
 use super::{answer_page, key, members, names, stored, vacant};
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::lro;
 use crate::operation::Effect;
@@ -12,12 +12,12 @@ use crate::request::Request;
 use crate::world::{Project, World};
 
 /// GET.
-pub fn get(world: &World, request: &Request) -> Result<Answer, Refusal> {
+pub fn get(world: &World, request: &Request) -> Result<Response, ErrorResponse> {
     Ok(stored(world, request.param("name"))?.into())
 }
 
 /// LIST.
-pub fn list(world: &World, request: &Request) -> Result<Answer, Refusal> {
+pub fn list(world: &World, request: &Request) -> Result<Response, ErrorResponse> {
     let found = members(world, request, "fleets")
         .into_iter()
         .map(|(_, fleet)| fleet)
@@ -26,7 +26,11 @@ pub fn list(world: &World, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// POST.
-pub fn create(world: &mut World, request: &Request, project: &Project) -> Result<Answer, Refusal> {
+pub fn create(
+    world: &mut World,
+    request: &Request,
+    project: &Project,
+) -> Result<Response, ErrorResponse> {
     let name = format!("{}/fleets/default", request.param("parent"));
     vacant(world, &name)?;
     let fleet = object(world, project, &request.body);
@@ -37,7 +41,7 @@ pub fn create(world: &mut World, request: &Request, project: &Project) -> Result
         key: key(&name),
         value: fleet.clone(),
     }];
-    let deed = Deed {
+    let deed = HubAction {
         verb: "create",
         target: &name,
         kind: ("v1", "Fleet"),

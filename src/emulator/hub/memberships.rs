@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::operations::{self, Deed};
+use super::operations::{self, HubAction};
 use super::{
-    answer_page, fleets, halves, idle, key, mask, members, missing, numbered, public, stored,
-    vacant,
+    answer_page, fleets, idle, key, mask, members, membership_features, missing, numbered, public,
+    stored, vacant,
 };
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::lro;
 use crate::names;
@@ -19,12 +19,12 @@ use crate::world::{Project, World};
 const BY_GKE: &str = "_by_gke";
 
 /// GET.
-pub fn get(world: &World, request: &Request) -> Result<Answer, Refusal> {
+pub fn get(world: &World, request: &Request) -> Result<Response, ErrorResponse> {
     Ok(public(stored(world, request.param("name"))?).into())
 }
 
 /// LIST.
-pub fn list(world: &World, request: &Request) -> Result<Answer, Refusal> {
+pub fn list(world: &World, request: &Request) -> Result<Response, ErrorResponse> {
     let found = members(world, request, "memberships")
         .into_iter()
         .map(|(_, one)| public(one))
@@ -33,7 +33,11 @@ pub fn list(world: &World, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// POST.
-pub fn create(world: &mut World, request: &Request, project: &Project) -> Result<Answer, Refusal> {
+pub fn create(
+    world: &mut World,
+    request: &Request,
+    project: &Project,
+) -> Result<Response, ErrorResponse> {
     if let Some(answer) = operations::before(world, request, project) {
         return Ok(answer);
     }
@@ -65,7 +69,7 @@ pub fn create(world: &mut World, request: &Request, project: &Project) -> Result
     coming["state"] = json!({"code": "CREATING"});
     world.put(key(&name), coming);
     let effects = joined(world, project, &name, &membership, &cluster.key);
-    let deed = Deed {
+    let deed = HubAction {
         verb: "create",
         target: &name,
         kind: ("v1", "Membership"),
@@ -75,7 +79,11 @@ pub fn create(world: &mut World, request: &Request, project: &Project) -> Result
 }
 
 /// PATCH.
-pub fn patch(world: &mut World, request: &Request, project: &Project) -> Result<Answer, Refusal> {
+pub fn patch(
+    world: &mut World,
+    request: &Request,
+    project: &Project,
+) -> Result<Response, ErrorResponse> {
     if let Some(answer) = operations::before(world, request, project) {
         return Ok(answer);
     }
@@ -95,7 +103,7 @@ pub fn patch(world: &mut World, request: &Request, project: &Project) -> Result<
                 membership["authority"] = cluster.authority();
             }
             other => {
-                return Err(Refusal::bad_request(format!(
+                return Err(ErrorResponse::bad_request(format!(
                     "Field '{other}' cannot be updated."
                 )));
             }
@@ -106,7 +114,7 @@ pub fn patch(world: &mut World, request: &Request, project: &Project) -> Result<
         key: key(name),
         value: membership.clone(),
     }];
-    let deed = Deed {
+    let deed = HubAction {
         verb: "update",
         target: name,
         kind: ("v1", "Membership"),
@@ -116,17 +124,21 @@ pub fn patch(world: &mut World, request: &Request, project: &Project) -> Result<
 }
 
 /// DELETE: with `force` its features go too, without it they forbid it.
-pub fn delete(world: &mut World, request: &Request, project: &Project) -> Result<Answer, Refusal> {
+pub fn delete(
+    world: &mut World,
+    request: &Request,
+    project: &Project,
+) -> Result<Response, ErrorResponse> {
     if let Some(answer) = operations::before(world, request, project) {
         return Ok(answer);
     }
     let name = request.param("name");
     let membership = stored(world, name)?;
     idle(world, name)?;
-    let below = halves::of_membership(world, name);
+    let below = membership_features::of_membership(world, name);
     if !below.is_empty() && !request.flag("force") {
         // Documented of `force`; no record of the words.
-        return Err(Refusal::failed_precondition(format!(
+        return Err(ErrorResponse::failed_precondition(format!(
             "Resource '{name}' has nested resources. If the API supports cascading delete, set 'force' to true to delete it and its nested resources."
         )));
     }
@@ -142,7 +154,7 @@ pub fn delete(world: &mut World, request: &Request, project: &Project) -> Result
         key,
         fields: [("fleet".to_owned(), Value::Null)].into_iter().collect(),
     }));
-    let deed = Deed {
+    let deed = HubAction {
         verb: "delete",
         target: name,
         kind: ("v1", "Membership"),
@@ -190,7 +202,7 @@ pub fn unregistered_by_gke(world: &World, cluster: &Value) -> Vec<Effect> {
     let name = format!("projects/{owner}/{rest}");
     match world.get(&key(&name)) {
         Some(membership) if membership.get(BY_GKE).is_some() => {
-            let below = halves::of_membership(world, &name);
+            let below = membership_features::of_membership(world, &name);
             below
                 .into_iter()
                 .chain([key(&name)])
@@ -213,7 +225,7 @@ pub fn cluster_key(membership: &Value) -> Option<String> {
 ///
 /// # Errors
 /// 404.
-pub fn named(world: &World, project: &Project, name: &str) -> Result<String, Refusal> {
+pub fn named(world: &World, project: &Project, name: &str) -> Result<String, ErrorResponse> {
     let mut parts = name.splitn(3, '/');
     let (_, owner, rest) = (
         parts.next(),
@@ -236,7 +248,7 @@ struct Cluster {
 
 impl Cluster {
     /// The cluster that a membership is to be for; it must be there. No record of the words.
-    fn of(world: &World, link: &str) -> Result<Cluster, Refusal> {
+    fn of(world: &World, link: &str) -> Result<Cluster, ErrorResponse> {
         let key = names::key("container", names::path(link));
         // gcloud takes the host from where it sends its requests: `//127.0.0.1:4010/container.googleapis.com/projects/…`.
         let is_cluster = |link: &str| {
@@ -248,11 +260,11 @@ impl Cluster {
             Some(cluster)
                 if cluster["status"] == "PROVISIONING" || cluster["status"] == "STOPPING" =>
             {
-                Err(Refusal::failed_precondition(format!(
+                Err(ErrorResponse::failed_precondition(format!(
                     "GKE cluster '{link}' is not running."
                 )))
             }
-            None => Err(Refusal::bad_request(format!(
+            None => Err(ErrorResponse::bad_request(format!(
                 "GKE cluster '{link}' was not found."
             ))),
             Some(cluster) => Ok(Cluster {
@@ -272,7 +284,7 @@ impl Cluster {
     }
 
     /// Only a cluster that issues identities can be told to, and only its own.
-    fn check_issuer(&self, sent: &Value) -> Result<(), Refusal> {
+    fn check_issuer(&self, sent: &Value) -> Result<(), ErrorResponse> {
         match sent
             .pointer("/authority/issuer")
             .and_then(Value::as_str)
@@ -287,7 +299,7 @@ impl Cluster {
             {
                 Ok(())
             }
-            issuer => Err(Refusal::bad_request(format!(
+            issuer => Err(ErrorResponse::bad_request(format!(
                 "Invalid authority issuer '{issuer}' for the GKE cluster."
             ))),
         }
@@ -348,7 +360,7 @@ fn joined(
         key: cluster.to_owned(),
         fields: fleet.into_iter().collect(),
     });
-    effects.extend(halves::wanted_by_fleet(world, project, name));
+    effects.extend(membership_features::wanted_by_fleet(world, project, name));
     effects
 }
 
@@ -357,7 +369,7 @@ fn fleet_of(project: &Project, membership: &str) -> Value {
 }
 
 /// No record of the words.
-fn check_id(id: &str) -> Result<(), Refusal> {
+fn check_id(id: &str) -> Result<(), ErrorResponse> {
     let fine = (1..=63).contains(&id.len())
         && id.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         && !id.ends_with('-')
@@ -367,7 +379,7 @@ fn check_id(id: &str) -> Result<(), Refusal> {
     if fine {
         return Ok(());
     }
-    Err(Refusal::bad_request(format!(
+    Err(ErrorResponse::bad_request(format!(
         "Invalid membership_id '{id}': must match the regex [a-z0-9]([-a-z0-9]*[a-z0-9])?."
     )))
 }

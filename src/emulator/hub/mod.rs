@@ -5,17 +5,17 @@
 
 mod features;
 mod fleets;
-mod halves;
+mod membership_features;
 mod memberships;
 mod mesh;
 mod operations;
 
-pub use halves::mesh_of;
+pub use membership_features::mesh_of;
 pub use memberships::{registered_by_gke, unregistered_by_gke};
 
 use serde_json::Value;
 
-use super::answer::{Answer, Refusal};
+use super::answer::{ErrorResponse, Response};
 use super::names;
 use super::paging;
 use super::projects;
@@ -26,7 +26,7 @@ use super::world::{Project, World};
 ///
 /// # Errors
 /// What Google would refuse, in Google's words.
-pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let name = request
         .params
         .get("name")
@@ -42,11 +42,11 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
         "memberships.create" => memberships::create(world, request, &project),
         "memberships.patch" => memberships::patch(world, request, &project),
         "memberships.delete" => memberships::delete(world, request, &project),
-        "memberships.features.get" => halves::get(world, request),
-        "memberships.features.list" => halves::list(world, request),
-        "memberships.features.create" => halves::create(world, request, &project),
-        "memberships.features.patch" => halves::patch(world, request, &project),
-        "memberships.features.delete" => halves::delete(world, request, &project),
+        "memberships.features.get" => membership_features::get(world, request),
+        "memberships.features.list" => membership_features::list(world, request),
+        "memberships.features.create" => membership_features::create(world, request, &project),
+        "memberships.features.patch" => membership_features::patch(world, request, &project),
+        "memberships.features.delete" => membership_features::delete(world, request, &project),
         "features.get" => features::get(world, request, &project),
         "features.list" => features::list(world, request, &project),
         "features.create" => features::create(world, request, &project),
@@ -57,7 +57,7 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
         "fleets.create" => fleets::create(world, request, &project),
         "operations.get" => operations::get(world, request),
         "operations.list" => operations::list(world, request),
-        _ => Err(Refusal::not_served(&request.method_id)),
+        _ => Err(ErrorResponse::not_served(&request.method_id)),
     }
 }
 
@@ -67,30 +67,30 @@ fn key(name: &str) -> String {
 }
 
 /// What is said of a resource that is not there.
-fn missing(name: &str) -> Refusal {
-    Refusal::not_found(format!("Resource '{name}' was not found"))
+fn missing(name: &str) -> ErrorResponse {
+    ErrorResponse::not_found(format!("Resource '{name}' was not found"))
 }
 
 /// A stored resource.
-fn stored(world: &World, name: &str) -> Result<Value, Refusal> {
+fn stored(world: &World, name: &str) -> Result<Value, ErrorResponse> {
     world.get(&key(name)).cloned().ok_or_else(|| missing(name))
 }
 
 /// Refuses a name that is taken. No record of the words.
-fn vacant(world: &World, name: &str) -> Result<(), Refusal> {
+fn vacant(world: &World, name: &str) -> Result<(), ErrorResponse> {
     match world.get(&key(name)) {
         None => Ok(()),
-        Some(_) => Err(Refusal::already_exists(format!(
+        Some(_) => Err(ErrorResponse::already_exists(format!(
             "Resource '{name}' already exists"
         ))),
     }
 }
 
 /// Refuses to change what is being changed. No record of the words.
-fn idle(world: &World, name: &str) -> Result<(), Refusal> {
+fn idle(world: &World, name: &str) -> Result<(), ErrorResponse> {
     match world.in_flight(&key(name)) {
         None => Ok(()),
-        Some(_) => Err(Refusal::aborted(format!(
+        Some(_) => Err(ErrorResponse::aborted(format!(
             "Resource '{name}' has another operation in progress"
         ))),
     }
@@ -100,7 +100,7 @@ fn idle(world: &World, name: &str) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// 400 without a mask.
-fn mask(request: &Request) -> Result<Vec<String>, Refusal> {
+fn mask(request: &Request) -> Result<Vec<String>, ErrorResponse> {
     let fields: Vec<String> = request
         .query("updateMask")
         .unwrap_or_default()
@@ -109,7 +109,7 @@ fn mask(request: &Request) -> Result<Vec<String>, Refusal> {
         .map(|field| camel(field.split('.').next().unwrap_or(field)))
         .collect();
     if fields.is_empty() {
-        return Err(Refusal::bad_request(
+        return Err(ErrorResponse::bad_request(
             "Required field 'update_mask' not specified",
         ));
     }
@@ -147,7 +147,11 @@ fn members(world: &World, request: &Request, collection: &str) -> Vec<(String, V
 }
 
 /// A page of printed resources under the name that the answer gives them.
-fn answer_page(request: &Request, field: &str, printed: Vec<Value>) -> Result<Answer, Refusal> {
+fn answer_page(
+    request: &Request,
+    field: &str,
+    printed: Vec<Value>,
+) -> Result<Response, ErrorResponse> {
     let (page, next) = paging::page(printed, request, 500, 500)?;
     let mut answer = serde_json::json!({});
     if !page.is_empty() {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{answer_page, key, missing};
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::lro;
 use crate::names;
@@ -12,7 +12,7 @@ use crate::request::Request;
 use crate::world::{Project, World};
 
 /// What an operation is about.
-pub struct Deed<'a> {
+pub struct HubAction<'a> {
     /// `create`, `update`, `delete`.
     pub verb: &'a str,
     /// The resource's name.
@@ -28,9 +28,9 @@ pub fn begin(
     world: &mut World,
     request: &Request,
     project: &Project,
-    deed: Deed<'_>,
+    deed: HubAction<'_>,
     effects: Vec<Effect>,
-) -> Answer {
+) -> Response {
     let (version, kind) = deed.kind;
     let serial = world.count("gkehub.operation").to_string();
     let hex = [13, 8, 8]
@@ -75,13 +75,13 @@ pub fn begin(
 }
 
 /// The operation that the same request id led to before.
-pub fn before(world: &World, request: &Request, project: &Project) -> Option<Answer> {
+pub fn before(world: &World, request: &Request, project: &Project) -> Option<Response> {
     let operation = world.remembered(&project.id, request.query("requestId")?)?;
     Some(print(operation).into())
 }
 
 /// GET.
-pub fn get(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn get(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let name = request.param("name");
     world
         .poll(&key(name))
@@ -90,7 +90,7 @@ pub fn get(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// LIST.
-pub fn list(world: &World, request: &Request) -> Result<Answer, Refusal> {
+pub fn list(world: &World, request: &Request) -> Result<Response, ErrorResponse> {
     let prefix = key(&format!("{}/operations/", request.param("name")));
     let mut found = world.operations(&prefix);
     found.sort_by_key(|operation| names::hash(&operation.key));

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::call::{Call, Reply, Target};
+use super::call::{ApiCall, ApiReply, CallTarget};
 use super::cluster::Cluster;
 use super::decode;
 use super::delete;
@@ -21,13 +21,13 @@ use super::selectors::Selector;
 use super::status::Status;
 use super::table;
 use super::watch::Watch;
-use super::write::{self, Options};
+use super::write::{self, WriteOptions};
 
 /// Answers a request.
 ///
 /// # Errors
 /// What Kubernetes would refuse.
-pub fn answer(cluster: &mut Cluster, call: &Call) -> Result<Reply, Status> {
+pub fn answer(cluster: &mut Cluster, call: &ApiCall) -> Result<ApiReply, Status> {
     cluster.tick();
     let reply = route(cluster, call);
     if call.method != "GET" {
@@ -36,11 +36,11 @@ pub fn answer(cluster: &mut Cluster, call: &Call) -> Result<Reply, Status> {
     reply
 }
 
-fn route(cluster: &mut Cluster, call: &Call) -> Result<Reply, Status> {
+fn route(cluster: &mut Cluster, call: &ApiCall) -> Result<ApiReply, Status> {
     match call.path.trim_end_matches('/') {
-        "/version" => return Ok(Reply::ok(discovery::version(cluster))),
+        "/version" => return Ok(ApiReply::ok(discovery::version(cluster))),
         "/livez" | "/readyz" | "/healthz" => {
-            return Ok(Reply::Document {
+            return Ok(ApiReply::Document {
                 content_type: "text/plain; charset=utf-8",
                 body: "ok".to_owned(),
                 keep: false,
@@ -53,8 +53,8 @@ fn route(cluster: &mut Cluster, call: &Call) -> Result<Reply, Status> {
             }
         }
     }
-    let Some(target) = Target::of(&call.path) else {
-        return Ok(Reply::Nowhere);
+    let Some(target) = CallTarget::of(&call.path) else {
+        return Ok(ApiReply::Nowhere);
     };
     let Some(resource) = resource::find(
         &cluster.store,
@@ -69,7 +69,7 @@ fn route(cluster: &mut Cluster, call: &Call) -> Result<Reply, Status> {
         return if is_own {
             Err(Status::no_such_path())
         } else {
-            Ok(Reply::Nowhere)
+            Ok(ApiReply::Nowhere)
         };
     };
     if resource.verbs == Verbs::Review {
@@ -86,26 +86,26 @@ fn route(cluster: &mut Cluster, call: &Call) -> Result<Reply, Status> {
         (Some(name), None) => object(cluster, call, &resource, &target, name),
         (Some(name), Some(below)) => subresource(cluster, call, &resource, &target, name, below),
     }?;
-    if let Reply::Object { warnings, .. } = &mut reply {
+    if let ApiReply::Object { warnings, .. } = &mut reply {
         warnings.extend(deprecated(&target));
     }
     Ok(reply)
 }
 
 /// What everybody is told who uses a version that is on its way out.
-fn deprecated(target: &Target) -> Option<String> {
+fn deprecated(target: &CallTarget) -> Option<String> {
     let told = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
     (target.group.is_empty() && target.plural == "endpoints").then(|| told.to_owned())
 }
 
 fn collection(
     cluster: &mut Cluster,
-    call: &Call,
+    call: &ApiCall,
     resource: &Resource,
-    target: &Target,
-) -> Result<Reply, Status> {
+    target: &CallTarget,
+) -> Result<ApiReply, Status> {
     match call.method.as_str() {
-        "GET" if call.flag("watch") => Ok(Reply::Watch(Box::new(Watch::of(
+        "GET" if call.flag("watch") => Ok(ApiReply::Watch(Box::new(Watch::of(
             cluster, call, resource, target,
         )?))),
         "GET" => list(cluster, call, resource, target),
@@ -122,7 +122,7 @@ fn collection(
                 object,
                 &options(cluster, call, target, false)?,
             )?;
-            Ok(Reply::created(
+            Ok(ApiReply::created(
                 write::printed(resource, &target.version, &created),
                 warnings,
             ))
@@ -134,11 +134,11 @@ fn collection(
 
 fn object(
     cluster: &mut Cluster,
-    call: &Call,
+    call: &ApiCall,
     resource: &Resource,
-    target: &Target,
+    target: &CallTarget,
     name: &str,
-) -> Result<Reply, Status> {
+) -> Result<ApiReply, Status> {
     match call.method.as_str() {
         "GET" => {
             let found = stored(cluster, resource, target, name)?;
@@ -152,20 +152,20 @@ fn object(
 
 fn subresource(
     cluster: &mut Cluster,
-    call: &Call,
+    call: &ApiCall,
     resource: &Resource,
-    target: &Target,
+    target: &CallTarget,
     name: &str,
     below: &str,
-) -> Result<Reply, Status> {
+) -> Result<ApiReply, Status> {
     if !resource.has(below) {
         return Err(Status::no_such_path());
     }
     let found = stored(cluster, resource, target, name)?;
     match (below, call.method.as_str()) {
-        ("log", "GET") => Ok(Reply::Log(log::tail(call, resource, &found)?)),
-        ("exec", "GET" | "POST") => Ok(Reply::Exec(exec::run(call, resource, &found)?)),
-        ("scale", "GET") => Ok(Reply::ok(scale::of(&found))),
+        ("log", "GET") => Ok(ApiReply::Log(log::tail(call, resource, &found)?)),
+        ("exec", "GET" | "POST") => Ok(ApiReply::Exec(exec::run(call, resource, &found)?)),
+        ("scale", "GET") => Ok(ApiReply::ok(scale::of(&found))),
         ("scale", _) => scale::answer(cluster, call, resource, target, &found),
         ("status", "GET") => Ok(shown(call, resource, target, &found, cluster)),
         ("status" | "finalize", "PUT" | "PATCH") => {
@@ -182,7 +182,7 @@ fn subresource(
 pub fn stored(
     cluster: &Cluster,
     resource: &Resource,
-    target: &Target,
+    target: &CallTarget,
     name: &str,
 ) -> Result<Value, Status> {
     let namespace = target.namespace.as_deref().unwrap_or_default();
@@ -193,16 +193,16 @@ pub fn stored(
 }
 
 fn shown(
-    call: &Call,
+    call: &ApiCall,
     resource: &Resource,
-    target: &Target,
+    target: &CallTarget,
     object: &Value,
     cluster: &Cluster,
-) -> Reply {
+) -> ApiReply {
     let printed = write::printed(resource, &target.version, object);
     if call.wants_table() {
         let revision = object["metadata"]["resourceVersion"].clone();
-        return Reply::ok(table::table(
+        return ApiReply::ok(table::table(
             resource,
             &[printed],
             call.query("includeObject"),
@@ -210,7 +210,7 @@ fn shown(
             &json!({"resourceVersion": revision}),
         ));
     }
-    Reply::ok(printed)
+    ApiReply::ok(printed)
 }
 
 /// How a request writes.
@@ -219,10 +219,10 @@ fn shown(
 /// 400 for a dry run that does not exist.
 pub fn options(
     cluster: &Cluster,
-    call: &Call,
-    target: &Target,
+    call: &ApiCall,
+    target: &CallTarget,
     applies: bool,
-) -> Result<Options, Status> {
+) -> Result<WriteOptions, Status> {
     let writer = Writer {
         manager: call.manager(),
         applies,
@@ -230,7 +230,7 @@ pub fn options(
         subresource: target.subresource.clone().unwrap_or_default(),
         time: cluster.time(),
     };
-    Ok(Options {
+    Ok(WriteOptions {
         writer,
         dry_run: call.dry_run()?,
     })
@@ -238,10 +238,10 @@ pub fn options(
 
 fn list(
     cluster: &Cluster,
-    call: &Call,
+    call: &ApiCall,
     resource: &Resource,
-    target: &Target,
-) -> Result<Reply, Status> {
+    target: &CallTarget,
+) -> Result<ApiReply, Status> {
     let selector = Selector::of(
         resource,
         call.query("labelSelector"),
@@ -278,7 +278,7 @@ fn list(
         metadata["remainingItemCount"] = json!(left);
     }
     if call.wants_table() {
-        return Ok(Reply::ok(table::table(
+        return Ok(ApiReply::ok(table::table(
             resource,
             &items,
             call.query("includeObject"),
@@ -292,7 +292,7 @@ fn list(
             .iter_mut()
             .for_each(|item| write::forget(item, &["apiVersion", "kind"]));
     }
-    Ok(Reply::ok(json!({
+    Ok(ApiReply::ok(json!({
         "kind": format!("{}List", resource.kind),
         "apiVersion": resource.api_version(&target.version),
         "metadata": metadata,

@@ -7,7 +7,7 @@ use super::watch::Watch;
 
 /// A request.
 #[derive(Debug, Clone, Default)]
-pub struct Call {
+pub struct ApiCall {
     /// `GET`, …
     pub method: String,
     /// The path, decoded.
@@ -24,7 +24,7 @@ pub struct Call {
     pub body: Vec<u8>,
 }
 
-impl Call {
+impl ApiCall {
     /// A query parameter; an empty one is none.
     pub fn query(&self, name: &str) -> Option<&str> {
         let found = self.query.iter().find(|(key, _)| key == name);
@@ -79,7 +79,7 @@ impl Call {
 
 /// What a path is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct CallTarget {
     /// The API group; empty for the core.
     pub group: String,
     /// `v1`.
@@ -94,9 +94,9 @@ pub struct Target {
     pub subresource: Option<String>,
 }
 
-impl Target {
+impl CallTarget {
     /// The target of a path; None if it is not one of an object or a list.
-    pub fn of(path: &str) -> Option<Target> {
+    pub fn of(path: &str) -> Option<CallTarget> {
         let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         let (group, version, rest) = match parts.as_slice() {
             ["api", version, rest @ ..] => ("", *version, rest),
@@ -118,7 +118,7 @@ impl Target {
             [plural, name, below] => (*plural, Some(*name), Some(*below)),
             _ => return None,
         };
-        Some(Target {
+        Some(CallTarget {
             group: group.to_owned(),
             version: version.to_owned(),
             namespace,
@@ -131,7 +131,7 @@ impl Target {
 
 /// An answer.
 #[derive(Debug, Clone)]
-pub enum Reply {
+pub enum ApiReply {
     /// An object or a list.
     Object {
         /// The HTTP code.
@@ -160,10 +160,10 @@ pub enum Reply {
     Exec(super::exec::Run),
 }
 
-impl Reply {
+impl ApiReply {
     /// 200 with an object.
-    pub fn ok(body: Value) -> Reply {
-        Reply::Object {
+    pub fn ok(body: Value) -> ApiReply {
+        ApiReply::Object {
             code: 200,
             body,
             warnings: Vec::new(),
@@ -171,8 +171,8 @@ impl Reply {
     }
 
     /// 201 with an object.
-    pub fn created(body: Value, warnings: Vec<String>) -> Reply {
-        Reply::Object {
+    pub fn created(body: Value, warnings: Vec<String>) -> ApiReply {
+        ApiReply::Object {
             code: 201,
             body,
             warnings,
@@ -187,9 +187,9 @@ mod tests {
     #[test]
     fn paths_say_what_they_are_about() {
         let told = |path: &str| {
-            Target::of(path).map(|target| {
+            CallTarget::of(path).map(|target| {
                 let or = |part: Option<String>| part.unwrap_or_else(|| "-".to_owned());
-                let Target {
+                let CallTarget {
                     group,
                     version,
                     namespace,
@@ -239,9 +239,9 @@ mod tests {
     #[test]
     fn a_table_is_wanted_in_the_version_that_is_served() {
         let accepts = |accept: &str| {
-            Call {
+            ApiCall {
                 accept: accept.to_owned(),
-                ..Call::default()
+                ..ApiCall::default()
             }
             .wants_table()
         };

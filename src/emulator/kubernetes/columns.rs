@@ -16,7 +16,7 @@ pub enum Cell {
 }
 
 /// A column.
-pub struct Shown {
+pub struct Printed {
     /// Its heading.
     pub name: String,
     /// `string`, `integer`, `date`.
@@ -28,7 +28,7 @@ pub struct Shown {
 }
 
 /// Kind, heading, type, priority, content; the name comes first and the age last of the unranked ones, see [`of`].
-type Row = (
+type TableRow = (
     &'static str,
     &'static str,
     &'static str,
@@ -36,7 +36,7 @@ type Row = (
     fn(&Value) -> Value,
 );
 
-const ROWS: &[Row] = &[
+const ROWS: &[TableRow] = &[
     ("Namespace", "Status", "string", 0, |object| {
         object["status"]["phase"].clone()
     }),
@@ -228,8 +228,8 @@ const ROWS: &[Row] = &[
 const DATED: &[&str] = &["Role", "ClusterRole", "CustomResourceDefinition"];
 
 /// The columns of a kind.
-pub fn of(resource: &Resource) -> Vec<Shown> {
-    let shown = |name: &str, kind: &str, priority, cell| Shown {
+pub fn of(resource: &Resource) -> Vec<Printed> {
+    let shown = |name: &str, kind: &str, priority, cell| Printed {
         name: name.to_owned(),
         kind: kind.to_owned(),
         priority,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::call::{Call, Target};
+use super::call::{ApiCall, CallTarget};
 use super::protobuf;
 use super::resource::Resource;
 use super::status::Status;
@@ -19,7 +19,7 @@ const ACCEPTED: &[&str] = &[
 ///
 /// # Errors
 /// 400 for a body that cannot be read, 415 for a format that is not known.
-pub fn value(call: &Call) -> Result<Value, Status> {
+pub fn value(call: &ApiCall) -> Result<Value, Status> {
     if call.body.is_empty() {
         return Ok(Value::Null);
     }
@@ -60,9 +60,9 @@ pub fn value(call: &Call) -> Result<Value, Status> {
 /// # Errors
 /// 400 for another kind, another name or, under strict validation, fields nobody knows.
 pub fn object(
-    call: &Call,
+    call: &ApiCall,
     resource: &Resource,
-    target: &Target,
+    target: &CallTarget,
 ) -> Result<(Value, Vec<String>), Status> {
     let object = value(call)?;
     fits(&object, resource, target)?;
@@ -81,7 +81,7 @@ pub fn object(
 ///
 /// # Errors
 /// 400.
-pub fn fits(object: &Value, resource: &Resource, target: &Target) -> Result<(), Status> {
+pub fn fits(object: &Value, resource: &Resource, target: &CallTarget) -> Result<(), Status> {
     let (kind, version) = (
         object["kind"].as_str().unwrap_or_default(),
         object["apiVersion"].as_str().unwrap_or_default(),
@@ -130,9 +130,9 @@ pub fn fits(object: &Value, resource: &Resource, target: &Target) -> Result<(), 
 /// # Errors
 /// 400 under `fieldValidation=Strict`.
 pub fn judged(
-    call: &Call,
+    call: &ApiCall,
     resource: &Resource,
-    target: &Target,
+    target: &CallTarget,
     unknown: &[String],
 ) -> Result<Vec<String>, Status> {
     let told: Vec<String> = unknown

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::api::stored;
-use super::call::{Call, Reply, Target};
+use super::call::{ApiCall, ApiReply, CallTarget};
 use super::cluster::Cluster;
 use super::decode;
 use super::resource::Resource;
@@ -19,7 +19,7 @@ const PERMANENT: &[&str] = &["default", "kube-system", "kube-public", "kube-node
 
 /// How to delete.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Wish {
+struct DeleteOptions {
     policy: String,
     grace: Option<u64>,
     uid: Option<String>,
@@ -27,8 +27,8 @@ struct Wish {
     dry_run: bool,
 }
 
-impl Wish {
-    fn of(call: &Call) -> Result<Wish, Status> {
+impl DeleteOptions {
+    fn of(call: &ApiCall) -> Result<DeleteOptions, Status> {
         let body = match decode::value(call) {
             Ok(body) => body,
             // Options come as an object of any format; what matters of them may also stand in the query.
@@ -36,7 +36,7 @@ impl Wish {
         };
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let grace = body["gracePeriodSeconds"].as_u64();
-        Ok(Wish {
+        Ok(DeleteOptions {
             policy: text(&body["propagationPolicy"])
                 .or_else(|| call.query("propagationPolicy").map(str::to_owned))
                 .unwrap_or_else(|| "Background".to_owned()),
@@ -58,12 +58,12 @@ impl Wish {
 /// 404, 403 for a namespace that stays, 409 for a precondition that does not hold.
 pub fn one(
     cluster: &mut Cluster,
-    call: &Call,
+    call: &ApiCall,
     resource: &Resource,
-    target: &Target,
+    target: &CallTarget,
     name: &str,
-) -> Result<Reply, Status> {
-    let wish = Wish::of(call)?;
+) -> Result<ApiReply, Status> {
+    let wish = DeleteOptions::of(call)?;
     let object = stored(cluster, resource, target, name)?;
     let uid = &object["metadata"]["uid"];
     for (wanted, own, what) in [
@@ -95,7 +95,7 @@ pub fn one(
     } else {
         begin(cluster, resource, object, &wish.policy, wish.grace)
     };
-    Ok(Reply::ok(match left {
+    Ok(ApiReply::ok(match left {
         Some(left) => write::printed(resource, &target.version, &left),
         None => gone(resource, name, &uid),
     }))
@@ -107,11 +107,11 @@ pub fn one(
 /// 400 for a selector that is none.
 pub fn all(
     cluster: &mut Cluster,
-    call: &Call,
+    call: &ApiCall,
     resource: &Resource,
-    target: &Target,
-) -> Result<Reply, Status> {
-    let wish = Wish::of(call)?;
+    target: &CallTarget,
+) -> Result<ApiReply, Status> {
+    let wish = DeleteOptions::of(call)?;
     let selector = Selector::of(
         resource,
         call.query("labelSelector"),
@@ -134,7 +134,7 @@ pub fn all(
             begin(cluster, resource, object, &wish.policy, wish.grace);
         }
     }
-    Ok(Reply::ok(json!({
+    Ok(ApiReply::ok(json!({
         "kind": format!("{}List", resource.kind),
         "apiVersion": resource.api_version(&target.version),
         "metadata": {"resourceVersion": cluster.store.revision().to_string()},

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::call::Reply;
+use super::call::ApiReply;
 use super::cluster::Cluster;
 use super::kinds::Verbs;
 use super::resource::{self, Resource, api_version};
@@ -28,7 +28,7 @@ pub fn version(cluster: &Cluster) -> Value {
 }
 
 /// Answers a path of discovery; None if it is none.
-pub fn answer(cluster: &Cluster, path: &str, accept: &str) -> Option<Reply> {
+pub fn answer(cluster: &Cluster, path: &str, accept: &str) -> Option<ApiReply> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let kinds = || resource::all(&cluster.store);
     // Older clients offer v2beta1 alone and cannot read v2; they get the plain form.
@@ -63,7 +63,7 @@ pub fn answer(cluster: &Cluster, path: &str, accept: &str) -> Option<Reply> {
         ["apis", group, version] => resources(&kinds(), group, version)?,
         _ => return None,
     };
-    Some(Reply::ok(body))
+    Some(ApiReply::ok(body))
 }
 
 /// The groups in their order, each once.
@@ -186,7 +186,7 @@ fn resources(kinds: &[Resource], group: &str, version: &str) -> Option<Value> {
     })
 }
 
-fn aggregated(kinds: &[Resource], core: bool) -> Reply {
+fn aggregated(kinds: &[Resource], core: bool) -> ApiReply {
     let items: Vec<Value> = groups(kinds)
         .into_iter()
         .filter(|group| group.is_empty() == core)
@@ -214,7 +214,7 @@ fn aggregated(kinds: &[Resource], core: bool) -> Reply {
         "metadata": {},
         "items": items,
     });
-    Reply::Document {
+    ApiReply::Document {
         content_type: AGGREGATED,
         body: body.to_string(),
         keep: false,

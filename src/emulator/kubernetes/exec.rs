@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::call::ApiCall;
+use super::cluster_snapshot;
+use super::exec_stream;
 use super::log;
-use super::play;
 use super::resource::Resource;
 use super::status::Status;
-use super::surroundings;
 use super::write::plain;
 use crate::clock;
-use crate::pod::run::Ran;
-use crate::pod::{self, Container, Neighbourhood, Seat};
+use crate::pod::run::ProgramResult;
+use crate::pod::{self, ClusterNetwork, ExecContext, PodContainer};
 use crate::storage;
 use crate::world::World;
 use egress::request::Source;
@@ -41,7 +41,7 @@ pub struct Run {
 ///
 /// # Errors
 /// 400 for no command, or a container that is not there or does not run.
-pub fn run(call: &Call, _: &Resource, pod: &Value) -> Result<Run, Status> {
+pub fn run(call: &ApiCall, _: &Resource, pod: &Value) -> Result<Run, Status> {
     let container = log::container(call, pod)?;
     log::running(pod, &container)?;
     let command = call.queries("command");
@@ -72,25 +72,25 @@ pub fn reads(run: &Run) -> bool {
 }
 
 /// What a command does in the pod of `run`, over the world as it is now; none where the container has no such program.
-pub fn outcome(world: &World, key: &str, run: &Run, command: &[String]) -> Option<Ran> {
+pub fn outcome(world: &World, key: &str, run: &Run, command: &[String]) -> Option<ProgramResult> {
     let cluster = world.cluster(key)?;
-    let network = Neighbourhood {
-        scene: surroundings::scene(world, key, cluster),
-        identity: surroundings::identity(world, cluster, &run.namespace, &run.account),
+    let network = ClusterNetwork {
+        scene: cluster_snapshot::scene(world, key, cluster),
+        identity: cluster_snapshot::identity(world, cluster, &run.namespace, &run.account),
     };
     let email = &network.identity.email;
     let object = |bucket: &str, name: &str| storage::access::read(world, bucket, name, email);
-    let seat = Seat {
+    let seat = ExecContext {
         from: Source {
             namespace: run.namespace.clone(),
             pod: Some(run.pod.clone()),
             sidecar: None,
         },
-        container: Container::named(&run.container),
+        container: PodContainer::named(&run.container),
         address: run.address.clone(),
         terminal: run.tty,
         date: clock::http(world.now()),
-        flush: play::flush(cluster),
+        flush: exec_stream::flush(cluster),
         identity: email.clone(),
         network: &network,
         object: &object,
@@ -102,7 +102,7 @@ pub fn outcome(world: &World, key: &str, run: &Run, command: &[String]) -> Optio
 #[derive(Debug, Clone, PartialEq)]
 pub enum Missing {
     /// The real container has it or may have it: the emulated one says what it has, and ends as a shell would.
-    Here(Ran),
+    Here(ProgramResult),
     /// The real container has not either: the last word is the runtime's.
     There(Value),
 }
@@ -110,8 +110,8 @@ pub enum Missing {
 /// See [`Missing`].
 pub fn missing(run: &Run, command: &[String]) -> Missing {
     let name = command.first().map_or("", String::as_str);
-    let container = Container::named(&run.container);
-    if container == Container::Proxy {
+    let container = PodContainer::named(&run.container);
+    if container == PodContainer::Proxy {
         let message = format!(
             "Internal error occurred: error executing command in container: failed to exec in container: failed to start exec: OCI \
              runtime exec failed: exec failed: unable to start container process: exec: \"{name}\": executable file not found in \
@@ -126,7 +126,7 @@ pub fn missing(run: &Run, command: &[String]) -> Missing {
     let complaint = format!(
         "{name}: not in the emulated container, which has {installed}, and sh -c of these\n"
     );
-    Missing::Here(Ran::failed(127, complaint))
+    Missing::Here(ProgramResult::failed(127, complaint))
 }
 
 /// The last word on the error channel.

@@ -27,7 +27,7 @@ pub struct Hosting {
 impl Hosting {
     /// Starts and stops servers as the world has it now. A cluster whose server cannot start keeps an address that nobody
     /// answers, as one does that is down.
-    pub fn settle(&mut self, world: &mut World, keeper: &Arc<dyn Keeper>) {
+    pub fn reconcile(&mut self, world: &mut World, keeper: &Arc<dyn Keeper>) {
         let wanted: Vec<String> = clusters(world);
         self.servers.retain(|key, _| wanted.contains(key));
         world.keep_clusters(&wanted);

@@ -12,7 +12,7 @@ pub enum Verbs {
 }
 
 /// A row: group, version, kind, plural, short names, and what the flags say.
-struct Row(
+struct BuiltinKind(
     &'static str,
     &'static str,
     &'static str,
@@ -43,8 +43,8 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 const AUTHORIZATION: &str = "authorization.k8s.io";
 
 /// Discovery lists groups in this order, as the real server does by priority.
-const ROWS: &[Row] = &[
-    Row(
+const ROWS: &[BuiltinKind] = &[
+    BuiltinKind(
         "",
         "v1",
         "Namespace",
@@ -52,16 +52,16 @@ const ROWS: &[Row] = &[
         &["ns"],
         &[Cluster, Status],
     ),
-    Row("", "v1", "Node", "nodes", &["no"], &[Cluster, Status]),
-    Row("", "v1", "Pod", "pods", &["po"], &[Status, InAll, Counted]),
-    Row("", "v1", "Service", "services", &["svc"], &[Status, InAll]),
-    Row("", "v1", "ServiceAccount", "serviceaccounts", &["sa"], &[]),
-    Row("", "v1", "ConfigMap", "configmaps", &["cm"], &[]),
-    Row("", "v1", "Secret", "secrets", &[], &[]),
-    Row("", "v1", "Event", "events", &["ev"], &[]),
-    Row("", "v1", "Endpoints", "endpoints", &["ep"], &[]),
-    Row("", "v1", "LimitRange", "limitranges", &["limits"], &[]),
-    Row(
+    BuiltinKind("", "v1", "Node", "nodes", &["no"], &[Cluster, Status]),
+    BuiltinKind("", "v1", "Pod", "pods", &["po"], &[Status, InAll, Counted]),
+    BuiltinKind("", "v1", "Service", "services", &["svc"], &[Status, InAll]),
+    BuiltinKind("", "v1", "ServiceAccount", "serviceaccounts", &["sa"], &[]),
+    BuiltinKind("", "v1", "ConfigMap", "configmaps", &["cm"], &[]),
+    BuiltinKind("", "v1", "Secret", "secrets", &[], &[]),
+    BuiltinKind("", "v1", "Event", "events", &["ev"], &[]),
+    BuiltinKind("", "v1", "Endpoints", "endpoints", &["ep"], &[]),
+    BuiltinKind("", "v1", "LimitRange", "limitranges", &["limits"], &[]),
+    BuiltinKind(
         "",
         "v1",
         "ResourceQuota",
@@ -69,7 +69,7 @@ const ROWS: &[Row] = &[
         &["quota"],
         &[Status],
     ),
-    Row(
+    BuiltinKind(
         "",
         "v1",
         "PersistentVolumeClaim",
@@ -77,7 +77,7 @@ const ROWS: &[Row] = &[
         &["pvc"],
         &[Status],
     ),
-    Row(
+    BuiltinKind(
         "apps",
         "v1",
         "Deployment",
@@ -85,7 +85,7 @@ const ROWS: &[Row] = &[
         &["deploy"],
         &[Status, Scale, InAll, Counted],
     ),
-    Row(
+    BuiltinKind(
         "apps",
         "v1",
         "ReplicaSet",
@@ -93,7 +93,7 @@ const ROWS: &[Row] = &[
         &["rs"],
         &[Status, Scale, InAll, Counted],
     ),
-    Row(
+    BuiltinKind(
         "apps",
         "v1",
         "DaemonSet",
@@ -101,7 +101,7 @@ const ROWS: &[Row] = &[
         &["ds"],
         &[Status, InAll, Counted],
     ),
-    Row(
+    BuiltinKind(
         "apps",
         "v1",
         "StatefulSet",
@@ -109,7 +109,7 @@ const ROWS: &[Row] = &[
         &["sts"],
         &[Status, Scale, InAll, Counted],
     ),
-    Row(
+    BuiltinKind(
         "autoscaling",
         "v2",
         "HorizontalPodAutoscaler",
@@ -117,8 +117,8 @@ const ROWS: &[Row] = &[
         &["hpa"],
         &[Status, InAll],
     ),
-    Row("batch", "v1", "Job", "jobs", &[], &[Status, InAll, Counted]),
-    Row(
+    BuiltinKind("batch", "v1", "Job", "jobs", &[], &[Status, InAll, Counted]),
+    BuiltinKind(
         "networking.k8s.io",
         "v1",
         "NetworkPolicy",
@@ -126,7 +126,7 @@ const ROWS: &[Row] = &[
         &["netpol"],
         &[Counted],
     ),
-    Row(
+    BuiltinKind(
         "policy",
         "v1",
         "PodDisruptionBudget",
@@ -134,10 +134,10 @@ const ROWS: &[Row] = &[
         &["pdb"],
         &[Status, Counted],
     ),
-    Row(RBAC, "v1", "Role", "roles", &[], &[]),
-    Row(RBAC, "v1", "RoleBinding", "rolebindings", &[], &[]),
-    Row(RBAC, "v1", "ClusterRole", "clusterroles", &[], &[Cluster]),
-    Row(
+    BuiltinKind(RBAC, "v1", "Role", "roles", &[], &[]),
+    BuiltinKind(RBAC, "v1", "RoleBinding", "rolebindings", &[], &[]),
+    BuiltinKind(RBAC, "v1", "ClusterRole", "clusterroles", &[], &[Cluster]),
+    BuiltinKind(
         RBAC,
         "v1",
         "ClusterRoleBinding",
@@ -145,8 +145,8 @@ const ROWS: &[Row] = &[
         &[],
         &[Cluster],
     ),
-    Row("coordination.k8s.io", "v1", "Lease", "leases", &[], &[]),
-    Row(
+    BuiltinKind("coordination.k8s.io", "v1", "Lease", "leases", &[], &[]),
+    BuiltinKind(
         "discovery.k8s.io",
         "v1",
         "EndpointSlice",
@@ -154,7 +154,7 @@ const ROWS: &[Row] = &[
         &[],
         &[],
     ),
-    Row(
+    BuiltinKind(
         "scheduling.k8s.io",
         "v1",
         "PriorityClass",
@@ -162,7 +162,7 @@ const ROWS: &[Row] = &[
         &["pc"],
         &[Cluster],
     ),
-    Row(
+    BuiltinKind(
         "storage.k8s.io",
         "v1",
         "StorageClass",
@@ -170,7 +170,7 @@ const ROWS: &[Row] = &[
         &["sc"],
         &[Cluster],
     ),
-    Row(
+    BuiltinKind(
         ADMISSION,
         "v1",
         "MutatingWebhookConfiguration",
@@ -178,7 +178,7 @@ const ROWS: &[Row] = &[
         &[],
         &[Cluster, Counted],
     ),
-    Row(
+    BuiltinKind(
         ADMISSION,
         "v1",
         "ValidatingWebhookConfiguration",
@@ -186,7 +186,7 @@ const ROWS: &[Row] = &[
         &[],
         &[Cluster, Counted],
     ),
-    Row(
+    BuiltinKind(
         "apiextensions.k8s.io",
         "v1",
         "CustomResourceDefinition",
@@ -194,7 +194,7 @@ const ROWS: &[Row] = &[
         &["crd", "crds"],
         &[Cluster, Status, Counted],
     ),
-    Row(
+    BuiltinKind(
         "authentication.k8s.io",
         "v1",
         "SelfSubjectReview",
@@ -202,7 +202,7 @@ const ROWS: &[Row] = &[
         &[],
         &[Cluster, Review],
     ),
-    Row(
+    BuiltinKind(
         "authentication.k8s.io",
         "v1",
         "TokenReview",
@@ -210,7 +210,7 @@ const ROWS: &[Row] = &[
         &[],
         &[Cluster, Review],
     ),
-    Row(
+    BuiltinKind(
         AUTHORIZATION,
         "v1",
         "SelfSubjectAccessReview",
@@ -218,7 +218,7 @@ const ROWS: &[Row] = &[
         &[],
         &[Cluster, Review],
     ),
-    Row(
+    BuiltinKind(
         AUTHORIZATION,
         "v1",
         "SelfSubjectRulesReview",
@@ -226,7 +226,7 @@ const ROWS: &[Row] = &[
         &[],
         &[Cluster, Review],
     ),
-    Row(
+    BuiltinKind(
         AUTHORIZATION,
         "v1",
         "SubjectAccessReview",
@@ -252,7 +252,7 @@ pub fn built_in() -> Vec<Resource> {
     ROWS.iter().map(resource).collect()
 }
 
-fn resource(Row(group, version, kind, plural, short, flags): &Row) -> Resource {
+fn resource(BuiltinKind(group, version, kind, plural, short, flags): &BuiltinKind) -> Resource {
     let has = |flag| flags.contains(&flag);
     let mut below: Vec<String> = Vec::new();
     if has(Status) {

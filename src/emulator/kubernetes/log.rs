@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::call::Call;
+use super::call::ApiCall;
 use super::resource::Resource;
 use super::status::Status;
 use super::write::plain;
@@ -31,7 +31,7 @@ pub fn key(namespace: &str, pod: &str, container: &str) -> String {
 ///
 /// # Errors
 /// 400 for a container that is not there, or none where there are several.
-pub fn tail(call: &Call, resource: &Resource, pod: &Value) -> Result<Tail, Status> {
+pub fn tail(call: &ApiCall, resource: &Resource, pod: &Value) -> Result<Tail, Status> {
     let container = container(call, pod)?;
     running(pod, &container)?;
     let text = |field: &str| {
@@ -53,7 +53,7 @@ pub fn tail(call: &Call, resource: &Resource, pod: &Value) -> Result<Tail, Statu
 ///
 /// # Errors
 /// 400.
-pub fn container(call: &Call, pod: &Value) -> Result<String, Status> {
+pub fn container(call: &ApiCall, pod: &Value) -> Result<String, Status> {
     let names = |list: &str| -> Vec<String> {
         pod["spec"][list]
             .as_array()

@@ -11,7 +11,7 @@ use super::managed::Writer;
 use super::resource;
 use super::schema;
 use super::store::Store;
-use super::write::{self, Options};
+use super::write::{self, WriteOptions};
 use crate::clock::Millis;
 
 /// Who writes here, as the status of real revisions shows.
@@ -175,7 +175,7 @@ fn install(cluster: &mut Cluster, api_version: &str, kind: &str, namespace: &str
     let Some(resource) = resource::of_kind(&cluster.store, group, kind) else {
         return;
     };
-    let options = Options {
+    let options = WriteOptions {
         writer: writer(cluster, api_version),
         dry_run: false,
     };

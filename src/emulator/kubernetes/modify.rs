@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::api::{options, stored};
-use super::call::{Call, Reply, Target};
+use super::call::{ApiCall, ApiReply, CallTarget};
 use super::cluster::Cluster;
 use super::decode;
 use super::managed;
@@ -27,11 +27,11 @@ const PATCHES: &[&str] = &[
 /// What Kubernetes would refuse.
 pub fn answer(
     cluster: &mut Cluster,
-    call: &Call,
+    call: &ApiCall,
     resource: &Resource,
-    target: &Target,
+    target: &CallTarget,
     name: &str,
-) -> Result<Reply, Status> {
+) -> Result<ApiReply, Status> {
     let content_type = call
         .content_type
         .split(';')
@@ -54,7 +54,7 @@ pub fn answer(
         new,
         &options(cluster, call, target, false)?,
     )?;
-    Ok(Reply::Object {
+    Ok(ApiReply::Object {
         code: 200,
         body: write::printed(resource, &target.version, &written),
         warnings,
@@ -62,9 +62,9 @@ pub fn answer(
 }
 
 fn patched(
-    call: &Call,
+    call: &ApiCall,
     resource: &Resource,
-    target: &Target,
+    target: &CallTarget,
     old: &Value,
     content_type: &str,
 ) -> Result<(Value, Vec<String>), Status> {
@@ -94,11 +94,11 @@ fn patched(
 /// Server-side apply: makes the object if it is not there.
 fn apply(
     cluster: &mut Cluster,
-    call: &Call,
+    call: &ApiCall,
     resource: &Resource,
-    target: &Target,
+    target: &CallTarget,
     name: &str,
-) -> Result<Reply, Status> {
+) -> Result<ApiReply, Status> {
     if call.query("fieldManager").is_none() {
         let mut options = resource.clone();
         (options.kind, options.group) = ("PatchOptions".to_owned(), "meta.k8s.io".to_owned());
@@ -144,7 +144,7 @@ fn apply(
             }
             validate::check(resource, &target.version, &merged)?;
             let written = write::update(cluster, resource, &live, merged, &options)?;
-            Ok(Reply::ok(write::printed(
+            Ok(ApiReply::ok(write::printed(
                 resource,
                 &target.version,
                 &written,
@@ -177,7 +177,7 @@ fn apply(
                     .store
                     .amend(&resource.key(&namespace, name), created);
             }
-            Ok(Reply::created(
+            Ok(ApiReply::created(
                 write::printed(resource, &target.version, &created),
                 Vec::new(),
             ))

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::call::{Call, Reply};
+use super::call::{ApiCall, ApiReply};
 use super::cluster::Cluster;
 use super::resource::{self, Resource};
 use super::schema;
@@ -17,10 +17,10 @@ use crate::names;
 ///
 /// # Errors
 /// 404 for a group and version that is not served.
-pub fn answer(cluster: &Cluster, path: &str, call: &Call) -> Result<Reply, Status> {
+pub fn answer(cluster: &Cluster, path: &str, call: &ApiCall) -> Result<ApiReply, Status> {
     let kinds = resource::all(&cluster.store);
     let Some(path) = path.strip_prefix("/openapi/v3/") else {
-        return Ok(Reply::ok(index(&kinds)));
+        return Ok(ApiReply::ok(index(&kinds)));
     };
     let (group, version) = match path.split('/').collect::<Vec<_>>().as_slice() {
         ["api", version] => (String::new(), (*version).to_owned()),
@@ -35,7 +35,7 @@ pub fn answer(cluster: &Cluster, path: &str, call: &Call) -> Result<Reply, Statu
         return Err(Status::no_such_path());
     }
     let body = document(&here, &version).to_string();
-    Ok(Reply::Document {
+    Ok(ApiReply::Document {
         content_type: "application/json",
         body,
         keep: call.query("hash").is_some(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::call::{Call, Reply, Target};
+use super::call::{ApiCall, ApiReply, CallTarget};
 use super::cluster::Cluster;
 use super::decode;
 use super::resource::Resource;
@@ -15,10 +15,10 @@ use super::write;
 /// 405 for anything but POST, 400 for a body that is none.
 pub fn answer(
     cluster: &Cluster,
-    call: &Call,
+    call: &ApiCall,
     resource: &Resource,
-    target: &Target,
-) -> Result<Reply, Status> {
+    target: &CallTarget,
+) -> Result<ApiReply, Status> {
     if call.method != "POST" {
         return Err(Status::method_not_allowed());
     }
@@ -42,7 +42,7 @@ pub fn answer(
         review["metadata"]["creationTimestamp"] = json!(cluster.time());
     }
     write::forget(&mut review, &["apiVersion", "kind"]);
-    Ok(Reply::created(
+    Ok(ApiReply::created(
         write::printed(resource, &target.version, &review),
         warnings,
     ))

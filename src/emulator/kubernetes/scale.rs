@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::api::options;
-use super::call::{Call, Reply, Target};
+use super::call::{ApiCall, ApiReply, CallTarget};
 use super::cluster::Cluster;
 use super::decode;
 use super::patch;
@@ -39,11 +39,11 @@ pub fn of(workload: &Value) -> Value {
 /// 400 for a body that is no scale, 409 if the workload has changed.
 pub fn answer(
     cluster: &mut Cluster,
-    call: &Call,
+    call: &ApiCall,
     resource: &Resource,
-    target: &Target,
+    target: &CallTarget,
     workload: &Value,
-) -> Result<Reply, Status> {
+) -> Result<ApiReply, Status> {
     let sent = decode::value(call)?;
     let mut scale = of(workload);
     match (call.method.as_str(), call.content_type.as_str()) {
@@ -64,5 +64,5 @@ pub fn answer(
         wanted,
         &options(cluster, call, target, false)?,
     )?;
-    Ok(Reply::ok(of(&written)))
+    Ok(ApiReply::ok(of(&written)))
 }

@@ -23,7 +23,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 use super::api;
-use super::call::{Call, Reply};
+use super::call::{ApiCall, ApiReply};
 use super::cluster::Cluster;
 use super::socket;
 use super::status::Status;
@@ -44,7 +44,7 @@ pub trait Keeper: Send + Sync + 'static {
     ///
     /// # Errors
     /// The cluster is gone, or what was changed cannot be kept.
-    fn with(&self, cluster: &str, work: &mut dyn FnMut(&mut Cluster)) -> Result<(), Unkept>;
+    fn with(&self, cluster: &str, work: &mut dyn FnMut(&mut Cluster)) -> Result<(), NotStored>;
 
     /// Lets `work` see the world around the clusters as it is now.
     fn look(&self, work: &mut dyn FnMut(&World));
@@ -52,7 +52,7 @@ pub trait Keeper: Send + Sync + 'static {
 
 /// Why nobody may hear of a change, or of anything.
 #[derive(Debug, thiserror::Error)]
-pub enum Unkept {
+pub enum NotStored {
     /// There is no such cluster any more.
     #[error("the emulated cluster is gone")]
     Gone,
@@ -110,7 +110,7 @@ impl Shared {
     ///
     /// # Errors
     /// As [`Keeper::with`].
-    pub fn with<T>(&self, mut work: impl FnMut(&mut Cluster) -> T) -> Result<T, Unkept> {
+    pub fn with<T>(&self, mut work: impl FnMut(&mut Cluster) -> T) -> Result<T, NotStored> {
         let mut result = None;
         let mut changed = false;
         let kept = self.keeper.with(&self.cluster, &mut |cluster| {
@@ -122,7 +122,7 @@ impl Shared {
             self.wake.send_modify(|count| *count += 1);
         }
         kept?;
-        result.ok_or(Unkept::Gone)
+        result.ok_or(NotStored::Gone)
     }
 
     /// What `work` makes of the world and of this cluster's name in it.
@@ -200,7 +200,9 @@ pub fn serve(
 
 async fn handle(shared: Arc<Shared>, mut request: Request<Incoming>) -> Response<Body> {
     let authority = request.uri().authority().map(|one| one.as_str().to_owned());
-    if let Some(complaint) = loopback::stranger(authority.as_deref(), request.headers()) {
+    if let Some(complaint) =
+        loopback::reject_foreign_origin(authority.as_deref(), request.headers())
+    {
         let mut status = Status::bad_request(complaint.trim_end());
         (status.code, status.reason) = (403, "Forbidden");
         return refused(&status);
@@ -221,7 +223,7 @@ async fn handle(shared: Arc<Shared>, mut request: Request<Incoming>) -> Response
         let value = head.headers.get(name).and_then(|value| value.to_str().ok());
         value.unwrap_or_default().to_owned()
     };
-    let call = Call {
+    let call = ApiCall {
         method: head.method.as_str().to_owned(),
         path: percent_decode_str(head.uri.path())
             .decode_utf8_lossy()
@@ -263,9 +265,13 @@ fn seconds() -> u64 {
     since.map_or(0, |since| since.as_secs())
 }
 
-fn rendered(shared: Arc<Shared>, reply: Reply, upgrade: Option<socket::Upgrade>) -> Response<Body> {
+fn rendered(
+    shared: Arc<Shared>,
+    reply: ApiReply,
+    upgrade: Option<socket::Upgrade>,
+) -> Response<Body> {
     match reply {
-        Reply::Object {
+        ApiReply::Object {
             code,
             body,
             warnings,
@@ -278,7 +284,7 @@ fn rendered(shared: Arc<Shared>, reply: Reply, upgrade: Option<socket::Upgrade>)
             }
             response
         }
-        Reply::Document {
+        ApiReply::Document {
             content_type,
             body,
             keep,
@@ -298,18 +304,18 @@ fn rendered(shared: Arc<Shared>, reply: Reply, upgrade: Option<socket::Upgrade>)
             }
             response
         }
-        Reply::Nowhere => {
+        ApiReply::Nowhere => {
             let mut response = json(404, "404 page not found\n".to_owned());
             let text = HeaderValue::from_static("text/plain; charset=utf-8");
             response.headers_mut().insert(header::CONTENT_TYPE, text);
             response
         }
-        Reply::Watch(watch) => {
+        ApiReply::Watch(watch) => {
             let mut response = json(200, String::new());
             *response.body_mut() = stream::watch(shared, *watch);
             response
         }
-        Reply::Log(tail) => {
+        ApiReply::Log(tail) => {
             let mut response = json(200, String::new());
             response
                 .headers_mut()
@@ -317,7 +323,7 @@ fn rendered(shared: Arc<Shared>, reply: Reply, upgrade: Option<socket::Upgrade>)
             *response.body_mut() = stream::log(shared, tail);
             response
         }
-        Reply::Exec(run) => match upgrade {
+        ApiReply::Exec(run) => match upgrade {
             Some(upgrade) => socket::exec(shared, run, upgrade),
             None => refused(&Status::bad_request(
                 "Upgrade request required: the emulated cluster runs commands over WebSocket (v5.channel.k8s.io or v4.channel.k8s.io), as kubectl does from 1.30 on",

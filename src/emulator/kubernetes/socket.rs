@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role};
 
 use super::exec::{self, Run};
-use super::play::{self, Listener};
+use super::exec_stream::{self, Listener};
 use super::server::Shared;
 
 /// What is spoken, the best first. Only v5 can say that the input has ended.
@@ -136,7 +136,7 @@ async fn serve(socket: &mut Socket, shared: &Arc<Shared>, run: &Run) -> Option<(
             socket: &mut *socket,
             tty: run.tty,
         };
-        play::play(shared, run, &mut client).await?
+        exec_stream::play(shared, run, &mut client).await?
     };
     say(socket, ERROR, verdict.to_string().as_bytes()).await
 }

@@ -10,7 +10,7 @@ const REMEMBERED: usize = 4_096;
 
 /// What happened to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Happened {
+pub enum WatchEvent {
     /// It was not there before.
     Added,
     /// It changed.
@@ -21,13 +21,13 @@ pub enum Happened {
 
 /// A change.
 #[derive(Debug, Clone)]
-pub struct Change {
+pub struct StoreChange {
     /// The revision it made.
     pub revision: u64,
     /// The object's key.
     pub key: String,
     /// What happened.
-    pub happened: Happened,
+    pub happened: WatchEvent,
     /// The object after it; as it last was when it is gone.
     pub object: Value,
     /// The object before it.
@@ -40,7 +40,7 @@ pub struct Store {
     objects: BTreeMap<String, Value>,
     revision: u64,
     #[serde(skip)]
-    changes: VecDeque<Change>,
+    changes: VecDeque<StoreChange>,
 }
 
 impl Store {
@@ -83,9 +83,9 @@ impl Store {
         object["metadata"]["resourceVersion"] = json!(self.revision.to_string());
         let before = self.objects.insert(key.to_owned(), object.clone());
         let happened = if before.is_some() {
-            Happened::Modified
+            WatchEvent::Modified
         } else {
-            Happened::Added
+            WatchEvent::Added
         };
         self.remember(key, happened, object.clone(), before);
         object
@@ -106,15 +106,15 @@ impl Store {
         self.revision += 1;
         let mut object = before.clone();
         object["metadata"]["resourceVersion"] = json!(self.revision.to_string());
-        self.remember(key, Happened::Deleted, object.clone(), Some(before));
+        self.remember(key, WatchEvent::Deleted, object.clone(), Some(before));
         Some(object)
     }
 
-    fn remember(&mut self, key: &str, happened: Happened, object: Value, before: Option<Value>) {
+    fn remember(&mut self, key: &str, happened: WatchEvent, object: Value, before: Option<Value>) {
         if self.changes.len() == REMEMBERED {
             self.changes.pop_front();
         }
-        self.changes.push_back(Change {
+        self.changes.push_back(StoreChange {
             revision: self.revision,
             key: key.to_owned(),
             happened,
@@ -124,7 +124,7 @@ impl Store {
     }
 
     /// The changes after `revision` of objects whose keys begin with `prefix`; None when some are forgotten.
-    pub fn changes(&self, prefix: &str, revision: u64) -> Option<Vec<Change>> {
+    pub fn changes(&self, prefix: &str, revision: u64) -> Option<Vec<StoreChange>> {
         if revision < self.remembers_since() {
             return None;
         }
@@ -157,13 +157,13 @@ mod tests {
             store.remove("pods/a/b").unwrap()["metadata"]["resourceVersion"],
             "3"
         );
-        let told: Vec<Happened> = store
+        let told: Vec<WatchEvent> = store
             .changes("pods/", 1)
             .unwrap()
             .iter()
             .map(|change| change.happened)
             .collect();
-        assert_eq!(told, [Happened::Modified, Happened::Deleted]);
+        assert_eq!(told, [WatchEvent::Modified, WatchEvent::Deleted]);
     }
 
     #[test]

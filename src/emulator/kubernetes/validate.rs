@@ -16,7 +16,7 @@ pub fn unknown(resource: &Resource, object: &Value) -> Vec<String> {
         match name.as_str() {
             "apiVersion" | "kind" => {}
             _ => match schema::top(&resource.schema, name) {
-                Some(below) => strangers(below, value, name, &mut found),
+                Some(below) => unknown_fields(below, value, name, &mut found),
                 None if is_open(schema::resolved(&resource.schema)) => {}
                 None => found.push(name.clone()),
             },
@@ -30,14 +30,14 @@ fn is_open(schema: &Value) -> bool {
     schema["x-kubernetes-preserve-unknown-fields"] == true || schema.get("properties").is_none()
 }
 
-fn strangers(schema: &Value, value: &Value, path: &str, found: &mut Vec<String>) {
+fn unknown_fields(schema: &Value, value: &Value, path: &str, found: &mut Vec<String>) {
     let schema = schema::resolved(schema);
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
                 let path = format!("{path}.{name}");
                 match schema::field(schema, name) {
-                    Some(below) => strangers(below, value, &path, found),
+                    Some(below) => unknown_fields(below, value, &path, found),
                     None if is_open(schema) => {}
                     None => found.push(path),
                 }
@@ -46,7 +46,7 @@ fn strangers(schema: &Value, value: &Value, path: &str, found: &mut Vec<String>)
         Value::Array(items) => {
             let below = schema.get("items").unwrap_or(&Value::Null);
             for (at, item) in items.iter().enumerate() {
-                strangers(below, item, &format!("{path}[{at}]"), found);
+                unknown_fields(below, item, &format!("{path}[{at}]"), found);
             }
         }
         _ => {}

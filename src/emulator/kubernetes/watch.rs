@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::call::{Call, Target};
+use super::call::{ApiCall, CallTarget};
 use super::cluster::Cluster;
 use super::resource::Resource;
 use super::selectors::Selector;
 use super::status::Status;
-use super::store::Happened;
+use super::store::WatchEvent;
 use super::table;
 use super::write;
 use crate::clock::Millis;
@@ -41,9 +41,9 @@ impl Watch {
     /// 400 for a revision that is no number, 410 for one that is forgotten.
     pub fn of(
         cluster: &Cluster,
-        call: &Call,
+        call: &ApiCall,
         resource: &Resource,
-        target: &Target,
+        target: &CallTarget,
     ) -> Result<Watch, Status> {
         let asked = call.query("resourceVersion");
         let since =
@@ -99,7 +99,8 @@ impl Watch {
         self.since = cluster.store.revision();
         let mut events = Vec::new();
         for change in changes {
-            let now = change.happened != Happened::Deleted && self.selector.matches(&change.object);
+            let now =
+                change.happened != WatchEvent::Deleted && self.selector.matches(&change.object);
             let before = change
                 .before
                 .as_ref()

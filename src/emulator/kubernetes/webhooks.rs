@@ -12,7 +12,7 @@ use reqwest::{Certificate, Client};
 use serde_json::{Value, json};
 
 use super::api;
-use super::call::{Call, Reply, Target};
+use super::call::{ApiCall, ApiReply, CallTarget};
 use super::cluster::Cluster;
 use super::resource::{self, Resource};
 use super::selectors;
@@ -25,7 +25,7 @@ const CONFIGURATIONS: &str = "validatingwebhookconfigurations.admissionregistrat
 const TIMEOUT: u64 = 10;
 
 /// A webhook to ask, and what to ask it.
-pub struct Question {
+pub struct AdmissionCall {
     name: String,
     address: String,
     /// Why it cannot be asked at all.
@@ -40,14 +40,14 @@ pub struct Question {
 ///
 /// # Errors
 /// 400 for a dry run that a webhook cannot take part in.
-pub fn questions(cluster: &mut Cluster, call: &Call) -> Result<Vec<Question>, Status> {
+pub fn questions(cluster: &mut Cluster, call: &ApiCall) -> Result<Vec<AdmissionCall>, Status> {
     let found = cluster.store.list(CONFIGURATIONS);
     let hooks: Vec<Value> = found
         .into_iter()
         .flat_map(|(_, one)| one["webhooks"].as_array().cloned().unwrap_or_default())
         .collect();
     let Some(asked) = (!hooks.is_empty())
-        .then(|| Asked::of(cluster, call))
+        .then(|| AdmissionRequest::of(cluster, call))
         .flatten()
     else {
         return Ok(Vec::new());
@@ -92,21 +92,21 @@ pub fn questions(cluster: &mut Cluster, call: &Call) -> Result<Vec<Question>, St
                 text(&hook["name"])
             )));
         }
-        questions.extend(Question::of(cluster, &hook, &request));
+        questions.extend(AdmissionCall::of(cluster, &hook, &request));
     }
     Ok(questions)
 }
 
 /// A request that webhooks may have a word in.
-struct Asked {
-    target: Target,
+struct AdmissionRequest {
+    target: CallTarget,
     resource: Resource,
     operation: &'static str,
 }
 
-impl Asked {
-    fn of(cluster: &Cluster, call: &Call) -> Option<Asked> {
-        let target = Target::of(&call.path)?;
+impl AdmissionRequest {
+    fn of(cluster: &Cluster, call: &ApiCall) -> Option<AdmissionRequest> {
+        let target = CallTarget::of(&call.path)?;
         let resource = resource::find(
             &cluster.store,
             &target.group,
@@ -127,7 +127,7 @@ impl Asked {
             ("DELETE", Some(_)) => "DELETE",
             _ => return None,
         };
-        Some(Asked {
+        Some(AdmissionRequest {
             target,
             resource,
             operation,
@@ -157,8 +157,8 @@ impl Asked {
     }
 
     /// What a webhook is told; none of a request that is refused anyway.
-    fn request(&self, cluster: &mut Cluster, call: &Call) -> Result<Option<Value>, Status> {
-        let Target {
+    fn request(&self, cluster: &mut Cluster, call: &ApiCall) -> Result<Option<Value>, Status> {
+        let CallTarget {
             group,
             version,
             namespace,
@@ -179,7 +179,7 @@ impl Asked {
             let mut trial = call.clone();
             trial.query.retain(|(name, _)| name != "dryRun");
             trial.query.push(("dryRun".to_owned(), "All".to_owned()));
-            let Ok(Reply::Object { body, .. }) = api::answer(cluster, &trial) else {
+            let Ok(ApiReply::Object { body, .. }) = api::answer(cluster, &trial) else {
                 return Ok(None);
             };
             object = body;
@@ -205,9 +205,9 @@ impl Asked {
     }
 }
 
-impl Question {
+impl AdmissionCall {
     /// None for a webhook whose Service is there: nothing runs behind it that could say no.
-    fn of(cluster: &Cluster, hook: &Value, request: &Value) -> Option<Question> {
+    fn of(cluster: &Cluster, hook: &Value, request: &Value) -> Option<AdmissionCall> {
         let config = &hook["clientConfig"];
         let service = &config["service"];
         let (address, unreachable) = match config["url"].as_str() {
@@ -233,7 +233,7 @@ impl Question {
             }
         };
         let bundle = text(&config["caBundle"]);
-        Some(Question {
+        Some(AdmissionCall {
             name: text(&hook["name"]).to_owned(),
             address,
             unreachable,

@@ -11,7 +11,7 @@ use super::status::{Cause, Status};
 
 /// How to write.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct WriteOptions {
     /// Who writes.
     pub writer: Writer,
     /// Whether nothing is to be kept.
@@ -27,7 +27,7 @@ pub fn create(
     resource: &Resource,
     namespace: &str,
     mut object: Value,
-    options: &Options,
+    options: &WriteOptions,
 ) -> Result<Value, Status> {
     strip(&mut object);
     if !object["metadata"].is_object() {
@@ -104,7 +104,7 @@ pub fn update(
     resource: &Resource,
     old: &Value,
     mut new: Value,
-    options: &Options,
+    options: &WriteOptions,
 ) -> Result<Value, Status> {
     strip(&mut new);
     let name = old["metadata"]["name"]

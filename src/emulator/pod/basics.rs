@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use super::run::{Act, Ran};
+use super::run::{ProgramOutput, ProgramResult};
 
 /// `echo`, and `echo -n`.
-pub fn echo(words: &[String]) -> Ran {
+pub fn echo(words: &[String]) -> ProgramResult {
     match words.split_first() {
-        Some((first, rest)) if first == "-n" => Ran::said(rest.join(" ")),
-        _ => Ran::said(format!("{}\n", words.join(" "))),
+        Some((first, rest)) if first == "-n" => ProgramResult::said(rest.join(" ")),
+        _ => ProgramResult::said(format!("{}\n", words.join(" "))),
     }
 }
 
 /// `cat` of files, of which there are none but `/dev/null`. What it does with its input is the business of whoever has it.
-pub fn cat(files: &[String]) -> Ran {
-    let mut ran = Ran::default();
+pub fn cat(files: &[String]) -> ProgramResult {
+    let mut ran = ProgramResult::default();
     for file in files
         .iter()
         .filter(|file| !["-", "/dev/null"].contains(&file.as_str()))
@@ -26,11 +26,11 @@ pub fn cat(files: &[String]) -> Ran {
 }
 
 /// `sleep`, in seconds or with a unit.
-pub fn sleep(words: &[String]) -> Ran {
+pub fn sleep(words: &[String]) -> ProgramResult {
     let mut total = Duration::ZERO;
     for word in words {
         let Some(time) = time(word) else {
-            return Ran::failed(
+            return ProgramResult::failed(
                 1,
                 format!(
                     "sleep: invalid time interval '{word}'\nTry 'sleep --help' for more information.\n"
@@ -40,13 +40,13 @@ pub fn sleep(words: &[String]) -> Ran {
         total = total.saturating_add(time);
     }
     if words.is_empty() {
-        return Ran::failed(
+        return ProgramResult::failed(
             1,
             "sleep: missing operand\nTry 'sleep --help' for more information.\n",
         );
     }
-    Ran {
-        acts: vec![Act::Wait(total)],
+    ProgramResult {
+        acts: vec![ProgramOutput::Wait(total)],
         code: 0,
     }
 }
@@ -100,7 +100,7 @@ mod tests {
         for (line, millis) in waits {
             assert_eq!(
                 sleep(&words(line)).acts,
-                [Act::Wait(Duration::from_millis(millis))]
+                [ProgramOutput::Wait(Duration::from_millis(millis))]
             );
         }
         for line in ["", "soon", "-1"] {

@@ -3,17 +3,17 @@
 //! Both get their identity from the metadata server, which the network has to let them reach, as it has to let them reach
 //! Cloud Storage. What they print of a connection that fails is not recorded; the rest is in gcloud's words.
 
-use super::run::Ran;
-use super::seat::{Denied, Seat};
-use egress::account::{Failure, Got};
+use super::exec_context::{Denied, ExecContext};
+use super::run::ProgramResult;
 use egress::request::Request;
+use egress::trace::{CallerOutcome, Failure};
 
 const METADATA: &str =
     "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts";
 const AGENT: &str = "google-cloud-sdk gcloud/528.0.0";
 
 /// `gcloud`.
-pub fn run(arguments: &[String], seat: &Seat) -> Ran {
+pub fn run(arguments: &[String], seat: &ExecContext) -> ProgramResult {
     let plain = arguments.iter().filter(|word| !word.starts_with("--"));
     let words: Vec<&str> = plain.map(String::as_str).collect();
     match words.as_slice() {
@@ -21,7 +21,7 @@ pub fn run(arguments: &[String], seat: &Seat) -> Ran {
         ["storage", "cat", urls @ ..] if !urls.is_empty() => {
             storage_cat("gcloud.storage.cat", urls, seat)
         }
-        _ => Ran::failed(
+        _ => ProgramResult::failed(
             1,
             format!(
                 "ERROR: (gcloud) gcloud {}: not in the emulated container, which knows gcloud auth list and gcloud storage cat\n",
@@ -32,11 +32,11 @@ pub fn run(arguments: &[String], seat: &Seat) -> Ran {
 }
 
 /// `gsutil`, which has `cat` alone.
-pub fn gsutil(arguments: &[String], seat: &Seat) -> Ran {
+pub fn gsutil(arguments: &[String], seat: &ExecContext) -> ProgramResult {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["cat", urls @ ..] if !urls.is_empty() => storage_cat("gsutil", urls, seat),
-        _ => Ran::failed(
+        _ => ProgramResult::failed(
             1,
             "CommandException: not in the emulated container, whose gsutil knows cat alone\n",
         ),
@@ -44,7 +44,7 @@ pub fn gsutil(arguments: &[String], seat: &Seat) -> Ran {
 }
 
 /// Asks for `url`; says the status, or why there is none.
-fn ask(ran: &mut Ran, seat: &Seat, url: &str) -> Result<u16, Failure> {
+fn ask(ran: &mut ProgramResult, seat: &ExecContext, url: &str) -> Result<u16, Failure> {
     let Ok(mut request) = Request::get(&seat.from.namespace, url) else {
         return Err(Failure::NoSuchHost);
     };
@@ -57,23 +57,23 @@ fn ask(ran: &mut Ran, seat: &Seat, url: &str) -> Result<u16, Failure> {
     }
     let account = seat.network.account(&request);
     let got = match &account.got {
-        Got::Answer(answer) => Ok(answer.status),
-        Got::Failure(failure) => Err(*failure),
+        CallerOutcome::Answer(answer) => Ok(answer.status),
+        CallerOutcome::Failure(failure) => Err(*failure),
     };
     ran.asked(account);
     got
 }
 
 /// Whether the metadata server says who the pod is.
-fn identified(ran: &mut Ran, seat: &Seat) -> bool {
+fn identified(ran: &mut ProgramResult, seat: &ExecContext) -> bool {
     matches!(
         ask(ran, seat, &format!("{METADATA}/default/email")),
         Ok(200..=299)
     )
 }
 
-fn auth_list(seat: &Seat) -> Ran {
-    let mut ran = Ran::default();
+fn auth_list(seat: &ExecContext) -> ProgramResult {
+    let mut ran = ProgramResult::default();
     if identified(&mut ran, seat) {
         ran.err("     Credentialed Accounts\n");
         ran.out(format!("ACTIVE  ACCOUNT\n*       {}\n", seat.identity));
@@ -86,8 +86,8 @@ fn auth_list(seat: &Seat) -> Ran {
     ran
 }
 
-fn storage_cat(name: &str, urls: &[&str], seat: &Seat) -> Ran {
-    let mut ran = Ran::default();
+fn storage_cat(name: &str, urls: &[&str], seat: &ExecContext) -> ProgramResult {
+    let mut ran = ProgramResult::default();
     let outcome = urls.iter().try_for_each(|url| {
         let text = read(&mut ran, url, seat)?;
         ran.out(text);
@@ -100,7 +100,7 @@ fn storage_cat(name: &str, urls: &[&str], seat: &Seat) -> Ran {
     ran
 }
 
-fn read(ran: &mut Ran, url: &str, seat: &Seat) -> Result<String, String> {
+fn read(ran: &mut ProgramResult, url: &str, seat: &ExecContext) -> Result<String, String> {
     let path = url.strip_prefix("gs://");
     let Some((bucket, object)) = path.and_then(|path| path.split_once('/')) else {
         return Err(format!(
@@ -158,30 +158,30 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::pod::exec_context::{Network, PodContainer};
     use crate::pod::run::Network as Asked;
-    use crate::pod::seat::{Container, Network};
-    use egress::account::{Account, Answer};
-    use egress::cluster::Cluster;
+    use egress::envoy_cluster::EnvoyCluster;
     use egress::request::Source;
+    use egress::trace::{HttpAnswer, Trace};
 
     /// A network in which the metadata server's identity and token and Cloud Storage get these statuses; none is a reset.
     struct Statuses([Option<u16>; 3]);
 
     impl Asked for Statuses {
-        fn account(&self, request: &Request) -> Account {
+        fn account(&self, request: &Request) -> Trace {
             let which = match (request.host.as_str(), request.path.ends_with("/token")) {
                 ("storage.googleapis.com", _) => 2,
                 (_, token) => usize::from(token),
             };
-            let answer = |status| Answer {
+            let answer = |status| HttpAnswer {
                 status,
                 headers: Vec::new(),
                 body: String::new(),
             };
-            Account {
+            Trace {
                 hops: Vec::new(),
-                got: self.0[which].map_or(Got::Failure(Failure::TlsReset), |status| {
-                    Got::Answer(answer(status))
+                got: self.0[which].map_or(CallerOutcome::Failure(Failure::TlsReset), |status| {
+                    CallerOutcome::Answer(answer(status))
                 }),
                 waits: Duration::ZERO,
                 connected: None,
@@ -193,19 +193,23 @@ mod tests {
     }
 
     impl Network for Statuses {
-        fn clusters(&self, _: &Source) -> Vec<Cluster> {
+        fn clusters(&self, _: &Source) -> Vec<EnvoyCluster> {
             Vec::new()
         }
     }
 
-    fn played(line: &str, statuses: [Option<u16>; 3], object: Result<&str, Denied>) -> Ran {
-        let seat = Seat {
+    fn played(
+        line: &str,
+        statuses: [Option<u16>; 3],
+        object: Result<&str, Denied>,
+    ) -> ProgramResult {
+        let seat = ExecContext {
             from: Source {
                 namespace: "team-x".to_owned(),
                 pod: None,
                 sidecar: None,
             },
-            container: Container::Application,
+            container: PodContainer::Application,
             address: String::new(),
             terminal: false,
             date: String::new(),

@@ -2,8 +2,8 @@
 //!
 //! It names the pod's Google account and its project. A token is only for show here: nobody looks at one.
 
-use egress::account::{Account, Got};
 use egress::request::{Request, Scheme};
+use egress::trace::{CallerOutcome, Trace};
 
 /// Its names and its address.
 const HOSTS: &[&str] = &["metadata.google.internal", "metadata", "169.254.169.254"];
@@ -20,10 +20,10 @@ pub struct Identity {
 }
 
 /// Puts the metadata server's own words into the account of a request that reached it.
-pub fn answered(mut account: Account, request: &Request, identity: &Identity) -> Account {
+pub fn answered(mut account: Trace, request: &Request, identity: &Identity) -> Trace {
     let asked = request.scheme == Scheme::Http && HOSTS.contains(&request.host.as_str());
     let reached = account.stopped_at().is_none();
-    if let Got::Answer(answer) = &mut account.got
+    if let CallerOutcome::Answer(answer) = &mut account.got
         && asked
         && reached
     {
@@ -88,10 +88,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use egress::account::{Answer, Failure};
+    use egress::trace::{Failure, HttpAnswer};
 
-    fn account(got: Got) -> Account {
-        Account {
+    fn account(got: CallerOutcome) -> Trace {
+        Trace {
             hops: Vec::new(),
             got,
             waits: Duration::ZERO,
@@ -153,13 +153,13 @@ mod tests {
                     .headers
                     .push(("metadata-flavor".to_owned(), "Google".to_owned()));
             }
-            let plain = Answer {
+            let plain = HttpAnswer {
                 status: 200,
                 headers: Vec::new(),
                 body: "played by somebody else".to_owned(),
             };
-            let Got::Answer(answer) =
-                answered(account(Got::Answer(plain)), &request, &identity).got
+            let CallerOutcome::Answer(answer) =
+                answered(account(CallerOutcome::Answer(plain)), &request, &identity).got
             else {
                 panic!("an answer stays one")
             };
@@ -167,7 +167,7 @@ mod tests {
             assert!(answer.body.starts_with(begins), "{path}: {}", answer.body);
         }
         let request = Request::get("team-x", "http://metadata.google.internal/").unwrap();
-        let failed = account(Got::Failure(Failure::Reset));
+        let failed = account(CallerOutcome::Failure(Failure::Reset));
         assert_eq!(
             answered(failed.clone(), &request, &identity),
             failed,

@@ -5,41 +5,47 @@
 
 mod basics;
 pub mod curl;
+mod exec_context;
 mod gcloud;
 pub mod metadata;
 mod proxy;
 pub mod run;
-mod seat;
 pub mod shell;
 
-pub use seat::{Container, Denied, Neighbourhood, Network, Seat};
+pub use exec_context::{ClusterNetwork, Denied, ExecContext, Network, PodContainer};
 
-use run::Ran;
+use run::ProgramResult;
 
 /// A program of the emulated container.
-type Program = fn(&[String], &Seat) -> Ran;
+type Program = fn(&[String], &ExecContext) -> ProgramResult;
 
 /// What is installed: in which container, under which name.
-const PROGRAMS: &[(Container, &str, Program)] = &[
-    (Container::Application, "true", |_, _| Ran::default()),
-    (Container::Application, "false", |_, _| Ran::failed(1, "")),
-    (Container::Application, "echo", |words, _| {
+const PROGRAMS: &[(PodContainer, &str, Program)] = &[
+    (PodContainer::Application, "true", |_, _| {
+        ProgramResult::default()
+    }),
+    (PodContainer::Application, "false", |_, _| {
+        ProgramResult::failed(1, "")
+    }),
+    (PodContainer::Application, "echo", |words, _| {
         basics::echo(words)
     }),
-    (Container::Application, "cat", |words, _| basics::cat(words)),
-    (Container::Application, "sleep", |words, _| {
+    (PodContainer::Application, "cat", |words, _| {
+        basics::cat(words)
+    }),
+    (PodContainer::Application, "sleep", |words, _| {
         basics::sleep(words)
     }),
-    (Container::Application, "curl", |words, seat| {
+    (PodContainer::Application, "curl", |words, seat| {
         curl::run(words, &seat.caller(), seat.network)
     }),
-    (Container::Application, "gcloud", gcloud::run),
-    (Container::Application, "gsutil", gcloud::gsutil),
-    (Container::Proxy, "pilot-agent", proxy::pilot_agent),
+    (PodContainer::Application, "gcloud", gcloud::run),
+    (PodContainer::Application, "gsutil", gcloud::gsutil),
+    (PodContainer::Proxy, "pilot-agent", proxy::pilot_agent),
 ];
 
 /// What a command does; none where its program is not in the container.
-pub fn run(command: &[String], seat: &Seat) -> Option<Ran> {
+pub fn run(command: &[String], seat: &ExecContext) -> Option<ProgramResult> {
     let (first, arguments) = command.split_first()?;
     // Without the directory it is in.
     let name = first.rsplit('/').next().unwrap_or(first);
@@ -50,7 +56,7 @@ pub fn run(command: &[String], seat: &Seat) -> Option<Ran> {
 }
 
 /// The programs of a container, by name.
-pub fn installed(container: Container) -> Vec<&'static str> {
+pub fn installed(container: PodContainer) -> Vec<&'static str> {
     let here = PROGRAMS.iter().filter(|(other, ..)| *other == container);
     here.map(|(_, name, _)| *name).collect()
 }

@@ -5,21 +5,21 @@
 
 use serde_json::{Value, json};
 
-use super::run::Ran;
-use super::seat::Seat;
-use egress::cluster::{Cluster, Discovery};
+use super::exec_context::ExecContext;
+use super::run::ProgramResult;
+use egress::envoy_cluster::{Discovery, EnvoyCluster};
 
 /// `pilot-agent request GET PATH`.
-pub fn pilot_agent(arguments: &[String], seat: &Seat) -> Ran {
+pub fn pilot_agent(arguments: &[String], seat: &ExecContext) -> ProgramResult {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let ["request", method, path] = words.as_slice() else {
-        return Ran::failed(
+        return ProgramResult::failed(
             1,
             "Error: the emulated pilot-agent knows pilot-agent request GET PATH alone\n",
         );
     };
     if !method.eq_ignore_ascii_case("get") {
-        return Ran::failed(
+        return ProgramResult::failed(
             1,
             format!("Error: the emulated proxy takes GET, not {method}\n"),
         );
@@ -27,10 +27,10 @@ pub fn pilot_agent(arguments: &[String], seat: &Seat) -> Ran {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let clusters = seat.network.clusters(&seat.from);
     match path.trim_start_matches('/') {
-        "clusters" => Ran::said(listed(&clusters)),
-        "config_dump" => Ran::said(format!("{:#}\n", config_dump(&clusters, query))),
-        "ready" => Ran::said("LIVE\n"),
-        "server_info" => Ran::said(format!(
+        "clusters" => ProgramResult::said(listed(&clusters)),
+        "config_dump" => ProgramResult::said(format!("{:#}\n", config_dump(&clusters, query))),
+        "ready" => ProgramResult::said("LIVE\n"),
+        "server_info" => ProgramResult::said(format!(
             "{:#}\n",
             json!({
                 "state": "LIVE",
@@ -38,7 +38,7 @@ pub fn pilot_agent(arguments: &[String], seat: &Seat) -> Ran {
                 "command_line_options": {"file_flush_interval": format!("{:.3}s", seat.flush.as_secs_f64())},
             })
         )),
-        other => Ran::failed(
+        other => ProgramResult::failed(
             1,
             format!(
                 "Error: /{other} is not in the emulated proxy, which has clusters, config_dump, ready and server_info\n"
@@ -48,7 +48,7 @@ pub fn pilot_agent(arguments: &[String], seat: &Seat) -> Ran {
 }
 
 /// The list of clusters in text: a line for each that there is.
-fn listed(clusters: &[Cluster]) -> String {
+fn listed(clusters: &[EnvoyCluster]) -> String {
     let lines = clusters.iter().map(|cluster| {
         format!("{cluster}::observability_name::{cluster};\n{cluster}::added_via_api::true\n")
     });
@@ -56,7 +56,7 @@ fn listed(clusters: &[Cluster]) -> String {
 }
 
 /// What Envoy keeps of a cluster, without what is not known here.
-fn dynamic(cluster: &Cluster) -> Value {
+fn dynamic(cluster: &EnvoyCluster) -> Value {
     let mut told = json!({
         "@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
         "name": cluster.to_string(),
@@ -77,7 +77,7 @@ fn dynamic(cluster: &Cluster) -> Value {
     json!({"version_info": "emulated", "cluster": told})
 }
 
-fn config_dump(clusters: &[Cluster], query: &str) -> Value {
+fn config_dump(clusters: &[EnvoyCluster], query: &str) -> Value {
     let mut dynamics: Vec<Value> = clusters.iter().map(dynamic).collect();
     if query
         .split('&')
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_cluster_is_told_by_name_type_and_rule() {
-        let cluster = Cluster {
+        let cluster = EnvoyCluster {
             host: "gw.istio-egress.svc.cluster.local".to_owned(),
             port: 80,
             subset: "mTLS".to_owned(),

@@ -4,42 +4,42 @@
 
 use std::time::Duration;
 
-use egress::account::Account;
 use egress::request::Request;
+use egress::trace::Trace;
 
 /// One thing that a program does.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Act {
+pub enum ProgramOutput {
     /// It writes to its output.
     Out(String),
     /// It writes to its errors.
     Err(String),
     /// It makes a request and has what it gets.
-    Asked(Box<Account>),
+    Asked(Box<Trace>),
     /// It waits.
     Wait(Duration),
 }
 
 /// What a program has done.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Ran {
+pub struct ProgramResult {
     /// In order.
-    pub acts: Vec<Act>,
+    pub acts: Vec<ProgramOutput>,
     /// How it ended.
     pub code: u8,
 }
 
-impl Ran {
+impl ProgramResult {
     /// A program that wrote `text` and was content.
-    pub fn said(text: impl Into<String>) -> Ran {
-        let mut ran = Ran::default();
+    pub fn said(text: impl Into<String>) -> ProgramResult {
+        let mut ran = ProgramResult::default();
         ran.out(text);
         ran
     }
 
     /// A program that ended with `code` and `complaint`.
-    pub fn failed(code: u8, complaint: impl Into<String>) -> Ran {
-        let mut ran = Ran {
+    pub fn failed(code: u8, complaint: impl Into<String>) -> ProgramResult {
+        let mut ran = ProgramResult {
             acts: Vec::new(),
             code,
         };
@@ -51,7 +51,7 @@ impl Ran {
     pub fn out(&mut self, text: impl Into<String>) {
         let text = text.into();
         if !text.is_empty() {
-            self.acts.push(Act::Out(text));
+            self.acts.push(ProgramOutput::Out(text));
         }
     }
 
@@ -59,19 +59,19 @@ impl Ran {
     pub fn err(&mut self, text: impl Into<String>) {
         let text = text.into();
         if !text.is_empty() {
-            self.acts.push(Act::Err(text));
+            self.acts.push(ProgramOutput::Err(text));
         }
     }
 
     /// It asks and waits for what comes.
-    pub fn asked(&mut self, account: Account) {
-        self.acts.push(Act::Asked(Box::new(account)));
+    pub fn asked(&mut self, account: Trace) {
+        self.acts.push(ProgramOutput::Asked(Box::new(account)));
     }
 
     /// All that went to the output.
     pub fn stdout(&self) -> String {
         let texts = self.acts.iter().filter_map(|act| match act {
-            Act::Out(text) => Some(text.as_str()),
+            ProgramOutput::Out(text) => Some(text.as_str()),
             _ => None,
         });
         texts.collect()
@@ -80,7 +80,7 @@ impl Ran {
     /// All that went to the errors.
     pub fn stderr(&self) -> String {
         let texts = self.acts.iter().filter_map(|act| match act {
-            Act::Err(text) => Some(text.as_str()),
+            ProgramOutput::Err(text) => Some(text.as_str()),
             _ => None,
         });
         texts.collect()
@@ -90,11 +90,11 @@ impl Ran {
 /// The network, as a program sees it: who asks what, and what becomes of it.
 pub trait Network {
     /// The account of a request.
-    fn account(&self, request: &Request) -> Account;
+    fn account(&self, request: &Request) -> Trace;
 }
 
-impl<F: Fn(&Request) -> Account> Network for F {
-    fn account(&self, request: &Request) -> Account {
+impl<F: Fn(&Request) -> Trace> Network for F {
+    fn account(&self, request: &Request) -> Trace {
         self(request)
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{bucket, bucket_key, etag, preconditions, touched};
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::clock::{self, Millis};
 use crate::request::Request;
 use crate::world::World;
@@ -12,17 +12,19 @@ use crate::world::World;
 const NINETY_DAYS: Millis = 90 * 24 * 3_600_000;
 
 /// POST on the collection.
-pub fn insert(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn insert(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let named = request.query("project").unwrap_or_default();
-    let project = world.project(named).ok_or_else(Refusal::no_project)?;
+    let project = world.project(named).ok_or_else(ErrorResponse::no_project)?;
     let name = request.text("name").unwrap_or_default().to_owned();
     if !is_name(&name) {
-        return Err(Refusal::invalid(format!("Invalid bucket name: '{name}'")));
+        return Err(ErrorResponse::invalid(format!(
+            "Invalid bucket name: '{name}'"
+        )));
     }
     let key = bucket_key(&name);
     if let Some(other) = world.get(&key) {
         let ours = other["projectNumber"] == json!(project.number.to_string());
-        return Err(Refusal::conflict(if ours {
+        return Err(ErrorResponse::conflict(if ours {
             "Your previous request to create the named bucket succeeded and you already own it."
         } else {
             "The requested bucket name is not available. The bucket namespace is shared by all users of the system. \
@@ -53,24 +55,24 @@ pub fn insert(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
     });
     value[extra] = said;
     value["etag"] = json!(etag(&value));
-    let value = settled(now, &value, &request.body, &["name", "location"]);
+    let value = updated(now, &value, &request.body, &["name", "location"]);
     world.put(&key, value.clone());
     Ok(value.into())
 }
 
 /// GET.
-pub fn get(world: &World, request: &Request) -> Result<Answer, Refusal> {
+pub fn get(world: &World, request: &Request) -> Result<Response, ErrorResponse> {
     let (_, value) = bucket(world, request)?;
     preconditions(request, Some(&value))?;
     Ok(value.into())
 }
 
 /// The buckets of a project.
-pub fn list(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn list(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let named = request.query("project").unwrap_or_default();
     let number = world
         .project(named)
-        .ok_or_else(Refusal::no_project)?
+        .ok_or_else(ErrorResponse::no_project)?
         .number
         .to_string();
     let prefix = request.query("prefix").unwrap_or_default();
@@ -94,37 +96,41 @@ pub fn list(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// PATCH, and PUT if `whole`.
-pub fn change(world: &mut World, request: &Request, whole: bool) -> Result<Answer, Refusal> {
+pub fn change(
+    world: &mut World,
+    request: &Request,
+    whole: bool,
+) -> Result<Response, ErrorResponse> {
     let (key, mut old) = bucket(world, request)?;
     preconditions(request, Some(&old))?;
     if whole && let Value::Object(fields) = &mut old {
         fields.retain(|field, _| !CHANGEABLE.contains(&field.as_str()));
     }
     let now = world.now();
-    let value = touched(settled(now, &old, &request.body, &[]), clock::utc(now));
+    let value = touched(updated(now, &old, &request.body, &[]), clock::utc(now));
     world.put(&key, value.clone());
     Ok(value.into())
 }
 
 /// DELETE: of an empty bucket.
-pub fn delete(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn delete(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let (key, value) = bucket(world, request)?;
     preconditions(request, Some(&value))?;
     if !world
         .shuffled(&format!("{key}/objects/"), |_| true)
         .is_empty()
     {
-        return Err(Refusal::conflict(
+        return Err(ErrorResponse::conflict(
             "The bucket you tried to delete is not empty.",
         ));
     }
     world.remove(&format!("{key}/iamPolicy"));
     world.remove(&key);
-    Ok(Answer::no_content())
+    Ok(Response::no_content())
 }
 
 /// storageLayout: where the bucket is.
-pub fn layout(world: &World, request: &Request) -> Result<Answer, Refusal> {
+pub fn layout(world: &World, request: &Request) -> Result<Response, ErrorResponse> {
     let (_, value) = bucket(world, request)?;
     Ok(json!({
         "kind": "storage#storageLayout",
@@ -148,7 +154,7 @@ const CHANGEABLE: &[&str] = &[
 ];
 
 /// The bucket with what was sent; objects are merged one level deep, null removes.
-fn settled(now: Millis, bucket: &Value, sent: &Value, consumed: &[&str]) -> Value {
+fn updated(now: Millis, bucket: &Value, sent: &Value, consumed: &[&str]) -> Value {
     let mut value = bucket.clone();
     let mut access = bucket["iamConfiguration"].clone();
     for (field, sent) in sent.as_object().into_iter().flatten() {
@@ -222,7 +228,7 @@ fn remove(value: &mut Value, field: &str) {
 type Extra = (&'static str, Value);
 
 /// The type of a location, and what is printed only for that type.
-fn place(location: &str) -> Result<(&'static str, Extra), Refusal> {
+fn place(location: &str) -> Result<(&'static str, Extra), ErrorResponse> {
     match location {
         "US" | "EU" | "ASIA" => Ok(("multi-region", ("rpo", json!("DEFAULT")))),
         "NAM4" | "EUR4" | "EUR5" | "EUR7" | "EUR8" | "ASIA1" => {
@@ -232,7 +238,7 @@ fn place(location: &str) -> Result<(&'static str, Extra), Refusal> {
         region if region.contains('-') && region.ends_with(|c: char| c.is_ascii_digit()) => {
             Ok(("region", ("satisfiesPZI", json!(true))))
         }
-        _ => Err(Refusal::invalid(
+        _ => Err(ErrorResponse::invalid(
             "The specified location constraint is not valid.",
         )),
     }
@@ -278,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_patch_merges_labels_and_keeps_the_lock() {
-        let new = settled(
+        let new = updated(
             0,
             &json!({}),
             &json!({"iamConfiguration": {"uniformBucketLevelAccess": {"enabled": true}}}),
@@ -286,7 +292,7 @@ mod tests {
         );
         let lock = new["iamConfiguration"]["bucketPolicyOnly"]["lockedTime"].clone();
         assert_eq!(lock, "1970-04-01T00:00:00.000Z");
-        let later = settled(
+        let later = updated(
             9,
             &new,
             &json!({"labels": {"a": "1"}, "lifecycle": {"rule": []}}),
@@ -297,7 +303,7 @@ mod tests {
             lock
         );
         assert!(later.get("lifecycle").is_none());
-        let last = settled(9, &later, &json!({"labels": {"a": null, "b": "2"}}), &[]);
+        let last = updated(9, &later, &json!({"labels": {"a": null, "b": "2"}}), &[]);
         assert_eq!(last["labels"], json!({"b": "2"}));
     }
 }

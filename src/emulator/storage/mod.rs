@@ -10,7 +10,7 @@ mod policy;
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Refusal};
+use super::answer::{ErrorResponse, Response};
 use super::names;
 use super::request::Request;
 use super::world::World;
@@ -19,7 +19,7 @@ use super::world::World;
 ///
 /// # Errors
 /// What Google would refuse, in Google's words.
-pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     match request.method_id.trim_start_matches("storage.") {
         "buckets.insert" => buckets::insert(world, request),
         "buckets.get" => buckets::get(world, request),
@@ -40,7 +40,7 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
             bucket(world, request)?;
             Ok(json!({ "kind": "storage#managedFolders" }).into())
         }
-        _ => Err(Refusal::not_served(&request.method_id)),
+        _ => Err(ErrorResponse::not_served(&request.method_id)),
     }
 }
 
@@ -50,19 +50,19 @@ fn bucket_key(name: &str) -> String {
 }
 
 /// The bucket that a request's path names: its key and value.
-fn bucket(world: &World, request: &Request) -> Result<(String, Value), Refusal> {
+fn bucket(world: &World, request: &Request) -> Result<(String, Value), ErrorResponse> {
     let key = bucket_key(request.param("bucket"));
     let value = world.get(&key).cloned();
     value
         .map(|value| (key, value))
-        .ok_or_else(|| Refusal::not_found("The specified bucket does not exist."))
+        .ok_or_else(|| ErrorResponse::not_found("The specified bucket does not exist."))
 }
 
 /// Holds the request's `if…Match` parameters against what is there; nothing there counts as generation 0.
 ///
 /// # Errors
 /// 412.
-fn preconditions(request: &Request, there: Option<&Value>) -> Result<(), Refusal> {
+fn preconditions(request: &Request, there: Option<&Value>) -> Result<(), ErrorResponse> {
     let at = |field: &str| there.map_or("0", |value| value[field].as_str().unwrap_or_default());
     let holds = [
         ("ifGenerationMatch", "generation", true),
@@ -79,7 +79,7 @@ fn preconditions(request: &Request, there: Option<&Value>) -> Result<(), Refusal
     if holds {
         Ok(())
     } else {
-        Err(Refusal::condition_not_met(
+        Err(ErrorResponse::condition_not_met(
             "At least one of the pre-conditions you specified did not hold.",
         ))
     }

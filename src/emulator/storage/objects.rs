@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{bucket, checksums, etag, preconditions, touched};
-use crate::answer::{Answer, Body, Refusal};
+use crate::answer::{Body, ErrorResponse, Response};
 use crate::clock;
 use crate::request::Request;
 use crate::world::World;
@@ -14,7 +14,7 @@ use crate::world::World;
 pub const MEDIA: &str = "media in base64";
 
 /// An upload. It replaces what was there.
-pub fn insert(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn insert(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let (bucket_key, bucket) = bucket(world, request)?;
     let upload = request.upload.clone().unwrap_or_default();
     let name = request
@@ -23,7 +23,7 @@ pub fn insert(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
         .unwrap_or_default()
         .to_owned();
     if name.is_empty() {
-        return Err(Refusal::required("Required parameter: name"));
+        return Err(ErrorResponse::required("Required parameter: name"));
     }
     let key = format!("{bucket_key}/objects/{name}");
     preconditions(request, world.get(&key))?;
@@ -33,7 +33,7 @@ pub fn insert(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
     );
     for (field, sum) in [("md5Hash", &md5), ("crc32c", &crc32c)] {
         if let Some(sent) = request.text(field).filter(|sent| sent != sum) {
-            return Err(Refusal::invalid(format!(
+            return Err(ErrorResponse::invalid(format!(
                 "Provided {field} \"{sent}\" doesn't match calculated {field} \"{sum}\"."
             )));
         }
@@ -78,7 +78,7 @@ pub fn insert(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// GET: the metadata, or with `alt=media` the bytes.
-pub fn get(world: &World, request: &Request) -> Result<Answer, Refusal> {
+pub fn get(world: &World, request: &Request) -> Result<Response, ErrorResponse> {
     let (_, value) = found(world, request)?;
     preconditions(request, Some(&value))?;
     if request.query("alt") != Some("media") {
@@ -86,7 +86,7 @@ pub fn get(world: &World, request: &Request) -> Result<Answer, Refusal> {
     }
     let text = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
     let bytes = STANDARD.decode(text(MEDIA)).unwrap_or_default();
-    Ok(Answer {
+    Ok(Response {
         http: 200,
         body: Body::Media {
             content_type: text("contentType"),
@@ -105,7 +105,7 @@ pub fn get(world: &World, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// A bucket's objects in order of name: those under `prefix`, and with a `delimiter` the names up to it once each.
-pub fn list(world: &World, request: &Request) -> Result<Answer, Refusal> {
+pub fn list(world: &World, request: &Request) -> Result<Response, ErrorResponse> {
     let (bucket_key, _) = bucket(world, request)?;
     let (prefix, delimiter) = (
         request.query("prefix").unwrap_or_default(),
@@ -152,7 +152,7 @@ pub fn list(world: &World, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// PATCH of the metadata.
-pub fn patch(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn patch(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let (key, mut value) = found(world, request)?;
     preconditions(request, Some(&value))?;
     for field in CHANGEABLE.iter().chain(&["contentType"]) {
@@ -172,11 +172,11 @@ pub fn patch(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// DELETE.
-pub fn delete(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn delete(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let (key, value) = found(world, request)?;
     preconditions(request, Some(&value))?;
     world.remove(&key);
-    Ok(Answer::no_content())
+    Ok(Response::no_content())
 }
 
 /// What a client may say of an object beside its content type.
@@ -190,7 +190,7 @@ const CHANGEABLE: &[&str] = &[
 ];
 
 /// The object that a request's path names, in the generation it names if it does.
-fn found(world: &World, request: &Request) -> Result<(String, Value), Refusal> {
+fn found(world: &World, request: &Request) -> Result<(String, Value), ErrorResponse> {
     let (bucket_key, bucket) = bucket(world, request)?;
     let name = request.param("object");
     let key = format!("{bucket_key}/objects/{name}");
@@ -203,7 +203,7 @@ fn found(world: &World, request: &Request) -> Result<(String, Value), Refusal> {
     let bucket = bucket["name"].as_str().unwrap_or_default();
     value
         .map(|value| (key, value))
-        .ok_or_else(|| Refusal::not_found(format!("No such object: {bucket}/{name}")))
+        .ok_or_else(|| ErrorResponse::not_found(format!("No such object: {bucket}/{name}")))
 }
 
 /// The metadata as it is printed.

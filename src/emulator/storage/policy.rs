@@ -3,26 +3,26 @@
 use serde_json::{Value, json};
 
 use super::{bucket, checksums};
-use crate::answer::{Answer, Refusal};
+use crate::answer::{ErrorResponse, Response};
 use crate::etag;
 use crate::policy;
 use crate::request::Request;
 use crate::world::World;
 
 /// GET.
-pub fn get(world: &World, request: &Request) -> Result<Answer, Refusal> {
+pub fn get(world: &World, request: &Request) -> Result<Response, ErrorResponse> {
     let (key, bucket) = bucket(world, request)?;
     Ok(stored(world, &key, &bucket, request).into())
 }
 
 /// PUT: the whole policy is replaced.
-pub fn set(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+pub fn set(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let (key, bucket) = bucket(world, request)?;
     let before = stored(world, &key, &bucket, request);
     if let Some(sent) = request.text("etag").filter(|etag| !etag.is_empty())
         && !etag::same(sent, before["etag"].as_str().unwrap_or_default())
     {
-        return Err(Refusal::condition_not_met(
+        return Err(ErrorResponse::condition_not_met(
             "At least one of the pre-conditions you specified did not hold.",
         ));
     }
@@ -35,7 +35,7 @@ pub fn set(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
         .iter()
         .any(|binding| binding.get("condition").is_some());
     if is_conditional && request.body["version"] != json!(3) {
-        return Err(Refusal::invalid(
+        return Err(ErrorResponse::invalid(
             "Conditional policy bindings need a policy of version 3.",
         ));
     }
@@ -60,7 +60,7 @@ pub fn set(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// The caller may do everything here.
-pub fn test(world: &World, request: &Request) -> Result<Answer, Refusal> {
+pub fn test(world: &World, request: &Request) -> Result<Response, ErrorResponse> {
     bucket(world, request)?;
     let mut body = json!({ "kind": "storage#testIamPermissionsResponse" });
     if let Some(asked) = request.query.get("permissions") {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use provision::engine::journal::Journal;
-use provision::engine::state::{Known, State};
-use provision::kinds::Thing;
+use provision::engine::state::{State, TrackedResource};
+use provision::kinds::ResourceId;
 use serde_json::Value;
 
 use super::super::cloud::{Cloud, PROJECT, unhashed};
@@ -66,7 +66,7 @@ impl There {
     }
 
     /// Whether a thing is there, or of a set one of these parts; none where the kind has nothing to be there.
-    fn holds(&self, thing: &Thing, parts: &[String]) -> Option<bool> {
+    fn holds(&self, thing: &ResourceId, parts: &[String]) -> Option<bool> {
         let at = |key: &str| {
             thing
                 .at
@@ -111,7 +111,7 @@ fn is_plural(kind: &str, plural: &str) -> bool {
 }
 
 /// A thing's name in the inventory; none where it has none.
-fn place(thing: &Thing) -> Option<String> {
+fn place(thing: &ResourceId) -> Option<String> {
     let key = thing.key();
     let path = key.split_once(' ')?.1;
     let path = path
@@ -222,7 +222,7 @@ fn lie(left: &str, short: &str, was: bool, is: bool) -> Option<&'static str> {
 /// What is there of ours and the journal does not know it: names.
 pub fn orphans(cloud: &Cloud, user: &User, empty: &BTreeMap<String, Value>) -> Vec<String> {
     let state = Journal::read(&journal(user)).unwrap();
-    let ours: Vec<(String, &Known)> = state
+    let ours: Vec<(String, &TrackedResource)> = state
         .ours()
         .filter_map(|known| Some((place(&known.thing)?, known)))
         .collect();
@@ -248,7 +248,7 @@ pub fn orphans(cloud: &Cloud, user: &User, empty: &BTreeMap<String, Value>) -> V
 }
 
 /// Whether a name is that of something of ours, of what lives in it, or of what Google makes beside it.
-fn claimed(name: &str, ours: &[(String, &Known)], state: &State) -> bool {
+fn claimed(name: &str, ours: &[(String, &TrackedResource)], state: &State) -> bool {
     let by_google = ["gke-cluster1-", "/k8s1-"]
         .iter()
         .any(|mark| name.contains(mark));

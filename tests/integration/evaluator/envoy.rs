@@ -4,11 +4,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use egress::account::{Account, Got};
-use egress::log::Stamp;
+use egress::log::AccessLogStamp;
 use egress::request::Request;
-use egress::scene::Scene;
-use egress::sources::Sources;
+use egress::snapshot::Snapshot;
+use egress::snapshot_input::SnapshotInput;
+use egress::trace::{CallerOutcome, Trace};
 use serde_json::{Value, json};
 
 use super::scenes::{request, tutorial};
@@ -141,14 +141,14 @@ const ROUTED: &[&str] = &[
 ];
 
 /// Where in the sources an object is.
-fn find<'s>(sources: &'s mut Sources, kind: &str, name: &str) -> &'s mut Value {
+fn find<'s>(sources: &'s mut SnapshotInput, kind: &str, name: &str) -> &'s mut Value {
     let all = sources.kubernetes.iter_mut();
     let mut found = all.filter(|each| each["kind"] == kind && each["metadata"]["name"] == name);
     found.next().unwrap()
 }
 
 /// A scene, with what it has of its own.
-fn sources(scene: &str) -> Sources {
+fn sources(scene: &str) -> SnapshotInput {
     let mut sources = tutorial(objects(scene));
     sources.mesh.version = (1, 20);
     match scene {
@@ -192,7 +192,7 @@ fn sources(scene: &str) -> Sources {
 }
 
 /// The address of something in the scene, found by asking for it.
-fn address(scene: &Scene, host: &str) -> IpAddr {
+fn address(scene: &Snapshot, host: &str) -> IpAddr {
     let mut request = request("team-x", &format!("http://{host}"));
     request.from.sidecar = Some(false);
     scene.account(&request).connected.unwrap_or_else(|| {
@@ -202,7 +202,7 @@ fn address(scene: &Scene, host: &str) -> IpAddr {
 }
 
 /// A request of the record.
-fn asked(scene: &Scene, row: &Value) -> Request {
+fn asked(scene: &Snapshot, row: &Value) -> Request {
     let text = |field: &str| row[field].as_str().unwrap_or_default();
     let mut url = text("url").to_owned();
     // What the record's curl did with a certificate of the mesh, a sidecar does for its application.
@@ -298,14 +298,14 @@ fn normal(line: &str, local: &str) -> String {
 }
 
 /// The lines of an account: whose, and in the record's form.
-fn lines(account: &Account) -> Vec<(&'static str, String)> {
-    let stamp = Stamp {
+fn lines(account: &Trace) -> Vec<(&'static str, String)> {
+    let stamp = AccessLogStamp {
         time: "T".to_owned(),
         request_id: "id".to_owned(),
         upstream_port: 1,
         remote_port: 2,
     };
-    let one = |line: &egress::log::Line| {
+    let one = |line: &egress::log::AccessLogLine| {
         let gateway = line.pod.namespace == "istio-egress";
         let (whose, local) = match line.pod.namespace.as_str() {
             _ if gateway => ("gateway", format!("gateway:{}", line.local.port())),
@@ -321,11 +321,11 @@ fn lines(account: &Account) -> Vec<(&'static str, String)> {
 }
 
 /// What the caller got, in the record's form.
-fn outcome(account: &Account, row: &Value) -> Value {
+fn outcome(account: &Trace, row: &Value) -> Value {
     let mut found = json!({"seconds": account.waits.as_secs_f64().round()});
     match &account.got {
-        Got::Failure(failure) => found["exit"] = json!(failure.exit()),
-        Got::Answer(answer) => {
+        CallerOutcome::Failure(failure) => found["exit"] = json!(failure.exit()),
+        CallerOutcome::Answer(answer) => {
             found["exit"] = json!(0);
             found["status"] = json!(answer.status);
             if row.get("body").is_some() {
@@ -366,7 +366,7 @@ fn every_request_of_the_record() {
     let mut wrong = Vec::new();
     for recorded in &record {
         let name = recorded["scene"].as_str().unwrap();
-        let scene = Scene::read(&sources(name));
+        let scene = Snapshot::read(&sources(name));
         let mut seen: Vec<(&str, String)> = Vec::new();
         let mut differs = false;
         for (place, row) in recorded["requests"].as_array().unwrap().iter().enumerate() {

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use egress::account::Got;
 use egress::request::Request;
-use egress::scene::Scene;
-use egress::sources::Sources;
+use egress::snapshot::Snapshot;
+use egress::snapshot_input::SnapshotInput;
+use egress::trace::CallerOutcome;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -34,15 +34,15 @@ struct Seen {
     flags: Option<String>,
 }
 
-fn account(scene: &Scene, host: &str) -> Seen {
+fn account(scene: &Snapshot, host: &str) -> Seen {
     let request = Request::get("app", &format!("https://{host}/")).unwrap();
     let account = scene.account(&request);
     let line = account.lines.iter().find(|line| line.pod.namespace == "gw");
     let or_dash = |text: &str| if text.is_empty() { "-" } else { text }.to_owned();
     Seen {
         got: match &account.got {
-            Got::Answer(answer) => json!(answer.status),
-            Got::Failure(failure) => json!(format!("exit {}", failure.exit())),
+            CallerOutcome::Answer(answer) => json!(answer.status),
+            CallerOutcome::Failure(failure) => json!(format!("exit {}", failure.exit())),
         },
         cluster: line
             .map(|line| line.cluster.clone())
@@ -64,9 +64,9 @@ fn servers_on_one_port_do_what_envoy_does() {
     } in cases
     {
         let kubernetes = [base.objects.clone(), objects].concat();
-        let scene = Scene::read(&Sources {
+        let scene = Snapshot::read(&SnapshotInput {
             kubernetes,
-            ..Sources::default()
+            ..SnapshotInput::default()
         });
         assert!(!asked.is_empty(), "{case}");
         for (host, seen) in asked {

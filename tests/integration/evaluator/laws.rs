@@ -1,11 +1,11 @@
 //! Laws that hold whatever the objects say.
 
-use egress::account::Got;
 use egress::analyze::analyze;
-use egress::matrix::Brief;
+use egress::matrix::CellSummary;
 use egress::request::{Request, Source};
-use egress::scene::Scene;
-use egress::sources::Sources;
+use egress::snapshot::Snapshot;
+use egress::snapshot_input::SnapshotInput;
+use egress::trace::CallerOutcome;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -21,16 +21,16 @@ const REQUESTS: &[(&str, &str)] = &[
     ("team-y", "http://test.team-x"),
 ];
 
-fn whole() -> Sources {
+fn whole() -> SnapshotInput {
     tutorial(&[FINAL, NETWORK_POLICIES].concat())
 }
 
 /// Which of the requests reach their server.
-fn reached(sources: &Sources) -> Vec<bool> {
-    let scene = Scene::read(sources);
+fn reached(sources: &SnapshotInput) -> Vec<bool> {
+    let scene = Snapshot::read(sources);
     let one = |(from, asked): &(&str, &str)| {
         let account = scene.account(&request(from, asked));
-        matches!(account.got, Got::Answer(_)) && account.stopped_at().is_none()
+        matches!(account.got, CallerOutcome::Answer(_)) && account.stopped_at().is_none()
     };
     REQUESTS.iter().map(one).collect()
 }
@@ -138,8 +138,8 @@ const WORDS: &[&str] = &[
 ];
 
 /// Objects with some places of them put otherwise.
-fn mangled(mut sources: Sources, manglings: Vec<(usize, usize, With)>) -> Sources {
-    fn all(sources: &mut Sources) -> Vec<&mut Value> {
+fn mangled(mut sources: SnapshotInput, manglings: Vec<(usize, usize, With)>) -> SnapshotInput {
+    fn all(sources: &mut SnapshotInput) -> Vec<&mut Value> {
         let zones = sources.zones.iter_mut();
         let zones = zones.flat_map(|(zone, records)| [zone].into_iter().chain(records));
         let google = sources.firewalls.iter_mut().chain(&mut sources.pools);
@@ -184,7 +184,7 @@ fn mangled(mut sources: Sources, manglings: Vec<(usize, usize, With)>) -> Source
 }
 
 /// A matrix says what accounts say.
-fn agree(scene: &Scene, callers: &[&str], requests: &[Request]) -> Result<(), TestCaseError> {
+fn agree(scene: &Snapshot, callers: &[&str], requests: &[Request]) -> Result<(), TestCaseError> {
     let caller = |namespace: &&str| Source {
         namespace: (*namespace).to_owned(),
         pod: None,
@@ -199,7 +199,7 @@ fn agree(scene: &Scene, callers: &[&str], requests: &[Request]) -> Result<(), Te
             });
             let stopped = account.stopped_at();
             let by = stopped.and_then(|hop| hop.ruling.by.clone());
-            let said = (Brief::from(&account.got), stopped.is_none(), by);
+            let said = (CellSummary::from(&account.got), stopped.is_none(), by);
             prop_assert_eq!(said, (cell.got, cell.reaches, cell.by), "{}", asked.url());
         }
     }
@@ -240,7 +240,7 @@ proptest! {
         second.firewalls.sort_by_key(key);
         second.pools.sort_by_key(key);
         second.zones.sort_by_key(|(zone, _)| key(zone));
-        let (first, second) = (Scene::read(&first), Scene::read(&second));
+        let (first, second) = (Snapshot::read(&first), Snapshot::read(&second));
         for (from, asked) in REQUESTS {
             let asked = request(from, asked);
             prop_assert_eq!(first.account(&asked), second.account(&asked));
@@ -327,7 +327,7 @@ fn a_matrix_does_not_mix_up_the_servers_of_a_port() {
     sources
         .kubernetes
         .retain(|object| object["kind"] != "AuthorizationPolicy");
-    let scene = Scene::read(&sources);
+    let scene = Snapshot::read(&sources);
     let requests = hosts.map(|host| Request::get("", &format!("http://{host}/get")).unwrap());
     agree(&scene, &["team-x", "team-y"], &requests).unwrap();
     let reached = |asked: &Request| {
@@ -351,7 +351,7 @@ proptest! {
         manglings in prop::collection::vec(mangling(), 0..4)
     ) {
         let sources = mangled(whole(), manglings);
-        let scene = Scene::read(&sources);
+        let scene = Snapshot::read(&sources);
         for namespace in ["team-x", "team-y"] {
             scene.clusters(&Source { namespace: namespace.to_owned(), pod: None, sidecar: None });
         }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use egress::request::Request;
-use egress::scene::Scene;
-use egress::sources::Sources;
+use egress::snapshot::Snapshot;
+use egress::snapshot_input::SnapshotInput;
 use serde_json::{Value, json};
 
 /// What stands before anything of the mesh's traffic is configured: namespaces, the gateway, an application for each team.
@@ -97,7 +97,7 @@ fn firewall(
 }
 
 /// The tutorial's infrastructure, with these manifests beside what always stands.
-pub fn tutorial(manifests: &[&str]) -> Sources {
+pub fn tutorial(manifests: &[&str]) -> SnapshotInput {
     let (application, gateway) = (
         "sa-application-nodes@p.iam.gserviceaccount.com",
         "sa-gateway-nodes@p.iam.gserviceaccount.com",
@@ -124,7 +124,7 @@ pub fn tutorial(manifests: &[&str]) -> Sources {
     };
     let zone =
         |name: &str, dns: &str| json!({"name": name, "dnsName": dns, "visibility": "private"});
-    Sources {
+    SnapshotInput {
         outside_vpc: false,
         kubernetes,
         firewalls: vec![
@@ -183,13 +183,13 @@ pub fn tutorial(manifests: &[&str]) -> Sources {
             json!({"name": "default-pool", "config": {"serviceAccount": application}}),
             json!({"name": "gateway", "config": {"serviceAccount": gateway, "taints": taint}}),
         ],
-        ..Sources::default()
+        ..SnapshotInput::default()
     }
 }
 
 /// A scene of the tutorial.
-pub fn scene(manifests: &[&str]) -> Scene {
-    Scene::read(&tutorial(manifests))
+pub fn scene(manifests: &[&str]) -> Snapshot {
+    Snapshot::read(&tutorial(manifests))
 }
 
 /// `HEAD http://example.com` from a namespace.
@@ -204,10 +204,10 @@ pub fn request(from: &str, text: &str) -> Request {
 }
 
 /// What a caller gets, as `200`, or `exit 35`.
-pub fn got(scene: &Scene, request: &Request) -> String {
-    use egress::account::Got;
+pub fn got(scene: &Snapshot, request: &Request) -> String {
+    use egress::trace::CallerOutcome;
     match scene.account(request).got {
-        Got::Answer(answer) => answer.status.to_string(),
-        Got::Failure(failure) => format!("exit {}", failure.exit()),
+        CallerOutcome::Answer(answer) => answer.status.to_string(),
+        CallerOutcome::Failure(failure) => format!("exit {}", failure.exit()),
     }
 }

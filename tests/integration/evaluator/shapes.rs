@@ -1,7 +1,7 @@
 //! Hosts, Sidecar resources, gateways, NetworkPolicies and mutual TLS of other shapes than the tutorial's, a row a case.
 
-use egress::scene::Scene;
-use egress::sources::Sources;
+use egress::snapshot::Snapshot;
+use egress::snapshot_input::SnapshotInput;
 use serde_json::{Value, json};
 
 use super::scenes::{FINAL, manifest, request, tutorial};
@@ -155,7 +155,7 @@ fn what_a_sidecar_resource_leaves_out() {
 }
 
 /// The tutorial's last state, with one object changed.
-fn changed(kind: &str, name: &str, change: impl Fn(&mut Value)) -> Sources {
+fn changed(kind: &str, name: &str, change: impl Fn(&mut Value)) -> SnapshotInput {
     let mut sources = tutorial(FINAL);
     let mut all = sources.kubernetes.iter_mut();
     change(
@@ -288,7 +288,7 @@ fn routes_in_a_circle_come_to_an_end() {
     sources
         .kubernetes
         .retain(|each| each["kind"] != "AuthorizationPolicy");
-    let account = Scene::read(&sources).account(&request("team-x", "http://example.com"));
+    let account = Snapshot::read(&sources).account(&request("team-x", "http://example.com"));
     let stopped = account.stopped_at().unwrap();
     assert!(
         stopped.ruling.because.contains("circle"),
@@ -352,7 +352,7 @@ fn within_the_mesh() {
     for (mode, sidecar, expected) in cases {
         let mut request = request("team-y", "http://test.team-x");
         request.from.sidecar = Some(sidecar);
-        let scene = Scene::read(&with_mode(mode));
+        let scene = Snapshot::read(&with_mode(mode));
         assert_eq!(
             super::scenes::got(&scene, &request),
             expected,
@@ -389,7 +389,7 @@ fn what_is_not_covered_is_named() {
         (&filtered, "http://unknown.com", vec![]),
     ];
     for (sources, asked, expected) in cases {
-        let account = Scene::read(sources).account(&request("team-x", asked));
+        let account = Snapshot::read(sources).account(&request("team-x", asked));
         let named: Vec<String> = account.unknown.iter().map(ToString::to_string).collect();
         assert_eq!(named, expected, "{asked}");
     }
@@ -406,13 +406,13 @@ fn outside_a_vpc_no_firewall_rule_is_asked_and_nobody_serves_metadata() {
         (false, "http://no-such-name.example", "exit 6"),
     ];
     for (vpc, url, expected) in cases {
-        let sources = Sources {
+        let sources = SnapshotInput {
             outside_vpc: !vpc,
             ..tutorial(&[])
         };
         let mut request = request("team-y", url);
         request.from.sidecar = Some(false);
-        let got = super::scenes::got(&Scene::read(&sources), &request);
+        let got = super::scenes::got(&Snapshot::read(&sources), &request);
         assert_eq!(got, expected, "{vpc} {url}");
     }
 }

@@ -7,10 +7,10 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use egress::account::Failure;
-use egress::matrix::Brief;
+use egress::matrix::CellSummary;
 use egress::request::{Request, Source};
-use egress::scene::Scene;
+use egress::snapshot::Snapshot;
+use egress::trace::Failure;
 use serde_json::{Value, json};
 
 use super::scenes::{manifest, tutorial};
@@ -98,7 +98,7 @@ fn size_of_a_large_company() {
     sources.kubernetes.extend((0..NAMESPACES).flat_map(team));
     sources.kubernetes.extend((0..HOSTS).flat_map(outside));
     let began = Instant::now();
-    let scene = Scene::read(&sources);
+    let scene = Snapshot::read(&sources);
     let read = began.elapsed();
     drop(sources);
     let callers: Vec<Source> = (0..NAMESPACES)
@@ -118,7 +118,7 @@ fn size_of_a_large_company() {
         .zip(before)
         .map(|(after, before)| after - before);
     let cells: Vec<_> = matrix.iter().flatten().collect();
-    let count = |got: Brief| cells.iter().filter(|cell| cell.got == got).count();
+    let count = |got: CellSummary| cells.iter().filter(|cell| cell.got == got).count();
     println!(
         "{NAMESPACES} namespaces, {HOSTS} hosts, {} cells",
         cells.len()
@@ -131,8 +131,8 @@ fn size_of_a_large_company() {
     println!(
         "{} reach their host, {} are denied, {} are not known, {} are dropped",
         cells.iter().filter(|cell| cell.reaches).count(),
-        count(Brief::Status(403)),
-        count(Brief::Status(502)),
-        count(Brief::Failure(Failure::TimedOut)),
+        count(CellSummary::Status(403)),
+        count(CellSummary::Status(502)),
+        count(CellSummary::Failure(Failure::TimedOut)),
     );
 }

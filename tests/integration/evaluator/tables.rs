@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use egress::account::Got;
-use egress::scene::Scene;
-use egress::sources::Sources;
+use egress::snapshot::Snapshot;
+use egress::snapshot_input::SnapshotInput;
+use egress::trace::CallerOutcome;
 use serde_json::{Value, json};
 
 use super::scenes::{FINAL, request, tutorial};
 
 /// A mesh in which everything may leave, so that what is asked about decides alone.
-pub fn open(objects: Vec<Value>) -> Sources {
+pub fn open(objects: Vec<Value>) -> SnapshotInput {
     let mut sources = tutorial(&["egress-gateway", "target-egress-gateway"]);
     sources.firewalls.clear();
     sources.kubernetes.extend(objects);
@@ -39,12 +39,12 @@ fn to(host: &str) -> Value {
 }
 
 /// Status (or exit), flags of the caller's sidecar, and its seconds.
-pub fn found(sources: &Sources, asked: &str) -> (String, String, u64) {
-    let account = Scene::read(sources).account(&request("team-x", asked));
+pub fn found(sources: &SnapshotInput, asked: &str) -> (String, String, u64) {
+    let account = Snapshot::read(sources).account(&request("team-x", asked));
     let flags = account.lines.first().map(|line| line.flags.to_owned());
     let got = match account.got {
-        Got::Answer(answer) => answer.status.to_string(),
-        Got::Failure(failure) => format!("exit {}", failure.exit()),
+        CallerOutcome::Answer(answer) => answer.status.to_string(),
+        CallerOutcome::Failure(failure) => format!("exit {}", failure.exit()),
     };
     (got, flags.unwrap_or_default(), account.waits.as_secs())
 }
@@ -224,7 +224,7 @@ fn a_gateway_whose_upstream_is_dropped_takes_as_long_as_its_version_retries() {
         sources
             .firewalls
             .retain(|rule| rule["name"] != "gateway-allow-egress-web");
-        let account = Scene::read(&sources).account(&request("team-x", "http://example.com"));
+        let account = Snapshot::read(&sources).account(&request("team-x", "http://example.com"));
         let of_gateway = account
             .lines
             .iter()
@@ -244,7 +244,7 @@ fn a_caller_that_gives_up_leaves_its_lines() {
     let account =
         super::scenes::scene(&["team-x-sidecar", "example-com-serviceentry"]).account(&request);
     assert_eq!(account.waits, Duration::from_secs(15));
-    assert!(matches!(&account.got, Got::Failure(failure) if failure.exit() == 28));
+    assert!(matches!(&account.got, CallerOutcome::Failure(failure) if failure.exit() == 28));
     let line = &account.lines[0];
     assert_eq!(
         (line.flags, line.status, line.duration.as_secs()),

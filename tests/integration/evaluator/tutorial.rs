@@ -1,9 +1,9 @@
 //! The tutorial, step by step: what each of its checks gives, and which clusters a sidecar knows. The expected results are the
 //! tutorial's own where it prints one.
 
-use egress::account::{Account, Got};
 use egress::request::Source;
-use egress::scene::Scene;
+use egress::snapshot::Snapshot;
+use egress::trace::{CallerOutcome, Trace};
 use serde_json::{Value, json};
 
 use super::scenes::{FINAL, NETWORK_POLICIES, got, request, scene, tutorial};
@@ -161,7 +161,7 @@ fn every_check_of_the_tutorial() {
             "{name}: {namespace} {asked}\n{:#?}",
             account.hops
         );
-        if let (Got::Answer(answer), "application") = (&account.got, name) {
+        if let (CallerOutcome::Answer(answer), "application") = (&account.got, name) {
             assert_eq!(answer.body, timed_out);
         }
     }
@@ -205,7 +205,7 @@ fn a_pod_without_a_sidecar() {
 }
 
 /// The objects that decided, in order, where one did.
-fn deciders(account: &Account) -> Vec<String> {
+fn deciders(account: &Trace) -> Vec<String> {
     let all = account.hops.iter().filter_map(|hop| hop.ruling.by.as_ref());
     let mut all: Vec<String> = all.map(ToString::to_string).collect();
     all.dedup();
@@ -373,7 +373,7 @@ fn the_outbound_clusters_of_a_sidecar() {
             pod: None,
             sidecar: None,
         };
-        let clusters: Vec<String> = Scene::read(&sources)
+        let clusters: Vec<String> = Snapshot::read(&sources)
             .clusters(&source)
             .iter()
             .map(ToString::to_string)

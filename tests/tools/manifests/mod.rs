@@ -88,7 +88,7 @@ fn steps(tutorial: &Tutorial, control_plane: &str, through: &str) -> Vec<Step> {
         ("control_plane", control_plane),
     ];
     let given = given.map(|(name, value)| (name.to_owned(), json!(value)));
-    let params = tutorial.settle(&given.into()).unwrap();
+    let params = tutorial.resolve(&given.into()).unwrap();
     let steps = tutorial.select(&params, Some(through));
     steps.unwrap_or_else(|complaints| panic!("{through}: {complaints}"))
 }

@@ -4,7 +4,7 @@
 //! waits for its instant, see [`Cluster::elapsed`]. StatefulSets and Jobs are kept and not played; memory and processors are
 //! never short.
 
-mod furniture;
+mod bootstrap;
 mod kubelet;
 mod lifecycle;
 mod nodes;
@@ -20,9 +20,9 @@ use super::kinds;
 use super::managed::{self, Writer};
 use super::resource::{Resource, key};
 use super::status::Status;
-use super::write::{self, Options};
+use super::write::{self, WriteOptions};
 
-pub use furniture::furnish;
+pub use bootstrap::furnish;
 
 /// More rounds than any chain of causes here is long; a mistake must not hang the server.
 const ROUNDS: usize = 64;
@@ -120,7 +120,7 @@ fn make(
         &resource,
         namespace,
         object,
-        &Options {
+        &WriteOptions {
             writer,
             dry_run: false,
         },

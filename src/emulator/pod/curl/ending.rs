@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use egress::account::Failure;
 use egress::request::{Request, Scheme};
+use egress::trace::Failure;
 
 /// What curl says: first what `-v` alone shows, then the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ending {
+pub struct CurlMessage {
     /// Lines of `-v` before the message, without their star.
     pub before: Vec<String>,
     /// The message.
@@ -25,7 +25,12 @@ const CERTIFICATES: &str = "More details here: https://curl.se/docs/sslcerts.htm
     how to fix it, please visit the web page mentioned above.\n";
 
 /// The ending of a failure, after `spent`; `connected` says whether there was a connection.
-pub fn ending(failure: Failure, request: &Request, connected: bool, spent: Duration) -> Ending {
+pub fn ending(
+    failure: Failure,
+    request: &Request,
+    connected: bool,
+    spent: Duration,
+) -> CurlMessage {
     let (host, port, millis) = (&request.host, request.port, spent.as_millis());
     let reset = "Recv failure: Connection reset by peer".to_owned();
     let connect =
@@ -70,7 +75,7 @@ pub fn ending(failure: Failure, request: &Request, connected: bool, spent: Durat
         },
         Failure::TlsReset => {
             // The message is that of the reset, and -v adds what OpenSSL made of it.
-            return Ending {
+            return CurlMessage {
                 before: vec![reset.clone(), handshake("Connection reset by peer")],
                 message: reset,
                 after: "",
@@ -86,7 +91,7 @@ pub fn ending(failure: Failure, request: &Request, connected: bool, spent: Durat
             let why = format!(
                 "SSL: no alternative certificate subject name matches target host name '{host}'"
             );
-            return Ending {
+            return CurlMessage {
                 before: vec![why.clone()],
                 message: why,
                 after: CERTIFICATES,
@@ -97,7 +102,7 @@ pub fn ending(failure: Failure, request: &Request, connected: bool, spent: Durat
     };
     let mut before = before;
     before.push(message.clone());
-    Ending {
+    CurlMessage {
         before,
         message,
         after: "",

@@ -5,10 +5,10 @@
 
 mod ending;
 mod meter;
+mod option_table;
 mod options;
 mod output;
 mod parse;
-mod table;
 mod target;
 mod transfer;
 mod wire;
@@ -19,7 +19,7 @@ use std::time::Duration;
 use options::{OnError, Options};
 use transfer::{Ended, Transferring};
 
-use super::run::{Network, Ran};
+use super::run::{Network, ProgramResult};
 use egress::request::Source;
 
 /// Who calls curl.
@@ -40,15 +40,15 @@ const BOTH: &str = "Warning: You can only select one HTTP request method! You as
     Warning: (-d, --data) and HEAD (-I, --head).\n";
 
 /// What curl does with these arguments.
-pub fn run(arguments: &[String], caller: &Caller, network: &dyn Network) -> Ran {
+pub fn run(arguments: &[String], caller: &Caller, network: &dyn Network) -> ProgramResult {
     let options = match parse::parse(arguments) {
         Ok(options) => options,
-        Err(refused) => return Ran::failed(refused.code, refused.message),
+        Err(refused) => return ProgramResult::failed(refused.code, refused.message),
     };
     if options.version {
-        return Ran::said(VERSION);
+        return ProgramResult::said(VERSION);
     }
-    let mut ran = Ran::default();
+    let mut ran = ProgramResult::default();
     if !options.silent {
         for file in &options.missing_files {
             ran.err(format!(
@@ -90,7 +90,10 @@ fn with_retries(options: &Options, transferring: &mut Transferring, number: usiz
             );
             transferring.ran.err(wrapped(&text));
         }
-        transferring.ran.acts.push(super::run::Act::Wait(wait));
+        transferring
+            .ran
+            .acts
+            .push(super::run::ProgramOutput::Wait(wait));
         left -= 1;
         if options.retry_delay.is_none() {
             wait = (wait * 2).min(Duration::from_secs(600));

@@ -2,12 +2,12 @@
 
 use super::meter::{self, Progress};
 use super::options::OnError;
-use super::target::Stop;
+use super::target::CurlError;
 use super::transfer::Transferring;
 use super::wire;
 use super::write_out::Transfer;
-use egress::account::{Account, Answer};
 use egress::request::Request;
+use egress::trace::{HttpAnswer, Trace};
 
 /// Where something is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Sink {
 }
 
 /// What is told of one URL.
-pub struct Told {
+pub struct TransferReport {
     /// Whether the progress meter is shown.
     pub meter: bool,
     /// Whether the body goes to a terminal.
@@ -51,11 +51,11 @@ impl Transferring<'_> {
     pub fn answered(
         &mut self,
         request: &Request,
-        account: &Account,
-        answer: &Answer,
-        told: &mut Told,
+        account: &Trace,
+        answer: &HttpAnswer,
+        told: &mut TransferReport,
         follows: bool,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), CurlError> {
         let options = self.options;
         let version = wire::version(request, options);
         let headers = wire::dated(account, answer, &self.caller.date);
@@ -113,7 +113,7 @@ impl Transferring<'_> {
                 self.open.len().saturating_sub(1)
             ));
             self.open.pop();
-            return Err(Stop::new(22, message));
+            return Err(CurlError::new(22, message));
         }
         if follows {
             if !body.is_empty() {
@@ -127,13 +127,13 @@ impl Transferring<'_> {
         self.write(&told.output.clone(), body)?;
         self.finished(told, expected, received);
         if fails {
-            return Err(Stop::new(22, message));
+            return Err(CurlError::new(22, message));
         }
         Ok(())
     }
 
     /// The last numbers of the meter.
-    pub fn finished(&mut self, told: &Told, expected: u64, received: u64) {
+    pub fn finished(&mut self, told: &TransferReport, expected: u64, received: u64) {
         if told.meter {
             let progress = Progress {
                 expected,
@@ -145,7 +145,7 @@ impl Transferring<'_> {
         }
     }
 
-    fn write(&mut self, sink: &Sink, text: &str) -> Result<(), Stop> {
+    fn write(&mut self, sink: &Sink, text: &str) -> Result<(), CurlError> {
         match sink {
             Sink::Output => self.ran.out(text),
             Sink::Errors => self.ran.err(text),
@@ -157,7 +157,7 @@ impl Transferring<'_> {
                         "Warning: Failed to open the file {file}: Read-only file system\n"
                     ));
                 }
-                return Err(Stop::new(23, "Failure writing output to destination"));
+                return Err(CurlError::new(23, "Failure writing output to destination"));
             }
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! curl's command line, read as curl 7.88 reads it: short options in a row (`-sI`), a value in the same word or in the next,
 //! long options with their value in the next word only, `--no-` before a long flag.
 
+use super::option_table::{Bad, OPTIONS, Takes};
 use super::options::{OnError, Options, Refused};
-use super::table::{Bad, OPTIONS, Takes};
 
 /// A command line, without the program's name.
 ///

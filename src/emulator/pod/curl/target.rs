@@ -9,7 +9,7 @@ use egress::request::Request;
 
 /// Why curl ends: its exit code and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stop {
+pub struct CurlError {
     /// The exit code.
     pub code: u8,
     /// The message.
@@ -18,10 +18,10 @@ pub struct Stop {
     pub after: &'static str,
 }
 
-impl Stop {
+impl CurlError {
     /// An end with this code and message.
-    pub fn new(code: u8, message: impl Into<String>) -> Stop {
-        Stop {
+    pub fn new(code: u8, message: impl Into<String>) -> CurlError {
+        CurlError {
             code,
             message: message.into(),
             after: "",
@@ -31,7 +31,7 @@ impl Stop {
 
 /// What is sent, beside the URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sends {
+pub struct RequestData {
     /// The method.
     pub method: String,
     /// Bytes of the body; none without one.
@@ -40,16 +40,16 @@ pub struct Sends {
     pub first_host: Option<String>,
 }
 
-impl Sends {
+impl RequestData {
     /// What the options say.
-    pub fn of(options: &Options) -> Sends {
+    pub fn of(options: &Options) -> RequestData {
         let body = options.data.as_ref().filter(|_| !options.get);
         let plain = match body {
             _ if options.head => "HEAD",
             Some(_) => "POST",
             None => "GET",
         };
-        Sends {
+        RequestData {
             method: options.method.clone().unwrap_or_else(|| plain.to_owned()),
             body: body.map(String::len),
             first_host: None,
@@ -98,18 +98,18 @@ pub fn joined(from: &str, location: &str) -> String {
 /// 1 for a protocol that is not HTTP, 3 for what is no URL, 2 for a detour by name.
 pub fn request(
     url: &str,
-    sends: &Sends,
+    sends: &RequestData,
     options: &Options,
     caller: &Caller,
-) -> Result<Request, Stop> {
+) -> Result<Request, CurlError> {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
-        return Err(Stop::new(
+        return Err(CurlError::new(
             1,
             format!("Protocol \"{scheme}\" not supported or disabled in libcurl"),
         ));
     }
-    let malformed = || Stop::new(3, "URL using bad/illegal format or missing URL");
+    let malformed = || CurlError::new(3, "URL using bad/illegal format or missing URL");
     let mut request = Request::get(&caller.from.namespace, url).map_err(|_| malformed())?;
     if request.host.is_empty() {
         return Err(malformed());
@@ -150,14 +150,14 @@ pub fn request(
 }
 
 /// Leads a request elsewhere. The authority stays that of the URL.
-fn take(request: &mut Request, detour: &Detour) -> Result<(), Stop> {
+fn take(request: &mut Request, detour: &Detour) -> Result<(), CurlError> {
     if request.header("host").is_none() {
         let authority = request.authority();
         request.headers.insert(0, ("Host".to_owned(), authority));
     }
     if !detour.to.is_empty() {
         let why = "--connect-to: the emulated curl takes an address there, not a name";
-        request.address = Some(detour.to.parse().map_err(|_| Stop::new(2, why))?);
+        request.address = Some(detour.to.parse().map_err(|_| CurlError::new(2, why))?);
     }
     request.port = detour.to_port.unwrap_or(request.port);
     Ok(())

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Caller, run};
-use crate::pod::run::{Act, Ran};
-use egress::account::{Account, Answer, Failure, Got, Hop, Place, Ruling};
+use crate::pod::run::{ProgramOutput, ProgramResult};
 use egress::request::{Request, Scheme, Source};
+use egress::trace::{CallerOutcome, Decision, Failure, Hop, HopLocation, HttpAnswer, Trace};
 
 const RECORD: &str = include_str!("../../../../fixtures/curl/runs.json");
 
@@ -24,8 +24,8 @@ fn caller(terminal: bool) -> Caller {
     }
 }
 
-fn account(got: Got, connected: Option<&str>) -> Account {
-    Account {
+fn account(got: CallerOutcome, connected: Option<&str>) -> Trace {
+    Trace {
         hops: Vec::new(),
         got,
         waits: Duration::ZERO,
@@ -37,16 +37,16 @@ fn account(got: Got, connected: Option<&str>) -> Account {
 }
 
 /// The server that the record was made with, and names that lead nowhere.
-fn recorded_server(request: &Request) -> Account {
+fn recorded_server(request: &Request) -> Trace {
     if request.host.ends_with(".invalid") || request.host == "-s" {
-        return account(Got::Failure(Failure::NoSuchHost), None);
+        return account(CallerOutcome::Failure(Failure::NoSuchHost), None);
     }
     if request.port == 1 {
-        return account(Got::Failure(Failure::Refused), None);
+        return account(CallerOutcome::Failure(Failure::Refused), None);
     }
     let there = Some("127.0.0.1");
     if request.path == "/slow" {
-        let mut late = account(Got::Failure(Failure::TimedOut), there);
+        let mut late = account(CallerOutcome::Failure(Failure::TimedOut), there);
         late.waits = request.max_time.unwrap();
         return late;
     }
@@ -56,7 +56,7 @@ fn recorded_server(request: &Request) -> Account {
         } else {
             Failure::CertificateRefused
         };
-        return account(Got::Failure(failure), there);
+        return account(CallerOutcome::Failure(failure), there);
     }
     let (status, location, text) = match request.path.as_str() {
         "/redir2" => (302, Some("/redir1"), ""),
@@ -80,15 +80,15 @@ fn recorded_server(request: &Request) -> Account {
         ],
     };
     let body = if request.method == "HEAD" { "" } else { text };
-    let answer = Answer {
+    let answer = HttpAnswer {
         status,
         headers,
         body: body.to_owned(),
     };
-    account(Got::Answer(answer), there)
+    account(CallerOutcome::Answer(answer), there)
 }
 
-fn play(line: &[String]) -> Ran {
+fn play(line: &[String]) -> ProgramResult {
     run(line, &caller(false), &recorded_server)
 }
 
@@ -138,9 +138,9 @@ fn every_recorded_run_is_played_as_it_was() {
 fn an_answers_head_is_printed_as_envoys_was() {
     let head = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let stopped = Hop {
-        place: Place::Gateway,
+        place: HopLocation::Gateway,
         name: "gateway".to_owned(),
-        ruling: Ruling {
+        ruling: Decision {
             passes: false,
             by: None,
             because: "no ALLOW policy matches".to_owned(),
@@ -196,12 +196,12 @@ fn an_answers_head_is_printed_as_envoys_was() {
     ];
     for (hop, url, status, headers, printed) in cases {
         let network = |_: &Request| {
-            let answer = Answer {
+            let answer = HttpAnswer {
                 status,
                 headers: headers.clone(),
                 body: String::new(),
             };
-            let mut account = account(Got::Answer(answer), Some("192.0.2.1"));
+            let mut account = account(CallerOutcome::Answer(answer), Some("192.0.2.1"));
             account.hops.push(hop.clone());
             account
         };
@@ -227,17 +227,17 @@ fn a_terminal_gets_no_meter_and_bold_names() {
 fn waiting_shows_in_the_time() {
     let slow = |_: &Request| {
         let body = "upstream connect error".to_owned();
-        let answer = Answer {
+        let answer = HttpAnswer {
             status: 503,
             headers: Vec::new(),
             body,
         };
-        let mut account = account(Got::Answer(answer), Some("192.0.2.1"));
+        let mut account = account(CallerOutcome::Answer(answer), Some("192.0.2.1"));
         account.waits = Duration::from_secs(10);
         account
     };
     let line = ["-so/dev/null", "-w%{http_code} %{time_total}", "x"].map(str::to_owned);
     let ran = run(&line, &caller(false), &slow);
     assert_eq!(ran.stdout(), "503 10.000000");
-    assert!(matches!(&ran.acts[0], Act::Asked(account) if account.waits.as_secs() == 10));
+    assert!(matches!(&ran.acts[0], ProgramOutput::Asked(account) if account.waits.as_secs() == 10));
 }

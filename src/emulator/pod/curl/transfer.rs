@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use super::Caller;
-use super::ending::{self, Ending};
+use super::ending::{self, CurlMessage};
 use super::meter::{self, Progress};
 use super::options::Options;
-use super::output::{Sink, Told};
-use super::target::{self, Sends, Stop};
+use super::output::{Sink, TransferReport};
+use super::target::{self, CurlError, RequestData};
 use super::wire;
 use super::write_out::{self, Transfer};
-use crate::pod::run::{Network, Ran};
-use egress::account::{Account, Answer, Failure, Got};
+use crate::pod::run::{Network, ProgramResult};
 use egress::request::{Request, Scheme};
+use egress::trace::{CallerOutcome, Failure, HttpAnswer, Trace};
 
 /// How a transfer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Transferring<'a> {
     pub(super) caller: &'a Caller,
     pub(super) network: &'a dyn Network,
     /// What was done so far.
-    pub ran: Ran,
+    pub ran: ProgramResult,
     /// Connections that were made, by scheme, host and port.
     pub(super) open: Vec<(Scheme, String, u16)>,
 }
@@ -40,7 +40,7 @@ impl<'a> Transferring<'a> {
         options: &'a Options,
         caller: &'a Caller,
         network: &'a dyn Network,
-        ran: Ran,
+        ran: ProgramResult,
     ) -> Self {
         Transferring {
             options,
@@ -57,7 +57,7 @@ impl<'a> Transferring<'a> {
         let output = Sink::named(options.outputs.get(number).map(String::as_str));
         let terminal = self.caller.terminal && output == Sink::Output;
         let url = options.urls.get(number).cloned().unwrap_or_default();
-        let mut told = Told {
+        let mut told = TransferReport {
             meter: !options.silent && !options.no_meter && !terminal,
             terminal,
             output,
@@ -65,7 +65,7 @@ impl<'a> Transferring<'a> {
                 effective: target::complete(&url, options),
                 url,
                 number,
-                method: Sends::of(options).method,
+                method: RequestData::of(options).method,
                 local: self.caller.address.clone(),
                 file: options.outputs.get(number).cloned().unwrap_or_default(),
                 ..Transfer::default()
@@ -98,19 +98,19 @@ impl<'a> Transferring<'a> {
     }
 
     /// The requests of a URL, one after the other.
-    fn redirected(&mut self, told: &mut Told, first: bool) -> Result<(), Stop> {
+    fn redirected(&mut self, told: &mut TransferReport, first: bool) -> Result<(), CurlError> {
         let options = self.options;
-        let mut sends = Sends::of(options);
+        let mut sends = RequestData::of(options);
         loop {
             let request = target::request(&told.transfer.effective, &sends, options, self.caller)?;
             told.transfer.method.clone_from(&sends.method);
             let begins = told.meter && told.transfer.redirects == 0;
             let (account, connection) = self.asked(&request, told, begins.then_some(first));
             let answer = match &account.got {
-                Got::Failure(failure) => {
+                CallerOutcome::Failure(failure) => {
                     return Err(self.failed(*failure, &request, &account, told));
                 }
-                Got::Answer(answer) => answer,
+                CallerOutcome::Answer(answer) => answer,
             };
             let next =
                 location(answer).map(|location| target::joined(&told.transfer.effective, location));
@@ -130,7 +130,7 @@ impl<'a> Transferring<'a> {
                 told.transfer.redirect = next;
                 let message = format!("Maximum ({most}) redirects followed");
                 self.star(message.clone());
-                return Err(Stop::new(47, message));
+                return Err(CurlError::new(47, message));
             }
             self.star(format!("Issue another request to this URL: '{next}'"));
             if sends.follow(options, answer.status, &request.host) {
@@ -145,9 +145,9 @@ impl<'a> Transferring<'a> {
     fn asked(
         &mut self,
         request: &Request,
-        told: &mut Told,
+        told: &mut TransferReport,
         meter: Option<bool>,
-    ) -> (Account, usize) {
+    ) -> (Trace, usize) {
         let options = self.options;
         let account = self.network.account(request);
         let to = account
@@ -193,7 +193,7 @@ impl<'a> Transferring<'a> {
             self.sent(&head, request.body, told);
         }
         self.ran.asked(account.clone());
-        let spoke = matches!(account.got, Got::Answer(_));
+        let spoke = matches!(account.got, CallerOutcome::Answer(_));
         if secure && spoke {
             handshake
                 .agreed
@@ -221,7 +221,7 @@ impl<'a> Transferring<'a> {
     }
 
     /// The request goes out.
-    fn sent(&mut self, head: &[String], body: usize, told: &mut Told) {
+    fn sent(&mut self, head: &[String], body: usize, told: &mut TransferReport) {
         let bytes: usize = head.iter().map(|line| line.len() + 2).sum();
         told.transfer.sent_headers += bytes as u64;
         told.transfer.sent = body as u64;
@@ -242,10 +242,10 @@ impl<'a> Transferring<'a> {
         &mut self,
         failure: Failure,
         request: &Request,
-        account: &Account,
-        told: &Told,
-    ) -> Stop {
-        let Ending {
+        account: &Trace,
+        told: &TransferReport,
+    ) -> CurlError {
+        let CurlMessage {
             before,
             message,
             after,
@@ -256,7 +256,7 @@ impl<'a> Transferring<'a> {
             self.finished(told, 0, 0);
         }
         self.star(format!("Closing connection {}", self.open.len()));
-        Stop {
+        CurlError {
             code: failure.exit(),
             message,
             after,
@@ -265,22 +265,22 @@ impl<'a> Transferring<'a> {
 }
 
 /// Whether there was a TCP connection: failures before it are those of names and addresses.
-fn connected(account: &Account) -> bool {
+fn connected(account: &Trace) -> bool {
     match account.got {
-        Got::Answer(_) => true,
-        Got::Failure(Failure::NoSuchHost | Failure::NoDns | Failure::Refused) => false,
-        Got::Failure(_) => account.connected.is_some(),
+        CallerOutcome::Answer(_) => true,
+        CallerOutcome::Failure(Failure::NoSuchHost | Failure::NoDns | Failure::Refused) => false,
+        CallerOutcome::Failure(_) => account.connected.is_some(),
     }
 }
 
 /// How long the caller had to wait: what the account says, or what the first proxy measured where that is longer.
-fn spent(account: &Account) -> Duration {
+fn spent(account: &Trace) -> Duration {
     let logged = account.lines.first().map(|line| line.after + line.duration);
     account.waits.max(logged.unwrap_or_default())
 }
 
 /// Where a redirect leads.
-fn location(answer: &Answer) -> Option<&str> {
+fn location(answer: &HttpAnswer) -> Option<&str> {
     let named = answer
         .headers
         .iter()

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use hyper::StatusCode;
 
 use super::options::Options;
-use egress::account::{Account, Answer, Place};
 use egress::request::{Request, Scheme};
+use egress::trace::{HopLocation, HttpAnswer, Trace};
 
 /// What curl calls itself.
 pub const AGENT: &str = "curl/7.88.1";
@@ -109,7 +109,7 @@ pub fn request_head(request: &Request, version: &str) -> Vec<String> {
 
 /// An answer's headers with the date in its place: an Envoy that answers by itself puts it before its name, one that passes an
 /// answer on leaves it where the server had it, after.
-pub fn dated(account: &Account, answer: &Answer, date: &str) -> Vec<(String, String)> {
+pub fn dated(account: &Trace, answer: &HttpAnswer, date: &str) -> Vec<(String, String)> {
     let mut headers = answer.headers.clone();
     if headers
         .iter()
@@ -128,7 +128,7 @@ pub fn dated(account: &Account, answer: &Answer, date: &str) -> Vec<(String, Str
 
 /// The lines of an answer's head, without their ends; the last is empty.
 pub fn answer_head(
-    account: &Account,
+    account: &Trace,
     status: u16,
     headers: &[(String, String)],
     version: &str,
@@ -152,11 +152,11 @@ pub fn answer_head(
 }
 
 /// The words behind a status. Envoy writes them anew from a list of its own, which has no 418.
-fn reason(account: &Account, status: u16) -> &'static str {
+fn reason(account: &Trace, status: u16) -> &'static str {
     let through_proxy = account
         .hops
         .iter()
-        .any(|hop| matches!(hop.place, Place::Sidecar | Place::Gateway));
+        .any(|hop| matches!(hop.place, HopLocation::Sidecar | HopLocation::Gateway));
     if status == 418 && through_proxy {
         return "Unknown";
     }

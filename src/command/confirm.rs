@@ -1,0 +1,47 @@
+//! Asking a person, where there is one.
+
+use std::io::{IsTerminal, Write};
+
+use super::signals;
+use crate::error::{CommandError, Exit};
+
+/// Refuses to act where nobody can be asked and nobody has said yes.
+pub fn require_confirmation(verb: &str, yes: bool) -> Result<(), CommandError> {
+    if yes || std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    let error = format!("`provision {verb}` changes things and there is no terminal to ask on");
+    Err(CommandError::usage(
+        error,
+        "look at `provision plan` or `provision status`, then say --yes",
+    ))
+}
+
+/// Asks; anything but `yes` or `y` is no.
+pub async fn agreed(question: &str) -> Result<bool, CommandError> {
+    let answer = answer(format!("{question} [y/N]")).await?;
+    Ok(matches!(answer.as_deref(), Some("y" | "yes")))
+}
+
+/// Asks for a word to be typed.
+pub async fn typed(question: &str, word: &str) -> Result<bool, CommandError> {
+    Ok(answer(question.to_owned()).await?.as_deref() == Some(word))
+}
+
+/// Asks, and reads a line from stdin; none where it is closed. Being asked to stop is an answer too.
+async fn answer(question: String) -> Result<Option<String>, CommandError> {
+    let mut stop = signals::listen();
+    let read = tokio::task::spawn_blocking(move || {
+        let mut err = std::io::stderr();
+        let _ = write!(err, "{question} ").and_then(|()| err.flush());
+        let mut line = String::new();
+        match std::io::stdin().read_line(&mut line) {
+            Ok(read) if read > 0 => Some(line.trim().to_owned()),
+            _ => None,
+        }
+    });
+    tokio::select! {
+        line = read => Ok(line.unwrap_or_default()),
+        _ = stop.wait_for(|stop| *stop) => Err(CommandError { exit: Exit::Interrupted, errors: Vec::new(), hint: None }),
+    }
+}

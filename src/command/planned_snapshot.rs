@@ -1,0 +1,210 @@
+//! What the steps will have made, as the evaluator reads it: nothing is asked of anybody. Pure.
+//!
+//! What Google gives a thing when it is made is foreseen where it follows from its name (a service account's address). Of what is
+//! in every cluster without a step only the namespaces are here; the rest, as its DNS, is the evaluator's to know.
+
+use serde_json::{Map, Value, json};
+
+use crate::kinds::ResourceId;
+use crate::steps::{Step, refs};
+use egress::object::Object;
+use egress::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
+
+/// Namespaces that no step makes: Kubernetes' own, and the one that the mesh brings.
+const NAMESPACES: [&str; 5] = [
+    "default",
+    "kube-node-lease",
+    "kube-public",
+    "kube-system",
+    "istio-system",
+];
+
+/// The sources of a scene in which every step is done.
+pub fn of_steps(steps: &[Step]) -> SnapshotInput {
+    let filled: Vec<(&Step, Map<String, Value>, Value)> = steps
+        .iter()
+        .map(|step| (step, step.at.clone(), fill(&step.want, steps)))
+        .collect();
+    let of = |kind: &'static str| filled.iter().filter(move |(step, ..)| step.kind == kind);
+    let named = |key: &'static str| {
+        move |(_, at, want): &(&Step, Map<String, Value>, Value)| {
+            let mut object = want.clone();
+            object["name"] = at.get(key).cloned().unwrap_or_default();
+            object
+        }
+    };
+    let zones = of("dns.managedZone").map(|zone| {
+        let here = |records: &&(&Step, Map<String, Value>, Value)| {
+            records.1.get("managedZone") == zone.1.get("managedZone")
+        };
+        let sets = of("dns.records").filter(here);
+        let sets = sets.filter_map(|(_, _, want)| want.get("rrsets")?.as_array());
+        (
+            named("managedZone")(zone),
+            sets.flatten().cloned().collect(),
+        )
+    });
+    let cluster = of("container.cluster").next();
+    let cluster = cluster.map_or(Value::Null, |(_, _, want)| want.clone());
+    let subnetwork = of("compute.subnetwork").next();
+    let subnetwork = subnetwork.map_or(Value::Null, |(_, _, want)| want.clone());
+    let namespace =
+        |name| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    // A step's own comes after, and is what counts.
+    let kubernetes = NAMESPACES.map(namespace).into_iter();
+    let kubernetes = kubernetes.chain(of("kubernetes.object").map(|(_, _, want)| want.clone()));
+    SnapshotInput {
+        outside_vpc: false,
+        kubernetes: kubernetes.collect(),
+        firewalls: of("compute.firewall").map(named("firewall")).collect(),
+        zones: zones.collect(),
+        pools: of("container.nodePool").map(named("nodePool")).collect(),
+        ranges: ranges(&cluster, &subnetwork),
+        mesh: mesh(&cluster),
+    }
+}
+
+/// The value with references to what is not made yet replaced by what it will be, where that can be foreseen.
+fn fill(value: &Value, steps: &[Step]) -> Value {
+    let foreseen = |reference: &refs::Ref| {
+        let step = steps.iter().find(|step| step.id == reference.step)?;
+        let thing = ResourceId {
+            kind: step.kind.clone(),
+            at: step.at.clone(),
+        };
+        // What cannot be foreseen decides nothing about a request.
+        Some(
+            thing
+                .foresee(&reference.field)
+                .unwrap_or_else(|| reference.to_string().into()),
+        )
+    };
+    refs::fill(value, &foreseen).unwrap_or_else(|_| value.clone())
+}
+
+/// The addresses that the cluster and its subnetwork ask for; the tutorial's where they say nothing.
+fn ranges(cluster: &Value, subnetwork: &Value) -> ClusterRanges {
+    let usual = ClusterRanges::default();
+    let range = |value: Option<&Value>| value.and_then(Value::as_str)?.parse().ok();
+    let secondary = |field: &str| {
+        let name = cluster.pointer(&format!("/ipAllocationPolicy/{field}"))?;
+        let list = subnetwork.get("secondaryIpRanges")?.as_array()?;
+        let found = list
+            .iter()
+            .find(|range| range.get("rangeName") == Some(name));
+        range(found?.get("ipCidrRange"))
+    };
+    let control_plane = cluster.pointer("/privateClusterConfig/masterIpv4CidrBlock");
+    ClusterRanges {
+        nodes: range(subnetwork.get("ipCidrRange")).unwrap_or(usual.nodes),
+        pods: secondary("clusterSecondaryRangeName").unwrap_or(usual.pods),
+        services: secondary("servicesSecondaryRangeName").unwrap_or(usual.services),
+        control_plane: range(control_plane).unwrap_or(usual.control_plane),
+    }
+}
+
+/// The mesh of a cluster: its identities are those of its workload pool.
+fn mesh(cluster: &Value) -> MeshInstall {
+    let pool = cluster.pointer("/workloadIdentityConfig/workloadPool");
+    let usual = MeshInstall::default();
+    MeshInstall {
+        trust_domain: pool
+            .and_then(Value::as_str)
+            .map_or(usual.trust_domain, str::to_owned),
+        ..MeshInstall::default()
+    }
+}
+
+/// The same with a user's objects, each instead of the one of the same kind and name where there is one: Kubernetes objects,
+/// and firewall rules as Google's API lists them.
+pub fn with(mut sources: SnapshotInput, objects: Vec<Value>) -> SnapshotInput {
+    for object in objects {
+        if object.get("apiVersion").is_some() {
+            let same = Object::of(&object);
+            sources.kubernetes.retain(|other| Object::of(other) != same);
+            sources.kubernetes.push(object);
+        } else {
+            sources
+                .firewalls
+                .retain(|other| other["name"] != object["name"]);
+            sources.firewalls.push(object);
+        }
+    }
+    sources
+}
+
+/// The objects in a file's text: YAML documents or JSON, lists taken apart.
+///
+/// # Errors
+/// What is no object, in words.
+pub fn objects(text: &str) -> Result<Vec<Value>, String> {
+    let documents: Vec<Value> =
+        serde_saphyr::from_multiple(text).map_err(|error| error.to_string())?;
+    let mut objects = Vec::new();
+    for document in documents.into_iter().filter(|document| !document.is_null()) {
+        let items = match document {
+            Value::Array(items) => items,
+            Value::Object(mut list) if list.get("items").is_some_and(Value::is_array) => {
+                match list.remove("items") {
+                    Some(Value::Array(items)) => items,
+                    _ => Vec::new(),
+                }
+            }
+            one => vec![one],
+        };
+        objects.extend(items);
+    }
+    let known = |object: &Value| {
+        let kubernetes = object.get("apiVersion").is_some() && object.get("kind").is_some();
+        kubernetes || object["kind"] == "compute#firewall"
+    };
+    if objects.is_empty() {
+        return Err("there is no object in it".to_owned());
+    }
+    match objects.iter().position(|object| !known(object)) {
+        None => Ok(objects),
+        Some(n) => Err(format!(
+            "object {} is neither a Kubernetes object nor a firewall rule of compute: it has no `apiVersion` and `kind`",
+            n + 1
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_file_has_objects_of_kubernetes_and_of_compute() {
+        let yaml = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\n---\n\
+            apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Pod, metadata: {name: p, namespace: a}}\n";
+        assert_eq!(objects(yaml).map(|all| all.len()), Ok(2));
+        let rules = r#"[{"kind": "compute#firewall", "name": "deny"}]"#;
+        assert_eq!(objects(rules).map(|all| all.len()), Ok(1));
+        assert!(objects("a: [").is_err());
+        assert_eq!(objects("---\n").unwrap_err(), "there is no object in it");
+        let told = objects("a: 1").unwrap_err();
+        assert!(told.starts_with("object 1 is neither"), "{told}");
+    }
+
+    #[test]
+    fn a_users_object_stands_instead_of_the_one_of_its_name() {
+        let pod = |namespace: &str, image: &str| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": namespace}, "spec": {"image": image}});
+        let sources = SnapshotInput {
+            kubernetes: vec![pod("a", "old"), pod("b", "old")],
+            firewalls: vec![json!({"name": "deny", "priority": 1})],
+            ..SnapshotInput::default()
+        };
+        let rule = json!({"kind": "compute#firewall", "name": "deny", "priority": 2});
+        let sources = with(sources, vec![pod("a", "new"), rule]);
+        let images: Vec<&Value> = sources
+            .kubernetes
+            .iter()
+            .map(|pod| &pod["spec"]["image"])
+            .collect();
+        assert_eq!(images, ["old", "new"]);
+        assert_eq!(sources.firewalls[0]["priority"], 2);
+    }
+}

@@ -1,0 +1,81 @@
+//! What a run that acts holds: the journal, and with it the environment, and the log that others follow it by.
+
+use super::session::Session;
+use super::{note, signals};
+use crate::engine::event_log::EventLog;
+use crate::engine::journal::{Entry, FIRST_FORMAT, FORMAT, Journal, JournalError, Run, now};
+use crate::error::CommandError;
+
+/// The environment, held until this is dropped or the process ends, however it ends.
+pub struct RunLock {
+    /// The journal.
+    pub journal: Journal,
+    /// The log of its events.
+    pub log: EventLog,
+    run: Run,
+}
+
+impl RunLock {
+    /// Takes hold of the environment for a verb; `asked` is what was asked of it beside the parameters.
+    pub fn take(ground: &Session, verb: &str, asked: Vec<String>) -> Result<RunLock, JournalError> {
+        let journal = Journal::open(&ground.journal_path())?;
+        Ok(RunLock::of(ground, journal, verb, asked))
+    }
+
+    /// The same with a journal that is held already.
+    pub fn of(ground: &Session, journal: Journal, verb: &str, asked: Vec<String>) -> RunLock {
+        let run = run(ground, verb, asked);
+        if let Some(last) = &journal.state.last_run
+            && !journal.state.ended
+            && !last.host.is_empty()
+            && last.host != run.host
+        {
+            note(&format!(
+                "note: the last run was on another machine, {} ({}), and did not come to its end: make sure that it is over, as a lock reaches this machine only",
+                last.host,
+                last.who()
+            ));
+        }
+        let log = begin(ground, &run);
+        RunLock { journal, log, run }
+    }
+
+    /// Writes the first line of the run, with what is given by now: a resume asks for the same.
+    pub fn begin(&mut self, ground: &Session) -> Result<(), CommandError> {
+        self.run.given = ground.given();
+        Ok(self.journal.write(&Entry::Run(self.run.clone()))?)
+    }
+}
+
+/// Begins the log of a run that holds the environment, which from here on outlives its terminal.
+pub fn begin(ground: &Session, run: &Run) -> EventLog {
+    signals::outlive_terminal();
+    EventLog::begin(&ground.folder, run)
+}
+
+/// The run that begins now.
+pub fn run(ground: &Session, verb: &str, asked: Vec<String>) -> Run {
+    Run {
+        at: now(),
+        format: match ground.own {
+            Some(_) => FORMAT,
+            None => FIRST_FORMAT,
+        },
+        run: uuid::Uuid::new_v4().to_string(),
+        verb: verb.to_owned(),
+        pid: std::process::id(),
+        host: host(),
+        asked,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        emulated: ground.global.emulate,
+        cluster: ground.own.as_ref().map(|own| own.identity.clone()),
+        given: ground.given(),
+    }
+}
+
+/// This machine's name; empty where it has none that can be read.
+fn host() -> String {
+    let name =
+        std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME"));
+    name.unwrap_or_default().trim().to_owned()
+}

@@ -1,0 +1,422 @@
+//! Everything a verb stands on: the tutorial with its parameters, the journal, the way to Google or to the emulator.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::rehearsal::{self, RequestedCluster};
+use super::target::{self, TargetFlags};
+use crate::cli::{ColorChoice, Global, Output};
+use crate::engine::journal::{Journal, JournalError, private_folder};
+use crate::engine::state::State;
+use crate::error::CommandError;
+use crate::google::{Api, Auth, Client, Endpoints, Environment, address};
+use crate::kinds::own::OwnCluster;
+use crate::kinds::{Clusters, Kind};
+use crate::steps::{Diagnostic, Diagnostics, Source, Step, Tutorial};
+use crate::ui::Paint;
+use emulator;
+
+/// What a verb stands on before it looks at any step.
+pub struct Session {
+    /// The flags.
+    pub global: Global,
+    /// The tutorial.
+    pub tutorial: Tutorial,
+    /// The project.
+    pub project: String,
+    /// The folder of its journal.
+    pub folder: PathBuf,
+    /// What the journal said when the verb began.
+    pub state: State,
+    /// Whether fields of Kubernetes objects that somebody else owns are taken over.
+    pub force: bool,
+    /// How to colour what goes to stdout, and what goes to stderr.
+    pub paint: (Paint, Paint),
+    /// The cluster of somebody's own that stands in for the emulated one, where one is meant.
+    pub meant: Option<RequestedCluster>,
+    /// The same, once it has answered.
+    pub own: Option<OwnCluster>,
+    /// Region, zone and parameters that were given, now or to the last run.
+    given: BTreeMap<String, Value>,
+}
+
+/// The steps of one run, and the way to the cloud.
+pub struct Prepared {
+    /// The steps that make or do something, parameters filled in.
+    pub steps: Vec<Step>,
+    /// The steps that claim something.
+    pub claims: Vec<Step>,
+    /// The client.
+    pub client: Client,
+    /// The cluster of somebody's own that stands in for the emulated one.
+    own: Option<OwnCluster>,
+    /// The emulator serves until this is dropped.
+    _emulator: Option<emulator::Running>,
+}
+
+impl Prepared {
+    fn new(
+        steps: Vec<Step>,
+        client: Client,
+        own: Option<OwnCluster>,
+        emulator: Option<emulator::Running>,
+    ) -> Prepared {
+        let is_claim = |step: &Step| Kind::named(&step.kind).is_some_and(|kind| kind.is_claim());
+        let (claims, steps) = steps.into_iter().partition(is_claim);
+        Prepared {
+            steps,
+            claims,
+            client,
+            own,
+            _emulator: emulator,
+        }
+    }
+
+    /// The way to clusters; `force` says that fields that somebody else owns are taken over.
+    pub fn clusters(&self, force: bool) -> Clusters {
+        Clusters::new(force, self.own.clone())
+    }
+}
+
+/// The parameter that holds the networks on the cluster's allow list.
+pub const AUTHORIZED: &str = "authorized_networks";
+
+/// The process's own environment.
+pub fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+impl Session {
+    /// Loads the tutorial and reads the journal; nothing is sent.
+    pub fn open(global: &Global) -> Result<Session, CommandError> {
+        Session::with(global, Journal::read)
+    }
+
+    /// The same where the journal may be damaged: what can be believed of it counts.
+    pub fn open_anyway(global: &Global) -> Result<Session, CommandError> {
+        Session::with(global, |path| Journal::look(path).map(|read| read.state))
+    }
+
+    fn with(
+        global: &Global,
+        read: impl FnOnce(&Path) -> Result<State, JournalError>,
+    ) -> Result<Session, CommandError> {
+        let source = global.steps.clone().map_or(Source::Embedded, Source::Dir);
+        let tutorial = Tutorial::load(&source)?;
+        check(&tutorial)?;
+        let environment: Environment<'_> = &env;
+        let flags = TargetFlags {
+            project: global.project.as_deref(),
+            region: global.region.as_deref(),
+            zone: global.zone.as_deref(),
+            emulate: global.emulate,
+        };
+        let state_dir = target::state_dir(global.state_dir.as_deref(), environment)?;
+        let project = target::project(&flags, environment, &target::journalled(&state_dir))?;
+        let folder = state_dir.join(&project);
+        let state = read(&folder.join("journal.jsonl"))?;
+        let last = state.last_run.as_ref();
+        if let Some(last) =
+            last.filter(|last| last.emulated != global.emulate && state.ours().next().is_some())
+        {
+            let (was, now) = if last.emulated {
+                ("the emulator", "Google Cloud")
+            } else {
+                ("Google Cloud", "the emulator")
+            };
+            let error = format!(
+                "the journal of {project} speaks of {was}, and this run would speak to {now}"
+            );
+            return Err(CommandError::usage(
+                error,
+                "add or drop --emulate, or name another folder with --state-dir",
+            ));
+        }
+        let meant = rehearsal::meant(global, &project, &state)?;
+        let mut given = remembered(&state);
+        for (name, value) in rehearsal::defaults(meant.is_some()) {
+            if tutorial.params.iter().any(|param| param.name == *name) {
+                let value = || (*value).into();
+                given.entry((*name).to_owned()).or_insert_with(value);
+            }
+        }
+        let of_journal =
+            |name: &str| last.and_then(|last| last.given.get(name)?.as_str().map(str::to_owned));
+        let (region, zone) = target::region_and_zone(
+            &flags,
+            environment,
+            (of_journal("region"), of_journal("zone")),
+        );
+        given.insert("project".to_owned(), project.clone().into());
+        for (name, value) in [("region", region), ("zone", zone)] {
+            match value {
+                Some(value) => given.insert(name.to_owned(), value.into()),
+                None => given.remove(name),
+            };
+        }
+        for pair in &global.set {
+            let (name, value) = pair.split_once('=').ok_or_else(|| {
+                CommandError::usage(
+                    format!("--set {pair}: no `=`"),
+                    "write --set NAME=VALUE; `provision steps` lists the names",
+                )
+            })?;
+            given.insert(name.to_owned(), value.into());
+        }
+        if !global.authorized_network.is_empty() {
+            given.insert(
+                AUTHORIZED.to_owned(),
+                global.authorized_network.clone().into(),
+            );
+        }
+        let paint = (
+            paint(global.color, &std::io::stdout()),
+            paint(global.color, &std::io::stderr()),
+        );
+        Ok(Session {
+            global: global.clone(),
+            tutorial,
+            project,
+            folder,
+            state,
+            force: false,
+            paint,
+            meant,
+            own: None,
+            given,
+        })
+    }
+
+    /// Whether to print for programs.
+    pub fn json(&self) -> bool {
+        self.global.output == Output::Json
+    }
+
+    /// The steps through a chapter, for a run that asks the cloud. `looks_up` says that this machine's address matters
+    /// enough to ask the internet for it; otherwise the last known one does.
+    pub async fn ready(
+        &mut self,
+        through: Option<&str>,
+        looks_up: bool,
+        keeps: bool,
+    ) -> Result<Prepared, CommandError> {
+        // What is wrong with the input is told before anything is asked of anybody.
+        let steps = self.steps(through)?;
+        self.meet().await?;
+        let own = self.own.clone();
+        let (client, _emulator) = self.client(keeps).await?;
+        if looks_up && !self.is_given(AUTHORIZED) && self.has_param(AUTHORIZED) {
+            let loopback = client.endpoints().is_loopback(Api::Container);
+            let address = if loopback {
+                std::net::Ipv4Addr::LOCALHOST
+            } else {
+                address::public().await.map_err(|error| {
+                    CommandError::failed(
+                        error.to_string(),
+                        "name the network with --authorized-network CIDR",
+                    )
+                })?
+            };
+            self.given
+                .insert(AUTHORIZED.to_owned(), vec![format!("{address}/32")].into());
+            return Ok(Prepared::new(self.steps(through)?, client, own, _emulator));
+        }
+        Ok(Prepared::new(steps, client, own, _emulator))
+    }
+
+    /// Where a cluster of somebody's own is meant: asks it who it is, once, and says so.
+    pub async fn meet(&mut self) -> Result<(), CommandError> {
+        if let (Some(meant), None) = (&self.meant, &self.own) {
+            self.own = Some(meant.meet(&self.project, &self.folder).await?);
+        }
+        Ok(())
+    }
+
+    /// The steps through a chapter with what is given so far.
+    pub fn steps(&self, through: Option<&str>) -> Result<Vec<Step>, CommandError> {
+        let mut given = self.given.clone();
+        if self.has_param(AUTHORIZED) {
+            // Until this machine's address is known; the emulator lets loopback in whatever the list says.
+            given
+                .entry(AUTHORIZED.to_owned())
+                .or_insert_with(|| self.last_known_networks());
+        }
+        for (name, flag) in [
+            ("region", "--region or CLOUDSDK_COMPUTE_REGION"),
+            ("zone", "--zone or CLOUDSDK_COMPUTE_ZONE"),
+        ] {
+            if self.has_param(name) && !given.contains_key(name) {
+                return Err(CommandError::usage(
+                    format!("no {name} is named"),
+                    &format!("name one with {flag}"),
+                ));
+            }
+        }
+        let params = self.tutorial.resolve(&given)?;
+        Ok(self.tutorial.select(&params, through)?)
+    }
+
+    /// Region, zone and parameters that were given, now or to the last run.
+    pub fn given(&self) -> Map<String, Value> {
+        self.given.clone().into_iter().collect()
+    }
+
+    /// Where the journal is.
+    pub fn journal_path(&self) -> PathBuf {
+        self.folder.join("journal.jsonl")
+    }
+
+    /// The way to Google, or to an emulator of its own whose state is kept only by runs that act.
+    async fn client(
+        &self,
+        keeps: bool,
+    ) -> Result<(Client, Option<emulator::Running>), CommandError> {
+        let environment: Environment<'_> = &env;
+        if !self.global.emulate {
+            return Ok((
+                Client::new(
+                    Endpoints::from_env(environment)?,
+                    Auth::from_env(environment),
+                )?,
+                None,
+            ));
+        }
+        let make = |error: std::io::Error| {
+            CommandError::usage(
+                format!("{}: {error}", self.folder.display()),
+                "name another folder with --state-dir",
+            )
+        };
+        private_folder(&self.folder).map_err(make)?;
+        let settings = emulator::Settings {
+            listen: ([127, 0, 0, 1], 0).into(),
+            state: Some(self.folder.join("emulator.json")),
+            pace: pace(&self.global)?,
+        };
+        let started = if keeps {
+            emulator::start(settings).await
+        } else {
+            emulator::look(settings).await
+        };
+        let running = started.map_err(|error| {
+            CommandError::failed(
+                format!("the emulator cannot start: {error}"),
+                "free the port or the folder it names",
+            )
+        })?;
+        let endpoints = Endpoints::emulator(&format!("http://{}", running.addr()));
+        Ok((Client::new(endpoints, Auth::none())?, Some(running)))
+    }
+
+    fn has_param(&self, name: &str) -> bool {
+        self.tutorial.params.iter().any(|param| param.name == name)
+    }
+
+    fn is_given(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
+    fn last_known_networks(&self) -> Value {
+        let last = self
+            .state
+            .last_run
+            .as_ref()
+            .and_then(|last| last.given.get(AUTHORIZED));
+        last.cloned().unwrap_or_else(|| vec!["127.0.0.1/32"].into())
+    }
+}
+
+/// How long the emulator's operations take.
+pub fn pace(global: &Global) -> Result<emulator::Pace, CommandError> {
+    global.pace.parse().map_err(|error: emulator::BadPace| {
+        CommandError::usage(
+            format!("--pace {}: {error}", global.pace),
+            "write 0, real, or real/N",
+        )
+    })
+}
+
+/// The parameters of the last run, as long as anything it made is there: a resume asks for the same environment. This
+/// machine's address is not among them, as it is looked up anew.
+fn remembered(state: &State) -> BTreeMap<String, Value> {
+    let last = state.last_run.as_ref().filter(|_| state.stands());
+    let given = last.into_iter().flat_map(|last| last.given.clone());
+    given.filter(|(name, _)| name != AUTHORIZED).collect()
+}
+
+/// What the steps say of kinds: that they exist, where their things are, and what they give.
+fn check(tutorial: &Tutorial) -> Result<(), Diagnostics> {
+    let mut complaints = Vec::new();
+    let kind_of = |id: &str| {
+        tutorial
+            .steps()
+            .find(|step| step.id == id)
+            .and_then(|step| Kind::named(&step.kind))
+    };
+    for step in tutorial.steps() {
+        let mut complain = |text: String| complaints.push(Diagnostic::at(&step.source, text));
+        let Some(kind) = Kind::named(&step.kind) else {
+            let near = super::nearest(&step.kind, Kind::all().map(|kind| kind.name()));
+            complain(format!("{}: unknown kind `{}`{near}", step.id, step.kind));
+            continue;
+        };
+        let keys = kind.keys();
+        for key in keys.iter().filter(|key| !step.at.contains_key(**key)) {
+            complain(format!(
+                "{}: `at` has no `{key}`, which {} needs",
+                step.id, step.kind
+            ));
+        }
+        for key in step.at.keys().filter(|key| {
+            !keys.contains(&key.as_str()) && !kind.optional_keys().contains(&key.as_str())
+        }) {
+            let near = super::nearest(key, keys.iter().copied());
+            complain(format!("{}: unknown key `{key}` in `at`{near}", step.id));
+        }
+        let stated = step.want.as_object().into_iter().flatten();
+        let fields = kind.fields().unwrap_or_default();
+        for (field, _) in
+            stated.filter(|(field, _)| !fields.is_empty() && !fields.contains(&field.as_str()))
+        {
+            let near = super::nearest(field, fields.iter().copied());
+            complain(format!(
+                "{}: unknown field `{field}` in `want`{near}",
+                step.id
+            ));
+        }
+        let references = crate::steps::refs::find(&step.want)
+            .into_iter()
+            .chain(crate::steps::refs::find(&Value::Object(step.at.clone())));
+        for reference in references.filter(|reference| !reference.is_param()) {
+            let field = reference.field.split('.').next().unwrap_or_default();
+            if let Some(other) =
+                kind_of(&reference.step).filter(|other| !other.outputs().contains(&field))
+            {
+                let near = super::nearest(field, other.outputs().iter().copied());
+                complain(format!(
+                    "{}: `{}` ({}) gives no `{field}`{near}",
+                    step.id,
+                    reference.step,
+                    other.name()
+                ));
+            }
+        }
+    }
+    if complaints.is_empty() {
+        Ok(())
+    } else {
+        Err(Diagnostics(complaints))
+    }
+}
+
+fn paint(when: ColorChoice, stream: &impl std::io::IsTerminal) -> Paint {
+    let plain = env("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || env("TERM").as_deref() == Some("dumb");
+    Paint::new(match when {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => stream.is_terminal() && !plain,
+    })
+}

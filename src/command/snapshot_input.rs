@@ -1,0 +1,114 @@
+//! What `explain` and `analyze` look at: the steps as if everything was there, or what is there; with a user's files laid over.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::session::{Prepared, Session};
+use super::{nearest, planned_snapshot};
+use crate::cli::{Global, Subject};
+use crate::error::{CommandError, Exit};
+use crate::google::{Class, NoWatch};
+use crate::kinds::{Clients, live_snapshot};
+use egress::snapshot_input::SnapshotInput;
+
+/// Reads what a question is about.
+pub async fn sources(
+    global: &Global,
+    looks: &Subject,
+) -> Result<(Session, SnapshotInput), CommandError> {
+    // Bad files are told before anything is asked of anybody.
+    let mut objects = Vec::new();
+    for file in &looks.from {
+        objects.extend(read(file)?);
+    }
+    let through = looks.through.as_deref();
+    let (ground, sources) = if looks.live {
+        let mut ground = Session::open(global)?;
+        let ready = ground.ready(through, false, false).await?;
+        (ground, live(&ready).await?)
+    } else {
+        let ground = ground(global, through)?;
+        let sources = planned_snapshot::of_steps(&ground.steps(through)?);
+        (ground, sources)
+    };
+    Ok((ground, planned_snapshot::with(sources, objects)))
+}
+
+/// That a namespace is there: what holds in one that is not would answer nobody's question.
+pub fn is_there(sources: &SnapshotInput, namespace: &str) -> Result<(), CommandError> {
+    let known = sources
+        .kubernetes
+        .iter()
+        .filter(|object| object["kind"] == "Namespace")
+        .filter_map(|object| object.pointer("/metadata/name")?.as_str());
+    let known: BTreeSet<&str> = known.collect();
+    if known.contains(namespace) {
+        return Ok(());
+    }
+    let near = nearest(namespace, known.iter().copied());
+    let names: Vec<&str> = known.into_iter().collect();
+    Err(CommandError::usage(
+        format!("there is no namespace `{namespace}`{near}"),
+        &format!("name one of {}", names.join(", ")),
+    ))
+}
+
+/// The objects of a file.
+fn read(file: &PathBuf) -> Result<Vec<serde_json::Value>, CommandError> {
+    let bad = |error: String| {
+        let error = format!("{}: {error}", file.display());
+        CommandError::usage(
+            error,
+            "name files of manifests, as `kubectl apply -f` takes them",
+        )
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
+    planned_snapshot::objects(&text).map_err(bad)
+}
+
+/// Of the steps alone nothing is asked of anybody: where no project is named, an example's will do.
+fn ground(global: &Global, through: Option<&str>) -> Result<Session, CommandError> {
+    let laid = |global: &Global| {
+        let ground = Session::open(global)?;
+        ground.steps(through).map(|_| ground)
+    };
+    laid(global).or_else(|_| {
+        laid(&Global {
+            emulate: true,
+            ..global.clone()
+        })
+    })
+}
+
+/// What is there.
+async fn live(ready: &Prepared) -> Result<SnapshotInput, CommandError> {
+    let none = || {
+        CommandError::failed(
+            "there is no such cluster yet",
+            "leave out --live to have the steps explained, or `provision up` first",
+        )
+    };
+    let cluster = ready
+        .steps
+        .iter()
+        .find(|step| step.kind == "container.cluster");
+    let cluster = cluster.ok_or_else(none)?;
+    let door = Clients {
+        client: ready.client.clone(),
+        watch: Arc::new(NoWatch),
+        clusters: ready.clusters(false),
+    };
+    let read = live_snapshot::read(&door, &cluster.at).await;
+    let read = read.or_else(|error| match error.class {
+        // Where the API is off there is none.
+        Class::ApiDisabled => Ok(None),
+        _ => Err(error),
+    });
+    let read = read.map_err(|error| CommandError {
+        exit: Exit::Failed,
+        errors: vec![format!("read what is there: {error}")],
+        hint: error.hint(),
+    })?;
+    read.ok_or_else(none)
+}

@@ -1,0 +1,91 @@
+//! Decisions whose words are made only where somebody reads them.
+
+use std::fmt::Display;
+
+use crate::object::Object;
+use crate::trace::Decision;
+
+/// Others that were asked, and why they did not decide.
+pub type Others = Vec<(Object, String)>;
+
+/// A decision on its way to become a [`Ruling`].
+#[derive(Clone, Copy)]
+pub struct DecisionBuilder<'d, B> {
+    passes: bool,
+    by: Option<&'d Object>,
+    because: B,
+    others: Option<&'d dyn Fn() -> Others>,
+}
+
+impl<'d, B: Display> DecisionBuilder<'d, B> {
+    /// It passes, by this object or, without one, by default.
+    pub fn passes(by: Option<&'d Object>, because: B) -> DecisionBuilder<'d, B> {
+        DecisionBuilder::decided(true, by, because)
+    }
+
+    /// It does not.
+    pub fn stops(by: Option<&'d Object>, because: B) -> DecisionBuilder<'d, B> {
+        DecisionBuilder::decided(false, by, because)
+    }
+
+    /// It passes or not.
+    pub fn decided(passes: bool, by: Option<&'d Object>, because: B) -> DecisionBuilder<'d, B> {
+        DecisionBuilder {
+            passes,
+            by,
+            because,
+            others: None,
+        }
+    }
+
+    /// With others that were asked.
+    pub fn after(self, others: &'d dyn Fn() -> Others) -> DecisionBuilder<'d, B> {
+        DecisionBuilder {
+            others: Some(others),
+            ..self
+        }
+    }
+}
+
+/// What a hop may be made of.
+pub trait Decides {
+    /// Whether it passes.
+    fn passes(&self) -> bool;
+    /// The object that decides.
+    fn by(&self) -> Option<&Object>;
+    /// The same in words.
+    fn told(self) -> Decision;
+}
+
+impl<B: Display> Decides for DecisionBuilder<'_, B> {
+    fn passes(&self) -> bool {
+        self.passes
+    }
+
+    fn by(&self) -> Option<&Object> {
+        self.by
+    }
+
+    fn told(self) -> Decision {
+        Decision {
+            passes: self.passes,
+            by: self.by.cloned(),
+            because: self.because.to_string(),
+            others: self.others.map(|others| others()).unwrap_or_default(),
+        }
+    }
+}
+
+impl Decides for &Decision {
+    fn passes(&self) -> bool {
+        self.passes
+    }
+
+    fn by(&self) -> Option<&Object> {
+        self.by.as_ref()
+    }
+
+    fn told(self) -> Decision {
+        self.clone()
+    }
+}

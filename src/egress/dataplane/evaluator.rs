@@ -1,0 +1,284 @@
+//! What is made of a scene once and used for many requests.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use super::decision::Decides;
+use super::proxy_state::{ProxyState, ProxyStates};
+use super::upstream::UpstreamTarget;
+use crate::dns::{self, METADATA_SERVER, Resolution};
+use crate::firewall::{self, Direction, Machine};
+use crate::host::service as service_named;
+use crate::network_policy::{self, OtherEnd, PodEnd};
+use crate::object::Object;
+use crate::pod::Pod;
+use crate::service::{Endpoints, Service};
+use crate::snapshot::Snapshot;
+use crate::trace::{self, Decision, Hop};
+
+/// What the firewall decides on: which way, from the node pool of the pod concerned, the other end's address and node pool (none
+/// where it is no pod), protocol and port.
+type Packet = (
+    Direction,
+    Option<usize>,
+    IpAddr,
+    Option<Option<usize>>,
+    &'static str,
+    u16,
+);
+
+/// A scene with what was made of it.
+#[derive(Debug)]
+pub struct Evaluator<'s> {
+    /// The scene.
+    pub scene: &'s Snapshot,
+    /// Whether somebody reads: hops that pass, the words of those that do not, log lines, what of a proxy's own answer is not its
+    /// status, and what is not covered are made for readers alone.
+    pub tells: bool,
+    sights: ProxyStates<'s>,
+    /// The pod that answers the cluster's names.
+    dns_server: Pod,
+    /// Whether a pod reaches it.
+    dns: RefCell<HashMap<Object, Rc<[Decision; 2]>>>,
+    /// Where names lead that mean the same to every pod.
+    names: RefCell<HashMap<String, Rc<Resolution>>>,
+    /// What packets of a pod come past on their way to a place.
+    between: RefCell<HashMap<Object, HashMap<UpstreamTarget, Rc<[Hop]>>>>,
+    firewall: RefCell<HashMap<Packet, Rc<Decision>>>,
+}
+
+impl<'s> Evaluator<'s> {
+    /// Of a scene; whether somebody reads more than what a caller gets and who stopped it.
+    pub fn new(scene: &'s Snapshot, tells: bool) -> Evaluator<'s> {
+        Evaluator {
+            scene,
+            tells,
+            sights: ProxyStates::default(),
+            dns_server: scene.dns_server(),
+            dns: RefCell::default(),
+            names: RefCell::default(),
+            between: RefCell::default(),
+            firewall: RefCell::default(),
+        }
+    }
+
+    /// A hop as far as somebody reads it: where nobody does, that it stopped the request and whose doing that is; none of one
+    /// that passes.
+    pub fn hop(
+        &self,
+        place: trace::HopLocation,
+        name: impl Display,
+        decided: impl Decides,
+    ) -> Option<Hop> {
+        match (self.tells, decided.passes()) {
+            (true, _) => Some(Hop {
+                place,
+                name: name.to_string(),
+                ruling: decided.told(),
+            }),
+            (false, true) => None,
+            (false, false) => Some(Hop {
+                place,
+                name: String::new(),
+                ruling: Decision {
+                    passes: false,
+                    by: decided.by().cloned(),
+                    because: String::new(),
+                    others: Vec::new(),
+                },
+            }),
+        }
+    }
+
+    /// What a pod's proxy sees.
+    pub fn sight(&self, pod: &Pod) -> Rc<ProxyState<'s>> {
+        self.sights.of(self.scene, pod)
+    }
+
+    /// Forgets what was made for a pod that asks nothing more, so that memory does not grow with every caller times every host.
+    pub fn forget(&self, pod: &Pod) {
+        self.sights.forget(pod);
+        self.dns.borrow_mut().remove(&pod.object);
+        self.between.borrow_mut().remove(&pod.object);
+    }
+
+    /// What packets of a pod come past on their way to a place, made out by `make` when it is first asked for.
+    pub fn between(
+        &self,
+        from: &Pod,
+        to: UpstreamTarget,
+        make: impl FnOnce() -> Vec<Hop>,
+    ) -> Rc<[Hop]> {
+        let mut all = self.between.borrow_mut();
+        let own = match all.get_mut(&from.object) {
+            Some(own) => own,
+            None => all.entry(from.object.clone()).or_default(),
+        };
+        Rc::clone(own.entry(to).or_insert_with(|| make().into()))
+    }
+
+    /// The pod at an address.
+    pub fn pod_at(&self, address: IpAddr) -> Option<&'s Pod> {
+        self.scene.pod_at(address)
+    }
+
+    /// The Service of Kubernetes that a pod means by a name.
+    pub fn service_by_name(&self, of: &Pod, name: &str) -> Option<&'s Service> {
+        let (service, namespace) = service_named(name, of.namespace())?;
+        let host = crate::host::full_name(&service, &namespace);
+        let mut all = self.scene.services_of(&host);
+        all.find(|service| service.kubernetes)
+    }
+
+    /// Where a name leads that a pod looks up, and who says so.
+    pub fn resolve(&self, of: &Pod, name: &str) -> Rc<Resolution> {
+        // A name of one part is a Service of the asker's own namespace first.
+        if !name.trim_end_matches('.').contains('.') {
+            return Rc::new(self.look(of, name));
+        }
+        if let Some(known) = self.names.borrow().get(name) {
+            return Rc::clone(known);
+        }
+        let found = Rc::new(self.look(of, name));
+        let mut all = self.names.borrow_mut();
+        Rc::clone(all.entry(name.to_owned()).or_insert(found))
+    }
+
+    fn look(&self, of: &Pod, name: &str) -> Resolution {
+        if let Some(service) = self.service_by_name(of, name) {
+            let own: Vec<IpAddr> = service.addresses.iter().map(ipnet::IpNet::addr).collect();
+            let found = match &own[..] {
+                [] => self.addresses_of(service),
+                _ => own,
+            };
+            let because = match found.is_empty() {
+                true => format!("{name} is a service without addresses"),
+                false => format!("{name} is a service of the cluster"),
+            };
+            let ruling = Decision {
+                passes: !found.is_empty(),
+                by: Some(service.object.clone()),
+                because,
+                others: Vec::new(),
+            };
+            return Resolution {
+                addresses: found,
+                ruling,
+            };
+        }
+        match self.scene.outside_vpc {
+            true => dns::resolve_elsewhere(name),
+            false => dns::resolve(&self.scene.zones, name),
+        }
+    }
+
+    /// The addresses of the pods of a service without an address of its own.
+    fn addresses_of(&self, service: &Service) -> Vec<IpAddr> {
+        let selector = match &service.endpoints {
+            Endpoints::Pods(selector) => selector,
+            _ => return Vec::new(),
+        };
+        let pods = self
+            .scene
+            .pods_of(&service.object.namespace)
+            .filter(|pod| pod.ready);
+        pods.filter(|pod| selector.matches(&pod.labels))
+            .filter_map(|pod| pod.address)
+            .collect()
+    }
+
+    /// Where a proxy finds a name, or why it does not.
+    ///
+    /// # Errors
+    /// In a clause.
+    pub fn look_up(&self, of: &Pod, name: &str) -> Result<IpAddr, String> {
+        if let Ok(address) = name.parse() {
+            return Ok(address);
+        }
+        if let Some(refused) = self.asks_dns(of).iter().find(|ruling| !ruling.passes) {
+            return Err(format!(
+                "its proxy cannot look {name} up: {}",
+                refused.because
+            ));
+        }
+        let found = self.resolve(of, name);
+        let first = found.addresses.first().copied();
+        first.ok_or_else(|| format!("its proxy finds no address: {}", found.ruling.because))
+    }
+
+    /// Whether a pod reaches the cluster's DNS: its NetworkPolicies, then the firewall.
+    pub fn asks_dns(&self, of: &Pod) -> Rc<[Decision; 2]> {
+        if let Some(known) = self.dns.borrow().get(&of.object) {
+            return Rc::clone(known);
+        }
+        let found = Rc::new(self.towards_dns(of));
+        let mut all = self.dns.borrow_mut();
+        Rc::clone(all.entry(of.object.clone()).or_insert(found))
+    }
+
+    fn towards_dns(&self, of: &Pod) -> [Decision; 2] {
+        let server = &self.dns_server;
+        let other = OtherEnd::Pod(self.end(server));
+        let policies = self.scene.network_policies(of.namespace());
+        let policy = network_policy::rule(
+            policies,
+            Direction::Egress,
+            &self.end(of),
+            &other,
+            "udp",
+            53,
+        );
+        let address = server.address.unwrap_or(METADATA_SERVER);
+        let target = self.pod_at(address);
+        let firewall = self.firewall(Direction::Egress, of, address, target, "udp", 53);
+        [policy, Decision::clone(&firewall)]
+    }
+
+    /// A pod, as NetworkPolicies know it.
+    pub fn end(&self, pod: &Pod) -> PodEnd {
+        let labels = self.scene.namespaces.get(pod.namespace());
+        PodEnd {
+            namespace: pod.namespace().to_owned(),
+            namespace_labels: labels.cloned().unwrap_or_default(),
+            labels: pod.labels.clone(),
+            address: pod.address,
+        }
+    }
+
+    /// A pod's node, as the firewall knows it.
+    fn machine(&self, pool: Option<usize>) -> Machine {
+        let pool = pool.and_then(|pool| self.scene.pools.get(pool));
+        pool.map(|pool| pool.machine.clone()).unwrap_or_default()
+    }
+
+    /// What the firewall says of a connection out of a pod's node, or into it. `other` is the address at the other end, and
+    /// `pod` the pod that has it, if one has.
+    pub fn firewall(
+        &self,
+        direction: Direction,
+        of: &Pod,
+        other: IpAddr,
+        pod: Option<&Pod>,
+        protocol: &'static str,
+        port: u16,
+    ) -> Rc<Decision> {
+        let pool = pod.map(|pod| pod.pool);
+        let mut all = self.firewall.borrow_mut();
+        let make = || {
+            if self.scene.outside_vpc {
+                return Rc::new(firewall::none());
+            }
+            let (own, there) = (self.machine(of.pool), pool.map(|pool| self.machine(pool)));
+            let rules = &self.scene.firewalls;
+            let there = there.as_ref();
+            Rc::new(firewall::rule(
+                rules, direction, &own, other, there, protocol, port,
+            ))
+        };
+        let entry = all.entry((direction, of.pool, other, pool, protocol, port));
+        Rc::clone(entry.or_insert_with(make))
+    }
+}

@@ -1,0 +1,473 @@
+//! What a proxy does with a request once it knows where to: sends it on, tries again, answers by itself, logs.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::Simulation;
+use super::connection::{Connection, ConnectionOutcome, ConnectionReport, Content};
+use super::decision::DecisionBuilder;
+use super::local_reply::{BrokenConnection, LocalReply, REFUSED, handed_on};
+use super::log_line::LogLineBuilder;
+use super::proxy_state::ProxyState;
+use super::upstream::{Upstream, UpstreamTarget};
+use crate::log::AccessLogLine;
+use crate::pod::Pod;
+use crate::trace::{self, HttpAnswer};
+use crate::virtual_service::{Destination, HttpRequest, HttpRetry};
+
+/// A proxy with what came to it.
+pub struct ReceivedAt<'p, 's> {
+    /// Its pod.
+    pub pod: &'p Pod,
+    /// What it sees.
+    pub sight: &'p ProxyState<'s>,
+    /// Sidecar or gateway.
+    pub place: trace::HopLocation,
+    /// Where the caller connected to, as the proxy sees it.
+    pub local: UpstreamTarget,
+    /// The caller.
+    pub remote: IpAddr,
+    /// The name that the caller's handshake asked for; empty for none.
+    pub server_name: String,
+    /// Where the request comes from, as its headers say.
+    pub forwarded_for: Option<IpAddr>,
+    /// The version of HTTP that the caller speaks.
+    pub version: &'static str,
+    /// Whether somebody reads what it logs and the words of what it answers.
+    pub tells: bool,
+}
+
+impl ReceivedAt<'_, '_> {
+    /// A log line with what is known when the request or connection comes.
+    pub fn line(&self, message: Option<&HttpRequest>) -> LogLineBuilder {
+        let text = |get: fn(&HttpRequest) -> &str| message.map(get).unwrap_or_default().to_owned();
+        LogLineBuilder::new(self.tells, || AccessLogLine {
+            pod: self.pod.object.clone(),
+            after: Duration::ZERO,
+            http: message.map(|message| {
+                let path = message.original_path.as_ref().unwrap_or(&message.path);
+                (message.method.clone(), path.clone(), self.version)
+            }),
+            status: 0,
+            flags: "",
+            details: String::new(),
+            termination: String::new(),
+            transport_failure: String::new(),
+            received: message.map_or(0, |message| message.body),
+            sent: 0,
+            duration: Duration::ZERO,
+            service_time: None,
+            forwarded_for: message.and(self.forwarded_for),
+            agent: text(|message| message.header("user-agent").unwrap_or_default()),
+            authority: text(|message| &message.authority),
+            upstream: None,
+            cluster: String::new(),
+            upstream_local: None,
+            local: SocketAddr::new(self.local.address, self.local.port),
+            remote: self.remote,
+            // As recent versions write it.
+            server_name: self.server_name.to_ascii_lowercase(),
+            route: String::new(),
+        })
+    }
+
+    /// A reply of its own, logged.
+    pub fn replies(
+        &self,
+        method: &str,
+        reply: &LocalReply,
+        mut line: LogLineBuilder,
+    ) -> ConnectionReport {
+        let answer = match self.tells {
+            true => reply.answer(method),
+            false => HttpAnswer::bare(reply.status),
+        };
+        line.write(|line| {
+            line.status = reply.status;
+            line.flags = reply.flags;
+            line.details = reply.details.clone().into_owned();
+            line.transport_failure = reply.transport.clone().into_owned();
+            line.sent = answer.body.len() as u64;
+        });
+        ConnectionReport {
+            lines: line.alone(),
+            ..ConnectionReport::at_once(ConnectionOutcome::Answer(answer))
+        }
+    }
+
+    /// An answer of another's, handed on.
+    pub fn hands_on(&self, answer: HttpAnswer, millis: u64) -> ConnectionOutcome {
+        ConnectionOutcome::Answer(match self.tells {
+            true => handed_on(answer, millis),
+            false => answer,
+        })
+    }
+}
+
+/// What is tried again, and how often.
+#[derive(Debug, Clone, Copy)]
+pub struct RetryPolicy<'r> {
+    attempts: u32,
+    on: &'r str,
+}
+
+impl<'r> RetryPolicy<'r> {
+    /// Nothing.
+    pub fn never() -> RetryPolicy<'r> {
+        RetryPolicy {
+            attempts: 0,
+            on: "",
+        }
+    }
+
+    /// As a rule says, or by default. `unavailable`: whether a 503 is among the defaults.
+    pub fn of(rule: Option<&'r HttpRetry>, unavailable: bool) -> RetryPolicy<'r> {
+        let default = match unavailable {
+            true => "connect-failure,refused-stream,unavailable,cancelled,503",
+            false => "connect-failure,refused-stream,unavailable,cancelled",
+        };
+        let on = rule
+            .map(|rule| rule.on.as_str())
+            .filter(|on| !on.is_empty());
+        RetryPolicy {
+            attempts: rule.map_or(2, |rule| rule.attempts),
+            on: on.unwrap_or(default),
+        }
+    }
+
+    /// Whether it is tried again on any of these.
+    fn on(&self, reasons: &[&str]) -> bool {
+        let mut named = self.on.split(',').map(str::trim);
+        self.attempts > 0 && named.any(|name| reasons.contains(&name))
+    }
+
+    fn after_break(&self, broken: &BrokenConnection) -> bool {
+        match broken {
+            BrokenConnection::Ended => {
+                self.on(&["5xx", "gateway-error", "reset", "reset-before-request"])
+            }
+            _ => self.on(&["connect-failure", "5xx", "gateway-error", "reset"]),
+        }
+    }
+
+    fn after_status(&self, status: u16) -> bool {
+        let number = status.to_string();
+        self.on(&[number.as_str()])
+            || (status >= 500 && self.on(&["5xx"]))
+            || ((502..=504).contains(&status) && self.on(&["gateway-error"]))
+            || (status == 409 && self.on(&["retriable-4xx"]))
+            || (status == 503 && self.on(&["retriable-status-codes"]))
+    }
+}
+
+/// A request that is to be sent to a cluster.
+pub struct UpstreamRequest<'s> {
+    /// The request.
+    pub message: HttpRequest,
+    /// The host.
+    pub host: &'s str,
+    /// The host's port.
+    pub port: u16,
+    /// The subset; empty for none.
+    pub subset: &'s str,
+    /// What is tried again.
+    pub again: RetryPolicy<'s>,
+    /// How long the answer may take.
+    pub timeout: Option<Duration>,
+    /// The names of the route's rule and match.
+    pub route: RouteName<'s>,
+}
+
+/// Istio names a route after its rule and match.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RouteName<'s> {
+    /// The rule's; empty for none.
+    pub rule: &'s str,
+    /// The match's; empty for none.
+    pub meets: &'s str,
+}
+
+impl fmt::Display for RouteName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.rule, self.meets) {
+            ("", _) => Ok(()),
+            (rule, "") => f.write_str(rule),
+            (rule, meets) => write!(f, "{rule}.{meets}"),
+        }
+    }
+}
+
+impl<'s> UpstreamRequest<'s> {
+    /// To a destination of a rule, on the port that it names; else on the host's only one, else on the caller's.
+    pub fn to(
+        at: &ReceivedAt,
+        destination: &'s Destination,
+        otherwise: u16,
+        message: HttpRequest,
+        again: RetryPolicy<'s>,
+    ) -> UpstreamRequest<'s> {
+        let only = at
+            .sight
+            .view
+            .service(&destination.host)
+            .map(|service| &service.ports[..]);
+        let port = match (destination.port, only) {
+            (Some(port), _) => port,
+            (None, Some([only])) => only.number,
+            (None, _) => otherwise,
+        };
+        UpstreamRequest {
+            message,
+            host: &destination.host,
+            port,
+            subset: &destination.subset,
+            again,
+            timeout: None,
+            route: RouteName::default(),
+        }
+    }
+}
+
+impl<'s> Simulation<'_, 's> {
+    /// Sends a request to a cluster, as often as it takes.
+    pub(super) fn sends(
+        &mut self,
+        at: &ReceivedAt<'_, 's>,
+        sending: UpstreamRequest<'s>,
+    ) -> ConnectionReport {
+        let mut line = at.line(Some(&sending.message));
+        line.write(|line| line.route = sending.route.to_string());
+        let method = sending.message.method.clone();
+        let upstream = match self.cluster(at, sending.host, sending.port, sending.subset) {
+            Some(upstream) => upstream,
+            None => return at.replies(&method, &LocalReply::no_cluster(), line),
+        };
+        line.write(|line| line.cluster = upstream.to_string());
+        let Some(place) = self.endpoint(at, &upstream) else {
+            return at.replies(&method, &LocalReply::no_endpoint(), line);
+        };
+        let carried = self.wrapped(
+            at,
+            &upstream,
+            place,
+            Content::Http(sending.message, upstream.version()),
+        );
+        line.write(|line| line.upstream = Some(SocketAddr::new(place.address, place.port)));
+        let tried = self.reaches(at.pod, place, carried);
+        let patience = upstream.patience(self.stage.scene.mesh.connect_timeout);
+        concluded(
+            at,
+            &method,
+            line,
+            tried,
+            patience,
+            &sending.again,
+            sending.timeout,
+        )
+    }
+
+    /// Sends a request where its caller meant it to go.
+    pub(super) fn lets_go(
+        &mut self,
+        at: &ReceivedAt<'_, 's>,
+        message: &HttpRequest,
+        route: &str,
+    ) -> ConnectionReport {
+        let mut line = at.line(Some(message));
+        line.write(|line| {
+            line.route = route.to_owned();
+            line.cluster = "PassthroughCluster".to_owned();
+            line.upstream = Some(line.local);
+        });
+        let content = Content::Http(message.clone(), "HTTP/1.1");
+        let tried = self.goes(at.pod, at.local, Connection::bare(content));
+        let patience = self.stage.scene.mesh.connect_timeout;
+        concluded(
+            at,
+            &message.method,
+            line,
+            tried,
+            patience,
+            &RetryPolicy::never(),
+            None,
+        )
+    }
+
+    /// The cluster, if it is there.
+    pub(super) fn cluster(
+        &mut self,
+        at: &ReceivedAt<'_, 's>,
+        host: &'s str,
+        port: u16,
+        subset: &'s str,
+    ) -> Option<Rc<Upstream<'s>>> {
+        match at.sight.upstream(host, port, subset) {
+            Ok(upstream) => Some(upstream),
+            Err(missing) => {
+                let decision = DecisionBuilder::stops(missing.by, missing.because);
+                self.hop(at.place, &at.pod.object, decision);
+                None
+            }
+        }
+    }
+
+    /// One of a cluster's endpoints, if it has any.
+    pub(super) fn endpoint(
+        &mut self,
+        at: &ReceivedAt<'_, 's>,
+        upstream: &Upstream<'s>,
+    ) -> Option<UpstreamTarget> {
+        match upstream.place(self.stage, at.pod, at.local) {
+            Ok(place) => Some(place),
+            Err(because) => {
+                let decision = DecisionBuilder::stops(Some(&upstream.service.object), because);
+                self.hop(at.place, &at.pod.object, decision);
+                None
+            }
+        }
+    }
+
+    /// What is sent to an endpoint, in the TLS that is for it.
+    pub(super) fn wrapped(
+        &mut self,
+        at: &ReceivedAt<'_, 's>,
+        upstream: &Upstream<'s>,
+        place: UpstreamTarget,
+        content: Content,
+    ) -> Connection {
+        let to = self.stage.pod_at(place.address);
+        let authority = match &content {
+            Content::Http(message, _) => &message.authority,
+            Content::Tls(..) => "",
+        };
+        let (wrap, how) = upstream.wrap(self.stage, at.pod, to, authority);
+        let because = format_args!("cluster {upstream} is {place}, {how}");
+        let by = upstream.rule.unwrap_or(&upstream.service.object);
+        self.notes(&upstream.service.object);
+        self.hop(
+            at.place,
+            &at.pod.object,
+            DecisionBuilder::passes(Some(by), because),
+        );
+        Connection { wrap, content }
+    }
+}
+
+/// Why a try gave no answer, if it gave none.
+fn broken(outcome: &ConnectionOutcome) -> Option<BrokenConnection> {
+    match outcome {
+        ConnectionOutcome::Answer(_) => None,
+        ConnectionOutcome::Dropped => Some(BrokenConnection::TimedOut),
+        ConnectionOutcome::Refused => Some(BrokenConnection::Failed(REFUSED.to_owned())),
+        ConnectionOutcome::Handshake(why) => Some(BrokenConnection::Failed(why.clone())),
+        ConnectionOutcome::Ended(_) | ConnectionOutcome::Opened(..) => {
+            Some(BrokenConnection::Ended)
+        }
+    }
+}
+
+/// What a proxy makes of a try that is like all others, and logs.
+fn concluded(
+    at: &ReceivedAt,
+    method: &str,
+    mut line: LogLineBuilder,
+    tried: ConnectionReport,
+    patience: Duration,
+    again: &RetryPolicy<'_>,
+    timeout: Option<Duration>,
+) -> ConnectionReport {
+    let broken = broken(&tried.outcome);
+    let retried = match (&broken, &tried.outcome) {
+        (Some(broken), _) => again.after_break(broken),
+        (None, ConnectionOutcome::Answer(answer)) => again.after_status(answer.status),
+        _ => false,
+    };
+    let tries = if retried { again.attempts + 1 } else { 1 };
+    let each = tried.waits
+        + if broken == Some(BrokenConnection::TimedOut) {
+            patience
+        } else {
+            Duration::ZERO
+        };
+    let waits = each * tries;
+    let mut lines: Vec<AccessLogLine> = (0..tries)
+        .flat_map(|number| delayed(&tried.lines, each * number))
+        .collect();
+    if let Some(limit) = timeout.filter(|limit| *limit < waits) {
+        abandoned(&mut lines, limit);
+        line.write(|line| line.duration = limit);
+        let late = at.replies(method, &LocalReply::late(), line);
+        return with(
+            ConnectionReport {
+                waits: limit,
+                ..late
+            },
+            lines,
+        );
+    }
+    line.write(|line| line.duration = waits);
+    let answer = match (broken, tried.outcome) {
+        (None, ConnectionOutcome::Answer(answer)) => answer,
+        (broken, _) => {
+            let broken = broken.unwrap_or(BrokenConnection::Ended);
+            line.write(|line| {
+                line.upstream_local = at.pod.address.filter(|_| broken == BrokenConnection::Ended);
+            });
+            let reply = at.replies(method, &LocalReply::broken(&broken, retried), line);
+            return with(ConnectionReport { waits, ..reply }, lines);
+        }
+    };
+    let millis = u64::try_from(waits.as_millis()).unwrap_or(u64::MAX);
+    line.write(|line| {
+        line.status = answer.status;
+        line.flags = if retried { "URX" } else { "" };
+        line.details = "via_upstream".to_owned();
+        line.sent = answer.body.len() as u64;
+        line.service_time = Some(millis);
+        line.upstream_local = at.pod.address;
+    });
+    ConnectionReport {
+        outcome: at.hands_on(answer, millis),
+        waits,
+        lines: line.before(lines),
+    }
+}
+
+/// With the lines of those further on.
+pub fn with(heard: ConnectionReport, further: Vec<AccessLogLine>) -> ConnectionReport {
+    let lines = heard.lines.into_iter().chain(further).collect();
+    ConnectionReport { lines, ..heard }
+}
+
+/// Lines of what begins later.
+pub fn delayed(lines: &[AccessLogLine], by: Duration) -> Vec<AccessLogLine> {
+    let later = |line: &AccessLogLine| AccessLogLine {
+        after: line.after + by,
+        ..line.clone()
+    };
+    lines.iter().map(later).collect()
+}
+
+/// Lines as they are when whoever asked first goes after `limit`. The words are Envoy's; no record.
+pub fn abandoned(lines: &mut Vec<AccessLogLine>, limit: Duration) {
+    lines.retain(|line| line.after < limit);
+    for line in lines
+        .iter_mut()
+        .filter(|line| line.after + line.duration > limit)
+    {
+        line.duration = limit.saturating_sub(line.after);
+        line.flags = "DC";
+        line.sent = 0;
+        line.service_time = None;
+        line.transport_failure.clear();
+        if let Some((_, _, version)) = &line.http {
+            line.status = 0;
+            line.details = match *version {
+                "HTTP/2" => "http2.remote_reset".to_owned(),
+                _ => "downstream_remote_disconnect".to_owned(),
+            };
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! An egress gateway with what comes to it: which server takes it, whether policies let it pass, where its routes send it.
+
+use std::net::SocketAddr;
+
+use super::Simulation;
+use super::connection::{Connection, ConnectionEnd, ConnectionOutcome, ConnectionReport, Content};
+use super::decision::{DecisionBuilder, Others};
+use super::filter_chains::{FilterChain, NoFilterChain, Sends};
+use super::forward::ReceivedAt;
+use super::local_reply::{HANDSHAKE_ENDED, LocalReply, NOT_TLS};
+use super::proxy_state::RouteOwner;
+use super::routes::{Route, Routes};
+use super::upstream::UpstreamTarget;
+use crate::gateway::{Gateway, Routing, Server, ServerTls};
+use crate::host::{within, without_port};
+use crate::object::{Object, Unknown};
+use crate::pod::Pod;
+use crate::rbac::Peer;
+use crate::trace;
+use crate::virtual_service::{Destination, HttpRequest};
+
+impl<'s> Simulation<'_, 's> {
+    /// A connection to a gateway pod.
+    pub(super) fn enters_gateway(
+        &mut self,
+        from: &Pod,
+        pod: &Pod,
+        to: UpstreamTarget,
+        carried: Connection,
+    ) -> ConnectionReport {
+        self.meets(pod);
+        let stage = self.stage;
+        let sight = stage.sight(pod);
+        let at = ReceivedAt {
+            pod,
+            sight: &sight,
+            place: trace::HopLocation::Gateway,
+            local: to,
+            remote: from.address.unwrap_or(to.address),
+            server_name: carried.server_name().unwrap_or_default().to_owned(),
+            forwarded_for: from.address,
+            version: match &carried.content {
+                Content::Http(_, version) => version,
+                Content::Tls(..) => "HTTP/1.1",
+            },
+            tells: stage.tells,
+        };
+        let chains = sight.chains(pod, to.port);
+        let chain = match chains.find(carried.server_name()) {
+            Ok(chain) => chain,
+            Err(why) => return self.shut(&at, why, &carried),
+        };
+        match chain {
+            FilterChain::Requests(gateway, server) => {
+                self.enters_server(&at, gateway, server, None, carried)
+            }
+            FilterChain::Bytes(gateway, server, to) => {
+                self.enters_server(&at, gateway, server, Some(to), carried)
+            }
+            FilterChain::ServerName(gateway, (rule, destination)) => {
+                let because = format_args!(
+                    "leaves TLS closed and goes by the name that it asks for, {}",
+                    at.server_name
+                );
+                self.hop(
+                    at.place,
+                    &pod.object,
+                    DecisionBuilder::passes(Some(&gateway.object), because),
+                );
+                self.streams_on(&at, &rule.object, destination, carried, None)
+            }
+        }
+    }
+
+    /// Nothing takes the connection up.
+    fn shut(
+        &mut self,
+        at: &ReceivedAt,
+        why: NoFilterChain,
+        carried: &Connection,
+    ) -> ConnectionReport {
+        match why {
+            NoFilterChain::NoServer(others) => {
+                let because = format_args!("no Gateway has it listen on port {}", at.local.port);
+                self.hop(
+                    at.place,
+                    &at.pod.object,
+                    DecisionBuilder::stops(None, because).after(&|| others.to_vec()),
+                );
+                ConnectionReport::at_once(ConnectionOutcome::Refused)
+            }
+            NoFilterChain::NoChain(by) => {
+                let name = &at.server_name;
+                let because = match name.is_empty() {
+                    true => format_args!("takes TLS only, and what comes asks for no name"),
+                    false => format_args!("has no route for connections that ask for {name}"),
+                };
+                self.hop(
+                    at.place,
+                    &at.pod.object,
+                    DecisionBuilder::stops(by, because),
+                );
+                let mut line = at.line(None);
+                line.write(|line| {
+                    line.flags = "NR";
+                    line.details = "filter_chain_not_found".to_owned();
+                });
+                let outcome = match carried.wrap {
+                    Some(_) => ConnectionOutcome::Handshake(HANDSHAKE_ENDED.to_owned()),
+                    None => ConnectionOutcome::Ended(ConnectionEnd::Reset),
+                };
+                ConnectionReport {
+                    lines: line.alone(),
+                    ..ConnectionReport::at_once(outcome)
+                }
+            }
+        }
+    }
+
+    /// A connection that a server takes, which opens its TLS if it has any, and sends on bytes if it is told where to.
+    fn enters_server(
+        &mut self,
+        at: &ReceivedAt<'_, 's>,
+        gateway: &'s Gateway,
+        server: &'s Server,
+        sends: Option<Sends<'s>>,
+        carried: Connection,
+    ) -> ConnectionReport {
+        let mut stopped = |because: &str, outcome| {
+            self.hop(
+                at.place,
+                &at.pod.object,
+                DecisionBuilder::stops(Some(&gateway.object), because),
+            );
+            ConnectionReport::at_once(outcome)
+        };
+        let wanted = "wants a certificate of the mesh, and the caller shows none";
+        let (peer, content) = match (server.tls, carried.wrap, carried.content) {
+            (ServerTls::Plain, Some(_), _) => {
+                return stopped(
+                    "speaks no TLS on this port",
+                    ConnectionOutcome::Handshake(NOT_TLS.to_owned()),
+                );
+            }
+            (ServerTls::Plain, None, Content::Tls(..)) if server.routing == Routing::Http => {
+                return stopped(
+                    "speaks no TLS on this port",
+                    ConnectionOutcome::Ended(ConnectionEnd::NotTls),
+                );
+            }
+            (ServerTls::Plain | ServerTls::Passthrough, None, content) => (None, content),
+            (ServerTls::IstioMutual, Some(wrap), content) => match wrap.identity {
+                Some(peer) => (Some(peer), content),
+                None => {
+                    return stopped(
+                        wanted,
+                        ConnectionOutcome::Ended(ConnectionEnd::CertificateRequired),
+                    );
+                }
+            },
+            (ServerTls::IstioMutual, None, Content::Tls(..)) => {
+                return stopped(
+                    wanted,
+                    ConnectionOutcome::Ended(ConnectionEnd::CertificateRequired),
+                );
+            }
+            (ServerTls::Mutual, wrap, content) => {
+                // Whether it takes the caller's certificate is a matter of secrets that are not read.
+                let field = "spec.servers.tls.credentialName".to_owned();
+                self.unknown.insert(Unknown {
+                    object: gateway.object.clone(),
+                    field,
+                });
+                (wrap.and_then(|wrap| wrap.identity), content)
+            }
+            (ServerTls::Simple, Some(_), content) | (ServerTls::Passthrough, Some(_), content) => {
+                (None, content)
+            }
+            (ServerTls::Simple, None, Content::Tls(message, name)) => {
+                (None, Content::Tls(message, name))
+            }
+            (ServerTls::Simple | ServerTls::IstioMutual, None, Content::Http(..)) => {
+                return stopped(
+                    "takes TLS only, and what comes is in clear",
+                    ConnectionOutcome::Ended(ConnectionEnd::Closed),
+                );
+            }
+        };
+        let tls = match server.tls {
+            ServerTls::Plain => "in clear",
+            ServerTls::IstioMutual => "in mutual TLS of the mesh",
+            _ => "in TLS, which it opens",
+        };
+        let because = format_args!("its server on port {} takes it, {tls}", server.port);
+        self.hop(
+            at.place,
+            &at.pod.object,
+            DecisionBuilder::passes(Some(&gateway.object), because),
+        );
+        let (message, opened) = match (sends, content) {
+            (None, Content::Http(message, _)) => (message, None),
+            // The caller's own TLS ends here: with a certificate of the gateway's, taken to be one for its hosts.
+            (None, Content::Tls(message, name)) if server.tls == ServerTls::Simple => {
+                (message, Some(name))
+            }
+            (None, Content::Tls(..)) => {
+                return ConnectionReport::at_once(ConnectionOutcome::Ended(ConnectionEnd::NotTls));
+            }
+            (Some((of, destination)), content) => {
+                let (content, opened) = match content {
+                    Content::Tls(message, name) if server.tls == ServerTls::Simple => {
+                        (Content::Http(message, "HTTP/1.1"), Some(name))
+                    }
+                    content => (content, None),
+                };
+                let carried = Connection::bare(content);
+                let heard = self.streams_on(at, &of.object, destination, carried, peer);
+                return heard.opened(opened);
+            }
+        };
+        self.asks(at, gateway, server, message, peer).opened(opened)
+    }
+
+    /// A request: policies first, then routes.
+    fn asks(
+        &mut self,
+        at: &ReceivedAt<'_, 's>,
+        gateway: &'s Gateway,
+        server: &'s Server,
+        mut message: HttpRequest,
+        peer: Option<Peer>,
+    ) -> ConnectionReport {
+        self.marked(at, &mut message, peer.as_ref());
+        let chains = at.sight.chains(at.pod, at.local.port);
+        let make = || Routes::of_gateway(&at.sight.view, &chains.together(gateway, server));
+        let routes = at.sight.routes(RouteOwner::Server(server), make);
+        let route = routes.find(&message, "http");
+        if let Err(details) = self.lets_in(at, Some(&message), peer.as_ref()) {
+            let mut line = at.line(Some(&message));
+            if let Route::Rule(placed, _) = &route {
+                let to = placed.destination();
+                let cluster = || to.and_then(|to| cluster_name(at, to, server.port));
+                line.write(|line| line.cluster = cluster().unwrap_or_default());
+            }
+            return at.replies(&message.method, &LocalReply::denied(&details), line);
+        }
+        if server.redirects {
+            let because = "sends callers in clear to https (httpsRedirect)";
+            self.hop(
+                at.place,
+                &at.pod.object,
+                DecisionBuilder::stops(Some(&gateway.object), because),
+            );
+            let mut heard = at.replies(
+                &message.method,
+                &LocalReply::direct(301, ""),
+                at.line(Some(&message)),
+            );
+            if let ConnectionOutcome::Answer(answer) = &mut heard.outcome {
+                let location = format!("https://{}{}", message.authority, message.path);
+                answer.headers.insert(0, ("location".to_owned(), location));
+            }
+            return heard;
+        }
+        let (by, because) = match route {
+            Route::Rule(placed, meets) => {
+                return self.follows(at, placed, meets, message, server.port);
+            }
+            Route::Unmet(by) => (
+                Some(by),
+                format_args!(
+                    "none of the rules for {} is for this request",
+                    message.authority
+                ),
+            ),
+            _ => (
+                None,
+                format_args!(
+                    "no VirtualService for {} routes {} here",
+                    gateway.object, message.authority
+                ),
+            ),
+        };
+        let others = || unbound(at, gateway, &message.authority);
+        self.hop(
+            at.place,
+            &at.pod.object,
+            DecisionBuilder::stops(by, because).after(&others),
+        );
+        at.replies(
+            &message.method,
+            &LocalReply::no_route(),
+            at.line(Some(&message)),
+        )
+    }
+
+    /// What a gateway writes into a request: where and whom it comes from. The digest of the caller's certificate, which differs
+    /// from run to run, is left out.
+    fn marked(&self, at: &ReceivedAt, message: &mut HttpRequest, peer: Option<&Peer>) {
+        let came = message.header("x-forwarded-for").map(str::to_owned);
+        let remote = at.remote.to_string();
+        message.set(
+            "x-forwarded-for",
+            &came.map_or(remote.clone(), |came| format!("{came},{remote}")),
+        );
+        message.set(
+            "x-forwarded-proto",
+            if at.server_name.is_empty() {
+                "http"
+            } else {
+                "https"
+            },
+        );
+        message.remove("x-forwarded-client-cert");
+        message.set("x-envoy-attempt-count", "1");
+        if let Some(peer) = peer {
+            let own = at.pod.identity(&self.stage.scene.mesh.trust_domain);
+            let value = format!("By={own};Subject=\"\";URI=spiffe://{peer}");
+            message.set("x-forwarded-client-cert", &value);
+        }
+    }
+
+    /// Passes a connection on by a rule, if policies let it in.
+    fn streams_on(
+        &mut self,
+        at: &ReceivedAt<'_, 's>,
+        by: &'s Object,
+        destination: &'s Destination,
+        carried: Connection,
+        peer: Option<Peer>,
+    ) -> ConnectionReport {
+        let port = destination.port.unwrap_or(at.local.port);
+        if let Err(details) = self.lets_in(at, None, peer.as_ref()) {
+            let mut line = at.line(None);
+            line.write(|line| {
+                line.termination = details;
+                line.received = super::stream::HELLO;
+                line.cluster = cluster_name(at, destination, port).unwrap_or_default();
+                let (host, subset) = (&destination.host, &destination.subset);
+                let upstream = at.sight.upstream(host, port, subset).ok();
+                // It is connected before the first bytes are judged.
+                let place =
+                    upstream.and_then(|upstream| upstream.place(self.stage, at.pod, at.local).ok());
+                line.upstream = place.map(|place| SocketAddr::new(place.address, place.port));
+                line.upstream_local = at.pod.address.filter(|_| place.is_some());
+            });
+            return ConnectionReport {
+                lines: line.alone(),
+                ..ConnectionReport::at_once(ConnectionOutcome::Ended(ConnectionEnd::Closed))
+            };
+        }
+        let because = format_args!("sends connections on to {}:{port}", destination.host);
+        self.hop(
+            at.place,
+            &at.pod.object,
+            DecisionBuilder::passes(Some(by), because),
+        );
+        self.passes_on(at, &destination.host, port, &destination.subset, carried)
+    }
+}
+
+/// The name of the cluster that a destination means, if it is there.
+fn cluster_name<'s>(
+    at: &ReceivedAt<'_, 's>,
+    destination: &'s Destination,
+    otherwise: u16,
+) -> Option<String> {
+    let port = destination.port.unwrap_or(otherwise);
+    let (host, subset) = (&destination.host, &destination.subset);
+    let upstream = at.sight.upstream(host, port, subset).ok()?;
+    Some(upstream.to_string())
+}
+
+/// VirtualServices for a host that do not route it at a gateway, and why not.
+fn unbound(at: &ReceivedAt, gateway: &Gateway, authority: &str) -> Others {
+    let view = &at.sight.view;
+    let name = gateway.name();
+    let host = without_port(authority).to_ascii_lowercase();
+    let about = view
+        .scene
+        .virtual_services
+        .iter()
+        .filter(|each| each.hosts.iter().any(|own| within(own, &host)));
+    let why = about.map(|each| {
+        let own = &each.object.namespace;
+        let why = match () {
+            () if !each.is_for(&name) => format!("is not for gateway {name}"),
+            () if !each.export.reaches(own, &view.namespace) => {
+                format!("is not exported to {}", view.namespace)
+            }
+            () => "has no rule for this gateway and port".to_owned(),
+        };
+        (each.object.clone(), why)
+    });
+    why.collect()
+}

@@ -1,0 +1,274 @@
+//! A request on its way through a scene, hop by hop.
+//!
+//! The same steps serve whoever forwards: an application's own connection, a sidecar's, a gateway's. A forwarder decides where to
+//! (`sidecar`, `gateway`), opens the connection (`network`), and hands it to whoever is there (`gateway`, `inbound`, `server`).
+//! What comes back is turned into what a proxy makes of it (`forward`). A retry finds what the first try found, so one try
+//! is walked and counted as often as it is made.
+
+mod authorize;
+mod connection;
+mod decision;
+mod evaluator;
+mod filter_chains;
+mod forward;
+mod gateway;
+mod inbound;
+mod listeners;
+mod local_reply;
+mod log_line;
+mod network;
+mod proxy_state;
+mod routes;
+mod rule;
+mod server;
+mod sidecar;
+mod stream;
+mod upstream;
+mod visibility;
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::time::Duration;
+
+use connection::{Connection, ConnectionEnd, ConnectionOutcome, Content};
+use decision::{Decides, DecisionBuilder};
+pub use evaluator::Evaluator;
+
+use super::internet::vouches;
+use super::object::{Object, Unknown};
+use super::pod::{Pod, Proxy};
+use super::request::{Request, Scheme};
+use super::snapshot::Snapshot;
+use super::trace::{self, CallerOutcome, Failure, Hop, Trace};
+use super::virtual_service::HttpRequest;
+
+/// How long a system tries to connect: six repeated SYNs, the last after a minute (Linux' `tcp_syn_retries`).
+const SYSTEM_PATIENCE: Duration = Duration::from_secs(127);
+/// How many connections may be open one behind the other before routes are said to go in a circle.
+const DEEPEST: usize = 5;
+/// How long a resolver waits for a server that does not answer: two tries of five seconds, for each of two kinds of address.
+const RESOLVER_PATIENCE: Duration = Duration::from_secs(20);
+
+/// A request on its way.
+pub(super) struct Simulation<'w, 's> {
+    stage: &'w Evaluator<'s>,
+    hops: Vec<Hop>,
+    unknown: BTreeSet<Unknown>,
+    received: Vec<(String, String)>,
+    /// Connections that are open one behind the other.
+    depth: usize,
+}
+
+impl Snapshot {
+    /// What happens to a request.
+    pub fn account(&self, request: &Request) -> Trace {
+        Evaluator::new(self, true).account(request)
+    }
+}
+
+impl Evaluator<'_> {
+    /// What happens to a request.
+    pub fn account(&self, request: &Request) -> Trace {
+        let pod = self.scene.pod(&request.from);
+        self.account_of(&pod, request)
+    }
+
+    /// What happens to a request of this pod.
+    pub(super) fn account_of(&self, pod: &Pod, request: &Request) -> Trace {
+        let mut walk = Simulation {
+            stage: self,
+            hops: Vec::new(),
+            unknown: BTreeSet::new(),
+            received: Vec::new(),
+            depth: 0,
+        };
+        walk.begins(pod);
+        let to = match walk.finds(pod, request) {
+            Ok(to) => to,
+            Err((failure, waits)) => {
+                return walk.ends(
+                    request,
+                    CallerOutcome::Failure(failure),
+                    waits,
+                    None,
+                    Vec::new(),
+                );
+            }
+        };
+        let carried = Connection::bare(content(request));
+        let heard = match pod.proxy {
+            Proxy::Sidecar => walk.leaves(pod, to, carried),
+            _ => walk.goes(pod, to, carried),
+        };
+        let patience = match pod.proxy {
+            // The sidecar takes every connection at once.
+            Proxy::Sidecar => Duration::ZERO,
+            _ => request
+                .connect_timeout
+                .unwrap_or(SYSTEM_PATIENCE)
+                .min(SYSTEM_PATIENCE),
+        };
+        let got = got(heard.outcome, request);
+        let waits = match got {
+            CallerOutcome::Failure(Failure::TimedOut) => patience,
+            _ => heard.waits,
+        };
+        let connected = match got {
+            CallerOutcome::Failure(Failure::TimedOut | Failure::Refused) => None,
+            _ => Some(to.address),
+        };
+        walk.ends(request, got, waits, connected, heard.lines)
+    }
+}
+
+impl<'s> Simulation<'_, 's> {
+    /// Notes a hop, and what of the object that decided is not covered.
+    fn hop(&mut self, place: trace::HopLocation, name: impl Display, decided: impl Decides) {
+        if let Some(by) = decided.by() {
+            self.notes(by);
+        }
+        self.hops.extend(self.stage.hop(place, name, decided));
+    }
+
+    /// Notes what of an object is not covered.
+    fn notes(&mut self, object: &Object) {
+        if !self.stage.tells {
+            return;
+        }
+        let all = self.stage.scene.unknown().iter();
+        self.unknown
+            .extend(all.filter(|unknown| unknown.object == *object).cloned());
+    }
+
+    /// Notes what may concern a pod and is not covered at all.
+    fn meets(&mut self, pod: &Pod) {
+        if !self.stage.tells {
+            return;
+        }
+        let scene = self.stage.scene;
+        let root = &scene.mesh.root_namespace;
+        let all = scene.uncovered.iter();
+        let concerned = all.filter(|each| each.concerns(pod.namespace(), &pod.labels, root));
+        self.unknown.extend(concerned.map(|each| each.unknown()));
+    }
+
+    /// The pod that asks.
+    fn begins(&mut self, pod: &Pod) {
+        if !self.stage.tells {
+            return;
+        }
+        let scene = self.stage.scene;
+        let namespace = Object::new("Namespace", "", pod.namespace());
+        let there = scene.namespaces.contains_key(pod.namespace());
+        let because = match (pod.proxy, there) {
+            (Proxy::Sidecar, _) => {
+                format!("its connections go through its sidecar: {}", pod.because)
+            }
+            (Proxy::Gateway, _) => {
+                "is a gateway itself: its own connections go through no sidecar".to_owned()
+            }
+            (Proxy::Absent, true) => format!("has no sidecar: {}", pod.because),
+            (Proxy::Absent, false) => {
+                "its namespace is not there, so it is taken as one without labels".to_owned()
+            }
+        };
+        self.hop(
+            trace::HopLocation::Client,
+            &pod.object,
+            DecisionBuilder::passes(there.then_some(&namespace), because),
+        );
+        self.meets(pod);
+        if pod.pool.is_none() && !scene.pools.is_empty() {
+            // Its node decides what the firewall thinks of it.
+            let field = "spec.nodeName".to_owned();
+            self.unknown.insert(Unknown {
+                object: pod.object.clone(),
+                field,
+            });
+        }
+    }
+
+    fn ends(
+        self,
+        request: &Request,
+        got: CallerOutcome,
+        waits: Duration,
+        connected: Option<std::net::IpAddr>,
+        lines: Vec<super::log::AccessLogLine>,
+    ) -> Trace {
+        let mut account = Trace {
+            hops: self.hops,
+            got,
+            waits,
+            connected,
+            received: self.received,
+            lines,
+            unknown: self.unknown.into_iter().collect(),
+        };
+        if let Some(limit) = request.max_time.filter(|limit| *limit < account.waits) {
+            account.got = CallerOutcome::Failure(Failure::TimedOut);
+            account.waits = limit;
+            forward::abandoned(&mut account.lines, limit);
+        }
+        account
+    }
+}
+
+/// What the application sends.
+fn content(request: &Request) -> Content {
+    let headers = request
+        .headers
+        .iter()
+        .filter(|(name, _)| !name.eq_ignore_ascii_case("host"));
+    let message = HttpRequest {
+        method: request.method.clone(),
+        path: request.path.clone(),
+        original_path: None,
+        authority: request.authority(),
+        headers: headers.cloned().collect(),
+        body: request.body as u64,
+    };
+    // A handshake asks for a name, never for an address (RFC 6066).
+    let is_address = request.host.parse::<std::net::IpAddr>().is_ok();
+    match request.scheme {
+        Scheme::Http => Content::Http(message, "HTTP/1.1"),
+        Scheme::Https if is_address => Content::Tls(message, String::new()),
+        Scheme::Https => Content::Tls(message, request.host.clone()),
+    }
+}
+
+/// What the caller makes of what becomes of its connection.
+fn got(outcome: ConnectionOutcome, request: &Request) -> CallerOutcome {
+    let tls = request.scheme == Scheme::Https;
+    let failure = match (outcome, tls) {
+        (ConnectionOutcome::Answer(answer), false) => return CallerOutcome::Answer(answer),
+        (ConnectionOutcome::Opened(names, answer), _) => {
+            let name = &request.host;
+            if request.insecure || vouches(&names, name) || names.contains(name) {
+                return CallerOutcome::Answer(answer);
+            }
+            Failure::CertificateRefused
+        }
+        (ConnectionOutcome::Answer(_) | ConnectionOutcome::Ended(ConnectionEnd::NotTls), true) => {
+            Failure::NotTls
+        }
+        (ConnectionOutcome::Dropped, _) => Failure::TimedOut,
+        (ConnectionOutcome::Refused, _) => Failure::Refused,
+        (ConnectionOutcome::Ended(ConnectionEnd::CertificateRequired), _) => {
+            Failure::CertificateRequired
+        }
+        (ConnectionOutcome::Ended(ConnectionEnd::Closed), true) => Failure::TlsClosed,
+        (ConnectionOutcome::Ended(ConnectionEnd::Closed | ConnectionEnd::NotTls), false) => {
+            Failure::EmptyReply
+        }
+        (
+            ConnectionOutcome::Ended(ConnectionEnd::Reset) | ConnectionOutcome::Handshake(_),
+            true,
+        ) => Failure::TlsReset,
+        (
+            ConnectionOutcome::Ended(ConnectionEnd::Reset) | ConnectionOutcome::Handshake(_),
+            false,
+        ) => Failure::Reset,
+    };
+    CallerOutcome::Failure(failure)
+}

@@ -1,0 +1,207 @@
+//! Which rule a request of HTTP meets at a proxy: Istio's virtual hosts.
+
+use std::cmp::Reverse;
+use std::rc::Rc;
+
+use crate::gateway::{Gateway, Server};
+use crate::host::{within, without_port};
+use crate::host_index::HostIndex;
+use crate::object::Object;
+use crate::service::Service;
+use crate::sidecar_scope::SidecarScope;
+use crate::virtual_service::{
+    Destination, HttpAction, HttpMatch, HttpRequest, HttpRoute, MESH, MatchScope, VirtualService,
+};
+
+/// A rule at a proxy, with those of its matches that hold there whatever is asked.
+#[derive(Debug, Clone)]
+pub struct ApplicableRule<'s> {
+    /// Whose rule.
+    pub of: &'s VirtualService,
+    /// The rule.
+    pub rule: &'s HttpRoute,
+    matches: Vec<&'s HttpMatch>,
+}
+
+impl<'s> ApplicableRule<'s> {
+    /// Where it sends, if it does.
+    pub fn destination(&self) -> Option<&'s Destination> {
+        match &self.rule.action {
+            HttpAction::Route(destinations) => destinations.first(),
+            _ => None,
+        }
+    }
+}
+
+/// What a virtual host does.
+#[derive(Debug, Clone)]
+enum VirtualHost<'s> {
+    /// Rules in order; the names of a host share them.
+    Rules(Rc<Vec<ApplicableRule<'s>>>),
+    /// No rules: the service itself.
+    Service(&'s Service),
+}
+
+/// The virtual hosts of a port.
+#[derive(Debug, Clone, Default)]
+pub struct Routes<'s>(HostIndex<VirtualHost<'s>>);
+
+/// Where a request goes.
+#[derive(Debug)]
+pub enum Route<'r, 's> {
+    /// By a rule, one of whose matches it meets.
+    Rule(&'r ApplicableRule<'s>, &'s HttpMatch),
+    /// To the service that it names.
+    Service(&'s Service),
+    /// There are rules for its host, and it meets none.
+    Unmet(&'s Object),
+    /// Nothing is known of its host.
+    Unknown,
+}
+
+impl<'s> Routes<'s> {
+    /// Those of a sidecar on a port.
+    pub fn of_sidecar(view: &SidecarScope<'s>, port: u16) -> Routes<'s> {
+        let http = view
+            .on_port(port)
+            .filter(|(_, port)| port.protocol.routes_http());
+        let mut services: Vec<&Service> = http.map(|(service, _)| service).collect();
+        services.sort_by(|a, b| (&a.created, &a.host).cmp(&(&b.created, &b.host)));
+        let mut index: HostIndex<VirtualHost> = HostIndex::default();
+        let on_port = |service: &&Service| {
+            let own = service.port(port);
+            own.is_some_and(|own| own.protocol.routes_http()) && view.known(service, Some(port))
+        };
+        let mut claimed = std::collections::HashSet::new();
+        for (host, virtual_service) in by_specificity(view, port) {
+            let rules = placed(virtual_service, |when| {
+                when.holds(MESH, port, &view.namespace, &view.labels)
+            });
+            if rules.is_empty() {
+                continue;
+            }
+            let rules = Rc::new(rules);
+            // A wildcard stands for the services that it means, if there are any; an exact host for its service.
+            let meant: Vec<&Service> = match host.starts_with('*') {
+                true => services
+                    .iter()
+                    .copied()
+                    .filter(|service| within(host, &service.host))
+                    .collect(),
+                false => view.service(host).filter(on_port).into_iter().collect(),
+            };
+            // Istio makes a virtual host for a host without a service on port 80 only (`route.go`).
+            if meant.is_empty() && port == 80 {
+                index.at(host, || VirtualHost::Rules(Rc::clone(&rules)));
+            }
+            for service in meant {
+                if claimed.insert(service.host.as_str()) {
+                    for name in names(service, view) {
+                        index.at(&name, || VirtualHost::Rules(Rc::clone(&rules)));
+                    }
+                }
+            }
+        }
+        for service in services {
+            if !claimed.contains(service.host.as_str()) {
+                for name in names(service, view) {
+                    index.at(&name, || VirtualHost::Service(service));
+                }
+            }
+        }
+        Routes(index)
+    }
+
+    /// Those of a gateway's servers that share a port.
+    pub fn of_gateway(
+        view: &SidecarScope<'s>,
+        servers: &[(&'s Gateway, &'s Server)],
+    ) -> Routes<'s> {
+        let mut index: HostIndex<VirtualHost> = HostIndex::default();
+        for (gateway, server) in servers {
+            let name = gateway.name();
+            for virtual_service in view
+                .virtual_services
+                .iter()
+                .filter(|each| each.is_for(&name))
+            {
+                let own = &virtual_service.object.namespace;
+                let rules = placed(virtual_service, |when| {
+                    when.holds(&name, server.port, &view.namespace, &view.labels)
+                });
+                if rules.is_empty() {
+                    continue;
+                }
+                for host in &virtual_service.hosts {
+                    for domain in server.domains(own, host) {
+                        let at = index.at(domain, || VirtualHost::Rules(Rc::default()));
+                        // A gateway takes the rules of several VirtualServices for one host together.
+                        if let VirtualHost::Rules(all) = at {
+                            Rc::make_mut(all).extend(rules.iter().cloned());
+                        }
+                    }
+                }
+            }
+        }
+        Routes(index)
+    }
+
+    /// Where a request goes.
+    pub fn find(&self, message: &HttpRequest, scheme: &str) -> Route<'_, 's> {
+        let host = without_port(&message.authority).to_ascii_lowercase();
+        let rules = match self.0.find(&host) {
+            None => return Route::Unknown,
+            Some(VirtualHost::Service(service)) => return Route::Service(service),
+            Some(VirtualHost::Rules(rules)) => rules,
+        };
+        for placed in rules.iter() {
+            let mut meets = placed.matches.iter().copied();
+            if let Some(meets) = meets.find(|each| each.matches(message, scheme)) {
+                return Route::Rule(placed, meets);
+            }
+        }
+        rules
+            .first()
+            .map_or(Route::Unknown, |first| Route::Unmet(&first.of.object))
+    }
+}
+
+/// The VirtualServices for sidecars by host: exact ones first, longer wildcards before shorter, then the oldest.
+fn by_specificity<'s>(view: &SidecarScope<'s>, port: u16) -> Vec<(&'s str, &'s VirtualService)> {
+    let taken = |each: &&&VirtualService| {
+        let own = &each.object.namespace;
+        each.is_for(MESH)
+            && view
+                .sidecar
+                .is_none_or(|sidecar| sidecar.takes(&view.namespace, own, &each.hosts, Some(port)))
+    };
+    let all = view.virtual_services.iter().filter(taken);
+    let hosts = all.flat_map(|each| each.hosts.iter().map(move |host| (host.as_str(), *each)));
+    let mut hosts: Vec<_> = hosts.collect();
+    hosts.sort_by_key(|(host, _)| (host.starts_with('*'), Reverse(host.len())));
+    hosts
+}
+
+/// The rules of a VirtualService that are for a place.
+fn placed<'s>(
+    of: &'s VirtualService,
+    holds: impl Fn(&MatchScope) -> bool,
+) -> Vec<ApplicableRule<'s>> {
+    let rules = of.http.iter().filter_map(|rule| {
+        let matches = rule.here(&holds)?;
+        Some(ApplicableRule { of, rule, matches })
+    });
+    rules.collect()
+}
+
+/// The authorities that mean a service.
+fn names(service: &Service, view: &SidecarScope) -> Vec<String> {
+    let mut names = service.names(&view.namespace);
+    names.extend(
+        service
+            .addresses
+            .iter()
+            .map(|address| address.addr().to_string()),
+    );
+    names
+}

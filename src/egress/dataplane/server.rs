@@ -1,0 +1,232 @@
+//! At the end: programs in pods, and hosts outside the cluster.
+
+use std::fmt::Display;
+
+use super::Simulation;
+use super::connection::{Connection, ConnectionEnd, ConnectionOutcome, ConnectionReport, Content};
+use super::decision::DecisionBuilder;
+use super::local_reply::{NOT_TLS, WRONG_NAME};
+use super::network::is_metadata_server;
+use super::upstream::UpstreamTarget;
+use crate::internet::{self, InternetListener};
+use crate::pod::Pod;
+use crate::service::Protocol;
+use crate::trace::{self, HttpAnswer};
+use crate::virtual_service::HttpRequest;
+
+/// What a server does with what comes.
+struct ServerListener {
+    speaks: InternetListener,
+    /// Names of its certificate, if they are not those that it is asked for.
+    names: Option<Vec<String>>,
+}
+
+impl Simulation<'_, '_> {
+    /// A program in a pod. What it serves no object says: it is taken to serve what the services that select the pod promise,
+    /// and to answer every request with 200.
+    pub(super) fn enters_pod(
+        &mut self,
+        pod: &Pod,
+        to: UpstreamTarget,
+        carried: Connection,
+    ) -> ConnectionReport {
+        let services = &self.stage.scene.services;
+        let mut ports = services
+            .iter()
+            .filter(|service| service.selects(pod.namespace(), &pod.labels))
+            .flat_map(|service| &service.ports);
+        let tls = ports.any(|port| {
+            port.protocol == Protocol::Tls && super::upstream::target(port, Some(pod)) == to.port
+        });
+        let listening = ServerListener {
+            speaks: if tls {
+                InternetListener::Https
+            } else {
+                InternetListener::Http
+            },
+            names: None,
+        };
+        self.serves(&pod.object, &listening, carried, &|_, _| HttpAnswer {
+            status: 200,
+            headers: vec![("content-length".to_owned(), "0".to_owned())],
+            body: String::new(),
+        })
+    }
+
+    /// A host outside the cluster.
+    pub(super) fn enters_host(
+        &mut self,
+        from: &Pod,
+        to: UpstreamTarget,
+        carried: Connection,
+    ) -> ConnectionReport {
+        let ranges = &self.stage.scene.ranges;
+        let control_plane = matches!(to.address, std::net::IpAddr::V4(address) if ranges.control_plane.contains(&address));
+        let speaks = match to.port {
+            80 if is_metadata_server(to.address) => InternetListener::Http,
+            443 if control_plane => InternetListener::Https,
+            port if internet::public(to.address) => internet::serves(port),
+            _ => InternetListener::Nobody,
+        };
+        if speaks == InternetListener::Nobody {
+            self.hop(
+                trace::HopLocation::Server,
+                to,
+                DecisionBuilder::stops(None, "nobody is known to listen there"),
+            );
+            return ConnectionReport::at_once(ConnectionOutcome::Dropped);
+        }
+        let names = control_plane.then(|| {
+            [
+                "kubernetes",
+                "kubernetes.default",
+                "kubernetes.default.svc",
+                "kubernetes.default.svc.cluster.local",
+            ]
+            .map(str::to_owned)
+            .to_vec()
+        });
+        let name = carried.server_name().filter(|name| !name.is_empty());
+        let name = match (&carried.content, name) {
+            (_, Some(name)) => name.to_owned(),
+            (Content::Http(message, _), None) => message.authority.clone(),
+            (Content::Tls(..), None) => to.to_string(),
+        };
+        let address = from.address;
+        let answers = |message: &HttpRequest, tls: bool| match control_plane {
+            // Who shows the API server no credentials is not let in.
+            true => HttpAnswer {
+                status: 401,
+                headers: Vec::new(),
+                body: String::new(),
+            },
+            false => internet::answer(&internet::InternetRequest {
+                host: &message.authority,
+                tls,
+                method: &message.method,
+                path: &message.path,
+                headers: &message.headers,
+                from: address,
+            }),
+        };
+        let takes = match &carried.content {
+            Content::Http(message, _) | Content::Tls(message, _) => internet::takes(
+                crate::host::without_port(&message.authority),
+                message.bare_path(),
+            ),
+        };
+        let mut heard = self.serves(&name, &ServerListener { speaks, names }, carried, &answers);
+        if matches!(
+            heard.outcome,
+            ConnectionOutcome::Answer(_) | ConnectionOutcome::Opened(..)
+        ) {
+            heard.waits += takes;
+        }
+        heard
+    }
+
+    /// Takes a connection up, opens what TLS there is, and answers.
+    fn serves(
+        &mut self,
+        name: &dyn Display,
+        listening: &ServerListener,
+        carried: Connection,
+        answers: &dyn Fn(&HttpRequest, bool) -> HttpAnswer,
+    ) -> ConnectionReport {
+        let certificate = |server_name: &str| match &listening.names {
+            Some(names) => names.clone(),
+            None => internet::certificate(server_name),
+        };
+        let stopped = |walk: &mut Self, because: &str, outcome| {
+            walk.hop(
+                trace::HopLocation::Server,
+                name,
+                DecisionBuilder::stops(None, because),
+            );
+            ConnectionReport::at_once(outcome)
+        };
+        let tls = listening.speaks == InternetListener::Https;
+        let outcome = match (carried.wrap, carried.content) {
+            (Some(_), _) if !tls => {
+                return stopped(
+                    self,
+                    "it speaks no TLS on this port",
+                    ConnectionOutcome::Handshake(NOT_TLS.to_owned()),
+                );
+            }
+            (Some(wrap), content) => {
+                let names = certificate(&wrap.server_name);
+                let refused = wrap.wants.is_some_and(|wanted| {
+                    !internet::vouches(&names, &wanted) && !names.contains(&wanted)
+                });
+                match content {
+                    _ if refused => {
+                        return stopped(
+                            self,
+                            "its certificate is for another name",
+                            ConnectionOutcome::Handshake(WRONG_NAME.to_owned()),
+                        );
+                    }
+                    Content::Http(message, _) => {
+                        ConnectionOutcome::Answer(self.answered(name, &message, true, answers))
+                    }
+                    Content::Tls(..) => {
+                        return stopped(
+                            self,
+                            "TLS comes within TLS, and it expects a request",
+                            ConnectionOutcome::Ended(ConnectionEnd::NotTls),
+                        );
+                    }
+                }
+            }
+            (None, Content::Http(message, _)) if tls => {
+                self.hop(
+                    trace::HopLocation::Server,
+                    name,
+                    DecisionBuilder::passes(
+                        None,
+                        "it expects TLS, and says so to what comes in clear",
+                    ),
+                );
+                self.received = message.headers;
+                ConnectionOutcome::Answer(internet::plain_to_tls())
+            }
+            (None, Content::Http(message, _)) => {
+                ConnectionOutcome::Answer(self.answered(name, &message, false, answers))
+            }
+            (None, Content::Tls(..)) if !tls => {
+                return stopped(
+                    self,
+                    "it speaks no TLS on this port",
+                    ConnectionOutcome::Ended(ConnectionEnd::NotTls),
+                );
+            }
+            (None, Content::Tls(message, server_name)) => {
+                let answer = self.answered(name, &message, true, answers);
+                ConnectionOutcome::Opened(certificate(&server_name), answer)
+            }
+        };
+        ConnectionReport::at_once(outcome)
+    }
+
+    fn answered(
+        &mut self,
+        name: &dyn Display,
+        message: &HttpRequest,
+        tls: bool,
+        answers: &dyn Fn(&HttpRequest, bool) -> HttpAnswer,
+    ) -> HttpAnswer {
+        let answer = answers(message, tls);
+        let how = if tls { "in TLS" } else { "in clear" };
+        let because = format_args!("answers {} {how}", answer.status);
+        self.hop(
+            trace::HopLocation::Server,
+            name,
+            DecisionBuilder::passes(None, because),
+        );
+        if self.stage.tells {
+            self.received.clone_from(&message.headers);
+        }
+        answer
+    }
+}

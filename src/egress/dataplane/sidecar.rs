@@ -1,0 +1,255 @@
+//! A sidecar with what its application sends: which listener takes it, and where that sends it.
+
+use super::Simulation;
+use super::connection::{Connection, ConnectionEnd, ConnectionOutcome, ConnectionReport, Content};
+use super::decision::DecisionBuilder;
+use super::forward::{ReceivedAt, RetryPolicy, RouteName, UpstreamRequest};
+use super::listeners::Listener;
+use super::local_reply::LocalReply;
+use super::proxy_state::RouteOwner;
+use super::routes::{Route, Routes};
+use super::upstream::UpstreamTarget;
+use super::visibility::hidden;
+use crate::pod::Pod;
+use crate::service::{Port, Service};
+use crate::sidecar::OutboundPolicy;
+use crate::trace;
+use crate::virtual_service::{Destination, HttpRequest, MESH, MatchScope, VirtualService};
+
+impl<'s> Simulation<'_, 's> {
+    /// A pod's connection, which its sidecar takes.
+    pub(super) fn leaves(
+        &mut self,
+        pod: &Pod,
+        to: UpstreamTarget,
+        carried: Connection,
+    ) -> ConnectionReport {
+        let stage = self.stage;
+        let sight = stage.sight(pod);
+        let remote = pod.address.unwrap_or(to.address);
+        let at = ReceivedAt {
+            pod,
+            sight: &sight,
+            place: trace::HopLocation::Sidecar,
+            local: to,
+            remote,
+            server_name: carried.server_name().unwrap_or_default().to_owned(),
+            forwarded_for: None,
+            version: "HTTP/1.1",
+            tells: stage.tells,
+        };
+        if let Some(sidecar) = sight.view.sidecar {
+            self.notes(&sidecar.object);
+        }
+        let secure = matches!(carried.content, Content::Tls(..));
+        match (sight.listeners(to.port).find(to, secure), &carried.content) {
+            (Listener::Http, Content::Http(message, _)) => self.routes(&at, message.clone()),
+            (Listener::Http, Content::Tls(..)) => {
+                let because =
+                    format_args!("port {} is one of HTTP in clear, and TLS comes", to.port);
+                self.hop(at.place, &pod.object, DecisionBuilder::stops(None, because));
+                // What comes back is an answer in clear; from Envoy's source, no record.
+                ConnectionReport::at_once(ConnectionOutcome::Ended(ConnectionEnd::NotTls))
+            }
+            (Listener::Service(service, port), _) => self.streams_to(&at, service, port, carried),
+            (Listener::ServerName, _) => self.goes_by_name(&at, carried),
+            (Listener::Unknown, _) => self.unknown_connection(&at, carried),
+        }
+    }
+
+    /// A request of HTTP, by the routes of the port.
+    fn routes(&mut self, at: &ReceivedAt<'_, 's>, mut message: HttpRequest) -> ConnectionReport {
+        let port = at.local.port;
+        let routes = at.sight.routes(RouteOwner::Port(port), || {
+            Routes::of_sidecar(&at.sight.view, port)
+        });
+        message.set("x-forwarded-proto", "http");
+        match routes.find(&message, "http") {
+            Route::Rule(placed, meets) => self.follows(at, placed, meets, message, port),
+            Route::Service(service) => {
+                let because = format_args!(
+                    "no VirtualService routes {}, so it goes to the service itself",
+                    message.authority
+                );
+                self.hop(
+                    at.place,
+                    &at.pod.object,
+                    DecisionBuilder::passes(Some(&service.object), because),
+                );
+                let sending = UpstreamRequest {
+                    host: &service.host,
+                    port,
+                    subset: "",
+                    again: RetryPolicy::of(None, self.stage.scene.mesh.retries_unavailable()),
+                    timeout: None,
+                    route: RouteName {
+                        rule: "default",
+                        meets: "",
+                    },
+                    message,
+                };
+                self.sends(at, sending)
+            }
+            Route::Unmet(by) => {
+                let because = format_args!(
+                    "none of the rules for {} is for this request",
+                    message.authority
+                );
+                self.hop(
+                    at.place,
+                    &at.pod.object,
+                    DecisionBuilder::stops(Some(by), because),
+                );
+                at.replies(
+                    &message.method,
+                    &LocalReply::no_route(),
+                    at.line(Some(&message)),
+                )
+            }
+            Route::Unknown => {
+                let name = message.authority.clone();
+                match self.lets_unknown(at, &name) {
+                    true => self.lets_go(at, &message, "allow_any"),
+                    false => {
+                        let mut line = at.line(Some(&message));
+                        line.write(|line| line.route = "block_all".to_owned());
+                        at.replies(&message.method, &LocalReply::direct(502, ""), line)
+                    }
+                }
+            }
+        }
+    }
+
+    /// A connection that no listener is for.
+    fn unknown_connection(
+        &mut self,
+        at: &ReceivedAt<'_, 's>,
+        carried: Connection,
+    ) -> ConnectionReport {
+        let name = match &carried.content {
+            Content::Tls(_, name) if !name.is_empty() => name.clone(),
+            Content::Http(message, _) => message.authority.clone(),
+            Content::Tls(..) => at.local.to_string(),
+        };
+        if self.lets_unknown(at, &name) {
+            return self.lets_through(at, carried);
+        }
+        let mut line = at.line(None);
+        line.write(|line| {
+            line.flags = "UH";
+            line.cluster = "BlackHoleCluster".to_owned();
+        });
+        ConnectionReport {
+            lines: line.alone(),
+            ..ConnectionReport::at_once(ConnectionOutcome::Ended(ConnectionEnd::Reset))
+        }
+    }
+
+    /// Whether what is not known may go where it was meant to; with those who know the host and are not seen from here.
+    fn lets_unknown(&mut self, at: &ReceivedAt<'_, 's>, name: &str) -> bool {
+        let view = &at.sight.view;
+        let (policy, by) = view.policy();
+        let allowed = policy == OutboundPolicy::AllowAny;
+        let port = at.local.port;
+        let does = match allowed {
+            true => "lets go what it does not know (ALLOW_ANY)",
+            false => "refuses what it does not know (REGISTRY_ONLY)",
+        };
+        let because = format_args!("{name}:{port} is unknown to it, and it {does}");
+        let decision = match allowed {
+            true => DecisionBuilder::passes(by, because),
+            false => DecisionBuilder::stops(by, because),
+        };
+        let others = || hidden(view, name, port);
+        self.hop(at.place, &at.pod.object, decision.after(&others));
+        allowed
+    }
+
+    /// A connection of TLS, by the name that it asks for.
+    fn goes_by_name(&mut self, at: &ReceivedAt<'_, 's>, carried: Connection) -> ConnectionReport {
+        let port = at.local.port;
+        let name = at.server_name.to_ascii_lowercase();
+        let Some(service) = at.sight.listeners(port).named(&name) else {
+            return self.unknown_connection(at, carried);
+        };
+        match service.port(port) {
+            Some(port) => self.streams_to(at, service, port, carried),
+            None => self.unknown_connection(at, carried),
+        }
+    }
+
+    /// A connection to a service: by a rule of a VirtualService for it, else to the service itself.
+    fn streams_to(
+        &mut self,
+        at: &ReceivedAt<'_, 's>,
+        service: &'s Service,
+        port: &'s Port,
+        carried: Connection,
+    ) -> ConnectionReport {
+        let number = port.number;
+        match stream_rule(at, service, number) {
+            Some((of, destination)) => {
+                let because = format_args!(
+                    "sends connections for {} to {}",
+                    service.host, destination.host
+                );
+                self.hop(
+                    at.place,
+                    &at.pod.object,
+                    DecisionBuilder::passes(Some(&of.object), because),
+                );
+                let sending = UpstreamRequest::to(
+                    at,
+                    destination,
+                    number,
+                    HttpRequest::default(),
+                    RetryPolicy::never(),
+                );
+                self.passes_on(at, sending.host, sending.port, sending.subset, carried)
+            }
+            None => {
+                let because = format_args!(
+                    "no VirtualService routes connections for {}, so they go to the service itself",
+                    service.host
+                );
+                self.hop(
+                    at.place,
+                    &at.pod.object,
+                    DecisionBuilder::passes(Some(&service.object), because),
+                );
+                self.passes_on(at, &service.host, number, "", carried)
+            }
+        }
+    }
+}
+
+/// The rule for connections to a service's port, and where it sends.
+fn stream_rule<'s>(
+    at: &ReceivedAt<'_, 's>,
+    service: &Service,
+    port: u16,
+) -> Option<(&'s VirtualService, &'s Destination)> {
+    let view = &at.sight.view;
+    let name = at.server_name.to_ascii_lowercase();
+    let holds = |when: &MatchScope| when.holds(MESH, port, &view.namespace, &view.labels);
+    for each in view
+        .about(&service.host)
+        .into_iter()
+        .filter(|each| each.is_for(MESH))
+    {
+        let by_name = each
+            .tls
+            .iter()
+            .find(|rule| rule.is_for(&name, holds))
+            .map(|rule| &rule.route);
+        let by_port = each
+            .tcp
+            .iter()
+            .find(|rule| rule.here(holds))
+            .map(|rule| &rule.route);
+        if let Some(destination) = by_name.or(by_port).and_then(|route| route.first()) {
+            return Some((each, destination));
+        }
+    }
+    None
+}

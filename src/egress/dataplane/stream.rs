@@ -1,0 +1,118 @@
+//! What a proxy does with a connection that it does not look into: passes it on, and logs how that ended.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::Simulation;
+use super::connection::{Connection, ConnectionEnd, ConnectionOutcome, ConnectionReport};
+use super::forward::ReceivedAt;
+use super::local_reply::REFUSED;
+use super::log_line::LogLineBuilder;
+
+/// Bytes of a client's first message of TLS, of what it sends of a small request, and of what comes back. As in the record; they
+/// depend on certificates and libraries.
+pub const HELLO: u64 = 517;
+const SENT_IN_TLS: u64 = 718;
+const RECEIVED_IN_TLS: u64 = 2057;
+
+impl<'s> Simulation<'_, 's> {
+    /// Passes a connection on to a cluster's endpoint as it is.
+    pub(super) fn passes_on(
+        &mut self,
+        at: &ReceivedAt<'_, 's>,
+        host: &'s str,
+        port: u16,
+        subset: &'s str,
+        carried: Connection,
+    ) -> ConnectionReport {
+        let mut line = at.line(None);
+        let failed = |mut line: LogLineBuilder, flags| {
+            line.write(|line| line.flags = flags);
+            ConnectionReport {
+                lines: line.alone(),
+                ..ConnectionReport::at_once(ConnectionOutcome::Ended(ConnectionEnd::Reset))
+            }
+        };
+        let Some(upstream) = self.cluster(at, host, port, subset) else {
+            return failed(line, "NC");
+        };
+        line.write(|line| line.cluster = upstream.to_string());
+        let Some(place) = self.endpoint(at, &upstream) else {
+            return failed(line, "UH");
+        };
+        let own = carried.wrap;
+        let mut carried = self.wrapped(at, &upstream, place, carried.content);
+        carried.wrap = carried.wrap.or(own);
+        line.write(|line| line.upstream = Some(SocketAddr::new(place.address, place.port)));
+        let heard = self.reaches(at.pod, place, carried);
+        let patience = upstream.patience(self.stage.scene.mesh.connect_timeout);
+        streamed(at, line, heard, patience)
+    }
+
+    /// Passes a connection on to where its caller meant it to go.
+    pub(super) fn lets_through(
+        &mut self,
+        at: &ReceivedAt<'_, 's>,
+        carried: Connection,
+    ) -> ConnectionReport {
+        let mut line = at.line(None);
+        line.write(|line| {
+            line.cluster = "PassthroughCluster".to_owned();
+            line.upstream = Some(line.local);
+        });
+        let heard = self.goes(at.pod, at.local, carried);
+        streamed(at, line, heard, self.stage.scene.mesh.connect_timeout)
+    }
+}
+
+/// What a proxy makes of a connection that it passed on, and logs.
+fn streamed(
+    at: &ReceivedAt,
+    mut line: LogLineBuilder,
+    heard: ConnectionReport,
+    patience: Duration,
+) -> ConnectionReport {
+    let failed = |mut line: LogLineBuilder, transport: &str, waits, further| {
+        line.write(|line| {
+            line.flags = "UF,URX";
+            line.transport_failure = transport.to_owned();
+            line.duration = waits;
+        });
+        ConnectionReport {
+            outcome: ConnectionOutcome::Ended(ConnectionEnd::Reset),
+            waits,
+            lines: line.before(further),
+        }
+    };
+    let (received, sent, outcome) = match heard.outcome {
+        ConnectionOutcome::Dropped => return failed(line, "", heard.waits + patience, heard.lines),
+        ConnectionOutcome::Refused => return failed(line, REFUSED, heard.waits, heard.lines),
+        ConnectionOutcome::Handshake(why) => return failed(line, &why, heard.waits, heard.lines),
+        // That the other end has gone reaches the caller as an orderly end.
+        ConnectionOutcome::Ended(ConnectionEnd::Reset) => {
+            (HELLO, 0, ConnectionOutcome::Ended(ConnectionEnd::Closed))
+        }
+        ConnectionOutcome::Ended(end) => (HELLO, 0, ConnectionOutcome::Ended(end)),
+        ConnectionOutcome::Opened(names, answer) => (
+            SENT_IN_TLS,
+            RECEIVED_IN_TLS,
+            ConnectionOutcome::Opened(names, answer),
+        ),
+        ConnectionOutcome::Answer(answer) => (
+            0,
+            answer.body.len() as u64,
+            ConnectionOutcome::Answer(answer),
+        ),
+    };
+    line.write(|line| {
+        line.received = received;
+        line.sent = sent;
+        line.duration = heard.waits;
+        line.upstream_local = at.pod.address;
+    });
+    ConnectionReport {
+        outcome,
+        waits: heard.waits,
+        lines: line.before(heard.lines),
+    }
+}

@@ -1,0 +1,452 @@
+//! The scene of a request: everything that has a say in it, read once.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use ipnet::{IpNet, Ipv4Net};
+use serde_json::{Value, json};
+
+use super::destination_rule::DestinationRule;
+use super::dns::Zone;
+use super::envoy_cluster::EnvoyCluster;
+use super::field::text;
+use super::firewall::Firewall;
+use super::gateway::Gateway;
+use super::host_index::HostIndex;
+use super::network_policy::NetworkPolicy;
+use super::object::{Labels, Object, Unknown, labels};
+use super::peer::PeerAuthentication;
+use super::placement::{Pool, pool_of};
+use super::pod::{self, PlacementContext, Pod, Proxy};
+use super::rbac::AuthorizationPolicy;
+use super::request::Source;
+use super::service::{Service, listed};
+use super::service_entry;
+use super::sidecar::Sidecar;
+use super::sidecar_scope::SidecarScope;
+use super::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
+use super::unsupported::{self, Unsupported};
+use super::virtual_service::VirtualService;
+
+/// Everything that has a say in a request. Objects of a kind are in the order in which they were made, then by name.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub(super) mesh: MeshInstall,
+    pub(super) ranges: ClusterRanges,
+    pub(super) namespaces: BTreeMap<String, Labels>,
+    nodes: BTreeMap<String, String>,
+    pub(super) pools: Vec<Pool>,
+    pub(super) pods: Vec<Pod>,
+    pub(super) services: Vec<Service>,
+    pub(super) sidecars: Vec<Sidecar>,
+    pub(super) virtual_services: Vec<VirtualService>,
+    pub(super) gateways: Vec<Gateway>,
+    destination_rules: Vec<DestinationRule>,
+    pub(super) authorization: Vec<AuthorizationPolicy>,
+    pub(super) authentication: Vec<PeerAuthentication>,
+    network_policies: HashMap<String, Vec<NetworkPolicy>>,
+    pub(super) firewalls: Vec<Firewall>,
+    pub(super) outside_vpc: bool,
+    pub(super) zones: Vec<Zone>,
+    pub(super) uncovered: Vec<Unsupported>,
+    unknown: Vec<Unknown>,
+    /// The hosts that have services, each with a number; the services of each, and the numbers to which a VirtualService sends.
+    hosts: HashMap<String, usize>,
+    services_by_host: Vec<Vec<usize>>,
+    sent_to: Vec<Vec<usize>>,
+    /// Services of Kubernetes by address.
+    service_addresses: HashMap<IpAddr, usize>,
+    /// Pods by namespace, and by address.
+    residents: HashMap<String, Vec<usize>>,
+    pod_addresses: HashMap<IpAddr, usize>,
+    /// DestinationRules by namespace, then by host.
+    rules: HashMap<String, HostIndex<Vec<usize>>>,
+}
+
+impl Snapshot {
+    /// Reads a scene. What cannot be read is not in it; what of it is not covered is among [`Scene::unknown`].
+    pub fn read(sources: &SnapshotInput) -> Snapshot {
+        let mut objects: Vec<&Value> = sources.kubernetes.iter().collect();
+        // Whoever states the same in another order gets the same account; whoever came first wins, as in Istio.
+        objects.sort_by_cached_key(|each| {
+            let created = text(each, "/metadata/creationTimestamp").to_owned();
+            (created, Object::of(each), each.to_string())
+        });
+        let of = |kind: &'static str| {
+            objects
+                .iter()
+                .copied()
+                .filter(move |each| text(each, "/kind") == kind)
+        };
+        // Kinds of which another group has one of the same name.
+        let istio = |kind| of(kind).filter(|each| text(each, "/apiVersion").contains(".istio.io/"));
+        let mut unknown = Vec::new();
+        let mut pools: Vec<Pool> = sources.pools.iter().map(Pool::read).collect();
+        pools.sort_by(|a, b| a.name.cmp(&b.name));
+        let nodes = of("Node")
+            .filter_map(|node| Some((text(node, "/metadata/name").to_owned(), pool_of(node)?)));
+        let mut scene = Snapshot {
+            mesh: sources.mesh.clone(),
+            ranges: sources.ranges.clone(),
+            namespaces: namespaces(of("Namespace")),
+            nodes: nodes.collect(),
+            pools,
+            pods: Vec::new(),
+            services: services(&objects, sources.ranges.services, &mut unknown),
+            sidecars: noting(istio("Sidecar").map(Sidecar::read), &mut unknown),
+            virtual_services: noting(
+                istio("VirtualService").map(VirtualService::read),
+                &mut unknown,
+            ),
+            gateways: noting(istio("Gateway").map(Gateway::read), &mut unknown),
+            destination_rules: noting(
+                istio("DestinationRule").map(DestinationRule::read),
+                &mut unknown,
+            ),
+            authorization: noting(
+                istio("AuthorizationPolicy").map(AuthorizationPolicy::read),
+                &mut unknown,
+            ),
+            authentication: istio("PeerAuthentication")
+                .map(PeerAuthentication::read)
+                .collect(),
+            network_policies: HashMap::new(),
+            firewalls: firewalls(sources),
+            outside_vpc: sources.outside_vpc,
+            zones: sources
+                .zones
+                .iter()
+                .map(|(zone, records)| Zone::read(zone, records))
+                .collect(),
+            uncovered: objects
+                .iter()
+                .filter(|each| unsupported::is(each))
+                .map(|each| Unsupported::read(each))
+                .collect(),
+            unknown,
+            hosts: HashMap::new(),
+            services_by_host: Vec::new(),
+            sent_to: Vec::new(),
+            service_addresses: HashMap::new(),
+            residents: HashMap::new(),
+            pod_addresses: HashMap::new(),
+            rules: HashMap::new(),
+        };
+        scene
+            .unknown
+            .extend(scene.uncovered.iter().map(Unsupported::unknown));
+        scene
+            .unknown
+            .extend(scene.firewalls.iter().flat_map(|rule| rule.unknown.clone()));
+        scene
+            .unknown
+            .extend(scene.zones.iter().flat_map(|zone| zone.unknown.clone()));
+        scene.pods = pod::read(&objects, &scene.ground());
+        let taken = scene.pods.iter().filter_map(|pod| pod.address).collect();
+        let mut free = free(scene.ranges.pods, taken);
+        for pod in &mut scene.pods {
+            pod.address = pod.address.or_else(|| free.next());
+        }
+        for policy in of("NetworkPolicy").filter_map(NetworkPolicy::read) {
+            scene.unknown.extend(policy.unknown.iter().cloned());
+            let own = policy.object.namespace.clone();
+            scene.network_policies.entry(own).or_default().push(policy);
+        }
+        scene.index();
+        scene
+    }
+
+    /// What is known of the cluster where pods are put.
+    fn ground(&self) -> PlacementContext<'_> {
+        PlacementContext {
+            pools: &self.pools,
+            nodes: &self.nodes,
+            namespaces: &self.namespaces,
+        }
+    }
+
+    fn index(&mut self) {
+        for (index, service) in self.services.iter().enumerate() {
+            let next = self.services_by_host.len();
+            let number = *self.hosts.entry(service.host.clone()).or_insert(next);
+            if number == next {
+                self.services_by_host.push(Vec::new());
+            }
+            self.services_by_host[number].push(index);
+            for address in service.addresses.iter().filter(|_| service.kubernetes) {
+                self.service_addresses
+                    .entry(address.addr())
+                    .or_insert(index);
+            }
+        }
+        let sent_to = |each: &VirtualService| {
+            let hosts = each.destinations().map(|to| self.hosts.get(&to.host));
+            let numbers: BTreeSet<usize> = hosts.flatten().copied().collect();
+            numbers.into_iter().collect()
+        };
+        self.sent_to = self.virtual_services.iter().map(sent_to).collect();
+        for (index, pod) in self.pods.iter().enumerate() {
+            self.residents
+                .entry(pod.namespace().to_owned())
+                .or_default()
+                .push(index);
+            if let Some(address) = pod.address {
+                self.pod_addresses.entry(address).or_insert(index);
+            }
+        }
+        for (index, rule) in self.destination_rules.iter().enumerate() {
+            let of = self.rules.entry(rule.object.namespace.clone()).or_default();
+            of.at(&rule.host, Vec::new).push(index);
+        }
+    }
+
+    /// The NetworkPolicies of a namespace.
+    pub(super) fn network_policies(&self, namespace: &str) -> &[NetworkPolicy] {
+        self.network_policies
+            .get(namespace)
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// The services of this very host, the oldest first.
+    pub(super) fn services_of(&self, host: &str) -> impl Iterator<Item = &Service> {
+        let number = self.hosts.get(host).copied();
+        number
+            .into_iter()
+            .flat_map(|number| self.services_numbered(number))
+    }
+
+    /// The number of a host that has services; they go from 0 to one below [`Scene::count_of_hosts`].
+    pub(super) fn number_of(&self, host: &str) -> Option<usize> {
+        self.hosts.get(host).copied()
+    }
+
+    /// How many hosts have services.
+    pub(super) fn count_of_hosts(&self) -> usize {
+        self.services_by_host.len()
+    }
+
+    /// The services of the host with this number, the oldest first.
+    pub(super) fn services_numbered(&self, number: usize) -> impl Iterator<Item = &Service> {
+        let found = self.services_by_host.get(number).into_iter().flatten();
+        found.filter_map(|index| self.services.get(*index))
+    }
+
+    /// The VirtualServices, each with the numbers of the hosts that it sends to.
+    pub(super) fn routed(&self) -> impl Iterator<Item = (&VirtualService, &[usize])> {
+        let sent_to = self.sent_to.iter().map(Vec::as_slice);
+        self.virtual_services.iter().zip(sent_to)
+    }
+
+    /// The Service of Kubernetes with this address.
+    pub(super) fn service_at(&self, address: IpAddr) -> Option<&Service> {
+        self.services.get(*self.service_addresses.get(&address)?)
+    }
+
+    /// The pods of a namespace, by name.
+    pub(super) fn pods_of(&self, namespace: &str) -> impl Iterator<Item = &Pod> {
+        let found = self.residents.get(namespace).into_iter().flatten();
+        found.filter_map(|index| self.pods.get(*index))
+    }
+
+    /// The pod with this address.
+    pub(super) fn pod_at(&self, address: IpAddr) -> Option<&Pod> {
+        self.pods.get(*self.pod_addresses.get(&address)?)
+    }
+
+    /// The pod that answers the cluster's names; where none is told of, the one that GKE runs.
+    pub(super) fn dns_server(&self) -> Pod {
+        let label = |pod: &&Pod| {
+            pod.labels
+                .get("k8s-app")
+                .is_some_and(|name| name == "kube-dns")
+        };
+        let found = self.pods_of("kube-system").find(label).cloned();
+        found.unwrap_or_else(|| {
+            let template = json!({"metadata": {"labels": {"k8s-app": "kube-dns"}}});
+            let object = Object::new("Pod", "kube-system", "kube-dns");
+            self.imagined(&object, &template)
+        })
+    }
+
+    /// A pod that nobody told of, as it would be.
+    fn imagined(&self, object: &Object, template: &Value) -> Pod {
+        let mut pod = self.ground().made(object, template);
+        let taken = self.pod_addresses.keys().copied().collect();
+        pod.address = free(self.ranges.pods, taken).next();
+        pod
+    }
+
+    /// The DestinationRules of a namespace for a host: those of the most specific pattern, the oldest first.
+    pub(super) fn rules_of(
+        &self,
+        namespace: &str,
+        host: &str,
+    ) -> impl Iterator<Item = &DestinationRule> {
+        let rules = self.rules.get(namespace).and_then(|rules| rules.find(host));
+        let found = rules.into_iter().flatten();
+        found.filter_map(|index| self.destination_rules.get(*index))
+    }
+
+    /// The Sidecar resource for a pod: one that selects it, else its namespace's, else the root namespace's.
+    pub(super) fn sidecar(&self, namespace: &str, labels: &Labels) -> Option<&Sidecar> {
+        let of = |namespace: &str, selecting: bool| {
+            let mut all = self.sidecars.iter();
+            let namespace = namespace.to_owned();
+            all.find(|each| {
+                each.object.namespace == namespace
+                    && each.workloads.is_empty() != selecting
+                    && each.workloads.matches(labels)
+            })
+        };
+        of(namespace, true)
+            .or_else(|| of(namespace, false))
+            .or_else(|| of(&self.mesh.root_namespace, false))
+    }
+
+    /// The pod that a source means. Where a namespace has none of its own, one as a plain Deployment there would make it.
+    pub(super) fn pod(&self, source: &Source) -> Pod {
+        let mut meant = self
+            .pods_of(&source.namespace)
+            .filter(|pod| match &source.pod {
+                Some(name) => pod.object.name == *name,
+                None => pod.proxy != Proxy::Gateway,
+            });
+        let mut pod = meant.next().cloned().unwrap_or_else(|| {
+            let name = source.pod.as_deref().unwrap_or("client");
+            let template = json!({"metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": name}]}});
+            self.imagined(&Object::new("Pod", &source.namespace, name), &template)
+        });
+        match (source.sidecar, pod.proxy) {
+            (Some(true), Proxy::Absent) => {
+                pod.proxy = Proxy::Sidecar;
+                pod.because = "asked for with a sidecar".to_owned();
+            }
+            (Some(false), Proxy::Sidecar) => {
+                pod.proxy = Proxy::Absent;
+                pod.because = "asked for without a sidecar".to_owned();
+            }
+            _ => {}
+        }
+        pod
+    }
+
+    /// The outbound clusters of a pod's proxy, as `istioctl proxy-config clusters POD --direction outbound` lists them; none of
+    /// a pod without a proxy.
+    pub fn clusters(&self, of: &Source) -> Vec<EnvoyCluster> {
+        let pod = self.pod(of);
+        match pod.proxy {
+            Proxy::Absent => Vec::new(),
+            _ => SidecarScope::of(self, &pod).clusters(),
+        }
+    }
+
+    /// What of the objects is not covered.
+    pub fn unknown(&self) -> &[Unknown] {
+        &self.unknown
+    }
+}
+
+/// Keeps what was read, and notes what of it is not covered.
+fn noting<T>(read: impl Iterator<Item = (T, Vec<Unknown>)>, unknown: &mut Vec<Unknown>) -> Vec<T> {
+    let keep = |(value, strange)| {
+        unknown.extend::<Vec<Unknown>>(strange);
+        value
+    };
+    read.map(keep).collect()
+}
+
+/// The labels of each namespace, with the one that the API server adds.
+fn namespaces<'v>(objects: impl Iterator<Item = &'v Value>) -> BTreeMap<String, Labels> {
+    let one = |object: &Value| {
+        let name = text(object, "/metadata/name").to_owned();
+        let mut labels = labels(object, "/metadata/labels");
+        labels.insert("kubernetes.io/metadata.name".to_owned(), name.clone());
+        (name, labels)
+    };
+    objects.map(one).collect()
+}
+
+/// Services and hosts of ServiceEntries.
+fn services(objects: &[&Value], range: Ipv4Net, unknown: &mut Vec<Unknown>) -> Vec<Service> {
+    let mut all = Vec::new();
+    let of = |kind: &'static str| {
+        objects
+            .iter()
+            .copied()
+            .filter(move |each| text(each, "/kind") == kind)
+    };
+    for value in of("Service").filter(|each| text(each, "/apiVersion") == "v1") {
+        let object = Object::of(value);
+        if text(value, "/spec/type") == "ExternalName" {
+            unknown.push(Unknown {
+                object,
+                field: "spec.type".to_owned(),
+            });
+            continue;
+        }
+        let endpoints = of("Endpoints")
+            .chain(of("EndpointSlice"))
+            .filter(|each| backs(each, &object));
+        all.push(Service::read(value, endpoints.flat_map(listed).collect()));
+    }
+    let taken = all
+        .iter()
+        .flat_map(|service| service.addresses.iter().map(IpNet::addr));
+    let mut free = free(range, taken.collect());
+    let bare = all
+        .iter_mut()
+        .filter(|service| service.addresses.is_empty() && !service.headless);
+    for service in bare {
+        service.addresses.extend(free.next().map(IpNet::from));
+    }
+    all.extend(
+        noting(of("ServiceEntry").map(service_entry::read), unknown)
+            .into_iter()
+            .flatten(),
+    );
+    all.sort_by(|a, b| (&a.created, &a.object, &a.host).cmp(&(&b.created, &b.object, &b.host)));
+    all
+}
+
+/// Whether an Endpoints or EndpointSlice object is of this Service.
+fn backs(object: &Value, service: &Object) -> bool {
+    let labels = labels(object, "/metadata/labels");
+    let labelled = labels.get("kubernetes.io/service-name") == Some(&service.name);
+    let named =
+        text(object, "/kind") == "Endpoints" && text(object, "/metadata/name") == service.name;
+    (labelled || named) && text(object, "/metadata/namespace") == service.namespace
+}
+
+/// The firewall, with the rule by which GKE lets pods reach machines of their cluster. GKE makes it with the cluster; where
+/// the rules were told before that, it is not among them.
+fn firewalls(sources: &SnapshotInput) -> Vec<Firewall> {
+    let mut all: Vec<Firewall> = sources
+        .firewalls
+        .iter()
+        .filter_map(Firewall::read)
+        .collect();
+    let made = |rule: &Firewall| {
+        rule.object.name.starts_with("gke-") && rule.object.name.ends_with("-all")
+    };
+    if !all.iter().any(made) {
+        let protocols = ["tcp", "udp", "icmp", "esp", "ah", "sctp"];
+        let allowed: Vec<Value> = protocols
+            .iter()
+            .map(|name| json!({"IPProtocol": name}))
+            .collect();
+        all.extend(Firewall::read(&json!({
+            "name": "gke-CLUSTER-all",
+            "direction": "INGRESS",
+            "priority": 1000,
+            "sourceRanges": [sources.ranges.pods.to_string()],
+            "allowed": allowed,
+        })));
+    }
+    all
+}
+
+/// Addresses of a range that nobody has, in order, without its own and its gateway's.
+fn free(range: Ipv4Net, taken: BTreeSet<IpAddr>) -> impl Iterator<Item = IpAddr> {
+    let hosts = range.hosts().skip(1).map(IpAddr::V4);
+    hosts.filter(move |address| !taken.contains(address))
+}

@@ -1,0 +1,208 @@
+//! From the body of a create to the cluster that GKE makes of it. What GKE fills in is recorded, see the fixtures.
+
+use ipnet::Ipv4Net;
+use serde_json::{Value, json};
+
+use super::config;
+use super::defaults;
+use super::endpoints;
+use super::gke_side_effects::GkeSideEffects;
+use super::location::Location;
+use super::network;
+use super::versions;
+use crate::answer::ErrorResponse;
+use crate::clock;
+use crate::lro;
+use crate::names;
+use crate::world::World;
+
+/// Messages that are not printed when they were sent empty, where others are: recorded.
+const SILENT: &[(&str, &str)] = &[("", "networkPolicy"), ("maintenancePolicy", "window")];
+
+/// A cluster to be.
+#[derive(Debug)]
+pub struct NewCluster {
+    /// The cluster as it will be when it runs, without its node pools.
+    pub cluster: Value,
+    /// Its node pools as they were sent.
+    pub pools: Vec<Value>,
+    /// What it does to its network.
+    pub footprint: GkeSideEffects,
+    /// The range of its pods, if somebody named one.
+    pub pods: Option<Ipv4Net>,
+}
+
+/// Makes the cluster of a request, or refuses to.
+///
+/// # Errors
+/// 400 for what does not fit together. Where the words are not recorded they are ours; the reasons are Google's.
+pub fn cluster(
+    world: &mut World,
+    place: &Location,
+    sent: &Value,
+) -> Result<NewCluster, ErrorResponse> {
+    let name = sent["name"].as_str().unwrap_or_default();
+    check_name("Cluster.name", name)?;
+    let (network, subnetwork) = network::networks(world, place, sent)?;
+    let ranges = world
+        .get(&names::key("compute", &subnetwork))
+        .cloned()
+        .unwrap_or_default();
+    let alloc = &sent["ipAllocationPolicy"];
+    let pods = network::secondary(&ranges, alloc["clusterSecondaryRangeName"].as_str())?;
+    let services = network::secondary(&ranges, alloc["servicesSecondaryRangeName"].as_str())?;
+    let private = sent.pointer("/privateClusterConfig/enablePrivateNodes") == Some(&json!(true))
+        || sent.pointer("/networkConfig/defaultEnablePrivateNodes") == Some(&json!(true));
+    let master = network::master_range(sent, private)?;
+    let serial = world.count("container.cluster");
+    let id = long_hex(&format!("{} {name} {serial}", place.path()));
+    let footprint = GkeSideEffects {
+        network: network.clone(),
+        subnetwork: subnetwork.clone(),
+        cluster: name.to_owned(),
+        hash: id.chars().take(8).collect(),
+        master,
+    };
+    footprint.check(world)?;
+    let pools = sent_pools(sent)?;
+    let networks = config::authorized_networks(&config::sent_networks(sent), private)?;
+    let channel = sent
+        .pointer("/releaseChannel/channel")
+        .and_then(Value::as_str);
+    let version = versions::of_channel(channel);
+    let mut cluster = config::merged(defaults::cluster(&id), sent);
+    if let Some(fields) = cluster.as_object_mut() {
+        for input_only in ["nodePools", "nodeConfig", "initialNodeCount", "fleet"] {
+            fields.remove(input_only);
+        }
+    }
+    let below = format!("clusters/{name}");
+    let services = services.map_or(network::SERVICES.to_owned(), |range| range.to_string());
+    let known = json!({
+        "id": id,
+        "etag": lro::uuid(&id),
+        "selfLink": place.link(&below),
+        "zone": place.location,
+        "location": place.location,
+        "locations": sent["locations"].as_array().cloned().map_or(json!(place.zones()), Value::from),
+        "network": names::leaf(&network),
+        "subnetwork": names::leaf(&subnetwork),
+        "createTime": clock::utc(world.now()),
+        "status": "RUNNING",
+        "initialClusterVersion": version,
+        "currentMasterVersion": version,
+        "currentNodeVersion": version,
+        "servicesIpv4Cidr": services,
+        "ipAllocationPolicy": {"useIpAliases": true, "servicesIpv4Cidr": services, "servicesIpv4CidrBlock": services},
+        "networkConfig": {"network": network, "subnetwork": subnetwork, "defaultEnablePrivateNodes": private},
+        "labelFingerprint": labels_fingerprint(&sent["resourceLabels"]),
+    });
+    cluster = config::merged(cluster, &known);
+    for (parent, child) in SILENT {
+        let at = match *parent {
+            "" => Some(&mut cluster),
+            parent => cluster.get_mut(parent),
+        };
+        if let Some(fields) = at.and_then(Value::as_object_mut)
+            && fields.get(*child).is_some_and(|value| *value == json!({}))
+        {
+            fields.remove(*child);
+        }
+    }
+    if let Some(fields) = cluster["ipAllocationPolicy"].as_object_mut() {
+        // Asked once, at creation.
+        fields.remove("createSubnetwork");
+    }
+    if let Some(range) = pods {
+        set_pods(&mut cluster, range);
+    }
+    check_identity(place, &cluster)?;
+    endpoints::give(&mut cluster, place, &footprint);
+    config::set_networks(&mut cluster, &networks);
+    Ok(NewCluster {
+        cluster: config::printed(cluster),
+        pools,
+        footprint,
+        pods,
+    })
+}
+
+/// Writes the pods' range into its three homes.
+pub fn set_pods(cluster: &mut Value, range: Ipv4Net) {
+    let range = range.to_string();
+    cluster["clusterIpv4Cidr"] = json!(range);
+    cluster["ipAllocationPolicy"]["clusterIpv4Cidr"] = json!(range);
+    cluster["ipAllocationPolicy"]["clusterIpv4CidrBlock"] = json!(range);
+}
+
+/// The fingerprint of a set of labels.
+pub fn labels_fingerprint(labels: &Value) -> String {
+    names::hex(&labels.to_string(), 8)
+}
+
+/// A name as GKE takes it: 40 characters of a DNS label.
+///
+/// # Errors
+/// 400; the text is not recorded.
+pub fn check_name(field: &str, name: &str) -> Result<(), ErrorResponse> {
+    let fine = (1..=40).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && !name.ends_with('-')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if fine {
+        return Ok(());
+    }
+    Err(ErrorResponse::bad_request(format!(
+        "Invalid value for field \"{field}\": \"{name}\". Must start with a lowercase letter followed by up to 39 lowercase \
+         letters, numbers, or hyphens, and cannot end with a hyphen."
+    )))
+}
+
+/// `nodePools`, or the older pair of `initialNodeCount` and `nodeConfig`, which makes one pool.
+fn sent_pools(sent: &Value) -> Result<Vec<Value>, ErrorResponse> {
+    let pools = sent["nodePools"].as_array().cloned().unwrap_or_default();
+    let older = sent.get("nodeConfig").is_some() || sent.get("initialNodeCount").is_some();
+    match (pools.is_empty(), older) {
+        (false, true) => Err(ErrorResponse::bad_request(
+            "Cannot specify both node_pools and node_config or initial_node_count.",
+        )),
+        (false, false) => Ok(pools),
+        (true, _) => {
+            let count = sent["initialNodeCount"].as_i64().unwrap_or_default();
+            if count < 1 {
+                return Err(ErrorResponse::bad_request(
+                    "Cluster.initial_node_count must be greater than zero.",
+                ));
+            }
+            let mut pool = json!({"name": "default-pool", "initialNodeCount": count});
+            if let Some(config) = sent.get("nodeConfig") {
+                pool["config"] = config.clone();
+            }
+            Ok(vec![pool])
+        }
+    }
+}
+
+/// A workload pool is the project's own.
+fn check_identity(place: &Location, cluster: &Value) -> Result<(), ErrorResponse> {
+    let pool = cluster
+        .pointer("/workloadIdentityConfig/workloadPool")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if pool.is_empty() || pool == format!("{}.svc.id.goog", place.project.id) {
+        return Ok(());
+    }
+    Err(ErrorResponse::bad_request(format!(
+        "Invalid value for workload_pool: \"{pool}\". Must be \"{}.svc.id.goog\".",
+        place.project.id
+    )))
+}
+
+/// 64 hexadecimal digits that depend on `seed` alone.
+pub fn long_hex(seed: &str) -> String {
+    (0..4)
+        .map(|part| names::hex(&format!("{seed} {part}"), 16))
+        .collect()
+}

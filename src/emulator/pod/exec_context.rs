@@ -1,0 +1,101 @@
+//! Where a program sits: its pod and container, who it is to Google, what it reaches.
+
+use std::time::Duration;
+
+use super::curl::Caller;
+use super::metadata::{self, Identity};
+use super::run;
+use egress::envoy_cluster::EnvoyCluster;
+use egress::request::{Request, Source};
+use egress::snapshot::Snapshot;
+use egress::trace::Trace;
+
+/// Which of a pod's containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PodContainer {
+    /// The application's: the tutorial's image, Google's SDK on Debian.
+    Application,
+    /// The mesh's proxy, whose image has next to nothing in it.
+    Proxy,
+}
+
+impl PodContainer {
+    /// The container of this name.
+    pub fn named(name: &str) -> PodContainer {
+        match name {
+            "istio-proxy" => PodContainer::Proxy,
+            _ => PodContainer::Application,
+        }
+    }
+}
+
+/// Why Cloud Storage gives no object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denied {
+    /// There is no such bucket.
+    NoBucket,
+    /// There is no such object in it, which only one who may list it is told.
+    NoObject,
+    /// The caller may not read it.
+    NotAllowed,
+}
+
+/// The network, as a pod's programs see it.
+pub trait Network: run::Network {
+    /// The outbound clusters of a pod's proxy.
+    fn clusters(&self, of: &Source) -> Vec<EnvoyCluster>;
+}
+
+/// The network of a cluster, with the metadata server that each of its nodes has.
+pub struct ClusterNetwork {
+    /// What has a say in a request.
+    pub scene: Snapshot,
+    /// What the metadata server knows.
+    pub identity: Identity,
+}
+
+impl run::Network for ClusterNetwork {
+    fn account(&self, request: &Request) -> Trace {
+        metadata::answered(self.scene.account(request), request, &self.identity)
+    }
+}
+
+impl Network for ClusterNetwork {
+    fn clusters(&self, of: &Source) -> Vec<EnvoyCluster> {
+        self.scene.clusters(of)
+    }
+}
+
+/// Where a program sits.
+pub struct ExecContext<'a> {
+    /// The pod.
+    pub from: Source,
+    /// Which of its containers.
+    pub container: PodContainer,
+    /// Its address.
+    pub address: String,
+    /// Whether output goes to a terminal.
+    pub terminal: bool,
+    /// The time, as a `Date` header has it.
+    pub date: String,
+    /// How long the pod's proxy gathers lines of its log before it writes them.
+    pub flush: Duration,
+    /// The Google account that the metadata server names.
+    pub identity: String,
+    /// What it reaches.
+    pub network: &'a dyn Network,
+    /// An object of Cloud Storage by bucket and name, as far as `identity` may read it.
+    pub object: &'a dyn Fn(&str, &str) -> Result<String, Denied>,
+}
+
+impl ExecContext<'_> {
+    /// curl's caller.
+    pub fn caller(&self) -> Caller {
+        Caller {
+            from: self.from.clone(),
+            address: self.address.clone(),
+            terminal: self.terminal,
+            date: self.date.clone(),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! One claim: looked at until it holds, or until that was waited for long enough. Nothing is sent that changes anything.
+
+use std::time::Duration;
+
+use serde_json::Map;
+use tokio::time::Instant;
+
+use super::event::{Event, StepOutcome};
+use super::failure::Failure;
+use super::present::{Converged, DesiredResource};
+use super::worker::Worker;
+use crate::google::retry;
+
+/// First and longest pause between two looks: a policy takes seconds to reach the proxies.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+
+/// Looks until the claim holds, at most `settle`.
+pub async fn hold(
+    worker: &Worker,
+    wanted: &DesiredResource,
+    settle: Duration,
+) -> Result<Converged, Failure> {
+    let DesiredResource {
+        thing, kind, want, ..
+    } = wanted;
+    let what = format!("check {}", thing.short());
+    let deadline = Instant::now() + settle;
+    let settled = |outcome| Converged {
+        outcome,
+        differs: outcome == StepOutcome::Unmet,
+        gives: Map::new(),
+    };
+    for pause in retry::delays(PAUSES.0, PAUSES.1) {
+        let look = kind.check(&worker.door, &thing.at, want);
+        let Some(seen) = worker.unless_stopped(look).await? else {
+            break;
+        };
+        let seen = seen.map_err(|error| Failure::of(&what, &error))?;
+        if seen.holds || Instant::now() >= deadline {
+            let hint = match seen.holds {
+                true => None,
+                false => {
+                    let hint = kind.hint(&worker.door, &thing.at, want);
+                    worker.unless_stopped(hint).await?
+                }
+            };
+            let outcome = if seen.holds {
+                StepOutcome::Holds
+            } else {
+                StepOutcome::Unmet
+            };
+            worker.tell(Event::Claimed {
+                step: worker.step.clone(),
+                holds: seen.holds,
+                expected: seen.expected,
+                seen: seen.seen,
+                hint,
+            });
+            return Ok(settled(outcome));
+        }
+        worker.waiting(format!("{}, now {}", seen.expected, seen.seen));
+        worker.pause(pause).await?;
+    }
+    // What is no claim has nothing to hold.
+    Ok(settled(StepOutcome::Looked))
+}

@@ -1,0 +1,280 @@
+//! The board: which task may begin, what the ones before it gave, and its references filled. No clock, no network.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::absent::absent;
+use super::adopt::find;
+use super::check::hold;
+use super::event::StepOutcome;
+use super::failure::Failure;
+use super::present::{Converged, DesiredResource, look_only, present};
+use super::run::{JournalAccess, Task, TaskGoal};
+use super::state::TrackedResource;
+use super::worker::Worker;
+use crate::kinds::{Kind, ResourceId};
+use crate::steps::refs;
+
+/// Who is ready, who is done, and what they gave.
+pub struct Scheduler {
+    tasks: BTreeMap<String, Task>,
+    /// Not begun yet, in the order in which they were given.
+    waiting: Vec<String>,
+    done: BTreeSet<String>,
+    gives: BTreeMap<String, Map<String, Value>>,
+    /// Those that were made in this run.
+    created: BTreeSet<String>,
+    /// Hosts of APIs that are enabled for sure.
+    enabled: BTreeSet<String>,
+}
+
+/// Why a task that is ready is not begun.
+pub enum NotPrepared {
+    /// There is nothing to do for it.
+    Settled(StepOutcome),
+    /// Where it is cannot be said before these steps are done.
+    Waits(Vec<String>),
+}
+
+/// A task with its references filled.
+pub enum Job {
+    /// Look and compare.
+    Look(DesiredResource, Option<TrackedResource>),
+    /// Bring it about.
+    Present(DesiredResource, Option<TrackedResource>),
+    /// Find out what stands under its name.
+    Find(DesiredResource, Option<TrackedResource>),
+    /// See whether it holds, waiting at most this long.
+    Claim(DesiredResource, Duration),
+    /// Remove it.
+    Absent(Kind, Box<TrackedResource>, Value, Vec<ResourceId>),
+}
+
+impl Scheduler {
+    /// A board on which nothing has begun.
+    pub fn new(tasks: Vec<Task>) -> Scheduler {
+        let waiting = tasks.iter().map(|task| task.step.id.clone()).collect();
+        let tasks = tasks
+            .into_iter()
+            .map(|task| (task.step.id.clone(), task))
+            .collect();
+        Scheduler {
+            tasks,
+            waiting,
+            done: BTreeSet::new(),
+            gives: BTreeMap::new(),
+            created: BTreeSet::new(),
+            enabled: BTreeSet::new(),
+        }
+    }
+
+    /// A task.
+    pub fn task(&self, id: &str) -> &Task {
+        &self.tasks[id]
+    }
+
+    /// Takes those that never became ready although nothing they wait for failed.
+    pub fn stuck(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Hosts of APIs that are enabled for sure.
+    pub fn enabled(&self) -> &BTreeSet<String> {
+        &self.enabled
+    }
+
+    /// Takes the first task that may begin.
+    pub fn next_ready(&mut self) -> Option<String> {
+        let ready = self.waiting.iter().position(|id| {
+            self.tasks[id]
+                .after
+                .iter()
+                .all(|before| self.done.contains(before))
+        })?;
+        Some(self.waiting.remove(ready))
+    }
+
+    /// Notes that a task came to a good end, with what others may know of its thing.
+    pub fn done(&mut self, id: &str, gives: Map<String, Value>) {
+        let step = &self.tasks[id].step;
+        if let Some(Kind::Services) = Kind::named(&step.kind) {
+            self.enabled.extend(Kind::Services.parts(&step.want));
+        }
+        self.done.insert(id.to_owned());
+        self.gives.insert(id.to_owned(), gives);
+    }
+
+    /// Notes that a task's thing was made in this run.
+    pub fn made(&mut self, id: &str) {
+        self.created.insert(id.to_owned());
+    }
+
+    /// Takes away every task that was to come after a failed one.
+    pub fn block(&mut self, failed: &str) -> Vec<String> {
+        let mut blocked = Vec::new();
+        let mut causes = vec![failed.to_owned()];
+        while let Some(cause) = causes.pop() {
+            let tasks = &self.tasks;
+            let (stuck, rest): (Vec<_>, Vec<_>) = self
+                .waiting
+                .drain(..)
+                .partition(|id| tasks[id].after.contains(&cause));
+            self.waiting = rest;
+            causes.extend(stuck.iter().cloned());
+            blocked.extend(stuck);
+        }
+        blocked
+    }
+
+    /// Fills a task's references from what others gave, and says what is to be done for it.
+    pub fn prepare(&self, id: &str, book: &JournalAccess<'_>) -> Result<Job, NotPrepared> {
+        let task = self.task(id);
+        let state = match book {
+            JournalAccess::Write(journal) => &journal.state,
+            JournalAccess::Read(state) => state,
+        };
+        match &task.goal {
+            TaskGoal::Absent { with: true, .. } => {
+                Err(NotPrepared::Settled(StepOutcome::WithParent))
+            }
+            TaskGoal::Absent { known, .. }
+                if Kind::named(&known.thing.kind).is_some_and(|kind| kind.is_done_not_made()) =>
+            {
+                Err(NotPrepared::Settled(StepOutcome::Kept))
+            }
+            TaskGoal::Absent { .. } if task.step.keep => {
+                Err(NotPrepared::Settled(StepOutcome::Kept))
+            }
+            TaskGoal::Absent { known, inside, .. } => {
+                let kind = Kind::named(&known.thing.kind)
+                    .ok_or(NotPrepared::Settled(StepOutcome::Kept))?;
+                let want = task.step.want.clone();
+                Ok(Job::Absent(kind, known.clone(), want, inside.clone()))
+            }
+            TaskGoal::Holds { settle } => Ok(Job::Claim(self.wanted(id, None)?, *settle)),
+            TaskGoal::Found => {
+                let wanted = self.wanted(id, None)?;
+                let known = state.get(&wanted.thing.key()).cloned();
+                Ok(Job::Find(wanted, known))
+            }
+            TaskGoal::Present {
+                inside,
+                with,
+                adopt,
+            } => {
+                let mut wanted = self.wanted(id, None)?;
+                wanted.came_along = with
+                    .as_ref()
+                    .is_some_and(|with| self.created.contains(with));
+                wanted.with.clone_from(with);
+                wanted.adopt = *adopt;
+                wanted.inside = inside
+                    .iter()
+                    .filter_map(|inner| self.wanted(inner, Some((id, &wanted.thing))).ok())
+                    .filter(|inner| inner.unknown.is_empty())
+                    .map(|inner| (inner.thing, inner.want))
+                    .collect();
+                let known = state.get(&wanted.thing.key()).cloned();
+                Ok(match book {
+                    JournalAccess::Write(_) => Job::Present(wanted, known),
+                    JournalAccess::Read(_) => Job::Look(wanted, known),
+                })
+            }
+        }
+    }
+
+    /// The task's thing and what it should look like. `parent` is a step whose thing is not there yet but whose names
+    /// are known from where it will be.
+    fn wanted(
+        &self,
+        id: &str,
+        parent: Option<(&str, &ResourceId)>,
+    ) -> Result<DesiredResource, NotPrepared> {
+        let step = &self.task(id).step;
+        let known = |reference: &refs::Ref| {
+            if let Some((parent, thing)) = parent
+                && parent == reference.step
+            {
+                return match reference.field.as_str() {
+                    "name" => Some(thing.short().into()),
+                    field => thing.at.get(field).cloned(),
+                };
+            }
+            let gives = self.gives.get(&reference.step)?;
+            reference
+                .field
+                .split('.')
+                .try_fold(&Value::Object(gives.clone()), |value, key| value.get(key))
+                .cloned()
+        };
+        let names = |missing: Vec<refs::Ref>| {
+            missing
+                .into_iter()
+                .map(|reference| reference.step)
+                .collect::<Vec<_>>()
+        };
+        let at = match refs::fill(&Value::Object(step.at.clone()), &known) {
+            Ok(Value::Object(at)) => at,
+            Ok(_) => Map::new(),
+            Err(missing) => return Err(NotPrepared::Waits(names(missing))),
+        };
+        let (want, unknown) = match refs::fill(&step.want, &known) {
+            Ok(want) => (want, Vec::new()),
+            Err(missing) => (step.want.clone(), names(missing)),
+        };
+        // Kinds are checked when the steps are loaded.
+        let kind =
+            Kind::named(&step.kind).ok_or_else(|| NotPrepared::Waits(vec![step.kind.clone()]))?;
+        let thing = ResourceId {
+            kind: step.kind.clone(),
+            at,
+        };
+        Ok(DesiredResource {
+            thing,
+            kind,
+            want,
+            unknown,
+            inside: Vec::new(),
+            with: None,
+            came_along: false,
+            adopt: false,
+        })
+    }
+}
+
+impl Job {
+    /// What readers call its thing.
+    pub fn name(&self) -> String {
+        match self {
+            Job::Look(wanted, _)
+            | Job::Present(wanted, _)
+            | Job::Find(wanted, _)
+            | Job::Claim(wanted, _) => wanted.thing.short(),
+            Job::Absent(_, known, ..) => known.thing.short(),
+        }
+    }
+
+    /// What the journal knows of its thing.
+    pub fn known(&self) -> Option<&TrackedResource> {
+        match self {
+            Job::Look(_, known) | Job::Present(_, known) | Job::Find(_, known) => known.as_ref(),
+            Job::Absent(_, known, ..) => Some(known),
+            Job::Claim(..) => None,
+        }
+    }
+
+    /// Does it.
+    pub async fn carry_out(self, worker: &Worker) -> Result<Converged, Failure> {
+        match self {
+            Job::Look(wanted, known) => look_only(worker, &wanted, known.as_ref()).await,
+            Job::Present(wanted, known) => present(worker, &wanted, known.as_ref()).await,
+            Job::Find(wanted, known) => find(worker, &wanted, known.as_ref()).await,
+            Job::Claim(wanted, settle) => hold(worker, &wanted, settle).await,
+            Job::Absent(kind, known, want, inside) => {
+                absent(worker, kind, &known, &want, &inside).await
+            }
+        }
+    }
+}

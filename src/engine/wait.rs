@@ -1,0 +1,208 @@
+//! Looking at a thing until it has come to rest, or until enough reads in a row agree.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::failure::Failure;
+use super::retry_policy::reason;
+use super::worker::Worker;
+use crate::google::{Class, retry};
+use crate::kinds::{Kind, Observed, ResourceId};
+
+/// First and longest pause between two looks.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// Between two of several reads that must agree: each is meant to meet another of Google's replicas.
+pub(super) const NEXT_READ: Duration = Duration::from_millis(200);
+
+/// How long a thing that was just made may hide behind a refusal.
+const HIDDEN: Duration = Duration::from_secs(60);
+
+/// Looks once; an API that was switched on and is not usable yet, or a cluster that is not ready to answer, is waited for.
+async fn look(
+    worker: &Worker,
+    kind: Kind,
+    thing: &ResourceId,
+    want: &Value,
+    parts: &[String],
+) -> Result<Observed, Failure> {
+    let what = format!("look at {} {}", kind.name(), thing.short());
+    let since = Instant::now();
+    for pause in retry::delays(PAUSES.0, PAUSES.1) {
+        match worker
+            .unless_stopped(kind.look(&worker.door, &thing.at, want, parts))
+            .await?
+        {
+            Ok(look) => return Ok(look),
+            Err(error)
+                if matches!(
+                    error.class,
+                    Class::ApiDisabled | Class::NotJson | Class::NotReady
+                ) && worker
+                    .patience(error.class, kind)
+                    .is_some_and(|limit| since.elapsed() < limit) =>
+            {
+                let why = format!("{}: {}", reason(error.class), error.message);
+                worker.waiting(why);
+            }
+            Err(error) => return Err(Failure::of(&what, &error)),
+        }
+        worker.pause(pause).await?;
+    }
+    // The pauses have no end.
+    Ok(Observed::Absent)
+}
+
+/// Looks until the thing is not on its way anywhere: absent, here, or broken.
+pub async fn at_rest(
+    worker: &Worker,
+    kind: Kind,
+    thing: &ResourceId,
+    want: &Value,
+    parts: &[String],
+) -> Result<Observed, Failure> {
+    let what = format!("look at {} {}", kind.name(), thing.short());
+    let deadline = Instant::now() + worker.within;
+    for pause in retry::delays(PAUSES.0, PAUSES.1) {
+        match look(worker, kind, thing, want, parts).await? {
+            Observed::Settling(why) if Instant::now() < deadline => {
+                worker.waiting(format!("{}: {why}", thing.short()))
+            }
+            Observed::Settling(why) => {
+                let error = format!("{what}: after {} s still {why}", worker.within.as_secs());
+                // A wait knows best what to do when it was in vain.
+                let hint = match kind {
+                    _ if kind.is_done_not_made() => &worker.says,
+                    Kind::Kubernetes => {
+                        "the cluster deletes it when nothing named above holds it any more: see to that, then run again"
+                    }
+                    _ => "Google may still be at work: run again to go on waiting",
+                };
+                let failure = Failure::new(error, hint);
+                return Err(if kind.is_wait() {
+                    failure
+                } else {
+                    failure.leaving(format!("{} as it is", thing.short()))
+                });
+            }
+            rest => return Ok(rest),
+        }
+        worker.pause(pause).await?;
+    }
+    // The pauses have no end.
+    Ok(Observed::Absent)
+}
+
+/// Looks until as many reads in a row agree, on being there or not, as the kind asks: of a thing that hides after it was made,
+/// one read that does not find it proves nothing.
+pub async fn agreed(
+    worker: &Worker,
+    kind: Kind,
+    thing: &ResourceId,
+    want: &Value,
+    parts: &[String],
+) -> Result<Observed, Failure> {
+    let reads = kind.row().map_or(1, |row| row.reads);
+    let deadline = Instant::now() + worker.within;
+    let mut last = at_rest(worker, kind, thing, want, parts).await?;
+    let mut same = 1;
+    while same < reads && Instant::now() < deadline {
+        worker.pause(NEXT_READ).await?;
+        let next = at_rest(worker, kind, thing, want, parts).await?;
+        let agrees = matches!(last, Observed::Absent) == matches!(next, Observed::Absent);
+        same = if agrees { same + 1 } else { 1 };
+        last = next;
+    }
+    Ok(last)
+}
+
+/// Looks until the thing was found as often in a row as its kind asks.
+pub async fn confirmed(
+    worker: &Worker,
+    kind: Kind,
+    thing: &ResourceId,
+    want: &Value,
+    parts: &[String],
+) -> Result<Value, Failure> {
+    let reads = kind.row().map_or(1, |row| row.reads);
+    let deadline = Instant::now() + worker.within;
+    let since = Instant::now();
+    let mut found = 0;
+    for pause in retry::delays(PAUSES.0, PAUSES.1) {
+        let seen = match at_rest(worker, kind, thing, want, parts).await {
+            // A replica that has not heard of an account yet may say that it is forbidden (reported, not recorded).
+            Err(failure) if hides(reads, &failure) && since.elapsed() < HIDDEN => Observed::Absent,
+            seen => seen?,
+        };
+        match seen {
+            Observed::Here(live) => {
+                found += 1;
+                if found >= reads {
+                    return Ok(live);
+                }
+                worker.waiting(format!("{} to be visible everywhere", thing.short()));
+            }
+            Observed::Broken(why) => {
+                let error = format!("{} {}: {why}", kind.name(), thing.short());
+                let hint = "Google could not finish it: `provision down` removes it, then `provision up` makes it anew";
+                return Err(Failure::new(error, hint)
+                    .leaving(format!("{} is there, broken", thing.short())));
+            }
+            Observed::Absent | Observed::Settling(_) => {
+                found = 0;
+                worker.waiting(format!("{} to become visible", thing.short()));
+            }
+        }
+        if Instant::now() > deadline {
+            break;
+        }
+        worker
+            .pause(if found > 0 { NEXT_READ } else { pause })
+            .await?;
+    }
+    let error = format!(
+        "{} {}: made, but not visible after {} s",
+        kind.name(),
+        thing.short(),
+        worker.within.as_secs()
+    );
+    Err(Failure::new(error, "run again to go on waiting")
+        .leaving(format!("{} was made", thing.short())))
+}
+
+/// Whether a refusal may come from a replica that does not know the thing yet.
+fn hides(reads: u32, failure: &Failure) -> bool {
+    reads > 1 && failure.class() == Some(Class::PermissionDenied)
+}
+
+/// Looks until the thing is gone.
+pub async fn gone(
+    worker: &Worker,
+    kind: Kind,
+    thing: &ResourceId,
+    want: &Value,
+    parts: &[String],
+) -> Result<(), Failure> {
+    let deadline = Instant::now() + worker.within;
+    for pause in retry::delays(PAUSES.0, PAUSES.1) {
+        match look(worker, kind, thing, want, parts).await? {
+            Observed::Absent => return Ok(()),
+            Observed::Settling(_) | Observed::Broken(_) | Observed::Here(_) => {
+                worker.waiting(format!("{} to be gone", thing.short()));
+            }
+        }
+        if Instant::now() > deadline {
+            break;
+        }
+        worker.pause(pause).await?;
+    }
+    let error = format!(
+        "{} {}: deleted, but still there after {} s",
+        kind.name(),
+        thing.short(),
+        worker.within.as_secs()
+    );
+    Err(Failure::new(error, "run again to go on waiting")
+        .leaving(format!("{} is still there", thing.short())))
+}

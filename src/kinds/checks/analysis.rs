@@ -1,0 +1,40 @@
+//! What the analyzers say of what is in a namespace, by the codes that istioctl gives; notes of our own do not count.
+
+use serde_json::Value;
+
+use super::{CheckResult, Place};
+use crate::google::ApiError;
+use crate::kinds::live_snapshot;
+use egress::analyze::analyze;
+
+/// Analyzes what is there and holds the codes against `want`.
+pub async fn look(place: &Place<'_>, want: &Value) -> Result<CheckResult, ApiError> {
+    let wanted = want.get("codes").and_then(Value::as_array);
+    let wanted: Vec<String> = wanted
+        .into_iter()
+        .flatten()
+        .filter_map(|code| code.as_str().map(str::to_owned))
+        .collect();
+    let objects = live_snapshot::objects(&place.cluster).await?;
+    let found = analyze(&objects, Some(place.text("namespace")));
+    let ours = |code: &str| !code.starts_with("IST");
+    let mut seen: Vec<String> = found
+        .iter()
+        .filter(|finding| !ours(&finding.code))
+        .map(|finding| format!("{} {}: {}", finding.code, finding.object, finding.message))
+        .collect();
+    seen.sort();
+    let codes = seen
+        .iter()
+        .map(|line| line.split(' ').next().unwrap_or_default());
+    let same = codes.eq(wanted.iter().map(String::as_str));
+    let words = |lines: &[String]| match lines {
+        [] => "nothing found".to_owned(),
+        lines => lines.join("; "),
+    };
+    Ok(CheckResult {
+        holds: same,
+        expected: words(&wanted),
+        seen: words(&seen),
+    })
+}

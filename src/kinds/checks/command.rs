@@ -1,0 +1,44 @@
+//! What a command in a pod prints.
+
+use serde_json::Value;
+
+use super::{CheckResult, Place, WITHIN, pods};
+use crate::google::ApiError;
+use crate::kinds::clusters::of_cluster;
+
+/// Runs the command of `at`, whose words blanks divide, and looks for what `want` says in what it prints.
+pub async fn look(place: &Place<'_>, want: &Value) -> Result<CheckResult, ApiError> {
+    let prints = want
+        .get("prints")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let exit = want.get("exit").and_then(Value::as_i64).unwrap_or(0);
+    let expected = match exit {
+        0 => prints.to_owned(),
+        exit => format!("{prints} exit {exit}"),
+    };
+    let container = match pods::container(place).await? {
+        Ok(container) => container,
+        Err(why) => return Ok(CheckResult::not(expected, why)),
+    };
+    let command: Vec<String> = place
+        .text("command")
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    let ran = place.cluster.exec(&container, &command, WITHIN).await;
+    let ran = ran.map_err(of_cluster)?;
+    let said = if ran.code == 0 {
+        &ran.stdout
+    } else {
+        &ran.stderr
+    };
+    if ran.code == exit && ran.stdout.contains(prints) {
+        return Ok(CheckResult::same(expected.clone(), expected));
+    }
+    let seen = match (said.trim(), ran.code) {
+        (said, 0) => said.to_owned(),
+        (said, code) => format!("exit {code}: {said}"),
+    };
+    Ok(CheckResult::not(expected, seen))
+}

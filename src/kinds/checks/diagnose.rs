@@ -1,0 +1,203 @@
+//! Why a request gets what it gets, by everything that is there: the hint beside a check that failed.
+
+use serde_json::{Map, Value};
+
+use crate::kinds::{Clients, live_snapshot};
+use egress::log::AccessLogLine;
+use egress::object::Object;
+use egress::request::Request;
+use egress::snapshot::Snapshot;
+use egress::trace::{CallerOutcome, Hop, HopLocation, Trace};
+
+/// What decides about the request of `at`, of which `want` was expected; none where that cannot be read or is none.
+pub async fn why(door: &Clients, at: &Map<String, Value>, want: &Value) -> Option<String> {
+    let text = |key: &str| at.get(key).and_then(Value::as_str);
+    let (method, url) = text("request")?.split_once(' ')?;
+    let mut request = Request::get(text("namespace")?, url).ok()?;
+    request.method = method.to_owned();
+    // The check has failed already: what cannot be read now is told by whoever looks next.
+    let sources = live_snapshot::read(door, at).await.ok()??;
+    let account = Snapshot::read(&sources).account(&request);
+    // A line of a log is asked for: that the request passes does not say that a proxy writes it down.
+    Some(match (text("log_namespace"), account.stopped_at()) {
+        (Some(_), None) => logged(&account, &sources.kubernetes),
+        _ => words(&account, want),
+    })
+}
+
+/// What the proxies have to log, and what tells them whether to. Pure.
+fn logged(account: &Trace, objects: &[Value]) -> String {
+    let line = |line: &AccessLogLine| {
+        format!(
+            "{} has {} to {} to log",
+            line.pod, line.status, line.cluster
+        )
+    };
+    let lines: Vec<String> = account.lines.iter().map(line).collect();
+    let telemetry: Vec<String> = objects
+        .iter()
+        .filter(|object| object["kind"] == "Telemetry")
+        .map(|object| Object::of(object).to_string())
+        .collect();
+    let telemetry = match telemetry.is_empty() {
+        true => "no Telemetry object tells proxies to".to_owned(),
+        false => format!("whether it does, {} says", telemetry.join(", ")),
+    };
+    format!("by what is there {}; {telemetry}", lines.join(", "))
+}
+
+/// The hop that decides, in a sentence; where none stops the request, those that let it pass. Pure.
+fn words(account: &Trace, want: &Value) -> String {
+    let got = match &account.got {
+        CallerOutcome::Answer(answer) => format!("the answer is {}", answer.status),
+        CallerOutcome::Failure(failure) => format!("curl ends with {}", failure.exit()),
+    };
+    if is_wanted(&account.got, want) {
+        return format!(
+            "by what is there {got}, as expected: what was changed last may not have reached the proxies yet"
+        );
+    }
+    match account.stopped_at() {
+        Some(hop) => {
+            let by = hop.ruling.by.as_ref().map(|by| format!(" ({by})"));
+            let because = &hop.ruling.because;
+            format!(
+                "by what is there {got}: at {}, {because}{}",
+                hop.name,
+                by.unwrap_or_default()
+            )
+        }
+        None => {
+            let ways: Vec<String> = account.hops.iter().filter_map(let_pass).collect();
+            format!(
+                "by what is there {got}; it is let pass by {}",
+                ways.join(", ")
+            )
+        }
+    }
+}
+
+/// Whether a request gets what was expected of it. Pure.
+fn is_wanted(got: &CallerOutcome, want: &Value) -> bool {
+    let number = |field: &str| want.get(field).and_then(Value::as_u64);
+    match got {
+        CallerOutcome::Answer(answer) => number("status") == Some(answer.status.into()),
+        CallerOutcome::Failure(failure) => number("exit") == Some(failure.exit().into()),
+    }
+}
+
+/// What lets a request pass at a hop: the object, or why none is needed. Where it begins and ends nothing is kept back. Pure.
+fn let_pass(hop: &Hop) -> Option<String> {
+    let ruling = &hop.ruling;
+    let by = ruling.by.as_ref().map(ToString::to_string);
+    match hop.place {
+        HopLocation::Client | HopLocation::Dns | HopLocation::Server => None,
+        HopLocation::Firewall => {
+            Some(by.unwrap_or_else(|| format!("the firewall ({})", ruling.because)))
+        }
+        HopLocation::Sidecar
+        | HopLocation::NetworkPolicy
+        | HopLocation::Gateway
+        | HopLocation::ServerSidecar => by,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use egress::trace::{Decision, Failure, HttpAnswer};
+
+    fn account(hops: Vec<Hop>, got: CallerOutcome) -> Trace {
+        Trace {
+            hops,
+            got,
+            waits: Duration::ZERO,
+            connected: None,
+            received: Vec::new(),
+            lines: Vec::new(),
+            unknown: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_object_that_decides_is_named() {
+        let object = |kind: &str| Object::new(kind, "istio-egress", "one");
+        let hop = |place: HopLocation, passes: bool, by: Option<&Object>, because: &str| Hop {
+            place,
+            name: "Pod a/b".to_owned(),
+            ruling: Decision {
+                passes,
+                by: by.cloned(),
+                because: because.to_owned(),
+                others: Vec::new(),
+            },
+        };
+        let answer = |status: u16| {
+            CallerOutcome::Answer(HttpAnswer {
+                status,
+                headers: Vec::new(),
+                body: String::new(),
+            })
+        };
+        let way = || {
+            vec![
+                hop(
+                    HopLocation::Dns,
+                    true,
+                    Some(&object("managedZone")),
+                    "is known",
+                ),
+                hop(
+                    HopLocation::Sidecar,
+                    true,
+                    Some(&object("VirtualService")),
+                    "routes it",
+                ),
+                hop(HopLocation::Firewall, true, None, "no rule denies it"),
+            ]
+        };
+        let policy = object("AuthorizationPolicy");
+        let denied = hop(HopLocation::Gateway, false, Some(&policy), "denies it");
+        let by_default = hop(HopLocation::Gateway, false, None, "none allows it");
+        let then = |hop: Hop| way().into_iter().chain([hop]).collect::<Vec<_>>();
+        let refused = CallerOutcome::Failure(Failure::TlsReset);
+        for (hops, got, want, said) in [
+            (
+                then(denied.clone()),
+                answer(403),
+                json!({"status": 200}),
+                "by what is there the answer is 403: at Pod a/b, denies it (AuthorizationPolicy istio-egress/one)",
+            ),
+            (
+                then(by_default),
+                refused.clone(),
+                json!({"status": 200}),
+                "by what is there curl ends with 35: at Pod a/b, none allows it",
+            ),
+            (
+                way(),
+                answer(200),
+                json!({"status": 403}),
+                "by what is there the answer is 200; it is let pass by VirtualService istio-egress/one, the firewall (no rule denies it)",
+            ),
+            (
+                way(),
+                answer(200),
+                json!({"status": 200}),
+                "by what is there the answer is 200, as expected: what was changed last may not have reached the proxies yet",
+            ),
+            (
+                then(denied),
+                refused,
+                json!({"exit": 35}),
+                "by what is there curl ends with 35, as expected: what was changed last may not have reached the proxies yet",
+            ),
+        ] {
+            assert_eq!(words(&account(hops, got), &want), said);
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! What a proxy logs of a request: the request is made under a name of its own, and the line that bears it is waited for.
+//!
+//! Logs are followed from before the request on, so that neither how many lines came after it nor a rotation of the file hides
+//! the line. A connection that stays encrypted has no such name in its line; there a line that is new and has the server name
+//! has to do, and the line of an equal request that somebody made just before may be taken for it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::convert::Infallible;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, timeout_at};
+
+use super::{CheckResult, Place, flush, pods, request};
+use crate::cluster::ContainerRef;
+use crate::google::{ApiError, retry};
+use crate::kinds::clusters::of_cluster;
+use egress::log;
+
+/// The proxy's container, in sidecars and gateways alike.
+const PROXY: &str = "istio-proxy";
+/// How far back before the request a log is read: its node's clock is read in whole seconds.
+const BEFORE: Duration = Duration::from_secs(2);
+/// How far back lines count as known before the request.
+const KNOWN: Duration = Duration::from_secs(30);
+/// How much later than a proxy flushes its log a line may come through the kubelet and the API server.
+const MARGIN: Duration = Duration::from_secs(2);
+/// First and longest pause before a log that has ended is followed again.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
+
+/// The fields of a line.
+type LogFields = BTreeMap<String, String>;
+
+/// Makes the request and waits for its line in the logs of the proxies that `log_pods` selects.
+pub async fn look(place: &Place<'_>, want: &Value) -> Result<CheckResult, ApiError> {
+    let fields = want.as_object().cloned().unwrap_or_default();
+    let expected = words(&fields, |_, value| plain(value));
+    let container = match pods::container(place).await? {
+        Ok(container) => container,
+        Err(why) => return Ok(CheckResult::not(expected, why)),
+    };
+    let (namespace, selector) = (place.text("log_namespace"), place.text("log_pods"));
+    let proxies = match pods::containers(place, namespace, selector, PROXY).await? {
+        Ok(proxies) => proxies,
+        Err(why) => return Ok(CheckResult::not(expected, why)),
+    };
+    let of_request = RequestMatch::new(place, &proxies).await?;
+    let (tell, mut heard) = unbounded_channel();
+    let listen = listen(place, &proxies, &of_request, &tell);
+    let ask = async {
+        let send = request::send(place, &container, &of_request.agent);
+        let (sent, late) = tokio::join!(send, flush::interval(place, &proxies));
+        sent?;
+        let met = |line: &LogFields| {
+            let of = |field: &str| line.get(field).map_or("-", String::as_str);
+            let mut each = fields.iter();
+            each.all(|(field, value)| matches(&plain(value), of(field)))
+        };
+        Ok((first(&mut heard, late, MARGIN, met).await, late))
+    };
+    let (found, late) = tokio::select! {
+        found = ask => found?,
+        // A log that cannot be read says nothing about what is in it.
+        failed = listen => match failed? {},
+    };
+    let seen = |line: &LogFields| {
+        words(&fields, |field, _| {
+            line.get(field).cloned().unwrap_or_else(|| "-".to_owned())
+        })
+    };
+    Ok(match found {
+        LogSearch::Met(line) => CheckResult {
+            holds: true,
+            expected,
+            seen: seen(&line),
+        },
+        LogSearch::Other(line) => CheckResult::not(expected, seen(&line)),
+        LogSearch::None => CheckResult::not(
+            expected,
+            format!(
+                "no line of it in the logs of {selector} in {namespace} within {:.1} s of the request, of which proxies write \
+                 their lines down after at most {:.1} s",
+                (late + MARGIN).as_secs_f64(),
+                late.as_secs_f64()
+            ),
+        ),
+    })
+}
+
+/// What tells a request's lines from others'.
+struct RequestMatch {
+    agent: String,
+    /// The name that an encrypted request asks for; empty of one in clear.
+    server_name: String,
+    /// Lines that were there before it.
+    known: HashSet<String>,
+}
+
+impl RequestMatch {
+    async fn new(place: &Place<'_>, proxies: &[ContainerRef]) -> Result<RequestMatch, ApiError> {
+        let (_, url) = place.text("request").rsplit_once(' ').unwrap_or_default();
+        let host = url.strip_prefix("https://").unwrap_or_default();
+        let host = host.split(['/', '?', '#', ':']).next().unwrap_or_default();
+        let mut known = HashSet::new();
+        for proxy in proxies.iter().filter(|_| !host.is_empty()) {
+            let log = place.cluster.logs(proxy, KNOWN).await.map_err(of_cluster)?;
+            known.extend(log.lines().map(str::to_owned));
+        }
+        Ok(RequestMatch {
+            agent: format!("provision/{}", uuid::Uuid::new_v4()),
+            server_name: host.to_owned(),
+            known,
+        })
+    }
+
+    /// The fields of a line, if it is one of the request's.
+    fn read(&self, line: &str) -> Option<LogFields> {
+        let fields = log::read(line)?;
+        let has = |field: &str, value: &str| fields.get(field).is_some_and(|text| text == value);
+        let by_name = !self.server_name.is_empty()
+            && has("requested_server_name", &self.server_name)
+            && !self.known.contains(line);
+        (has("user_agent", &self.agent) || by_name).then_some(fields)
+    }
+}
+
+/// Tells the request's lines of all these logs, as they come; ends only where one cannot be read.
+async fn listen(
+    place: &Place<'_>,
+    proxies: &[ContainerRef],
+    of_request: &RequestMatch,
+    tell: &UnboundedSender<LogFields>,
+) -> Result<Infallible, ApiError> {
+    let begun = Instant::now();
+    let hear = |line: &str| {
+        if let Some(line) = of_request.read(line) {
+            // Who has seen enough listens no longer.
+            let _ = tell.send(line);
+        }
+    };
+    let each = proxies.iter().map(|proxy| async move {
+        // A server may end a log that is followed at any time; the same line heard twice says the same.
+        for pause in retry::delays(PAUSES.0, PAUSES.1) {
+            let since = begun.elapsed() + BEFORE;
+            let followed = place.cluster.follow(proxy, since, &hear).await;
+            followed.map_err(of_cluster)?;
+            tokio::time::sleep(pause).await;
+        }
+        std::future::pending::<Result<Infallible, ApiError>>().await
+    });
+    let mut none = futures_util::future::try_join_all(each).await?;
+    match none.pop() {
+        Some(never) => match never {},
+        // Without a proxy there is nothing to hear.
+        None => std::future::pending().await,
+    }
+}
+
+/// What was found of a request.
+#[derive(Debug, Clone, PartialEq)]
+enum LogSearch {
+    /// A line as wanted.
+    Met(LogFields),
+    /// The first of its lines, of which none is as wanted.
+    Other(LogFields),
+    /// No line.
+    None,
+}
+
+/// Waits for a line that `met` takes; a proxy writes lines at most `late` after what they tell of, and at most `margin` after that
+/// they are here. Where a line came that is not as wanted, one of the same request may be in the next that is written: a proxy
+/// before this one tries again.
+async fn first(
+    heard: &mut UnboundedReceiver<LogFields>,
+    late: Duration,
+    margin: Duration,
+    met: impl Fn(&LogFields) -> bool,
+) -> LogSearch {
+    let mut until = Instant::now() + late + margin;
+    let mut other = None;
+    while let Ok(Some(line)) = timeout_at(until, heard.recv()).await {
+        if met(&line) {
+            return LogSearch::Met(line);
+        }
+        if other.is_none() {
+            until = until.min(Instant::now() + late);
+            other = Some(line);
+        }
+    }
+    other.map_or(LogSearch::None, LogSearch::Other)
+}
+
+/// `field value, field value`.
+fn words(fields: &Map<String, Value>, value: impl Fn(&str, &Value) -> String) -> String {
+    let words = fields
+        .iter()
+        .map(|(field, wanted)| format!("{field} {}", value(field, wanted)));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Whether a text is as wanted; a `*` at the beginning stands for anything. Pure.
+fn matches(wanted: &str, text: &str) -> bool {
+    match wanted.strip_prefix('*') {
+        Some(end) => text.ends_with(end),
+        None => wanted == text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(code: &str) -> LogFields {
+        LogFields::from([("response_code".to_owned(), code.to_owned())])
+    }
+
+    #[tokio::test]
+    async fn a_line_is_waited_for_as_long_as_a_proxy_may_be_late() {
+        let milliseconds = Duration::from_millis;
+        let margin = milliseconds(300);
+        let found = |code: &str| LogSearch::Met(line(code));
+        // (lines with when they come, how late a proxy writes them, what is found, how long that takes at least); in milliseconds
+        for (lines, late, expected, least) in [
+            (vec![(0, "200")], 300, found("200"), 0),
+            (vec![(350, "200")], 300, found("200"), 350),
+            (vec![], 300, LogSearch::None, 600),
+            (vec![(2_000, "200")], 300, LogSearch::None, 600),
+            (vec![(0, "503"), (100, "200")], 600, found("200"), 100),
+            (
+                vec![(0, "503"), (2_000, "200")],
+                300,
+                LogSearch::Other(line("503")),
+                300,
+            ),
+            (
+                vec![(0, "503"), (0, "504")],
+                0,
+                LogSearch::Other(line("503")),
+                0,
+            ),
+        ] {
+            let (tell, mut heard) = unbounded_channel();
+            let begun = Instant::now();
+            let come = async {
+                for (after, code) in &lines {
+                    tokio::time::sleep_until(begun + milliseconds(*after)).await;
+                    tell.send(line(code)).unwrap();
+                }
+                std::future::pending::<()>().await;
+            };
+            let met = |line: &LogFields| line["response_code"] == "200";
+            let wait = first(&mut heard, milliseconds(late), margin, met);
+            let got = tokio::select! { got = wait => got, () = come => unreachable!() };
+            assert_eq!(got, expected, "{lines:?} {late}");
+            assert!(begun.elapsed() >= milliseconds(least), "{lines:?} {late}");
+        }
+    }
+
+    #[test]
+    fn a_line_is_the_requests_by_its_agent_or_else_by_a_new_one_with_its_name() {
+        let json = |agent: Value, name: &str, id: u32| {
+            serde_json::json!({"user_agent": agent, "requested_server_name": name, "id": id})
+                .to_string()
+        };
+        let old = json(Value::Null, "example.com", 1);
+        let of = |server_name: &str| RequestMatch {
+            agent: "provision/1".to_owned(),
+            server_name: server_name.to_owned(),
+            known: HashSet::from([old.clone()]),
+        };
+        for (server_name, line, is) in [
+            ("", json("provision/1".into(), "outbound", 1), true),
+            ("", json("provision/2".into(), "outbound", 1), false),
+            ("", json(Value::Null, "", 1), false),
+            ("example.com", json(Value::Null, "example.com", 2), true),
+            ("example.com", json(Value::Null, "httpbin.org", 2), false),
+            ("example.com", old.clone(), false),
+        ] {
+            assert_eq!(of(server_name).read(&line).is_some(), is, "{line}");
+        }
+    }
+}

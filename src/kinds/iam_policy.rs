@@ -1,0 +1,312 @@
+//! Members of IAM policies: one read-modify-write for all of them, done again when somebody else wrote in between.
+//!
+//! A policy belongs to everybody. Conditional bindings, strangers and `deleted:` members go back as they were read; only
+//! unconditional bindings of our roles are touched. The wire is that of facts recorded from gcloud: policy version 3 is
+//! asked for and written, the etag goes back.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::{Clients, MutationResult, path_template};
+use crate::google::{Api, ApiError, Call, Class, MayHaveApplied, retry};
+
+/// A resource that has a policy.
+#[derive(Debug, Clone, Copy)]
+pub struct IamPolicySpec {
+    /// The name that steps use.
+    pub kind: &'static str,
+    /// What it is.
+    pub says: &'static str,
+    /// The API that serves it.
+    pub api: Api,
+    /// The resource's path below the API's base.
+    pub path: &'static str,
+    /// How its policy is read and written.
+    pub dialect: IamPolicyMethods,
+}
+
+/// How a policy is read and written.
+#[derive(Debug, Clone, Copy)]
+pub enum IamPolicyMethods {
+    /// POST `:getIamPolicy` with the version in the body, POST `:setIamPolicy`.
+    Body,
+    /// POST `:getIamPolicy` with the version in the query, POST `:setIamPolicy`.
+    Query,
+    /// GET and PUT of `/iam` below the resource.
+    Storage,
+}
+
+/// Every resource whose policy a step may add members to.
+pub static POLICIES: &[IamPolicySpec] = &[
+    IamPolicySpec {
+        kind: "iam.projectMembers",
+        says: "members of roles on a project",
+        api: Api::CloudResourceManager,
+        path: "v1/projects/{project}",
+        dialect: IamPolicyMethods::Body,
+    },
+    IamPolicySpec {
+        kind: "iam.serviceAccountMembers",
+        says: "members of roles on a service account",
+        api: Api::Iam,
+        path: "v1/projects/{project}/serviceAccounts/{account}",
+        dialect: IamPolicyMethods::Query,
+    },
+    IamPolicySpec {
+        kind: "storage.bucketMembers",
+        says: "members of roles on a bucket",
+        api: Api::Storage,
+        path: "b/{bucket}",
+        dialect: IamPolicyMethods::Storage,
+    },
+];
+
+/// How often a policy is read again because somebody else wrote it in between.
+const CONFLICTS: usize = 10;
+
+/// The pairs of a policy or of a step's `want`, as `role member`; conditional bindings are not ours to count.
+pub fn parts(policy: &Value) -> Vec<String> {
+    let bindings = policy
+        .get("bindings")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let open = bindings.filter(|binding| binding.get("condition").is_none());
+    open.flat_map(|binding| {
+        let role = binding
+            .get("role")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let members = binding
+            .get("members")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        members
+            .filter_map(Value::as_str)
+            .map(move |member| format!("{role} {member}"))
+    })
+    .collect()
+}
+
+/// Reads the policy; none where its resource does not exist.
+pub async fn look(
+    policy: &IamPolicySpec,
+    door: &Clients,
+    at: &Map<String, Value>,
+) -> Result<Option<Value>, ApiError> {
+    match read(policy, door, at).await {
+        Ok(live) => Ok(Some(live)),
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Adds the pairs that are missing.
+pub async fn add(
+    policy: &IamPolicySpec,
+    door: &Clients,
+    at: &Map<String, Value>,
+    want: &Value,
+) -> Result<MutationResult, ApiError> {
+    let wanted = parts(want);
+    rewrite(policy, door, at, |live| with(live, &wanted)).await
+}
+
+/// Takes the pairs out again. A policy whose resource is gone has none of them.
+pub async fn remove(
+    policy: &IamPolicySpec,
+    door: &Clients,
+    at: &Map<String, Value>,
+    ours: &[String],
+) -> Result<MutationResult, ApiError> {
+    match rewrite(policy, door, at, |live| without(live, ours)).await {
+        Err(error) if error.class == Class::NotFound => Ok(MutationResult::Now),
+        sent => sent,
+    }
+}
+
+/// Reads, changes and writes; nothing is written where nothing changes. The etag makes repeating the write safe.
+async fn rewrite(
+    policy: &IamPolicySpec,
+    door: &Clients,
+    at: &Map<String, Value>,
+    change: impl Fn(&Value) -> Value,
+) -> Result<MutationResult, ApiError> {
+    let mut delays =
+        retry::delays(Duration::from_millis(50), Duration::from_secs(5)).take(CONFLICTS);
+    let mut departed = MayHaveApplied::No;
+    loop {
+        let live = read(policy, door, at)
+            .await
+            .map_err(|error| error.after(&mut departed))?;
+        let changed = change(&live);
+        if parts(&changed) == parts(&live) {
+            return Ok(MutationResult::Now);
+        }
+        let written = write(policy, door, at, changed).await;
+        match written.map_err(|error| error.after(&mut departed)) {
+            Ok(_) => return Ok(MutationResult::Now),
+            Err(error) if error.class == Class::PolicyConflict => match delays.next() {
+                Some(delay) => {
+                    door.watch
+                        .retrying(&error.call, "somebody else changed the policy", 1, delay);
+                    tokio::time::sleep(delay).await;
+                }
+                None => return Err(error),
+            },
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn read(
+    policy: &IamPolicySpec,
+    door: &Clients,
+    at: &Map<String, Value>,
+) -> Result<Value, ApiError> {
+    let path = path_template::path(policy.path, at)?;
+    let call = match policy.dialect {
+        IamPolicyMethods::Body => Call::post(policy.api, format!("{path}:getIamPolicy"))
+            .json(json!({"options": {"requestedPolicyVersion": 3}}))
+            .repeatable(),
+        IamPolicyMethods::Query => Call::post(policy.api, format!("{path}:getIamPolicy"))
+            .query("options.requestedPolicyVersion", "3")
+            .repeatable(),
+        IamPolicyMethods::Storage => {
+            Call::get(policy.api, format!("{path}/iam")).query("optionsRequestedPolicyVersion", "3")
+        }
+    };
+    door.client.send(&call, &*door.watch).await
+}
+
+async fn write(
+    policy: &IamPolicySpec,
+    door: &Clients,
+    at: &Map<String, Value>,
+    mut changed: Value,
+) -> Result<Value, ApiError> {
+    let path = path_template::path(policy.path, at)?;
+    changed["version"] = 3.into();
+    let call = match policy.dialect {
+        IamPolicyMethods::Body | IamPolicyMethods::Query => {
+            Call::post(policy.api, format!("{path}:setIamPolicy"))
+                .json(json!({"policy": changed}))
+                .repeatable()
+        }
+        IamPolicyMethods::Storage => Call::put(policy.api, format!("{path}/iam")).json(changed),
+    };
+    door.client.send(&call, &*door.watch).await
+}
+
+/// The policy with the pairs in it: each in the unconditional binding of its role, or in a new one at the end.
+fn with(policy: &Value, pairs: &[String]) -> Value {
+    let there = parts(policy);
+    let mut policy = policy.clone();
+    let mut bindings = policy
+        .get("bindings")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    for pair in pairs.iter().filter(|pair| !there.contains(pair)) {
+        let (role, member) = pair.split_once(' ').unwrap_or((pair, ""));
+        let open = |b: &&mut Value| {
+            b.get("condition").is_none() && b.get("role").and_then(Value::as_str) == Some(role)
+        };
+        match bindings
+            .iter_mut()
+            .find(open)
+            .and_then(|b| b.get_mut("members"))
+            .and_then(Value::as_array_mut)
+        {
+            Some(members) => members.push(member.into()),
+            None => bindings.push(json!({"role": role, "members": [member]})),
+        }
+    }
+    policy["bindings"] = bindings.into();
+    policy
+}
+
+/// The policy without the pairs; a binding that loses its last member goes.
+fn without(policy: &Value, pairs: &[String]) -> Value {
+    let mut policy = policy.clone();
+    let mut bindings = policy
+        .get("bindings")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    bindings.retain_mut(|binding| {
+        let role = binding
+            .get("role")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        let conditional = binding.get("condition").is_some();
+        match binding.get_mut("members").and_then(Value::as_array_mut) {
+            Some(members) if !conditional => {
+                members.retain(|member| {
+                    !member
+                        .as_str()
+                        .is_some_and(|m| pairs.contains(&format!("{role} {m}")))
+                });
+                !members.is_empty()
+            }
+            _ => true,
+        }
+    });
+    policy["bindings"] = bindings.into();
+    policy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy() -> Value {
+        json!({"etag": "BwY=", "version": 1, "auditConfigs": [{"service": "allServices"}], "bindings": [
+            {"role": "roles/a", "members": ["user:x", "deleted:serviceAccount:sa@p?uid=1"]},
+            {"role": "roles/b", "members": ["serviceAccount:sa@p"], "condition": {"title": "t", "expression": "e"}},
+        ]})
+    }
+
+    #[test]
+    fn adds_beside_strangers_and_never_into_a_condition() {
+        let pairs = [
+            "roles/a serviceAccount:sa@p",
+            "roles/b serviceAccount:sa@p",
+            "roles/c user:y",
+        ]
+        .map(str::to_owned);
+        let changed = with(&policy(), &pairs);
+        assert_eq!(
+            changed["bindings"],
+            json!([
+                {"role": "roles/a", "members": ["user:x", "deleted:serviceAccount:sa@p?uid=1", "serviceAccount:sa@p"]},
+                {"role": "roles/b", "members": ["serviceAccount:sa@p"], "condition": {"title": "t", "expression": "e"}},
+                {"role": "roles/b", "members": ["serviceAccount:sa@p"]},
+                {"role": "roles/c", "members": ["user:y"]},
+            ])
+        );
+        assert_eq!(changed["auditConfigs"], policy()["auditConfigs"]);
+        assert_eq!(
+            with(&changed, &pairs),
+            changed,
+            "adding twice is adding once"
+        );
+        assert_eq!(
+            without(&changed, &pairs),
+            policy(),
+            "taking out restores what was there"
+        );
+    }
+
+    #[test]
+    fn an_empty_policy_gets_its_first_binding() {
+        let changed = with(&json!({"etag": "ACAB"}), &["roles/a user:x".to_owned()]);
+        assert_eq!(
+            changed,
+            json!({"etag": "ACAB", "bindings": [{"role": "roles/a", "members": ["user:x"]}]})
+        );
+    }
+}

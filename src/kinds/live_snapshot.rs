@@ -1,0 +1,238 @@
+//! Everything that decides about a request from a pod, read live: the cluster's objects, and Google's around it.
+
+use serde_json::{Map, Value};
+
+use super::clusters::{PATH, connect, of_cluster};
+use super::difference::same_name;
+use super::{Clients, own_mesh, path_template};
+use crate::cluster::{ClusterClient, ClusterErrorKind, ObjectRef};
+use crate::google::{Api, ApiError, Call, Class, segment};
+use egress::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
+
+/// The kinds that decide, and those that the analyzers look at.
+const KINDS: &[(&str, &str)] = &[
+    ("v1", "Namespace"),
+    ("v1", "Node"),
+    ("v1", "Pod"),
+    ("v1", "Service"),
+    ("v1", "Endpoints"),
+    ("apps/v1", "Deployment"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+    ("networking.istio.io/v1beta1", "DestinationRule"),
+    ("networking.istio.io/v1alpha3", "EnvoyFilter"),
+    ("networking.istio.io/v1beta1", "Gateway"),
+    ("networking.istio.io/v1beta1", "ProxyConfig"),
+    ("networking.istio.io/v1beta1", "ServiceEntry"),
+    ("networking.istio.io/v1beta1", "Sidecar"),
+    ("networking.istio.io/v1beta1", "VirtualService"),
+    ("networking.istio.io/v1beta1", "WorkloadEntry"),
+    ("security.istio.io/v1beta1", "AuthorizationPolicy"),
+    ("security.istio.io/v1beta1", "PeerAuthentication"),
+    ("security.istio.io/v1beta1", "RequestAuthentication"),
+    ("telemetry.istio.io/v1alpha1", "Telemetry"),
+    ("extensions.istio.io/v1alpha1", "WasmPlugin"),
+];
+
+/// Reads it; none where there is no such cluster.
+///
+/// # Errors
+/// Google or the cluster does not answer, or forbids. A kind that the cluster does not know has no objects.
+pub async fn read(
+    door: &Clients,
+    at: &Map<String, Value>,
+) -> Result<Option<SnapshotInput>, ApiError> {
+    let Some(inside) = connect(door, at).await? else {
+        return Ok(None);
+    };
+    if door.clusters.is_own() {
+        let emulated = get(door, &path_template::path(PATH, at)?).await;
+        let emulated = match emulated {
+            Err(error) if matches!(error.class, Class::NotFound | Class::ApiDisabled) => {
+                Value::Null
+            }
+            emulated => emulated?,
+        };
+        let pools = emulated["nodePools"].as_array().cloned();
+        let sources = own_mesh::sources(door, &inside, pools.unwrap_or_default()).await?;
+        return Ok(Some(sources));
+    }
+    let cluster = get(door, &path_template::path(PATH, at)?).await?;
+    let text = |pointer: &str| cluster.pointer(pointer).and_then(Value::as_str);
+    let network = text("/networkConfig/network")
+        .or(text("/network"))
+        .unwrap_or_default();
+    let range = |pointer: &str| text(pointer)?.parse().ok();
+    let usual = (ClusterRanges::default(), MeshInstall::default());
+    let firewalls = firewalls(door, at, network).await?;
+    let mut pools = cluster["nodePools"].as_array().cloned().unwrap_or_default();
+    for pool in &mut pools {
+        mark(pool, text("/name").unwrap_or_default(), &firewalls);
+    }
+    Ok(Some(SnapshotInput {
+        kubernetes: objects(&inside).await?,
+        firewalls,
+        zones: zones(door, at, network).await?,
+        pools,
+        ranges: ClusterRanges {
+            nodes: nodes(door, &cluster).await?.unwrap_or(usual.0.nodes),
+            pods: range("/clusterIpv4Cidr").unwrap_or(usual.0.pods),
+            services: range("/servicesIpv4Cidr").unwrap_or(usual.0.services),
+            control_plane: range("/privateClusterConfig/masterIpv4CidrBlock")
+                .unwrap_or(usual.0.control_plane),
+        },
+        mesh: MeshInstall {
+            trust_domain: text("/workloadIdentityConfig/workloadPool")
+                .map_or(usual.1.trust_domain, str::to_owned),
+            ..MeshInstall::default()
+        },
+        outside_vpc: false,
+    }))
+}
+
+/// Gives a pool's nodes the network tag that GKE puts on every node of a cluster: `gke-CLUSTER-HASH-node`. The pool does not
+/// show it, and GKE's own firewall rules go by it. Pure.
+fn mark(pool: &mut Value, cluster: &str, firewalls: &[Value]) {
+    let is_of_nodes = |tag: &&Value| {
+        let name = tag.as_str().and_then(|tag| tag.strip_prefix("gke-"));
+        let name = name.and_then(|name| name.strip_prefix(cluster)?.strip_suffix("-node"));
+        name.is_some()
+    };
+    let tags = firewalls
+        .iter()
+        .filter_map(|rule| rule["targetTags"].as_array());
+    let mut tags: Vec<Value> = tags.flatten().filter(is_of_nodes).cloned().collect();
+    tags.sort_by_key(Value::to_string);
+    tags.dedup();
+    let stated = pool["config"]["tags"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    pool["config"]["tags"] = stated.into_iter().chain(tags).collect();
+}
+
+async fn get(door: &Clients, path: &str) -> Result<Value, ApiError> {
+    let call = Call::get(Api::Container, path);
+    door.client.send(&call, &*door.watch).await
+}
+
+/// The cluster's objects of all kinds that decide.
+///
+/// # Errors
+/// The cluster does not answer, or forbids.
+pub(super) async fn objects(cluster: &ClusterClient) -> Result<Vec<Value>, ApiError> {
+    let mut all = Vec::new();
+    for (api_version, kind) in KINDS {
+        let like = ObjectRef {
+            api_version: (*api_version).to_owned(),
+            kind: (*kind).to_owned(),
+            namespace: None,
+            name: String::new(),
+        };
+        match cluster.list(&like, "").await {
+            Ok(found) => all.extend(found.into_iter().map(|mut object| {
+                // Members of a list do not say what they are.
+                object["apiVersion"] = (*api_version).into();
+                object["kind"] = (*kind).into();
+                object
+            })),
+            Err(error) if error.fault == ClusterErrorKind::NotFound => {}
+            Err(error) => return Err(of_cluster(error)),
+        }
+    }
+    Ok(all)
+}
+
+/// The rules of the cluster's network.
+async fn firewalls(
+    door: &Clients,
+    at: &Map<String, Value>,
+    network: &str,
+) -> Result<Vec<Value>, ApiError> {
+    let path = path_template::path("projects/{project}/global/firewalls", at)?;
+    let call = Call::get(Api::Compute, path);
+    let mut rules = door.client.list(&call, "items", &*door.watch).await?;
+    rules.retain(|rule| {
+        rule["network"]
+            .as_str()
+            .is_some_and(|link| same_name(link, network))
+    });
+    Ok(rules)
+}
+
+/// The private zones that the cluster's network sees, with their records.
+async fn zones(
+    door: &Clients,
+    at: &Map<String, Value>,
+    network: &str,
+) -> Result<Vec<(Value, Vec<Value>)>, ApiError> {
+    let path = path_template::path("projects/{project}/managedZones", at)?;
+    let call = Call::get(Api::Dns, &path);
+    let zones = match door.client.list(&call, "managedZones", &*door.watch).await {
+        // An API that is off has no zones.
+        Err(error) if error.class == Class::ApiDisabled => return Ok(Vec::new()),
+        zones => zones?,
+    };
+    let mut found = Vec::new();
+    for zone in zones {
+        let networks = zone.pointer("/privateVisibilityConfig/networks");
+        let mut networks = networks.and_then(Value::as_array).into_iter().flatten();
+        let link = |one: &Value| {
+            one["networkUrl"]
+                .as_str()
+                .is_some_and(|link| same_name(link, network))
+        };
+        if !networks.any(link) {
+            continue;
+        }
+        let name = zone["name"].as_str().unwrap_or_default();
+        let call = Call::get(Api::Dns, format!("{path}/{}/rrsets", segment(name)));
+        let records = door.client.list(&call, "rrsets", &*door.watch).await?;
+        found.push((zone, records));
+    }
+    Ok(found)
+}
+
+/// The primary range of the cluster's subnetwork.
+async fn nodes(door: &Clients, cluster: &Value) -> Result<Option<ipnet::Ipv4Net>, ApiError> {
+    let subnetwork = cluster
+        .pointer("/networkConfig/subnetwork")
+        .and_then(Value::as_str);
+    let Some(subnetwork) = subnetwork else {
+        return Ok(None);
+    };
+    let live = door
+        .client
+        .send(&Call::get(Api::Compute, subnetwork), &*door.watch)
+        .await?;
+    Ok(live["ipCidrRange"]
+        .as_str()
+        .and_then(|range| range.parse().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nodes_carry_the_tag_that_gkes_rules_go_by() {
+        let rule = |tags: &[&str]| json!({"targetTags": tags});
+        let rules = [
+            rule(&["gke-one-0a1b2c3d-node"]),
+            rule(&["gke-one-0a1b2c3d-node"]),
+            rule(&["gke-other-0a1b2c3d-node", "web"]),
+            json!({}),
+        ];
+        for (mut pool, tags) in [
+            (json!({}), json!(["gke-one-0a1b2c3d-node"])),
+            (
+                json!({"config": {"tags": ["web"]}}),
+                json!(["web", "gke-one-0a1b2c3d-node"]),
+            ),
+        ] {
+            mark(&mut pool, "one", &rules);
+            assert_eq!(pool["config"]["tags"], tags);
+        }
+    }
+}

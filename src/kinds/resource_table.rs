@@ -1,0 +1,332 @@
+//! THE LIST: every plain Google resource, one row each. Adding a resource is adding a row; see docs/adding-a-kind.md.
+
+use super::resource_spec::{
+    CreateMethod, ListSemantics, NameIn, ParentCreate, ReadyField, ResourceSpec, UpdateMethod,
+};
+use crate::google::{Api, Dialect};
+
+/// Every row, in the order in which the tutorial first needs them.
+pub static ROWS: &[&ResourceSpec] = &[
+    &NETWORK,
+    &SUBNETWORK,
+    &ROUTER,
+    &FIREWALL,
+    &ENDPOINT_GROUP,
+    &SERVICE_ACCOUNT,
+    &MANAGED_ZONE,
+    &CLUSTER,
+    &NODE_POOL,
+    &FEATURE,
+    &MEMBERSHIP,
+    &MEMBERSHIP_FEATURE,
+    &BUCKET,
+];
+
+/// What most rows say; a row states what differs.
+const PLAIN: ResourceSpec = ResourceSpec {
+    kind: "",
+    says: "",
+    api: Api::Compute,
+    collection: "",
+    path: "",
+    create: BY_NAME,
+    update: UpdateMethod::Patch,
+    dialect: None,
+    request_id: false,
+    settled: None,
+    reads: 1,
+    fixed: &[],
+    carries: &[],
+    lists: &[],
+    gives: &[],
+    lock: None,
+    inside: None,
+    allow_list: None,
+    leftovers: false,
+};
+
+const BY_NAME: CreateMethod = CreateMethod::Post {
+    id: NameIn::Field("name"),
+    wrap: None,
+    query: &[],
+};
+
+/// A compute resource: long-polled operations, a request id on every change.
+const COMPUTE: ResourceSpec = ResourceSpec {
+    api: Api::Compute,
+    dialect: Some(Dialect::Compute),
+    request_id: true,
+    ..PLAIN
+};
+
+/// A VPC network. GKE and load balancing leave firewall rules and endpoint groups in it that nobody else removes.
+static NETWORK: ResourceSpec = ResourceSpec {
+    kind: "compute.network",
+    says: "a VPC network",
+    collection: "networks",
+    path: "projects/{project}/global/networks/{network}",
+    fixed: &["autoCreateSubnetworks"],
+    gives: &["selfLink"],
+    leftovers: true,
+    ..COMPUTE
+};
+
+/// A subnetwork. GKE adds secondary ranges of its own when none are named, so ours are known by their name.
+static SUBNETWORK: ResourceSpec = ResourceSpec {
+    kind: "compute.subnetwork",
+    says: "a subnetwork with its secondary ranges",
+    collection: "subnetworks",
+    path: "projects/{project}/regions/{region}/subnetworks/{subnetwork}",
+    // Ranges of a live subnetwork are replaced by nobody without meaning to: stop and say so.
+    fixed: &["network", "ipCidrRange", "secondaryIpRanges"],
+    carries: &["fingerprint"],
+    lists: &[("secondaryIpRanges", ListSemantics::Keyed("rangeName"))],
+    gives: &["selfLink"],
+    leftovers: true,
+    ..COMPUTE
+};
+
+/// A Cloud Router, with its NATs: a NAT is an item of the router's `nats`, not a resource.
+static ROUTER: ResourceSpec = ResourceSpec {
+    kind: "compute.router",
+    says: "a Cloud Router with its Cloud NAT",
+    collection: "routers",
+    path: "projects/{project}/regions/{region}/routers/{router}",
+    fixed: &["network"],
+    lists: &[("nats", ListSemantics::Keyed("name"))],
+    gives: &["selfLink"],
+    lock: Some("router {project}/{region}/{router}"),
+    ..COMPUTE
+};
+
+/// A VPC firewall rule.
+static FIREWALL: ResourceSpec = ResourceSpec {
+    kind: "compute.firewall",
+    says: "a VPC firewall rule",
+    collection: "firewalls",
+    path: "projects/{project}/global/firewalls/{firewall}",
+    fixed: &["network", "direction"],
+    carries: &["name"],
+    lists: &[
+        ("allowed", ListSemantics::Set),
+        ("denied", ListSemantics::Set),
+        ("destinationRanges", ListSemantics::Set),
+        ("sourceRanges", ListSemantics::Set),
+        ("targetServiceAccounts", ListSemantics::Set),
+    ],
+    gives: &["selfLink"],
+    ..COMPUTE
+};
+
+/// A network endpoint group: never made here, only cleared away where GKE has left one behind.
+static ENDPOINT_GROUP: ResourceSpec = ResourceSpec {
+    kind: "compute.networkEndpointGroup",
+    says: "a network endpoint group that GKE left behind",
+    collection: "networkEndpointGroups",
+    path: "projects/{project}/zones/{zone}/networkEndpointGroups/{networkEndpointGroup}",
+    create: CreateMethod::Never,
+    update: UpdateMethod::Never,
+    ..COMPUTE
+};
+
+/// A service account. A read that finds it may be followed by one that does not (recorded: 200, 404, 200, 404), so three
+/// reads in a row must find it before anything may name it.
+static SERVICE_ACCOUNT: ResourceSpec = ResourceSpec {
+    kind: "iam.serviceAccount",
+    says: "a service account",
+    api: Api::Iam,
+    collection: "projects.serviceAccounts",
+    path: "v1/projects/{project}/serviceAccounts/{account}@{project}.iam.gserviceaccount.com",
+    create: CreateMethod::Post {
+        id: NameIn::Beside("accountId"),
+        wrap: Some("serviceAccount"),
+        query: &[],
+    },
+    // Names and descriptions of accounts are nobody's security: an account that differs is told, not changed.
+    update: UpdateMethod::Never,
+    reads: 3,
+    gives: &["email", "uniqueId"],
+    ..PLAIN
+};
+
+/// A Cloud DNS zone.
+static MANAGED_ZONE: ResourceSpec = ResourceSpec {
+    kind: "dns.managedZone",
+    says: "a private Cloud DNS zone",
+    api: Api::Dns,
+    collection: "managedZones",
+    path: "projects/{project}/managedZones/{managedZone}",
+    fixed: &["dnsName", "visibility"],
+    lists: &[(
+        "privateVisibilityConfig.networks",
+        ListSemantics::Keyed("networkUrl"),
+    )],
+    gives: &["name", "dnsName"],
+    ..PLAIN
+};
+
+/// One write at a time: GKE refuses a second operation on a cluster.
+const CLUSTER_LOCK: Option<&str> = Some("cluster {project}/{location}/{cluster}");
+
+/// A GKE cluster. Only its allow list is changed in place; every other difference is told.
+static CLUSTER: ResourceSpec = ResourceSpec {
+    kind: "container.cluster",
+    says: "a GKE cluster",
+    api: Api::Container,
+    collection: "projects.locations.clusters",
+    path: "v1/projects/{project}/locations/{location}/clusters/{cluster}",
+    create: CreateMethod::Post {
+        id: NameIn::Field("name"),
+        wrap: Some("cluster"),
+        query: &[],
+    },
+    update: UpdateMethod::Desired {
+        field: "controlPlaneEndpointsConfig",
+        desired: "desiredControlPlaneEndpointsConfig",
+    },
+    dialect: Some(Dialect::Container),
+    settled: Some(ReadyField {
+        field: "status",
+        good: &["RUNNING"],
+        bad: &["ERROR", "DEGRADED"],
+        why: Some("statusMessage"),
+    }),
+    lists: &[
+        ("nodePools", ListSemantics::Keyed("name")),
+        ("nodePools.config.oauthScopes", ListSemantics::Set),
+        ("nodePools.config.taints", ListSemantics::Set),
+        (
+            "controlPlaneEndpointsConfig.ipEndpointsConfig.authorizedNetworksConfig.cidrBlocks",
+            ListSemantics::Holds,
+        ),
+    ],
+    gives: &["name", "location", "endpoint"],
+    lock: CLUSTER_LOCK,
+    allow_list: Some(
+        "controlPlaneEndpointsConfig.ipEndpointsConfig.authorizedNetworksConfig.cidrBlocks",
+    ),
+    ..PLAIN
+};
+
+/// A GKE node pool. On its own it costs one to two minutes; inside the cluster's create it costs nothing.
+static NODE_POOL: ResourceSpec = ResourceSpec {
+    kind: "container.nodePool",
+    says: "a GKE node pool",
+    api: Api::Container,
+    collection: "projects.locations.clusters.nodePools",
+    path: "v1/projects/{project}/locations/{location}/clusters/{cluster}/nodePools/{nodePool}",
+    create: CreateMethod::Post {
+        id: NameIn::Field("name"),
+        wrap: Some("nodePool"),
+        query: &[],
+    },
+    update: UpdateMethod::Never,
+    dialect: Some(Dialect::Container),
+    settled: Some(ReadyField {
+        field: "status",
+        good: &["RUNNING", "RUNNING_WITH_ERROR"],
+        bad: &["ERROR"],
+        why: Some("statusMessage"),
+    }),
+    fixed: &[
+        "config",
+        "initialNodeCount",
+        "management",
+        "upgradeSettings",
+    ],
+    lists: &[
+        ("config.oauthScopes", ListSemantics::Set),
+        ("config.taints", ListSemantics::Set),
+    ],
+    gives: &["name"],
+    lock: CLUSTER_LOCK,
+    inside: Some(ParentCreate {
+        parent: "container.cluster",
+        field: "nodePools",
+    }),
+    ..PLAIN
+};
+
+/// A fleet feature. Deleted without `force`: while another membership uses it, it is not ours to take away.
+static FEATURE: ResourceSpec = ResourceSpec {
+    kind: "gkehub.feature",
+    says: "a fleet feature",
+    api: Api::GkeHub,
+    collection: "projects.locations.features",
+    path: "v1/projects/{project}/locations/{location}/features/{feature}",
+    create: CreateMethod::Post {
+        id: NameIn::Query("featureId"),
+        wrap: None,
+        query: &[],
+    },
+    update: UpdateMethod::PatchMask,
+    dialect: Some(Dialect::LongRunning),
+    request_id: true,
+    settled: Some(ReadyField {
+        field: "resourceState.state",
+        good: &["ACTIVE"],
+        bad: &[],
+        why: Some("state.state.description"),
+    }),
+    gives: &["name"],
+    ..PLAIN
+};
+
+/// A cluster's membership of the fleet.
+static MEMBERSHIP: ResourceSpec = ResourceSpec {
+    kind: "gkehub.membership",
+    says: "a cluster's membership of the fleet",
+    api: Api::GkeHub,
+    collection: "projects.locations.memberships",
+    path: "v1/projects/{project}/locations/{location}/memberships/{membership}",
+    create: CreateMethod::Post {
+        id: NameIn::Query("membershipId"),
+        wrap: None,
+        query: &[],
+    },
+    update: UpdateMethod::PatchMask,
+    dialect: Some(Dialect::LongRunning),
+    request_id: true,
+    settled: Some(ReadyField {
+        field: "state.code",
+        good: &["READY"],
+        bad: &[],
+        why: None,
+    }),
+    fixed: &["endpoint"],
+    gives: &["name"],
+    ..PLAIN
+};
+
+/// A feature's settings for one membership (gkehub v2, as gcloud does it): no other membership is touched.
+static MEMBERSHIP_FEATURE: ResourceSpec = ResourceSpec {
+    kind: "gkehub.membershipFeature",
+    says: "a fleet feature's settings for one membership",
+    api: Api::GkeHub,
+    collection: "projects.locations.memberships.features",
+    path: "v2/projects/{project}/locations/{location}/memberships/{membership}/features/{feature}",
+    create: CreateMethod::PatchAllowMissing,
+    update: UpdateMethod::PatchMask,
+    dialect: Some(Dialect::LongRunning),
+    request_id: true,
+    gives: &["name"],
+    lock: Some("feature {project}/{feature}"),
+    ..PLAIN
+};
+
+/// A Cloud Storage bucket.
+static BUCKET: ResourceSpec = ResourceSpec {
+    kind: "storage.bucket",
+    says: "a Cloud Storage bucket",
+    api: Api::Storage,
+    collection: "buckets",
+    path: "b/{bucket}",
+    create: CreateMethod::Post {
+        id: NameIn::Field("name"),
+        wrap: None,
+        query: &[("project", "{project}")],
+    },
+    fixed: &["location"],
+    gives: &["name"],
+    ..PLAIN
+};

@@ -1,0 +1,187 @@
+//! What is wrong with the data, and where: all of it at once, so that a file is mended in one sitting.
+
+use std::fmt;
+
+use super::SourceLocation;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Where it is written; none for what came from the command line.
+    pub place: Option<SourceLocation>,
+    /// What is wrong: a lowercase fragment, with the nearest names where a name is unknown.
+    pub text: String,
+}
+
+impl Diagnostic {
+    /// A complaint about something written at `place`.
+    pub fn at(place: &SourceLocation, text: impl Into<String>) -> Self {
+        Self {
+            place: Some(place.clone()),
+            text: text.into(),
+        }
+    }
+
+    /// A complaint about something that no file holds.
+    pub fn nowhere(text: impl Into<String>) -> Self {
+        Self {
+            place: None,
+            text: text.into(),
+        }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => write!(f, "{place}: {}", self.text),
+            None => f.write_str(&self.text),
+        }
+    }
+}
+
+/// Everything that is wrong, in the order of files and lines; one complaint a line.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Diagnostics(pub Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// `value` when there is nothing to complain about; otherwise the complaints, sorted.
+    pub(super) fn or<T>(mut self, value: T) -> Result<T, Diagnostics> {
+        if self.0.is_empty() {
+            return Ok(value);
+        }
+        self.0
+            .sort_by_key(|c| c.place.as_ref().map(|p| (p.file.clone(), p.line)));
+        self.0.dedup();
+        Err(self)
+    }
+
+    pub(super) fn add(&mut self, place: &SourceLocation, text: impl Into<String>) {
+        self.0.push(Diagnostic::at(place, text));
+    }
+}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(complaint: Diagnostic) -> Self {
+        Self(vec![complaint])
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, complaint) in self.0.iter().enumerate() {
+            if n > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{complaint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+/// ``unknown WHAT `name`, did you mean `a` or `b`?``; without anything near, all the names when they are few.
+pub(super) fn unknown<'a>(
+    what: &str,
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    let near = nearest(name, &known);
+    let text = format!("unknown {what} `{name}`");
+    if !near.is_empty() {
+        return format!("{text}, did you mean {}?", quoted(&near));
+    }
+    match known.len() {
+        0 => format!("{text}, there is none"),
+        1..=12 => format!("{text}, known are {}", quoted(&known)),
+        _ => {
+            let mut nearest = known;
+            nearest.sort_by_key(|candidate| strsim::osa_distance(name, candidate));
+            format!("{text}, the nearest are {}", quoted(&nearest[..3]))
+        }
+    }
+}
+
+/// `` `a`, `b` or `c` ``.
+pub(super) fn quoted(names: &[&str]) -> String {
+    let all: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
+    match all.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        Some((last, _)) => last.clone(),
+        None => String::new(),
+    }
+}
+
+/// Up to three names that are a typing mistake away from `name`: an edit in three letters, or one begins with the other.
+fn nearest<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
+    let name = name.to_lowercase();
+    let mut near: Vec<(usize, &str)> = known
+        .iter()
+        .filter_map(|candidate| {
+            let edits = strsim::osa_distance(&name, &candidate.to_lowercase());
+            let longer = candidate.chars().count().max(name.chars().count());
+            let allowed = longer.div_ceil(3);
+            let prefix =
+                name.len() >= 3 && (candidate.starts_with(&name) || name.starts_with(candidate));
+            (edits <= allowed || prefix).then_some((edits, *candidate))
+        })
+        .collect();
+    near.sort();
+    near.dedup();
+    near.into_iter()
+        .take(3)
+        .map(|(_, candidate)| candidate)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_is_answered_with_what_was_probably_meant() {
+        for (name, known, text) in [
+            (
+                "wants",
+                &["want", "when", "at"][..],
+                "unknown field `wants`, did you mean `want`?",
+            ),
+            (
+                "netwrok",
+                &["network", "nat"],
+                "unknown field `netwrok`, did you mean `network`?",
+            ),
+            (
+                "net",
+                &["network", "nat"],
+                "unknown field `net`, did you mean `nat` or `network`?",
+            ),
+            (
+                "zebra",
+                &["at", "want"],
+                "unknown field `zebra`, known are `at` or `want`",
+            ),
+            ("zebra", &[], "unknown field `zebra`, there is none"),
+        ] {
+            assert_eq!(unknown("field", name, known.iter().copied()), text);
+        }
+    }
+
+    #[test]
+    fn complaints_come_in_the_order_of_the_files() {
+        let place = |line| SourceLocation {
+            file: "steps/a.yaml".into(),
+            line,
+        };
+        let mut all = Diagnostics::default();
+        all.add(&place(9), "late");
+        all.add(&place(2), "early");
+        assert_eq!(
+            all.or(()).unwrap_err().to_string(),
+            "steps/a.yaml:2: early\nsteps/a.yaml:9: late"
+        );
+        assert_eq!(Diagnostics::default().or(7), Ok(7));
+    }
+}

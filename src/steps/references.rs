@@ -1,0 +1,230 @@
+//! Whether what the steps refer to is there: parameters, other steps, conditions, and no circle. Pure.
+//!
+//! Whether a step gives the field that is referred to is not known here: that is its kind's.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::chapter::Template;
+use super::diagnostic::{Diagnostics, unknown};
+use super::graph::Graph;
+use super::values::ParamType;
+use super::{SourceLocation, Step, Tutorial, manifest, refs};
+
+/// Complains about every reference, need and condition that leads nowhere, forward, or in a circle.
+pub(super) fn check(tutorial: &Tutorial, complaints: &mut Diagnostics) {
+    let chapters: BTreeMap<&str, usize> = tutorial
+        .chapters
+        .iter()
+        .enumerate()
+        .map(|(n, chapter)| (chapter.name.as_str(), n))
+        .collect();
+    let known = ReferenceTargets {
+        params: tutorial
+            .params
+            .iter()
+            .map(|param| (param.name.as_str(), &param.of))
+            .collect(),
+        steps: tutorial
+            .templates
+            .iter()
+            .map(|template| (template.step.id.as_str(), template))
+            .collect(),
+        chapters,
+    };
+    for template in &tutorial.templates {
+        for (place, text) in &template.texts {
+            known.check_text(template, place, text, complaints);
+        }
+        for (place, need) in template
+            .needs_at
+            .iter()
+            .filter(|(_, need)| !need.contains("${"))
+        {
+            known.check_step(template, place, need, complaints);
+        }
+        for (name, value, place) in &template.when {
+            known.check_when(name, value, place, complaints);
+        }
+    }
+    manifest::one_version(tutorial.steps(), complaints);
+    if complaints.0.is_empty() {
+        let mut steps: Vec<Step> = tutorial.steps().cloned().collect();
+        // Which step such a need means is known when the parameters are.
+        steps
+            .iter_mut()
+            .for_each(|step| step.needs.retain(|need| !need.contains("${")));
+        if let Err(found) = Graph::new(&steps, &[]) {
+            complaints.0.extend(found.0);
+        }
+    }
+}
+
+/// What references may lead to.
+struct ReferenceTargets<'a> {
+    params: BTreeMap<&'a str, &'a ParamType>,
+    steps: BTreeMap<&'a str, &'a Template>,
+    chapters: BTreeMap<&'a str, usize>,
+}
+
+impl ReferenceTargets<'_> {
+    fn check_text(
+        &self,
+        template: &Template,
+        place: &SourceLocation,
+        text: &str,
+        complaints: &mut Diagnostics,
+    ) {
+        if let Some(broken) = refs::broken(text) {
+            let told = format!(
+                "`{broken}` is neither ${{STEP.FIELD}} nor ${{param.NAME}}; `$${{` stands for itself"
+            );
+            complaints.add(place, told);
+        }
+        for reference in refs::find(&Value::String(text.to_owned())) {
+            if !reference.is_param() {
+                self.check_step(template, place, &reference.step, complaints);
+                continue;
+            }
+            match self.params.get(reference.field.as_str()) {
+                None => complaints.add(
+                    place,
+                    unknown("parameter", &reference.field, self.params.keys().copied()),
+                ),
+                Some(of) if of.is_list() && reference.to_string() != text => {
+                    complaints.add(
+                        place,
+                        format!("{reference} is a list, it cannot stand within a text"),
+                    );
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn check_step(
+        &self,
+        from: &Template,
+        place: &SourceLocation,
+        id: &str,
+        complaints: &mut Diagnostics,
+    ) {
+        let Some(target) = self.steps.get(id) else {
+            return complaints.add(place, unknown("step", id, self.steps.keys().copied()));
+        };
+        let chapter = |template: &Template| self.chapters.get(template.step.chapter.as_str());
+        // `--through` a chapter would leave the reference without its step.
+        if chapter(target) > chapter(from) {
+            let text = format!(
+                "step `{id}` stands in a later chapter, `{}`",
+                target.step.chapter
+            );
+            complaints.add(place, text);
+        }
+        for (name, value, _) in &target.when {
+            if !from.when.iter().any(|(n, v, _)| n == name && v == value) {
+                let text = format!(
+                    "step `{id}` is there only when {name} is {value}, `{}` says no such thing",
+                    from.step.id
+                );
+                complaints.add(place, text);
+            }
+        }
+    }
+
+    fn check_when(
+        &self,
+        name: &str,
+        value: &Value,
+        place: &SourceLocation,
+        complaints: &mut Diagnostics,
+    ) {
+        match self.params.get(name) {
+            None => complaints.add(
+                place,
+                unknown("parameter", name, self.params.keys().copied()),
+            ),
+            Some(of) => {
+                if let Err(why) = of.take(value) {
+                    complaints.add(place, format!("`{name}` never is that: {why}"));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{FIRST, PARAMS, STEP, of_texts, with};
+
+    #[test]
+    fn references_that_lead_nowhere_are_told_with_their_line() {
+        for (lines, told) in [
+            ("needs: [aa]", "2:9: unknown step `aa`, did you mean `a`?"),
+            (
+                "needs: [sometimes]",
+                "2:9: step `sometimes` is there only when mode is \"two\", `b` says no such thing",
+            ),
+            (
+                "needs: [b]",
+                "2:5: steps need each other in a circle: b needs b",
+            ),
+            (
+                "want:\n  x:\n    - ${aa.name}",
+                "2:11: unknown step `aa`, did you mean `a`?",
+            ),
+            (
+                "want: {x: \"${b.name}\"}",
+                "2:5: steps need each other in a circle: b needs b",
+            ),
+            (
+                "want: {x: \"${param.projekt}\"}",
+                "2:9: unknown parameter `projekt`, did you mean `project`?",
+            ),
+            (
+                "want: {x: \"n: ${param.nets}\"}",
+                "2:9: ${param.nets} is a list, it cannot stand within a text",
+            ),
+            (
+                "want: {x: \"${a}\"}",
+                "2:9: `${a}` is neither ${STEP.FIELD} nor ${param.NAME}; `$${` stands for itself",
+            ),
+            (
+                "want: {\"${a.b}\": x}",
+                "2:9: a field's name holds no references: `${a.b}`",
+            ),
+            (
+                "when: {mod: two}",
+                "2:9: unknown parameter `mod`, did you mean `mode`?",
+            ),
+            (
+                "when: {mode: tow}",
+                "2:9: `mode` never is that: unknown value `tow`, did you mean `two`?",
+            ),
+            (
+                "when: {mode: [two]}",
+                "2:9: `when` compares with one value, this is a list",
+            ),
+        ] {
+            let found = with(&format!("{STEP}{lines}\n")).unwrap_err();
+            assert_eq!(found, told, "{lines}");
+        }
+    }
+
+    #[test]
+    fn a_reference_does_not_lead_forward() {
+        let first = format!("{FIRST}---\nstep: early\nsays: s\nkind: k\nat: {{}}\nneeds: [b]\n");
+        let second = format!("chapter: second\ntitle: t\nsays: s\n---\n{STEP}");
+        let files = [
+            ("10-first.yaml", first.as_str()),
+            ("20-second.yaml", &second),
+            ("params.yaml", PARAMS),
+        ];
+        let found = of_texts(&files).unwrap_err().to_string();
+        assert_eq!(
+            found,
+            "steps/10-first.yaml:20: step `b` stands in a later chapter, `second`"
+        );
+    }
+}

@@ -1,0 +1,245 @@
+//! Parameters get their values: from what is given, else from their defaults; each checked alone, then together. Pure.
+
+use std::collections::BTreeMap;
+
+use ipnet::Ipv4Net;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Tutorial;
+use super::diagnostic::{Diagnostic, Diagnostics, unknown};
+use super::params::Param;
+use super::refs::{self, Ref};
+use super::values::ParamType;
+
+/// The value of every parameter.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(transparent)]
+pub struct Params(BTreeMap<String, Value>);
+
+impl Params {
+    /// The value of a parameter, in the form that steps get it.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// All names and values, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// What a reference to a parameter stands for.
+    pub(super) fn of(&self, reference: &Ref) -> Option<Value> {
+        if reference.is_param() {
+            self.0.get(&reference.field).cloned()
+        } else {
+            None
+        }
+    }
+}
+
+impl Tutorial {
+    /// The parameters' values: those given, the defaults for the others. Given values usually are texts from a command
+    /// line; what was settled before is taken as it is.
+    ///
+    /// # Errors
+    /// Unknown names, values of the wrong type or range, a parameter without value, a zone outside the region, ranges
+    /// that overlap: all of them at once.
+    pub fn resolve(&self, given: &BTreeMap<String, Value>) -> Result<Params, Diagnostics> {
+        let mut complaints = Diagnostics::default();
+        let mut settled = Params::default();
+        for name in given
+            .keys()
+            .filter(|name| !self.params.iter().any(|p| p.name == **name))
+        {
+            let text = unknown(
+                "parameter",
+                name,
+                self.params.iter().map(|p| p.name.as_str()),
+            );
+            complaints.0.push(Diagnostic::nowhere(text));
+        }
+        for param in &self.params {
+            match value_of(param, given, &settled) {
+                Ok(Some(value)) => {
+                    settled.0.insert(param.name.clone(), value);
+                }
+                // Its default waits for a parameter that was complained about.
+                Ok(None) => {}
+                Err(complaint) => complaints.0.push(complaint),
+            }
+        }
+        zones_lie_in_their_region(&self.params, &settled, &mut complaints);
+        ranges_lie_apart(&self.params, &settled, &mut complaints);
+        complaints.or(settled)
+    }
+}
+
+fn value_of(
+    param: &Param,
+    given: &BTreeMap<String, Value>,
+    settled: &Params,
+) -> Result<Option<Value>, Diagnostic> {
+    let name = &param.name;
+    if let Some(value) = given.get(name) {
+        let taken = param.of.take(value);
+        return taken
+            .map(Some)
+            .map_err(|why| Diagnostic::nowhere(format!("parameter `{name}`: {why}")));
+    }
+    let Some(default) = &param.default else {
+        let text = format!("parameter `{name}` has no value, it is {}", param.of.is());
+        return Err(Diagnostic::nowhere(text));
+    };
+    let Ok(default) = refs::fill(default, &|reference| settled.of(reference)) else {
+        return Ok(None);
+    };
+    let taken = param.of.take(&default);
+    taken
+        .map(Some)
+        .map_err(|why| Diagnostic::at(&param.source, format!("the default of `{name}`: {why}")))
+}
+
+fn zones_lie_in_their_region(params: &[Param], settled: &Params, complaints: &mut Diagnostics) {
+    let of = |wanted: ParamType| {
+        let found = params.iter().filter(move |param| param.of == wanted);
+        found.filter_map(|param| Some((&param.name, settled.get(&param.name)?.as_str()?)))
+    };
+    for (region_name, region) in of(ParamType::Region) {
+        for (zone_name, zone) in of(ParamType::Zone) {
+            if zone
+                .rsplit_once('-')
+                .is_none_or(|(of_zone, _)| of_zone != region)
+            {
+                let text = format!(
+                    "parameter `{zone_name}`: `{zone}` does not lie in the {region_name} `{region}`"
+                );
+                complaints.0.push(Diagnostic::nowhere(text));
+            }
+        }
+    }
+}
+
+// A network refuses a range that overlaps another of its own, and GKE takes one for the control plane beside the
+// subnet's: asked late, that is a failure in the middle of a run.
+fn ranges_lie_apart(params: &[Param], settled: &Params, complaints: &mut Diagnostics) {
+    let ranges: Vec<(&str, Ipv4Net)> = params
+        .iter()
+        .filter(|param| matches!(param.of, ParamType::Cidr { .. }))
+        .filter_map(|param| {
+            Some((
+                param.name.as_str(),
+                settled.get(&param.name)?.as_str()?.parse().ok()?,
+            ))
+        })
+        .collect();
+    for (n, (name, range)) in ranges.iter().enumerate() {
+        for (other_name, other) in &ranges[n + 1..] {
+            if range.contains(other) || other.contains(range) {
+                let text =
+                    format!("parameters `{name}` ({range}) and `{other_name}` ({other}) overlap");
+                complaints.0.push(Diagnostic::nowhere(text));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::of_texts;
+    use super::*;
+    use serde_json::json;
+
+    const PARAMS: &str = "param: project\nsays: s\nof: project-id\n---\nparam: region\nsays: s\nof: region\n---\n\
+        param: zone\nsays: s\nof: zone\n---\nparam: nodes\nsays: s\nof: integer\nmin: 1\nmax: 9\ndefault: 3\n---\n\
+        param: pods\nsays: s\nof: cidr\ndefault: 10.1.0.0/16\n---\nparam: services\nsays: s\nof: cidr\n\
+        default: 10.2.0.0/20\n---\nparam: bucket\nsays: s\nof: bucket\ndefault: ${param.project}-bucket\n";
+
+    fn settle(given: &[(&str, &str)]) -> Result<Params, String> {
+        let asked = [
+            ("project", "demo-proj"),
+            ("region", "us-central1"),
+            ("zone", "us-central1-a"),
+        ];
+        let mut all: BTreeMap<String, Value> = BTreeMap::new();
+        for (name, value) in asked.iter().chain(given) {
+            all.insert((*name).to_owned(), json!(value));
+        }
+        all.retain(|_, value| value != "-");
+        let tutorial = of_texts(&[("params.yaml", PARAMS)]).unwrap();
+        tutorial
+            .resolve(&all)
+            .map_err(|complaints| complaints.to_string())
+    }
+
+    #[test]
+    fn what_is_not_given_has_its_default() {
+        let params = settle(&[("nodes", "5")]).unwrap();
+        let found: Vec<String> = params
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let expected = [
+            r#"bucket="demo-proj-bucket""#,
+            "nodes=5",
+            r#"pods="10.1.0.0/16""#,
+            r#"project="demo-proj""#,
+            r#"region="us-central1""#,
+            r#"services="10.2.0.0/20""#,
+            r#"zone="us-central1-a""#,
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_does_not_hold_is_told() {
+        for (given, told) in [
+            (
+                &[("nods", "5")][..],
+                "unknown parameter `nods`, did you mean `nodes` or `pods`?",
+            ),
+            (
+                &[("nodes", "10")],
+                "parameter `nodes`: `10` is not a whole number from 1 to 9",
+            ),
+            (
+                &[("project", "-")],
+                "parameter `project` has no value, it is a project id: 6 to 30 small letters, digits and hyphens",
+            ),
+            (
+                &[("zone", "europe-west1-b")],
+                "parameter `zone`: `europe-west1-b` does not lie in the region `us-central1`",
+            ),
+            (
+                &[("zone", "us-central1")],
+                "parameter `zone`: `us-central1` is not a zone, such as us-central1-a",
+            ),
+            (
+                &[("pods", "10.2.8.0/24")],
+                "parameters `pods` (10.2.8.0/24) and `services` (10.2.0.0/20) overlap",
+            ),
+            (
+                &[("services", "10.0.0.0/8")],
+                "parameters `pods` (10.1.0.0/16) and `services` (10.0.0.0/8) overlap",
+            ),
+            (
+                &[("nodes", "0"), ("region", "here")],
+                "parameter `region`: `here` is not a region, such as us-central1\n\
+                 parameter `nodes`: `0` is not a whole number from 1 to 9",
+            ),
+        ] {
+            assert_eq!(settle(given).unwrap_err(), told);
+        }
+    }
+
+    #[test]
+    fn what_was_settled_can_be_settled_again() {
+        let tutorial = of_texts(&[("params.yaml", PARAMS)]).unwrap();
+        let once = settle(&[]).unwrap();
+        let again = once
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .collect();
+        assert_eq!(tutorial.resolve(&again).unwrap(), once);
+    }
+}
