@@ -81,8 +81,8 @@ impl fmt::Display for CommandError {
 }
 
 impl From<Diagnostics> for CommandError {
-    fn from(complaints: Diagnostics) -> CommandError {
-        let errors = complaints.0.iter().map(ToString::to_string).collect();
+    fn from(diagnostics: Diagnostics) -> CommandError {
+        let errors = diagnostics.0.iter().map(ToString::to_string).collect();
         CommandError {
             exit: Exit::Usage,
             errors,

@@ -9,7 +9,7 @@ impl ClusterClient {
     /// The events about an object that give this reason; Kubernetes keeps them for an hour.
     ///
     /// # Errors
-    /// See [`super::Fault`].
+    /// See [`super::ClusterErrorKind`].
     pub async fn events(
         &self,
         namespace: &str,

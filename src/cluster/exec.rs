@@ -41,7 +41,7 @@ impl ClusterClient {
     /// Runs a command in a container and waits for its end, at most `within`.
     ///
     /// # Errors
-    /// See [`Fault`]: no such container, or none that runs; a command that could not be started, in the runtime's words.
+    /// See [`ClusterErrorKind`]: no such container, or none that runs; a command that could not be started, in the runtime's words.
     pub async fn exec(
         &self,
         container: &ContainerRef,
@@ -116,7 +116,7 @@ impl ClusterClient {
     /// What a container wrote within `since`, by its node's clock.
     ///
     /// # Errors
-    /// See [`Fault`].
+    /// See [`ClusterErrorKind`].
     pub async fn logs(
         &self,
         container: &ContainerRef,
@@ -133,7 +133,7 @@ impl ClusterClient {
     /// included. Ends when the server ends the log.
     ///
     /// # Errors
-    /// See [`Fault`]: of the request alone. A connection that breaks in the middle ends the log.
+    /// See [`ClusterErrorKind`]: of the request alone. A connection that breaks in the middle ends the log.
     pub async fn follow(
         &self,
         container: &ContainerRef,

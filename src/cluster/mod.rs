@@ -1,4 +1,4 @@
-//! The one door to a cluster's Kubernetes API: an object goes in, the object as the cluster has it or a classified error comes out.
+//! The one client of a cluster's Kubernetes API: an object goes in, the object as the cluster has it or a classified error comes out.
 //!
 //! A cluster of Google's is reached by its own endpoint and authority and a token of Google's, with no kubeconfig and no plugin;
 //! one of somebody's own by an entry of a kubeconfig. It knows no step, no journal and no Google API, and waits for nothing:
@@ -136,7 +136,7 @@ impl ClusterClient {
     /// The object; none where there is none, or where nobody has told the cluster of its kind.
     ///
     /// # Errors
-    /// See [`Fault`].
+    /// See [`ClusterErrorKind`].
     pub async fn get(&self, object: &ObjectRef) -> Result<Option<Value>, ClusterError> {
         match self.api(object)?.get_opt(&object.name).await {
             Ok(found) => found.map(|found| plain(object, &found)).transpose(),
@@ -150,7 +150,7 @@ impl ClusterClient {
     /// Objects of the same kind and namespace.
     ///
     /// # Errors
-    /// See [`Fault`].
+    /// See [`ClusterErrorKind`].
     pub async fn list(&self, like: &ObjectRef, selector: &str) -> Result<Vec<Value>, ClusterError> {
         let params = ListParams::default().labels(selector);
         let found = self
@@ -164,7 +164,7 @@ impl ClusterClient {
     /// Applies the object: our fields become as stated, others' stay.
     ///
     /// # Errors
-    /// See [`Fault`]; a conflict names who owns what.
+    /// See [`ClusterErrorKind`]; a conflict names who owns what.
     pub async fn apply(
         &self,
         object: &ObjectRef,
@@ -190,7 +190,7 @@ impl ClusterClient {
     /// Merges fields into an object, as `kubectl patch --type merge`.
     ///
     /// # Errors
-    /// See [`Fault`].
+    /// See [`ClusterErrorKind`].
     pub async fn merge(&self, object: &ObjectRef, body: &Value) -> Result<Value, ClusterError> {
         let params = PatchParams {
             field_manager: Some(MANAGER.to_owned()),
@@ -209,7 +209,7 @@ impl ClusterClient {
     /// Deletes the object. Already gone is gone.
     ///
     /// # Errors
-    /// See [`Fault`].
+    /// See [`ClusterErrorKind`].
     pub async fn delete(&self, object: &ObjectRef) -> Result<(), ClusterError> {
         match self
             .api(object)?

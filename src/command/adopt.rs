@@ -29,18 +29,18 @@ struct Candidate {
 /// Rebuilds the journal.
 pub async fn adopt(global: &Global, row: VerbSpec, yes: bool) -> Result<Exit, CommandError> {
     confirm::require_confirmation(row.verb, yes)?;
-    let mut ground = Session::open_anyway(global)?;
-    ground.steps(None)?;
-    ground.meet().await?;
-    let held = LockedJournal::open(&ground.journal_path())?;
-    let mut run = run_lock::run(&ground, row.verb, Vec::new());
-    let mut log = run_lock::begin(&ground, &run);
-    let ready = ground.ready(None, row.looks_up, true).await?;
+    let mut session = Session::open_anyway(global)?;
+    session.steps(None)?;
+    session.meet().await?;
+    let held = LockedJournal::open(&session.journal_path())?;
+    let mut run = run_lock::run(&session, row.verb, Vec::new());
+    let mut log = run_lock::begin(&session, &run);
+    let ready = session.ready(None, row.looks_up, true).await?;
     let mut found = Vec::new();
     let looks = VerbSpec { acts: false, ..row };
     let tasks = tasks::found(&ready.steps)?;
     let book = JournalAccess::Read(&held.read.state);
-    let ended = watch(&ground, looks, &ready, tasks, book, |event| {
+    let ended = watch(&session, looks, &ready, tasks, book, |event| {
         log.tell(event);
         found.extend(heard(event));
     })
@@ -57,7 +57,7 @@ pub async fn adopt(global: &Global, row: VerbSpec, yes: bool) -> Result<Exit, Co
     }
     let new: Vec<&Candidate> = found.iter().filter(|f| f.evidence.suffices()).collect();
     let damaged = !held.read.damaged.is_empty();
-    if !ground.json() {
+    if !session.json() {
         say(&text(&found, unseen));
     }
     if new.is_empty() && !damaged {
@@ -71,7 +71,7 @@ pub async fn adopt(global: &Global, row: VerbSpec, yes: bool) -> Result<Exit, Co
     if !yes && !confirm::agreed(&question).await? {
         return Ok(Exit::Done);
     }
-    run.given = ground.given();
+    run.given = session.given();
     let (mut journal, kept) = held.rebuilt(&Entry::Run(run))?;
     for found in &new {
         journal.write(&Entry::Adopted {
@@ -85,7 +85,7 @@ pub async fn adopt(global: &Global, row: VerbSpec, yes: bool) -> Result<Exit, Co
     let (at, how) = (now(), ended.how().word().to_owned());
     journal.write(&Entry::End { at, how })?;
     let kept = kept.map(|path| path.display().to_string());
-    if ground.json() {
+    if session.json() {
         let steps: Vec<&str> = new.iter().map(|found| found.step.as_str()).collect();
         say(&json_line(
             &json!({"event": "adopted", "steps": steps, "damaged": kept}),

@@ -13,14 +13,14 @@ pub async fn analyze(
     namespace: Option<&str>,
     looks: &Subject,
 ) -> Result<Exit, CommandError> {
-    let (ground, sources) = sources(global, looks).await?;
+    let (session, sources) = sources(global, looks).await?;
     if let Some(namespace) = namespace {
         is_there(&sources, namespace)?;
     }
     let found = find(&sources.kubernetes, namespace);
-    let text = match ground.json() {
+    let text = match session.json() {
         true => found.iter().map(json_line).collect(),
-        false => findings::text(&found, namespace, ground.paint.0),
+        false => findings::text(&found, namespace, session.paint.0),
     };
     say(&text);
     let grave = |level: Level| matches!(level, Level::Error | Level::Warning);

@@ -13,11 +13,11 @@ use crate::kinds::{Clients, Kind, Observed};
 use crate::steps::Step;
 
 /// Puts the authorized networks on the allow list of every cluster that the steps speak of.
-pub async fn authorize(ground: &mut Session, row: VerbSpec) -> Result<Exit, CommandError> {
-    ground.steps(None)?;
-    ground.meet().await?;
-    let mut hold = RunLock::take(ground, row.verb, Vec::new())?;
-    let ready = ground.ready(None, row.looks_up, true).await?;
+pub async fn authorize(session: &mut Session, row: VerbSpec) -> Result<Exit, CommandError> {
+    session.steps(None)?;
+    session.meet().await?;
+    let mut hold = RunLock::take(session, row.verb, Vec::new())?;
+    let ready = session.ready(None, row.looks_up, true).await?;
     let lists: Vec<Step> = ready.steps.iter().filter_map(only_allow_list).collect();
     if lists.is_empty() {
         return Err(CommandError::usage(
@@ -25,7 +25,7 @@ pub async fn authorize(ground: &mut Session, row: VerbSpec) -> Result<Exit, Comm
             "add one, or leave out --steps",
         ));
     }
-    let door = Clients {
+    let clients = Clients {
         client: ready.client.clone(),
         watch: std::sync::Arc::new(NoWatch),
         clusters: ready.clusters(false),
@@ -34,7 +34,7 @@ pub async fn authorize(ground: &mut Session, row: VerbSpec) -> Result<Exit, Comm
         let Some(kind) = Kind::named(&step.kind) else {
             continue;
         };
-        let look = match kind.look(&door, &step.at, &step.want, &[]).await {
+        let look = match kind.look(&clients, &step.at, &step.want, &[]).await {
             // An API that is off has no clusters.
             Err(error) if error.class == Class::ApiDisabled => Observed::Absent,
             look => look.map_err(|error| CommandError {
@@ -50,10 +50,10 @@ pub async fn authorize(ground: &mut Session, row: VerbSpec) -> Result<Exit, Comm
             ));
         }
     }
-    hold.begin(ground)?;
-    let ended = run_tasks(ground, row, &ready, tasks::present(&lists)?, &mut hold).await;
-    let exit = close(ground, row, &ended);
-    if exit == Exit::Done && !ground.json() {
+    hold.begin(session)?;
+    let ended = run_tasks(session, row, &ready, tasks::present(&lists)?, &mut hold).await;
+    let exit = close(session, row, &ended);
+    if exit == Exit::Done && !session.json() {
         let networks = lists
             .iter()
             .flat_map(|step| networks(&step.want))
@@ -65,7 +65,7 @@ pub async fn authorize(ground: &mut Session, row: VerbSpec) -> Result<Exit, Comm
 
 /// The step with nothing but its allow list, if its kind has one.
 fn only_allow_list(step: &Step) -> Option<Step> {
-    let path = Kind::named(&step.kind)?.row()?.allow_list?;
+    let path = Kind::named(&step.kind)?.resource_spec()?.allow_list?;
     // The switch beside the list goes with it: a list that is off lets everybody in.
     let (holder, _) = path.rsplit_once('.')?;
     let value = holder

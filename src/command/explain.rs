@@ -29,26 +29,26 @@ pub async fn explain(
     looks: &Subject,
 ) -> Result<Exit, CommandError> {
     let request = question.asked()?;
-    let (ground, sources) = sources(global, looks).await?;
+    let (session, sources) = sources(global, looks).await?;
     if let Some(request) = &request {
         is_there(&sources, &request.from.namespace)?;
     }
-    let scene = Snapshot::read(&sources);
+    let snapshot = Snapshot::read(&sources);
     let text = match request {
         Some(request) => {
-            let account = scene.account(&request);
-            match ground.json() {
+            let account = snapshot.account(&request);
+            match session.json() {
                 true => {
                     let from = &request.from.namespace;
                     json_line(&json!({"namespace": from, "url": request.url(), "account": account}))
                 }
-                false => explain::text(&request, &account, global.verbose, ground.paint.0),
+                false => explain::text(&request, &account, global.verbose, session.paint.0),
             }
         }
         None => {
-            let (callers, requests) = (scene.callers(), scene.destinations());
-            let cells = scene.matrix(&callers, &requests);
-            match ground.json() {
+            let (callers, requests) = (snapshot.callers(), snapshot.destinations());
+            let cells = snapshot.matrix(&callers, &requests);
+            match session.json() {
                 true => lines(&callers, &requests, &cells),
                 false => explain::matrix(&callers, &requests, &cells),
             }

@@ -42,8 +42,8 @@ pub fn is_same(holder: &Run, ours: &Run) -> bool {
 }
 
 /// Follows the run that holds the environment until it ends, which `ours` would have done the same.
-pub async fn follow(ground: &Session, ours: &Run, holder: Run) -> Result<FollowEnd, CommandError> {
-    let path = ground.journal_path();
+pub async fn follow(session: &Session, ours: &Run, holder: Run) -> Result<FollowEnd, CommandError> {
+    let path = session.journal_path();
     let mut free = tokio::task::spawn_blocking(move || Journal::wait(&path));
     let mut stopped = signals::listen_following();
     let mut holder = holder;
@@ -52,7 +52,7 @@ pub async fn follow(ground: &Session, ours: &Run, holder: Run) -> Result<FollowE
             "following {}: it goes on without this terminal; an interrupt ends following, not the run",
             holder.who()
         ));
-        let mut shown = RunView::new(ground, &holder);
+        let mut shown = RunView::new(session, &holder);
         let next = loop {
             shown.read();
             tokio::select! {
@@ -77,7 +77,7 @@ pub async fn follow(ground: &Session, ours: &Run, holder: Run) -> Result<FollowE
                 () = tokio::time::sleep(NEXT_READ) => {}
             }
             // Somebody else was quicker to go on after it.
-            if let Some(next) = shown.next(ground) {
+            if let Some(next) = shown.next(session) {
                 break next;
             }
         };
@@ -110,17 +110,17 @@ struct RunView {
 }
 
 impl RunView {
-    fn new(ground: &Session, holder: &Run) -> RunView {
+    fn new(session: &Session, holder: &Run) -> RunView {
         let terminal = std::io::stderr().is_terminal();
-        let (paint, verbose) = (ground.paint.1, ground.global.verbose);
-        let mut screen = Screen::new(ground.json(), terminal, paint, verbose);
-        let tail = EventLogTail::open(&ground.folder).filter(|tail| tail.run.run == holder.run);
+        let (paint, verbose) = (session.paint.1, session.global.verbose);
+        let mut screen = Screen::new(session.json(), terminal, paint, verbose);
+        let tail = EventLogTail::open(&session.folder).filter(|tail| tail.run.run == holder.run);
         screen.began(tail.as_ref().map(EventLogTail::age).unwrap_or_default());
         RunView {
             run: holder.run.clone(),
             tail,
             screen,
-            json: ground.json(),
+            json: session.json(),
             verbose,
             steps: 0,
             slow: Slow::default(),
@@ -152,11 +152,11 @@ impl RunView {
     }
 
     /// The run that has taken the place of the one that is shown.
-    fn next(&self, ground: &Session) -> Option<Run> {
+    fn next(&self, session: &Session) -> Option<Run> {
         if self.tail.as_ref().is_some_and(|tail| !tail.is_replaced()) {
             return None;
         }
-        let next = EventLogTail::open(&ground.folder)?.run;
+        let next = EventLogTail::open(&session.folder)?.run;
         (next.run != self.run).then_some(next)
     }
 }

@@ -18,14 +18,14 @@ const CLUSTER: &str = "container.cluster";
 
 /// Prints a kubeconfig for the steps' cluster, or merges it into a file.
 pub async fn kubeconfig(
-    ground: &mut Session,
+    session: &mut Session,
     row: VerbSpec,
     file: Option<&Path>,
 ) -> Result<Exit, CommandError> {
-    if ground.meant.is_some() {
-        return own(ground, file).await;
+    if session.meant.is_some() {
+        return own(session, file).await;
     }
-    let ready = ground.ready(None, row.looks_up, row.acts).await?;
+    let ready = session.ready(None, row.looks_up, row.acts).await?;
     let step = ready.steps.iter().find(|step| step.kind == CLUSTER);
     let step = step.ok_or_else(|| {
         CommandError::usage(
@@ -63,7 +63,7 @@ pub async fn kubeconfig(
         |_| "provision".to_owned(),
         |path| path.display().to_string(),
     );
-    let ours = entry(&name, &live, &program, ground.global.emulate)?;
+    let ours = entry(&name, &live, &program, session.global.emulate)?;
     let Some(file) = file else {
         say(&yaml(&ours)?);
         return Ok(Exit::Done);
@@ -86,9 +86,9 @@ pub async fn kubeconfig(
 
 /// Of a cluster of somebody's own there is a kubeconfig already. A copy of its entry would be a copy of its keys, so the entry stays
 /// where it is, and that is what is said; where it was to be written there, it is.
-async fn own(ground: &mut Session, file: Option<&Path>) -> Result<Exit, CommandError> {
-    ground.meet().await?;
-    let Some(identity) = ground.own.as_ref().map(|own| &own.identity) else {
+async fn own(session: &mut Session, file: Option<&Path>) -> Result<Exit, CommandError> {
+    session.meet().await?;
+    let Some(identity) = session.own.as_ref().map(|own| &own.identity) else {
         return Ok(Exit::Done);
     };
     let (there, context) = (&identity.file, &identity.context);

@@ -161,28 +161,28 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, CommandError> {
             adopt,
             follow,
         } => {
-            let mut ground = Session::open(global)?;
-            ground.force = force_conflicts;
+            let mut session = Session::open(global)?;
+            session.force = force_conflicts;
             let asked = VerbOptions {
                 through,
                 yes,
                 adopt,
                 follow,
             };
-            verbs::converge(&mut ground, row("up"), asked).await
+            verbs::converge(&mut session, row("up"), asked).await
         }
         Verb::Adopt { yes } => adopt::adopt(global, row("adopt"), yes).await,
         Verb::Plan {
             through,
             force_conflicts,
         } => {
-            let mut ground = Session::open(global)?;
-            ground.force = force_conflicts;
+            let mut session = Session::open(global)?;
+            session.force = force_conflicts;
             let asked = VerbOptions {
                 through,
                 ..VerbOptions::default()
             };
-            verbs::converge(&mut ground, row("plan"), asked).await
+            verbs::converge(&mut session, row("plan"), asked).await
         }
         Verb::Status => {
             verbs::converge(
@@ -193,8 +193,8 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, CommandError> {
             .await
         }
         Verb::Verify { through, settle } => {
-            let ground = &mut Session::open(global)?;
-            verify::verify(ground, row("verify"), through.as_deref(), settle).await
+            let session = &mut Session::open(global)?;
+            verify::verify(session, row("verify"), through.as_deref(), settle).await
         }
         Verb::Explain {
             namespace,
@@ -215,8 +215,8 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, CommandError> {
             analyze::analyze(global, namespace.as_deref(), &looks).await
         }
         Verb::Kubeconfig { write } => {
-            let ground = &mut Session::open(global)?;
-            kubeconfig::kubeconfig(ground, row("kubeconfig"), write.as_deref()).await
+            let session = &mut Session::open(global)?;
+            kubeconfig::kubeconfig(session, row("kubeconfig"), write.as_deref()).await
         }
         Verb::Token => kubeconfig::token(global.emulate).await,
         Verb::Authorize => {

@@ -19,7 +19,7 @@ const NAMESPACES: [&str; 5] = [
     "istio-system",
 ];
 
-/// The sources of a scene in which every step is done.
+/// The sources of a snapshot in which every step is done.
 pub fn of_steps(steps: &[Step]) -> SnapshotInput {
     let filled: Vec<(&Step, Map<String, Value>, Value)> = steps
         .iter()
@@ -154,14 +154,14 @@ pub fn objects(text: &str) -> Result<Vec<Value>, String> {
         };
         objects.extend(items);
     }
-    let known = |object: &Value| {
+    let tracked = |object: &Value| {
         let kubernetes = object.get("apiVersion").is_some() && object.get("kind").is_some();
         kubernetes || object["kind"] == "compute#firewall"
     };
     if objects.is_empty() {
         return Err("there is no object in it".to_owned());
     }
-    match objects.iter().position(|object| !known(object)) {
+    match objects.iter().position(|object| !tracked(object)) {
         None => Ok(objects),
         Some(n) => Err(format!(
             "object {} is neither a Kubernetes object nor a firewall rule of compute: it has no `apiVersion` and `kind`",

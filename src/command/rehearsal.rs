@@ -42,7 +42,7 @@ pub struct RequestedCluster {
     file: PathBuf,
     context: Option<String>,
     /// The cluster in which something of ours stands.
-    known: Option<ClusterIdentity>,
+    tracked: Option<ClusterIdentity>,
 }
 
 /// The parameters' values that hold in a rehearsal.
@@ -61,13 +61,13 @@ pub fn meant(
 ) -> Result<Option<RequestedCluster>, CommandError> {
     let stands = state.stands();
     let last = state.last_run.as_ref().filter(|_| stands);
-    let known = last.and_then(|last| last.cluster.clone());
-    match (&global.kubeconfig, known) {
+    let tracked = last.and_then(|last| last.cluster.clone());
+    match (&global.kubeconfig, tracked) {
         (None, None) => Ok(None),
-        (None, Some(known)) => Ok(Some(RequestedCluster {
-            file: PathBuf::from(&known.file),
-            context: Some(known.context.clone()),
-            known: Some(known),
+        (None, Some(tracked)) => Ok(Some(RequestedCluster {
+            file: PathBuf::from(&tracked.file),
+            context: Some(tracked.context.clone()),
+            tracked: Some(tracked),
         })),
         (Some(file), None) if last.is_some() => {
             let file = file.display();
@@ -78,10 +78,10 @@ pub fn meant(
                 "leave out --kubeconfig, or `provision down --emulate` first, or name another folder with --state-dir",
             ))
         }
-        (Some(file), known) => Ok(Some(RequestedCluster {
+        (Some(file), tracked) => Ok(Some(RequestedCluster {
             file: file.clone(),
             context: global.context.clone(),
-            known,
+            tracked,
         })),
     }
 }
@@ -111,12 +111,12 @@ impl RequestedCluster {
     pub async fn meet(&self, project: &str, folder: &Path) -> Result<OwnCluster, CommandError> {
         let found = OwnCluster::open(&self.file, self.context.as_deref()).await;
         let own = found.map_err(|closed| self.closed(closed, folder))?;
-        if let Some(known) = self
-            .known
+        if let Some(tracked) = self
+            .tracked
             .as_ref()
-            .filter(|known| known.uid != own.identity.uid)
+            .filter(|tracked| tracked.uid != own.identity.uid)
         {
-            let (was, now) = (known, &own.identity);
+            let (was, now) = (tracked, &own.identity);
             let error = format!(
                 "what stands of {project} is in another cluster: the journal speaks of {} (UID {}), and {} is UID {}",
                 was.words(),
@@ -144,14 +144,14 @@ impl RequestedCluster {
                         names.join(", ")
                     ),
                 };
-                if self.known.is_some() {
+                if self.tracked.is_some() {
                     hint = format!("{hint}; {}", gone(folder));
                 }
                 CommandError::usage(no.to_string(), &hint)
             }
             OwnClusterError::Refused { at, error } => {
                 let hint = error.hint().unwrap_or_default();
-                let hint = match self.known {
+                let hint = match self.tracked {
                     Some(_) => format!("{hint}; {}", gone(folder)),
                     None => hint,
                 };
@@ -175,12 +175,12 @@ fn gone(folder: &Path) -> String {
 /// # Errors
 /// What is missing or in the way, a line each.
 pub async fn before(
-    ground: &Session,
+    session: &Session,
     ready: &Prepared,
     state: &State,
     adopts: bool,
 ) -> Result<(), CommandError> {
-    let Some(own) = &ground.own else {
+    let Some(own) = &session.own else {
         return Ok(());
     };
     let several = ready
@@ -201,10 +201,10 @@ pub async fn before(
     let mut found = Preflight::default();
     let ended = run(
         &ready.client,
-        ready.clusters(ground.force),
+        ready.clusters(session.force),
         tasks,
         JournalAccess::Read(state),
-        |event| found.hear(event, &ready.steps, ground.force),
+        |event| found.hear(event, &ready.steps, session.force),
         signals::listen(),
     )
     .await;
@@ -337,8 +337,8 @@ fn foreign_object(step: &Step, change: &Change, force: bool) -> Option<String> {
 }
 
 /// The question's words for the cluster.
-pub fn and_in(ground: &Session) -> String {
-    let own = ground.own.as_ref();
+pub fn and_in(session: &Session) -> String {
+    let own = session.own.as_ref();
     own.map_or_else(String::new, |own| {
         let user = own.user.as_deref().unwrap_or("nobody named");
         format!(

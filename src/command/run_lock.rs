@@ -17,14 +17,18 @@ pub struct RunLock {
 
 impl RunLock {
     /// Takes hold of the environment for a verb; `asked` is what was asked of it beside the parameters.
-    pub fn take(ground: &Session, verb: &str, asked: Vec<String>) -> Result<RunLock, JournalError> {
-        let journal = Journal::open(&ground.journal_path())?;
-        Ok(RunLock::of(ground, journal, verb, asked))
+    pub fn take(
+        session: &Session,
+        verb: &str,
+        asked: Vec<String>,
+    ) -> Result<RunLock, JournalError> {
+        let journal = Journal::open(&session.journal_path())?;
+        Ok(RunLock::of(session, journal, verb, asked))
     }
 
     /// The same with a journal that is held already.
-    pub fn of(ground: &Session, journal: Journal, verb: &str, asked: Vec<String>) -> RunLock {
-        let run = run(ground, verb, asked);
+    pub fn of(session: &Session, journal: Journal, verb: &str, asked: Vec<String>) -> RunLock {
+        let run = run(session, verb, asked);
         if let Some(last) = &journal.state.last_run
             && !journal.state.ended
             && !last.host.is_empty()
@@ -36,28 +40,28 @@ impl RunLock {
                 last.who()
             ));
         }
-        let log = begin(ground, &run);
+        let log = begin(session, &run);
         RunLock { journal, log, run }
     }
 
     /// Writes the first line of the run, with what is given by now: a resume asks for the same.
-    pub fn begin(&mut self, ground: &Session) -> Result<(), CommandError> {
-        self.run.given = ground.given();
+    pub fn begin(&mut self, session: &Session) -> Result<(), CommandError> {
+        self.run.given = session.given();
         Ok(self.journal.write(&Entry::Run(self.run.clone()))?)
     }
 }
 
 /// Begins the log of a run that holds the environment, which from here on outlives its terminal.
-pub fn begin(ground: &Session, run: &Run) -> EventLog {
+pub fn begin(session: &Session, run: &Run) -> EventLog {
     signals::outlive_terminal();
-    EventLog::begin(&ground.folder, run)
+    EventLog::begin(&session.folder, run)
 }
 
 /// The run that begins now.
-pub fn run(ground: &Session, verb: &str, asked: Vec<String>) -> Run {
+pub fn run(session: &Session, verb: &str, asked: Vec<String>) -> Run {
     Run {
         at: now(),
-        format: match ground.own {
+        format: match session.own {
             Some(_) => FORMAT,
             None => FIRST_FORMAT,
         },
@@ -67,9 +71,9 @@ pub fn run(ground: &Session, verb: &str, asked: Vec<String>) -> Run {
         host: host(),
         asked,
         program: env!("CARGO_PKG_VERSION").to_owned(),
-        emulated: ground.global.emulate,
-        cluster: ground.own.as_ref().map(|own| own.identity.clone()),
-        given: ground.given(),
+        emulated: session.global.emulate,
+        cluster: session.own.as_ref().map(|own| own.identity.clone()),
+        given: session.given(),
     }
 }
 

@@ -47,7 +47,7 @@ pub struct Prepared {
     /// The steps that make or do something, parameters filled in.
     pub steps: Vec<Step>,
     /// The steps that claim something.
-    pub claims: Vec<Step>,
+    pub checks: Vec<Step>,
     /// The client.
     pub client: Client,
     /// The cluster of somebody's own that stands in for the emulated one.
@@ -64,10 +64,10 @@ impl Prepared {
         emulator: Option<emulator::Running>,
     ) -> Prepared {
         let is_claim = |step: &Step| Kind::named(&step.kind).is_some_and(|kind| kind.is_claim());
-        let (claims, steps) = steps.into_iter().partition(is_claim);
+        let (checks, steps) = steps.into_iter().partition(is_claim);
         Prepared {
             steps,
-            claims,
+            checks,
             client,
             own,
             _emulator: emulator,
@@ -348,7 +348,7 @@ fn remembered(state: &State) -> BTreeMap<String, Value> {
 
 /// What the steps say of kinds: that they exist, where their things are, and what they give.
 fn check(tutorial: &Tutorial) -> Result<(), Diagnostics> {
-    let mut complaints = Vec::new();
+    let mut diagnostics = Vec::new();
     let kind_of = |id: &str| {
         tutorial
             .steps()
@@ -356,7 +356,7 @@ fn check(tutorial: &Tutorial) -> Result<(), Diagnostics> {
             .and_then(|step| Kind::named(&step.kind))
     };
     for step in tutorial.steps() {
-        let mut complain = |text: String| complaints.push(Diagnostic::at(&step.source, text));
+        let mut complain = |text: String| diagnostics.push(Diagnostic::at(&step.source, text));
         let Some(kind) = Kind::named(&step.kind) else {
             let near = super::nearest(&step.kind, Kind::all().map(|kind| kind.name()));
             complain(format!("{}: unknown kind `{}`{near}", step.id, step.kind));
@@ -404,10 +404,10 @@ fn check(tutorial: &Tutorial) -> Result<(), Diagnostics> {
             }
         }
     }
-    if complaints.is_empty() {
+    if diagnostics.is_empty() {
         Ok(())
     } else {
-        Err(Diagnostics(complaints))
+        Err(Diagnostics(diagnostics))
     }
 }
 

@@ -162,15 +162,21 @@ pub fn status(steps: &[Step], heard: &[Event], state: &State, as_json: bool) -> 
             _ => continue,
         };
     }
-    let known = |step: &Step| state.things.iter().rev().find(|known| known.is_of(step));
+    let tracked = |step: &Step| {
+        state
+            .things
+            .iter()
+            .rev()
+            .find(|tracked| tracked.is_of(step))
+    };
     let mut rows = vec![
         ["STEP", "KIND", "LIVE", "OURS", "OPEN SINCE"]
             .map(str::to_owned)
             .to_vec(),
     ];
     for step in steps {
-        let known = known(step);
-        let open = known.and_then(|known| known.open.as_ref());
+        let tracked = tracked(step);
+        let open = tracked.and_then(|tracked| tracked.open.as_ref());
         rows.push(vec![
             step.id.clone(),
             step.kind.clone(),
@@ -178,7 +184,9 @@ pub fn status(steps: &[Step], heard: &[Event], state: &State, as_json: bool) -> 
                 .copied()
                 .unwrap_or("not asked")
                 .to_owned(),
-            if known.is_some_and(|known| known.is_ours()) && !anothers.contains(step.id.as_str()) {
+            if tracked.is_some_and(|tracked| tracked.is_ours())
+                && !anothers.contains(step.id.as_str())
+            {
                 "ours"
             } else {
                 "-"
@@ -190,11 +198,11 @@ pub fn status(steps: &[Step], heard: &[Event], state: &State, as_json: bool) -> 
             ),
         ]);
     }
-    for known in state
+    for tracked in state
         .ours()
-        .filter(|known| !steps.iter().any(|step| known.is_of(step)))
+        .filter(|tracked| !steps.iter().any(|step| tracked.is_of(step)))
     {
-        let thing = &known.thing;
+        let thing = &tracked.thing;
         rows.push(
             [
                 thing.short(),

@@ -23,31 +23,31 @@ pub async fn sources(
         objects.extend(read(file)?);
     }
     let through = looks.through.as_deref();
-    let (ground, sources) = if looks.live {
-        let mut ground = Session::open(global)?;
-        let ready = ground.ready(through, false, false).await?;
-        (ground, live(&ready).await?)
+    let (session, sources) = if looks.live {
+        let mut session = Session::open(global)?;
+        let ready = session.ready(through, false, false).await?;
+        (session, live(&ready).await?)
     } else {
-        let ground = ground(global, through)?;
-        let sources = planned_snapshot::of_steps(&ground.steps(through)?);
-        (ground, sources)
+        let session = session(global, through)?;
+        let sources = planned_snapshot::of_steps(&session.steps(through)?);
+        (session, sources)
     };
-    Ok((ground, planned_snapshot::with(sources, objects)))
+    Ok((session, planned_snapshot::with(sources, objects)))
 }
 
 /// That a namespace is there: what holds in one that is not would answer nobody's question.
 pub fn is_there(sources: &SnapshotInput, namespace: &str) -> Result<(), CommandError> {
-    let known = sources
+    let tracked = sources
         .kubernetes
         .iter()
         .filter(|object| object["kind"] == "Namespace")
         .filter_map(|object| object.pointer("/metadata/name")?.as_str());
-    let known: BTreeSet<&str> = known.collect();
-    if known.contains(namespace) {
+    let tracked: BTreeSet<&str> = tracked.collect();
+    if tracked.contains(namespace) {
         return Ok(());
     }
-    let near = nearest(namespace, known.iter().copied());
-    let names: Vec<&str> = known.into_iter().collect();
+    let near = nearest(namespace, tracked.iter().copied());
+    let names: Vec<&str> = tracked.into_iter().collect();
     Err(CommandError::usage(
         format!("there is no namespace `{namespace}`{near}"),
         &format!("name one of {}", names.join(", ")),
@@ -68,10 +68,10 @@ fn read(file: &PathBuf) -> Result<Vec<serde_json::Value>, CommandError> {
 }
 
 /// Of the steps alone nothing is asked of anybody: where no project is named, an example's will do.
-fn ground(global: &Global, through: Option<&str>) -> Result<Session, CommandError> {
+fn session(global: &Global, through: Option<&str>) -> Result<Session, CommandError> {
     let laid = |global: &Global| {
-        let ground = Session::open(global)?;
-        ground.steps(through).map(|_| ground)
+        let session = Session::open(global)?;
+        session.steps(through).map(|_| session)
     };
     laid(global).or_else(|_| {
         laid(&Global {
@@ -94,12 +94,12 @@ async fn live(ready: &Prepared) -> Result<SnapshotInput, CommandError> {
         .iter()
         .find(|step| step.kind == "container.cluster");
     let cluster = cluster.ok_or_else(none)?;
-    let door = Clients {
+    let clients = Clients {
         client: ready.client.clone(),
         watch: Arc::new(NoWatch),
         clusters: ready.clusters(false),
     };
-    let read = live_snapshot::read(&door, &cluster.at).await;
+    let read = live_snapshot::read(&clients, &cluster.at).await;
     let read = read.or_else(|error| match error.class {
         // Where the API is off there is none.
         Class::ApiDisabled => Ok(None),

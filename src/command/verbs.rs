@@ -39,11 +39,11 @@ pub struct VerbOptions {
 
 impl VerbOptions {
     /// What makes one run another one, in words.
-    fn words(&self, ground: &Session) -> Vec<String> {
+    fn words(&self, session: &Session) -> Vec<String> {
         let through = self.through.iter().map(|name| format!("--through {name}"));
         let adopt = self.adopt.then(|| "--adopt".to_owned());
-        let force = ground.force.then(|| "--force-conflicts".to_owned());
-        let steps = ground.global.steps.iter();
+        let force = session.force.then(|| "--force-conflicts".to_owned());
+        let steps = session.global.steps.iter();
         let steps = steps.map(|folder| format!("--steps {}", folder.display()));
         through.chain(adopt).chain(force).chain(steps).collect()
     }
@@ -51,7 +51,7 @@ impl VerbOptions {
 
 /// Runs a verb that is towards things being there.
 pub async fn converge(
-    ground: &mut Session,
+    session: &mut Session,
     row: VerbSpec,
     asked: VerbOptions,
 ) -> Result<Exit, CommandError> {
@@ -60,23 +60,23 @@ pub async fn converge(
         confirm::require_confirmation(row.verb, asked.yes)?;
     }
     // Bad input is refused before anything is held, written or asked.
-    ground.steps(through)?;
+    session.steps(through)?;
     if !row.acts {
-        let ready = ground.ready(through, row.looks_up, false).await?;
-        return look(ground, row, &ready).await;
+        let ready = session.ready(through, row.looks_up, false).await?;
+        return look(session, row, &ready).await;
     }
-    ground.meet().await?;
+    session.meet().await?;
     // One run at a time, and the emulator's state with it, before anything is asked of the cloud.
-    let mut hold = match take_or_follow(ground, row, &asked).await? {
+    let mut hold = match take_or_follow(session, row, &asked).await? {
         Ok(hold) => hold,
         Err(exit) => return Ok(exit),
     };
-    if ground.own.is_some() {
+    if session.own.is_some() {
         // With an emulator that only looks: what is refused here has changed nothing anywhere.
-        let looking = ground.ready(through, row.looks_up, false).await?;
-        rehearsal::before(ground, &looking, &hold.journal.state, asked.adopt).await?;
+        let looking = session.ready(through, row.looks_up, false).await?;
+        rehearsal::before(session, &looking, &hold.journal.state, asked.adopt).await?;
     }
-    let ready = ground.ready(through, row.looks_up, true).await?;
+    let ready = session.ready(through, row.looks_up, true).await?;
     let tasks = || {
         let tasks = tasks::present(&ready.steps)?;
         Ok::<_, CommandError>(match asked.adopt {
@@ -84,12 +84,12 @@ pub async fn converge(
             false => tasks,
         })
     };
-    if !asked.yes && !agreed_to_plan(ground, row, &ready, tasks()?, &hold.journal).await? {
+    if !asked.yes && !agreed_to_plan(session, row, &ready, tasks()?, &hold.journal).await? {
         return Ok(Exit::Done);
     }
-    hold.begin(ground)?;
-    let ended = run_tasks(ground, row, &ready, tasks()?, &mut hold).await;
-    let exit = close(ground, row, &ended);
+    hold.begin(session)?;
+    let ended = run_tasks(session, row, &ready, tasks()?, &mut hold).await;
+    let exit = close(session, row, &ended);
     tell_of_strangers(&ready, &hold.journal, exit);
     Ok(exit)
 }
@@ -97,33 +97,33 @@ pub async fn converge(
 /// Takes hold of the environment. Where another run does there what this one would, it is followed; that run's result is
 /// this one's, and if it died the environment is ours.
 async fn take_or_follow(
-    ground: &Session,
+    session: &Session,
     row: VerbSpec,
     asked: &VerbOptions,
 ) -> Result<Result<RunLock, Exit>, CommandError> {
-    let words = asked.words(ground);
-    let holder = match RunLock::take(ground, row.verb, words.clone()) {
+    let words = asked.words(session);
+    let holder = match RunLock::take(session, row.verb, words.clone()) {
         Ok(hold) => return Ok(Ok(hold)),
         Err(JournalError::Held {
             holder: Some(holder),
         }) => *holder,
         Err(error) => return Err(error.into()),
     };
-    let ours = run_lock::run(ground, row.verb, words.clone());
+    let ours = run_lock::run(session, row.verb, words.clone());
     let watched = asked.follow || std::io::stderr().is_terminal();
     if !watched || !follow::is_same(&holder, &ours) {
         let same = follow::is_same(&holder, &ours);
-        let mut halt = CommandError::from(JournalError::Held {
+        let mut error = CommandError::from(JournalError::Held {
             holder: Some(Box::new(holder)),
         });
         if same {
-            halt.hint = Some("wait for it, or stop it; nothing needs to be unlocked by hand; it does what you ask for, and `provision up --follow` shows it".to_owned());
+            error.hint = Some("wait for it, or stop it; nothing needs to be unlocked by hand; it does what you ask for, and `provision up --follow` shows it".to_owned());
         }
-        return Err(halt);
+        return Err(error);
     }
-    Ok(match follow::follow(ground, &ours, holder).await? {
+    Ok(match follow::follow(session, &ours, holder).await? {
         FollowEnd::Ended(exit) => Err(exit),
-        FollowEnd::Free(journal) => Ok(RunLock::of(ground, *journal, row.verb, words)),
+        FollowEnd::Free(journal) => Ok(RunLock::of(session, *journal, row.verb, words)),
     })
 }
 
@@ -135,7 +135,7 @@ fn tell_of_strangers(ready: &Prepared, journal: &Journal, exit: Exit) {
         let alone = Kind::named(&step.kind).is_some_and(|kind| {
             !kind.is_done_not_made() && (kind.lives_in().is_none() || stays(kind))
         });
-        alone && !journal.state.ours().any(|known| known.is_of(step))
+        alone && !journal.state.ours().any(|tracked| tracked.is_of(step))
     };
     let strangers: Vec<&str> = ready
         .steps
@@ -152,27 +152,27 @@ fn tell_of_strangers(ready: &Prepared, journal: &Journal, exit: Exit) {
 }
 
 /// Looks, and draws what was found.
-async fn look(ground: &Session, row: VerbSpec, ready: &Prepared) -> Result<Exit, CommandError> {
+async fn look(session: &Session, row: VerbSpec, ready: &Prepared) -> Result<Exit, CommandError> {
     let tasks = tasks::present(&ready.steps)?;
     let mut plan = Plan::default();
     let mut heard = Vec::new();
     let ended = watch(
-        ground,
+        session,
         row,
         ready,
         tasks,
-        JournalAccess::Read(&ground.state),
+        JournalAccess::Read(&session.state),
         |event| {
             plan.hear(event);
             heard.push(event.clone());
         },
     )
     .await;
-    match (row.draws, ground.json()) {
+    match (row.draws, session.json()) {
         (RunDisplay::Plan, false) => {
-            say(&plan.text(&ground.tutorial.chapters, &ready.steps, ground.paint.0))
+            say(&plan.text(&session.tutorial.chapters, &ready.steps, session.paint.0))
         }
-        (RunDisplay::Status, json) => say(&status(&ready.steps, &heard, &ground.state, json)),
+        (RunDisplay::Status, json) => say(&status(&ready.steps, &heard, &session.state, json)),
         _ => {}
     }
     Ok(match outcome(&ended) {
@@ -183,7 +183,7 @@ async fn look(ground: &Session, row: VerbSpec, ready: &Prepared) -> Result<Exit,
 
 /// Shows what would be done and asks; nothing to do needs no answer.
 async fn agreed_to_plan(
-    ground: &Session,
+    session: &Session,
     row: VerbSpec,
     ready: &Prepared,
     tasks: Vec<Task>,
@@ -196,7 +196,7 @@ async fn agreed_to_plan(
         ..row
     };
     let ended = watch(
-        ground,
+        session,
         looks,
         ready,
         tasks,
@@ -204,7 +204,7 @@ async fn agreed_to_plan(
         |event| plan.hear(event),
     )
     .await;
-    say(&plan.text(&ground.tutorial.chapters, &ready.steps, ground.paint.0));
+    say(&plan.text(&session.tutorial.chapters, &ready.steps, session.paint.0));
     if outcome(&ended) != Exit::Done {
         return Err(CommandError::failed(
             "what is there could not be seen",
@@ -214,26 +214,26 @@ async fn agreed_to_plan(
     Ok(!plan.is_empty()
         && confirm::agreed(&format!(
             "Do this in project {}{}?",
-            ground.project,
-            rehearsal::and_in(ground)
+            session.project,
+            rehearsal::and_in(session)
         ))
         .await?)
 }
 
 /// Removes what is ours.
 pub async fn down(
-    ground: &mut Session,
+    session: &mut Session,
     row: VerbSpec,
     yes: bool,
     delete_project: bool,
 ) -> Result<Exit, CommandError> {
     confirm::require_confirmation(row.verb, yes)?;
-    ground.steps(None)?;
-    ground.meet().await?;
-    let mut hold = RunLock::take(ground, row.verb, Vec::new())?;
-    let ready = ground.ready(None, row.looks_up, true).await?;
-    let tasks = tasks::absent(&ready.steps, &hold.journal.state, ground.own.is_some())?;
-    if tasks.is_empty() && !ground.json() {
+    session.steps(None)?;
+    session.meet().await?;
+    let mut hold = RunLock::take(session, row.verb, Vec::new())?;
+    let ready = session.ready(None, row.looks_up, true).await?;
+    let tasks = tasks::absent(&ready.steps, &hold.journal.state, session.own.is_some())?;
+    if tasks.is_empty() && !session.json() {
         say("nothing here is ours\n");
         note("note: if a journal was lost, `provision adopt` finds what an earlier run made");
     }
@@ -241,48 +241,48 @@ pub async fn down(
         say(&listed(&tasks));
         if !confirm::agreed(&format!(
             "Remove these from project {}{}?",
-            ground.project,
-            rehearsal::and_in(ground)
+            session.project,
+            rehearsal::and_in(session)
         ))
         .await?
         {
             return Ok(Exit::Done);
         }
     }
-    hold.begin(ground)?;
-    let ended = run_tasks(ground, row, &ready, tasks, &mut hold).await;
-    let exit = close(ground, row, &ended);
-    let stays = |known: &&TrackedResource| {
-        let kind = Kind::named(&known.thing.kind);
+    hold.begin(session)?;
+    let ended = run_tasks(session, row, &ready, tasks, &mut hold).await;
+    let exit = close(session, row, &ended);
+    let stays = |tracked: &&TrackedResource| {
+        let kind = Kind::named(&tracked.thing.kind);
         kind.is_some_and(|kind| kind.is_done_not_made())
             || ready
                 .steps
                 .iter()
-                .any(|step| step.keep && known.is_of(step))
+                .any(|step| step.keep && tracked.is_of(step))
     };
     let left: Vec<String> = hold
         .journal
         .state
         .ours()
-        .filter(|known| !stays(known))
-        .map(|known| known.key.clone())
+        .filter(|tracked| !stays(tracked))
+        .map(|tracked| tracked.key.clone())
         .collect();
-    if !left.is_empty() && !ground.json() {
+    if !left.is_empty() && !session.json() {
         say(&format!("left:\n  {}\n", left.join("\n  ")));
     }
     if delete_project && exit == Exit::Done {
-        return delete(ground, &ready, &mut hold.journal).await;
+        return delete(session, &ready, &mut hold.journal).await;
     }
     Ok(exit)
 }
 
 /// Deletes the project itself, after its id was typed.
 async fn delete(
-    ground: &Session,
+    session: &Session,
     ready: &Prepared,
     journal: &mut Journal,
 ) -> Result<Exit, CommandError> {
-    let project = &ground.project;
+    let project = &session.project;
     if !confirm::typed(
         &format!("Type the project's id to delete {project} with everything in it:"),
         project,
@@ -324,7 +324,7 @@ async fn delete(
         key,
         took: 0,
     })?;
-    if !ground.json() {
+    if !session.json() {
         say(&format!(
             "project {project} is being deleted; Google keeps it for 30 days and never gives its id again\n"
         ));
@@ -334,7 +334,7 @@ async fn delete(
 
 /// Runs tasks, shows what happens and logs it.
 pub async fn run_tasks(
-    ground: &Session,
+    session: &Session,
     row: VerbSpec,
     ready: &Prepared,
     tasks: Vec<Task>,
@@ -342,25 +342,25 @@ pub async fn run_tasks(
 ) -> RunEnd {
     let RunLock { journal, log, .. } = hold;
     let book = JournalAccess::Write(journal);
-    watch(ground, row, ready, tasks, book, |event| log.tell(event)).await
+    watch(session, row, ready, tasks, book, |event| log.tell(event)).await
 }
 
 /// Runs tasks and shows what happens; `also` hears every event.
 pub async fn watch(
-    ground: &Session,
+    session: &Session,
     row: VerbSpec,
     ready: &Prepared,
     tasks: Vec<Task>,
     book: JournalAccess<'_>,
     mut also: impl FnMut(&Event),
 ) -> RunEnd {
-    let json = ground.json() && row.draws != RunDisplay::Status;
+    let json = session.json() && row.draws != RunDisplay::Status;
     let terminal = std::io::stderr().is_terminal();
-    let mut screen = Screen::new(json, terminal, ground.paint.1, ground.global.verbose);
+    let mut screen = Screen::new(json, terminal, session.paint.1, session.global.verbose);
     let steps = tasks.len();
     let started = Event::RunStarted {
         verb: row.verb.to_owned(),
-        project: ground.project.clone(),
+        project: session.project.clone(),
         steps,
     };
     also(&started);
@@ -368,7 +368,7 @@ pub async fn watch(
     let mut slow = Slow::default();
     let ended = run(
         &ready.client,
-        ready.clusters(ground.force),
+        ready.clusters(session.force),
         tasks,
         book,
         |event| {
@@ -379,7 +379,7 @@ pub async fn watch(
                 screen.clear();
                 say(&format!("{}\n", closing(steps, *tally, *took)));
                 let slow = std::mem::take(&mut slow);
-                if let Some(text) = slow.text(*tally, *took, ground.global.verbose) {
+                if let Some(text) = slow.text(*tally, *took, session.global.verbose) {
                     say(&format!("{text}\n"));
                 }
             }
@@ -392,7 +392,7 @@ pub async fn watch(
 }
 
 /// What is said of a run that acted, after it: also what stopped it.
-pub fn close(ground: &Session, row: VerbSpec, ended: &RunEnd) -> Exit {
+pub fn close(session: &Session, row: VerbSpec, ended: &RunEnd) -> Exit {
     if let Some(error) = &ended.journal {
         note(&format!(
             "error: {error}\nhint: nothing is sent that the journal does not hold: make room or name another folder with --state-dir\nleft: what the journal says; run again to go on"
@@ -402,7 +402,7 @@ pub fn close(ground: &Session, row: VerbSpec, ended: &RunEnd) -> Exit {
             "interrupted: what had begun is in the journal; `provision {}` goes on from there",
             row.verb
         ));
-    } else if ended.tally.failed > 0 && !ground.json() {
+    } else if ended.tally.failed > 0 && !session.json() {
         note(&format!(
             "run `provision {}` again when that is mended: it goes on from here",
             row.verb

@@ -23,37 +23,40 @@ const SETTLE: Duration = Duration::from_secs(120);
 
 /// Looks whether every claim through a chapter holds.
 pub async fn verify(
-    ground: &mut Session,
+    session: &mut Session,
     row: VerbSpec,
     through: Option<&str>,
     settle: Option<u64>,
 ) -> Result<Exit, CommandError> {
-    let ready = ground.ready(through, row.looks_up, row.acts).await?;
+    let ready = session.ready(through, row.looks_up, row.acts).await?;
     somebody_answers(&ready).await?;
     // The emulated data plane answers from the objects that are there: it has nothing to settle.
     let emulated = ready.client.endpoints().is_loopback(Api::Container);
-    let usual = match emulated && ground.own.is_none() {
+    let usual = match emulated && session.own.is_none() {
         true => Duration::ZERO,
         false => SETTLE,
     };
     let settle = settle.map_or(usual, Duration::from_secs);
-    let here = |claim: &Step| ground.own.is_none() || only_gke(&claim.want).is_none();
+    let here = |check: &Step| session.own.is_none() || only_gke(&check.want).is_none();
     let (here, elsewhere): (Vec<Step>, Vec<Step>) =
-        ready.claims.iter().cloned().partition(|claim| here(claim));
-    let tasks = tasks::claims(&here, settle);
-    let mut claims = CheckReport::default();
-    for claim in &elsewhere {
-        let why = only_gke(&claim.want).unwrap_or_default();
-        if ground.json() {
-            let told = json!({"event": "not-checked", "step": claim.id, "only_gke": why});
+        ready.checks.iter().cloned().partition(|check| here(check));
+    let tasks = tasks::checks(&here, settle);
+    let mut checks = CheckReport::default();
+    for check in &elsewhere {
+        let why = only_gke(&check.want).unwrap_or_default();
+        if session.json() {
+            let told = json!({"event": "not-checked", "step": check.id, "only_gke": why});
             say(&json_line(&told));
         }
-        claims.not_here(&claim.id, why);
+        checks.not_here(&check.id, why);
     }
-    let book = JournalAccess::Read(&ground.state);
-    let ended = watch(ground, row, &ready, tasks, book, |event| claims.hear(event)).await;
-    if !ground.json() {
-        say(&claims.text(&ground.tutorial.chapters, &ready.claims, ground.paint.0));
+    let book = JournalAccess::Read(&session.state);
+    let ended = watch(session, row, &ready, tasks, book, |event| {
+        checks.hear(event)
+    })
+    .await;
+    if !session.json() {
+        say(&checks.text(&session.tutorial.chapters, &ready.checks, session.paint.0));
     }
     Ok(match outcome(&ended) {
         Exit::Done if ended.tally.unmet > 0 => Exit::Different,
@@ -63,18 +66,18 @@ pub async fn verify(
 
 /// Whether the cluster can be asked at all: where it cannot, that is said once, and not by every check.
 async fn somebody_answers(ready: &Prepared) -> Result<(), CommandError> {
-    let Some(claim) = ready.claims.first() else {
+    let Some(check) = ready.checks.first() else {
         return Ok(());
     };
-    let door = Clients {
+    let clients = Clients {
         client: ready.client.clone(),
         watch: Arc::new(NoWatch),
         clusters: ready.clusters(false),
     };
-    let text = |key: &str| claim.at.get(key).and_then(|value| value.as_str());
+    let text = |key: &str| check.at.get(key).and_then(|value| value.as_str());
     let [cluster, location, project] =
         ["cluster", "location", "project"].map(|key| text(key).unwrap_or_default());
-    match answers(&door, &claim.at).await {
+    match answers(&clients, &check.at).await {
         Ok(true) => Ok(()),
         Ok(false) => Err(CommandError::failed(
             format!(

@@ -2,7 +2,7 @@
 //!
 //! The operators and their order are those of Istio's `telemetry_logging.go`; the sample lines of the tutorial are of an older
 //! format without the two DETAILS fields. What differs from run to run (time, ids, ephemeral ports) comes from whoever writes
-//! the line down, as a [`Stamp`].
+//! the line down, as a [`AccessLogStamp`].
 
 use std::collections::BTreeMap;
 use std::fmt::Display;

@@ -115,11 +115,11 @@ impl Snapshot {
     }
 
     fn rows(&self, callers: &[Source], requests: &[Request]) -> Vec<Vec<Cell>> {
-        let stage = Evaluator::new(self, false);
+        let evaluator = Evaluator::new(self, false);
         let row = |source: &Source| {
             let pod = self.pod(source);
             let cell = |request: &Request| {
-                let account = stage.account_of(&pod, request);
+                let account = evaluator.account_of(&pod, request);
                 let stopped = account.stopped_at();
                 Cell {
                     reaches: stopped.is_none(),
@@ -128,7 +128,7 @@ impl Snapshot {
                 }
             };
             let row = requests.iter().map(cell).collect();
-            stage.forget(&pod);
+            evaluator.forget(&pod);
             row
         };
         callers.iter().map(row).collect()

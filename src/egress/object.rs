@@ -50,7 +50,7 @@ impl fmt::Display for Object {
     }
 }
 
-/// Something in an object that may decide and is not covered here. An account that meets one says so.
+/// Something in an object that may decide and is not covered here. A trace that meets one says so.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Unknown {
     /// Where it is.

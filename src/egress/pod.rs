@@ -42,7 +42,7 @@ pub struct Pod {
     pub because: String,
     /// The numbers of its containers' named ports.
     pub ports: BTreeMap<String, u16>,
-    /// The node pool that it is on, by its place in the scene; none where no pool is known or none takes it.
+    /// The node pool that it is on, by its place in the snapshot; none where no pool is known or none takes it.
     pub pool: Option<usize>,
     /// Whether it can take requests.
     pub ready: bool,
@@ -63,7 +63,7 @@ impl Pod {
 
 /// Where pods are put: what is known of the cluster while they are read.
 pub struct PlacementContext<'s> {
-    /// Node pools, in the scene's order.
+    /// Node pools, in the snapshot's order.
     pub pools: &'s [Pool],
     /// The pool's name of each node.
     pub nodes: &'s BTreeMap<String, String>,

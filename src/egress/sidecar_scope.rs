@@ -16,15 +16,15 @@ use super::virtual_service::{MESH, VirtualService};
 /// What a proxy sees. Made once for all pods of a namespace with the same labels.
 #[derive(Debug)]
 pub struct SidecarScope<'s> {
-    /// The scene.
-    pub scene: &'s Snapshot,
+    /// The snapshot.
+    pub snapshot: &'s Snapshot,
     /// The proxy's namespace.
     pub namespace: String,
     /// The proxy's labels.
     pub labels: Labels,
     /// The Sidecar resource that holds for it.
     pub sidecar: Option<&'s Sidecar>,
-    /// The service that it sees of each host, by the scene's number of the host.
+    /// The service that it sees of each host, by the snapshot's number of the host.
     services: Vec<Option<&'s Service>>,
     /// The VirtualServices that it sees, the oldest first: for a sidecar those for [`MESH`], for a gateway those that are
     /// exported to it.
@@ -87,17 +87,17 @@ impl<'s> MergedDestinationRules<'s> {
 
 impl<'s> SidecarScope<'s> {
     /// What a pod's proxy sees.
-    pub fn of(scene: &'s Snapshot, pod: &Pod) -> SidecarScope<'s> {
+    pub fn of(snapshot: &'s Snapshot, pod: &Pod) -> SidecarScope<'s> {
         let sidecar = match pod.proxy {
             Proxy::Gateway => None,
-            _ => scene.sidecar(pod.namespace(), &pod.labels),
+            _ => snapshot.sidecar(pod.namespace(), &pod.labels),
         };
-        let mut view = SidecarScope {
-            scene,
+        let mut scope = SidecarScope {
+            snapshot,
             namespace: pod.namespace().to_owned(),
             labels: pod.labels.clone(),
             sidecar,
-            services: vec![None; scene.count_of_hosts()],
+            services: vec![None; snapshot.count_of_hosts()],
             virtual_services: Vec::new(),
             by_host: OnceCell::new(),
         };
@@ -109,25 +109,25 @@ impl<'s> SidecarScope<'s> {
                 && (gateway || each.is_for(MESH))
                 && sidecar.is_none_or(taken)
         };
-        for number in 0..scene.count_of_hosts() {
-            view.add(number, |view, service| view.known(service, None));
+        for number in 0..snapshot.count_of_hosts() {
+            scope.add(number, |scope, service| scope.known(service, None));
         }
-        for (each, sent_to) in scene.routed().filter(|(each, _)| seen(each)) {
-            view.virtual_services.push(each);
+        for (each, sent_to) in snapshot.routed().filter(|(each, _)| seen(each)) {
+            scope.virtual_services.push(each);
             // Where a route sends is known too, though no entry of `egress` names it (Istio's `ConvertToSidecarScope`).
             for number in sent_to.iter().filter(|_| sidecar.is_some()) {
-                if view.services[*number].is_none() {
-                    view.add(*number, |_, _| true);
+                if scope.services[*number].is_none() {
+                    scope.add(*number, |_, _| true);
                 }
             }
         }
-        view
+        scope
     }
 
     /// Of several services of one host the proxy's own namespace's holds, else the oldest; of those that are exported to it and
     /// that `known` lets in.
     fn add(&mut self, number: usize, known: impl Fn(&SidecarScope, &Service) -> bool) {
-        let all = self.scene.services_numbered(number);
+        let all = self.snapshot.services_numbered(number);
         let mut seen = all.filter(|service| self.exported(service) && known(self, service));
         let oldest = seen.next();
         let is_own = |service: &&Service| service.object.namespace == self.namespace;
@@ -179,7 +179,7 @@ impl<'s> SidecarScope<'s> {
 
     /// The service that it sees of a host.
     pub fn service(&self, host: &str) -> Option<&'s Service> {
-        self.services[self.scene.number_of(host)?]
+        self.services[self.snapshot.number_of(host)?]
     }
 
     /// The services that it sees, by host.
@@ -204,7 +204,7 @@ impl<'s> SidecarScope<'s> {
                 object,
                 ..
             }) => (*policy, Some(object)),
-            _ => (self.scene.mesh.outbound, None),
+            _ => (self.snapshot.mesh.outbound, None),
         }
     }
 
@@ -217,14 +217,18 @@ impl<'s> SidecarScope<'s> {
         let namespaces = [
             Some(self.namespace.as_str()),
             own,
-            Some(self.scene.mesh.root_namespace.as_str()),
+            Some(self.snapshot.mesh.root_namespace.as_str()),
         ];
         let found = namespaces.into_iter().flatten().map(|namespace| {
             let seen = |rule: &&DestinationRule| {
                 rule.export.reaches(namespace, &self.namespace)
                     && rule.workloads.matches(&self.labels)
             };
-            let rules: Vec<_> = self.scene.rules_of(namespace, host).filter(seen).collect();
+            let rules: Vec<_> = self
+                .snapshot
+                .rules_of(namespace, host)
+                .filter(seen)
+                .collect();
             rules
         });
         let mut found = found.filter(|rules| !rules.is_empty());

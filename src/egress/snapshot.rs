@@ -1,4 +1,4 @@
-//! The scene of a request: everything that has a say in it, read once.
+//! The snapshot of a request: everything that has a say in it, read once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -64,10 +64,10 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads a scene. What cannot be read is not in it; what of it is not covered is among [`Scene::unknown`].
+    /// Reads a snapshot. What cannot be read is not in it; what of it is not covered is among [`Snapshot::unknown`].
     pub fn read(sources: &SnapshotInput) -> Snapshot {
         let mut objects: Vec<&Value> = sources.kubernetes.iter().collect();
-        // Whoever states the same in another order gets the same account; whoever came first wins, as in Istio.
+        // Whoever states the same in another order gets the same trace; whoever came first wins, as in Istio.
         objects.sort_by_cached_key(|each| {
             let created = text(each, "/metadata/creationTimestamp").to_owned();
             (created, Object::of(each), each.to_string())
@@ -85,7 +85,7 @@ impl Snapshot {
         pools.sort_by(|a, b| a.name.cmp(&b.name));
         let nodes = of("Node")
             .filter_map(|node| Some((text(node, "/metadata/name").to_owned(), pool_of(node)?)));
-        let mut scene = Snapshot {
+        let mut snapshot = Snapshot {
             mesh: sources.mesh.clone(),
             ranges: sources.ranges.clone(),
             namespaces: namespaces(of("Namespace")),
@@ -132,28 +132,35 @@ impl Snapshot {
             pod_addresses: HashMap::new(),
             rules: HashMap::new(),
         };
-        scene
+        snapshot
             .unknown
-            .extend(scene.uncovered.iter().map(Unsupported::unknown));
-        scene
+            .extend(snapshot.uncovered.iter().map(Unsupported::unknown));
+        snapshot.unknown.extend(
+            snapshot
+                .firewalls
+                .iter()
+                .flat_map(|rule| rule.unknown.clone()),
+        );
+        snapshot
             .unknown
-            .extend(scene.firewalls.iter().flat_map(|rule| rule.unknown.clone()));
-        scene
-            .unknown
-            .extend(scene.zones.iter().flat_map(|zone| zone.unknown.clone()));
-        scene.pods = pod::read(&objects, &scene.ground());
-        let taken = scene.pods.iter().filter_map(|pod| pod.address).collect();
-        let mut free = free(scene.ranges.pods, taken);
-        for pod in &mut scene.pods {
+            .extend(snapshot.zones.iter().flat_map(|zone| zone.unknown.clone()));
+        snapshot.pods = pod::read(&objects, &snapshot.ground());
+        let taken = snapshot.pods.iter().filter_map(|pod| pod.address).collect();
+        let mut free = free(snapshot.ranges.pods, taken);
+        for pod in &mut snapshot.pods {
             pod.address = pod.address.or_else(|| free.next());
         }
         for policy in of("NetworkPolicy").filter_map(NetworkPolicy::read) {
-            scene.unknown.extend(policy.unknown.iter().cloned());
+            snapshot.unknown.extend(policy.unknown.iter().cloned());
             let own = policy.object.namespace.clone();
-            scene.network_policies.entry(own).or_default().push(policy);
+            snapshot
+                .network_policies
+                .entry(own)
+                .or_default()
+                .push(policy);
         }
-        scene.index();
-        scene
+        snapshot.index();
+        snapshot
     }
 
     /// What is known of the cluster where pods are put.
@@ -215,7 +222,7 @@ impl Snapshot {
             .flat_map(|number| self.services_numbered(number))
     }
 
-    /// The number of a host that has services; they go from 0 to one below [`Scene::count_of_hosts`].
+    /// The number of a host that has services; they go from 0 to one below [`Snapshot::count_of_hosts`].
     pub(super) fn number_of(&self, host: &str) -> Option<usize> {
         self.hosts.get(host).copied()
     }

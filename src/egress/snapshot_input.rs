@@ -1,4 +1,4 @@
-//! What a scene is read from.
+//! What a snapshot is read from.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -75,7 +75,7 @@ impl Default for ClusterRanges {
     }
 }
 
-/// What a scene is read from: objects as manifests or as live answers, in any order.
+/// What a snapshot is read from: objects as manifests or as live answers, in any order.
 #[derive(Debug, Clone, Default)]
 pub struct SnapshotInput {
     /// Objects of the cluster: Kubernetes' own and the mesh's. Kinds that decide nothing are passed over.

@@ -1,4 +1,4 @@
-//! The account of a request: hop by hop what happened, which object decided, what the caller got, what the proxies logged.
+//! The trace of a request: hop by hop what happened, which object decided, what the caller got, what the proxies logged.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -130,7 +130,7 @@ pub enum CallerOutcome {
     Failure(Failure),
 }
 
-/// The account of a request.
+/// The trace of a request.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trace {
     /// What was decided, in the order in which it was.

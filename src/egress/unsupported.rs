@@ -1,4 +1,4 @@
-//! Kinds that may decide and are not covered: an account that comes past a proxy or pod of theirs says so.
+//! Kinds that may decide and are not covered: a trace that comes past a proxy or pod of theirs says so.
 
 use serde_json::Value;
 

@@ -61,7 +61,7 @@ impl From<Value> for Response {
     }
 }
 
-/// An error of Google's. One refusal serves every API; [`Refusal::envelope`] prints the parts that the API prints.
+/// An error of Google's. One refusal serves every API; [`ErrorResponse::envelope`] prints the parts that the API prints.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ErrorResponse {
     /// The HTTP status.
@@ -221,7 +221,7 @@ impl ErrorResponse {
 
     /// The error as `api` prints it: which of `errors[]`, `status` and `details` there are differs by API.
     pub fn envelope(&self, api: &str) -> Value {
-        let parts = Parts::of(api);
+        let parts = EnvelopeParts::of(api);
         let mut error = Map::new();
         error.insert("code".to_owned(), json!(self.http));
         error.insert("message".to_owned(), json!(self.message));
@@ -243,20 +243,20 @@ impl ErrorResponse {
 }
 
 /// Which parts of the envelope an API prints.
-struct Parts {
+struct EnvelopeParts {
     errors: bool,
     status: bool,
     details: bool,
 }
 
-impl Parts {
-    fn of(api: &str) -> Parts {
+impl EnvelopeParts {
+    fn of(api: &str) -> EnvelopeParts {
         let (errors, status, details) = match api {
             "compute" | "dns" | "storage" => (true, false, false),
             "gkehub" => (false, true, true),
             _ => (true, true, true),
         };
-        Parts {
+        EnvelopeParts {
             errors,
             status,
             details,

@@ -27,18 +27,18 @@ const IN_USE: (usize, Duration, Duration) =
 pub async fn absent(
     worker: &Worker,
     kind: Kind,
-    known: &TrackedResource,
+    tracked: &TrackedResource,
     want: &Value,
     inside: &[ResourceId],
 ) -> Result<Converged, Failure> {
-    let thing = &known.thing;
-    let mut open = known.open.clone();
+    let thing = &tracked.thing;
+    let mut open = tracked.open.clone();
     if let Some(work) = &open
         && let Finished::Ended = finish(worker, kind, thing, work).await?
     {
         open = None;
     }
-    let parts = known.our_parts();
+    let parts = tracked.our_parts();
     let found = agreed(worker, kind, thing, &Value::Null, &parts).await;
     let cut_off = open
         .as_ref()
@@ -60,13 +60,13 @@ pub async fn absent(
             forget(worker, kind, thing, inside, cut_off).await?;
             StepOutcome::Gone
         }
-        Observed::Here(live) if still_ours(kind, want, Some(known), &live).is_none() => {
+        Observed::Here(live) if still_ours(kind, want, Some(tracked), &live).is_none() => {
             let text = format!(
                 "{} was deleted and made anew by somebody else: it is not deleted, unless its namespace is",
                 thing.short()
             );
             let step = worker.step.clone();
-            worker.tell(Event::Warned { step, text });
+            worker.emit(Event::Warned { step, text });
             forget(worker, kind, thing, inside, cut_off).await?;
             StepOutcome::Kept
         }
@@ -78,7 +78,7 @@ pub async fn absent(
     Ok(Converged {
         outcome,
         differs: false,
-        gives: Map::new(),
+        outputs: Map::new(),
     })
 }
 
@@ -103,7 +103,8 @@ async fn remove(
             request: again.take(),
         };
         let carried = carry_out(worker, intent, |request| async move {
-            kind.delete(&worker.door, &thing.at, parts, &request).await
+            kind.delete(&worker.clients, &thing.at, parts, &request)
+                .await
         })
         .await;
         let failure = match carried {
@@ -132,10 +133,12 @@ async fn remove(
             return Err(failure);
         };
         if let Failure::Told(told) = &failure {
-            worker
-                .door
-                .watch
-                .retrying(&format!("delete {}", thing.short()), &told.error, 1, pause);
+            worker.clients.watch.retrying(
+                &format!("delete {}", thing.short()),
+                &told.error,
+                1,
+                pause,
+            );
         }
         worker.pause(pause).await?;
     }
@@ -144,13 +147,13 @@ async fn remove(
 /// Clears away what GKE left inside the thing, each told before it goes. Says whether there was anything.
 async fn clear(worker: &Worker, kind: Kind, thing: &ResourceId) -> Result<bool, Failure> {
     let listed = worker
-        .unless_stopped(kind.leftovers(&worker.door, &thing.at))
+        .unless_stopped(kind.leftovers(&worker.clients, &thing.at))
         .await?;
     let what = format!("list what is left in {}", thing.short());
     let leftovers = listed.map_err(|error| Failure::of(&what, &error))?;
     for leftover in &leftovers {
         let text = format!("GKE left {leftover} in {}; removing it", thing.short());
-        worker.tell(Event::Warned {
+        worker.emit(Event::Warned {
             step: worker.step.clone(),
             text,
         });
@@ -168,7 +171,8 @@ async fn clear(worker: &Worker, kind: Kind, thing: &ResourceId) -> Result<bool, 
             request: None,
         };
         carry_out(worker, intent, |request| async move {
-            kind.delete(&worker.door, &leftover.at, &[], &request).await
+            kind.delete(&worker.clients, &leftover.at, &[], &request)
+                .await
         })
         .await?;
         gone(worker, kind, leftover, &Value::Null, &[]).await?;

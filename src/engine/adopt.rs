@@ -47,13 +47,13 @@ impl Evidence {
 pub async fn find(
     worker: &Worker,
     wanted: &DesiredResource,
-    known: Option<&TrackedResource>,
+    tracked: Option<&TrackedResource>,
 ) -> Result<Converged, Failure> {
     let kind = wanted.kind;
-    let settled = |gives| Converged {
+    let settled = |outputs| Converged {
         outcome: StepOutcome::Looked,
         differs: false,
-        gives,
+        outputs,
     };
     // What is done and not made is nobody's.
     if kind.is_done_not_made() {
@@ -61,16 +61,16 @@ pub async fn find(
     }
     let parts = kind.parts(&wanted.want);
     let live = look(worker, wanted, &parts).await?;
-    let gives = live.as_ref().map(|live| kind.give(live));
-    let (evidence, parts, fields) = weigh(wanted, known, live.as_ref(), parts);
-    worker.tell(Event::Found {
+    let outputs = live.as_ref().map(|live| kind.outputs_of(live));
+    let (evidence, parts, fields) = weigh(wanted, tracked, live.as_ref(), parts);
+    worker.emit(Event::Found {
         step: worker.step.clone(),
         thing: wanted.thing.clone(),
         evidence,
         parts,
         fields,
     });
-    Ok(settled(gives.unwrap_or_default()))
+    Ok(settled(outputs.unwrap_or_default()))
 }
 
 /// What is there, after what runs on it is over where nothing can be seen before.
@@ -88,9 +88,9 @@ async fn look(
     let failed = |error| Failure::of(&what, &error);
     let mut waited = false;
     // Of a thing that hides, one read that does not find it proves nothing.
-    let mut reads = kind.row().map_or(1, |row| row.reads);
+    let mut reads = kind.resource_spec().map_or(1, |row| row.reads);
     loop {
-        let look = kind.look(&worker.door, &thing.at, want, parts);
+        let look = kind.look(&worker.clients, &thing.at, want, parts);
         match worker.unless_stopped(look).await? {
             // An API that is off has no resources.
             Err(error) if error.class == Class::ApiDisabled => return Ok(None),
@@ -102,7 +102,7 @@ async fn look(
             Err(error) => return Err(failed(error)),
             Ok(Observed::Here(live)) => return Ok(Some(live)),
             Ok(Observed::Settling(_) | Observed::Broken(_)) => {
-                let read = kind.read(&worker.door, &thing.at);
+                let read = kind.read(&worker.clients, &thing.at);
                 return worker.unless_stopped(read).await?.map_err(failed);
             }
             Ok(Observed::Absent) => {}
@@ -113,7 +113,7 @@ async fn look(
             continue;
         }
         let running = worker
-            .unless_stopped(kind.running(&worker.door, &thing.at))
+            .unless_stopped(kind.running(&worker.clients, &thing.at))
             .await?;
         let operation = match running {
             Ok(Some(operation)) if !waited => operation,
@@ -124,7 +124,11 @@ async fn look(
             Err(error) => return Err(failed(error)),
         };
         worker.waiting(format!("the operation that runs on {}", thing.short()));
-        let wait = operation.wait(&worker.door.client, worker.within, &*worker.door.watch);
+        let wait = operation.wait(
+            &worker.clients.client,
+            worker.within,
+            &*worker.clients.watch,
+        );
         // However it ended: what is there now decides.
         let _ = worker.unless_stopped(wait).await?;
         (waited, reads) = (true, 1);
@@ -134,7 +138,7 @@ async fn look(
 /// What speaks for what was found, the parts of a set that it is about, and what differs. Pure.
 fn weigh(
     wanted: &DesiredResource,
-    known: Option<&TrackedResource>,
+    tracked: Option<&TrackedResource>,
     live: Option<&Value>,
     parts: Vec<String>,
 ) -> (Evidence, Vec<String>, Vec<FieldDiff>) {
@@ -142,7 +146,7 @@ fn weigh(
     let Some(live) = live else {
         return (Evidence::Absent, Vec::new(), Vec::new());
     };
-    let ours = known.map(TrackedResource::our_parts).unwrap_or_default();
+    let ours = tracked.map(TrackedResource::our_parts).unwrap_or_default();
     let fields = match wanted.unknown.is_empty() {
         true => kind.diff(want, live),
         false => Vec::new(),
@@ -158,7 +162,7 @@ fn weigh(
         .filter(|part| !ours.contains(part))
         .cloned()
         .collect();
-    if known.is_some_and(TrackedResource::is_ours) && (parts.is_empty() || new.is_empty()) {
+    if tracked.is_some_and(TrackedResource::is_ours) && (parts.is_empty() || new.is_empty()) {
         return (Evidence::Journal, same, fields);
     }
     if !parts.is_empty() {

@@ -28,10 +28,10 @@ pub async fn hold(
     let settled = |outcome| Converged {
         outcome,
         differs: outcome == StepOutcome::Unmet,
-        gives: Map::new(),
+        outputs: Map::new(),
     };
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
-        let look = kind.check(&worker.door, &thing.at, want);
+        let look = kind.check(&worker.clients, &thing.at, want);
         let Some(seen) = worker.unless_stopped(look).await? else {
             break;
         };
@@ -40,7 +40,7 @@ pub async fn hold(
             let hint = match seen.holds {
                 true => None,
                 false => {
-                    let hint = kind.hint(&worker.door, &thing.at, want);
+                    let hint = kind.hint(&worker.clients, &thing.at, want);
                     worker.unless_stopped(hint).await?
                 }
             };
@@ -49,7 +49,7 @@ pub async fn hold(
             } else {
                 StepOutcome::Unmet
             };
-            worker.tell(Event::Claimed {
+            worker.emit(Event::Claimed {
                 step: worker.step.clone(),
                 holds: seen.holds,
                 expected: seen.expected,

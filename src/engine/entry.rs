@@ -179,14 +179,14 @@ impl Entry {
             return Err("checksum does not match".to_owned());
         }
         let told = |error: serde_json::Error| error.to_string();
-        let Numbered { n } = serde_json::from_str(&body).map_err(told)?;
+        let NumberedEntry { n } = serde_json::from_str(&body).map_err(told)?;
         Ok((n, serde_json::from_str(&body).map_err(told)?))
     }
 }
 
 /// What every line says beside its entry.
 #[derive(Deserialize)]
-struct Numbered {
+struct NumberedEntry {
     n: Option<u64>,
 }
 

@@ -35,7 +35,7 @@ pub async fn finish(
     let operation = match &open.operation {
         Some(operation) => Some(operation.clone()),
         // The answer was lost, perhaps with the request still at work: one that runs now names what it works on.
-        None => match kind.running(&worker.door, &thing.at).await {
+        None => match kind.running(&worker.clients, &thing.at).await {
             Ok(found) => found,
             Err(error) if matches!(error.class, Class::NotFound | Class::ApiDisabled) => None,
             Err(error) => {
@@ -49,7 +49,7 @@ pub async fn finish(
     let Some(operation) = operation else {
         return Ok(Finished::Lost);
     };
-    worker.tell(Event::Reattached {
+    worker.emit(Event::Reattached {
         step: worker.step.clone(),
         verb: open.verb,
         since: open.since.clone(),
@@ -90,7 +90,7 @@ pub async fn ended(
     let since = Instant::now();
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
         let within = worker.within.saturating_sub(since.elapsed());
-        let wait = operation.wait(&worker.door.client, within, &*worker.door.watch);
+        let wait = operation.wait(&worker.clients.client, within, &*worker.clients.watch);
         let error = match worker.unless_stopped(wait).await? {
             Ok(_) => return Ok(OperationEnd::Done),
             Err(error) if error.of_operation => return Ok(OperationEnd::Failed(error)),

@@ -36,7 +36,12 @@ pub async fn account(
 ) -> Failure {
     let seen = intent
         .kind
-        .look(&worker.door, &intent.thing.at, &Value::Null, &intent.parts)
+        .look(
+            &worker.clients,
+            &intent.thing.at,
+            &Value::Null,
+            &intent.parts,
+        )
         .await;
     let short = intent.thing.short();
     let (left, says) = match (intent.verb, seen) {

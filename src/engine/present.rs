@@ -46,14 +46,14 @@ pub struct Converged {
     /// Whether a run that acts would do something.
     pub differs: bool,
     /// Fields that other steps may refer to.
-    pub gives: Map<String, Value>,
+    pub outputs: Map<String, Value>,
 }
 
 /// Looks and compares, and does nothing about it.
 pub async fn look_only(
     worker: &Worker,
     wanted: &DesiredResource,
-    known: Option<&TrackedResource>,
+    tracked: Option<&TrackedResource>,
 ) -> Result<Converged, Failure> {
     let DesiredResource {
         thing, kind, want, ..
@@ -67,16 +67,16 @@ pub async fn look_only(
     };
     let what = format!("look at {} {}", kind.name(), thing.short());
     let look = match worker
-        .unless_stopped(kind.look(&worker.door, &thing.at, known_want, &parts))
+        .unless_stopped(kind.look(&worker.clients, &thing.at, known_want, &parts))
         .await?
     {
         // An API that is off has no resources.
         Err(error) if error.class == Class::ApiDisabled => Observed::Absent,
         look => look.map_err(|error| Failure::of(&what, &error))?,
     };
-    let known = match &look {
-        Observed::Here(live) => still_ours(*kind, want, known, live),
-        _ => known,
+    let tracked = match &look {
+        Observed::Here(live) => still_ours(*kind, want, tracked, live),
+        _ => tracked,
     };
     let (change, live) = match look {
         Observed::Absent if kind.is_wait() => (Change::Pending("not there yet".to_owned()), None),
@@ -86,9 +86,9 @@ pub async fn look_only(
         Observed::Absent => (Change::Create, None),
         Observed::Here(live) if wanted.unknown.is_empty() => (
             {
-                let our_parts = known.map(TrackedResource::our_parts).unwrap_or_default();
-                let force = worker.door.clusters.force;
-                let whose = whose(*kind, force, known, &our_parts);
+                let our_parts = tracked.map(TrackedResource::our_parts).unwrap_or_default();
+                let force = worker.clients.clusters.force;
+                let whose = whose(*kind, force, tracked, &our_parts);
                 let adopt = wanted.adopt && is_theirs(wanted, whose, &live);
                 Change::of(kind.diff(want, &live), Ownership { adopt, ..whose })
             },
@@ -96,7 +96,7 @@ pub async fn look_only(
         ),
         Observed::Here(live) => (Change::Waits(wanted.unknown.clone()), Some(live)),
         Observed::Settling(why) | Observed::Broken(why) => {
-            worker.tell(Event::Warned {
+            worker.emit(Event::Warned {
                 step: worker.step.clone(),
                 text: format!("{}: {why}", thing.short()),
             });
@@ -104,17 +104,17 @@ pub async fn look_only(
         }
     };
     let differs = change.is_difference();
-    worker.tell(Event::Looked {
+    worker.emit(Event::Looked {
         step: worker.step.clone(),
         change,
-        ours: known.is_some_and(TrackedResource::is_ours),
+        ours: tracked.is_some_and(TrackedResource::is_ours),
         want: want.clone(),
         inside: wanted.with.clone(),
     });
     Ok(Converged {
         outcome: StepOutcome::Looked,
         differs,
-        gives: live.map(|live| kind.give(&live)).unwrap_or_default(),
+        outputs: live.map(|live| kind.outputs_of(&live)).unwrap_or_default(),
     })
 }
 
@@ -122,13 +122,13 @@ pub async fn look_only(
 pub async fn present(
     worker: &Worker,
     wanted: &DesiredResource,
-    known: Option<&TrackedResource>,
+    tracked: Option<&TrackedResource>,
 ) -> Result<Converged, Failure> {
     let DesiredResource {
         thing, kind, want, ..
     } = wanted;
     let (kind, parts) = (*kind, kind.parts(want));
-    let mut open = known.and_then(|known| known.open.clone());
+    let mut open = tracked.and_then(|tracked| tracked.open.clone());
     if let Some(work) = &open
         && let Finished::Ended = finish(worker, kind, thing, work).await?
     {
@@ -155,7 +155,7 @@ pub async fn present(
         }
         Observed::Here(live) => {
             let created = close(worker, thing, open.as_ref(), true).await? || wanted.came_along;
-            correct(worker, wanted, known, live, created).await
+            correct(worker, wanted, tracked, live, created).await
         }
         Observed::Absent | Observed::Settling(_) => {
             // A deletion that was cut off has taken effect; a creation has not, and may be sent again as itself.
@@ -166,7 +166,7 @@ pub async fn present(
             if again.is_none() {
                 close(worker, thing, open.as_ref(), false).await?;
             }
-            create(worker, wanted, known, again).await
+            create(worker, wanted, tracked, again).await
         }
     }
 }
@@ -175,7 +175,7 @@ pub async fn present(
 async fn create(
     worker: &Worker,
     wanted: &DesiredResource,
-    known: Option<&TrackedResource>,
+    tracked: Option<&TrackedResource>,
     again: Option<String>,
 ) -> Result<Converged, Failure> {
     let DesiredResource {
@@ -187,15 +187,15 @@ async fn create(
     } = wanted;
     let parts = kind.parts(want);
     let cut_off = again.is_some();
-    worker.tell(Event::Looked {
+    worker.emit(Event::Looked {
         step: worker.step.clone(),
         change: Change::Create,
-        ours: known.is_some_and(TrackedResource::is_ours),
+        ours: tracked.is_some_and(TrackedResource::is_ours),
         want: want.clone(),
         inside: None,
     });
     let mut body = want.clone();
-    if let Some(list) = kind.row().and_then(|_| inside_list(inside)) {
+    if let Some(list) = kind.resource_spec().and_then(|_| inside_list(inside)) {
         let mut items = body
             .get(list)
             .and_then(Value::as_array)
@@ -213,8 +213,8 @@ async fn create(
         request: again,
     };
     let carried = carry_out(worker, intent, |request| {
-        let (door, at, body) = (&worker.door, &thing.at, &body);
-        async move { kind.create(door, at, body, &request).await }
+        let (clients, at, body) = (&worker.clients, &thing.at, &body);
+        async move { kind.create(clients, at, body, &request).await }
     })
     .await?;
     let made = || format!("{} was made, and counts as ours", thing.short());
@@ -227,18 +227,18 @@ async fn create(
             Ok(Converged {
                 outcome: StepOutcome::Created,
                 differs: false,
-                gives: kind.give(&live),
+                outputs: kind.outputs_of(&live),
             })
         }
         // Ours, if we had asked for it before; a look that found nothing may have looked in the wrong place.
         SendResult::AlreadyThere { since, ours }
-            if ours || cut_off || known.is_some_and(|known| known.ours) =>
+            if ours || cut_off || tracked.is_some_and(|tracked| tracked.ours) =>
         {
             let live = confirmed(worker, *kind, thing, want, &parts)
                 .await
                 .map_err(|failure| failure.after(made()))?;
             done(worker, thing, since).await?;
-            correct(worker, wanted, known, live, true).await
+            correct(worker, wanted, tracked, live, true).await
         }
         SendResult::AlreadyThere { .. } => {
             let message = "it was there already".to_owned();
@@ -251,7 +251,7 @@ async fn create(
                 })
                 .await?;
             let live = confirmed(worker, *kind, thing, want, &parts).await?;
-            correct(worker, wanted, known, live, false).await
+            correct(worker, wanted, tracked, live, false).await
         }
     }
 }
@@ -260,27 +260,27 @@ async fn create(
 async fn correct(
     worker: &Worker,
     wanted: &DesiredResource,
-    known: Option<&TrackedResource>,
+    tracked: Option<&TrackedResource>,
     live: Value,
     created: bool,
 ) -> Result<Converged, Failure> {
     let DesiredResource {
         thing, kind, want, ..
     } = wanted;
-    let known = still_ours(*kind, want, known, &live);
-    let our_parts = known.map(TrackedResource::our_parts).unwrap_or_default();
-    let ours = created || known.is_some_and(|known| known.ours);
-    let force = worker.door.clusters.force;
+    let tracked = still_ours(*kind, want, tracked, &live);
+    let our_parts = tracked.map(TrackedResource::our_parts).unwrap_or_default();
+    let ours = created || tracked.is_some_and(|tracked| tracked.ours);
+    let force = worker.clients.clusters.force;
     let whose = Ownership {
         ours,
-        ..whose(*kind, force, known, &our_parts)
+        ..whose(*kind, force, tracked, &our_parts)
     };
     // What this run made is ours by its intent.
     let adopt = wanted.adopt && !created && is_theirs(wanted, whose, &live);
     let change = Change::of(kind.diff(want, &live), Ownership { adopt, ..whose });
     // Whose a condition is nobody asks.
     if !kind.is_wait() {
-        worker.tell(Event::Looked {
+        worker.emit(Event::Looked {
             step: worker.step.clone(),
             change: change.clone(),
             ours,
@@ -298,7 +298,7 @@ async fn correct(
             return Ok(Converged {
                 outcome,
                 differs: false,
-                gives: kind.give(&live),
+                outputs: kind.outputs_of(&live),
             });
         }
         Change::Update(fields) => fields,
@@ -308,7 +308,7 @@ async fn correct(
                 return Ok(Converged {
                     outcome: StepOutcome::Adopted,
                     differs: false,
-                    gives: kind.give(&live),
+                    outputs: kind.outputs_of(&live),
                 });
             }
             fields
@@ -332,8 +332,8 @@ async fn correct(
         request: None,
     };
     let carried = carry_out(worker, intent, |request| {
-        let (door, at, live) = (&worker.door, &thing.at, &live);
-        async move { kind.update(door, at, want, live, &request).await }
+        let (clients, at, live) = (&worker.clients, &thing.at, &live);
+        async move { kind.update(clients, at, want, live, &request).await }
     })
     .await?;
     let (SendResult::Done { since } | SendResult::AlreadyThere { since, .. }) = carried;
@@ -348,7 +348,7 @@ async fn correct(
             StepOutcome::Updated
         },
         differs: false,
-        gives: kind.give(&live),
+        outputs: kind.outputs_of(&live),
     })
 }
 
@@ -446,12 +446,12 @@ pub fn millis(time: Duration) -> u64 {
 pub fn whose<'a>(
     kind: Kind,
     force: bool,
-    known: Option<&TrackedResource>,
+    tracked: Option<&TrackedResource>,
     parts: &'a [String],
 ) -> Ownership<'a> {
-    let row = kind.row();
+    let row = kind.resource_spec();
     Ownership {
-        ours: known.is_some_and(TrackedResource::is_ours),
+        ours: tracked.is_some_and(TrackedResource::is_ours),
         parts,
         taken_over: matches!(kind, Kind::Kubernetes) && force,
         set: row.is_none(),
@@ -464,11 +464,11 @@ pub fn whose<'a>(
 pub fn still_ours<'a>(
     kind: Kind,
     want: &Value,
-    known: Option<&'a TrackedResource>,
+    tracked: Option<&'a TrackedResource>,
     live: &Value,
 ) -> Option<&'a TrackedResource> {
-    known.filter(|known| {
-        let made = known.made.as_deref();
+    tracked.filter(|tracked| {
+        let made = tracked.made.as_deref();
         !made.is_some_and(|made| kind.is_anothers(want, live, made))
     })
 }
@@ -476,7 +476,13 @@ pub fn still_ours<'a>(
 /// The list of the parent's body that things made inside it go into.
 fn inside_list(inside: &[(ResourceId, Value)]) -> Option<&'static str> {
     let (first, _) = inside.first()?;
-    Some(Kind::named(&first.kind)?.row()?.inside.as_ref()?.field)
+    Some(
+        Kind::named(&first.kind)?
+            .resource_spec()?
+            .inside
+            .as_ref()?
+            .field,
+    )
 }
 
 /// What a thing made inside another looks like there: its body with its name.

@@ -55,7 +55,7 @@ pub enum TaskGoal {
     /// What the journal says is ours is gone.
     Absent {
         /// What the journal knows.
-        known: Box<TrackedResource>,
+        tracked: Box<TrackedResource>,
         /// Things that go with it.
         inside: Vec<ResourceId>,
         /// It goes with the thing that holds it: there is nothing to do for it.
@@ -141,7 +141,7 @@ pub async fn run(
                         step: id.clone(),
                         kind: board.task(&id).step.kind.clone(),
                         name: job.name(),
-                        expected: job.known().and_then(|known| known.took),
+                        expected: job.tracked().and_then(|tracked| tracked.took),
                     });
                     work.spawn(async move { (id, Instant::now(), job.carry_out(&worker).await) });
                 }
@@ -154,7 +154,7 @@ pub async fn run(
                     Converged {
                         outcome,
                         differs: false,
-                        gives: Map::new(),
+                        outputs: Map::new(),
                     },
                 ),
                 Err(NotPrepared::Waits(steps)) => {
@@ -170,7 +170,7 @@ pub async fn run(
                     let settled = Converged {
                         outcome: StepOutcome::Looked,
                         differs: true,
-                        gives: Map::new(),
+                        outputs: Map::new(),
                     };
                     finish_task(
                         &mut board,
@@ -285,7 +285,7 @@ fn finish_task(
     if settled.outcome == StepOutcome::Created {
         board.made(id);
     }
-    board.done(id, settled.gives);
+    board.done(id, settled.outputs);
 }
 
 fn fail(

@@ -1,4 +1,4 @@
-//! The board: which task may begin, what the ones before it gave, and its references filled. No clock, no network.
+//! The scheduler: which task may begin, what the ones before it gave, and its references filled. No clock, no network.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub struct Scheduler {
     /// Not begun yet, in the order in which they were given.
     waiting: Vec<String>,
     done: BTreeSet<String>,
-    gives: BTreeMap<String, Map<String, Value>>,
+    outputs: BTreeMap<String, Map<String, Value>>,
     /// Those that were made in this run.
     created: BTreeSet<String>,
     /// Hosts of APIs that are enabled for sure.
@@ -53,7 +53,7 @@ pub enum Job {
 }
 
 impl Scheduler {
-    /// A board on which nothing has begun.
+    /// A scheduler of tasks none of which has begun.
     pub fn new(tasks: Vec<Task>) -> Scheduler {
         let waiting = tasks.iter().map(|task| task.step.id.clone()).collect();
         let tasks = tasks
@@ -64,7 +64,7 @@ impl Scheduler {
             tasks,
             waiting,
             done: BTreeSet::new(),
-            gives: BTreeMap::new(),
+            outputs: BTreeMap::new(),
             created: BTreeSet::new(),
             enabled: BTreeSet::new(),
         }
@@ -97,13 +97,13 @@ impl Scheduler {
     }
 
     /// Notes that a task came to a good end, with what others may know of its thing.
-    pub fn done(&mut self, id: &str, gives: Map<String, Value>) {
+    pub fn done(&mut self, id: &str, outputs: Map<String, Value>) {
         let step = &self.tasks[id].step;
         if let Some(Kind::Services) = Kind::named(&step.kind) {
             self.enabled.extend(Kind::Services.parts(&step.want));
         }
         self.done.insert(id.to_owned());
-        self.gives.insert(id.to_owned(), gives);
+        self.outputs.insert(id.to_owned(), outputs);
     }
 
     /// Notes that a task's thing was made in this run.
@@ -139,25 +139,27 @@ impl Scheduler {
             TaskGoal::Absent { with: true, .. } => {
                 Err(NotPrepared::Settled(StepOutcome::WithParent))
             }
-            TaskGoal::Absent { known, .. }
-                if Kind::named(&known.thing.kind).is_some_and(|kind| kind.is_done_not_made()) =>
+            TaskGoal::Absent { tracked, .. }
+                if Kind::named(&tracked.thing.kind).is_some_and(|kind| kind.is_done_not_made()) =>
             {
                 Err(NotPrepared::Settled(StepOutcome::Kept))
             }
             TaskGoal::Absent { .. } if task.step.keep => {
                 Err(NotPrepared::Settled(StepOutcome::Kept))
             }
-            TaskGoal::Absent { known, inside, .. } => {
-                let kind = Kind::named(&known.thing.kind)
+            TaskGoal::Absent {
+                tracked, inside, ..
+            } => {
+                let kind = Kind::named(&tracked.thing.kind)
                     .ok_or(NotPrepared::Settled(StepOutcome::Kept))?;
                 let want = task.step.want.clone();
-                Ok(Job::Absent(kind, known.clone(), want, inside.clone()))
+                Ok(Job::Absent(kind, tracked.clone(), want, inside.clone()))
             }
             TaskGoal::Holds { settle } => Ok(Job::Claim(self.wanted(id, None)?, *settle)),
             TaskGoal::Found => {
                 let wanted = self.wanted(id, None)?;
-                let known = state.get(&wanted.thing.key()).cloned();
-                Ok(Job::Find(wanted, known))
+                let tracked = state.get(&wanted.thing.key()).cloned();
+                Ok(Job::Find(wanted, tracked))
             }
             TaskGoal::Present {
                 inside,
@@ -176,10 +178,10 @@ impl Scheduler {
                     .filter(|inner| inner.unknown.is_empty())
                     .map(|inner| (inner.thing, inner.want))
                     .collect();
-                let known = state.get(&wanted.thing.key()).cloned();
+                let tracked = state.get(&wanted.thing.key()).cloned();
                 Ok(match book {
-                    JournalAccess::Write(_) => Job::Present(wanted, known),
-                    JournalAccess::Read(_) => Job::Look(wanted, known),
+                    JournalAccess::Write(_) => Job::Present(wanted, tracked),
+                    JournalAccess::Read(_) => Job::Look(wanted, tracked),
                 })
             }
         }
@@ -193,7 +195,7 @@ impl Scheduler {
         parent: Option<(&str, &ResourceId)>,
     ) -> Result<DesiredResource, NotPrepared> {
         let step = &self.task(id).step;
-        let known = |reference: &refs::Ref| {
+        let tracked = |reference: &refs::Ref| {
             if let Some((parent, thing)) = parent
                 && parent == reference.step
             {
@@ -202,11 +204,11 @@ impl Scheduler {
                     field => thing.at.get(field).cloned(),
                 };
             }
-            let gives = self.gives.get(&reference.step)?;
+            let outputs = self.outputs.get(&reference.step)?;
             reference
                 .field
                 .split('.')
-                .try_fold(&Value::Object(gives.clone()), |value, key| value.get(key))
+                .try_fold(&Value::Object(outputs.clone()), |value, key| value.get(key))
                 .cloned()
         };
         let names = |missing: Vec<refs::Ref>| {
@@ -215,12 +217,12 @@ impl Scheduler {
                 .map(|reference| reference.step)
                 .collect::<Vec<_>>()
         };
-        let at = match refs::fill(&Value::Object(step.at.clone()), &known) {
+        let at = match refs::fill(&Value::Object(step.at.clone()), &tracked) {
             Ok(Value::Object(at)) => at,
             Ok(_) => Map::new(),
             Err(missing) => return Err(NotPrepared::Waits(names(missing))),
         };
-        let (want, unknown) = match refs::fill(&step.want, &known) {
+        let (want, unknown) = match refs::fill(&step.want, &tracked) {
             Ok(want) => (want, Vec::new()),
             Err(missing) => (step.want.clone(), names(missing)),
         };
@@ -252,15 +254,17 @@ impl Job {
             | Job::Present(wanted, _)
             | Job::Find(wanted, _)
             | Job::Claim(wanted, _) => wanted.thing.short(),
-            Job::Absent(_, known, ..) => known.thing.short(),
+            Job::Absent(_, tracked, ..) => tracked.thing.short(),
         }
     }
 
     /// What the journal knows of its thing.
-    pub fn known(&self) -> Option<&TrackedResource> {
+    pub fn tracked(&self) -> Option<&TrackedResource> {
         match self {
-            Job::Look(_, known) | Job::Present(_, known) | Job::Find(_, known) => known.as_ref(),
-            Job::Absent(_, known, ..) => Some(known),
+            Job::Look(_, tracked) | Job::Present(_, tracked) | Job::Find(_, tracked) => {
+                tracked.as_ref()
+            }
+            Job::Absent(_, tracked, ..) => Some(tracked),
             Job::Claim(..) => None,
         }
     }
@@ -268,12 +272,12 @@ impl Job {
     /// Does it.
     pub async fn carry_out(self, worker: &Worker) -> Result<Converged, Failure> {
         match self {
-            Job::Look(wanted, known) => look_only(worker, &wanted, known.as_ref()).await,
-            Job::Present(wanted, known) => present(worker, &wanted, known.as_ref()).await,
-            Job::Find(wanted, known) => find(worker, &wanted, known.as_ref()).await,
+            Job::Look(wanted, tracked) => look_only(worker, &wanted, tracked.as_ref()).await,
+            Job::Present(wanted, tracked) => present(worker, &wanted, tracked.as_ref()).await,
+            Job::Find(wanted, tracked) => find(worker, &wanted, tracked.as_ref()).await,
             Job::Claim(wanted, settle) => hold(worker, &wanted, settle).await,
-            Job::Absent(kind, known, want, inside) => {
-                absent(worker, kind, &known, &want, &inside).await
+            Job::Absent(kind, tracked, want, inside) => {
+                absent(worker, kind, &tracked, &want, &inside).await
             }
         }
     }

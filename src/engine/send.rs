@@ -73,7 +73,7 @@ where
     let mut pauses = retry::delays(PAUSES.0, PAUSES.1);
     let mut id = intent.request.clone();
     let mut attempt = 0;
-    let mut departed = MayHaveApplied::No;
+    let mut may_have_applied = MayHaveApplied::No;
     let _turn = worker
         .unless_stopped(worker.lock(intent.kind.lock(&intent.thing.at)))
         .await?;
@@ -91,7 +91,7 @@ where
                 worker
                     .write(announcement(worker, &intent, &request_id))
                     .await?;
-                worker.tell(Event::Sending {
+                worker.emit(Event::Sending {
                     step: worker.step.clone(),
                     verb: intent.verb,
                 });
@@ -125,7 +125,7 @@ where
             Err(error)
                 if error.class == Class::AlreadyExists && intent.verb == ChangeVerb::Create =>
             {
-                let ours = departed.max(error.left_machine) != MayHaveApplied::No;
+                let ours = may_have_applied.max(error.left_machine) != MayHaveApplied::No;
                 match is_there(worker, &intent).await {
                     Ok(true) => return Ok(SendResult::AlreadyThere { since, ours }),
                     Err(Failure::Stopped) => return Err(Failure::Stopped),
@@ -135,7 +135,7 @@ where
             }
             Err(error) => error,
         };
-        let error = error.after(&mut departed);
+        let error = error.after(&mut may_have_applied);
         let patient = worker
             .patience(error.class, intent.kind)
             .filter(|_| mends(&error, intent.verb))
@@ -149,7 +149,7 @@ where
                         .await?;
                     id = None;
                 }
-                worker.door.watch.retrying(
+                worker.clients.watch.retrying(
                     &what,
                     &format!("{}: {}", reason(error.class), error.message),
                     attempt,

@@ -90,11 +90,11 @@ impl State {
             Entry::Adopted {
                 step, thing, parts, ..
             } => {
-                let known = self.known(thing, step);
-                known.made = None;
-                step.clone_into(&mut known.step);
-                known.ours = true;
-                known.add(parts);
+                let tracked = self.tracked(thing, step);
+                tracked.made = None;
+                step.clone_into(&mut tracked.step);
+                tracked.ours = true;
+                tracked.add(parts);
             }
             Entry::Intent {
                 at,
@@ -105,21 +105,21 @@ impl State {
                 parts,
                 inside,
             } => {
-                let known = self.known(thing, step);
+                let tracked = self.tracked(thing, step);
                 // A request that was cut off may be announced again: a creation as itself, by its id; a deletion in any way.
-                if let Some(open) = &known.open
+                if let Some(open) = &tracked.open
                     && (open.verb != *verb
                         || (*verb == ChangeVerb::Create && open.request != *request))
                 {
                     return Err(IllegalEntry(format!(
                         "{}: {} announced while {} is open",
-                        known.key,
+                        tracked.key,
                         verb.word(),
                         open.verb.word()
                     )));
                 }
-                step.clone_into(&mut known.step);
-                known.open = Some(OpenRequest {
+                step.clone_into(&mut tracked.step);
+                tracked.open = Some(OpenRequest {
                     verb: *verb,
                     request: request.clone(),
                     since: at.clone(),
@@ -145,7 +145,7 @@ impl State {
 
     /// What is known of a thing.
     pub fn get(&self, key: &str) -> Option<&TrackedResource> {
-        self.things.iter().find(|known| known.key == key)
+        self.things.iter().find(|tracked| tracked.key == key)
     }
 
     /// Whether we made it, or may have: an open creation counts.
@@ -155,23 +155,23 @@ impl State {
 
     /// Everything of ours, in the order in which it was first made.
     pub fn ours(&self) -> impl Iterator<Item = &TrackedResource> {
-        self.things.iter().filter(|known| known.is_ours())
+        self.things.iter().filter(|tracked| tracked.is_ours())
     }
 
     /// Whether anything of ours is there that could be removed.
     pub fn stands(&self) -> bool {
-        let is_made = |known: &TrackedResource| {
-            Kind::named(&known.thing.kind).is_none_or(|kind| !kind.is_done_not_made())
+        let is_made = |tracked: &TrackedResource| {
+            Kind::named(&tracked.thing.kind).is_none_or(|kind| !kind.is_done_not_made())
         };
         self.ours().any(is_made)
     }
 
-    fn known(&mut self, thing: &ResourceId, step: &str) -> &mut TrackedResource {
+    fn tracked(&mut self, thing: &ResourceId, step: &str) -> &mut TrackedResource {
         let key = thing.key();
         let index = self
             .things
             .iter()
-            .position(|known| known.key == key)
+            .position(|tracked| tracked.key == key)
             .unwrap_or_else(|| {
                 self.things.push(TrackedResource {
                     thing: thing.clone(),
@@ -189,7 +189,7 @@ impl State {
     }
 
     fn find(&mut self, key: &str, what: &str) -> Result<&mut TrackedResource, IllegalEntry> {
-        let found = self.things.iter_mut().find(|known| known.key == key);
+        let found = self.things.iter_mut().find(|tracked| tracked.key == key);
         found.ok_or_else(|| IllegalEntry(format!("{key}: {what} without an intent")))
     }
 
@@ -217,19 +217,19 @@ impl State {
     ) {
         let finished = done.is_some();
         for inner in &open.inside {
-            let known = self.known(inner, key);
+            let tracked = self.tracked(inner, key);
             match open.verb {
-                ChangeVerb::Create if left != LeftBehind::Nothing => known.ours = true,
+                ChangeVerb::Create if left != LeftBehind::Nothing => tracked.ours = true,
                 ChangeVerb::Delete if finished => {
-                    known.ours = false;
+                    tracked.ours = false;
                     // A creation in it whose end nobody saw went with it.
-                    known.open = None;
-                    known.parts.clear();
+                    tracked.open = None;
+                    tracked.parts.clear();
                 }
                 ChangeVerb::Create | ChangeVerb::Update | ChangeVerb::Delete => {}
             }
         }
-        let Ok(known) = self.find(key, "settled") else {
+        let Ok(tracked) = self.find(key, "settled") else {
             return;
         };
         match (open.verb, left) {
@@ -239,15 +239,15 @@ impl State {
             ) => {
                 // A set is ours by its parts; what stood there before stays somebody else's.
                 if open.verb == ChangeVerb::Create || !open.parts.is_empty() {
-                    known.ours = true;
-                    known.made = done.map(|(at, _)| at.to_owned());
+                    tracked.ours = true;
+                    tracked.made = done.map(|(at, _)| at.to_owned());
                 }
-                known.add(&open.parts);
-                known.took = done.map(|(_, took)| took).or(known.took);
+                tracked.add(&open.parts);
+                tracked.took = done.map(|(_, took)| took).or(tracked.took);
             }
             (ChangeVerb::Delete, _) if finished => {
-                known.ours = false;
-                known.parts.clear();
+                tracked.ours = false;
+                tracked.parts.clear();
             }
             // Nothing was made; or what could not be removed is still ours.
             _ => {}
@@ -372,12 +372,12 @@ mod tests {
                 return format!("illegal: {illegal}");
             }
         }
-        let Some(known) = state.get(&network("n").key()) else {
+        let Some(tracked) = state.get(&network("n").key()) else {
             return "nothing".to_owned();
         };
-        let ours = if known.is_ours() { "ours" } else { "-" };
-        let parts = known.our_parts().join(",");
-        let open = known.open.as_ref().map_or("", |open| open.verb.word());
+        let ours = if tracked.is_ours() { "ours" } else { "-" };
+        let parts = tracked.our_parts().join(",");
+        let open = tracked.open.as_ref().map_or("", |open| open.verb.word());
         [ours, &parts, open]
             .iter()
             .filter(|word| !word.is_empty())

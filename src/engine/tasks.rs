@@ -68,7 +68,7 @@ pub fn found(steps: &[Step]) -> Result<Vec<Task>, Diagnostics> {
 }
 
 /// Tasks that see whether every claim holds, side by side: a claim needs nothing but what it is about.
-pub fn claims(steps: &[Step], settle: Duration) -> Vec<Task> {
+pub fn checks(steps: &[Step], settle: Duration) -> Vec<Task> {
     let tasks = steps.iter().map(|step| Task {
         step: step.clone(),
         after: BTreeSet::new(),
@@ -79,7 +79,7 @@ pub fn claims(steps: &[Step], settle: Duration) -> Vec<Task> {
 
 /// The step whose create may bring this one's thing along: unless what it needs can only be had after that.
 fn parent<'a>(child: &Step, steps: &'a [Step], graph: &Graph) -> Option<&'a str> {
-    let inside = Kind::named(&child.kind)?.row()?.inside.as_ref()?;
+    let inside = Kind::named(&child.kind)?.resource_spec()?.inside.as_ref()?;
     let needs = graph.needs(&child.id);
     let parent = steps
         .iter()
@@ -109,7 +109,7 @@ pub fn absent(steps: &[Step], state: &State, stays: bool) -> Result<Vec<Task>, D
     let ours: Vec<&TrackedResource> = state.ours().collect();
     let ids = names(&ours, steps);
     let mut tasks = Vec::new();
-    for (index, (known, (id, step))) in ours.iter().zip(&ids).enumerate() {
+    for (index, (tracked, (id, step))) in ours.iter().zip(&ids).enumerate() {
         let mut after = BTreeSet::new();
         for (other, (other_id, other_step)) in ids.iter().enumerate() {
             let needs_me = match (step, other_step) {
@@ -118,7 +118,7 @@ pub fn absent(steps: &[Step], state: &State, stays: bool) -> Result<Vec<Task>, D
                 (_, None) => other > index,
                 (None, Some(_)) => false,
             };
-            if !needs_me || goes_with(ours[other], known) {
+            if !needs_me || goes_with(ours[other], tracked) {
                 continue;
             }
             // What goes with its holder is gone when the holder is: unless that waits for this one itself, as a cluster does
@@ -134,24 +134,24 @@ pub fn absent(steps: &[Step], state: &State, stays: bool) -> Result<Vec<Task>, D
                 Some(_) => false,
             };
         }
-        let holder = ours.iter().position(|other| goes_with(known, other));
+        let holder = ours.iter().position(|other| goes_with(tracked, other));
         if let Some(holder) = holder {
             after.insert(ids[holder].0.clone());
         }
         let mut inside: Vec<ResourceId> = ours
             .iter()
-            .filter(|other| goes_with(other, known))
+            .filter(|other| goes_with(other, tracked))
             .map(|other| other.thing.clone())
             .collect();
         // What came along with a creation whose end nobody saw is ours as soon as that is over, and goes with this one too.
-        for came_along in known.open.iter().flat_map(|open| &open.inside) {
+        for came_along in tracked.open.iter().flat_map(|open| &open.inside) {
             if !inside.contains(came_along) {
                 inside.push(came_along.clone());
             }
         }
         tasks.push(Task {
             step: step.map_or_else(
-                || orphan(id, known),
+                || orphan(id, tracked),
                 |step| Step {
                     id: id.clone(),
                     ..step.clone()
@@ -159,7 +159,7 @@ pub fn absent(steps: &[Step], state: &State, stays: bool) -> Result<Vec<Task>, D
             ),
             after,
             goal: TaskGoal::Absent {
-                known: Box::new((*known).clone()),
+                tracked: Box::new((*tracked).clone()),
                 inside,
                 with: holder.is_some(),
             },
@@ -173,11 +173,11 @@ pub fn absent(steps: &[Step], state: &State, stays: bool) -> Result<Vec<Task>, D
 /// A name for every thing of ours, and the step that speaks of it; no step twice.
 fn names<'a>(ours: &[&TrackedResource], steps: &'a [Step]) -> Vec<(String, Option<&'a Step>)> {
     let mut taken = BTreeSet::new();
-    let named = ours.iter().map(|known| {
-        let step = steps.iter().find(|step| known.is_of(step));
+    let named = ours.iter().map(|tracked| {
+        let step = steps.iter().find(|step| tracked.is_of(step));
         match step {
             Some(step) if taken.insert(step.id.clone()) => (step.id.clone(), Some(step)),
-            _ => (known.key.clone(), None),
+            _ => (tracked.key.clone(), None),
         }
     });
     named.collect()
@@ -195,13 +195,13 @@ fn goes_with(inner: &TrackedResource, outer: &TrackedResource) -> bool {
 }
 
 /// A step for a thing that no step speaks of.
-fn orphan(id: &str, known: &TrackedResource) -> Step {
+fn orphan(id: &str, tracked: &TrackedResource) -> Step {
     Step {
         id: id.to_owned(),
         chapter: String::new(),
         says: "No step speaks of it any more; the journal says that it is ours.".to_owned(),
-        kind: known.thing.kind.clone(),
-        at: known.thing.at.clone(),
+        kind: tracked.thing.kind.clone(),
+        at: tracked.thing.at.clone(),
         want: Value::Null,
         needs: BTreeSet::new(),
         within: WITHIN,
@@ -262,7 +262,7 @@ mod tests {
         for entry in [done(), intent(ChangeVerb::Delete, inside), done()] {
             state.take_alone(&entry).unwrap();
         }
-        let ours: Vec<&str> = state.ours().map(|known| known.key.as_str()).collect();
+        let ours: Vec<&str> = state.ours().map(|tracked| tracked.key.as_str()).collect();
         assert_eq!(ours, [""; 0]);
     }
 }

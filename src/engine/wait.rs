@@ -31,7 +31,7 @@ async fn look(
     let since = Instant::now();
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
         match worker
-            .unless_stopped(kind.look(&worker.door, &thing.at, want, parts))
+            .unless_stopped(kind.look(&worker.clients, &thing.at, want, parts))
             .await?
         {
             Ok(look) => return Ok(look),
@@ -103,7 +103,7 @@ pub async fn agreed(
     want: &Value,
     parts: &[String],
 ) -> Result<Observed, Failure> {
-    let reads = kind.row().map_or(1, |row| row.reads);
+    let reads = kind.resource_spec().map_or(1, |row| row.reads);
     let deadline = Instant::now() + worker.within;
     let mut last = at_rest(worker, kind, thing, want, parts).await?;
     let mut same = 1;
@@ -125,7 +125,7 @@ pub async fn confirmed(
     want: &Value,
     parts: &[String],
 ) -> Result<Value, Failure> {
-    let reads = kind.row().map_or(1, |row| row.reads);
+    let reads = kind.resource_spec().map_or(1, |row| row.reads);
     let deadline = Instant::now() + worker.within;
     let since = Instant::now();
     let mut found = 0;

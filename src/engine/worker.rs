@@ -1,4 +1,4 @@
-//! What a step at work may use: the door to Google, the owner (who alone writes the journal and tells events), locks, and
+//! What a step at work may use: the clients of Google and the cluster, the owner (who alone writes the journal and tells events), locks, and
 //! the word to stop.
 
 use std::collections::{BTreeSet, HashMap};
@@ -30,8 +30,8 @@ pub struct Worker {
     pub step: String,
     /// The step's reason, which of a wait says what it waits for.
     pub says: String,
-    /// The door to Google; its watch tells the owner.
-    pub door: Clients,
+    /// The clients of Google and the cluster; their watch tells the owner.
+    pub clients: Clients,
     /// How long to wait for the step's thing.
     pub within: Duration,
     /// Hosts of APIs that this run has found or made enabled: a refusal by one of these passes.
@@ -56,11 +56,11 @@ impl Worker {
         locks: Locks,
         stop: watch::Receiver<bool>,
     ) -> Worker {
-        let watch = Telling {
+        let watch = ProgressWatch {
             step: step.id.clone(),
             owner: owner.clone(),
         };
-        let door = Clients {
+        let clients = Clients {
             client: client.clone(),
             watch: Arc::new(watch),
             clusters,
@@ -68,7 +68,7 @@ impl Worker {
         Worker {
             step: step.id.clone(),
             says: step.says.trim().replace('\n', " "),
-            door,
+            clients,
             within: step.within,
             enabled,
             owner,
@@ -95,14 +95,14 @@ impl Worker {
     }
 
     /// Tells an event.
-    pub fn tell(&self, event: Event) {
+    pub fn emit(&self, event: Event) {
         // Nobody left to be told is no reason to fail.
         let _ = self.owner.send(OwnerRequest::Tell(event));
     }
 
     /// Says what the step waits for.
     pub fn waiting(&self, on: impl Into<String>) {
-        self.tell(Event::Waiting {
+        self.emit(Event::Waiting {
             step: self.step.clone(),
             on: on.into(),
         });
@@ -142,13 +142,13 @@ impl Worker {
     }
 }
 
-/// Passes on what the door to Google says, under the step's name.
-struct Telling {
+/// Passes on what the client of Google says, under the step's name.
+struct ProgressWatch {
     step: String,
     owner: mpsc::UnboundedSender<OwnerRequest>,
 }
 
-impl Watch for Telling {
+impl Watch for ProgressWatch {
     fn retrying(&self, call: &str, why: &str, attempt: u32, after: Duration) {
         let after = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
         let event = Event::Retrying {

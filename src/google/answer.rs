@@ -61,7 +61,7 @@ pub(super) fn too_long(call: &Call, status: StatusCode, longest: usize) -> ApiEr
 
 /// An error of the connection. What happened before a connection stood cannot have reached anybody.
 pub(super) fn missing(call: &Call, error: &reqwest::Error) -> ApiError {
-    let departed = if error.is_connect() || error.is_builder() {
+    let may_have_applied = if error.is_connect() || error.is_builder() {
         MayHaveApplied::No
     } else {
         MayHaveApplied::Unknown
@@ -74,9 +74,14 @@ pub(super) fn missing(call: &Call, error: &reqwest::Error) -> ApiError {
     // A certificate that is not accepted now will not be accepted on the next try.
     if message.contains("certificate") {
         let advice = "if a proxy on the way inspects HTTPS, name its authority in SSL_CERT_FILE";
-        return ApiError::unanswered(call, Class::Other, departed, format!("{message}; {advice}"));
+        return ApiError::unanswered(
+            call,
+            Class::Other,
+            may_have_applied,
+            format!("{message}; {advice}"),
+        );
     }
-    ApiError::unanswered(call, Class::LostConnection, departed, message)
+    ApiError::unanswered(call, Class::LostConnection, may_have_applied, message)
 }
 
 /// An error and what caused it, without the address, which may carry an id.

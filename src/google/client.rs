@@ -95,7 +95,7 @@ impl Client {
     /// within [`retry::PATIENCE`]; a token that is refused is replaced once. Everything else is returned.
     pub async fn send(&self, call: &Call, watch: &dyn Watch) -> Result<Value, ApiError> {
         let started = Instant::now();
-        let mut departed = MayHaveApplied::No;
+        let mut may_have_applied = MayHaveApplied::No;
         let mut renewed = false;
         let mut attempt = 1;
         loop {
@@ -103,7 +103,7 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => *failed,
             };
-            let mut error = error.after(&mut departed);
+            let mut error = error.after(&mut may_have_applied);
             error.attempts = attempt;
             let refused = token.filter(|_| error.class == Class::Unauthenticated && !renewed);
             let pause = match refused {

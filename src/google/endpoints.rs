@@ -38,11 +38,11 @@ pub struct Endpoints {
 struct Root {
     url: String,
     origin: String,
-    place: Result<Place, &'static str>,
+    place: Result<HostKind, &'static str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum HostKind {
     Google,
     Loopback,
 }
@@ -85,7 +85,7 @@ impl Endpoints {
 
     /// Whether an API is served on this machine.
     pub fn is_loopback(&self, api: Api) -> bool {
-        self.roots[api.index()].place == Ok(Place::Loopback)
+        self.roots[api.index()].place == Ok(HostKind::Loopback)
     }
 
     /// Where an API is served, up to its base path: `https://compute.googleapis.com/`.
@@ -97,14 +97,14 @@ impl Endpoints {
     pub(super) fn has_google(&self) -> bool {
         self.roots
             .iter()
-            .any(|root| root.place == Ok(Place::Google))
+            .any(|root| root.place == Ok(HostKind::Google))
     }
 
     /// Whether an API is served on this machine over https.
     pub(super) fn has_https_here(&self) -> bool {
         self.roots
             .iter()
-            .any(|root| root.place == Ok(Place::Loopback) && root.url.starts_with("https:"))
+            .any(|root| root.place == Ok(HostKind::Loopback) && root.url.starts_with("https:"))
     }
 
     /// The whole address of a call, its query included.
@@ -162,7 +162,7 @@ pub(super) fn is_google(url: &Url) -> bool {
 }
 
 /// Where an address points, or why it may not be used.
-fn place(url: &str) -> Result<Place, &'static str> {
+fn place(url: &str) -> Result<HostKind, &'static str> {
     let url = Url::parse(url).map_err(|_| "it is not an address")?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("it carries a user name or password");
@@ -175,8 +175,8 @@ fn place(url: &str) -> Result<Place, &'static str> {
     }
     let loopback = is_loopback(&url);
     match (url.scheme(), loopback, is_google(&url)) {
-        ("http" | "https", true, _) => Ok(Place::Loopback),
-        ("https", _, true) => Ok(Place::Google),
+        ("http" | "https", true, _) => Ok(HostKind::Loopback),
+        ("https", _, true) => Ok(HostKind::Google),
         ("http", _, _) => Err("without https a token could be read on the way"),
         ("https", _, _) => Err("the host is not Google's, and would be given a token"),
         _ => Err("only http and https are understood"),

@@ -51,7 +51,7 @@ impl ApiError {
     pub(super) fn unanswered(
         call: &Call,
         class: Class,
-        departed: MayHaveApplied,
+        may_have_applied: MayHaveApplied,
         message: String,
     ) -> ApiError {
         ApiError {
@@ -60,7 +60,7 @@ impl ApiError {
             class,
             reason: None,
             message,
-            left_machine: departed,
+            left_machine: may_have_applied,
             attempts: 1,
             of_operation: false,
             retry_after: None,
@@ -69,10 +69,10 @@ impl ApiError {
     }
 
     /// The error of a try that others went before: what one of them may have done, a later refusal does not undo. Keeps in
-    /// `departed` what all tries so far may have done.
-    pub fn after(mut self, departed: &mut MayHaveApplied) -> ApiError {
-        *departed = self.left_machine.max(*departed);
-        self.left_machine = *departed;
+    /// `may_have_applied` what all tries so far may have done.
+    pub fn after(mut self, may_have_applied: &mut MayHaveApplied) -> ApiError {
+        *may_have_applied = self.left_machine.max(*may_have_applied);
+        self.left_machine = *may_have_applied;
         self
     }
 
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn what_one_try_may_have_done_a_later_refusal_does_not_undo() {
         use MayHaveApplied::*;
-        let mut departed = No;
+        let mut may_have_applied = No;
         for (told, counts) in [
             (No, No),
             (Unknown, Unknown),
@@ -173,7 +173,7 @@ mod tests {
         ] {
             let call = Call::get(Api::Dns, "x");
             let error = ApiError::unanswered(&call, Class::Other, told, "m".into());
-            assert_eq!(error.after(&mut departed).left_machine, counts);
+            assert_eq!(error.after(&mut may_have_applied).left_machine, counts);
         }
     }
 }

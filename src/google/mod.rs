@@ -1,4 +1,4 @@
-//! The one door to Google's APIs: a call goes in, Google's JSON or a classified error comes out.
+//! The one client of Google's APIs: a call goes in, Google's JSON or a classified error comes out.
 //!
 //! It knows hosts, tokens, error envelopes, long-running operations and which failures may be repeated. It
 //! deliberately knows no resource, no step, no journal and no screen: what waits, retries or fails is told through

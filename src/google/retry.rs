@@ -77,8 +77,13 @@ mod tests {
     use super::super::{Api, Call};
     use super::*;
 
-    fn error(class: Class, departed: MayHaveApplied) -> ApiError {
-        ApiError::unanswered(&Call::get(Api::Dns, "x"), class, departed, "m".into())
+    fn error(class: Class, may_have_applied: MayHaveApplied) -> ApiError {
+        ApiError::unanswered(
+            &Call::get(Api::Dns, "x"),
+            class,
+            may_have_applied,
+            "m".into(),
+        )
     }
 
     #[test]
@@ -99,13 +104,19 @@ mod tests {
             (ServerFault, Yes, true, 1, 89, true),
             (ServerFault, Yes, true, 1, 90, false),
         ];
-        for (class, departed, repeatable, attempt, waited, again) in cases {
+        for (class, may_have_applied, repeatable, attempt, waited, again) in cases {
             let waited = Duration::from_secs(waited);
-            let verdict = verdict(&error(class, departed), repeatable, attempt, waited, 1.0);
+            let verdict = verdict(
+                &error(class, may_have_applied),
+                repeatable,
+                attempt,
+                waited,
+                1.0,
+            );
             assert_eq!(
                 verdict != RetryDecision::GiveUp,
                 again,
-                "{class:?} {departed:?} {repeatable}"
+                "{class:?} {may_have_applied:?} {repeatable}"
             );
         }
         // Everything that is the caller's matter is the caller's even where repeating would do no harm.

@@ -58,15 +58,15 @@ impl Clusters {
 /// The connection to the cluster of `at`; none where there is no such cluster, or none yet. One of somebody's own is always there,
 /// whatever has become of Google's: what stands in it is seen before the first step, and is never taken for gone after the last.
 pub async fn connect(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
 ) -> Result<Option<ClusterClient>, ApiError> {
-    if let Some(own) = &door.clusters.own {
+    if let Some(own) = &clients.clusters.own {
         return Ok(Some(own.cluster.clone()));
     }
     let path = path_template::path(PATH, at)?;
     let unsigned = |error: String| ApiError::unsent(&path, error);
-    let token = door
+    let token = clients
         .client
         .auth()
         .token()
@@ -74,15 +74,15 @@ pub async fn connect(
         .map_err(|error| unsigned(error.to_string()))?;
     // An API that asks for no credentials has a cluster that takes any.
     let token = token.map_or_else(|| "anonymous".to_owned(), |token| token.reveal().to_owned());
-    let mut connections = door.clusters.connections.lock().await;
+    let mut connections = clients.clusters.connections.lock().await;
     if let Some((made_with, cluster)) = connections.get(&path)
         && *made_with == token
     {
         return Ok(Some(cluster.clone()));
     }
-    let live = match door
+    let live = match clients
         .client
-        .send(&Call::get(Api::Container, &path), &*door.watch)
+        .send(&Call::get(Api::Container, &path), &*clients.watch)
         .await
     {
         Err(error) if error.class == Class::NotFound => return Ok(None),
@@ -118,25 +118,25 @@ pub async fn connect(
 ///
 /// # Errors
 /// What `work` fails with.
-pub async fn steadily<T, R>(door: &Clients, work: impl Fn() -> R) -> Result<T, ApiError>
+pub async fn steadily<T, R>(clients: &Clients, work: impl Fn() -> R) -> Result<T, ApiError>
 where
     R: Future<Output = Result<T, ApiError>>,
 {
     let since = Instant::now();
     let mut attempt = 0;
-    let mut departed = MayHaveApplied::No;
+    let mut may_have_applied = MayHaveApplied::No;
     let mut pauses = retry::delays(PAUSES.0, PAUSES.1);
     loop {
-        let done = with_good_token(door, &work)
+        let done = with_good_token(clients, &work)
             .await
-            .map_err(|error| advised(door, error).after(&mut departed));
+            .map_err(|error| advised(clients, error).after(&mut may_have_applied));
         let error = match done {
             Err(error) if matches!(error.class, Class::LostConnection | Class::ServerFault) => {
                 error
             }
             done => {
                 if done.is_ok() {
-                    door.clusters.answered.store(true, Ordering::Relaxed);
+                    clients.clusters.answered.store(true, Ordering::Relaxed);
                 }
                 return done;
             }
@@ -144,13 +144,14 @@ where
         attempt += 1;
         let patience = match error.class {
             Class::ServerFault => retry::PATIENCE,
-            _ if door.clusters.answered.load(Ordering::Relaxed) => AWAY,
+            _ if clients.clusters.answered.load(Ordering::Relaxed) => AWAY,
             _ => UNKNOWN,
         };
         let returns = since.elapsed() < patience;
         match pauses.next() {
             Some(pause) if returns => {
-                door.watch
+                clients
+                    .watch
                     .retrying(&error.call, &error.message, attempt, pause);
                 tokio::time::sleep(pause).await;
             }
@@ -169,11 +170,11 @@ where
 ///
 /// # Errors
 /// What `work` fails with.
-async fn with_good_token<T, R>(door: &Clients, work: &impl Fn() -> R) -> Result<T, ApiError>
+async fn with_good_token<T, R>(clients: &Clients, work: &impl Fn() -> R) -> Result<T, ApiError>
 where
     R: Future<Output = Result<T, ApiError>>,
 {
-    let auth = door.client.auth();
+    let auth = clients.client.auth();
     // Without a token `work` tells why by itself.
     let used = auth.token().await.ok().flatten();
     match (work().await, used) {
@@ -189,8 +190,8 @@ where
 }
 
 /// A refusal with the advice that fits the cluster.
-pub fn advised(door: &Clients, error: ApiError) -> ApiError {
-    match &door.clusters.own {
+pub fn advised(clients: &Clients, error: ApiError) -> ApiError {
+    match &clients.clusters.own {
         Some(_) => of_own(error),
         None => error,
     }
@@ -311,21 +312,21 @@ mod tests {
     async fn a_refusal_does_not_undo_what_a_lost_answer_may_have_done() {
         use Class::{LostConnection, PermissionDenied, ServerFault};
         let endpoints = Endpoints::emulator("http://127.0.0.1:1");
-        let door = Clients {
+        let clients = Clients {
             client: Client::new(endpoints, Auth::none()).unwrap(),
             watch: Arc::new(NoWatch),
             clusters: Clusters::default(),
         };
         let lost = error(LostConnection, MayHaveApplied::Unknown);
         let failed = error(ServerFault, MayHaveApplied::Yes);
-        for (first, departed) in [
+        for (first, may_have_applied) in [
             (None, MayHaveApplied::No),
             (Some(lost), MayHaveApplied::Unknown),
             (Some(failed), MayHaveApplied::Yes),
         ] {
             let refused = error(PermissionDenied, MayHaveApplied::No);
             let script = Mutex::new([Some(refused), first]);
-            let told = steadily(&door, || {
+            let told = steadily(&clients, || {
                 let mut script = script.lock().unwrap();
                 let error = script[1].take().or_else(|| script[0].take()).unwrap();
                 async move { Err::<(), _>(error) }
@@ -333,7 +334,7 @@ mod tests {
             let told = told.await.unwrap_err();
             assert_eq!(
                 (told.class, told.left_machine),
-                (PermissionDenied, departed)
+                (PermissionDenied, may_have_applied)
             );
         }
     }

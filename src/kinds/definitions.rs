@@ -17,11 +17,11 @@ pub const PATH: &str =
 
 /// Looks at the definitions that `want` names, and says which are not established.
 pub async fn look(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
 ) -> Result<Observed, ApiError> {
-    let Some(cluster) = connect(door, at).await? else {
+    let Some(cluster) = connect(clients, at).await? else {
         return Ok(Observed::Absent);
     };
     let names = want.get("names").and_then(Value::as_array);

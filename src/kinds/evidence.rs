@@ -38,14 +38,14 @@ impl Kind {
     /// What is there of a plain resource, whether it is at rest or not.
     pub async fn read(
         &self,
-        door: &Clients,
+        clients: &Clients,
         at: &Map<String, Value>,
     ) -> Result<Option<Value>, ApiError> {
-        let Some(row) = self.row() else {
+        let Some(row) = self.resource_spec() else {
             return Ok(None);
         };
         let call = Call::get(row.api, path_template::path(row.path, at)?);
-        match door.client.send(&call, &*door.watch).await {
+        match clients.client.send(&call, &*clients.watch).await {
             Ok(live) => Ok(Some(live)),
             Err(error) if error.class == Class::NotFound => Ok(None),
             Err(error) => Err(error),

@@ -93,10 +93,10 @@ pub fn parts(policy: &Value) -> Vec<String> {
 /// Reads the policy; none where its resource does not exist.
 pub async fn look(
     policy: &IamPolicySpec,
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
 ) -> Result<Option<Value>, ApiError> {
-    match read(policy, door, at).await {
+    match read(policy, clients, at).await {
         Ok(live) => Ok(Some(live)),
         Err(error) if error.class == Class::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -106,22 +106,22 @@ pub async fn look(
 /// Adds the pairs that are missing.
 pub async fn add(
     policy: &IamPolicySpec,
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
 ) -> Result<MutationResult, ApiError> {
     let wanted = parts(want);
-    rewrite(policy, door, at, |live| with(live, &wanted)).await
+    rewrite(policy, clients, at, |live| with(live, &wanted)).await
 }
 
 /// Takes the pairs out again. A policy whose resource is gone has none of them.
 pub async fn remove(
     policy: &IamPolicySpec,
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     ours: &[String],
 ) -> Result<MutationResult, ApiError> {
-    match rewrite(policy, door, at, |live| without(live, ours)).await {
+    match rewrite(policy, clients, at, |live| without(live, ours)).await {
         Err(error) if error.class == Class::NotFound => Ok(MutationResult::Now),
         sent => sent,
     }
@@ -130,28 +130,32 @@ pub async fn remove(
 /// Reads, changes and writes; nothing is written where nothing changes. The etag makes repeating the write safe.
 async fn rewrite(
     policy: &IamPolicySpec,
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     change: impl Fn(&Value) -> Value,
 ) -> Result<MutationResult, ApiError> {
     let mut delays =
         retry::delays(Duration::from_millis(50), Duration::from_secs(5)).take(CONFLICTS);
-    let mut departed = MayHaveApplied::No;
+    let mut may_have_applied = MayHaveApplied::No;
     loop {
-        let live = read(policy, door, at)
+        let live = read(policy, clients, at)
             .await
-            .map_err(|error| error.after(&mut departed))?;
+            .map_err(|error| error.after(&mut may_have_applied))?;
         let changed = change(&live);
         if parts(&changed) == parts(&live) {
             return Ok(MutationResult::Now);
         }
-        let written = write(policy, door, at, changed).await;
-        match written.map_err(|error| error.after(&mut departed)) {
+        let written = write(policy, clients, at, changed).await;
+        match written.map_err(|error| error.after(&mut may_have_applied)) {
             Ok(_) => return Ok(MutationResult::Now),
             Err(error) if error.class == Class::PolicyConflict => match delays.next() {
                 Some(delay) => {
-                    door.watch
-                        .retrying(&error.call, "somebody else changed the policy", 1, delay);
+                    clients.watch.retrying(
+                        &error.call,
+                        "somebody else changed the policy",
+                        1,
+                        delay,
+                    );
                     tokio::time::sleep(delay).await;
                 }
                 None => return Err(error),
@@ -163,7 +167,7 @@ async fn rewrite(
 
 async fn read(
     policy: &IamPolicySpec,
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
 ) -> Result<Value, ApiError> {
     let path = path_template::path(policy.path, at)?;
@@ -178,12 +182,12 @@ async fn read(
             Call::get(policy.api, format!("{path}/iam")).query("optionsRequestedPolicyVersion", "3")
         }
     };
-    door.client.send(&call, &*door.watch).await
+    clients.client.send(&call, &*clients.watch).await
 }
 
 async fn write(
     policy: &IamPolicySpec,
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     mut changed: Value,
 ) -> Result<Value, ApiError> {
@@ -197,7 +201,7 @@ async fn write(
         }
         IamPolicyMethods::Storage => Call::put(policy.api, format!("{path}/iam")).json(changed),
     };
-    door.client.send(&call, &*door.watch).await
+    clients.client.send(&call, &*clients.watch).await
 }
 
 /// The policy with the pairs in it: each in the unconditional binding of its role, or in a new one at the end.

@@ -21,12 +21,12 @@ pub const PATH: &str =
 
 /// Reads the object, and where a step wants it, what it would be after an apply.
 pub async fn look(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
 ) -> Result<Observed, ApiError> {
     let object = object(at)?;
-    let Some(cluster) = connect(door, at).await? else {
+    let Some(cluster) = connect(clients, at).await? else {
         return Ok(Observed::Absent);
     };
     let Some(live) = cluster.get(&object).await.map_err(of_cluster)? else {
@@ -135,17 +135,17 @@ fn compare(path: &str, have: &Value, want: &Value, found: &mut Vec<FieldDiff>) {
 
 /// Applies the object.
 pub async fn apply(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
 ) -> Result<MutationResult, ApiError> {
     let object = object(at)?;
-    let cluster = connect(door, at).await?.ok_or_else(|| {
+    let cluster = connect(clients, at).await?.ok_or_else(|| {
         ApiError::unsent(object.to_string(), "there is no cluster to apply it to")
     })?;
     let how = ApplyOptions {
         dry_run: false,
-        force: door.clusters.force,
+        force: clients.clusters.force,
     };
     cluster
         .apply(&object, want, how)
@@ -155,9 +155,12 @@ pub async fn apply(
 }
 
 /// Deletes the object. In a cluster that is gone it is gone.
-pub async fn delete(door: &Clients, at: &Map<String, Value>) -> Result<MutationResult, ApiError> {
+pub async fn delete(
+    clients: &Clients,
+    at: &Map<String, Value>,
+) -> Result<MutationResult, ApiError> {
     let object = object(at)?;
-    if let Some(cluster) = connect(door, at).await? {
+    if let Some(cluster) = connect(clients, at).await? {
         cluster.delete(&object).await.map_err(of_cluster)?;
     }
     Ok(MutationResult::Now)

@@ -11,7 +11,7 @@ use crate::google::{Api, ApiError, Call};
 
 /// GKE's leftovers in the network or subnetwork whose path is given, firewall rules first.
 pub async fn inside(
-    door: &Clients,
+    clients: &Clients,
     own: &str,
     at: &Map<String, Value>,
 ) -> Result<Vec<ResourceId>, ApiError> {
@@ -26,7 +26,11 @@ pub async fn inside(
     let mut found = Vec::new();
     let rules = path_template::path("projects/{project}/global/firewalls", at)?;
     let rules = Call::get(Api::Compute, rules);
-    for rule in door.client.list(&rules, "items", &*door.watch).await? {
+    for rule in clients
+        .client
+        .list(&rules, "items", &*clients.watch)
+        .await?
+    {
         let name = rule.get("name").and_then(Value::as_str).unwrap_or_default();
         if here(&rule) && is_gke_rule(name) {
             found.push(thing(
@@ -38,7 +42,9 @@ pub async fn inside(
     let groups = path_template::path("projects/{project}/aggregated/networkEndpointGroups", at)?;
     let groups = Call::get(Api::Compute, groups);
     let within = "networkEndpointGroups";
-    let groups = door.client.list_aggregated(&groups, within, &*door.watch);
+    let groups = clients
+        .client
+        .list_aggregated(&groups, within, &*clients.watch);
     for group in groups.await? {
         let name = group
             .get("name")

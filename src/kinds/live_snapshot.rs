@@ -38,14 +38,14 @@ const KINDS: &[(&str, &str)] = &[
 /// # Errors
 /// Google or the cluster does not answer, or forbids. A kind that the cluster does not know has no objects.
 pub async fn read(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
 ) -> Result<Option<SnapshotInput>, ApiError> {
-    let Some(inside) = connect(door, at).await? else {
+    let Some(inside) = connect(clients, at).await? else {
         return Ok(None);
     };
-    if door.clusters.is_own() {
-        let emulated = get(door, &path_template::path(PATH, at)?).await;
+    if clients.clusters.is_own() {
+        let emulated = get(clients, &path_template::path(PATH, at)?).await;
         let emulated = match emulated {
             Err(error) if matches!(error.class, Class::NotFound | Class::ApiDisabled) => {
                 Value::Null
@@ -53,17 +53,17 @@ pub async fn read(
             emulated => emulated?,
         };
         let pools = emulated["nodePools"].as_array().cloned();
-        let sources = own_mesh::sources(door, &inside, pools.unwrap_or_default()).await?;
+        let sources = own_mesh::sources(clients, &inside, pools.unwrap_or_default()).await?;
         return Ok(Some(sources));
     }
-    let cluster = get(door, &path_template::path(PATH, at)?).await?;
+    let cluster = get(clients, &path_template::path(PATH, at)?).await?;
     let text = |pointer: &str| cluster.pointer(pointer).and_then(Value::as_str);
     let network = text("/networkConfig/network")
         .or(text("/network"))
         .unwrap_or_default();
     let range = |pointer: &str| text(pointer)?.parse().ok();
     let usual = (ClusterRanges::default(), MeshInstall::default());
-    let firewalls = firewalls(door, at, network).await?;
+    let firewalls = firewalls(clients, at, network).await?;
     let mut pools = cluster["nodePools"].as_array().cloned().unwrap_or_default();
     for pool in &mut pools {
         mark(pool, text("/name").unwrap_or_default(), &firewalls);
@@ -71,10 +71,10 @@ pub async fn read(
     Ok(Some(SnapshotInput {
         kubernetes: objects(&inside).await?,
         firewalls,
-        zones: zones(door, at, network).await?,
+        zones: zones(clients, at, network).await?,
         pools,
         ranges: ClusterRanges {
-            nodes: nodes(door, &cluster).await?.unwrap_or(usual.0.nodes),
+            nodes: nodes(clients, &cluster).await?.unwrap_or(usual.0.nodes),
             pods: range("/clusterIpv4Cidr").unwrap_or(usual.0.pods),
             services: range("/servicesIpv4Cidr").unwrap_or(usual.0.services),
             control_plane: range("/privateClusterConfig/masterIpv4CidrBlock")
@@ -110,9 +110,9 @@ fn mark(pool: &mut Value, cluster: &str, firewalls: &[Value]) {
     pool["config"]["tags"] = stated.into_iter().chain(tags).collect();
 }
 
-async fn get(door: &Clients, path: &str) -> Result<Value, ApiError> {
+async fn get(clients: &Clients, path: &str) -> Result<Value, ApiError> {
     let call = Call::get(Api::Container, path);
-    door.client.send(&call, &*door.watch).await
+    clients.client.send(&call, &*clients.watch).await
 }
 
 /// The cluster's objects of all kinds that decide.
@@ -144,13 +144,13 @@ pub(super) async fn objects(cluster: &ClusterClient) -> Result<Vec<Value>, ApiEr
 
 /// The rules of the cluster's network.
 async fn firewalls(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     network: &str,
 ) -> Result<Vec<Value>, ApiError> {
     let path = path_template::path("projects/{project}/global/firewalls", at)?;
     let call = Call::get(Api::Compute, path);
-    let mut rules = door.client.list(&call, "items", &*door.watch).await?;
+    let mut rules = clients.client.list(&call, "items", &*clients.watch).await?;
     rules.retain(|rule| {
         rule["network"]
             .as_str()
@@ -161,13 +161,17 @@ async fn firewalls(
 
 /// The private zones that the cluster's network sees, with their records.
 async fn zones(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     network: &str,
 ) -> Result<Vec<(Value, Vec<Value>)>, ApiError> {
     let path = path_template::path("projects/{project}/managedZones", at)?;
     let call = Call::get(Api::Dns, &path);
-    let zones = match door.client.list(&call, "managedZones", &*door.watch).await {
+    let zones = match clients
+        .client
+        .list(&call, "managedZones", &*clients.watch)
+        .await
+    {
         // An API that is off has no zones.
         Err(error) if error.class == Class::ApiDisabled => return Ok(Vec::new()),
         zones => zones?,
@@ -186,23 +190,26 @@ async fn zones(
         }
         let name = zone["name"].as_str().unwrap_or_default();
         let call = Call::get(Api::Dns, format!("{path}/{}/rrsets", segment(name)));
-        let records = door.client.list(&call, "rrsets", &*door.watch).await?;
+        let records = clients
+            .client
+            .list(&call, "rrsets", &*clients.watch)
+            .await?;
         found.push((zone, records));
     }
     Ok(found)
 }
 
 /// The primary range of the cluster's subnetwork.
-async fn nodes(door: &Clients, cluster: &Value) -> Result<Option<ipnet::Ipv4Net>, ApiError> {
+async fn nodes(clients: &Clients, cluster: &Value) -> Result<Option<ipnet::Ipv4Net>, ApiError> {
     let subnetwork = cluster
         .pointer("/networkConfig/subnetwork")
         .and_then(Value::as_str);
     let Some(subnetwork) = subnetwork else {
         return Ok(None);
     };
-    let live = door
+    let live = clients
         .client
-        .send(&Call::get(Api::Compute, subnetwork), &*door.watch)
+        .send(&Call::get(Api::Compute, subnetwork), &*clients.watch)
         .await?;
     Ok(live["ipCidrRange"]
         .as_str()

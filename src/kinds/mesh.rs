@@ -16,15 +16,15 @@ pub const PATH: &str =
     "projects/{project}/locations/{location}/memberships/{membership}/features/{feature}";
 
 /// Reads the state of our membership.
-pub async fn look(door: &Clients, at: &Map<String, Value>) -> Result<Observed, ApiError> {
+pub async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Observed, ApiError> {
     let path = path_template::path(
         "v1/projects/{project}/locations/global/features/{feature}",
         at,
     )?;
     let ours = path_template::path("/locations/{location}/memberships/{membership}", at)?;
-    match door
+    match clients
         .client
-        .send(&Call::get(Api::GkeHub, path), &*door.watch)
+        .send(&Call::get(Api::GkeHub, path), &*clients.watch)
         .await
     {
         Ok(feature) => Ok(state(&feature, &ours)),

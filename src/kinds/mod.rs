@@ -103,7 +103,7 @@ pub enum Kind {
     /// Waiting for what others bring about.
     Wait(&'static Wait),
     /// A check of the tutorial: nothing to make, something to hold.
-    Claim(&'static Check),
+    Check(&'static Check),
 }
 
 impl Kind {
@@ -119,7 +119,7 @@ impl Kind {
             Kind::Restart,
         ];
         let waits = waits::WAITS.iter().map(Kind::Wait);
-        let named_checks = checks::ALL.iter().map(Kind::Claim);
+        let named_checks = checks::ALL.iter().map(Kind::Check);
         rows.chain(policies)
             .chain(behaviours)
             .chain(waits)
@@ -142,7 +142,7 @@ impl Kind {
             Kind::Kubernetes => kubernetes::KIND,
             Kind::Restart => restart::KIND,
             Kind::Wait(wait) => wait.kind,
-            Kind::Claim(claim) => claim.kind,
+            Kind::Check(check) => check.kind,
         }
     }
 
@@ -157,7 +157,7 @@ impl Kind {
             Kind::Kubernetes => kubernetes::SAYS,
             Kind::Restart => restart::SAYS,
             Kind::Wait(wait) => wait.says,
-            Kind::Claim(claim) => claim.says,
+            Kind::Check(check) => check.says,
         }
     }
 
@@ -169,7 +169,7 @@ impl Kind {
             Kind::Records => Api::Dns,
             Kind::Services => Api::ServiceUsage,
             Kind::Object => Api::Storage,
-            Kind::Kubernetes | Kind::Restart | Kind::Claim(_) => Api::Container,
+            Kind::Kubernetes | Kind::Restart | Kind::Check(_) => Api::Container,
             Kind::Wait(wait) => wait.api,
         }
     }
@@ -185,7 +185,7 @@ impl Kind {
             Kind::Kubernetes => kubernetes::PATH,
             Kind::Restart => restart::PATH,
             Kind::Wait(wait) => wait.path,
-            Kind::Claim(claim) => claim.path,
+            Kind::Check(check) => check.path,
         }
     }
 
@@ -214,7 +214,7 @@ impl Kind {
             // Objects of the whole cluster have none.
             Kind::Kubernetes => &["namespace"],
             Kind::Wait(wait) => wait.optional,
-            Kind::Claim(claim) => claim.optional,
+            Kind::Check(check) => check.optional,
             _ => &[],
         }
     }
@@ -230,13 +230,13 @@ impl Kind {
 
     /// Whether it is a check: nothing that is made or done.
     pub fn is_claim(&self) -> bool {
-        matches!(self, Kind::Claim(_))
+        matches!(self, Kind::Check(_))
     }
 
     /// What `want` may say, where that is a short list.
     pub fn fields(&self) -> Option<&'static [&'static str]> {
         match self {
-            Kind::Claim(claim) => Some(claim.fields),
+            Kind::Check(check) => Some(check.fields),
             _ => None,
         }
     }
@@ -257,21 +257,21 @@ impl Kind {
 
     /// Whether it is something that is done, with nothing to remove afterwards.
     pub fn is_done_not_made(&self) -> bool {
-        self.is_wait() || matches!(self, Kind::Restart | Kind::Services | Kind::Claim(_))
+        self.is_wait() || matches!(self, Kind::Restart | Kind::Services | Kind::Check(_))
     }
 
     /// Fields of what is there that other steps may refer to.
     pub fn outputs(&self) -> &'static [&'static str] {
         match self {
-            Kind::Resource(spec) => spec.gives,
+            Kind::Resource(spec) => spec.outputs,
             Kind::Kubernetes => &["uid", "version"],
-            Kind::Wait(wait) => wait.gives,
+            Kind::Wait(wait) => wait.outputs,
             _ => &[],
         }
     }
 
     /// The row, where the kind is a plain resource.
-    pub fn row(&self) -> Option<&'static ResourceSpec> {
+    pub fn resource_spec(&self) -> Option<&'static ResourceSpec> {
         match self {
             Kind::Resource(spec) => Some(spec),
             _ => None,
@@ -307,7 +307,7 @@ impl Kind {
 
     /// Whether a request that was cut off can be sent again under the same request id.
     pub fn takes_request_id(&self) -> bool {
-        self.row().is_some_and(|spec| spec.request_id)
+        self.resource_spec().is_some_and(|spec| spec.request_id)
     }
 
     /// The parts of a thing that is a set, as the journal names them; empty where the thing is one.
@@ -346,7 +346,7 @@ impl Kind {
             Kind::Object => object::diff(want, live),
             Kind::Records => records::diff(want, live),
             Kind::Kubernetes => kubernetes::diff(live),
-            Kind::Restart | Kind::Wait(_) | Kind::Claim(_) => Vec::new(),
+            Kind::Restart | Kind::Wait(_) | Kind::Check(_) => Vec::new(),
             Kind::Members(_) | Kind::Services => {
                 let there = self.parts_of_live(live);
                 let missing = self
@@ -367,7 +367,7 @@ impl Kind {
     }
 
     /// What others may know of the thing: of a row, the fields it gives.
-    pub fn give(&self, live: &Value) -> Map<String, Value> {
+    pub fn outputs_of(&self, live: &Value) -> Map<String, Value> {
         if let Kind::Kubernetes = self {
             return kubernetes::give(live);
         }

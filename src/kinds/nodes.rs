@@ -19,11 +19,11 @@ const POOL: &str = "cloud.google.com/gke-nodepool";
 
 /// Looks at the nodes of the pool.
 pub async fn look(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
 ) -> Result<Observed, ApiError> {
-    let Some(cluster) = connect(door, at).await? else {
+    let Some(cluster) = connect(clients, at).await? else {
         return Ok(Observed::Absent);
     };
     let pool = at

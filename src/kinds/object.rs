@@ -17,12 +17,12 @@ pub const SAYS: &str = "an object in a bucket";
 pub const PATH: &str = "b/{bucket}/o/{object}";
 
 /// Reads the object's metadata.
-pub async fn look(door: &Clients, at: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
-    match door
+pub async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
+    match clients
         .client
         .send(
             &Call::get(Api::Storage, path_template::path(PATH, at)?),
-            &*door.watch,
+            &*clients.watch,
         )
         .await
     {
@@ -58,7 +58,7 @@ pub fn diff(want: &Value, live: &Value) -> Vec<FieldDiff> {
 
 /// Uploads the content. Safe to repeat: the same name gets the same bytes.
 pub async fn upload(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
 ) -> Result<MutationResult, ApiError> {
@@ -71,19 +71,23 @@ pub async fn upload(
         .query("name", name)
         .upload(kind, content(want).as_bytes().to_vec())
         .repeatable();
-    door.client
-        .send(&call, &*door.watch)
+    clients
+        .client
+        .send(&call, &*clients.watch)
         .await
         .map(|_| MutationResult::Now)
 }
 
 /// Deletes the object. Already gone is gone.
-pub async fn delete(door: &Clients, at: &Map<String, Value>) -> Result<MutationResult, ApiError> {
-    match door
+pub async fn delete(
+    clients: &Clients,
+    at: &Map<String, Value>,
+) -> Result<MutationResult, ApiError> {
+    match clients
         .client
         .send(
             &Call::delete(Api::Storage, path_template::path(PATH, at)?),
-            &*door.watch,
+            &*clients.watch,
         )
         .await
     {

@@ -112,7 +112,7 @@ impl OwnCluster {
         })
     }
 
-    /// What its nodes lack of these pools; see [`nodes::Lack`].
+    /// What its nodes lack of these pools; see [`nodes::MissingNodes`].
     ///
     /// # Errors
     /// The cluster refuses.

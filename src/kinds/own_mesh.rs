@@ -21,12 +21,12 @@ const NAMESPACE: &str = "istio-system";
 /// # Errors
 /// The cluster does not answer, or forbids.
 pub async fn sources(
-    door: &Clients,
+    clients: &Clients,
     cluster: &ClusterClient,
     pools: Vec<Value>,
 ) -> Result<SnapshotInput, ApiError> {
     let kubernetes = live_snapshot::objects(cluster).await;
-    let kubernetes = kubernetes.map_err(|error| advised(door, error))?;
+    let kubernetes = kubernetes.map_err(|error| advised(clients, error))?;
     let config = ObjectRef {
         api_version: "v1".to_owned(),
         kind: "ConfigMap".to_owned(),
@@ -34,7 +34,7 @@ pub async fn sources(
         name: "istio".to_owned(),
     };
     let config = cluster.get(&config).await;
-    let config = config.map_err(|error| advised(door, of_cluster(error)))?;
+    let config = config.map_err(|error| advised(clients, of_cluster(error)))?;
     Ok(SnapshotInput {
         ranges: ranges(&kubernetes),
         mesh: mesh(&config.unwrap_or_default(), &kubernetes),

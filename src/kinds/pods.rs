@@ -21,11 +21,11 @@ pub const PATH: &str =
 
 /// Looks at the Deployment's pods; `want` names the `nodePool` that they belong on.
 pub async fn look(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
 ) -> Result<Observed, ApiError> {
-    let Some(cluster) = connect(door, at).await? else {
+    let Some(cluster) = connect(clients, at).await? else {
         return Ok(Observed::Absent);
     };
     let text = |key: &str| at.get(key).and_then(Value::as_str).unwrap_or_default();

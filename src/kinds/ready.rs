@@ -12,9 +12,9 @@ pub const SAYS: &str = "a Kubernetes object in a condition";
 pub const PATH: &str = "projects/{project}/locations/{location}/clusters/{cluster}/ready/{condition}/{apiVersion}/{kind}/{name}";
 
 /// Whether the object of `at` is in the condition that `at` names.
-pub async fn look(door: &Clients, at: &Map<String, Value>) -> Result<Observed, ApiError> {
+pub async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Observed, ApiError> {
     let object = kubernetes::object(at)?;
-    let Some(cluster) = connect(door, at).await? else {
+    let Some(cluster) = connect(clients, at).await? else {
         return Ok(Observed::Absent);
     };
     let Some(live) = cluster.get(&object).await.map_err(of_cluster)? else {

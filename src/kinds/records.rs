@@ -20,11 +20,11 @@ pub fn parts(value: &Value) -> Vec<String> {
 }
 
 /// Reads all record sets of the zone; none where the zone does not exist.
-pub async fn look(door: &Clients, at: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
+pub async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
     let path = format!("{}/rrsets", path_template::path(PATH, at)?);
-    match door
+    match clients
         .client
-        .list(&Call::get(Api::Dns, path), "rrsets", &*door.watch)
+        .list(&Call::get(Api::Dns, path), "rrsets", &*clients.watch)
         .await
     {
         Ok(all) => Ok(Some(json!({ "rrsets": all }))),
@@ -53,26 +53,26 @@ pub fn diff(want: &Value, live: &Value) -> Vec<FieldDiff> {
 
 /// Adds what is missing and replaces what differs, in one change.
 pub async fn add(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
 ) -> Result<MutationResult, ApiError> {
-    let live = look(door, at).await?.unwrap_or_default();
-    change(door, at, &addition(want, &live)).await
+    let live = look(clients, at).await?.unwrap_or_default();
+    change(clients, at, &addition(want, &live)).await
 }
 
 /// Removes the named record sets, in one change.
 pub async fn remove(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     ours: &[String],
 ) -> Result<MutationResult, ApiError> {
-    let live = look(door, at).await?.unwrap_or_default();
+    let live = look(clients, at).await?.unwrap_or_default();
     // A deletion must repeat the record set exactly, so it is what was just read.
     let deletions: Vec<&Value> = sets(&live)
         .filter(|there| ours.contains(&name(there)))
         .collect();
-    change(door, at, &json!({ "deletions": deletions })).await
+    change(clients, at, &json!({ "deletions": deletions })).await
 }
 
 fn addition(want: &Value, live: &Value) -> Value {
@@ -94,7 +94,7 @@ fn addition(want: &Value, live: &Value) -> Value {
 }
 
 async fn change(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     change: &Value,
 ) -> Result<MutationResult, ApiError> {
@@ -112,7 +112,7 @@ async fn change(
         format!("{}/changes", path_template::path(PATH, at)?),
     )
     .json(change.clone());
-    let answer = door.client.send(&call, &*door.watch).await?;
+    let answer = clients.client.send(&call, &*clients.watch).await?;
     Ok(Operation::of(Dialect::DnsChange, &call, &answer)?
         .map_or(MutationResult::Now, MutationResult::Wait))
 }

@@ -39,12 +39,12 @@ const ADVICE: &str = "the namespace stays as long as others live in it: move or 
 ///
 /// # Errors
 /// Who lives there; what the cluster refuses.
-pub async fn none(door: &Clients, at: &Map<String, Value>) -> Result<(), ApiError> {
+pub async fn none(clients: &Clients, at: &Map<String, Value>) -> Result<(), ApiError> {
     let namespace = kubernetes::object(at)?;
-    if !door.clusters.is_own() || namespace.kind != "Namespace" {
+    if !clients.clusters.is_own() || namespace.kind != "Namespace" {
         return Ok(());
     }
-    let Some(cluster) = connect(door, at).await? else {
+    let Some(cluster) = connect(clients, at).await? else {
         return Ok(());
     };
     let mut theirs = Vec::new();

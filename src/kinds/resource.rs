@@ -9,13 +9,13 @@ use crate::google::{ApiError, Call, Class, Operation};
 /// Reads the resource and says whether it has come to rest.
 pub async fn look(
     row: &ResourceSpec,
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
 ) -> Result<Observed, ApiError> {
     let path = path_template::path(row.path, at)?;
-    match door
+    match clients
         .client
-        .send(&Call::get(row.api, path), &*door.watch)
+        .send(&Call::get(row.api, path), &*clients.watch)
         .await
     {
         Ok(live) => Ok(rest_of(row, live)),
@@ -53,7 +53,7 @@ fn rest_of(row: &ResourceSpec, live: Value) -> Observed {
 /// Sends the request that makes the resource.
 pub async fn create(
     row: &ResourceSpec,
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
     request: &str,
@@ -94,13 +94,13 @@ pub async fn create(
             call
         }
     };
-    send(row, door, call, request).await
+    send(row, clients, call, request).await
 }
 
 /// Sends the request that changes the fields that differ.
 pub async fn update(
     row: &ResourceSpec,
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
     live: &Value,
@@ -125,18 +125,18 @@ pub async fn update(
         }
     };
     // The same fields set to the same values twice are set once.
-    send(row, door, call.repeatable(), request).await
+    send(row, clients, call.repeatable(), request).await
 }
 
 /// Sends the request that removes the resource. Already gone is gone.
 pub async fn delete(
     row: &ResourceSpec,
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     request: &str,
 ) -> Result<MutationResult, ApiError> {
     let call = Call::delete(row.api, path_template::path(row.path, at)?);
-    match send(row, door, call, request).await {
+    match send(row, clients, call, request).await {
         Err(error) if error.class == Class::NotFound => Ok(MutationResult::Now),
         sent => sent,
     }
@@ -144,7 +144,7 @@ pub async fn delete(
 
 async fn send(
     row: &ResourceSpec,
-    door: &Clients,
+    clients: &Clients,
     call: Call,
     request: &str,
 ) -> Result<MutationResult, ApiError> {
@@ -153,7 +153,7 @@ async fn send(
     } else {
         call
     };
-    let answer = door.client.send(&call, &*door.watch).await?;
+    let answer = clients.client.send(&call, &*clients.watch).await?;
     let operation = match row.dialect {
         Some(dialect) => Operation::of(dialect, &call, &answer)?,
         None => None,
@@ -167,7 +167,7 @@ async fn send(
 /// resource's own part of the path decides.
 pub async fn running(
     row: &ResourceSpec,
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
 ) -> Result<Option<Operation>, ApiError> {
     let Some(dialect) = row.dialect else {
@@ -191,7 +191,7 @@ pub async fn running(
     );
 
     let call = Call::get(row.api, format!("{scope}/operations"));
-    let answer = door.client.send(&call, &*door.watch).await?;
+    let answer = clients.client.send(&call, &*clients.watch).await?;
     let operations = answer
         .get("items")
         .or_else(|| answer.get("operations"))

@@ -38,7 +38,7 @@ pub struct ResourceSpec {
     /// Lists in which order, or more than order, means nothing.
     pub lists: &'static [(&'static str, ListSemantics)],
     /// Fields of the answer that other steps may refer to; only these are journalled.
-    pub gives: &'static [&'static str],
+    pub outputs: &'static [&'static str],
     /// What must not be changed by two requests at once; `{x}` is filled from the step's `at`.
     pub lock: Option<&'static str>,
     /// The kind whose create may bring this resource along, and the list it goes into.

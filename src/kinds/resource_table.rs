@@ -38,7 +38,7 @@ const PLAIN: ResourceSpec = ResourceSpec {
     fixed: &[],
     carries: &[],
     lists: &[],
-    gives: &[],
+    outputs: &[],
     lock: None,
     inside: None,
     allow_list: None,
@@ -66,7 +66,7 @@ static NETWORK: ResourceSpec = ResourceSpec {
     collection: "networks",
     path: "projects/{project}/global/networks/{network}",
     fixed: &["autoCreateSubnetworks"],
-    gives: &["selfLink"],
+    outputs: &["selfLink"],
     leftovers: true,
     ..COMPUTE
 };
@@ -81,7 +81,7 @@ static SUBNETWORK: ResourceSpec = ResourceSpec {
     fixed: &["network", "ipCidrRange", "secondaryIpRanges"],
     carries: &["fingerprint"],
     lists: &[("secondaryIpRanges", ListSemantics::Keyed("rangeName"))],
-    gives: &["selfLink"],
+    outputs: &["selfLink"],
     leftovers: true,
     ..COMPUTE
 };
@@ -94,7 +94,7 @@ static ROUTER: ResourceSpec = ResourceSpec {
     path: "projects/{project}/regions/{region}/routers/{router}",
     fixed: &["network"],
     lists: &[("nats", ListSemantics::Keyed("name"))],
-    gives: &["selfLink"],
+    outputs: &["selfLink"],
     lock: Some("router {project}/{region}/{router}"),
     ..COMPUTE
 };
@@ -114,7 +114,7 @@ static FIREWALL: ResourceSpec = ResourceSpec {
         ("sourceRanges", ListSemantics::Set),
         ("targetServiceAccounts", ListSemantics::Set),
     ],
-    gives: &["selfLink"],
+    outputs: &["selfLink"],
     ..COMPUTE
 };
 
@@ -145,7 +145,7 @@ static SERVICE_ACCOUNT: ResourceSpec = ResourceSpec {
     // Names and descriptions of accounts are nobody's security: an account that differs is told, not changed.
     update: UpdateMethod::Never,
     reads: 3,
-    gives: &["email", "uniqueId"],
+    outputs: &["email", "uniqueId"],
     ..PLAIN
 };
 
@@ -161,7 +161,7 @@ static MANAGED_ZONE: ResourceSpec = ResourceSpec {
         "privateVisibilityConfig.networks",
         ListSemantics::Keyed("networkUrl"),
     )],
-    gives: &["name", "dnsName"],
+    outputs: &["name", "dnsName"],
     ..PLAIN
 };
 
@@ -200,7 +200,7 @@ static CLUSTER: ResourceSpec = ResourceSpec {
             ListSemantics::Holds,
         ),
     ],
-    gives: &["name", "location", "endpoint"],
+    outputs: &["name", "location", "endpoint"],
     lock: CLUSTER_LOCK,
     allow_list: Some(
         "controlPlaneEndpointsConfig.ipEndpointsConfig.authorizedNetworksConfig.cidrBlocks",
@@ -238,7 +238,7 @@ static NODE_POOL: ResourceSpec = ResourceSpec {
         ("config.oauthScopes", ListSemantics::Set),
         ("config.taints", ListSemantics::Set),
     ],
-    gives: &["name"],
+    outputs: &["name"],
     lock: CLUSTER_LOCK,
     inside: Some(ParentCreate {
         parent: "container.cluster",
@@ -268,7 +268,7 @@ static FEATURE: ResourceSpec = ResourceSpec {
         bad: &[],
         why: Some("state.state.description"),
     }),
-    gives: &["name"],
+    outputs: &["name"],
     ..PLAIN
 };
 
@@ -294,7 +294,7 @@ static MEMBERSHIP: ResourceSpec = ResourceSpec {
         why: None,
     }),
     fixed: &["endpoint"],
-    gives: &["name"],
+    outputs: &["name"],
     ..PLAIN
 };
 
@@ -309,7 +309,7 @@ static MEMBERSHIP_FEATURE: ResourceSpec = ResourceSpec {
     update: UpdateMethod::PatchMask,
     dialect: Some(Dialect::LongRunning),
     request_id: true,
-    gives: &["name"],
+    outputs: &["name"],
     lock: Some("feature {project}/{feature}"),
     ..PLAIN
 };
@@ -327,6 +327,6 @@ static BUCKET: ResourceSpec = ResourceSpec {
         query: &[("project", "{project}")],
     },
     fixed: &["location"],
-    gives: &["name"],
+    outputs: &["name"],
     ..PLAIN
 };

@@ -23,11 +23,11 @@ const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 
 /// Whether every Deployment of the namespace was restarted since, and runs.
 pub async fn look(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
 ) -> Result<Observed, ApiError> {
-    let Some(cluster) = connect(door, at).await? else {
+    let Some(cluster) = connect(clients, at).await? else {
         return Ok(Observed::Absent);
     };
     let word = word(want);
@@ -50,11 +50,11 @@ pub async fn look(
 
 /// Restarts the Deployments that were not.
 pub async fn restart(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
 ) -> Result<MutationResult, ApiError> {
-    let Some(cluster) = connect(door, at).await? else {
+    let Some(cluster) = connect(clients, at).await? else {
         return Err(ApiError::unsent(
             KIND,
             "there is no cluster to restart anything in",

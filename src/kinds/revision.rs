@@ -22,11 +22,11 @@ const VERSIONS: [&str; 2] = ["v1beta1", "v1alpha1"];
 
 /// Looks for the one revision of the control plane that `want` names.
 pub async fn look(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
 ) -> Result<Observed, ApiError> {
-    let Some(cluster) = connect(door, at).await? else {
+    let Some(cluster) = connect(clients, at).await? else {
         return Ok(Observed::Absent);
     };
     Ok(if want["control_plane"] == "in-cluster" {

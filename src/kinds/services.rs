@@ -44,7 +44,7 @@ pub fn enabled(live: &Value) -> Vec<String> {
 
 /// Asks for the state of the named APIs.
 pub async fn look(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     names: &[String],
 ) -> Result<Option<Value>, ApiError> {
@@ -54,17 +54,17 @@ pub async fn look(
     for name in names {
         call = call.query("names", format!("{project}/services/{name}"));
     }
-    door.client.send(&call, &*door.watch).await.map(Some)
+    clients.client.send(&call, &*clients.watch).await.map(Some)
 }
 
 /// Switches on those that are off. Safe to repeat: an API that is on stays on.
 pub async fn enable(
-    door: &Clients,
+    clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
 ) -> Result<MutationResult, ApiError> {
     let wanted = parts(want);
-    let live = look(door, at, &wanted).await?.unwrap_or_default();
+    let live = look(clients, at, &wanted).await?.unwrap_or_default();
     let on = enabled(&live);
     let off: Vec<String> = wanted
         .into_iter()
@@ -79,7 +79,7 @@ pub async fn enable(
     )
     .json(json!({ "serviceIds": off }))
     .repeatable();
-    let answer = door.client.send(&call, &*door.watch).await?;
+    let answer = clients.client.send(&call, &*clients.watch).await?;
     Ok(Operation::of(Dialect::LongRunning, &call, &answer)?
         .map_or(MutationResult::Now, MutationResult::Wait))
 }

@@ -19,7 +19,7 @@ pub struct Wait {
     /// Keys that `at` may have beside those of the path.
     pub optional: &'static [&'static str],
     /// What other steps may refer to.
-    pub gives: &'static [&'static str],
+    pub outputs: &'static [&'static str],
     what: WaitSubject,
 }
 
@@ -36,8 +36,8 @@ enum WaitSubject {
 /// Every kind of waiting.
 #[rustfmt::skip]
 pub static WAITS: &[Wait] = &[
-    Wait { kind: "mesh.ready", says: mesh::SAYS, path: mesh::PATH, api: Api::GkeHub, optional: &[], gives: &[], what: WaitSubject::Mesh },
-    Wait { gives: &["revision"], ..in_cluster("mesh.revision", revision::SAYS, revision::PATH, WaitSubject::Revision) },
+    Wait { kind: "mesh.ready", says: mesh::SAYS, path: mesh::PATH, api: Api::GkeHub, optional: &[], outputs: &[], what: WaitSubject::Mesh },
+    Wait { outputs: &["revision"], ..in_cluster("mesh.revision", revision::SAYS, revision::PATH, WaitSubject::Revision) },
     in_cluster("kubernetes.definitions", definitions::SAYS, definitions::PATH, WaitSubject::Definitions),
     in_cluster("kubernetes.nodes", nodes::SAYS, nodes::PATH, WaitSubject::Nodes),
     in_cluster("kubernetes.pods", pods::SAYS, pods::PATH, WaitSubject::Pods),
@@ -56,7 +56,7 @@ const fn in_cluster(
         path,
         api: Api::Container,
         optional: &[],
-        gives: &[],
+        outputs: &[],
         what,
     }
 }
@@ -73,17 +73,17 @@ impl Wait {
     /// What Google or the cluster refuses.
     pub async fn look(
         &self,
-        door: &Clients,
+        clients: &Clients,
         at: &Map<String, Value>,
         want: &Value,
     ) -> Result<Observed, ApiError> {
         match self.what {
-            WaitSubject::Mesh => mesh::look(door, at).await,
-            WaitSubject::Revision => revision::look(door, at, want).await,
-            WaitSubject::Definitions => definitions::look(door, at, want).await,
-            WaitSubject::Nodes => nodes::look(door, at, want).await,
-            WaitSubject::Pods => pods::look(door, at, want).await,
-            WaitSubject::Object => ready::look(door, at).await,
+            WaitSubject::Mesh => mesh::look(clients, at).await,
+            WaitSubject::Revision => revision::look(clients, at, want).await,
+            WaitSubject::Definitions => definitions::look(clients, at, want).await,
+            WaitSubject::Nodes => nodes::look(clients, at, want).await,
+            WaitSubject::Pods => pods::look(clients, at, want).await,
+            WaitSubject::Object => ready::look(clients, at).await,
         }
     }
 }

@@ -42,10 +42,10 @@ pub(super) fn read(
     name: &str,
     documents: &[Node],
     manifests: &Manifests,
-    complaints: &mut Diagnostics,
+    diagnostics: &mut Diagnostics,
 ) -> Option<(Chapter, Vec<Template>)> {
     let Some((first, rest)) = documents.split_first() else {
-        complaints.add(
+        diagnostics.add(
             &SourceLocation {
                 file: file.to_owned(),
                 line: 1,
@@ -54,16 +54,16 @@ pub(super) fn read(
         );
         return None;
     };
-    let chapter = read_chapter(file, name, first, complaints);
+    let chapter = read_chapter(file, name, first, diagnostics);
     let steps = rest
         .iter()
-        .map(|document| read_step(file, &chapter.name, document, manifests, complaints))
+        .map(|document| read_step(file, &chapter.name, document, manifests, diagnostics))
         .collect();
     Some((chapter, steps))
 }
 
-fn read_chapter(file: &str, name: &str, document: &Node, complaints: &mut Diagnostics) -> Chapter {
-    let mut fields = Fields::of(file, document, CHAPTER_FIELDS, complaints);
+fn read_chapter(file: &str, name: &str, document: &Node, diagnostics: &mut Diagnostics) -> Chapter {
+    let mut fields = Fields::of(file, document, CHAPTER_FIELDS, diagnostics);
     let source = fields.place();
     let chapter = Chapter {
         name: fields.text("chapter"),
@@ -93,9 +93,9 @@ fn read_step(
     chapter: &str,
     document: &Node,
     manifests: &Manifests,
-    complaints: &mut Diagnostics,
+    diagnostics: &mut Diagnostics,
 ) -> Template {
-    let mut fields = Fields::of(file, document, STEP_FIELDS, complaints);
+    let mut fields = Fields::of(file, document, STEP_FIELDS, diagnostics);
     let source = fields.place();
     let id = fields.text("step");
     if !id.is_empty() && (!is_id(&id) || id == refs::PARAM) {

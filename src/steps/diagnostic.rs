@@ -62,18 +62,18 @@ impl Diagnostics {
 }
 
 impl From<Diagnostic> for Diagnostics {
-    fn from(complaint: Diagnostic) -> Self {
-        Self(vec![complaint])
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self(vec![diagnostic])
     }
 }
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, complaint) in self.0.iter().enumerate() {
+        for (n, diagnostic) in self.0.iter().enumerate() {
             if n > 0 {
                 f.write_str("\n")?;
             }
-            write!(f, "{complaint}")?;
+            write!(f, "{diagnostic}")?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ pub(super) struct Fields<'a> {
     file: &'a str,
     line: usize,
     fields: &'a [(Key, Node)],
-    complaints: &'a mut Diagnostics,
+    diagnostics: &'a mut Diagnostics,
 }
 
 impl<'a> Fields<'a> {
@@ -20,14 +20,14 @@ impl<'a> Fields<'a> {
         file: &'a str,
         node: &'a Node,
         known: &[&str],
-        complaints: &'a mut Diagnostics,
+        diagnostics: &'a mut Diagnostics,
     ) -> Fields<'a> {
         let empty: &[(Key, Node)] = &[];
         let mut read = Fields {
             file,
             line: node.line,
             fields: empty,
-            complaints,
+            diagnostics,
         };
         let Tree::Map(fields) = &node.tree else {
             read.complain(
@@ -66,7 +66,7 @@ impl<'a> Fields<'a> {
 
     pub fn complain(&mut self, line: usize, text: impl Into<String>) {
         let place = self.place_at(line);
-        self.complaints.add(&place, text);
+        self.diagnostics.add(&place, text);
     }
 
     /// The field, where it is written.

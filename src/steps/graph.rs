@@ -24,12 +24,12 @@ impl Graph {
     /// # Errors
     /// Two steps of one name, a need that is no step, a circle (named in full).
     pub fn new(steps: &[Step], extra: &[(String, String)]) -> Result<Graph, Diagnostics> {
-        let mut complaints = Diagnostics::default();
+        let mut diagnostics = Diagnostics::default();
         let ids: Vec<String> = steps.iter().map(|step| step.id.clone()).collect();
         let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for step in steps {
             if needs.insert(step.id.clone(), step.needs.clone()).is_some() {
-                complaints.add(&step.source, format!("step `{}` is there twice", step.id));
+                diagnostics.add(&step.source, format!("step `{}` is there twice", step.id));
             }
         }
         for (step, need) in extra {
@@ -37,7 +37,7 @@ impl Graph {
                 Some(of_step) => {
                     of_step.insert(need.clone());
                 }
-                None => complaints.0.push(Diagnostic::nowhere(unknown(
+                None => diagnostics.0.push(Diagnostic::nowhere(unknown(
                     "step",
                     step,
                     ids.iter().map(String::as_str),
@@ -48,11 +48,11 @@ impl Graph {
             for need in needs.get(&step.id).unwrap_or(&NOTHING) {
                 if !needs.contains_key(need) {
                     let text = unknown("step", need, ids.iter().map(String::as_str));
-                    complaints.add(&step.source, format!("step `{}` needs an {text}", step.id));
+                    diagnostics.add(&step.source, format!("step `{}` needs an {text}", step.id));
                 }
             }
         }
-        complaints.or(())?;
+        diagnostics.or(())?;
         let mut dependents: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (id, of_step) in &needs {
             for need in of_step {

@@ -67,17 +67,17 @@ impl Tutorial {
 
 /// The files' texts to a tutorial. Pure.
 pub(super) fn parse(files: &[File]) -> Result<Tutorial, Diagnostics> {
-    let mut complaints = Diagnostics::default();
+    let mut diagnostics = Diagnostics::default();
     let mut tutorial = Tutorial {
         params: Vec::new(),
         chapters: Vec::new(),
         templates: Vec::new(),
     };
     let mut skipped = false;
-    let mut documents = |file: &File, complaints: &mut Diagnostics| -> Option<Vec<Node>> {
+    let mut documents = |file: &File, diagnostics: &mut Diagnostics| -> Option<Vec<Node>> {
         yaml::documents(&file.shown, &file.text)
-            .map_err(|complaint| {
-                complaints.0.push(complaint);
+            .map_err(|diagnostic| {
+                diagnostics.0.push(diagnostic);
                 skipped = true;
             })
             .ok()
@@ -86,28 +86,28 @@ pub(super) fn parse(files: &[File]) -> Result<Tutorial, Diagnostics> {
         files.iter().partition(|file| manifest::is_name(&file.name));
     let mut manifests = Manifests::default();
     for file in objects {
-        let documents = documents(file, &mut complaints);
+        let documents = documents(file, &mut diagnostics);
         manifests.add(
             &file.name,
             &file.shown,
             documents.as_deref(),
-            &mut complaints,
+            &mut diagnostics,
         );
     }
     for file in chapters {
-        let Some(documents) = documents(file, &mut complaints) else {
+        let Some(documents) = documents(file, &mut diagnostics) else {
             continue;
         };
         if file.name == PARAMS_FILE {
-            tutorial.params = params::read(&file.shown, &documents, &mut complaints);
+            tutorial.params = params::read(&file.shown, &documents, &mut diagnostics);
         } else if let Some(name) = file.name.strip_suffix(".yaml") {
             if let Some((chapter, templates)) =
-                chapter::read(&file.shown, name, &documents, &manifests, &mut complaints)
+                chapter::read(&file.shown, name, &documents, &manifests, &mut diagnostics)
             {
-                tutorial.add(chapter, templates, &mut complaints);
+                tutorial.add(chapter, templates, &mut diagnostics);
             }
         } else {
-            complaints.add(
+            diagnostics.add(
                 &SourceLocation {
                     file: file.shown.clone(),
                     line: 1,
@@ -118,19 +118,19 @@ pub(super) fn parse(files: &[File]) -> Result<Tutorial, Diagnostics> {
     }
     // What a file that could not be read would have held is not missing.
     if !skipped {
-        check(&tutorial, &mut complaints);
+        check(&tutorial, &mut diagnostics);
     }
-    complaints.or(tutorial)
+    diagnostics.or(tutorial)
 }
 
 impl Tutorial {
-    fn add(&mut self, chapter: Chapter, templates: Vec<Template>, complaints: &mut Diagnostics) {
+    fn add(&mut self, chapter: Chapter, templates: Vec<Template>, diagnostics: &mut Diagnostics) {
         if let Some(first) = self.chapters.iter().find(|c| c.name == chapter.name) {
             let text = format!(
                 "chapter `{}` is there twice, first at {}",
                 chapter.name, first.source
             );
-            complaints.add(&chapter.source, text);
+            diagnostics.add(&chapter.source, text);
         }
         self.chapters.push(chapter);
         for template in templates {
@@ -143,7 +143,7 @@ impl Tutorial {
                     "step `{}` is there twice, first at {}",
                     first.id, first.source
                 );
-                complaints.add(&template.step.source, text);
+                diagnostics.add(&template.step.source, text);
                 continue;
             }
             self.templates.push(template);

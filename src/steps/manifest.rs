@@ -30,9 +30,9 @@ impl Manifests {
         name: &str,
         shown: &str,
         documents: Option<&[Node]>,
-        complaints: &mut Diagnostics,
+        diagnostics: &mut Diagnostics,
     ) {
-        let object = documents.and_then(|documents| read(shown, documents, complaints));
+        let object = documents.and_then(|documents| read(shown, documents, diagnostics));
         self.0.insert(name.to_owned(), object);
     }
 
@@ -58,15 +58,15 @@ pub(super) fn is_name(name: &str) -> bool {
 }
 
 /// The one object of a file, if it is one that `kubectl apply -f` would take.
-fn read(shown: &str, documents: &[Node], complaints: &mut Diagnostics) -> Option<Value> {
+fn read(shown: &str, documents: &[Node], diagnostics: &mut Diagnostics) -> Option<Value> {
     let place = |line| SourceLocation {
         file: shown.to_owned(),
         line,
     };
     let [document] = documents else {
         match documents.get(1) {
-            None => complaints.add(&place(1), "an empty file"),
-            Some(second) => complaints.add(&place(second.line), "a file holds one object"),
+            None => diagnostics.add(&place(1), "an empty file"),
+            Some(second) => diagnostics.add(&place(second.line), "a file holds one object"),
         }
         return None;
     };
@@ -75,24 +75,24 @@ fn read(shown: &str, documents: &[Node], complaints: &mut Diagnostics) -> Option
             "an object is a mapping of fields, this is {}",
             document.is_a()
         );
-        complaints.add(&place(document.line), told);
+        diagnostics.add(&place(document.line), told);
         return None;
     }
-    let before = complaints.0.len();
+    let before = diagnostics.0.len();
     document.texts(&mut |line, text, _| {
         if text.contains("${") {
             let told = format!("`{text}`: an object with references stands in its step, as `want`");
-            complaints.add(&place(line), told);
+            diagnostics.add(&place(line), told);
         }
     });
     let object = document.value();
     for field in ["/apiVersion", "/kind", "/metadata/name"] {
         if text_at(&object, field).is_none() {
             let name = field[1..].replace('/', ".");
-            complaints.add(&place(document.line), format!("missing field `{name}`"));
+            diagnostics.add(&place(document.line), format!("missing field `{name}`"));
         }
     }
-    (complaints.0.len() == before).then_some(object)
+    (diagnostics.0.len() == before).then_some(object)
 }
 
 /// Puts where an object is into `at`, and the namespace of `at` into an object that has none, as `kubectl -n` does.
@@ -150,7 +150,7 @@ pub(super) fn merge(object: &mut Value, written: &Value) {
 /// the later one would not take the earlier one's place.
 pub(super) fn one_version<'a>(
     steps: impl IntoIterator<Item = &'a Step>,
-    complaints: &mut Diagnostics,
+    diagnostics: &mut Diagnostics,
 ) {
     let mut first: BTreeMap<String, (&str, &Step)> = BTreeMap::new();
     for step in steps {
@@ -174,7 +174,7 @@ pub(super) fn one_version<'a>(
                 "the object of step `{}` under another version: `{version}`, there `{earlier}`",
                 of.id
             );
-            complaints.add(&step.source, told);
+            diagnostics.add(&step.source, told);
         }
     }
 }
@@ -204,7 +204,7 @@ mod tests {
             ("params.yaml", PARAMS),
         ];
         files.extend(manifests);
-        of_texts(&files).map_err(|complaints| complaints.to_string())
+        of_texts(&files).map_err(|diagnostics| diagnostics.to_string())
     }
 
     fn step(lines: &str) -> String {

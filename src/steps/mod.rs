@@ -1,7 +1,7 @@
 //! The tutorial as data: steps in, order out. No clock, no network, and no knowledge of what a kind can do.
 //!
 //! `steps/` holds one file a chapter, in the tutorial's own order; its first document names the chapter, every further
-//! one is a step; `steps/manifests/` holds Kubernetes objects that steps want, one a file. [`Tutorial::load`] reads and checks them, [`Tutorial::settle`] gives the parameters their values,
+//! one is a step; `steps/manifests/` holds Kubernetes objects that steps want, one a file. [`Tutorial::load`] reads and checks them, [`Tutorial::resolve`] gives the parameters their values,
 //! [`Tutorial::select`] makes the list of [`Step`]s that hold for those values, and [`graph`] puts them in order.
 //!
 //! The only file access is that of [`Source`], and it stays within the folder it is given.

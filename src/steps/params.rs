@@ -43,10 +43,10 @@ const TYPES: &[&str] = &[
 ];
 
 /// The parameters of one file.
-pub(super) fn read(file: &str, documents: &[Node], complaints: &mut Diagnostics) -> Vec<Param> {
+pub(super) fn read(file: &str, documents: &[Node], diagnostics: &mut Diagnostics) -> Vec<Param> {
     let mut params: Vec<Param> = Vec::new();
     for document in documents {
-        let Some((param, good)) = read_one(file, document, complaints) else {
+        let Some((param, good)) = read_one(file, document, diagnostics) else {
             continue;
         };
         if let Some(first) = params.iter().find(|p| p.name == param.name) {
@@ -54,11 +54,11 @@ pub(super) fn read(file: &str, documents: &[Node], complaints: &mut Diagnostics)
                 "parameter `{}` is there twice, first at {}",
                 param.name, first.source
             );
-            complaints.add(&param.source, text);
+            diagnostics.add(&param.source, text);
             continue;
         }
         if good {
-            check_default(&param, &params, complaints);
+            check_default(&param, &params, diagnostics);
         }
         params.push(param);
     }
@@ -66,9 +66,9 @@ pub(super) fn read(file: &str, documents: &[Node], complaints: &mut Diagnostics)
 }
 
 /// The parameter, and whether there was nothing to complain about.
-fn read_one(file: &str, document: &Node, complaints: &mut Diagnostics) -> Option<(Param, bool)> {
-    let before = complaints.0.len();
-    let mut fields = Fields::of(file, document, PARAM_FIELDS, complaints);
+fn read_one(file: &str, document: &Node, diagnostics: &mut Diagnostics) -> Option<(Param, bool)> {
+    let before = diagnostics.0.len();
+    let mut fields = Fields::of(file, document, PARAM_FIELDS, diagnostics);
     let source = fields.place();
     let name = fields.text("param");
     if !name.is_empty() && !is_param_name(&name) {
@@ -80,7 +80,7 @@ fn read_one(file: &str, document: &Node, complaints: &mut Diagnostics) -> Option
     let says = fields.prose("says");
     let of = param_type(&mut fields);
     let default = fields.get("default").map(Node::value);
-    let good = complaints.0.len() == before;
+    let good = diagnostics.0.len() == before;
     // A parameter of an unknown type still is one: nobody who refers to it is to blame.
     let of = of.unwrap_or(ParamType::Text);
     (!name.is_empty()).then_some((
@@ -178,7 +178,7 @@ fn bounds(fields: &mut Fields<'_>, least: i64, most: i64) -> (i64, i64) {
     (min, max)
 }
 
-fn check_default(param: &Param, above: &[Param], complaints: &mut Diagnostics) {
+fn check_default(param: &Param, above: &[Param], diagnostics: &mut Diagnostics) {
     let Some(default) = &param.default else {
         return;
     };
@@ -189,14 +189,14 @@ fn check_default(param: &Param, above: &[Param], complaints: &mut Diagnostics) {
                 "the default of `{}` may refer to parameters above it, {reference} is none",
                 param.name
             );
-            complaints.add(&param.source, text);
+            diagnostics.add(&param.source, text);
         }
     }
     // A default that refers to others is checked when they have their values.
     if found.is_empty()
         && let Err(why) = param.of.take(default)
     {
-        complaints.add(
+        diagnostics.add(
             &param.source,
             format!("the default of `{}`: {why}", param.name),
         );

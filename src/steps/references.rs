@@ -13,7 +13,7 @@ use super::values::ParamType;
 use super::{SourceLocation, Step, Tutorial, manifest, refs};
 
 /// Complains about every reference, need and condition that leads nowhere, forward, or in a circle.
-pub(super) fn check(tutorial: &Tutorial, complaints: &mut Diagnostics) {
+pub(super) fn check(tutorial: &Tutorial, diagnostics: &mut Diagnostics) {
     let chapters: BTreeMap<&str, usize> = tutorial
         .chapters
         .iter()
@@ -35,28 +35,28 @@ pub(super) fn check(tutorial: &Tutorial, complaints: &mut Diagnostics) {
     };
     for template in &tutorial.templates {
         for (place, text) in &template.texts {
-            known.check_text(template, place, text, complaints);
+            known.check_text(template, place, text, diagnostics);
         }
         for (place, need) in template
             .needs_at
             .iter()
             .filter(|(_, need)| !need.contains("${"))
         {
-            known.check_step(template, place, need, complaints);
+            known.check_step(template, place, need, diagnostics);
         }
         for (name, value, place) in &template.when {
-            known.check_when(name, value, place, complaints);
+            known.check_when(name, value, place, diagnostics);
         }
     }
-    manifest::one_version(tutorial.steps(), complaints);
-    if complaints.0.is_empty() {
+    manifest::one_version(tutorial.steps(), diagnostics);
+    if diagnostics.0.is_empty() {
         let mut steps: Vec<Step> = tutorial.steps().cloned().collect();
         // Which step such a need means is known when the parameters are.
         steps
             .iter_mut()
             .for_each(|step| step.needs.retain(|need| !need.contains("${")));
         if let Err(found) = Graph::new(&steps, &[]) {
-            complaints.0.extend(found.0);
+            diagnostics.0.extend(found.0);
         }
     }
 }
@@ -74,26 +74,26 @@ impl ReferenceTargets<'_> {
         template: &Template,
         place: &SourceLocation,
         text: &str,
-        complaints: &mut Diagnostics,
+        diagnostics: &mut Diagnostics,
     ) {
         if let Some(broken) = refs::broken(text) {
             let told = format!(
                 "`{broken}` is neither ${{STEP.FIELD}} nor ${{param.NAME}}; `$${{` stands for itself"
             );
-            complaints.add(place, told);
+            diagnostics.add(place, told);
         }
         for reference in refs::find(&Value::String(text.to_owned())) {
             if !reference.is_param() {
-                self.check_step(template, place, &reference.step, complaints);
+                self.check_step(template, place, &reference.step, diagnostics);
                 continue;
             }
             match self.params.get(reference.field.as_str()) {
-                None => complaints.add(
+                None => diagnostics.add(
                     place,
                     unknown("parameter", &reference.field, self.params.keys().copied()),
                 ),
                 Some(of) if of.is_list() && reference.to_string() != text => {
-                    complaints.add(
+                    diagnostics.add(
                         place,
                         format!("{reference} is a list, it cannot stand within a text"),
                     );
@@ -108,10 +108,10 @@ impl ReferenceTargets<'_> {
         from: &Template,
         place: &SourceLocation,
         id: &str,
-        complaints: &mut Diagnostics,
+        diagnostics: &mut Diagnostics,
     ) {
         let Some(target) = self.steps.get(id) else {
-            return complaints.add(place, unknown("step", id, self.steps.keys().copied()));
+            return diagnostics.add(place, unknown("step", id, self.steps.keys().copied()));
         };
         let chapter = |template: &Template| self.chapters.get(template.step.chapter.as_str());
         // `--through` a chapter would leave the reference without its step.
@@ -120,7 +120,7 @@ impl ReferenceTargets<'_> {
                 "step `{id}` stands in a later chapter, `{}`",
                 target.step.chapter
             );
-            complaints.add(place, text);
+            diagnostics.add(place, text);
         }
         for (name, value, _) in &target.when {
             if !from.when.iter().any(|(n, v, _)| n == name && v == value) {
@@ -128,7 +128,7 @@ impl ReferenceTargets<'_> {
                     "step `{id}` is there only when {name} is {value}, `{}` says no such thing",
                     from.step.id
                 );
-                complaints.add(place, text);
+                diagnostics.add(place, text);
             }
         }
     }
@@ -138,16 +138,16 @@ impl ReferenceTargets<'_> {
         name: &str,
         value: &Value,
         place: &SourceLocation,
-        complaints: &mut Diagnostics,
+        diagnostics: &mut Diagnostics,
     ) {
         match self.params.get(name) {
-            None => complaints.add(
+            None => diagnostics.add(
                 place,
                 unknown("parameter", name, self.params.keys().copied()),
             ),
             Some(of) => {
                 if let Err(why) = of.take(value) {
-                    complaints.add(place, format!("`{name}` never is that: {why}"));
+                    diagnostics.add(place, format!("`{name}` never is that: {why}"));
                 }
             }
         }

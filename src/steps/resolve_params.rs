@@ -46,7 +46,7 @@ impl Tutorial {
     /// Unknown names, values of the wrong type or range, a parameter without value, a zone outside the region, ranges
     /// that overlap: all of them at once.
     pub fn resolve(&self, given: &BTreeMap<String, Value>) -> Result<Params, Diagnostics> {
-        let mut complaints = Diagnostics::default();
+        let mut diagnostics = Diagnostics::default();
         let mut settled = Params::default();
         for name in given
             .keys()
@@ -57,7 +57,7 @@ impl Tutorial {
                 name,
                 self.params.iter().map(|p| p.name.as_str()),
             );
-            complaints.0.push(Diagnostic::nowhere(text));
+            diagnostics.0.push(Diagnostic::nowhere(text));
         }
         for param in &self.params {
             match value_of(param, given, &settled) {
@@ -66,12 +66,12 @@ impl Tutorial {
                 }
                 // Its default waits for a parameter that was complained about.
                 Ok(None) => {}
-                Err(complaint) => complaints.0.push(complaint),
+                Err(diagnostic) => diagnostics.0.push(diagnostic),
             }
         }
-        zones_lie_in_their_region(&self.params, &settled, &mut complaints);
-        ranges_lie_apart(&self.params, &settled, &mut complaints);
-        complaints.or(settled)
+        zones_lie_in_their_region(&self.params, &settled, &mut diagnostics);
+        ranges_lie_apart(&self.params, &settled, &mut diagnostics);
+        diagnostics.or(settled)
     }
 }
 
@@ -100,7 +100,7 @@ fn value_of(
         .map_err(|why| Diagnostic::at(&param.source, format!("the default of `{name}`: {why}")))
 }
 
-fn zones_lie_in_their_region(params: &[Param], settled: &Params, complaints: &mut Diagnostics) {
+fn zones_lie_in_their_region(params: &[Param], settled: &Params, diagnostics: &mut Diagnostics) {
     let of = |wanted: ParamType| {
         let found = params.iter().filter(move |param| param.of == wanted);
         found.filter_map(|param| Some((&param.name, settled.get(&param.name)?.as_str()?)))
@@ -114,7 +114,7 @@ fn zones_lie_in_their_region(params: &[Param], settled: &Params, complaints: &mu
                 let text = format!(
                     "parameter `{zone_name}`: `{zone}` does not lie in the {region_name} `{region}`"
                 );
-                complaints.0.push(Diagnostic::nowhere(text));
+                diagnostics.0.push(Diagnostic::nowhere(text));
             }
         }
     }
@@ -122,7 +122,7 @@ fn zones_lie_in_their_region(params: &[Param], settled: &Params, complaints: &mu
 
 // A network refuses a range that overlaps another of its own, and GKE takes one for the control plane beside the
 // subnet's: asked late, that is a failure in the middle of a run.
-fn ranges_lie_apart(params: &[Param], settled: &Params, complaints: &mut Diagnostics) {
+fn ranges_lie_apart(params: &[Param], settled: &Params, diagnostics: &mut Diagnostics) {
     let ranges: Vec<(&str, Ipv4Net)> = params
         .iter()
         .filter(|param| matches!(param.of, ParamType::Cidr { .. }))
@@ -138,7 +138,7 @@ fn ranges_lie_apart(params: &[Param], settled: &Params, complaints: &mut Diagnos
             if range.contains(other) || other.contains(range) {
                 let text =
                     format!("parameters `{name}` ({range}) and `{other_name}` ({other}) overlap");
-                complaints.0.push(Diagnostic::nowhere(text));
+                diagnostics.0.push(Diagnostic::nowhere(text));
             }
         }
     }
@@ -169,7 +169,7 @@ mod tests {
         let tutorial = of_texts(&[("params.yaml", PARAMS)]).unwrap();
         tutorial
             .resolve(&all)
-            .map_err(|complaints| complaints.to_string())
+            .map_err(|diagnostics| diagnostics.to_string())
     }
 
     #[test]

@@ -131,13 +131,13 @@ mod tests {
             ("20-second.yaml", SECOND),
             ("params.yaml", PARAMS),
         ];
-        let tutorial = of_texts(&files).unwrap_or_else(|complaints| panic!("{complaints}"));
+        let tutorial = of_texts(&files).unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
         let params = tutorial
             .resolve(&BTreeMap::from([("mode".to_owned(), Value::from(mode))]))
             .unwrap();
         tutorial
             .select(&params, through)
-            .map_err(|complaints| complaints.to_string())
+            .map_err(|diagnostics| diagnostics.to_string())
     }
 
     /// `id<-need,need`.

@@ -76,12 +76,12 @@ fn embedded() -> Result<Vec<File>, Diagnostics> {
 
 fn on_disk(dir: &Path) -> Result<Vec<File>, Diagnostics> {
     let inside = dir.canonicalize().map_err(|e| unread(dir, &e))?;
-    let mut complaints = Diagnostics::default();
-    let mut files = listed(dir, "", &inside, &mut complaints)?;
+    let mut diagnostics = Diagnostics::default();
+    let mut files = listed(dir, "", &inside, &mut diagnostics)?;
     if inside.join(FOLDER).is_dir() {
-        files.extend(listed(dir, FOLDER, &inside, &mut complaints)?);
+        files.extend(listed(dir, FOLDER, &inside, &mut diagnostics)?);
     }
-    complaints.or(files)
+    diagnostics.or(files)
 }
 
 /// The YAML files in a folder of `dir` (its top when `folder` is empty) that lie in `inside`.
@@ -89,7 +89,7 @@ fn listed(
     dir: &Path,
     folder: &str,
     inside: &Path,
-    complaints: &mut Diagnostics,
+    diagnostics: &mut Diagnostics,
 ) -> Result<Vec<File>, Diagnostics> {
     let shown_folder = if folder.is_empty() {
         dir.to_owned()
@@ -116,7 +116,7 @@ fn listed(
         };
         match read(&entry.path(), inside) {
             Ok(text) => files.push(File { name, shown, text }),
-            Err(why) => complaints.0.push(about(&shown, &why)),
+            Err(why) => diagnostics.0.push(about(&shown, &why)),
         }
     }
     Ok(files)

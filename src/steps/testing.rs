@@ -19,7 +19,7 @@ pub(super) fn with(second: &str) -> Result<Tutorial, String> {
         ("20-second.yaml", &second),
         ("params.yaml", PARAMS),
     ])
-    .map_err(|complaints| complaints.to_string().replace("steps/20-second.yaml", "2"))
+    .map_err(|diagnostics| diagnostics.to_string().replace("steps/20-second.yaml", "2"))
 }
 
 pub(super) const STEP: &str = "step: b\nsays: s\nkind: k\nat: {z: z}\n";

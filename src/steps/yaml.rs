@@ -298,9 +298,16 @@ mod tests {
                 "more than 20000 values",
             ),
         ] {
-            let complaint = documents("f.yaml", text).unwrap_err();
-            assert_eq!(complaint.place.as_ref().unwrap().line, line, "{complaint}");
-            assert!(complaint.text.to_lowercase().contains(words), "{complaint}");
+            let diagnostic = documents("f.yaml", text).unwrap_err();
+            assert_eq!(
+                diagnostic.place.as_ref().unwrap().line,
+                line,
+                "{diagnostic}"
+            );
+            assert!(
+                diagnostic.text.to_lowercase().contains(words),
+                "{diagnostic}"
+            );
         }
     }
 }

@@ -158,7 +158,7 @@ fn fields(row: &ResourceSpec, document: &Document, resource: &str) -> Vec<String
     let named = row
         .fixed
         .iter()
-        .chain(row.gives)
+        .chain(row.outputs)
         .chain(row.carries)
         .copied()
         .chain(settled)

@@ -91,7 +91,7 @@ fn an_import_in_the_wrong_direction_is_found() {
     // (file, line, what is found)
     let cases = [
         (
-            "src/kinds/rest.rs",
+            "src/kinds/resource.rs",
             "use crate::engine::run::run;",
             "engine::run::run",
         ),

@@ -47,21 +47,21 @@ async fn the_emulator_answers_what_google_answered() {
         .collect();
     files.sort();
     assert!(files.len() >= 7, "the recordings are there");
-    let mut complaints = Vec::new();
+    let mut diagnostics = Vec::new();
     for file in files {
         let recording: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        replay(&name, &recording, &mut complaints).await;
+        replay(&name, &recording, &mut diagnostics).await;
     }
     assert!(
-        complaints.is_empty(),
+        diagnostics.is_empty(),
         "{} differences:\n{}",
-        complaints.len(),
-        complaints.join("\n")
+        diagnostics.len(),
+        diagnostics.join("\n")
     );
 }
 
-async fn replay(name: &str, recording: &Value, complaints: &mut Vec<String>) {
+async fn replay(name: &str, recording: &Value, diagnostics: &mut Vec<String>) {
     let apis: Vec<&str> = recording["enable"]
         .as_array()
         .unwrap()
@@ -128,14 +128,14 @@ async fn replay(name: &str, recording: &Value, complaints: &mut Vec<String>) {
         }
         let place = format!("{name} #{at} {method} {path}");
         if u64::from(status) != expected {
-            complaints.push(format!("{place}: {status} instead of {expected}: {answer}"));
+            diagnostics.push(format!("{place}: {status} instead of {expected}: {answer}"));
             continue;
         }
         let recorded = exchange.get("response").unwrap_or(&Value::Null);
         let mut found = Vec::new();
         compare("", recorded, &answer, &mut found);
-        found.retain(|complaint| {
-            let path = plain(complaint);
+        found.retain(|diagnostic| {
+            let path = plain(diagnostic);
             let known: Vec<&str> = varies
                 .iter()
                 .copied()
@@ -144,22 +144,22 @@ async fn replay(name: &str, recording: &Value, complaints: &mut Vec<String>) {
             varied.extend(known.iter().map(|field| (*field).to_owned()));
             known.is_empty()
         });
-        complaints.extend(
+        diagnostics.extend(
             found
                 .into_iter()
-                .map(|complaint| format!("{place}: {complaint}")),
+                .map(|diagnostic| format!("{place}: {diagnostic}")),
         );
         if let Some(name) = answer["name"].as_str().filter(|_| is_operation(&answer)) {
             operation = name.rsplit('/').next().unwrap_or(name).to_owned();
         }
     }
     let idle = varies.iter().filter(|field| !varied.contains(**field));
-    complaints.extend(idle.map(|field| format!("{name}: {field} does not vary")));
+    diagnostics.extend(idle.map(|field| format!("{name}: {field} does not vary")));
 }
 
 /// The path of a complaint without the places in lists.
-fn plain(complaint: &str) -> String {
-    let path = complaint.split(' ').next().unwrap_or_default();
+fn plain(diagnostic: &str) -> String {
+    let path = diagnostic.split(' ').next().unwrap_or_default();
     let parts = path.split('[');
     parts
         .map(|part| part.split_once(']').map_or(part, |(_, rest)| rest))
@@ -179,18 +179,18 @@ fn is_over(answer: &Value) -> bool {
 }
 
 /// Every key of either is in both, every value is of the same type, and one that was not replaced is the same.
-fn compare(place: &str, recorded: &Value, answered: &Value, complaints: &mut Vec<String>) {
+fn compare(place: &str, recorded: &Value, answered: &Value, diagnostics: &mut Vec<String>) {
     match (recorded, answered) {
         (Value::Object(recorded), Value::Object(answered)) => {
             for key in recorded.keys().filter(|key| !answered.contains_key(*key)) {
-                complaints.push(format!("{place}.{key} is missing"));
+                diagnostics.push(format!("{place}.{key} is missing"));
             }
             for (key, value) in answered {
                 match recorded.get(key) {
-                    None => complaints.push(format!("{place}.{key} is too much: {value}")),
+                    None => diagnostics.push(format!("{place}.{key} is too much: {value}")),
                     Some(_) if UNTRUE.contains(&key.as_str()) => {}
                     Some(expected) => {
-                        compare(&format!("{place}.{key}"), expected, value, complaints)
+                        compare(&format!("{place}.{key}"), expected, value, diagnostics)
                     }
                 }
             }
@@ -211,18 +211,18 @@ fn compare(place: &str, recorded: &Value, answered: &Value, complaints: &mut Vec
                     &format!("{place}[{at}]"),
                     expected,
                     left.remove(nearest),
-                    complaints,
+                    diagnostics,
                 );
             }
         }
         (Value::String(expected), Value::String(value)) => {
             let replaced = REPLACED.contains(&expected.as_str()) || expected.contains("${");
             if !replaced && bare(expected) != bare(value) {
-                complaints.push(format!("{place} is {value:?} instead of {expected:?}"));
+                diagnostics.push(format!("{place} is {value:?} instead of {expected:?}"));
             }
         }
         _ if recorded == answered => {}
-        _ => complaints.push(format!("{place} is {answered} instead of {recorded}")),
+        _ => diagnostics.push(format!("{place} is {answered} instead of {recorded}")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Every row of `src/kinds/table.rs`, every policy and every other behaviour is held against Google's discovery
+//! Every row of `src/kinds/resource_table.rs`, every policy and every other behaviour is held against Google's discovery
 //! documents: paths, verbs, parameters, request ids and field names. What the documents cannot say (which list is a set,
 //! what may not run side by side) is not looked at here.
 
@@ -76,7 +76,7 @@ fn the_other_kinds_call_what_google_serves() {
     };
     // Claims ask clusters alone.
     let plain = Kind::all()
-        .filter(|kind| kind.row().is_none() && !kind.is_claim())
+        .filter(|kind| kind.resource_spec().is_none() && !kind.is_claim())
         .map(|kind| kind.name());
     assert_eq!(
         plain.filter(|kind| !held(kind)).collect::<Vec<_>>(),
@@ -272,7 +272,7 @@ fn each_planted_fault_is_found() {
         ),
         (
             ResourceSpec {
-                gives: &["selfLinks"],
+                outputs: &["selfLinks"],
                 ..network()
             },
             "no field selfLinks",

@@ -69,19 +69,19 @@ enum Went {
 fn survive(point: &Point<'_>) -> Result<Went, String> {
     let undisturbed = point.undisturbed;
     let is_up = point.verb == "up";
-    let scene = match is_up {
+    let snapshot = match is_up {
         true => Scene::before(Cloud::new()),
         false => undisturbed.after_up(),
     };
-    let Scene { cloud, user, .. } = &scene;
+    let Scene { cloud, user, .. } = &snapshot;
     let before = There::now(cloud);
-    scene.faulty.plans(point.plan.clone());
+    snapshot.faulty.plans(point.plan.clone());
     let said = match is_up {
-        true => scene.up(&undisturbed.chapter),
-        false => scene.down(),
+        true => snapshot.up(&undisturbed.chapter),
+        false => snapshot.down(),
     };
-    let hits = scene.faulty.hits();
-    scene.faulty.plans(Plan::Calm);
+    let hits = snapshot.faulty.hits();
+    snapshot.faulty.plans(Plan::Calm);
     let failed = told(&said.out);
     let fail = |why: String| Err(format!("{}: {why}\nhits {hits:?}\n{failed:#?}", point.name));
     let stopped = match said.code {
@@ -106,12 +106,12 @@ fn survive(point: &Point<'_>) -> Result<Went, String> {
     }
     if is_up {
         if stopped {
-            let again = scene.up(&undisturbed.chapter);
+            let again = snapshot.up(&undisturbed.chapter);
             if again.code != Some(0) {
                 return fail(format!("the next up: {}{}", again.out, again.err));
             }
         }
-        let other = undisturbed.lacks(&scene);
+        let other = undisturbed.lacks(&snapshot);
         if !other.is_empty() {
             return fail(format!("up makes something else: {other:#?}"));
         }
@@ -121,12 +121,12 @@ fn survive(point: &Point<'_>) -> Result<Went, String> {
         }
     }
     if is_up || stopped {
-        let again = scene.down();
+        let again = snapshot.down();
         if again.code != Some(0) {
             return fail(format!("the next down: {}{}", again.out, again.err));
         }
     }
-    let left = between(&scene.stands(), &undisturbed.empty);
+    let left = between(&snapshot.stands(), &undisturbed.empty);
     if !left.is_empty() {
         return fail(format!("down leaves {left:#?}"));
     }

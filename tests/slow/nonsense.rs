@@ -189,9 +189,9 @@ fn broken_steps_are_told_or_still_steps() {
                         let _ = tutorial.select(&params, None);
                     }
                 }
-                Err(complaints) => {
+                Err(diagnostics) => {
                     told.hear(false);
-                    prop_assert!(!complaints.to_string().is_empty());
+                    prop_assert!(!diagnostics.to_string().is_empty());
                 }
             }
             Ok(())

@@ -210,16 +210,16 @@ fn the_real_kubectl_runs_the_tutorial() {
         };
         let mut all = with_label(TUTORIAL, "asm-managed");
         all.extend(rows(BEYOND));
-        let mut complaints = wrong(&all);
+        let mut diagnostics = wrong(&all);
         Inside::of(&cloud, "cluster1").install_istiod();
         let in_cluster = with_label(IN_CLUSTER, "asm-1282-4");
-        complaints.extend(wrong(&in_cluster));
+        diagnostics.extend(wrong(&in_cluster));
         all.extend(in_cluster);
         assert!(
-            complaints.is_empty(),
+            diagnostics.is_empty(),
             "{}:\n{}",
             program.display(),
-            complaints.join("\n")
+            diagnostics.join("\n")
         );
         say(&format!(
             "{}: {} commands in {:.0} s",

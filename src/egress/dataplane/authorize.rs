@@ -17,7 +17,7 @@ impl Simulation<'_, '_> {
         message: Option<&HttpRequest>,
         peer: Option<&Peer>,
     ) -> Result<(), String> {
-        let policies = at.sight.policies(peer);
+        let policies = at.proxy_state.policies(peer);
         let asked = AuthorizationQuery {
             peer,
             source: at.remote,
@@ -31,7 +31,7 @@ impl Simulation<'_, '_> {
             port: at.local.port,
             server_name: &at.server_name,
         };
-        if !self.stage.tells {
+        if !self.evaluator.tells {
             let (passes, by) = policies.briefly(&asked);
             self.hop(at.place, "", DecisionBuilder::decided(passes, by, ""));
             return if passes { Ok(()) } else { Err(String::new()) };

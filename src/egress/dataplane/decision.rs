@@ -8,7 +8,7 @@ use crate::trace::Decision;
 /// Others that were asked, and why they did not decide.
 pub type Others = Vec<(Object, String)>;
 
-/// A decision on its way to become a [`Ruling`].
+/// A decision on its way to become a [`Decision`].
 #[derive(Clone, Copy)]
 pub struct DecisionBuilder<'d, B> {
     passes: bool,

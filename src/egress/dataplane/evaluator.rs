@@ -1,4 +1,4 @@
-//! What is made of a scene once and used for many requests.
+//! What is made of a snapshot once and used for many requests.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -30,11 +30,11 @@ type Packet = (
     u16,
 );
 
-/// A scene with what was made of it.
+/// A snapshot with what was made of it.
 #[derive(Debug)]
 pub struct Evaluator<'s> {
-    /// The scene.
-    pub scene: &'s Snapshot,
+    /// The snapshot.
+    pub snapshot: &'s Snapshot,
     /// Whether somebody reads: hops that pass, the words of those that do not, log lines, what of a proxy's own answer is not its
     /// status, and what is not covered are made for readers alone.
     pub tells: bool,
@@ -51,13 +51,13 @@ pub struct Evaluator<'s> {
 }
 
 impl<'s> Evaluator<'s> {
-    /// Of a scene; whether somebody reads more than what a caller gets and who stopped it.
-    pub fn new(scene: &'s Snapshot, tells: bool) -> Evaluator<'s> {
+    /// Of a snapshot; whether somebody reads more than what a caller gets and who stopped it.
+    pub fn new(snapshot: &'s Snapshot, tells: bool) -> Evaluator<'s> {
         Evaluator {
-            scene,
+            snapshot,
             tells,
             sights: ProxyStates::default(),
-            dns_server: scene.dns_server(),
+            dns_server: snapshot.dns_server(),
             dns: RefCell::default(),
             names: RefCell::default(),
             between: RefCell::default(),
@@ -94,8 +94,8 @@ impl<'s> Evaluator<'s> {
     }
 
     /// What a pod's proxy sees.
-    pub fn sight(&self, pod: &Pod) -> Rc<ProxyState<'s>> {
-        self.sights.of(self.scene, pod)
+    pub fn proxy_state(&self, pod: &Pod) -> Rc<ProxyState<'s>> {
+        self.sights.of(self.snapshot, pod)
     }
 
     /// Forgets what was made for a pod that asks nothing more, so that memory does not grow with every caller times every host.
@@ -122,14 +122,14 @@ impl<'s> Evaluator<'s> {
 
     /// The pod at an address.
     pub fn pod_at(&self, address: IpAddr) -> Option<&'s Pod> {
-        self.scene.pod_at(address)
+        self.snapshot.pod_at(address)
     }
 
     /// The Service of Kubernetes that a pod means by a name.
     pub fn service_by_name(&self, of: &Pod, name: &str) -> Option<&'s Service> {
         let (service, namespace) = service_named(name, of.namespace())?;
         let host = crate::host::full_name(&service, &namespace);
-        let mut all = self.scene.services_of(&host);
+        let mut all = self.snapshot.services_of(&host);
         all.find(|service| service.kubernetes)
     }
 
@@ -169,9 +169,9 @@ impl<'s> Evaluator<'s> {
                 ruling,
             };
         }
-        match self.scene.outside_vpc {
+        match self.snapshot.outside_vpc {
             true => dns::resolve_elsewhere(name),
-            false => dns::resolve(&self.scene.zones, name),
+            false => dns::resolve(&self.snapshot.zones, name),
         }
     }
 
@@ -182,7 +182,7 @@ impl<'s> Evaluator<'s> {
             _ => return Vec::new(),
         };
         let pods = self
-            .scene
+            .snapshot
             .pods_of(&service.object.namespace)
             .filter(|pod| pod.ready);
         pods.filter(|pod| selector.matches(&pod.labels))
@@ -222,7 +222,7 @@ impl<'s> Evaluator<'s> {
     fn towards_dns(&self, of: &Pod) -> [Decision; 2] {
         let server = &self.dns_server;
         let other = OtherEnd::Pod(self.end(server));
-        let policies = self.scene.network_policies(of.namespace());
+        let policies = self.snapshot.network_policies(of.namespace());
         let policy = network_policy::rule(
             policies,
             Direction::Egress,
@@ -239,7 +239,7 @@ impl<'s> Evaluator<'s> {
 
     /// A pod, as NetworkPolicies know it.
     pub fn end(&self, pod: &Pod) -> PodEnd {
-        let labels = self.scene.namespaces.get(pod.namespace());
+        let labels = self.snapshot.namespaces.get(pod.namespace());
         PodEnd {
             namespace: pod.namespace().to_owned(),
             namespace_labels: labels.cloned().unwrap_or_default(),
@@ -250,7 +250,7 @@ impl<'s> Evaluator<'s> {
 
     /// A pod's node, as the firewall knows it.
     fn machine(&self, pool: Option<usize>) -> Machine {
-        let pool = pool.and_then(|pool| self.scene.pools.get(pool));
+        let pool = pool.and_then(|pool| self.snapshot.pools.get(pool));
         pool.map(|pool| pool.machine.clone()).unwrap_or_default()
     }
 
@@ -268,11 +268,11 @@ impl<'s> Evaluator<'s> {
         let pool = pod.map(|pod| pod.pool);
         let mut all = self.firewall.borrow_mut();
         let make = || {
-            if self.scene.outside_vpc {
+            if self.snapshot.outside_vpc {
                 return Rc::new(firewall::none());
             }
             let (own, there) = (self.machine(of.pool), pool.map(|pool| self.machine(pool)));
-            let rules = &self.scene.firewalls;
+            let rules = &self.snapshot.firewalls;
             let there = there.as_ref();
             Rc::new(firewall::rule(
                 rules, direction, &own, other, there, protocol, port,

@@ -13,7 +13,7 @@ use crate::sidecar_scope::SidecarScope;
 use crate::virtual_service::{Destination, MatchScope, VirtualService};
 
 /// A rule that sends connections on: whose it is, and where to.
-pub type Sends<'s> = (&'s VirtualService, &'s Destination);
+pub type ForwardingRule<'s> = (&'s VirtualService, &'s Destination);
 
 /// Who takes a connection up.
 #[derive(Debug, Clone, Copy)]
@@ -21,9 +21,9 @@ pub enum FilterChain<'s> {
     /// A server that opens TLS, or takes what is in clear, and sends on requests.
     Requests(&'s Gateway, &'s Server),
     /// A server that opens TLS, or takes what is in clear, and sends on bytes.
-    Bytes(&'s Gateway, &'s Server, Sends<'s>),
+    Bytes(&'s Gateway, &'s Server, ForwardingRule<'s>),
     /// A rule for this name; TLS stays closed.
-    ServerName(&'s Gateway, Sends<'s>),
+    ServerName(&'s Gateway, ForwardingRule<'s>),
 }
 
 /// Why nobody does.
@@ -56,7 +56,7 @@ pub struct FilterChains<'s> {
 
 impl<'s> FilterChains<'s> {
     /// Those of a gateway pod's port.
-    pub fn of(view: &SidecarScope<'s>, pod: &Pod, port: u16) -> FilterChains<'s> {
+    pub fn of(scope: &SidecarScope<'s>, pod: &Pod, port: u16) -> FilterChains<'s> {
         let mut found = FilterChains {
             names: HostIndex::default(),
             clear: Vec::new(),
@@ -68,14 +68,14 @@ impl<'s> FilterChains<'s> {
             gateway: None,
             others: Vec::new(),
         };
-        let scene = view.scene;
-        let before: Vec<&Service> = scene
+        let snapshot = scope.snapshot;
+        let before: Vec<&Service> = snapshot
             .services
             .iter()
             .filter(|service| service.selects(pod.namespace(), &pod.labels))
             .collect();
         let mut first = None;
-        for gateway in &scene.gateways {
+        for gateway in &snapshot.gateways {
             if !gateway.selector.matches(&pod.labels) {
                 found
                     .others
@@ -94,7 +94,7 @@ impl<'s> FilterChains<'s> {
                     ));
                 } else if together(first.get_or_insert(server), server) {
                     listens = true;
-                    found.add(view, gateway, server);
+                    found.add(scope, gateway, server);
                 }
             }
             if let Some(why) = passed_over {
@@ -134,10 +134,10 @@ impl<'s> FilterChains<'s> {
         None
     }
 
-    fn add(&mut self, view: &SidecarScope<'s>, gateway: &'s Gateway, server: &'s Server) {
+    fn add(&mut self, scope: &SidecarScope<'s>, gateway: &'s Gateway, server: &'s Server) {
         self.gateway.get_or_insert(&gateway.object);
         let name = gateway.name();
-        let bound = view
+        let bound = scope
             .virtual_services
             .iter()
             .copied()

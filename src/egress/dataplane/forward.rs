@@ -22,7 +22,7 @@ pub struct ReceivedAt<'p, 's> {
     /// Its pod.
     pub pod: &'p Pod,
     /// What it sees.
-    pub sight: &'p ProxyState<'s>,
+    pub proxy_state: &'p ProxyState<'s>,
     /// Sidecar or gateway.
     pub place: trace::HopLocation,
     /// Where the caller connected to, as the proxy sees it.
@@ -209,8 +209,8 @@ impl<'s> UpstreamRequest<'s> {
         again: RetryPolicy<'s>,
     ) -> UpstreamRequest<'s> {
         let only = at
-            .sight
-            .view
+            .proxy_state
+            .scope
             .service(&destination.host)
             .map(|service| &service.ports[..]);
         let port = match (destination.port, only) {
@@ -256,7 +256,7 @@ impl<'s> Simulation<'_, 's> {
         );
         line.write(|line| line.upstream = Some(SocketAddr::new(place.address, place.port)));
         let tried = self.reaches(at.pod, place, carried);
-        let patience = upstream.patience(self.stage.scene.mesh.connect_timeout);
+        let patience = upstream.patience(self.evaluator.snapshot.mesh.connect_timeout);
         concluded(
             at,
             &method,
@@ -283,7 +283,7 @@ impl<'s> Simulation<'_, 's> {
         });
         let content = Content::Http(message.clone(), "HTTP/1.1");
         let tried = self.goes(at.pod, at.local, Connection::bare(content));
-        let patience = self.stage.scene.mesh.connect_timeout;
+        let patience = self.evaluator.snapshot.mesh.connect_timeout;
         concluded(
             at,
             &message.method,
@@ -303,7 +303,7 @@ impl<'s> Simulation<'_, 's> {
         port: u16,
         subset: &'s str,
     ) -> Option<Rc<Upstream<'s>>> {
-        match at.sight.upstream(host, port, subset) {
+        match at.proxy_state.upstream(host, port, subset) {
             Ok(upstream) => Some(upstream),
             Err(missing) => {
                 let decision = DecisionBuilder::stops(missing.by, missing.because);
@@ -319,7 +319,7 @@ impl<'s> Simulation<'_, 's> {
         at: &ReceivedAt<'_, 's>,
         upstream: &Upstream<'s>,
     ) -> Option<UpstreamTarget> {
-        match upstream.place(self.stage, at.pod, at.local) {
+        match upstream.place(self.evaluator, at.pod, at.local) {
             Ok(place) => Some(place),
             Err(because) => {
                 let decision = DecisionBuilder::stops(Some(&upstream.service.object), because);
@@ -337,12 +337,12 @@ impl<'s> Simulation<'_, 's> {
         place: UpstreamTarget,
         content: Content,
     ) -> Connection {
-        let to = self.stage.pod_at(place.address);
+        let to = self.evaluator.pod_at(place.address);
         let authority = match &content {
             Content::Http(message, _) => &message.authority,
             Content::Tls(..) => "",
         };
-        let (wrap, how) = upstream.wrap(self.stage, at.pod, to, authority);
+        let (wrap, how) = upstream.wrap(self.evaluator, at.pod, to, authority);
         let because = format_args!("cluster {upstream} is {place}, {how}");
         let by = upstream.rule.unwrap_or(&upstream.service.object);
         self.notes(&upstream.service.object);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::Simulation;
 use super::connection::{Connection, ConnectionEnd, ConnectionOutcome, ConnectionReport, Content};
 use super::decision::{DecisionBuilder, Others};
-use super::filter_chains::{FilterChain, NoFilterChain, Sends};
+use super::filter_chains::{FilterChain, ForwardingRule, NoFilterChain};
 use super::forward::ReceivedAt;
 use super::local_reply::{HANDSHAKE_ENDED, LocalReply, NOT_TLS};
 use super::proxy_state::RouteOwner;
@@ -29,11 +29,11 @@ impl<'s> Simulation<'_, 's> {
         carried: Connection,
     ) -> ConnectionReport {
         self.meets(pod);
-        let stage = self.stage;
-        let sight = stage.sight(pod);
+        let evaluator = self.evaluator;
+        let proxy_state = evaluator.proxy_state(pod);
         let at = ReceivedAt {
             pod,
-            sight: &sight,
+            proxy_state: &proxy_state,
             place: trace::HopLocation::Gateway,
             local: to,
             remote: from.address.unwrap_or(to.address),
@@ -43,9 +43,9 @@ impl<'s> Simulation<'_, 's> {
                 Content::Http(_, version) => version,
                 Content::Tls(..) => "HTTP/1.1",
             },
-            tells: stage.tells,
+            tells: evaluator.tells,
         };
-        let chains = sight.chains(pod, to.port);
+        let chains = proxy_state.chains(pod, to.port);
         let chain = match chains.find(carried.server_name()) {
             Ok(chain) => chain,
             Err(why) => return self.shut(&at, why, &carried),
@@ -123,7 +123,7 @@ impl<'s> Simulation<'_, 's> {
         at: &ReceivedAt<'_, 's>,
         gateway: &'s Gateway,
         server: &'s Server,
-        sends: Option<Sends<'s>>,
+        sends: Option<ForwardingRule<'s>>,
         carried: Connection,
     ) -> ConnectionReport {
         let mut stopped = |because: &str, outcome| {
@@ -231,9 +231,9 @@ impl<'s> Simulation<'_, 's> {
         peer: Option<Peer>,
     ) -> ConnectionReport {
         self.marked(at, &mut message, peer.as_ref());
-        let chains = at.sight.chains(at.pod, at.local.port);
-        let make = || Routes::of_gateway(&at.sight.view, &chains.together(gateway, server));
-        let routes = at.sight.routes(RouteOwner::Server(server), make);
+        let chains = at.proxy_state.chains(at.pod, at.local.port);
+        let make = || Routes::of_gateway(&at.proxy_state.scope, &chains.together(gateway, server));
+        let routes = at.proxy_state.routes(RouteOwner::Server(server), make);
         let route = routes.find(&message, "http");
         if let Err(details) = self.lets_in(at, Some(&message), peer.as_ref()) {
             let mut line = at.line(Some(&message));
@@ -314,7 +314,7 @@ impl<'s> Simulation<'_, 's> {
         message.remove("x-forwarded-client-cert");
         message.set("x-envoy-attempt-count", "1");
         if let Some(peer) = peer {
-            let own = at.pod.identity(&self.stage.scene.mesh.trust_domain);
+            let own = at.pod.identity(&self.evaluator.snapshot.mesh.trust_domain);
             let value = format!("By={own};Subject=\"\";URI=spiffe://{peer}");
             message.set("x-forwarded-client-cert", &value);
         }
@@ -337,10 +337,10 @@ impl<'s> Simulation<'_, 's> {
                 line.received = super::stream::HELLO;
                 line.cluster = cluster_name(at, destination, port).unwrap_or_default();
                 let (host, subset) = (&destination.host, &destination.subset);
-                let upstream = at.sight.upstream(host, port, subset).ok();
+                let upstream = at.proxy_state.upstream(host, port, subset).ok();
                 // It is connected before the first bytes are judged.
-                let place =
-                    upstream.and_then(|upstream| upstream.place(self.stage, at.pod, at.local).ok());
+                let place = upstream
+                    .and_then(|upstream| upstream.place(self.evaluator, at.pod, at.local).ok());
                 line.upstream = place.map(|place| SocketAddr::new(place.address, place.port));
                 line.upstream_local = at.pod.address.filter(|_| place.is_some());
             });
@@ -367,17 +367,17 @@ fn cluster_name<'s>(
 ) -> Option<String> {
     let port = destination.port.unwrap_or(otherwise);
     let (host, subset) = (&destination.host, &destination.subset);
-    let upstream = at.sight.upstream(host, port, subset).ok()?;
+    let upstream = at.proxy_state.upstream(host, port, subset).ok()?;
     Some(upstream.to_string())
 }
 
 /// VirtualServices for a host that do not route it at a gateway, and why not.
 fn unbound(at: &ReceivedAt, gateway: &Gateway, authority: &str) -> Others {
-    let view = &at.sight.view;
+    let scope = &at.proxy_state.scope;
     let name = gateway.name();
     let host = without_port(authority).to_ascii_lowercase();
-    let about = view
-        .scene
+    let about = scope
+        .snapshot
         .virtual_services
         .iter()
         .filter(|each| each.hosts.iter().any(|own| within(own, &host)));
@@ -385,8 +385,8 @@ fn unbound(at: &ReceivedAt, gateway: &Gateway, authority: &str) -> Others {
         let own = &each.object.namespace;
         let why = match () {
             () if !each.is_for(&name) => format!("is not for gateway {name}"),
-            () if !each.export.reaches(own, &view.namespace) => {
-                format!("is not exported to {}", view.namespace)
+            () if !each.export.reaches(own, &scope.namespace) => {
+                format!("is not exported to {}", scope.namespace)
             }
             () => "has no rule for this gateway and port".to_owned(),
         };

@@ -26,11 +26,11 @@ impl<'s> Simulation<'_, 's> {
         carried: Connection,
     ) -> ConnectionReport {
         self.meets(pod);
-        let stage = self.stage;
-        let sight = stage.sight(pod);
+        let evaluator = self.evaluator;
+        let proxy_state = evaluator.proxy_state(pod);
         let at = ReceivedAt {
             pod,
-            sight: &sight,
+            proxy_state: &proxy_state,
             place: trace::HopLocation::ServerSidecar,
             local: to,
             remote: from.address.unwrap_or(to.address),
@@ -40,10 +40,10 @@ impl<'s> Simulation<'_, 's> {
                 Content::Http(_, version) => version,
                 Content::Tls(..) => "HTTP/1.1",
             },
-            tells: stage.tells,
+            tells: evaluator.tells,
         };
-        let mesh = &stage.scene.mesh;
-        let all = &stage.scene.authentication;
+        let mesh = &evaluator.snapshot.mesh;
+        let all = &evaluator.snapshot.authentication;
         let required = peer::mode(
             all,
             pod.namespace(),

@@ -24,27 +24,27 @@ pub enum Listener<'s> {
 }
 
 /// A service with the port that is asked for.
-type Listening<'s> = (&'s Service, &'s Port);
+type ServicePort<'s> = (&'s Service, &'s Port);
 
 /// The listeners of a port.
 #[derive(Debug)]
 pub struct Listeners<'s> {
     /// By the service's own address: for TLS and bytes, and for what is not said to be HTTP.
-    addresses: HashMap<IpAddr, Listening<'s>>,
-    ranges: Vec<(IpNet, Listening<'s>)>,
+    addresses: HashMap<IpAddr, ServicePort<'s>>,
+    ranges: Vec<(IpNet, ServicePort<'s>)>,
     /// Whether requests are routed by their authority, and whether all of them are known to be requests.
     http: bool,
     plain_http: bool,
     /// Services of TLS without an address.
     names: HostIndex<&'s Service>,
     /// The service of bytes that has the port for itself.
-    whole: Option<Listening<'s>>,
+    whole: Option<ServicePort<'s>>,
     tls: bool,
 }
 
 impl<'s> Listeners<'s> {
     /// Those that a proxy has for a port.
-    pub fn of(view: &SidecarScope<'s>, port: u16) -> Listeners<'s> {
+    pub fn of(scope: &SidecarScope<'s>, port: u16) -> Listeners<'s> {
         let mut found = Listeners {
             addresses: HashMap::new(),
             ranges: Vec::new(),
@@ -54,7 +54,7 @@ impl<'s> Listeners<'s> {
             whole: None,
             tls: false,
         };
-        let mut all: Vec<Listening> = view.on_port(port).collect();
+        let mut all: Vec<ServicePort> = scope.on_port(port).collect();
         all.sort_by(|(a, _), (b, _)| (&a.created, &a.host).cmp(&(&b.created, &b.host)));
         for (service, port) in all {
             found.http |= port.protocol.routes_http();

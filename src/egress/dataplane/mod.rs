@@ -1,4 +1,4 @@
-//! A request on its way through a scene, hop by hop.
+//! A request on its way through a snapshot, hop by hop.
 //!
 //! The same steps serve whoever forwards: an application's own connection, a sidecar's, a gateway's. A forwarder decides where to
 //! (`sidecar`, `gateway`), opens the connection (`network`), and hands it to whoever is there (`gateway`, `inbound`, `server`).
@@ -51,7 +51,7 @@ const RESOLVER_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A request on its way.
 pub(super) struct Simulation<'w, 's> {
-    stage: &'w Evaluator<'s>,
+    evaluator: &'w Evaluator<'s>,
     hops: Vec<Hop>,
     unknown: BTreeSet<Unknown>,
     received: Vec<(String, String)>,
@@ -69,24 +69,24 @@ impl Snapshot {
 impl Evaluator<'_> {
     /// What happens to a request.
     pub fn account(&self, request: &Request) -> Trace {
-        let pod = self.scene.pod(&request.from);
+        let pod = self.snapshot.pod(&request.from);
         self.account_of(&pod, request)
     }
 
     /// What happens to a request of this pod.
     pub(super) fn account_of(&self, pod: &Pod, request: &Request) -> Trace {
-        let mut walk = Simulation {
-            stage: self,
+        let mut simulation = Simulation {
+            evaluator: self,
             hops: Vec::new(),
             unknown: BTreeSet::new(),
             received: Vec::new(),
             depth: 0,
         };
-        walk.begins(pod);
-        let to = match walk.finds(pod, request) {
+        simulation.begins(pod);
+        let to = match simulation.finds(pod, request) {
             Ok(to) => to,
             Err((failure, waits)) => {
-                return walk.ends(
+                return simulation.ends(
                     request,
                     CallerOutcome::Failure(failure),
                     waits,
@@ -97,8 +97,8 @@ impl Evaluator<'_> {
         };
         let carried = Connection::bare(content(request));
         let heard = match pod.proxy {
-            Proxy::Sidecar => walk.leaves(pod, to, carried),
-            _ => walk.goes(pod, to, carried),
+            Proxy::Sidecar => simulation.leaves(pod, to, carried),
+            _ => simulation.goes(pod, to, carried),
         };
         let patience = match pod.proxy {
             // The sidecar takes every connection at once.
@@ -117,7 +117,7 @@ impl Evaluator<'_> {
             CallerOutcome::Failure(Failure::TimedOut | Failure::Refused) => None,
             _ => Some(to.address),
         };
-        walk.ends(request, got, waits, connected, heard.lines)
+        simulation.ends(request, got, waits, connected, heard.lines)
     }
 }
 
@@ -127,39 +127,39 @@ impl<'s> Simulation<'_, 's> {
         if let Some(by) = decided.by() {
             self.notes(by);
         }
-        self.hops.extend(self.stage.hop(place, name, decided));
+        self.hops.extend(self.evaluator.hop(place, name, decided));
     }
 
     /// Notes what of an object is not covered.
     fn notes(&mut self, object: &Object) {
-        if !self.stage.tells {
+        if !self.evaluator.tells {
             return;
         }
-        let all = self.stage.scene.unknown().iter();
+        let all = self.evaluator.snapshot.unknown().iter();
         self.unknown
             .extend(all.filter(|unknown| unknown.object == *object).cloned());
     }
 
     /// Notes what may concern a pod and is not covered at all.
     fn meets(&mut self, pod: &Pod) {
-        if !self.stage.tells {
+        if !self.evaluator.tells {
             return;
         }
-        let scene = self.stage.scene;
-        let root = &scene.mesh.root_namespace;
-        let all = scene.uncovered.iter();
+        let snapshot = self.evaluator.snapshot;
+        let root = &snapshot.mesh.root_namespace;
+        let all = snapshot.uncovered.iter();
         let concerned = all.filter(|each| each.concerns(pod.namespace(), &pod.labels, root));
         self.unknown.extend(concerned.map(|each| each.unknown()));
     }
 
     /// The pod that asks.
     fn begins(&mut self, pod: &Pod) {
-        if !self.stage.tells {
+        if !self.evaluator.tells {
             return;
         }
-        let scene = self.stage.scene;
+        let snapshot = self.evaluator.snapshot;
         let namespace = Object::new("Namespace", "", pod.namespace());
-        let there = scene.namespaces.contains_key(pod.namespace());
+        let there = snapshot.namespaces.contains_key(pod.namespace());
         let because = match (pod.proxy, there) {
             (Proxy::Sidecar, _) => {
                 format!("its connections go through its sidecar: {}", pod.because)
@@ -178,7 +178,7 @@ impl<'s> Simulation<'_, 's> {
             DecisionBuilder::passes(there.then_some(&namespace), because),
         );
         self.meets(pod);
-        if pod.pool.is_none() && !scene.pools.is_empty() {
+        if pod.pool.is_none() && !snapshot.pools.is_empty() {
             // Its node decides what the firewall thinks of it.
             let field = "spec.nodeName".to_owned();
             self.unknown.insert(Unknown {

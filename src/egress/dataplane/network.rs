@@ -29,7 +29,7 @@ impl Simulation<'_, '_> {
         if let Some(address) = given {
             return Ok(UpstreamTarget { address, port });
         }
-        let asked = self.stage.asks_dns(pod);
+        let asked = self.evaluator.asks_dns(pod);
         let places = [
             trace::HopLocation::NetworkPolicy,
             trace::HopLocation::Firewall,
@@ -39,7 +39,7 @@ impl Simulation<'_, '_> {
             self.hop(place, "the cluster's DNS", ruling);
             return Err((Failure::NoDns, RESOLVER_PATIENCE));
         }
-        let found = self.stage.resolve(pod, &request.host);
+        let found = self.evaluator.resolve(pod, &request.host);
         self.hop(trace::HopLocation::Dns, &request.host, &found.ruling);
         match found.addresses.first().copied() {
             Some(address) => Ok(UpstreamTarget { address, port }),
@@ -70,8 +70,8 @@ impl Simulation<'_, '_> {
 
     /// What is behind an address: of a Service of the cluster one of its pods, else the address itself.
     fn behind(&self, to: UpstreamTarget) -> Result<UpstreamTarget, (Object, String)> {
-        let scene = self.stage.scene;
-        let Some(service) = scene.service_at(to.address) else {
+        let snapshot = self.evaluator.snapshot;
+        let Some(service) = snapshot.service_at(to.address) else {
             return Ok(to);
         };
         // Without such a port nothing takes the packet up, and it goes on as it is.
@@ -80,7 +80,7 @@ impl Simulation<'_, '_> {
         };
         let found = match &service.endpoints {
             Endpoints::Pods(selector) => {
-                let pods = scene.pods_of(&service.object.namespace);
+                let pods = snapshot.pods_of(&service.object.namespace);
                 let mut ready = pods.filter(|pod| pod.ready && selector.matches(&pod.labels));
                 ready.find_map(|pod| {
                     Some(UpstreamTarget {
@@ -113,7 +113,9 @@ impl Simulation<'_, '_> {
         to: UpstreamTarget,
         carried: Connection,
     ) -> ConnectionReport {
-        let between = self.stage.between(from, to, || self.comes_past(from, to));
+        let between = self
+            .evaluator
+            .between(from, to, || self.comes_past(from, to));
         let dropped = between.iter().any(|hop| !hop.ruling.passes);
         for hop in between.iter() {
             self.hop(hop.place, &hop.name, &hop.ruling);
@@ -144,7 +146,7 @@ impl Simulation<'_, '_> {
 
     /// A connection that is made: whoever is there takes it.
     fn arrives(&mut self, from: &Pod, to: UpstreamTarget, carried: Connection) -> ConnectionReport {
-        match self.stage.pod_at(to.address) {
+        match self.evaluator.pod_at(to.address) {
             Some(pod) if pod.proxy == Proxy::Gateway => self.enters_gateway(from, pod, to, carried),
             Some(pod) if pod.proxy == Proxy::Sidecar => self.enters_sidecar(from, pod, to, carried),
             Some(pod) => self.enters_pod(pod, to, carried),
@@ -156,37 +158,37 @@ impl Simulation<'_, '_> {
     fn comes_past(&self, from: &Pod, to: UpstreamTarget) -> Vec<Hop> {
         use Direction::{Egress, Ingress};
         use trace::HopLocation::{Firewall, NetworkPolicy};
-        let stage = self.stage;
-        let scene = stage.scene;
+        let evaluator = self.evaluator;
+        let snapshot = evaluator.snapshot;
         let mut hops = Vec::new();
         let mut asked = |place, name: &dyn Display, ruling: &Decision| {
-            hops.extend(stage.hop(place, name, ruling));
+            hops.extend(evaluator.hop(place, name, ruling));
             ruling.passes
         };
-        let target = stage.pod_at(to.address);
-        let near = stage.end(from);
-        let far = target.map(|pod| stage.end(pod));
+        let target = evaluator.pod_at(to.address);
+        let near = evaluator.end(from);
+        let far = target.map(|pod| evaluator.end(pod));
         let other = far
             .clone()
             .map_or(OtherEnd::Outside(to.address), OtherEnd::Pod);
         let name = format_args!("{} to {to}", from.object);
-        let policies = scene.network_policies(from.namespace());
+        let policies = snapshot.network_policies(from.namespace());
         let out = network_policy::rule(policies, Egress, &near, &other, "tcp", to.port);
-        let leaves = || stage.firewall(Egress, from, to.address, target, "tcp", to.port);
+        let leaves = || evaluator.firewall(Egress, from, to.address, target, "tcp", to.port);
         let gets_out = asked(NetworkPolicy, &name, &out) && asked(Firewall, &name, &leaves());
         let (true, Some(target), Some(far)) = (gets_out, target, far) else {
             return hops;
         };
         let name = format_args!("into {}", target.object);
         if let Some(address) = from.address {
-            let into = stage.firewall(Ingress, target, address, Some(from), "tcp", to.port);
+            let into = evaluator.firewall(Ingress, target, address, Some(from), "tcp", to.port);
             // Of what is let in only a refusal is worth a word.
             if !into.passes {
                 asked(Firewall, &name, &into);
                 return hops;
             }
         }
-        let policies = scene.network_policies(target.namespace());
+        let policies = snapshot.network_policies(target.namespace());
         let into = network_policy::rule(
             policies,
             Ingress,

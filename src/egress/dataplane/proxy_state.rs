@@ -15,7 +15,7 @@ use crate::rbac::{self, Applied, Peer};
 use crate::sidecar_scope::SidecarScope;
 use crate::snapshot::Snapshot;
 
-/// Whose routes: servers of one port have routes of their own, told apart by where they stand in the scene.
+/// Whose routes: servers of one port have routes of their own, told apart by where they stand in the snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RouteOwner {
     /// A sidecar's, for what goes to a port.
@@ -28,7 +28,7 @@ pub enum RouteOwner {
 #[derive(Debug)]
 pub struct ProxyState<'s> {
     /// What it sees.
-    pub view: SidecarScope<'s>,
+    pub scope: SidecarScope<'s>,
     routes: RefCell<HashMap<RouteOwner, Rc<Routes<'s>>>>,
     listeners: RefCell<HashMap<u16, Rc<Listeners<'s>>>>,
     chains: RefCell<HashMap<u16, Rc<FilterChains<'s>>>>,
@@ -41,9 +41,9 @@ pub struct ProxyState<'s> {
 }
 
 impl<'s> ProxyState<'s> {
-    fn of(scene: &'s Snapshot, pod: &Pod) -> ProxyState<'s> {
+    fn of(snapshot: &'s Snapshot, pod: &Pod) -> ProxyState<'s> {
         ProxyState {
-            view: SidecarScope::of(scene, pod),
+            scope: SidecarScope::of(snapshot, pod),
             routes: RefCell::default(),
             listeners: RefCell::default(),
             chains: RefCell::default(),
@@ -63,14 +63,14 @@ impl<'s> ProxyState<'s> {
     /// What listens, in a sidecar, to what goes to a port.
     pub fn listeners(&self, port: u16) -> Rc<Listeners<'s>> {
         let mut all = self.listeners.borrow_mut();
-        let make = || Rc::new(Listeners::of(&self.view, port));
+        let make = || Rc::new(Listeners::of(&self.scope, port));
         Rc::clone(all.entry(port).or_insert_with(make))
     }
 
     /// What listens on a port of a gateway's pod.
     pub fn chains(&self, pod: &Pod, port: u16) -> Rc<FilterChains<'s>> {
         let mut all = self.chains.borrow_mut();
-        let make = || Rc::new(FilterChains::of(&self.view, pod, port));
+        let make = || Rc::new(FilterChains::of(&self.scope, pod, port));
         Rc::clone(all.entry(port).or_insert_with(make))
     }
 
@@ -87,7 +87,7 @@ impl<'s> ProxyState<'s> {
         if let Some(found) = self.upstreams.borrow().get(&(host, port, subset)) {
             return Ok(Rc::clone(found));
         }
-        let found = Rc::new(Upstream::find(&self.view, host, port, subset)?);
+        let found = Rc::new(Upstream::find(&self.scope, host, port, subset)?);
         let mut all = self.upstreams.borrow_mut();
         all.insert((host, port, subset), Rc::clone(&found));
         Ok(found)
@@ -108,13 +108,13 @@ impl<'s> ProxyState<'s> {
 
     fn all_policies(&self) -> &Applied<'s> {
         let SidecarScope {
-            scene,
+            snapshot,
             namespace,
             labels,
             ..
-        } = &self.view;
-        let root = &scene.mesh.root_namespace;
-        let make = || rbac::applying(&scene.authorization, namespace, labels, root);
+        } = &self.scope;
+        let root = &snapshot.mesh.root_namespace;
+        let make = || rbac::applying(&snapshot.authorization, namespace, labels, root);
         self.policies.get_or_init(make)
     }
 }
@@ -125,13 +125,13 @@ pub struct ProxyStates<'s>(RefCell<HashMap<String, Vec<(Labels, Rc<ProxyState<'s
 
 impl<'s> ProxyStates<'s> {
     /// What a pod's proxy sees.
-    pub fn of(&self, scene: &'s Snapshot, pod: &Pod) -> Rc<ProxyState<'s>> {
+    pub fn of(&self, snapshot: &'s Snapshot, pod: &Pod) -> Rc<ProxyState<'s>> {
         let mut all = self.0.borrow_mut();
         let known = all.get(pod.namespace()).into_iter().flatten();
         if let Some((_, found)) = known.into_iter().find(|(labels, _)| *labels == pod.labels) {
             return Rc::clone(found);
         }
-        let made = Rc::new(ProxyState::of(scene, pod));
+        let made = Rc::new(ProxyState::of(snapshot, pod));
         let own = all.entry(pod.namespace().to_owned()).or_default();
         own.push((pod.labels.clone(), Rc::clone(&made)));
         made

@@ -61,8 +61,8 @@ pub enum Route<'r, 's> {
 
 impl<'s> Routes<'s> {
     /// Those of a sidecar on a port.
-    pub fn of_sidecar(view: &SidecarScope<'s>, port: u16) -> Routes<'s> {
-        let http = view
+    pub fn of_sidecar(scope: &SidecarScope<'s>, port: u16) -> Routes<'s> {
+        let http = scope
             .on_port(port)
             .filter(|(_, port)| port.protocol.routes_http());
         let mut services: Vec<&Service> = http.map(|(service, _)| service).collect();
@@ -70,12 +70,12 @@ impl<'s> Routes<'s> {
         let mut index: HostIndex<VirtualHost> = HostIndex::default();
         let on_port = |service: &&Service| {
             let own = service.port(port);
-            own.is_some_and(|own| own.protocol.routes_http()) && view.known(service, Some(port))
+            own.is_some_and(|own| own.protocol.routes_http()) && scope.known(service, Some(port))
         };
         let mut claimed = std::collections::HashSet::new();
-        for (host, virtual_service) in by_specificity(view, port) {
+        for (host, virtual_service) in by_specificity(scope, port) {
             let rules = placed(virtual_service, |when| {
-                when.holds(MESH, port, &view.namespace, &view.labels)
+                when.holds(MESH, port, &scope.namespace, &scope.labels)
             });
             if rules.is_empty() {
                 continue;
@@ -88,7 +88,7 @@ impl<'s> Routes<'s> {
                     .copied()
                     .filter(|service| within(host, &service.host))
                     .collect(),
-                false => view.service(host).filter(on_port).into_iter().collect(),
+                false => scope.service(host).filter(on_port).into_iter().collect(),
             };
             // Istio makes a virtual host for a host without a service on port 80 only (`route.go`).
             if meant.is_empty() && port == 80 {
@@ -96,7 +96,7 @@ impl<'s> Routes<'s> {
             }
             for service in meant {
                 if claimed.insert(service.host.as_str()) {
-                    for name in names(service, view) {
+                    for name in names(service, scope) {
                         index.at(&name, || VirtualHost::Rules(Rc::clone(&rules)));
                     }
                 }
@@ -104,7 +104,7 @@ impl<'s> Routes<'s> {
         }
         for service in services {
             if !claimed.contains(service.host.as_str()) {
-                for name in names(service, view) {
+                for name in names(service, scope) {
                     index.at(&name, || VirtualHost::Service(service));
                 }
             }
@@ -114,20 +114,20 @@ impl<'s> Routes<'s> {
 
     /// Those of a gateway's servers that share a port.
     pub fn of_gateway(
-        view: &SidecarScope<'s>,
+        scope: &SidecarScope<'s>,
         servers: &[(&'s Gateway, &'s Server)],
     ) -> Routes<'s> {
         let mut index: HostIndex<VirtualHost> = HostIndex::default();
         for (gateway, server) in servers {
             let name = gateway.name();
-            for virtual_service in view
+            for virtual_service in scope
                 .virtual_services
                 .iter()
                 .filter(|each| each.is_for(&name))
             {
                 let own = &virtual_service.object.namespace;
                 let rules = placed(virtual_service, |when| {
-                    when.holds(&name, server.port, &view.namespace, &view.labels)
+                    when.holds(&name, server.port, &scope.namespace, &scope.labels)
                 });
                 if rules.is_empty() {
                     continue;
@@ -167,15 +167,15 @@ impl<'s> Routes<'s> {
 }
 
 /// The VirtualServices for sidecars by host: exact ones first, longer wildcards before shorter, then the oldest.
-fn by_specificity<'s>(view: &SidecarScope<'s>, port: u16) -> Vec<(&'s str, &'s VirtualService)> {
+fn by_specificity<'s>(scope: &SidecarScope<'s>, port: u16) -> Vec<(&'s str, &'s VirtualService)> {
     let taken = |each: &&&VirtualService| {
         let own = &each.object.namespace;
         each.is_for(MESH)
-            && view
+            && scope
                 .sidecar
-                .is_none_or(|sidecar| sidecar.takes(&view.namespace, own, &each.hosts, Some(port)))
+                .is_none_or(|sidecar| sidecar.takes(&scope.namespace, own, &each.hosts, Some(port)))
     };
-    let all = view.virtual_services.iter().filter(taken);
+    let all = scope.virtual_services.iter().filter(taken);
     let hosts = all.flat_map(|each| each.hosts.iter().map(move |host| (host.as_str(), *each)));
     let mut hosts: Vec<_> = hosts.collect();
     hosts.sort_by_key(|(host, _)| (host.starts_with('*'), Reverse(host.len())));
@@ -195,8 +195,8 @@ fn placed<'s>(
 }
 
 /// The authorities that mean a service.
-fn names(service: &Service, view: &SidecarScope) -> Vec<String> {
-    let mut names = service.names(&view.namespace);
+fn names(service: &Service, scope: &SidecarScope) -> Vec<String> {
+    let mut names = service.names(&scope.namespace);
     names.extend(
         service
             .addresses

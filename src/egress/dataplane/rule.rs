@@ -57,7 +57,7 @@ impl<'s> Simulation<'_, 's> {
                     rewritten(placed, meets, &mut message);
                     let again = RetryPolicy::of(
                         rule.retries.as_ref(),
-                        self.stage.scene.mesh.retries_unavailable(),
+                        self.evaluator.snapshot.mesh.retries_unavailable(),
                     );
                     let sending = UpstreamRequest {
                         timeout: rule.timeout,

@@ -30,7 +30,7 @@ impl Simulation<'_, '_> {
         to: UpstreamTarget,
         carried: Connection,
     ) -> ConnectionReport {
-        let services = &self.stage.scene.services;
+        let services = &self.evaluator.snapshot.services;
         let mut ports = services
             .iter()
             .filter(|service| service.selects(pod.namespace(), &pod.labels))
@@ -60,7 +60,7 @@ impl Simulation<'_, '_> {
         to: UpstreamTarget,
         carried: Connection,
     ) -> ConnectionReport {
-        let ranges = &self.stage.scene.ranges;
+        let ranges = &self.evaluator.snapshot.ranges;
         let control_plane = matches!(to.address, std::net::IpAddr::V4(address) if ranges.control_plane.contains(&address));
         let speaks = match to.port {
             80 if is_metadata_server(to.address) => InternetListener::Http,
@@ -137,8 +137,8 @@ impl Simulation<'_, '_> {
             Some(names) => names.clone(),
             None => internet::certificate(server_name),
         };
-        let stopped = |walk: &mut Self, because: &str, outcome| {
-            walk.hop(
+        let stopped = |simulation: &mut Self, because: &str, outcome| {
+            simulation.hop(
                 trace::HopLocation::Server,
                 name,
                 DecisionBuilder::stops(None, because),
@@ -224,7 +224,7 @@ impl Simulation<'_, '_> {
             name,
             DecisionBuilder::passes(None, because),
         );
-        if self.stage.tells {
+        if self.evaluator.tells {
             self.received.clone_from(&message.headers);
         }
         answer

@@ -24,25 +24,28 @@ impl<'s> Simulation<'_, 's> {
         to: UpstreamTarget,
         carried: Connection,
     ) -> ConnectionReport {
-        let stage = self.stage;
-        let sight = stage.sight(pod);
+        let evaluator = self.evaluator;
+        let proxy_state = evaluator.proxy_state(pod);
         let remote = pod.address.unwrap_or(to.address);
         let at = ReceivedAt {
             pod,
-            sight: &sight,
+            proxy_state: &proxy_state,
             place: trace::HopLocation::Sidecar,
             local: to,
             remote,
             server_name: carried.server_name().unwrap_or_default().to_owned(),
             forwarded_for: None,
             version: "HTTP/1.1",
-            tells: stage.tells,
+            tells: evaluator.tells,
         };
-        if let Some(sidecar) = sight.view.sidecar {
+        if let Some(sidecar) = proxy_state.scope.sidecar {
             self.notes(&sidecar.object);
         }
         let secure = matches!(carried.content, Content::Tls(..));
-        match (sight.listeners(to.port).find(to, secure), &carried.content) {
+        match (
+            proxy_state.listeners(to.port).find(to, secure),
+            &carried.content,
+        ) {
             (Listener::Http, Content::Http(message, _)) => self.routes(&at, message.clone()),
             (Listener::Http, Content::Tls(..)) => {
                 let because =
@@ -60,8 +63,8 @@ impl<'s> Simulation<'_, 's> {
     /// A request of HTTP, by the routes of the port.
     fn routes(&mut self, at: &ReceivedAt<'_, 's>, mut message: HttpRequest) -> ConnectionReport {
         let port = at.local.port;
-        let routes = at.sight.routes(RouteOwner::Port(port), || {
-            Routes::of_sidecar(&at.sight.view, port)
+        let routes = at.proxy_state.routes(RouteOwner::Port(port), || {
+            Routes::of_sidecar(&at.proxy_state.scope, port)
         });
         message.set("x-forwarded-proto", "http");
         match routes.find(&message, "http") {
@@ -80,7 +83,10 @@ impl<'s> Simulation<'_, 's> {
                     host: &service.host,
                     port,
                     subset: "",
-                    again: RetryPolicy::of(None, self.stage.scene.mesh.retries_unavailable()),
+                    again: RetryPolicy::of(
+                        None,
+                        self.evaluator.snapshot.mesh.retries_unavailable(),
+                    ),
                     timeout: None,
                     route: RouteName {
                         rule: "default",
@@ -147,8 +153,8 @@ impl<'s> Simulation<'_, 's> {
 
     /// Whether what is not known may go where it was meant to; with those who know the host and are not seen from here.
     fn lets_unknown(&mut self, at: &ReceivedAt<'_, 's>, name: &str) -> bool {
-        let view = &at.sight.view;
-        let (policy, by) = view.policy();
+        let scope = &at.proxy_state.scope;
+        let (policy, by) = scope.policy();
         let allowed = policy == OutboundPolicy::AllowAny;
         let port = at.local.port;
         let does = match allowed {
@@ -160,7 +166,7 @@ impl<'s> Simulation<'_, 's> {
             true => DecisionBuilder::passes(by, because),
             false => DecisionBuilder::stops(by, because),
         };
-        let others = || hidden(view, name, port);
+        let others = || hidden(scope, name, port);
         self.hop(at.place, &at.pod.object, decision.after(&others));
         allowed
     }
@@ -169,7 +175,7 @@ impl<'s> Simulation<'_, 's> {
     fn goes_by_name(&mut self, at: &ReceivedAt<'_, 's>, carried: Connection) -> ConnectionReport {
         let port = at.local.port;
         let name = at.server_name.to_ascii_lowercase();
-        let Some(service) = at.sight.listeners(port).named(&name) else {
+        let Some(service) = at.proxy_state.listeners(port).named(&name) else {
             return self.unknown_connection(at, carried);
         };
         match service.port(port) {
@@ -229,10 +235,10 @@ fn stream_rule<'s>(
     service: &Service,
     port: u16,
 ) -> Option<(&'s VirtualService, &'s Destination)> {
-    let view = &at.sight.view;
+    let scope = &at.proxy_state.scope;
     let name = at.server_name.to_ascii_lowercase();
-    let holds = |when: &MatchScope| when.holds(MESH, port, &view.namespace, &view.labels);
-    for each in view
+    let holds = |when: &MatchScope| when.holds(MESH, port, &scope.namespace, &scope.labels);
+    for each in scope
         .about(&service.host)
         .into_iter()
         .filter(|each| each.is_for(MESH))

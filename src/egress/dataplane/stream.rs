@@ -45,7 +45,7 @@ impl<'s> Simulation<'_, 's> {
         carried.wrap = carried.wrap.or(own);
         line.write(|line| line.upstream = Some(SocketAddr::new(place.address, place.port)));
         let heard = self.reaches(at.pod, place, carried);
-        let patience = upstream.patience(self.stage.scene.mesh.connect_timeout);
+        let patience = upstream.patience(self.evaluator.snapshot.mesh.connect_timeout);
         streamed(at, line, heard, patience)
     }
 
@@ -61,7 +61,12 @@ impl<'s> Simulation<'_, 's> {
             line.upstream = Some(line.local);
         });
         let heard = self.goes(at.pod, at.local, carried);
-        streamed(at, line, heard, self.stage.scene.mesh.connect_timeout)
+        streamed(
+            at,
+            line,
+            heard,
+            self.evaluator.snapshot.mesh.connect_timeout,
+        )
     }
 }
 

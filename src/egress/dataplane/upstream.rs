@@ -90,29 +90,29 @@ impl<'s> Upstream<'s> {
     /// # Errors
     /// Why it is not there.
     pub fn find(
-        view: &SidecarScope<'s>,
+        scope: &SidecarScope<'s>,
         host: &str,
         port: u16,
         subset: &'s str,
     ) -> Result<Upstream<'s>, MissingCluster<'s>> {
         let missing = |by, because| Err(MissingCluster { by, because });
-        let Some(service) = view.service(host) else {
+        let Some(service) = scope.service(host) else {
             let because = format!(
                 "no service of host {host} is visible in namespace {}",
-                view.namespace
+                scope.namespace
             );
             return missing(None, because);
         };
         let Some(own) = service.port(port) else {
             return missing(Some(&service.object), format!("{host} has no port {port}"));
         };
-        let rules = view.rules(host);
+        let rules = scope.rules(host);
         let found = rules.subset(subset);
         if !subset.is_empty() && found.is_none() {
             let why = match rules.object() {
                 None => format!(
                     "no DestinationRule for {host} is visible in namespace {}, so there is no subset {subset}",
-                    view.namespace
+                    scope.namespace
                 ),
                 Some(_) => format!("has no subset {subset} of {host}"),
             };
@@ -148,14 +148,14 @@ impl<'s> Upstream<'s> {
     /// In a clause.
     pub fn place(
         &self,
-        stage: &Evaluator<'s>,
+        evaluator: &Evaluator<'s>,
         of: &Pod,
         original: UpstreamTarget,
     ) -> Result<UpstreamTarget, String> {
         match &self.service.endpoints {
             Endpoints::OriginalDestination => Ok(original),
             _ if self.service.headless => Ok(original),
-            Endpoints::Pods(selector) => self.pod(stage, selector),
+            Endpoints::Pods(selector) => self.pod(evaluator, selector),
             Endpoints::Listed(listed) => {
                 let found = self
                     .meant(listed)
@@ -177,7 +177,7 @@ impl<'s> Upstream<'s> {
                         ));
                     }
                 };
-                let address = stage.look_up(of, name)?;
+                let address = evaluator.look_up(of, name)?;
                 Ok(UpstreamTarget { address, port })
             }
         }
@@ -192,10 +192,10 @@ impl<'s> Upstream<'s> {
         listed.iter().filter(meant)
     }
 
-    fn pod(&self, stage: &Evaluator, selector: &Selector) -> Result<UpstreamTarget, String> {
+    fn pod(&self, evaluator: &Evaluator, selector: &Selector) -> Result<UpstreamTarget, String> {
         let own = &self.service.object.namespace;
         let selected = || {
-            let pods = stage.scene.pods_of(own);
+            let pods = evaluator.snapshot.pods_of(own);
             pods.filter(|pod| selector.matches(&pod.labels))
         };
         let in_subset = |pod: &&Pod| self.labels.is_none_or(|labels| labels.matches(&pod.labels));
@@ -236,12 +236,12 @@ impl<'s> Upstream<'s> {
     /// `authority` is that of the request; empty where there is none.
     pub fn wrap<'h>(
         &self,
-        stage: &'h Evaluator,
+        evaluator: &'h Evaluator,
         from: &'h Pod,
         to: Option<&Pod>,
         authority: &str,
     ) -> (Option<TlsWrapper>, TlsReason<'h>) {
-        let mesh = &stage.scene.mesh;
+        let mesh = &evaluator.snapshot.mesh;
         let default_name = || {
             let (port, subset, host) = (self.port.number, self.subset, &self.service.host);
             format!(
@@ -295,7 +295,7 @@ impl<'s> Upstream<'s> {
                 let sidecar = to.filter(|to| to.proxy == Proxy::Sidecar && self.service.kubernetes);
                 let takes = sidecar.is_some_and(|to| {
                     let port = self.target(Some(to));
-                    let all = &stage.scene.authentication;
+                    let all = &evaluator.snapshot.authentication;
                     peer::mode(all, to.namespace(), &to.labels, port, &mesh.root_namespace).mode
                         != Mode::Disable
                 });

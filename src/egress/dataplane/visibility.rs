@@ -7,16 +7,16 @@ use crate::sidecar_scope::SidecarScope;
 use crate::virtual_service::MESH;
 
 /// The objects that are about a host and not seen, and why not.
-pub fn hidden(view: &SidecarScope, authority: &str, port: u16) -> Vec<(Object, String)> {
+pub fn hidden(scope: &SidecarScope, authority: &str, port: u16) -> Vec<(Object, String)> {
     let name = without_port(authority).to_ascii_lowercase();
-    let namespace = &view.namespace;
-    let scene = view.scene;
+    let namespace = &scope.namespace;
+    let snapshot = scope.snapshot;
     let not_exported = |only: Option<Vec<String>>| match only.as_deref() {
         None | Some([]) => format!("is not exported to {namespace}"),
         Some(only) => format!("is exported to {} only", only.join(", ")),
     };
     let mut found: Vec<(Object, String)> = Vec::new();
-    for service in scene
+    for service in snapshot
         .services
         .iter()
         .filter(|service| overlap(&service.host, &name))
@@ -27,20 +27,20 @@ pub fn hidden(view: &SidecarScope, authority: &str, port: u16) -> Vec<(Object, S
             Some(_) if !service.export.reaches(own, namespace) => {
                 not_exported(service.export.only(own))
             }
-            Some(_) => match view.sidecar {
+            Some(_) => match scope.sidecar {
                 Some(sidecar) => format!("is not among the hosts of {}", sidecar.object),
                 None => "is for another kind of connection".to_owned(),
             },
         };
         found.push((service.object.clone(), why));
     }
-    for each in scene
+    for each in snapshot
         .virtual_services
         .iter()
         .filter(|each| each.hosts.iter().any(|host| overlap(host, &name)))
     {
         let own = &each.object.namespace;
-        let why = match view.sidecar {
+        let why = match scope.sidecar {
             _ if !each.export.reaches(own, namespace) => not_exported(each.export.only(own)),
             _ if !each.is_for(MESH) => "is for gateways, not for sidecars".to_owned(),
             Some(sidecar) if !sidecar.takes(namespace, own, &each.hosts, Some(port)) => {

@@ -203,7 +203,7 @@ impl HttpMatch {
     }
 }
 
-/// Fields of a match block that are covered; those that do not concern a request stand with [`super::When`].
+/// Fields of a match block that are covered; those that do not concern a request stand with [`super::MatchScope`].
 pub const KNOWN: &[&str] = &[
     "name",
     "uri",

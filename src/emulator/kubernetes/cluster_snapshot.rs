@@ -14,7 +14,7 @@ use egress::snapshot::Snapshot;
 use egress::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
 
 /// Everything that has a say in a request that leaves one of the cluster's pods.
-pub fn scene(world: &World, key: &str, cluster: &Cluster) -> Snapshot {
+pub fn snapshot(world: &World, key: &str, cluster: &Cluster) -> Snapshot {
     Snapshot::read(&sources(world, key, cluster))
 }
 

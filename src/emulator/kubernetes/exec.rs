@@ -75,7 +75,7 @@ pub fn reads(run: &Run) -> bool {
 pub fn outcome(world: &World, key: &str, run: &Run, command: &[String]) -> Option<ProgramResult> {
     let cluster = world.cluster(key)?;
     let network = ClusterNetwork {
-        scene: cluster_snapshot::scene(world, key, cluster),
+        snapshot: cluster_snapshot::snapshot(world, key, cluster),
         identity: cluster_snapshot::identity(world, cluster, &run.namespace, &run.account),
     };
     let email = &network.identity.email;

@@ -136,14 +136,14 @@ async fn pass(shared: &Arc<Shared>, time: Duration) {
 }
 
 /// A line that a proxy has gathered: its pod's key in the store, its log's, and the text.
-struct Gathered {
+struct ClusterInput {
     pod: String,
     log: String,
     text: String,
 }
 
 /// Writes gathered lines; with a pod its log has gone.
-fn write(cluster: &mut Cluster, lines: &[Gathered]) {
+fn write(cluster: &mut Cluster, lines: &[ClusterInput]) {
     for line in lines {
         if cluster.store.get(&line.pod).is_some() {
             cluster.write_log(&line.log, line.text.clone());
@@ -152,7 +152,7 @@ fn write(cluster: &mut Cluster, lines: &[Gathered]) {
 }
 
 /// What proxies log of a request that began at `began`, where they are told to.
-fn gather(cluster: &mut Cluster, account: &Trace, began: Millis) -> Vec<Gathered> {
+fn gather(cluster: &mut Cluster, account: &Trace, began: Millis) -> Vec<ClusterInput> {
     let mut gathered = Vec::new();
     // The port by which each proxy on the way was called: that from which the one before it went on.
     let mut called: Vec<(&Object, u16)> = Vec::new();
@@ -182,7 +182,7 @@ fn gather(cluster: &mut Cluster, account: &Trace, began: Millis) -> Vec<Gathered
             upstream_port,
             remote_port,
         };
-        gathered.push(Gathered {
+        gathered.push(ClusterInput {
             pod,
             log: log::key(namespace, name, "istio-proxy"),
             text: line.text(&stamp),

@@ -49,20 +49,20 @@ pub trait Network: run::Network {
 /// The network of a cluster, with the metadata server that each of its nodes has.
 pub struct ClusterNetwork {
     /// What has a say in a request.
-    pub scene: Snapshot,
+    pub snapshot: Snapshot,
     /// What the metadata server knows.
     pub identity: Identity,
 }
 
 impl run::Network for ClusterNetwork {
     fn account(&self, request: &Request) -> Trace {
-        metadata::answered(self.scene.account(request), request, &self.identity)
+        metadata::answered(self.snapshot.account(request), request, &self.identity)
     }
 }
 
 impl Network for ClusterNetwork {
     fn clusters(&self, of: &Source) -> Vec<EnvoyCluster> {
-        self.scene.clusters(of)
+        self.snapshot.clusters(of)
     }
 }
 

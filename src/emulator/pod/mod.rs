@@ -1,7 +1,7 @@
 //! The programs of emulated pods: what `kubectl exec` runs there.
 //!
 //! No program runs. Each is played from its command line and from what the network makes of its requests, which is evaluated
-//! over the objects that are there ([`egress`]); what one does is data ([`run::Ran`]), played by whoever has the clock.
+//! over the objects that are there ([`egress`]); what one does is data ([`run::ProgramResult`]), played by whoever has the clock.
 
 mod basics;
 pub mod curl;

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::{CheckResult, Place};
+use super::{CheckResult, CheckTarget};
 use crate::google::ApiError;
 use crate::kinds::live_snapshot;
 use egress::analyze::analyze;
 
 /// Analyzes what is there and holds the codes against `want`.
-pub async fn look(place: &Place<'_>, want: &Value) -> Result<CheckResult, ApiError> {
+pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
     let wanted = want.get("codes").and_then(Value::as_array);
     let wanted: Vec<String> = wanted
         .into_iter()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{CheckResult, Place, WITHIN, pods};
+use super::{CheckResult, CheckTarget, WITHIN, pods};
 use crate::google::ApiError;
 use crate::kinds::clusters::of_cluster;
 
@@ -14,7 +14,7 @@ const PROXY: &str = "istio-proxy";
 const ASK: [&str; 4] = ["pilot-agent", "request", "GET", "clusters"];
 
 /// Lists the clusters and holds them against `names` (these and no others), `includes` or `count`.
-pub async fn look(place: &Place<'_>, want: &Value) -> Result<CheckResult, ApiError> {
+pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
     let expected = expectation(want);
     let (namespace, selector) = (place.text("namespace"), place.text("pods"));
     let proxies = match pods::containers(place, namespace, selector, PROXY).await? {

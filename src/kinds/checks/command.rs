@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::{CheckResult, Place, WITHIN, pods};
+use super::{CheckResult, CheckTarget, WITHIN, pods};
 use crate::google::ApiError;
 use crate::kinds::clusters::of_cluster;
 
 /// Runs the command of `at`, whose words blanks divide, and looks for what `want` says in what it prints.
-pub async fn look(place: &Place<'_>, want: &Value) -> Result<CheckResult, ApiError> {
+pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
     let prints = want
         .get("prints")
         .and_then(Value::as_str)

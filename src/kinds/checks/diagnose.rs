@@ -10,13 +10,13 @@ use egress::snapshot::Snapshot;
 use egress::trace::{CallerOutcome, Hop, HopLocation, Trace};
 
 /// What decides about the request of `at`, of which `want` was expected; none where that cannot be read or is none.
-pub async fn why(door: &Clients, at: &Map<String, Value>, want: &Value) -> Option<String> {
+pub async fn why(clients: &Clients, at: &Map<String, Value>, want: &Value) -> Option<String> {
     let text = |key: &str| at.get(key).and_then(Value::as_str);
     let (method, url) = text("request")?.split_once(' ')?;
     let mut request = Request::get(text("namespace")?, url).ok()?;
     request.method = method.to_owned();
     // The check has failed already: what cannot be read now is told by whoever looks next.
-    let sources = live_snapshot::read(door, at).await.ok()??;
+    let sources = live_snapshot::read(clients, at).await.ok()??;
     let account = Snapshot::read(&sources).account(&request);
     // A line of a log is asked for: that the request passes does not say that a proxy writes it down.
     Some(match (text("log_namespace"), account.stopped_at()) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Place, WITHIN};
+use super::{CheckTarget, WITHIN};
 use crate::cluster::ContainerRef;
 
 /// How the proxy is asked for the command line that it runs under.
@@ -17,7 +17,7 @@ const USUAL: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// The longest flush interval among these proxies; of one that does not say it, Envoy's default.
-pub async fn interval(place: &Place<'_>, proxies: &[ContainerRef]) -> Duration {
+pub async fn interval(place: &CheckTarget<'_>, proxies: &[ContainerRef]) -> Duration {
     let command = ASK.map(str::to_owned);
     let ask = |proxy| place.cluster.exec(proxy, &command, WITHIN);
     let told = futures_util::future::join_all(proxies.iter().map(ask)).await;

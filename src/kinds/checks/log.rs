@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, timeout_at};
 
-use super::{CheckResult, Place, flush, pods, request};
+use super::{CheckResult, CheckTarget, flush, pods, request};
 use crate::cluster::ContainerRef;
 use crate::google::{ApiError, retry};
 use crate::kinds::clusters::of_cluster;
@@ -33,7 +33,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 type LogFields = BTreeMap<String, String>;
 
 /// Makes the request and waits for its line in the logs of the proxies that `log_pods` selects.
-pub async fn look(place: &Place<'_>, want: &Value) -> Result<CheckResult, ApiError> {
+pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
     let fields = want.as_object().cloned().unwrap_or_default();
     let expected = words(&fields, |_, value| plain(value));
     let container = match pods::container(place).await? {
@@ -98,7 +98,10 @@ struct RequestMatch {
 }
 
 impl RequestMatch {
-    async fn new(place: &Place<'_>, proxies: &[ContainerRef]) -> Result<RequestMatch, ApiError> {
+    async fn new(
+        place: &CheckTarget<'_>,
+        proxies: &[ContainerRef],
+    ) -> Result<RequestMatch, ApiError> {
         let (_, url) = place.text("request").rsplit_once(' ').unwrap_or_default();
         let host = url.strip_prefix("https://").unwrap_or_default();
         let host = host.split(['/', '?', '#', ':']).next().unwrap_or_default();
@@ -127,7 +130,7 @@ impl RequestMatch {
 
 /// Tells the request's lines of all these logs, as they come; ends only where one cannot be read.
 async fn listen(
-    place: &Place<'_>,
+    place: &CheckTarget<'_>,
     proxies: &[ContainerRef],
     of_request: &RequestMatch,
     tell: &UnboundedSender<LogFields>,

@@ -155,12 +155,12 @@ impl CheckResult {
 }
 
 /// Where a claim looks.
-struct Place<'a> {
+struct CheckTarget<'a> {
     cluster: ClusterClient,
     at: &'a Map<String, Value>,
 }
 
-impl Place<'_> {
+impl CheckTarget<'_> {
     /// What `at` says under a key; its keys are checked when steps are loaded.
     fn text(&self, key: &str) -> &str {
         self.at.get(key).and_then(Value::as_str).unwrap_or_default()
@@ -172,20 +172,20 @@ impl Place<'_> {
 /// # Errors
 /// Google or the cluster does not answer, or forbids. A pod that is not there is no error: the claim does not hold.
 pub async fn look(
-    claim: &Check,
-    door: &Clients,
+    check: &Check,
+    clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
 ) -> Result<CheckResult, ApiError> {
-    let Some(cluster) = connect(door, at).await? else {
+    let Some(cluster) = connect(clients, at).await? else {
         let path = path_template::path(super::clusters::PATH, at)?;
         return Ok(CheckResult::not(
             "a cluster".to_owned(),
             format!("there is no {path}"),
         ));
     };
-    let place = Place { cluster, at };
-    match claim.what {
+    let place = CheckTarget { cluster, at };
+    match check.what {
         CheckKind::Request => request::look(&place, want).await,
         CheckKind::Log => log::look(&place, want).await,
         CheckKind::Objects => objects::look(&place, want).await,
@@ -199,8 +199,8 @@ pub async fn look(
 ///
 /// # Errors
 /// Google or the cluster does not answer, or forbids.
-pub async fn answers(door: &Clients, at: &Map<String, Value>) -> Result<bool, ApiError> {
-    let cluster = match connect(door, at).await {
+pub async fn answers(clients: &Clients, at: &Map<String, Value>) -> Result<bool, ApiError> {
+    let cluster = match connect(clients, at).await {
         Err(error) if error.class == Class::ApiDisabled => return Ok(false),
         found => found?,
     };
@@ -215,19 +215,19 @@ pub async fn answers(door: &Clients, at: &Map<String, Value>) -> Result<bool, Ap
         name: "default".to_owned(),
     };
     let found = cluster.get(&namespace).await;
-    let found = found.map_err(|error| advised(door, of_cluster(error)));
+    let found = found.map_err(|error| advised(clients, of_cluster(error)));
     found.map(|_| true)
 }
 
 /// What decides otherwise than a claim expected, where that can be said.
 pub async fn hint(
-    claim: &Check,
-    door: &Clients,
+    check: &Check,
+    clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
 ) -> Option<String> {
-    match claim.what {
-        CheckKind::Request | CheckKind::Log => diagnose::why(door, at, want).await,
+    match check.what {
+        CheckKind::Request | CheckKind::Log => diagnose::why(clients, at, want).await,
         CheckKind::Objects | CheckKind::Analysis | CheckKind::Clusters | CheckKind::Command => None,
     }
 }

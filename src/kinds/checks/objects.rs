@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::{CheckResult, Place};
+use super::{CheckResult, CheckTarget};
 use crate::cluster::ObjectRef;
 use crate::google::ApiError;
 use crate::kinds::clusters::of_cluster;
 
 /// Counts the objects and looks at each.
-pub async fn look(place: &Place<'_>, want: &Value) -> Result<CheckResult, ApiError> {
+pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
     let like = ObjectRef {
         api_version: place.text("apiVersion").to_owned(),
         kind: place.text("kind").to_owned(),

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::Place;
+use super::CheckTarget;
 use crate::cluster::{ContainerRef, ObjectRef};
 use crate::google::ApiError;
 use crate::kinds::clusters::of_cluster;
 
 /// The pods that a selector finds in a namespace, those on their way out left out.
 pub async fn pods(
-    place: &Place<'_>,
+    place: &CheckTarget<'_>,
     namespace: &str,
     selector: &str,
 ) -> Result<Vec<Value>, ApiError> {
@@ -27,7 +27,7 @@ pub async fn pods(
 
 /// The containers of this name in the pods that run; an error in words says what is in the way.
 pub async fn containers(
-    place: &Place<'_>,
+    place: &CheckTarget<'_>,
     namespace: &str,
     selector: &str,
     name: &str,
@@ -70,7 +70,7 @@ pub async fn containers(
 }
 
 /// The first of them: where the tutorial has one replica, the one.
-pub async fn container(place: &Place<'_>) -> Result<Result<ContainerRef, String>, ApiError> {
+pub async fn container(place: &CheckTarget<'_>) -> Result<Result<ContainerRef, String>, ApiError> {
     let [namespace, selector, name] = ["namespace", "pods", "container"].map(|key| place.text(key));
     let found = containers(place, namespace, selector, name).await?;
     Ok(found.and_then(|containers| {

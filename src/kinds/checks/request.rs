@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{CheckResult, Place, WITHIN, pods};
+use super::{CheckResult, CheckTarget, WITHIN, pods};
 use crate::cluster::{ContainerRef, ExecResult};
 use crate::google::ApiError;
 use crate::kinds::clusters::of_cluster;
@@ -24,7 +24,7 @@ pub struct CurlResult {
 }
 
 /// Makes the request that `at` names, as often as `want` says, until one differs from what is wanted.
-pub async fn look(place: &Place<'_>, want: &Value) -> Result<CheckResult, ApiError> {
+pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
     let expected = expectation(want);
     let container = match pods::container(place).await? {
         Ok(container) => container,
@@ -42,7 +42,7 @@ pub async fn look(place: &Place<'_>, want: &Value) -> Result<CheckResult, ApiErr
 
 /// Makes the request once, under this user agent.
 pub async fn send(
-    place: &Place<'_>,
+    place: &CheckTarget<'_>,
     container: &ContainerRef,
     agent: &str,
 ) -> Result<CurlResult, ApiError> {

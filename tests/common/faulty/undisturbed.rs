@@ -106,36 +106,36 @@ impl Undisturbed {
     pub fn seen(chapter: &str) -> Undisturbed {
         let kept = tempfile::tempdir().unwrap();
         let file = kept.path().join("now.json");
-        let scene = Scene::before(Cloud::kept_in(&file));
-        scene.up(chapter).ends(0);
-        let (built, up) = (scene.stands(), scene.faulty.heard());
+        let snapshot = Scene::before(Cloud::kept_in(&file));
+        snapshot.up(chapter).ends(0);
+        let (built, up) = (snapshot.stands(), snapshot.faulty.heard());
         fs::copy(&file, kept.path().join(CLOUD)).unwrap();
-        copy(&scene.user.home().join(STATE), &kept.path().join(STATE));
-        scene.faulty.plans(Plan::Calm);
-        scene.down().ends(0);
+        copy(&snapshot.user.home().join(STATE), &kept.path().join(STATE));
+        snapshot.faulty.plans(Plan::Calm);
+        snapshot.down().ends(0);
         Undisturbed {
             chapter: chapter.to_owned(),
             built,
-            empty: scene.stands(),
+            empty: snapshot.stands(),
             up,
-            down: scene.faulty.heard(),
+            down: snapshot.faulty.heard(),
             kept,
         }
     }
 
     /// The moment after its `up`, once more.
     pub fn after_up(&self) -> Scene {
-        let scene = Scene::before(Cloud::copy_of(&self.kept.path().join(CLOUD)));
+        let snapshot = Scene::before(Cloud::copy_of(&self.kept.path().join(CLOUD)));
         copy(
             &self.kept.path().join(STATE),
-            &scene.user.home().join(STATE),
+            &snapshot.user.home().join(STATE),
         );
-        scene
+        snapshot
     }
 
-    /// What stands in a scene and not here after `up`, or the other way round.
-    pub fn lacks(&self, scene: &Scene) -> Vec<String> {
-        between(&scene.stands(), &self.built)
+    /// What stands in a snapshot and not here after `up`, or the other way round.
+    pub fn lacks(&self, snapshot: &Scene) -> Vec<String> {
+        between(&snapshot.stands(), &self.built)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Every request of a real Envoy's record (`fixtures/egress/envoy.json`), in the same scene made of objects: what the caller got,
+//! Every request of a real Envoy's record (`fixtures/egress/envoy.json`), in the same snapshot made of objects: what the caller got,
 //! and every line that the proxies logged.
 
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ const RECORD: &str = include_str!("../../../fixtures/egress/envoy.json");
 /// Where names lead that no DNS knows, as the record's `curl --resolve` had it.
 const ELSEWHERE: &str = "203.0.113.9";
 
-/// Where ours differs on purpose: the scene, the request by its place in it, and why.
+/// Where ours differs on purpose: the snapshot, the request by its place in it, and why.
 const DIFFERENCES: &[(&str, usize, &str)] = &[
     (
         "G2",
@@ -41,9 +41,9 @@ const DIFFERENCES: &[(&str, usize, &str)] = &[
     ),
 ];
 
-/// The objects of a scene, beside what always stands.
-fn objects(scene: &str) -> &'static [&'static str] {
-    match scene {
+/// The objects of a snapshot, beside what always stands.
+fn objects(snapshot: &str) -> &'static [&'static str] {
+    match snapshot {
         "A" | "N" | "O" => &[],
         "B" => &["team-x-sidecar"],
         "C" => &[
@@ -147,11 +147,11 @@ fn find<'s>(sources: &'s mut SnapshotInput, kind: &str, name: &str) -> &'s mut V
     found.next().unwrap()
 }
 
-/// A scene, with what it has of its own.
-fn sources(scene: &str) -> SnapshotInput {
-    let mut sources = tutorial(objects(scene));
+/// A snapshot, with what it has of its own.
+fn sources(snapshot: &str) -> SnapshotInput {
+    let mut sources = tutorial(objects(snapshot));
     sources.mesh.version = (1, 20);
-    match scene {
+    match snapshot {
         "H2" | "L5" => sources.mesh.version = (1, 21),
         "L1" | "L2" => {
             let route = find(
@@ -191,18 +191,18 @@ fn sources(scene: &str) -> SnapshotInput {
     sources
 }
 
-/// The address of something in the scene, found by asking for it.
-fn address(scene: &Snapshot, host: &str) -> IpAddr {
+/// The address of something in the snapshot, found by asking for it.
+fn address(snapshot: &Snapshot, host: &str) -> IpAddr {
     let mut request = request("team-x", &format!("http://{host}"));
     request.from.sidecar = Some(false);
-    scene.account(&request).connected.unwrap_or_else(|| {
-        let hop = scene.account(&request).hops;
+    snapshot.account(&request).connected.unwrap_or_else(|| {
+        let hop = snapshot.account(&request).hops;
         panic!("{host}: {hop:#?}")
     })
 }
 
 /// A request of the record.
-fn asked(scene: &Snapshot, row: &Value) -> Request {
+fn asked(snapshot: &Snapshot, row: &Value) -> Request {
     let text = |field: &str| row[field].as_str().unwrap_or_default();
     let mut url = text("url").to_owned();
     // What the record's curl did with a certificate of the mesh, a sidecar does for its application.
@@ -223,7 +223,7 @@ fn asked(scene: &Snapshot, row: &Value) -> Request {
         "" => {}
         "test" => request.host = "test.team-x".to_owned(),
         gateway => {
-            let service = address(scene, "istio-egressgateway.istio-egress");
+            let service = address(snapshot, "istio-egressgateway.istio-egress");
             request.address = Some(service);
             // The Service's port for the one that the record connected to.
             request.port = if gateway.ends_with(":8080") { 80 } else { 443 };
@@ -366,19 +366,19 @@ fn every_request_of_the_record() {
     let mut wrong = Vec::new();
     for recorded in &record {
         let name = recorded["scene"].as_str().unwrap();
-        let scene = Snapshot::read(&sources(name));
+        let snapshot = Snapshot::read(&sources(name));
         let mut seen: Vec<(&str, String)> = Vec::new();
         let mut differs = false;
         for (place, row) in recorded["requests"].as_array().unwrap().iter().enumerate() {
             compared += 1;
             if DIFFERENCES
                 .iter()
-                .any(|(scene, at, _)| (*scene, *at) == (name, place))
+                .any(|(snapshot, at, _)| (*snapshot, *at) == (name, place))
             {
                 differs = true;
                 continue;
             }
-            let account = scene.account(&asked(&scene, row));
+            let account = snapshot.account(&asked(&snapshot, row));
             let (mut found, expected) = (outcome(&account, row), expected(row));
             if expected["headers"].is_null() && found.get("headers").is_some() {
                 found["headers"] = Value::Null;

@@ -34,9 +34,9 @@ struct Seen {
     flags: Option<String>,
 }
 
-fn account(scene: &Snapshot, host: &str) -> Seen {
+fn account(snapshot: &Snapshot, host: &str) -> Seen {
     let request = Request::get("app", &format!("https://{host}/")).unwrap();
-    let account = scene.account(&request);
+    let account = snapshot.account(&request);
     let line = account.lines.iter().find(|line| line.pod.namespace == "gw");
     let or_dash = |text: &str| if text.is_empty() { "-" } else { text }.to_owned();
     Seen {
@@ -64,13 +64,13 @@ fn servers_on_one_port_do_what_envoy_does() {
     } in cases
     {
         let kubernetes = [base.objects.clone(), objects].concat();
-        let scene = Snapshot::read(&SnapshotInput {
+        let snapshot = Snapshot::read(&SnapshotInput {
             kubernetes,
             ..SnapshotInput::default()
         });
         assert!(!asked.is_empty(), "{case}");
         for (host, seen) in asked {
-            let found = account(&scene, &host);
+            let found = account(&snapshot, &host);
             if found != seen {
                 wrong.push(format!("{case}, {host}: {found:?}, seen {seen:?}"));
             }

@@ -27,9 +27,9 @@ fn whole() -> SnapshotInput {
 
 /// Which of the requests reach their server.
 fn reached(sources: &SnapshotInput) -> Vec<bool> {
-    let scene = Snapshot::read(sources);
+    let snapshot = Snapshot::read(sources);
     let one = |(from, asked): &(&str, &str)| {
-        let account = scene.account(&request(from, asked));
+        let account = snapshot.account(&request(from, asked));
         matches!(account.got, CallerOutcome::Answer(_)) && account.stopped_at().is_none()
     };
     REQUESTS.iter().map(one).collect()
@@ -184,16 +184,16 @@ fn mangled(mut sources: SnapshotInput, manglings: Vec<(usize, usize, With)>) -> 
 }
 
 /// A matrix says what accounts say.
-fn agree(scene: &Snapshot, callers: &[&str], requests: &[Request]) -> Result<(), TestCaseError> {
+fn agree(snapshot: &Snapshot, callers: &[&str], requests: &[Request]) -> Result<(), TestCaseError> {
     let caller = |namespace: &&str| Source {
         namespace: (*namespace).to_owned(),
         pod: None,
         sidecar: None,
     };
     let callers: Vec<Source> = callers.iter().map(caller).collect();
-    for (caller, row) in callers.iter().zip(scene.matrix(&callers, requests)) {
+    for (caller, row) in callers.iter().zip(snapshot.matrix(&callers, requests)) {
         for (asked, cell) in requests.iter().zip(row) {
-            let account = scene.account(&Request {
+            let account = snapshot.account(&Request {
                 from: caller.clone(),
                 ..asked.clone()
             });
@@ -327,12 +327,12 @@ fn a_matrix_does_not_mix_up_the_servers_of_a_port() {
     sources
         .kubernetes
         .retain(|object| object["kind"] != "AuthorizationPolicy");
-    let scene = Snapshot::read(&sources);
+    let snapshot = Snapshot::read(&sources);
     let requests = hosts.map(|host| Request::get("", &format!("http://{host}/get")).unwrap());
-    agree(&scene, &["team-x", "team-y"], &requests).unwrap();
+    agree(&snapshot, &["team-x", "team-y"], &requests).unwrap();
     let reached = |asked: &Request| {
         let from = request("team-x", "http://x").from;
-        scene
+        snapshot
             .account(&Request {
                 from,
                 ..asked.clone()
@@ -351,15 +351,15 @@ proptest! {
         manglings in prop::collection::vec(mangling(), 0..4)
     ) {
         let sources = mangled(whole(), manglings);
-        let scene = Snapshot::read(&sources);
+        let snapshot = Snapshot::read(&sources);
         for namespace in ["team-x", "team-y"] {
-            scene.clusters(&Source { namespace: namespace.to_owned(), pod: None, sidecar: None });
+            snapshot.clusters(&Source { namespace: namespace.to_owned(), pod: None, sidecar: None });
         }
         let asked = REQUESTS.iter().map(|(from, asked)| request(from, asked));
         let strange = ["http://nowhere.invalid", "https://example.com:8443", "http://10.1.0.1:15090"];
         let strange = strange.map(|asked| request("team-x", asked));
-        let requests: Vec<Request> = asked.chain(strange).chain(scene.destinations()).collect();
-        agree(&scene, &["team-x", "team-y", "istio-system", "istio-egress", "nowhere"], &requests)?;
+        let requests: Vec<Request> = asked.chain(strange).chain(snapshot.destinations()).collect();
+        agree(&snapshot, &["team-x", "team-y", "istio-system", "istio-egress", "nowhere"], &requests)?;
         analyze(&sources.kubernetes, None);
     }
 }

@@ -1,4 +1,4 @@
-//! Scenes of the tutorial, from its own manifests.
+//! Snapshots of the tutorial, from its own manifests.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -187,8 +187,8 @@ pub fn tutorial(manifests: &[&str]) -> SnapshotInput {
     }
 }
 
-/// A scene of the tutorial.
-pub fn scene(manifests: &[&str]) -> Snapshot {
+/// A snapshot of the tutorial.
+pub fn snapshot(manifests: &[&str]) -> Snapshot {
     Snapshot::read(&tutorial(manifests))
 }
 
@@ -204,9 +204,9 @@ pub fn request(from: &str, text: &str) -> Request {
 }
 
 /// What a caller gets, as `200`, or `exit 35`.
-pub fn got(scene: &Snapshot, request: &Request) -> String {
+pub fn got(snapshot: &Snapshot, request: &Request) -> String {
     use egress::trace::CallerOutcome;
-    match scene.account(request).got {
+    match snapshot.account(request).got {
         CallerOutcome::Answer(answer) => answer.status.to_string(),
         CallerOutcome::Failure(failure) => format!("exit {}", failure.exit()),
     }

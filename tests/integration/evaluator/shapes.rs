@@ -352,9 +352,9 @@ fn within_the_mesh() {
     for (mode, sidecar, expected) in cases {
         let mut request = request("team-y", "http://test.team-x");
         request.from.sidecar = Some(sidecar);
-        let scene = Snapshot::read(&with_mode(mode));
+        let snapshot = Snapshot::read(&with_mode(mode));
         assert_eq!(
-            super::scenes::got(&scene, &request),
+            super::scenes::got(&snapshot, &request),
             expected,
             "{mode} {sidecar}"
         );

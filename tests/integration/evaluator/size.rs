@@ -98,7 +98,7 @@ fn size_of_a_large_company() {
     sources.kubernetes.extend((0..NAMESPACES).flat_map(team));
     sources.kubernetes.extend((0..HOSTS).flat_map(outside));
     let began = Instant::now();
-    let scene = Snapshot::read(&sources);
+    let snapshot = Snapshot::read(&sources);
     let read = began.elapsed();
     drop(sources);
     let callers: Vec<Source> = (0..NAMESPACES)
@@ -112,7 +112,7 @@ fn size_of_a_large_company() {
         .map(|index| Request::get("", &format!("http://{}", host(index))).unwrap())
         .collect();
     let (before, memory, began) = (processor_time(), most_memory(), Instant::now());
-    let matrix = scene.matrix(&callers, &requests);
+    let matrix = snapshot.matrix(&callers, &requests);
     let took = began.elapsed();
     let processor = processor_time()
         .zip(before)

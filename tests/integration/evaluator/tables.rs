@@ -242,7 +242,7 @@ fn a_caller_that_gives_up_leaves_its_lines() {
     let mut request = request("team-x", "http://example.com");
     request.max_time = Some(Duration::from_secs(15));
     let account =
-        super::scenes::scene(&["team-x-sidecar", "example-com-serviceentry"]).account(&request);
+        super::scenes::snapshot(&["team-x-sidecar", "example-com-serviceentry"]).account(&request);
     assert_eq!(account.waits, Duration::from_secs(15));
     assert!(matches!(&account.got, CallerOutcome::Failure(failure) if failure.exit() == 28));
     let line = &account.lines[0];

@@ -6,7 +6,7 @@ use egress::snapshot::Snapshot;
 use egress::trace::{CallerOutcome, Trace};
 use serde_json::{Value, json};
 
-use super::scenes::{FINAL, NETWORK_POLICIES, got, request, scene, tutorial};
+use super::scenes::{FINAL, NETWORK_POLICIES, got, request, snapshot, tutorial};
 
 /// Steps by name: the manifests that are in force after each.
 fn step(name: &str) -> Vec<&'static str> {
@@ -151,10 +151,10 @@ fn every_check_of_the_tutorial() {
         ),
     ];
     for (name, namespace, asked, expected, seconds) in cases {
-        let scene = scene(&step(name));
+        let snapshot = snapshot(&step(name));
         let request = request(namespace, asked);
-        let account = scene.account(&request);
-        let found = (got(&scene, &request), account.waits.as_secs());
+        let account = snapshot.account(&request);
+        let found = (got(&snapshot, &request), account.waits.as_secs());
         assert_eq!(
             found,
             (expected.to_owned(), seconds),
@@ -189,12 +189,12 @@ fn a_pod_without_a_sidecar() {
         ),
     ];
     for (name, asked, expected, seconds) in cases {
-        let scene = scene(&step(name));
+        let snapshot = snapshot(&step(name));
         let mut request = request("team-x", asked);
         request.from.sidecar = Some(false);
         request.connect_timeout = Some(std::time::Duration::from_secs(5));
-        let account = scene.account(&request);
-        let found = (got(&scene, &request), account.waits.as_secs());
+        let account = snapshot.account(&request);
+        let found = (got(&snapshot, &request), account.waits.as_secs());
         assert_eq!(
             found,
             (expected.to_owned(), seconds),
@@ -214,7 +214,7 @@ fn deciders(account: &Trace) -> Vec<String> {
 
 #[test]
 fn an_account_names_the_objects_that_decide() {
-    let scene = scene(&step("network policies"));
+    let snapshot = snapshot(&step("network policies"));
     // (request, the objects along the way)
     let cases = [
         (
@@ -249,7 +249,7 @@ fn an_account_names_the_objects_that_decide() {
         ),
     ];
     for (asked, expected) in cases {
-        let account = scene.account(&request("team-x", asked));
+        let account = snapshot.account(&request("team-x", asked));
         let expected: Vec<&str> = expected.lines().map(str::trim).collect();
         assert_eq!(deciders(&account), expected, "{asked}\n{:#?}", account.hops);
     }
@@ -257,8 +257,8 @@ fn an_account_names_the_objects_that_decide() {
 
 #[test]
 fn an_account_says_why_others_did_not_decide() {
-    let scene = scene(&step("policy for 443"));
-    let account = scene.account(&request("team-y", "http://example.com"));
+    let snapshot = snapshot(&step("policy for 443"));
+    let account = snapshot.account(&request("team-y", "http://example.com"));
     let stopped = account.stopped_at().unwrap();
     assert_eq!(
         stopped.ruling.by.as_ref().unwrap().to_string(),
@@ -281,8 +281,8 @@ fn an_account_says_why_others_did_not_decide() {
 
 #[test]
 fn what_reaches_the_outside_names_the_caller() {
-    let scene = scene(&step("policy for 443"));
-    let account = scene.account(&request("team-x", "http://example.com"));
+    let snapshot = snapshot(&step("policy for 443"));
+    let account = snapshot.account(&request("team-x", "http://example.com"));
     let header = |name: &str| {
         account
             .received
@@ -297,7 +297,7 @@ fn what_reaches_the_outside_names_the_caller() {
     );
     assert!(header("x-forwarded-for").is_some());
     // Within the application's own TLS nobody writes anything.
-    let account = scene.account(&request("team-x", "https://example.com"));
+    let account = snapshot.account(&request("team-x", "https://example.com"));
     let names: Vec<&str> = account
         .received
         .iter()
@@ -388,13 +388,13 @@ fn the_outbound_clusters_of_a_sidecar() {
 
 #[test]
 fn clusters_are_listed_as_istioctl_lists_them() {
-    let scene = scene(&step("routing"));
+    let snapshot = snapshot(&step("routing"));
     let source = Source {
         namespace: "team-x".to_owned(),
         pod: None,
         sidecar: None,
     };
-    let rows: Vec<String> = scene
+    let rows: Vec<String> = snapshot
         .clusters(&source)
         .iter()
         .map(|each| {

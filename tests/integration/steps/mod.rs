@@ -18,7 +18,7 @@ fn faults(source: &Source) -> Vec<String> {
     for control_plane in ["managed", "in-cluster"] {
         let steps = match wire::steps(source, control_plane) {
             Ok(steps) => steps,
-            Err(complaints) => return complaints.lines().map(str::to_owned).collect(),
+            Err(diagnostics) => return diagnostics.lines().map(str::to_owned).collect(),
         };
         for step in &steps {
             let want = match wire::filled(step, &steps) {
@@ -158,7 +158,7 @@ fn what_is_planted_is_caught() {
 #[test]
 fn the_program_holds_what_the_folder_holds() {
     let shape = |source: &Source| {
-        let tutorial = Tutorial::load(source).unwrap_or_else(|complaints| panic!("{complaints}"));
+        let tutorial = Tutorial::load(source).unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
         let chapters: Vec<String> = tutorial
             .chapters
             .iter()

@@ -75,7 +75,7 @@ fn key(object: &Value) -> String {
 }
 
 fn tutorial() -> Tutorial {
-    Tutorial::load(&Source::Embedded).unwrap_or_else(|complaints| panic!("{complaints}"))
+    Tutorial::load(&Source::Embedded).unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
 }
 
 /// The steps through a chapter.
@@ -90,7 +90,7 @@ fn steps(tutorial: &Tutorial, control_plane: &str, through: &str) -> Vec<Step> {
     let given = given.map(|(name, value)| (name.to_owned(), json!(value)));
     let params = tutorial.resolve(&given.into()).unwrap();
     let steps = tutorial.select(&params, Some(through));
-    steps.unwrap_or_else(|complaints| panic!("{through}: {complaints}"))
+    steps.unwrap_or_else(|diagnostics| panic!("{through}: {diagnostics}"))
 }
 
 /// The objects that steps want, with the one reference that they have filled.
