@@ -36,7 +36,7 @@ pub async fn explain(
     let snapshot = Snapshot::read(&sources);
     let text = match request {
         Some(request) => {
-            let account = snapshot.account(&request);
+            let account = snapshot.trace(&request);
             match session.json() {
                 true => {
                     let from = &request.from.namespace;

@@ -119,7 +119,7 @@ impl Snapshot {
         let row = |source: &Source| {
             let pod = self.pod(source);
             let cell = |request: &Request| {
-                let account = evaluator.account_of(&pod, request);
+                let account = evaluator.trace_of(&pod, request);
                 let stopped = account.stopped_at();
                 Cell {
                     reaches: stopped.is_none(),

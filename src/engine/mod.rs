@@ -19,6 +19,8 @@ pub mod run;
 mod scheduler;
 mod send;
 pub mod state;
+#[cfg(test)]
+mod state_tests;
 pub mod tasks;
 mod wait;
 mod worker;

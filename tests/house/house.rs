@@ -23,7 +23,7 @@ const SEES: &[(&str, &[&str])] = &[
         &[
             "engine::event",
             "engine::change",
-            "kinds::Field",
+            "kinds::FieldDiff",
             "steps",
             "egress",
         ],
@@ -118,7 +118,7 @@ fn an_import_in_the_wrong_direction_is_found() {
         ),
         (
             "src/ui/plan.rs",
-            "use crate::kinds::{Field, Kind};",
+            "use crate::kinds::{FieldDiff, Kind};",
             "kinds::Kind",
         ),
         (
@@ -141,7 +141,7 @@ fn an_import_in_the_wrong_direction_is_found() {
         // What is allowed, and what only looks like an import.
         (
             "src/ui/plan.rs",
-            "use crate::{engine::event::{Event, Outcome}, kinds::Field, steps::Step};",
+            "use crate::{engine::event::{Event, Outcome}, kinds::FieldDiff, steps::Step};",
             "",
         ),
         (

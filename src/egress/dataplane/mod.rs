@@ -61,20 +61,20 @@ pub(super) struct Simulation<'w, 's> {
 
 impl Snapshot {
     /// What happens to a request.
-    pub fn account(&self, request: &Request) -> Trace {
-        Evaluator::new(self, true).account(request)
+    pub fn trace(&self, request: &Request) -> Trace {
+        Evaluator::new(self, true).trace(request)
     }
 }
 
 impl Evaluator<'_> {
     /// What happens to a request.
-    pub fn account(&self, request: &Request) -> Trace {
+    pub fn trace(&self, request: &Request) -> Trace {
         let pod = self.snapshot.pod(&request.from);
-        self.account_of(&pod, request)
+        self.trace_of(&pod, request)
     }
 
     /// What happens to a request of this pod.
-    pub(super) fn account_of(&self, pod: &Pod, request: &Request) -> Trace {
+    pub(super) fn trace_of(&self, pod: &Pod, request: &Request) -> Trace {
         let mut simulation = Simulation {
             evaluator: self,
             hops: Vec::new(),

@@ -55,8 +55,8 @@ pub struct ClusterNetwork {
 }
 
 impl run::Network for ClusterNetwork {
-    fn account(&self, request: &Request) -> Trace {
-        metadata::answered(self.snapshot.account(request), request, &self.identity)
+    fn trace(&self, request: &Request) -> Trace {
+        metadata::answered(self.snapshot.trace(request), request, &self.identity)
     }
 }
 

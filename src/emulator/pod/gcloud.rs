@@ -55,7 +55,7 @@ fn ask(ran: &mut ProgramResult, seat: &ExecContext, url: &str) -> Result<u16, Fa
             .headers
             .push(("Metadata-Flavor".to_owned(), "Google".to_owned()));
     }
-    let account = seat.network.account(&request);
+    let account = seat.network.trace(&request);
     let got = match &account.got {
         CallerOutcome::Answer(answer) => Ok(answer.status),
         CallerOutcome::Failure(failure) => Err(*failure),
@@ -168,7 +168,7 @@ mod tests {
     struct Statuses([Option<u16>; 3]);
 
     impl Asked for Statuses {
-        fn account(&self, request: &Request) -> Trace {
+        fn trace(&self, request: &Request) -> Trace {
             let which = match (request.host.as_str(), request.path.ends_with("/token")) {
                 ("storage.googleapis.com", _) => 2,
                 (_, token) => usize::from(token),

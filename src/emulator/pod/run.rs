@@ -90,11 +90,11 @@ impl ProgramResult {
 /// The network, as a program sees it: who asks what, and what becomes of it.
 pub trait Network {
     /// The account of a request.
-    fn account(&self, request: &Request) -> Trace;
+    fn trace(&self, request: &Request) -> Trace;
 }
 
 impl<F: Fn(&Request) -> Trace> Network for F {
-    fn account(&self, request: &Request) -> Trace {
+    fn trace(&self, request: &Request) -> Trace {
         self(request)
     }
 }

@@ -17,7 +17,7 @@ pub async fn why(clients: &Clients, at: &Map<String, Value>, want: &Value) -> Op
     request.method = method.to_owned();
     // The check has failed already: what cannot be read now is told by whoever looks next.
     let sources = live_snapshot::read(clients, at).await.ok()??;
-    let account = Snapshot::read(&sources).account(&request);
+    let account = Snapshot::read(&sources).trace(&request);
     // A line of a log is asked for: that the request passes does not say that a proxy writes it down.
     Some(match (text("log_namespace"), account.stopped_at()) {
         (Some(_), None) => logged(&account, &sources.kubernetes),

@@ -195,8 +195,8 @@ fn sources(snapshot: &str) -> SnapshotInput {
 fn address(snapshot: &Snapshot, host: &str) -> IpAddr {
     let mut request = request("team-x", &format!("http://{host}"));
     request.from.sidecar = Some(false);
-    snapshot.account(&request).connected.unwrap_or_else(|| {
-        let hop = snapshot.account(&request).hops;
+    snapshot.trace(&request).connected.unwrap_or_else(|| {
+        let hop = snapshot.trace(&request).hops;
         panic!("{host}: {hop:#?}")
     })
 }
@@ -378,7 +378,7 @@ fn every_request_of_the_record() {
                 differs = true;
                 continue;
             }
-            let account = snapshot.account(&asked(&snapshot, row));
+            let account = snapshot.trace(&asked(&snapshot, row));
             let (mut found, expected) = (outcome(&account, row), expected(row));
             if expected["headers"].is_null() && found.get("headers").is_some() {
                 found["headers"] = Value::Null;

@@ -36,7 +36,7 @@ struct Seen {
 
 fn account(snapshot: &Snapshot, host: &str) -> Seen {
     let request = Request::get("app", &format!("https://{host}/")).unwrap();
-    let account = snapshot.account(&request);
+    let account = snapshot.trace(&request);
     let line = account.lines.iter().find(|line| line.pod.namespace == "gw");
     let or_dash = |text: &str| if text.is_empty() { "-" } else { text }.to_owned();
     Seen {

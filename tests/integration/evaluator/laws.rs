@@ -29,7 +29,7 @@ fn whole() -> SnapshotInput {
 fn reached(sources: &SnapshotInput) -> Vec<bool> {
     let snapshot = Snapshot::read(sources);
     let one = |(from, asked): &(&str, &str)| {
-        let account = snapshot.account(&request(from, asked));
+        let account = snapshot.trace(&request(from, asked));
         matches!(account.got, CallerOutcome::Answer(_)) && account.stopped_at().is_none()
     };
     REQUESTS.iter().map(one).collect()
@@ -193,7 +193,7 @@ fn agree(snapshot: &Snapshot, callers: &[&str], requests: &[Request]) -> Result<
     let callers: Vec<Source> = callers.iter().map(caller).collect();
     for (caller, row) in callers.iter().zip(snapshot.matrix(&callers, requests)) {
         for (asked, cell) in requests.iter().zip(row) {
-            let account = snapshot.account(&Request {
+            let account = snapshot.trace(&Request {
                 from: caller.clone(),
                 ..asked.clone()
             });
@@ -243,7 +243,7 @@ proptest! {
         let (first, second) = (Snapshot::read(&first), Snapshot::read(&second));
         for (from, asked) in REQUESTS {
             let asked = request(from, asked);
-            prop_assert_eq!(first.account(&asked), second.account(&asked));
+            prop_assert_eq!(first.trace(&asked), second.trace(&asked));
         }
     }
 
@@ -333,7 +333,7 @@ fn a_matrix_does_not_mix_up_the_servers_of_a_port() {
     let reached = |asked: &Request| {
         let from = request("team-x", "http://x").from;
         snapshot
-            .account(&Request {
+            .trace(&Request {
                 from,
                 ..asked.clone()
             })

@@ -206,7 +206,7 @@ pub fn request(from: &str, text: &str) -> Request {
 /// What a caller gets, as `200`, or `exit 35`.
 pub fn got(snapshot: &Snapshot, request: &Request) -> String {
     use egress::trace::CallerOutcome;
-    match snapshot.account(request).got {
+    match snapshot.trace(request).got {
         CallerOutcome::Answer(answer) => answer.status.to_string(),
         CallerOutcome::Failure(failure) => format!("exit {}", failure.exit()),
     }

@@ -288,7 +288,7 @@ fn routes_in_a_circle_come_to_an_end() {
     sources
         .kubernetes
         .retain(|each| each["kind"] != "AuthorizationPolicy");
-    let account = Snapshot::read(&sources).account(&request("team-x", "http://example.com"));
+    let account = Snapshot::read(&sources).trace(&request("team-x", "http://example.com"));
     let stopped = account.stopped_at().unwrap();
     assert!(
         stopped.ruling.because.contains("circle"),
@@ -389,7 +389,7 @@ fn what_is_not_covered_is_named() {
         (&filtered, "http://unknown.com", vec![]),
     ];
     for (sources, asked, expected) in cases {
-        let account = Snapshot::read(sources).account(&request("team-x", asked));
+        let account = Snapshot::read(sources).trace(&request("team-x", asked));
         let named: Vec<String> = account.unknown.iter().map(ToString::to_string).collect();
         assert_eq!(named, expected, "{asked}");
     }

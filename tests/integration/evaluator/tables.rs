@@ -40,7 +40,7 @@ fn to(host: &str) -> Value {
 
 /// Status (or exit), flags of the caller's sidecar, and its seconds.
 pub fn found(sources: &SnapshotInput, asked: &str) -> (String, String, u64) {
-    let account = Snapshot::read(sources).account(&request("team-x", asked));
+    let account = Snapshot::read(sources).trace(&request("team-x", asked));
     let flags = account.lines.first().map(|line| line.flags.to_owned());
     let got = match account.got {
         CallerOutcome::Answer(answer) => answer.status.to_string(),
@@ -224,7 +224,7 @@ fn a_gateway_whose_upstream_is_dropped_takes_as_long_as_its_version_retries() {
         sources
             .firewalls
             .retain(|rule| rule["name"] != "gateway-allow-egress-web");
-        let account = Snapshot::read(&sources).account(&request("team-x", "http://example.com"));
+        let account = Snapshot::read(&sources).trace(&request("team-x", "http://example.com"));
         let of_gateway = account
             .lines
             .iter()
@@ -242,7 +242,7 @@ fn a_caller_that_gives_up_leaves_its_lines() {
     let mut request = request("team-x", "http://example.com");
     request.max_time = Some(Duration::from_secs(15));
     let account =
-        super::scenes::snapshot(&["team-x-sidecar", "example-com-serviceentry"]).account(&request);
+        super::scenes::snapshot(&["team-x-sidecar", "example-com-serviceentry"]).trace(&request);
     assert_eq!(account.waits, Duration::from_secs(15));
     assert!(matches!(&account.got, CallerOutcome::Failure(failure) if failure.exit() == 28));
     let line = &account.lines[0];

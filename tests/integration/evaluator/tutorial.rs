@@ -153,7 +153,7 @@ fn every_check_of_the_tutorial() {
     for (name, namespace, asked, expected, seconds) in cases {
         let snapshot = snapshot(&step(name));
         let request = request(namespace, asked);
-        let account = snapshot.account(&request);
+        let account = snapshot.trace(&request);
         let found = (got(&snapshot, &request), account.waits.as_secs());
         assert_eq!(
             found,
@@ -193,7 +193,7 @@ fn a_pod_without_a_sidecar() {
         let mut request = request("team-x", asked);
         request.from.sidecar = Some(false);
         request.connect_timeout = Some(std::time::Duration::from_secs(5));
-        let account = snapshot.account(&request);
+        let account = snapshot.trace(&request);
         let found = (got(&snapshot, &request), account.waits.as_secs());
         assert_eq!(
             found,
@@ -249,7 +249,7 @@ fn an_account_names_the_objects_that_decide() {
         ),
     ];
     for (asked, expected) in cases {
-        let account = snapshot.account(&request("team-x", asked));
+        let account = snapshot.trace(&request("team-x", asked));
         let expected: Vec<&str> = expected.lines().map(str::trim).collect();
         assert_eq!(deciders(&account), expected, "{asked}\n{:#?}", account.hops);
     }
@@ -258,7 +258,7 @@ fn an_account_names_the_objects_that_decide() {
 #[test]
 fn an_account_says_why_others_did_not_decide() {
     let snapshot = snapshot(&step("policy for 443"));
-    let account = snapshot.account(&request("team-y", "http://example.com"));
+    let account = snapshot.trace(&request("team-y", "http://example.com"));
     let stopped = account.stopped_at().unwrap();
     assert_eq!(
         stopped.ruling.by.as_ref().unwrap().to_string(),
@@ -282,7 +282,7 @@ fn an_account_says_why_others_did_not_decide() {
 #[test]
 fn what_reaches_the_outside_names_the_caller() {
     let snapshot = snapshot(&step("policy for 443"));
-    let account = snapshot.account(&request("team-x", "http://example.com"));
+    let account = snapshot.trace(&request("team-x", "http://example.com"));
     let header = |name: &str| {
         account
             .received
@@ -297,7 +297,7 @@ fn what_reaches_the_outside_names_the_caller() {
     );
     assert!(header("x-forwarded-for").is_some());
     // Within the application's own TLS nobody writes anything.
-    let account = snapshot.account(&request("team-x", "https://example.com"));
+    let account = snapshot.trace(&request("team-x", "https://example.com"));
     let names: Vec<&str> = account
         .received
         .iter()

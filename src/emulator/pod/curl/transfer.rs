@@ -149,7 +149,7 @@ impl<'a> Transferring<'a> {
         meter: Option<bool>,
     ) -> (Trace, usize) {
         let options = self.options;
-        let account = self.network.account(request);
+        let account = self.network.trace(request);
         let to = account
             .connected
             .or(request.address)
