@@ -33,15 +33,6 @@ use crate::ui::printable;
 use session::Session;
 use verbs::VerbOptions;
 
-/// What a run is towards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunGoal {
-    /// Every step's thing is there.
-    Present,
-    /// What is ours is gone.
-    Absent,
-}
-
 /// What a reader gets of a run that only looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunDisplay {
@@ -60,8 +51,6 @@ pub enum RunDisplay {
 pub struct VerbSpec {
     /// Its name.
     pub verb: &'static str,
-    /// What it is towards.
-    pub goal: RunGoal,
     /// Whether it changes anything.
     pub acts: bool,
     /// What the reader gets.
@@ -76,7 +65,6 @@ pub struct VerbSpec {
 pub const TABLE: &[VerbSpec] = &[
     VerbSpec {
         verb: "up",
-        goal: RunGoal::Present,
         acts: true,
         draws: RunDisplay::Progress,
         asks: false,
@@ -84,7 +72,6 @@ pub const TABLE: &[VerbSpec] = &[
     },
     VerbSpec {
         verb: "adopt",
-        goal: RunGoal::Present,
         acts: true,
         draws: RunDisplay::Progress,
         asks: false,
@@ -92,7 +79,6 @@ pub const TABLE: &[VerbSpec] = &[
     },
     VerbSpec {
         verb: "plan",
-        goal: RunGoal::Present,
         acts: false,
         draws: RunDisplay::Plan,
         asks: true,
@@ -100,7 +86,6 @@ pub const TABLE: &[VerbSpec] = &[
     },
     VerbSpec {
         verb: "status",
-        goal: RunGoal::Present,
         acts: false,
         draws: RunDisplay::Status,
         asks: false,
@@ -108,7 +93,6 @@ pub const TABLE: &[VerbSpec] = &[
     },
     VerbSpec {
         verb: "verify",
-        goal: RunGoal::Present,
         acts: false,
         draws: RunDisplay::Claims,
         asks: true,
@@ -116,7 +100,6 @@ pub const TABLE: &[VerbSpec] = &[
     },
     VerbSpec {
         verb: "kubeconfig",
-        goal: RunGoal::Present,
         acts: false,
         draws: RunDisplay::Status,
         asks: false,
@@ -124,7 +107,6 @@ pub const TABLE: &[VerbSpec] = &[
     },
     VerbSpec {
         verb: "authorize",
-        goal: RunGoal::Present,
         acts: true,
         draws: RunDisplay::Progress,
         asks: false,
@@ -132,7 +114,6 @@ pub const TABLE: &[VerbSpec] = &[
     },
     VerbSpec {
         verb: "down",
-        goal: RunGoal::Absent,
         acts: true,
         draws: RunDisplay::Progress,
         asks: false,

@@ -21,24 +21,6 @@ pub fn overlap(a: &str, b: &str) -> bool {
     within(a, b) || within(b, a)
 }
 
-/// Of the patterns that mean `name`, the most specific: an exact one before a wildcard, a longer wildcard before a shorter.
-pub fn most_specific<'a>(
-    patterns: impl IntoIterator<Item = &'a str>,
-    name: &str,
-) -> Option<&'a str> {
-    let meant = patterns.into_iter().filter(|pattern| within(pattern, name));
-    // Of equal ones the first, as of objects of the same host the oldest holds.
-    meant.fold(None, |best, pattern| match best {
-        Some(best) if weight(best) >= weight(pattern) => Some(best),
-        _ => Some(pattern),
-    })
-}
-
-/// How specific a pattern is: exact or not, then its length.
-fn weight(pattern: &str) -> (bool, usize) {
-    (!pattern.starts_with('*'), pattern.len())
-}
-
 /// An authority without its port: `example.com:80` is `example.com`, `[::1]:80` is `[::1]`.
 pub fn without_port(authority: &str) -> &str {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -63,16 +45,8 @@ pub fn qualified(host: &str, namespace: &str) -> String {
     }
 }
 
-/// Every name by which a pod in namespace `from` may call a Service: `x` in its own namespace, `x.ns`, `x.ns.svc` and in full.
-pub fn service_names(service: &str, namespace: &str, from: &str) -> Vec<String> {
-    let own = (namespace == from).then(|| service.to_owned());
-    let others = ["", ".svc", ".svc.cluster.local"];
-    let others = others.map(|end| format!("{service}.{namespace}{end}"));
-    own.into_iter().chain(others).collect()
-}
-
-/// The Service, as name and namespace, that a pod in namespace `from` may mean by `name`, in any of the spellings of
-/// [`service_names`]. Whether there is one has to be looked up: `example.com` is Service `example` of namespace `com` as well.
+/// The Service, as name and namespace, that a pod in namespace `from` may mean by `name`: `x` in its own namespace, `x.ns`,
+/// `x.ns.svc` or in full. Whether there is one has to be looked up: `example.com` is Service `example` of namespace `com` as well.
 pub fn service(name: &str, from: &str) -> Option<(String, String)> {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let parts: Vec<&str> = name.split('.').collect();
@@ -125,28 +99,6 @@ mod tests {
     }
 
     #[test]
-    fn the_most_specific_pattern_is_chosen() {
-        // (patterns, name, the one chosen)
-        let cases = [
-            (
-                ["*", "*.com", "example.com"],
-                "example.com",
-                Some("example.com"),
-            ),
-            (["*", "*.com", "example.com"], "other.com", Some("*.com")),
-            (["*", "*.com", "*.a.com"], "b.a.com", Some("*.a.com")),
-            (["*", "*.com", "example.com"], "org", Some("*")),
-            (["a", "b", "c"], "d", None),
-        ];
-        for (patterns, name, expected) in cases {
-            assert_eq!(most_specific(patterns, name), expected, "{name}");
-            let mut turned = patterns;
-            turned.reverse();
-            assert_eq!(most_specific(turned, name), expected, "{name}");
-        }
-    }
-
-    #[test]
     fn a_port_is_taken_off() {
         let cases = [
             ("example.com", "example.com"),
@@ -186,11 +138,15 @@ mod tests {
                 .map(|(name, namespace)| (name.as_str(), namespace.as_str()));
             assert_eq!(found, expected, "{name}");
         }
-        for name in service_names("test", "team-x", "team-x") {
+        for name in [
+            "test",
+            "test.team-x",
+            "test.team-x.svc",
+            "test.team-x.svc.cluster.local",
+        ] {
             let expected = Some(("test".to_owned(), "team-x".to_owned()));
-            assert_eq!(service(&name, "team-x"), expected, "{name}");
+            assert_eq!(service(name, "team-x"), expected, "{name}");
         }
-        assert_eq!(service_names("test", "team-y", "team-x").len(), 3);
     }
 
     #[test]

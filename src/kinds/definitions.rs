@@ -9,8 +9,6 @@ use super::{Clients, Observed, ready};
 use crate::cluster::ObjectRef;
 use crate::google::ApiError;
 
-/// What it is.
-pub const SAYS: &str = "kinds of objects that a cluster knows";
 /// The cluster, and a name for the set.
 pub const PATH: &str =
     "projects/{project}/locations/{location}/clusters/{cluster}/definitions/{set}";

@@ -16,8 +16,6 @@ use crate::google::{Api, ApiError, Call, Class, MayHaveApplied, retry};
 pub struct IamPolicySpec {
     /// The name that steps use.
     pub kind: &'static str,
-    /// What it is.
-    pub says: &'static str,
     /// The API that serves it.
     pub api: Api,
     /// The resource's path below the API's base.
@@ -41,21 +39,18 @@ pub enum IamPolicyMethods {
 pub static POLICIES: &[IamPolicySpec] = &[
     IamPolicySpec {
         kind: "iam.projectMembers",
-        says: "members of roles on a project",
         api: Api::CloudResourceManager,
         path: "v1/projects/{project}",
         dialect: IamPolicyMethods::Body,
     },
     IamPolicySpec {
         kind: "iam.serviceAccountMembers",
-        says: "members of roles on a service account",
         api: Api::Iam,
         path: "v1/projects/{project}/serviceAccounts/{account}",
         dialect: IamPolicyMethods::Query,
     },
     IamPolicySpec {
         kind: "storage.bucketMembers",
-        says: "members of roles on a bucket",
         api: Api::Storage,
         path: "b/{bucket}",
         dialect: IamPolicyMethods::Storage,

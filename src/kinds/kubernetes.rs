@@ -13,8 +13,6 @@ use crate::google::ApiError;
 
 /// The name that steps use.
 pub const KIND: &str = "kubernetes.object";
-/// What it is.
-pub const SAYS: &str = "a Kubernetes object";
 /// The cluster and the object in it.
 pub const PATH: &str =
     "projects/{project}/locations/{location}/clusters/{cluster}/{apiVersion}/{kind}/{name}";

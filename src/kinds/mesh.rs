@@ -9,8 +9,6 @@ use serde_json::{Map, Value};
 use super::{Clients, Observed, path_template};
 use crate::google::{Api, ApiError, Call, Class};
 
-/// What it is.
-pub const SAYS: &str = "a managed mesh control plane that is active";
 /// The membership and the feature.
 pub const PATH: &str =
     "projects/{project}/locations/{location}/memberships/{membership}/features/{feature}";

@@ -146,21 +146,6 @@ impl Kind {
         }
     }
 
-    /// What it is.
-    pub fn says(&self) -> &'static str {
-        match self {
-            Kind::Resource(spec) => spec.says,
-            Kind::Members(policy) => policy.says,
-            Kind::Records => records::SAYS,
-            Kind::Services => services::SAYS,
-            Kind::Object => object::SAYS,
-            Kind::Kubernetes => kubernetes::SAYS,
-            Kind::Restart => restart::SAYS,
-            Kind::Wait(wait) => wait.says,
-            Kind::Check(check) => check.says,
-        }
-    }
-
     /// The API that serves it.
     pub fn api(&self) -> Api {
         match self {
@@ -303,11 +288,6 @@ impl Kind {
             Kind::Members(_) | Kind::Records => self.path(at).ok(),
             _ => None,
         }
-    }
-
-    /// Whether a request that was cut off can be sent again under the same request id.
-    pub fn takes_request_id(&self) -> bool {
-        self.resource_spec().is_some_and(|spec| spec.request_id)
     }
 
     /// The parts of a thing that is a set, as the journal names them; empty where the thing is one.

@@ -8,8 +8,6 @@ use super::{Clients, Observed};
 use crate::cluster::ObjectRef;
 use crate::google::ApiError;
 
-/// What it is.
-pub const SAYS: &str = "nodes of a pool that are Ready, with its taints";
 /// The pool.
 pub const PATH: &str =
     "projects/{project}/locations/{location}/clusters/{cluster}/nodes/{nodePool}";

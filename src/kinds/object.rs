@@ -11,8 +11,6 @@ use crate::google::{Api, ApiError, Call, Class};
 
 /// The name that steps use.
 pub const KIND: &str = "storage.object";
-/// What it is.
-pub const SAYS: &str = "an object in a bucket";
 /// The object.
 pub const PATH: &str = "b/{bucket}/o/{object}";
 

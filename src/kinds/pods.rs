@@ -13,8 +13,6 @@ use super::{Clients, Observed, isolation, nodes, ready, refused, unhealthy};
 use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::ApiError;
 
-/// What it is.
-pub const SAYS: &str = "pods of a Deployment that run on a pool's nodes, with their proxy";
 /// The Deployment.
 pub const PATH: &str =
     "projects/{project}/locations/{location}/clusters/{cluster}/pods/{namespace}/{deployment}";

@@ -6,8 +6,6 @@ use super::clusters::{connect, of_cluster};
 use super::{Clients, Observed, kubernetes, pods};
 use crate::google::ApiError;
 
-/// What it is.
-pub const SAYS: &str = "a Kubernetes object in a condition";
 /// The object; the condition is part of the path, so that two of one object are two waits.
 pub const PATH: &str = "projects/{project}/locations/{location}/clusters/{cluster}/ready/{condition}/{apiVersion}/{kind}/{name}";
 

@@ -9,8 +9,6 @@ use crate::google::{Api, ApiError, Call, Class, Dialect, Operation};
 
 /// The name that steps use.
 pub const KIND: &str = "dns.records";
-/// What it is.
-pub const SAYS: &str = "records of a Cloud DNS zone";
 /// The zone.
 pub const PATH: &str = "projects/{project}/managedZones/{managedZone}";
 

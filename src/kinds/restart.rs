@@ -11,8 +11,6 @@ use crate::google::ApiError;
 
 /// The name that steps use.
 pub const KIND: &str = "kubernetes.restart";
-/// What it is.
-pub const SAYS: &str = "a restart of a namespace's Deployments after something changed";
 /// The namespace.
 pub const PATH: &str =
     "projects/{project}/locations/{location}/clusters/{cluster}/restart/{namespace}";

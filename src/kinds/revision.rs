@@ -10,8 +10,6 @@ use super::{Clients, Observed, ready};
 use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::ApiError;
 
-/// What it is.
-pub const SAYS: &str = "the revision of the mesh's control plane";
 /// The cluster.
 pub const PATH: &str = "projects/{project}/locations/{location}/clusters/{cluster}/revision";
 

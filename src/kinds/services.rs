@@ -7,8 +7,6 @@ use crate::google::{Api, ApiError, Call, Dialect, Operation};
 
 /// The name that steps use.
 pub const KIND: &str = "services";
-/// What it is.
-pub const SAYS: &str = "APIs switched on in a project";
 /// The project.
 pub const PATH: &str = "v1/projects/{project}";
 

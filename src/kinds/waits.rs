@@ -10,8 +10,6 @@ use crate::google::{Api, ApiError};
 pub struct Wait {
     /// The name that steps use.
     pub kind: &'static str,
-    /// What it is.
-    pub says: &'static str,
     /// Its path below the API's base. Two waits at the same path are one, so it names what is waited for.
     pub path: &'static str,
     /// The API that serves it, or that serves the cluster that does.
@@ -36,23 +34,17 @@ enum WaitSubject {
 /// Every kind of waiting.
 #[rustfmt::skip]
 pub static WAITS: &[Wait] = &[
-    Wait { kind: "mesh.ready", says: mesh::SAYS, path: mesh::PATH, api: Api::GkeHub, optional: &[], outputs: &[], what: WaitSubject::Mesh },
-    Wait { outputs: &["revision"], ..in_cluster("mesh.revision", revision::SAYS, revision::PATH, WaitSubject::Revision) },
-    in_cluster("kubernetes.definitions", definitions::SAYS, definitions::PATH, WaitSubject::Definitions),
-    in_cluster("kubernetes.nodes", nodes::SAYS, nodes::PATH, WaitSubject::Nodes),
-    in_cluster("kubernetes.pods", pods::SAYS, pods::PATH, WaitSubject::Pods),
-    Wait { optional: &["namespace"], ..in_cluster("kubernetes.ready", ready::SAYS, ready::PATH, WaitSubject::Object) },
+    Wait { kind: "mesh.ready", path: mesh::PATH, api: Api::GkeHub, optional: &[], outputs: &[], what: WaitSubject::Mesh },
+    Wait { outputs: &["revision"], ..in_cluster("mesh.revision", revision::PATH, WaitSubject::Revision) },
+    in_cluster("kubernetes.definitions", definitions::PATH, WaitSubject::Definitions),
+    in_cluster("kubernetes.nodes", nodes::PATH, WaitSubject::Nodes),
+    in_cluster("kubernetes.pods", pods::PATH, WaitSubject::Pods),
+    Wait { optional: &["namespace"], ..in_cluster("kubernetes.ready", ready::PATH, WaitSubject::Object) },
 ];
 
-const fn in_cluster(
-    kind: &'static str,
-    says: &'static str,
-    path: &'static str,
-    what: WaitSubject,
-) -> Wait {
+const fn in_cluster(kind: &'static str, path: &'static str, what: WaitSubject) -> Wait {
     Wait {
         kind,
-        says,
         path,
         api: Api::Container,
         optional: &[],

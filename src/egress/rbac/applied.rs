@@ -157,11 +157,6 @@ impl<'a> Applied<'a> {
         (passes, by.map(|(policy, _)| &policy.object))
     }
 
-    /// Whether it passes.
-    pub fn passes(&self, asked: &AuthorizationQuery<'_>) -> bool {
-        self.decide(asked).0
-    }
-
     /// The same policies without the rules that a caller of this identity cannot match. What they decide for that caller, and
     /// why, is the same.
     pub fn narrowed(&self, peer: Option<&Peer>) -> Applied<'a> {

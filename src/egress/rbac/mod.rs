@@ -18,7 +18,7 @@ mod tests;
 use std::fmt;
 use std::net::IpAddr;
 
-pub use applied::{Applied, AuthorizationVerdict, applying};
+pub use applied::{Applied, applying};
 pub use policy::AuthorizationPolicy;
 
 /// Who is at the other end of mutual TLS.

@@ -61,7 +61,10 @@ pub(super) fn tls(server_name: &str) -> AuthorizationQuery<'_> {
     }
 }
 
-pub(super) fn decide(policies: &[Value], asked: &AuthorizationQuery<'_>) -> AuthorizationVerdict {
+pub(super) fn decide(
+    policies: &[Value],
+    asked: &AuthorizationQuery<'_>,
+) -> super::applied::AuthorizationVerdict {
     applying(&read(policies), "istio-egress", &gateway(), "istio-system").rule(asked)
 }
 
@@ -180,7 +183,7 @@ fn the_tutorials_policies_decide_as_its_checks_say() {
 fn a_verdict_says_why_and_why_not_the_others() {
     let (x, y) = (peer("team-x"), peer("team-y"));
     let all = [team_x(), team_y(), all_443()];
-    let told = |verdict: &AuthorizationVerdict| {
+    let told = |verdict: &super::applied::AuthorizationVerdict| {
         verdict
             .ruling
             .others

@@ -3,15 +3,12 @@
 mod http;
 mod rules;
 
-pub use http::{Headers, HttpMatch, HttpRequest};
-pub use rules::{
-    Destination, FaultInjection, HttpAction, HttpRetry, HttpRewrite, HttpRoute, MatchScope,
-    TcpRoute, TlsRoute,
-};
+pub use http::{HttpMatch, HttpRequest};
+pub use rules::{Destination, HttpAction, HttpRetry, HttpRoute, MatchScope, TcpRoute, TlsRoute};
 
 use serde_json::Value;
 
-use super::field::{ExportTo, list, strange, text};
+use super::field::{ExportTo, list, strange};
 use super::host::qualified;
 use super::object::{Object, Unknown, texts};
 
@@ -35,8 +32,6 @@ pub struct VirtualService {
     pub tls: Vec<TlsRoute>,
     /// Rules for other connections.
     pub tcp: Vec<TcpRoute>,
-    /// When it was made.
-    pub created: String,
 }
 
 impl VirtualService {
@@ -72,7 +67,6 @@ impl VirtualService {
             http,
             tls,
             tcp,
-            created: text(value, "/metadata/creationTimestamp").to_owned(),
             object,
         };
         (service, unknown)

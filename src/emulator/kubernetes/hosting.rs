@@ -43,11 +43,6 @@ impl Hosting {
             }
         }
     }
-
-    /// Lets the watches of all clusters look again.
-    pub fn wake(&self) {
-        self.servers.values().for_each(Serving::wake);
-    }
 }
 
 /// The clusters that have an API server: all but those that are being made.

@@ -77,18 +77,12 @@ pub enum ServeError {
 pub struct Serving {
     addr: SocketAddr,
     task: AbortHandle,
-    wake: watch::Sender<u64>,
 }
 
 impl Serving {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
-    }
-
-    /// Lets watches look again: the cluster has changed from outside.
-    pub fn wake(&self) {
-        self.wake.send_modify(|count| *count += 1);
     }
 }
 
@@ -162,7 +156,7 @@ pub fn serve(
     let shared = Arc::new(Shared {
         keeper,
         cluster: key.to_owned(),
-        wake: wake.clone(),
+        wake,
     });
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let task = tokio::spawn(async move {
@@ -194,7 +188,6 @@ pub fn serve(
     Ok(Serving {
         addr,
         task: task.abort_handle(),
-        wake,
     })
 }
 

@@ -12,7 +12,7 @@ mod proxy;
 pub mod run;
 pub mod shell;
 
-pub use exec_context::{ClusterNetwork, Denied, ExecContext, Network, PodContainer};
+pub use exec_context::{ClusterNetwork, Denied, ExecContext, PodContainer};
 
 use run::ProgramResult;
 

@@ -69,6 +69,7 @@ impl ProgramResult {
     }
 
     /// All that went to the output.
+    #[cfg(test)]
     pub fn stdout(&self) -> String {
         let texts = self.acts.iter().filter_map(|act| match act {
             ProgramOutput::Out(text) => Some(text.as_str()),
@@ -78,6 +79,7 @@ impl ProgramResult {
     }
 
     /// All that went to the errors.
+    #[cfg(test)]
     pub fn stderr(&self) -> String {
         let texts = self.acts.iter().filter_map(|act| match act {
             ProgramOutput::Err(text) => Some(text.as_str()),

@@ -27,8 +27,6 @@ use crate::google::{ApiError, Class};
 pub struct Check {
     /// The name that steps use.
     pub kind: &'static str,
-    /// What it is.
-    pub says: &'static str,
     /// Where it is about, for the journal's and the reader's eyes; its keys are those that `at` has.
     pub path: &'static str,
     /// Keys that `at` may have beside those.
@@ -62,7 +60,6 @@ macro_rules! in_cluster {
 pub const ALL: &[Check] = &[
     Check {
         kind: "check.request",
-        says: "what a request from a pod gets: its status, or how curl ends",
         path: in_cluster!("namespaces/{namespace}/pods/{pods}/{container}/{request}"),
         optional: &[],
         fields: &["status", "exit", "body", "times"],
@@ -70,7 +67,6 @@ pub const ALL: &[Check] = &[
     },
     Check {
         kind: "check.log",
-        says: "what a proxy logs of a request",
         path: in_cluster!(
             "namespaces/{namespace}/pods/{pods}/{container}/{request}/logs/{log_namespace}/{log_pods}"
         ),
@@ -80,7 +76,6 @@ pub const ALL: &[Check] = &[
     },
     Check {
         kind: "check.objects",
-        says: "how many Kubernetes objects a selector finds, and what each of them has",
         path: in_cluster!("{apiVersion}/{kind}/{selector}"),
         optional: &["namespace"],
         fields: &["count", "each"],
@@ -88,7 +83,6 @@ pub const ALL: &[Check] = &[
     },
     Check {
         kind: "check.analysis",
-        says: "what istioctl's analyzers would say of a namespace",
         path: in_cluster!("namespaces/{namespace}/analysis"),
         optional: &[],
         fields: &["codes"],
@@ -96,7 +90,6 @@ pub const ALL: &[Check] = &[
     },
     Check {
         kind: "check.clusters",
-        says: "the outbound clusters that a pod's proxy knows",
         path: in_cluster!("namespaces/{namespace}/pods/{pods}/outbound"),
         optional: &[],
         fields: &["names", "includes", "count"],
@@ -104,7 +97,6 @@ pub const ALL: &[Check] = &[
     },
     Check {
         kind: "check.command",
-        says: "what a command in a pod prints",
         path: in_cluster!("namespaces/{namespace}/pods/{pods}/{container}/{command}"),
         optional: &[],
         fields: &["prints", "exit", ONLY_GKE],
