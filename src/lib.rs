@@ -12,4 +12,5 @@ pub mod error;
 pub mod google;
 pub mod kinds;
 pub mod steps;
+mod text;
 pub mod ui;

@@ -8,6 +8,7 @@ use kube::core::response::StatusCause;
 use serde::{Deserialize, Serialize};
 
 use super::kubeconfig::refusal;
+use crate::text::beginning;
 
 /// A call that did not do what it was to do.
 #[derive(Debug, Clone)]
@@ -46,8 +47,8 @@ impl Conflict {
             None => manager,
         };
         (cause.reason == "FieldManagerConflict").then(|| Conflict {
-            field: start(&cause.field),
-            owner: start(&owner),
+            field: beginning(&cause.field),
+            owner: beginning(&owner),
         })
     }
 }
@@ -137,14 +138,11 @@ impl ClusterError {
             fault,
             http,
             // In this order: what is cut off in its middle is not found.
-            message: start(&without(&words, token)),
+            message: beginning(&without(&words, token)),
             conflicts,
         }
     }
 }
-
-/// The most of a refusal that is told, in characters: a page of a proxy on the way is not.
-const TOLD: usize = 2_000;
 
 /// The shortest token that is looked for, in bytes: a word as short as `anonymous` is nobody's secret.
 const SHORTEST: usize = 12;
@@ -155,14 +153,6 @@ fn without(words: &str, token: &str) -> String {
         return words.to_owned();
     }
     words.replace(token, "(the access token)")
-}
-
-/// The beginning of somebody's words, which are not always short.
-pub(super) fn start(words: &str) -> String {
-    match words.char_indices().nth(TOLD) {
-        Some((end, _)) => format!("{} …", &words[..end]),
-        None => words.to_owned(),
-    }
 }
 
 /// Whether reading stopped because there was too much.

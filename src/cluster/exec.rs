@@ -8,9 +8,9 @@ use kube::api::{Api, AttachParams, LogParams};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 
-use super::error::start;
 use super::object::is_segment;
 use super::{ClusterClient, ClusterError, ClusterErrorKind, leads_elsewhere};
+use crate::text::beginning;
 
 /// The most that is read of a command's output, in bytes: the rest of a longer one is not looked at.
 const ENOUGH: u64 = 4 << 20;
@@ -107,7 +107,7 @@ impl ClusterClient {
                 what: what.to_owned(),
                 fault: ClusterErrorKind::Invalid,
                 http: None,
-                message: start(&message),
+                message: beginning(&message),
                 conflicts: Vec::new(),
             })?,
         })

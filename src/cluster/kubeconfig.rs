@@ -8,11 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::text::beginning;
 use kube::client::AuthError;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use serde_json::Value;
 
-use super::error::start;
 use super::{ClusterClient, ClusterError, ClusterErrorKind, READ};
 
 /// The longest file that is read, in bytes: thousands of clusters.
@@ -192,7 +192,7 @@ pub(super) fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<Strin
                 let said = String::from_utf8_lossy(&out.stderr);
                 let said = match said.trim() {
                     "" => String::new(),
-                    said => format!(": {}", start(said)),
+                    said => format!(": {}", beginning(said)),
                 };
                 return Some(format!("failed with {}{said}", out.status));
             }

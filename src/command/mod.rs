@@ -257,12 +257,3 @@ fn say(text: &str) {
 pub fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{}", printable(text));
 }
-
-/// `, did you mean …?` with the nearest of the names, or nothing.
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let distance = |other: &str| strsim::damerau_levenshtein(name, other);
-    let best = names
-        .min_by_key(|other| distance(other))
-        .filter(|other| distance(other) <= other.len() / 2 + 1);
-    best.map_or_else(String::new, |best| format!(", did you mean `{best}`?"))
-}

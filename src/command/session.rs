@@ -15,6 +15,7 @@ use crate::google::{Api, Auth, Client, Endpoints, Environment, address};
 use crate::kinds::own::OwnCluster;
 use crate::kinds::{Clusters, Kind};
 use crate::steps::{Diagnostic, Diagnostics, Source, Step, Tutorial};
+use crate::text::did_you_mean;
 use crate::ui::Paint;
 use emulator;
 
@@ -358,7 +359,7 @@ fn check(tutorial: &Tutorial) -> Result<(), Diagnostics> {
     for step in tutorial.steps() {
         let mut complain = |text: String| diagnostics.push(Diagnostic::at(&step.source, text));
         let Some(kind) = Kind::named(&step.kind) else {
-            let near = super::nearest(&step.kind, Kind::all().map(|kind| kind.name()));
+            let near = did_you_mean(&step.kind, Kind::all().map(|kind| kind.name()));
             complain(format!("{}: unknown kind `{}`{near}", step.id, step.kind));
             continue;
         };
@@ -372,7 +373,7 @@ fn check(tutorial: &Tutorial) -> Result<(), Diagnostics> {
         for key in step.at.keys().filter(|key| {
             !keys.contains(&key.as_str()) && !kind.optional_keys().contains(&key.as_str())
         }) {
-            let near = super::nearest(key, keys.iter().copied());
+            let near = did_you_mean(key, keys.iter().copied());
             complain(format!("{}: unknown key `{key}` in `at`{near}", step.id));
         }
         let stated = step.want.as_object().into_iter().flatten();
@@ -380,7 +381,7 @@ fn check(tutorial: &Tutorial) -> Result<(), Diagnostics> {
         for (field, _) in
             stated.filter(|(field, _)| !fields.is_empty() && !fields.contains(&field.as_str()))
         {
-            let near = super::nearest(field, fields.iter().copied());
+            let near = did_you_mean(field, fields.iter().copied());
             complain(format!(
                 "{}: unknown field `{field}` in `want`{near}",
                 step.id
@@ -394,7 +395,7 @@ fn check(tutorial: &Tutorial) -> Result<(), Diagnostics> {
             if let Some(other) =
                 kind_of(&reference.step).filter(|other| !other.outputs().contains(&field))
             {
-                let near = super::nearest(field, other.outputs().iter().copied());
+                let near = did_you_mean(field, other.outputs().iter().copied());
                 complain(format!(
                     "{}: `{}` ({}) gives no `{field}`{near}",
                     step.id,

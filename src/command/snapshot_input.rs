@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::planned_snapshot;
 use super::session::{Prepared, Session};
-use super::{nearest, planned_snapshot};
 use crate::cli::{Global, Subject};
 use crate::error::{CommandError, Exit};
 use crate::google::{Class, NoWatch};
 use crate::kinds::{Clients, live_snapshot};
+use crate::text::did_you_mean;
 use egress::snapshot_input::SnapshotInput;
 
 /// Reads what a question is about.
@@ -37,17 +38,17 @@ pub async fn sources(
 
 /// That a namespace is there: what holds in one that is not would answer nobody's question.
 pub fn is_there(sources: &SnapshotInput, namespace: &str) -> Result<(), CommandError> {
-    let tracked = sources
+    let namespaces = sources
         .kubernetes
         .iter()
         .filter(|object| object["kind"] == "Namespace")
         .filter_map(|object| object.pointer("/metadata/name")?.as_str());
-    let tracked: BTreeSet<&str> = tracked.collect();
-    if tracked.contains(namespace) {
+    let namespaces: BTreeSet<&str> = namespaces.collect();
+    if namespaces.contains(namespace) {
         return Ok(());
     }
-    let near = nearest(namespace, tracked.iter().copied());
-    let names: Vec<&str> = tracked.into_iter().collect();
+    let near = did_you_mean(namespace, namespaces.iter().copied());
+    let names: Vec<&str> = namespaces.into_iter().collect();
     Err(CommandError::usage(
         format!("there is no namespace `{namespace}`{near}"),
         &format!("name one of {}", names.join(", ")),

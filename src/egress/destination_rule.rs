@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use json::{list, text};
 use serde_json::Value;
 
-use super::field::{ExportTo, duration, list, port, strange, text};
+use super::field::{ExportTo, duration, port, strange};
 use super::object::{Object, Unknown, labels};
 use super::selector::Selector;
 

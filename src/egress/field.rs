@@ -27,23 +27,6 @@ fn empty(value: &Value) -> bool {
     }
 }
 
-/// The list at `pointer`.
-pub fn list<'v>(value: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Value> {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-}
-
-/// The text at `pointer`; empty where there is none.
-pub fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-}
-
 /// The port number at `pointer`.
 pub fn port(value: &Value, pointer: &str) -> Option<u16> {
     let number = value.pointer(pointer)?.as_u64()?;

@@ -1,8 +1,9 @@
 //! Gateways: the ports of a gateway pod that listen, and what they speak.
 
+use json::{list, text};
 use serde_json::Value;
 
-use super::field::{list, port, strange, text};
+use super::field::{port, strange};
 use super::host::within;
 use super::object::{Object, Unknown, texts};
 use super::selector::Selector;

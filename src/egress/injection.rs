@@ -2,6 +2,7 @@
 //!
 //! For pods that are not there yet. A live pod shows whether it has its proxy, and that is what counts.
 
+use json::{list, text};
 use serde_json::Value;
 
 use super::object::{Labels, labels};
@@ -42,21 +43,48 @@ pub fn injects(namespace: &Labels, metadata: &Value, spec: &Value) -> (bool, Str
     }
 }
 
-/// Whether a pod has a proxy already: a container of that name, also among those that start before the others.
+/// The proxy's container: among the containers, or among the init containers, where a native sidecar stands.
+pub fn proxy_container(spec: &Value) -> Option<&Value> {
+    let mut containers = list(spec, "/containers").chain(list(spec, "/initContainers"));
+    containers.find(|container| text(container, "/name") == PROXY)
+}
+
+/// Whether a pod has a proxy that can run. A gateway's container whose image is still `auto` waits for the webhook.
 pub fn has_proxy(spec: &Value) -> bool {
-    ["/containers", "/initContainers"].iter().any(|containers| {
-        super::field::list(spec, containers).any(|each| super::field::text(each, "/name") == PROXY)
-    })
+    proxy_container(spec).is_some_and(|container| text(container, "/image") != UNFILLED)
 }
 
 /// The name of the proxy's container.
 pub const PROXY: &str = "istio-proxy";
+/// The image of a gateway's container until the injecting webhook puts the proxy's in.
+pub const UNFILLED: &str = "auto";
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_pod_has_its_proxy_or_not() {
+        for (spec, expected) in [
+            (json!({"containers": [{"name": "test"}]}), false),
+            (
+                json!({"containers": [{"name": "test"}, {"name": "istio-proxy", "image": "p"}]}),
+                true,
+            ),
+            (
+                json!({"containers": [{"name": "istio-proxy", "image": "auto"}]}),
+                false,
+            ),
+            (
+                json!({"initContainers": [{"name": "istio-proxy", "image": "p", "restartPolicy": "Always"}]}),
+                true,
+            ),
+        ] {
+            assert_eq!(has_proxy(&spec), expected, "{spec}");
+        }
+    }
 
     #[test]
     fn the_webhooks_selectors() {

@@ -1,8 +1,8 @@
 //! Where a pod runs, and with that as whom its packets meet the firewall: node pools, and which of them take a pod.
 
+use json::{list, text};
 use serde_json::Value;
 
-use super::field::{list, text};
 use super::firewall::Machine;
 use super::object::{Labels, labels, texts};
 
@@ -58,7 +58,11 @@ impl Pool {
 
     /// Whether a pod with this `spec` may run here.
     pub fn takes(&self, spec: &Value) -> bool {
-        self.selected(spec) && self.taints.iter().all(|taint| tolerated(spec, taint))
+        self.selected(spec)
+            && self
+                .taints
+                .iter()
+                .all(|(key, value, effect)| tolerates(spec, key, value, effect))
     }
 
     /// `nodeSelector` and required node affinity. Labels that only a node has (zone, host name) are taken as met.
@@ -95,8 +99,8 @@ impl Pool {
     }
 }
 
-/// Whether a pod's tolerations let it past a taint.
-fn tolerated(spec: &Value, (key, value, effect): &(String, String, String)) -> bool {
+/// Whether the tolerations of a pod's spec let it past the taint `key=value:effect`.
+pub fn tolerates(spec: &Value, key: &str, value: &str, effect: &str) -> bool {
     list(spec, "/tolerations").any(|toleration| {
         let field = |pointer| text(toleration, pointer);
         let exists = field("/operator") == "Exists";

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use json::{list, text};
 use serde_json::Value;
 
-use super::field::{list, port, text};
-use super::injection::{PROXY, has_proxy, injects};
+use super::field::port;
+use super::injection::{PROXY, has_proxy, injects, proxy_container};
 use super::object::{Labels, Object, labels, texts};
 use super::placement::Pool;
 use super::selector::Selector;
@@ -180,15 +181,14 @@ impl PlacementContext<'_> {
         let spec = template.get("spec").unwrap_or(&Value::Null);
         let namespace = self.namespaces.get(&object.namespace).unwrap_or(&empty);
         let (injected, because) = injects(namespace, metadata, spec);
-        let (proxy, because) = match (injected, has_proxy(spec), gateway(template)) {
-            (true, _, true) => (Proxy::Gateway, because),
-            (true, _, false) => (Proxy::Sidecar, because),
-            (false, _, _) => (Proxy::Absent, because),
+        let proxy = match (injected, gateway(template)) {
+            (true, true) => Proxy::Gateway,
+            (true, false) => Proxy::Sidecar,
+            (false, _) => Proxy::Absent,
         };
         let pool = self.pool(spec);
         // A pod that waits for the webhook to give it its image cannot start without.
-        let waits =
-            proxy == Proxy::Absent && has_proxy(spec) && list(spec, "/containers").any(auto);
+        let waits = proxy == Proxy::Absent && proxy_container(spec).is_some() && !has_proxy(spec);
         Pod {
             address: None,
             proxy,
@@ -240,9 +240,4 @@ fn gateway(pod: &Value) -> bool {
             && texts(container, "/args").contains(&"router".to_owned())
     });
     asks || started
-}
-
-/// Whether a container's image is the webhook's to fill in.
-fn auto(container: &Value) -> bool {
-    text(container, "/image") == "auto"
 }

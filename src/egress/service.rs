@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use json::{list, text};
 use serde_json::Value;
 
-use super::field::{ExportTo, list, port, text};
+use super::field::{ExportTo, port};
 use super::object::{Labels, Object, labels};
 use super::selector::Selector;
 

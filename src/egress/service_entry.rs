@@ -1,9 +1,10 @@
 //! ServiceEntries: hosts that somebody registered with the mesh.
 
 use ipnet::IpNet;
+use json::{list, text};
 use serde_json::Value;
 
-use super::field::{ExportTo, list, port, strange, text};
+use super::field::{ExportTo, port, strange};
 use super::object::{Labels, Object, Unknown, labels, texts};
 use super::selector::Selector;
 use super::service::{Endpoint, Endpoints, Port, Protocol, Service, TargetPort};

@@ -1,8 +1,9 @@
 //! Sidecar resources: what of the mesh a namespace's proxies know, and what they do with the rest.
 
+use json::{list, text};
 use serde_json::Value;
 
-use super::field::{list, port, strange, text};
+use super::field::{port, strange};
 use super::host::{overlap, within};
 use super::object::{Object, Unknown, texts};
 use super::selector::Selector;

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
+use json::text;
 use serde_json::{Value, json};
 
 use super::destination_rule::DestinationRule;
 use super::dns::Zone;
 use super::envoy_cluster::EnvoyCluster;
-use super::field::text;
 use super::firewall::Firewall;
 use super::gateway::Gateway;
 use super::host_index::HostIndex;

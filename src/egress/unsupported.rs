@@ -1,8 +1,8 @@
 //! Kinds that may decide and are not covered: a trace that comes past a proxy or pod of theirs says so.
 
+use json::text;
 use serde_json::Value;
 
-use super::field::text;
 use super::object::{Labels, Object, Unknown};
 use super::selector::Selector;
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Call;
-use super::envelope::start;
+use crate::text::beginning;
 
 /// How an API speaks of work in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ impl Dialect {
     /// What the operation says about itself, for the person who waits.
     pub(super) fn progress(self, answer: &Value) -> String {
         let status = answer["status"].as_str().unwrap_or_default();
-        start(&match self {
+        beginning(&match self {
             Dialect::Compute => match answer["progress"].as_u64() {
                 Some(percent) if percent > 0 => format!("{status} {percent} %"),
                 _ => status.to_owned(),

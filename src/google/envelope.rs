@@ -4,6 +4,7 @@
 //! APIs put the reason into `details`, and a front end may answer with HTML. Everything here is optional but the HTTP
 //! code, and nothing that was sent can make it fail.
 
+use crate::text::beginning;
 use serde_json::Value;
 
 /// A refusal, as far as it was said.
@@ -25,8 +26,6 @@ pub(super) struct Refusal {
 
 /// The length of an HTML or text body that is worth showing.
 const EXCERPT: usize = 160;
-/// How much of Google's own words is kept, in characters: they go into the journal.
-const TOLD: usize = 2_000;
 
 impl Refusal {
     /// Reads the body of an answer that is no success.
@@ -69,7 +68,7 @@ impl Refusal {
                 .iter()
                 .filter_map(|one| text(&one["message"]))
                 .collect();
-            Some(start(&messages.join("; "))).filter(|all| !all.is_empty())
+            Some(beginning(&messages.join("; "))).filter(|all| !all.is_empty())
         };
         let condition = || {
             let conditions = [&answer["clusterConditions"], &answer["nodepoolConditions"]];
@@ -123,15 +122,10 @@ fn list(value: &Value) -> &[Value] {
 }
 
 fn text(value: &Value) -> Option<String> {
-    value.as_str().filter(|text| !text.is_empty()).map(start)
-}
-
-/// The beginning of somebody's words, which are not always short.
-pub(super) fn start(words: &str) -> String {
-    match words.char_indices().nth(TOLD) {
-        Some((end, _)) => format!("{} …", &words[..end]),
-        None => words.to_owned(),
-    }
+    value
+        .as_str()
+        .filter(|text| !text.is_empty())
+        .map(beginning)
 }
 
 /// The words of a body that is not JSON, without its tags.
@@ -185,14 +179,14 @@ mod tests {
     fn words_without_end_are_cut() {
         let body = json!({"error": {"message": "é".repeat(100_000)}}).to_string();
         let words = Refusal::of_answer(400, body.as_bytes()).message;
-        assert_eq!(words.chars().count(), TOLD + 2);
+        assert_eq!(words.chars().count(), 2_000 + 2);
         let page = "é ".repeat(100_000);
         let words = Refusal::of_answer(502, page.as_bytes()).message;
         assert!(words.chars().count() < 2 * EXCERPT, "{words}");
         // Each of many may be short.
         let many = vec![json!({"message": "é".repeat(100)}); 1_000];
         let words = Refusal::of_operation(&json!({"error": {"errors": many}})).message;
-        assert_eq!(words.chars().count(), TOLD + 2);
+        assert_eq!(words.chars().count(), 2_000 + 2);
     }
 
     #[test]

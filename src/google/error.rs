@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::envelope::{Refusal, start};
+use super::envelope::Refusal;
 use super::{Call, Class, Token};
+use crate::text::beginning;
 
 /// Whether a failed request can have taken effect. A caller that keeps a record closes it on `No` and looks on
 /// anything else. Ordered from the harmless to the dangerous.
@@ -121,7 +122,7 @@ impl ApiError {
         if let Some(token) = token {
             self.message = token.hidden_in(&self.message);
         }
-        self.message = start(&self.message);
+        self.message = beginning(&self.message);
         self
     }
 

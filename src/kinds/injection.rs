@@ -3,32 +3,19 @@
 //!
 //! How Istio's injecting webhooks select is in the webhooks themselves; the words of the labels are in its documentation.
 
-use serde_json::{Map, Value};
+use egress::object::labels;
+use egress::selector::Selector;
+use json::text;
+use serde_json::Value;
 
 use super::clusters::of_cluster;
 use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::ApiError;
 
-/// The proxy's container, of a sidecar as of a gateway.
-const PROXY: &str = "istio-proxy";
-/// The image of a gateway's container until injection puts the proxy's in.
-const UNFILLED: &str = "auto";
 /// How the webhooks that inject are named, whatever stands before.
 const INJECTS: &str = "sidecar-injector.istio.io";
 /// The label by which a pod wants none.
 const SWITCH: &str = "sidecar.istio.io/inject";
-
-/// Whether a pod has the proxy: as a container, or as an init container that stays (a native sidecar).
-pub fn has_proxy(pod: &Value) -> bool {
-    let list = |at: &str| {
-        pod.pointer(at)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-    };
-    let mut containers = list("/spec/containers").chain(list("/spec/initContainers"));
-    containers.any(|one| one["name"] == PROXY && one["image"] != UNFILLED)
-}
 
 /// What decides about injection in a namespace.
 pub struct Injection {
@@ -65,19 +52,12 @@ impl Injection {
 
     /// Why a pod of the namespace has no proxy.
     pub fn why_not(&self, pod: &Value) -> String {
-        let empty = Map::new();
-        let labels = |object: &'_ Value| -> Map<String, Value> {
-            let labels = object.pointer("/metadata/labels");
-            labels.and_then(Value::as_object).unwrap_or(&empty).clone()
-        };
+        let labels = |object: &Value| labels(object, "/metadata/labels");
         let (namespace, own) = (labels(&self.namespace), labels(pod));
         let name = text(&self.namespace, "/metadata/name");
         let annotated = pod.pointer("/metadata/annotations").map(|all| &all[SWITCH]);
-        if own
-            .get(SWITCH)
-            .or(annotated)
-            .is_some_and(|said| said == "false")
-        {
+        let switch = own.get(SWITCH).map(String::as_str);
+        if switch.or(annotated.and_then(Value::as_str)) == Some("false") {
             return format!("pod {} says {SWITCH}=false", text(pod, "/metadata/name"));
         }
         let hooks: Vec<(&Value, &Value)> = self
@@ -95,8 +75,8 @@ impl Injection {
             );
         }
         let selected = |(_, hook): &&(&Value, &Value)| {
-            selects(&hook["namespaceSelector"], &namespace)
-                && selects(&hook["objectSelector"], &own)
+            Selector::read(&hook["namespaceSelector"]).matches(&namespace)
+                && Selector::read(&hook["objectSelector"]).matches(&own)
         };
         if let Some((configuration, _)) = hooks.iter().find(selected) {
             return format!(
@@ -106,7 +86,7 @@ impl Injection {
         }
         let said: Vec<String> = ["istio-injection", "istio.io/rev"]
             .iter()
-            .filter_map(|key| Some(format!("{key}={}", namespace.get(*key)?.as_str()?)))
+            .filter_map(|key| Some(format!("{key}={}", namespace.get(*key)?)))
             .collect();
         let said = if said.is_empty() {
             "neither istio-injection nor istio.io/rev".to_owned()
@@ -125,65 +105,10 @@ impl Injection {
     }
 }
 
-fn text<'a>(object: &'a Value, at: &str) -> &'a str {
-    object
-        .pointer(at)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-}
-
-/// Whether a label selector selects these labels; one that is not there selects everything.
-fn selects(selector: &Value, labels: &Map<String, Value>) -> bool {
-    let pairs = selector["matchLabels"].as_object().into_iter().flatten();
-    let expressions = selector["matchExpressions"]
-        .as_array()
-        .into_iter()
-        .flatten();
-    let holds = |one: &Value| {
-        let value = labels.get(one["key"].as_str().unwrap_or_default());
-        let listed = || {
-            let values = one["values"].as_array();
-            values.is_some_and(|all| value.is_some_and(|value| all.contains(value)))
-        };
-        match one["operator"].as_str() {
-            Some("In") => listed(),
-            Some("NotIn") => !listed(),
-            Some("Exists") => value.is_some(),
-            Some("DoesNotExist") => value.is_none(),
-            _ => false,
-        }
-    };
-    pairs
-        .into_iter()
-        .all(|(key, value)| labels.get(key) == Some(value))
-        && expressions.into_iter().all(holds)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn a_pod_has_its_proxy_or_not() {
-        for (spec, expected) in [
-            (json!({"containers": [{"name": "test"}]}), false),
-            (
-                json!({"containers": [{"name": "test"}, {"name": "istio-proxy", "image": "p"}]}),
-                true,
-            ),
-            (
-                json!({"containers": [{"name": "istio-proxy", "image": "auto"}]}),
-                false,
-            ),
-            (
-                json!({"initContainers": [{"name": "istio-proxy", "image": "p", "restartPolicy": "Always"}]}),
-                true,
-            ),
-        ] {
-            assert_eq!(has_proxy(&json!({ "spec": spec })), expected, "{spec}");
-        }
-    }
 
     #[test]
     fn says_why_injection_passed_a_pod_over() {

@@ -5,9 +5,9 @@
 
 use serde_json::Value;
 
-use super::injection;
 use crate::cluster::{ClusterClient, ObjectRef};
 use egress::firewall::Direction;
+use egress::injection::has_proxy;
 use egress::network_policy::{NetworkPolicy, OtherEnd, PodEnd, rule};
 use egress::object;
 
@@ -69,7 +69,7 @@ fn waits_for_its_proxy(pod: &Value) -> bool {
     let mut conditions = conditions.into_iter().flatten();
     let ready = conditions.any(|one| one["type"] == "Ready" && one["status"] == "True");
     let placed = pod.pointer("/status/podIP").is_some_and(Value::is_string);
-    placed && !ready && injection::has_proxy(pod)
+    placed && !ready && has_proxy(&pod["spec"])
 }
 
 fn namespace_of(pod: &Value) -> Option<&str> {

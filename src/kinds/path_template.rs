@@ -1,29 +1,8 @@
 //! Paths from templates: `{x}` is filled from a step's `at`, percent-encoded as one segment. Nothing else.
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value};
 
-use crate::google::ApiError;
-
-/// What must not stand raw in a path segment. `@` and `:` may, and Google's own clients leave them.
-const SEGMENT: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'*')
-    .add(b'/')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
+use crate::google::{ApiError, segment};
 
 /// The path to call; what `at` lacks becomes an error that was never sent.
 pub fn path(template: &str, at: &Map<String, Value>) -> Result<String, ApiError> {
@@ -44,7 +23,7 @@ pub fn fill(template: &str, at: &Map<String, Value>) -> Result<String, String> {
             _ => return Err(key.to_owned()),
         };
         path.push_str(before);
-        path.extend(utf8_percent_encode(&value, SEGMENT));
+        path.push_str(&segment(&value));
         rest = tail;
     }
     path.push_str(rest);

@@ -8,10 +8,12 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::clusters::{connect, of_cluster};
-use super::injection::{self, Injection};
+use super::injection::Injection;
 use super::{Clients, Observed, isolation, nodes, ready, refused, unhealthy};
 use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::ApiError;
+use egress::injection::has_proxy;
+use egress::placement::tolerates;
 
 /// The Deployment.
 pub const PATH: &str =
@@ -157,7 +159,7 @@ struct DeploymentState<'a> {
 impl<'a> DeploymentState<'a> {
     /// A pod that injection passed over.
     fn bare(&self) -> Option<&'a Value> {
-        self.pods.iter().find(|pod| !injection::has_proxy(pod))
+        self.pods.iter().find(|pod| !has_proxy(&pod["spec"]))
     }
 
     /// Whether a node is of the pool. In a cluster that is not GKE's nodes may be of no pool: whoever keeps pods from those says
@@ -223,28 +225,18 @@ fn untolerated(pod: &Value, nodes: &[Value]) -> Option<String> {
             .cloned()
             .unwrap_or_default()
     };
-    let tolerations = list(pod, "/spec/tolerations");
-    let tolerated = |taint: &Value| {
-        tolerations.iter().any(|one| {
-            let key = one.get("key").is_none_or(|key| *key == taint["key"]);
-            let effect = one
-                .get("effect")
-                .is_none_or(|effect| *effect == taint["effect"]);
-            let value = one["operator"] == "Exists"
-                || one.get("value").unwrap_or(&Value::Null)
-                    == taint.get("value").unwrap_or(&Value::Null);
-            key && effect && value
-        })
-    };
     let taints = nodes.iter().flat_map(|node| list(node, "/spec/taints"));
     let mut strict = taints.filter(|taint| taint["effect"] != "PreferNoSchedule");
-    let taint = strict.find(|taint| !tolerated(taint))?;
-    let text = |key: &str| taint[key].as_str().unwrap_or_default().to_owned();
+    let parts = |taint: &Value| {
+        ["key", "value", "effect"].map(|field| taint[field].as_str().unwrap_or_default().to_owned())
+    };
+    let tolerated = |taint: &Value| {
+        let [key, value, effect] = parts(taint);
+        tolerates(&pod["spec"], &key, &value, &effect)
+    };
+    let [key, value, effect] = parts(&strict.find(|taint| !tolerated(taint))?);
     Some(format!(
-        "the pod does not tolerate the taint {}={}:{}",
-        text("key"),
-        text("value"),
-        text("effect")
+        "the pod does not tolerate the taint {key}={value}:{effect}"
     ))
 }
 

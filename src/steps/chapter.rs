@@ -170,7 +170,7 @@ fn want(fields: &mut Fields<'_>, manifests: &Manifests) -> Value {
     let mut object = object.unwrap_or_else(|| Value::Object(Map::new()));
     if let Some(written) = written {
         fields.mapping("want");
-        manifest::merge(&mut object, &written);
+        json::merge(&mut object, &written);
     }
     object
 }

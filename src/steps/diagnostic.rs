@@ -4,6 +4,8 @@ use std::fmt;
 
 use super::SourceLocation;
 
+use crate::text::{nearest, quoted};
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -88,7 +90,7 @@ pub(super) fn unknown<'a>(
     known: impl IntoIterator<Item = &'a str>,
 ) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    let near = nearest(name, &known);
+    let near = nearest(name, known.iter().copied());
     let text = format!("unknown {what} `{name}`");
     if !near.is_empty() {
         return format!("{text}, did you mean {}?", quoted(&near));
@@ -102,38 +104,6 @@ pub(super) fn unknown<'a>(
             format!("{text}, the nearest are {}", quoted(&nearest[..3]))
         }
     }
-}
-
-/// `` `a`, `b` or `c` ``.
-pub(super) fn quoted(names: &[&str]) -> String {
-    let all: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
-    match all.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        Some((last, _)) => last.clone(),
-        None => String::new(),
-    }
-}
-
-/// Up to three names that are a typing mistake away from `name`: an edit in three letters, or one begins with the other.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
-    let name = name.to_lowercase();
-    let mut near: Vec<(usize, &str)> = known
-        .iter()
-        .filter_map(|candidate| {
-            let edits = strsim::osa_distance(&name, &candidate.to_lowercase());
-            let longer = candidate.chars().count().max(name.chars().count());
-            let allowed = longer.div_ceil(3);
-            let prefix =
-                name.len() >= 3 && (candidate.starts_with(&name) || name.starts_with(candidate));
-            (edits <= allowed || prefix).then_some((edits, *candidate))
-        })
-        .collect();
-    near.sort();
-    near.dedup();
-    near.into_iter()
-        .take(3)
-        .map(|(_, candidate)| candidate)
-        .collect()
 }
 
 #[cfg(test)]

@@ -125,27 +125,6 @@ pub(super) fn locate(at: &mut Map<String, Value>, want: &mut Value) -> Vec<Strin
     wrong
 }
 
-/// Merges what a step writes over the object of its file (RFC 7396): fields replace fields, null takes one away.
-pub(super) fn merge(object: &mut Value, written: &Value) {
-    let Value::Object(fields) = written else {
-        *object = written.clone();
-        return;
-    };
-    if !object.is_object() {
-        *object = Value::Object(Map::new());
-    }
-    let Value::Object(object) = object else {
-        return;
-    };
-    for (name, value) in fields {
-        if value.is_null() {
-            object.remove(name);
-        } else {
-            merge(object.entry(name.clone()).or_insert(Value::Null), value);
-        }
-    }
-}
-
 /// Complains about an object that two steps state under two versions of its API. To the cluster it is one object, and
 /// the later one would not take the earlier one's place.
 pub(super) fn one_version<'a>(

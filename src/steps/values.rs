@@ -3,7 +3,8 @@
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
-use super::diagnostic::{quoted, unknown};
+use super::diagnostic::unknown;
+use crate::text::quoted;
 
 /// The values a parameter takes.
 #[derive(Debug, Clone, PartialEq, Eq)]

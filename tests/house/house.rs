@@ -7,6 +7,7 @@ use crate::common::source::{Blank, File, code, files, paths, program, root, with
 const SEES: &[(&str, &[&str])] = &[
     ("main", &["cli", "command", "error"]),
     ("lib", &[]),
+    ("text", &[]),
     ("cli", &[]),
     (
         "error",
@@ -15,7 +16,8 @@ const SEES: &[(&str, &[&str])] = &[
     (
         "command",
         &[
-            "cli", "error", "ui", "engine", "kinds", "google", "steps", "egress", "emulator",
+            "cli", "error", "ui", "engine", "kinds", "google", "steps", "text", "egress",
+            "emulator",
         ],
     ),
     (
@@ -29,14 +31,14 @@ const SEES: &[(&str, &[&str])] = &[
         ],
     ),
     ("engine", &["kinds", "google", "steps"]),
-    ("kinds", &["google", "cluster", "egress"]),
-    ("cluster", &[]),
-    ("google", &[]),
-    ("steps", &[]),
+    ("kinds", &["google", "cluster", "egress", "json"]),
+    ("cluster", &["text"]),
+    ("google", &["text"]),
+    ("steps", &["json", "text"]),
 ];
 
 /// The workspace's other crates in `src/`. What they see stands in their manifests, and the compiler holds them to it.
-const CRATES: &[&str] = &["egress", "emulator"];
+const CRATES: &[&str] = &["egress", "emulator", "json"];
 
 /// The room of a file: `src/engine/run.rs` is in `engine`, `src/cli.rs` is `cli`.
 fn room(path: &str) -> &str {

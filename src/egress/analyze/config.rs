@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use json::text;
 use serde_json::Value;
 
 use crate::destination_rule::DestinationRule;
-use crate::field::text;
 use crate::gateway::Gateway;
 use crate::host::within;
 use crate::object::{Labels, Object, labels};

@@ -1,9 +1,10 @@
 //! Namespaces and pods without the mesh's proxy.
 
+use json::text;
+
 use super::Finding;
 use super::config::{Config, ROOT};
-use crate::field::text;
-use crate::injection::{has_proxy, injects};
+use crate::injection::{injects, proxy_container};
 use crate::object::Object;
 
 /// Namespaces of the platform, in which nobody wants proxies.
@@ -63,7 +64,7 @@ pub fn pods(config: &Config<'_>) -> Vec<Finding> {
             continue;
         };
         let (wanted, why) = injects(labels, &pod["metadata"], &pod["spec"]);
-        if wanted && !has_proxy(&pod["spec"]) {
+        if wanted && proxy_container(&pod["spec"]).is_none() {
             let message = format!(
                 "has no proxy, though {why} asks for one: it was made before, or injection failed"
             );

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use json::{list, text};
 use serde_json::Value;
 
 use super::Finding;
 use super::config::{Config, ROOT};
 use super::rules::unverified;
-use crate::field::{list, text};
 use crate::gateway::{Gateway, Routing, ServerTls};
 use crate::object::{Object, texts};
 use crate::pod::Pod;

@@ -1,8 +1,9 @@
 //! Ports of Gateways, Services and ServiceEntries.
 
+use json::{list, text};
+
 use super::Finding;
 use super::config::Config;
-use crate::field::{list, text};
 use crate::object::Object;
 use crate::service::Protocol;
 

@@ -1,8 +1,9 @@
 //! Names that lead nowhere.
 
+use json::{list, text};
+
 use super::Finding;
 use super::config::Config;
-use crate::field::{list, text};
 use crate::host::overlap;
 use crate::object::{Object, texts};
 use crate::service::{Endpoints, Service};

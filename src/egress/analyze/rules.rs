@@ -1,10 +1,10 @@
 //! Rules of VirtualServices and DestinationRules that do not do what they seem to.
 
+use json::{list, text};
 use serde_json::Value;
 
 use super::Finding;
 use super::config::Config;
-use crate::field::{list, text};
 use crate::virtual_service::MESH;
 
 /// Hosts of VirtualServices that none of their Gateways' servers serves.

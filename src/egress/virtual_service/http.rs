@@ -1,8 +1,9 @@
 //! Requests of HTTP as rules see and change them.
 
+use json::text;
 use serde_json::Value;
 
-use crate::field::{StringMatch, text};
+use crate::field::StringMatch;
 use crate::object::{labels, texts};
 
 /// A request on its way.

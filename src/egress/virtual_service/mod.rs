@@ -6,9 +6,10 @@ mod rules;
 pub use http::{HttpMatch, HttpRequest};
 pub use rules::{Destination, HttpAction, HttpRetry, HttpRoute, MatchScope, TcpRoute, TlsRoute};
 
+use json::list;
 use serde_json::Value;
 
-use super::field::{ExportTo, list, strange};
+use super::field::{ExportTo, strange};
 use super::host::qualified;
 use super::object::{Object, Unknown, texts};
 

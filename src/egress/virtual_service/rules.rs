@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use json::{list, text};
 use serde_json::Value;
 
 use super::http::{self, Headers, HttpMatch};
-use crate::field::{always, duration, list, port, strange, text};
+use crate::field::{always, duration, port, strange};
 use crate::host::{qualified, within};
 use crate::object::{Labels, Object, Unknown, labels, texts};
 use crate::selector::Selector;

@@ -196,19 +196,9 @@ pub fn in_use(collection: &str, path: &str, user: &str) -> String {
 
 /// The fields sent, with arrays replaced whole and objects merged: what PATCH does. Null removes a field.
 pub fn merged(old: &Value, sent: &Value) -> Value {
-    let (Value::Object(old), Value::Object(sent)) = (old, sent) else {
-        return sent.clone();
-    };
     let mut new = old.clone();
-    for (name, value) in sent {
-        if value.is_null() {
-            new.remove(name);
-        } else {
-            let before = new.get(name).cloned().unwrap_or(Value::Null);
-            new.insert(name.clone(), merged(&before, value));
-        }
-    }
-    Value::Object(new)
+    json::merge(&mut new, sent);
+    new
 }
 
 /// The fields that a resource keeps for life, whatever a PATCH or PUT sends back.

@@ -16,17 +16,9 @@ const EXPLICIT: &[&str] = &[
 ];
 
 /// `sent` over `base`: objects field by field, anything else replaced.
-pub fn merged(base: Value, sent: &Value) -> Value {
-    match (base, sent) {
-        (Value::Object(mut base), Value::Object(sent)) => {
-            for (name, value) in sent {
-                let before = base.remove(name).unwrap_or(Value::Null);
-                base.insert(name.clone(), merged(before, value));
-            }
-            Value::Object(base)
-        }
-        (_, sent) => sent.clone(),
-    }
+pub fn merged(mut base: Value, sent: &Value) -> Value {
+    json::merge(&mut base, sent);
+    base
 }
 
 /// Without the zeros that proto3 does not print: false, 0 and empty text, at any depth. An empty message stays.

@@ -74,7 +74,7 @@ fn patched(
     let wanted = decode::value(call)?;
     let mut new = write::printed(resource, &target.version, old);
     match content_type {
-        "application/merge-patch+json" => patch::merge(&mut new, &wanted),
+        "application/merge-patch+json" => json::merge(&mut new, &wanted),
         "application/json-patch+json" => patch::json(&mut new, &wanted)?,
         "application/strategic-merge-patch+json" if !resource.custom => {
             patch::strategic(&mut new, &wanted, &resource.schema)

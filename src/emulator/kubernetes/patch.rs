@@ -5,27 +5,6 @@ use serde_json::{Map, Value};
 use super::schema;
 use super::status::Status;
 
-/// Applies a JSON merge patch.
-pub fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(Map::new());
-    }
-    let Some(fields) = target.as_object_mut() else {
-        return;
-    };
-    for (name, value) in patch {
-        if value.is_null() {
-            fields.shift_remove(name);
-        } else {
-            merge(fields.entry(name).or_insert(Value::Null), value);
-        }
-    }
-}
-
 /// Applies a JSON patch.
 ///
 /// # Errors
@@ -288,7 +267,7 @@ mod tests {
             &kind,
         );
         assert_eq!(object, json!({"spec": {"strategy": {"type": "Recreate"}}}));
-        merge(
+        json::merge(
             &mut object,
             &json!({"spec": {"strategy": null, "paused": true}}),
         );

@@ -49,7 +49,7 @@ pub fn answer(
     match (call.method.as_str(), call.content_type.as_str()) {
         ("PUT", _) => scale = sent,
         ("PATCH", "application/json-patch+json") => patch::json(&mut scale, &sent)?,
-        ("PATCH", _) => patch::merge(&mut scale, &sent),
+        ("PATCH", _) => json::merge(&mut scale, &sent),
         _ => return Err(Status::method_not_allowed()),
     }
     let mut wanted = workload.clone();

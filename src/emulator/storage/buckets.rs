@@ -1,6 +1,6 @@
 //! Buckets.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{bucket, bucket_key, etag, preconditions, touched};
 use crate::answer::{ErrorResponse, Response};
@@ -159,14 +159,14 @@ fn updated(now: Millis, bucket: &Value, sent: &Value, consumed: &[&str]) -> Valu
     let mut access = bucket["iamConfiguration"].clone();
     for (field, sent) in sent.as_object().into_iter().flatten() {
         match field.as_str() {
-            "iamConfiguration" => access = merged(&access, sent),
+            "iamConfiguration" => merge_one_level(&mut access, sent),
             "autoclass" => value[field] = autoclass(now, sent),
             "lifecycle" if sent["rule"].as_array().is_none_or(Vec::is_empty) => {
                 remove(&mut value, field)
             }
             _ if consumed.contains(&field.as_str()) => {}
             _ if sent.is_null() => remove(&mut value, field),
-            _ => value[field] = merged(&value[field], sent),
+            _ => merge_one_level(&mut value[field], sent),
         }
     }
     let before = bucket
@@ -203,19 +203,11 @@ fn autoclass(now: Millis, sent: &Value) -> Value {
     json!({"enabled": true, "toggleTime": now, "terminalStorageClass": terminal, "terminalStorageClassUpdateTime": now})
 }
 
-fn merged(old: &Value, sent: &Value) -> Value {
-    let (Value::Object(old), Value::Object(sent)) = (old, sent) else {
-        return sent.clone();
-    };
-    let mut new: Map<String, Value> = old.clone();
-    for (name, value) in sent {
-        if value.is_null() {
-            new.remove(name);
-        } else {
-            new.insert(name.clone(), value.clone());
-        }
+fn merge_one_level(target: &mut Value, sent: &Value) {
+    match (target, sent) {
+        (Value::Object(target), Value::Object(sent)) => json::replace_fields(target, sent),
+        (target, sent) => *target = sent.clone(),
     }
-    Value::Object(new)
 }
 
 fn remove(value: &mut Value, field: &str) {

@@ -1,6 +1,6 @@
 //! What goes on in the world: operations, timers, and how they become facts.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Timer, World};
 use crate::clock::Millis;
@@ -169,7 +169,7 @@ impl World {
                 }
                 Effect::Merge { key, fields } => {
                     if let Some(Value::Object(object)) = self.objects.get_mut(&key) {
-                        merge(object, fields);
+                        json::replace_fields(object, &fields);
                     }
                 }
                 Effect::Remove { key } => {
@@ -186,17 +186,6 @@ impl World {
                 }
                 Effect::After { delay, effects } => self.after(delay, effects),
             }
-        }
-    }
-}
-
-/// Sets top-level fields; null removes one.
-fn merge(object: &mut Map<String, Value>, fields: Map<String, Value>) {
-    for (name, value) in fields {
-        if value.is_null() {
-            object.remove(&name);
-        } else {
-            object.insert(name, value);
         }
     }
 }

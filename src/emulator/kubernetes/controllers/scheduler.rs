@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use egress::placement::tolerates;
 use serde_json::{Value, json};
 
 use super::super::cluster::Cluster;
@@ -109,21 +110,10 @@ pub fn obstacle(spec: &Value, node: &Value) -> Option<String> {
         return Some("node(s) were unschedulable".to_owned());
     }
     let taints = node["spec"]["taints"].as_array().into_iter().flatten();
-    let tolerations: Vec<&Value> = spec["tolerations"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .collect();
     for taint in taints.filter(|taint| taint["effect"] != "PreferNoSchedule") {
-        if !tolerations
-            .iter()
-            .any(|toleration| tolerates(toleration, taint))
-        {
-            return Some(format!(
-                "node(s) had untolerated taint {{{}: {}}}",
-                text(&taint["key"]),
-                text(&taint["value"])
-            ));
+        let [key, value, effect] = ["key", "value", "effect"].map(|field| text(&taint[field]));
+        if !tolerates(spec, key, value, effect) {
+            return Some(format!("node(s) had untolerated taint {{{key}: {value}}}"));
         }
     }
     let labels = &node["metadata"]["labels"];
@@ -161,19 +151,6 @@ fn holds(term: &Value, node: &Value) -> bool {
     !(labels.is_empty() && fields.is_empty())
         && labels.iter().all(label)
         && fields.iter().all(field)
-}
-
-fn tolerates(toleration: &Value, taint: &Value) -> bool {
-    let effect = toleration
-        .get("effect")
-        .is_none_or(|effect| *effect == taint["effect"] || effect == "");
-    let exists = toleration["operator"] == "Exists";
-    let key = match toleration["key"].as_str() {
-        None | Some("") => exists,
-        Some(key) => taint["key"] == key,
-    };
-    let value = exists || text(&toleration["value"]) == text(&taint["value"]);
-    effect && key && value
 }
 
 #[cfg(test)]
