@@ -9,8 +9,8 @@ use super::{VerbSpec, say};
 use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::google::{Class, NoWatch};
-use crate::kinds::{Clients, Kind, Observed};
-use crate::steps::Step;
+use crate::kinds::Step;
+use crate::kinds::{Clients, Observed};
 
 /// Puts the authorized networks on the allow list of every cluster that the steps speak of.
 pub async fn authorize(session: &mut Session, row: VerbSpec) -> Result<Exit, CommandError> {
@@ -31,10 +31,7 @@ pub async fn authorize(session: &mut Session, row: VerbSpec) -> Result<Exit, Com
         clusters: ready.clusters(false),
     };
     for step in &lists {
-        let Some(kind) = Kind::named(&step.kind) else {
-            continue;
-        };
-        let look = match kind.look(&clients, &step.at, &step.want, &[]).await {
+        let look = match step.kind.look(&clients, &step.at, &step.want, &[]).await {
             // An API that is off has no clusters.
             Err(error) if error.class == Class::ApiDisabled => Observed::Absent,
             look => look.map_err(|error| CommandError {
@@ -65,7 +62,7 @@ pub async fn authorize(session: &mut Session, row: VerbSpec) -> Result<Exit, Com
 
 /// The step with nothing but its allow list, if its kind has one.
 fn only_allow_list(step: &Step) -> Option<Step> {
-    let path = Kind::named(&step.kind)?.resource_spec()?.allow_list?;
+    let path = step.kind.resource_spec()?.allow_list?;
     // The switch beside the list goes with it: a list that is off lets everybody in.
     let (holder, _) = path.rsplit_once('.')?;
     let value = holder

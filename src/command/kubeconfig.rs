@@ -26,7 +26,7 @@ pub async fn kubeconfig(
         return own(session, file).await;
     }
     let ready = session.ready(None, row.looks_up, row.acts).await?;
-    let step = ready.steps.iter().find(|step| step.kind == CLUSTER);
+    let step = ready.steps.iter().find(|step| step.kind.name() == CLUSTER);
     let step = step.ok_or_else(|| {
         CommandError::usage(
             "the steps speak of no cluster",

@@ -6,7 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::kinds::ResourceId;
-use crate::steps::{Step, refs};
+use crate::kinds::Step;
+use crate::steps::refs;
 use egress::object::Object;
 use egress::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
 
@@ -25,7 +26,11 @@ pub fn of_steps(steps: &[Step]) -> SnapshotInput {
         .iter()
         .map(|step| (step, step.at.clone(), fill(&step.want, steps)))
         .collect();
-    let of = |kind: &'static str| filled.iter().filter(move |(step, ..)| step.kind == kind);
+    let of = |kind: &'static str| {
+        filled
+            .iter()
+            .filter(move |(step, ..)| step.kind.name() == kind)
+    };
     let named = |key: &'static str| {
         move |(_, at, want): &(&Step, Map<String, Value>, Value)| {
             let mut object = want.clone();
@@ -68,10 +73,7 @@ pub fn of_steps(steps: &[Step]) -> SnapshotInput {
 fn fill(value: &Value, steps: &[Step]) -> Value {
     let foreseen = |reference: &refs::Ref| {
         let step = steps.iter().find(|step| step.id == reference.step)?;
-        let thing = ResourceId {
-            kind: step.kind.clone(),
-            at: step.at.clone(),
-        };
+        let thing = ResourceId::new(step.kind, step.at.clone());
         // What cannot be foreseen decides nothing about a request.
         Some(
             thing

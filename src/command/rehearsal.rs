@@ -15,10 +15,10 @@ use crate::engine::run::{JournalAccess, run};
 use crate::engine::state::State;
 use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
+use crate::kinds::FieldDiff;
+use crate::kinds::Step;
 use crate::kinds::nodes::RequiredPool;
 use crate::kinds::own::{ClusterIdentity, OwnCluster, OwnClusterError};
-use crate::kinds::{FieldDiff, Kind};
-use crate::steps::Step;
 use crate::ui::plain;
 
 /// What parameters are in a rehearsal where nothing else is said: a cluster of one's own has no managed control plane, and is
@@ -186,7 +186,7 @@ pub async fn before(
     let several = ready
         .steps
         .iter()
-        .filter(|step| step.kind == "container.cluster");
+        .filter(|step| step.kind.name() == "container.cluster");
     if several.count() > 1 {
         return Err(CommandError::usage(
             "the steps speak of several clusters, and there is one",
@@ -285,7 +285,7 @@ impl Preflight {
                 let Some(step) = steps.iter().find(|one| one.id == *step) else {
                     return;
                 };
-                match (change, step.kind.as_str()) {
+                match (change, step.kind.name()) {
                     (Change::Pending(why), DEFINITIONS) => self.istio.push(why.clone()),
                     (Change::Pending(_), NODES) => {
                         self.pools.push(RequiredPool::of(&step.at, &step.want))
@@ -319,10 +319,7 @@ fn foreign_object(step: &Step, change: &Change, force: bool) -> Option<String> {
         Change::Waits(_) if is_namespace => &[],
         _ => return None,
     };
-    let kind = Kind::named(&step.kind);
-    let name = kind
-        .and_then(|kind| kind.path(&step.at).ok())
-        .unwrap_or_default();
+    let name = step.kind.path(&step.at).unwrap_or_default();
     let name = name.split_once("/clusters/").map_or("", |(_, name)| name);
     let name = name.split_once('/').map_or(name, |(_, name)| name);
     let differs = differences(fields);
@@ -382,7 +379,7 @@ mod tests {
             id: "step".to_owned(),
             chapter: String::new(),
             says: String::new(),
-            kind: OBJECT.to_owned(),
+            kind: crate::kinds::Kind::Kubernetes,
             at: at.as_object().unwrap().clone(),
             want: Value::Null,
             needs: Default::default(),

@@ -12,10 +12,10 @@ use crate::engine::journal::{Journal, JournalError, private_folder};
 use crate::engine::state::State;
 use crate::error::CommandError;
 use crate::google::{Api, Auth, Client, Endpoints, Environment, address};
+use crate::kinds::Step;
 use crate::kinds::own::OwnCluster;
-use crate::kinds::{Clusters, Kind};
-use crate::steps::{Diagnostic, Diagnostics, Source, Step, Tutorial};
-use crate::text::did_you_mean;
+use crate::kinds::{self, Clusters};
+use crate::steps::{Source, Tutorial};
 use crate::ui::Paint;
 use emulator;
 
@@ -64,7 +64,7 @@ impl Prepared {
         own: Option<OwnCluster>,
         emulator: Option<emulator::Running>,
     ) -> Prepared {
-        let is_claim = |step: &Step| Kind::named(&step.kind).is_some_and(|kind| kind.is_claim());
+        let is_claim = |step: &Step| step.kind.is_claim();
         let (checks, steps) = steps.into_iter().partition(is_claim);
         Prepared {
             steps,
@@ -106,7 +106,7 @@ impl Session {
     ) -> Result<Session, CommandError> {
         let source = global.steps.clone().map_or(Source::Embedded, Source::Dir);
         let tutorial = Tutorial::load(&source)?;
-        check(&tutorial)?;
+        kinds::check(&tutorial)?;
         let environment: Environment<'_> = &env;
         let flags = TargetFlags {
             project: global.project.as_deref(),
@@ -256,7 +256,7 @@ impl Session {
             }
         }
         let params = self.tutorial.resolve(&given)?;
-        Ok(self.tutorial.select(&params, through)?)
+        Ok(kinds::bind(self.tutorial.select(&params, through)?)?)
     }
 
     /// Region, zone and parameters that were given, now or to the last run.
@@ -345,71 +345,6 @@ fn remembered(state: &State) -> BTreeMap<String, Value> {
     let last = state.last_run.as_ref().filter(|_| state.stands());
     let given = last.into_iter().flat_map(|last| last.given.clone());
     given.filter(|(name, _)| name != AUTHORIZED).collect()
-}
-
-/// What the steps say of kinds: that they exist, where their things are, and what they give.
-fn check(tutorial: &Tutorial) -> Result<(), Diagnostics> {
-    let mut diagnostics = Vec::new();
-    let kind_of = |id: &str| {
-        tutorial
-            .steps()
-            .find(|step| step.id == id)
-            .and_then(|step| Kind::named(&step.kind))
-    };
-    for step in tutorial.steps() {
-        let mut complain = |text: String| diagnostics.push(Diagnostic::at(&step.source, text));
-        let Some(kind) = Kind::named(&step.kind) else {
-            let near = did_you_mean(&step.kind, Kind::all().map(|kind| kind.name()));
-            complain(format!("{}: unknown kind `{}`{near}", step.id, step.kind));
-            continue;
-        };
-        let keys = kind.keys();
-        for key in keys.iter().filter(|key| !step.at.contains_key(**key)) {
-            complain(format!(
-                "{}: `at` has no `{key}`, which {} needs",
-                step.id, step.kind
-            ));
-        }
-        for key in step.at.keys().filter(|key| {
-            !keys.contains(&key.as_str()) && !kind.optional_keys().contains(&key.as_str())
-        }) {
-            let near = did_you_mean(key, keys.iter().copied());
-            complain(format!("{}: unknown key `{key}` in `at`{near}", step.id));
-        }
-        let stated = step.want.as_object().into_iter().flatten();
-        let fields = kind.fields().unwrap_or_default();
-        for (field, _) in
-            stated.filter(|(field, _)| !fields.is_empty() && !fields.contains(&field.as_str()))
-        {
-            let near = did_you_mean(field, fields.iter().copied());
-            complain(format!(
-                "{}: unknown field `{field}` in `want`{near}",
-                step.id
-            ));
-        }
-        let references = crate::steps::refs::find(&step.want)
-            .into_iter()
-            .chain(crate::steps::refs::find(&Value::Object(step.at.clone())));
-        for reference in references.filter(|reference| !reference.is_param()) {
-            let field = reference.field.split('.').next().unwrap_or_default();
-            if let Some(other) =
-                kind_of(&reference.step).filter(|other| !other.outputs().contains(&field))
-            {
-                let near = did_you_mean(field, other.outputs().iter().copied());
-                complain(format!(
-                    "{}: `{}` ({}) gives no `{field}`{near}",
-                    step.id,
-                    reference.step,
-                    other.name()
-                ));
-            }
-        }
-    }
-    if diagnostics.is_empty() {
-        Ok(())
-    } else {
-        Err(Diagnostics(diagnostics))
-    }
 }
 
 fn paint(when: ColorChoice, stream: &impl std::io::IsTerminal) -> Paint {

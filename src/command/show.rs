@@ -11,7 +11,7 @@ use crate::engine::change::Change;
 use crate::engine::event::Event;
 use crate::engine::state::State;
 use crate::error::{CommandError, Exit};
-use crate::kinds::Kind;
+use crate::kinds::{self, Kind};
 use crate::steps::{Source, Step, Tutorial};
 use crate::ui::json_line;
 use crate::ui::table::columns;
@@ -143,7 +143,7 @@ fn graph(tutorial: &Tutorial) -> String {
 }
 
 /// Each step: live, ours, open since; then what is ours and no step speaks of.
-pub fn status(steps: &[Step], heard: &[Event], state: &State, as_json: bool) -> String {
+pub fn status(steps: &[kinds::Step], heard: &[Event], state: &State, as_json: bool) -> String {
     let mut live: BTreeMap<&str, &str> = BTreeMap::new();
     // What somebody else made anew under the name of ours is not ours.
     let mut anothers: BTreeSet<&str> = BTreeSet::new();
@@ -162,7 +162,7 @@ pub fn status(steps: &[Step], heard: &[Event], state: &State, as_json: bool) -> 
             _ => continue,
         };
     }
-    let tracked = |step: &Step| {
+    let tracked = |step: &kinds::Step| {
         state
             .things
             .iter()
@@ -179,7 +179,7 @@ pub fn status(steps: &[Step], heard: &[Event], state: &State, as_json: bool) -> 
         let open = tracked.and_then(|tracked| tracked.open.as_ref());
         rows.push(vec![
             step.id.clone(),
-            step.kind.clone(),
+            step.kind.name().to_owned(),
             live.get(step.id.as_str())
                 .copied()
                 .unwrap_or("not asked")

@@ -93,7 +93,7 @@ async fn live(ready: &Prepared) -> Result<SnapshotInput, CommandError> {
     let cluster = ready
         .steps
         .iter()
-        .find(|step| step.kind == "container.cluster");
+        .find(|step| step.kind.name() == "container.cluster");
     let cluster = cluster.ok_or_else(none)?;
     let clients = Clients {
         client: ready.client.clone(),

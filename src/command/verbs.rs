@@ -18,8 +18,8 @@ use crate::engine::state::TrackedResource;
 use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::google::{Api, Call, NoWatch};
+use crate::kinds::Step;
 use crate::kinds::{Kind, ResourceId};
-use crate::steps::Step;
 use crate::ui::plan::Plan;
 use crate::ui::slow::Slow;
 use crate::ui::{Screen, time};
@@ -132,9 +132,8 @@ fn tell_of_strangers(ready: &Prepared, journal: &Journal, exit: Exit) {
     let is_stranger = |step: &&Step| {
         // What goes with its holder is whose its holder is; a cluster of somebody's own holds nothing of ours.
         let stays = |kind: Kind| kind.is_in_cluster() && ready.clusters(false).is_own();
-        let alone = Kind::named(&step.kind).is_some_and(|kind| {
-            !kind.is_done_not_made() && (kind.lives_in().is_none() || stays(kind))
-        });
+        let alone =
+            !step.kind.is_done_not_made() && (step.kind.lives_in().is_none() || stays(step.kind));
         alone && !journal.state.ours().any(|tracked| tracked.is_of(step))
     };
     let strangers: Vec<&str> = ready
@@ -253,7 +252,7 @@ pub async fn down(
     let ended = run_tasks(session, row, &ready, tasks, &mut hold).await;
     let exit = close(session, row, &ended);
     let stays = |tracked: &&TrackedResource| {
-        let kind = Kind::named(&tracked.thing.kind);
+        let kind = tracked.thing.kind();
         kind.is_some_and(|kind| kind.is_done_not_made())
             || ready
                 .steps
@@ -451,7 +450,7 @@ fn listed(tasks: &[Task]) -> String {
             vec![
                 mark.to_owned(),
                 task.step.id.clone(),
-                task.step.kind.clone(),
+                task.step.kind.name().to_owned(),
             ]
         })
         .collect();

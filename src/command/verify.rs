@@ -13,8 +13,8 @@ use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::google::{Api, NoWatch};
 use crate::kinds::Clients;
+use crate::kinds::Step;
 use crate::kinds::checks::{answers, only_gke};
-use crate::steps::Step;
 use crate::ui::checks::CheckReport;
 use crate::ui::json_line;
 

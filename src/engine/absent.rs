@@ -159,7 +159,7 @@ async fn clear(worker: &Worker, kind: Kind, thing: &ResourceId) -> Result<bool, 
         });
     }
     for leftover in &leftovers {
-        let Some(kind) = Kind::named(&leftover.kind) else {
+        let Some(kind) = leftover.kind() else {
             continue;
         };
         let intent = Intent {

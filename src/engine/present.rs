@@ -476,13 +476,7 @@ pub fn still_ours<'a>(
 /// The list of the parent's body that things made inside it go into.
 fn inside_list(inside: &[(ResourceId, Value)]) -> Option<&'static str> {
     let (first, _) = inside.first()?;
-    Some(
-        Kind::named(&first.kind)?
-            .resource_spec()?
-            .inside
-            .as_ref()?
-            .field,
-    )
+    Some(first.kind()?.resource_spec()?.inside.as_ref()?.field)
 }
 
 /// What a thing made inside another looks like there: its body with its name.

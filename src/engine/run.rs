@@ -16,8 +16,8 @@ use super::scheduler::{NotPrepared, Scheduler};
 use super::state::{State, TrackedResource};
 use super::worker::{Locks, OwnerRequest, Worker};
 use crate::google::Client;
+use crate::kinds::Step;
 use crate::kinds::{Clusters, ResourceId};
-use crate::steps::Step;
 
 /// How many steps are at work at once. Google's quotas allow more; a reader's eyes do not.
 const AT_ONCE: usize = 12;
@@ -139,7 +139,7 @@ pub async fn run(
                 Ok(job) => {
                     tell(&Event::StepStarted {
                         step: id.clone(),
-                        kind: board.task(&id).step.kind.clone(),
+                        kind: board.task(&id).step.kind.name().to_owned(),
                         name: job.name(),
                         expected: job.tracked().and_then(|tracked| tracked.took),
                     });
@@ -316,6 +316,7 @@ mod tests {
     use super::*;
     use crate::engine::tasks::present;
     use crate::google::{Auth, Endpoints};
+    use crate::kinds::Kind;
     use crate::steps::SourceLocation;
 
     /// A step that fails before anything is sent.
@@ -324,7 +325,7 @@ mod tests {
             id: "nowhere".to_owned(),
             chapter: String::new(),
             says: String::new(),
-            kind: "storage.bucket".to_owned(),
+            kind: Kind::named("storage.bucket").unwrap(),
             at: Map::new(),
             want: serde_json::Value::Null,
             needs: BTreeSet::new(),

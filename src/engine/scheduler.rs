@@ -99,7 +99,7 @@ impl Scheduler {
     /// Notes that a task came to a good end, with what others may know of its thing.
     pub fn done(&mut self, id: &str, outputs: Map<String, Value>) {
         let step = &self.tasks[id].step;
-        if let Some(Kind::Services) = Kind::named(&step.kind) {
+        if let Kind::Services = step.kind {
             self.enabled.extend(Kind::Services.parts(&step.want));
         }
         self.done.insert(id.to_owned());
@@ -139,19 +139,13 @@ impl Scheduler {
             TaskGoal::Absent { with: true, .. } => {
                 Err(NotPrepared::Settled(StepOutcome::WithParent))
             }
-            TaskGoal::Absent { tracked, .. }
-                if Kind::named(&tracked.thing.kind).is_some_and(|kind| kind.is_done_not_made()) =>
-            {
-                Err(NotPrepared::Settled(StepOutcome::Kept))
-            }
-            TaskGoal::Absent { .. } if task.step.keep => {
+            TaskGoal::Absent { .. } if task.step.keep || task.step.kind.is_done_not_made() => {
                 Err(NotPrepared::Settled(StepOutcome::Kept))
             }
             TaskGoal::Absent {
                 tracked, inside, ..
             } => {
-                let kind = Kind::named(&tracked.thing.kind)
-                    .ok_or(NotPrepared::Settled(StepOutcome::Kept))?;
+                let kind = task.step.kind;
                 let want = task.step.want.clone();
                 Ok(Job::Absent(kind, tracked.clone(), want, inside.clone()))
             }
@@ -226,13 +220,8 @@ impl Scheduler {
             Ok(want) => (want, Vec::new()),
             Err(missing) => (step.want.clone(), names(missing)),
         };
-        // Kinds are checked when the steps are loaded.
-        let kind =
-            Kind::named(&step.kind).ok_or_else(|| NotPrepared::Waits(vec![step.kind.clone()]))?;
-        let thing = ResourceId {
-            kind: step.kind.clone(),
-            at,
-        };
+        let kind = step.kind;
+        let thing = ResourceId::new(kind, at);
         Ok(DesiredResource {
             thing,
             kind,

@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::journal::{ChangeVerb, Entry, LeftBehind, Run};
 use crate::google::Operation;
-use crate::kinds::{Kind, ResourceId};
-use crate::steps::Step;
+use crate::kinds::ResourceId;
+use crate::kinds::Step;
 
 /// The environment as the journal knows it.
 #[derive(Debug, Clone, Default)]
@@ -161,7 +161,10 @@ impl State {
     /// Whether anything of ours is there that could be removed.
     pub fn stands(&self) -> bool {
         let is_made = |tracked: &TrackedResource| {
-            Kind::named(&tracked.thing.kind).is_none_or(|kind| !kind.is_done_not_made())
+            tracked
+                .thing
+                .kind()
+                .is_none_or(|kind| !kind.is_done_not_made())
         };
         self.ours().any(is_made)
     }
@@ -266,7 +269,7 @@ impl TrackedResource {
 
     /// Whether a step speaks of this thing: by its id, or because it came along with another one's request.
     pub fn is_of(&self, step: &Step) -> bool {
-        self.thing.kind == step.kind && (self.step == step.id || self.thing.at == step.at)
+        self.thing.kind == step.kind.name() && (self.step == step.id || self.thing.at == step.at)
     }
 
     /// Whether we made it, or may have: an open creation counts.

@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use super::run::{Task, TaskGoal};
 use super::state::{State, TrackedResource};
-use crate::kinds::{Kind, ResourceId};
+use crate::kinds::ResourceId;
+use crate::kinds::Step;
 use crate::steps::graph::Graph;
-use crate::steps::{Diagnostics, SourceLocation, Step};
+use crate::steps::{Diagnostic, Diagnostics, SourceLocation};
 
 /// How long to wait for a thing that no step speaks of any more.
 const WITHIN: Duration = Duration::from_secs(30 * 60);
@@ -79,11 +80,11 @@ pub fn checks(steps: &[Step], settle: Duration) -> Vec<Task> {
 
 /// The step whose create may bring this one's thing along: unless what it needs can only be had after that.
 fn parent<'a>(child: &Step, steps: &'a [Step], graph: &Graph) -> Option<&'a str> {
-    let inside = Kind::named(&child.kind)?.resource_spec()?.inside.as_ref()?;
+    let inside = child.kind.resource_spec()?.inside.as_ref()?;
     let needs = graph.needs(&child.id);
     let parent = steps
         .iter()
-        .find(|step| step.kind == inside.parent && needs.contains(&step.id))?;
+        .find(|step| step.kind.name() == inside.parent && needs.contains(&step.id))?;
     let later = needs
         .iter()
         .any(|need| *need != parent.id && graph.transitive_needs(need).contains(&parent.id));
@@ -96,8 +97,7 @@ fn parent<'a>(child: &Step, steps: &'a [Step], graph: &Graph) -> Option<&'a str>
 /// is somebody's own it `stays`: what is in it goes by itself.
 pub fn absent(steps: &[Step], state: &State, stays: bool) -> Result<Vec<Task>, Diagnostics> {
     let goes_with = |inner: &TrackedResource, outer: &TrackedResource| {
-        let alone =
-            stays && Kind::named(&inner.thing.kind).is_some_and(|kind| kind.is_in_cluster());
+        let alone = stays && inner.thing.kind().is_some_and(|kind| kind.is_in_cluster());
         !alone && goes_with(inner, outer)
     };
     let graph = Graph::new(steps, &[])?;
@@ -150,13 +150,13 @@ pub fn absent(steps: &[Step], state: &State, stays: bool) -> Result<Vec<Task>, D
             }
         }
         tasks.push(Task {
-            step: step.map_or_else(
-                || orphan(id, tracked),
-                |step| Step {
+            step: match step {
+                Some(step) => Step {
                     id: id.clone(),
-                    ..step.clone()
+                    ..(*step).clone()
                 },
-            ),
+                None => orphan(id, tracked)?,
+            },
             after,
             goal: TaskGoal::Absent {
                 tracked: Box::new((*tracked).clone()),
@@ -185,7 +185,7 @@ fn names<'a>(ours: &[&TrackedResource], steps: &'a [Step]) -> Vec<(String, Optio
 
 /// Whether `inner` is removed by removing `outer`.
 fn goes_with(inner: &TrackedResource, outer: &TrackedResource) -> bool {
-    let parent = Kind::named(&inner.thing.kind).and_then(|kind| kind.lives_in());
+    let parent = inner.thing.kind().and_then(|kind| kind.lives_in());
     parent == Some(outer.thing.kind.as_str())
         && outer
             .thing
@@ -195,13 +195,21 @@ fn goes_with(inner: &TrackedResource, outer: &TrackedResource) -> bool {
 }
 
 /// A step for a thing that no step speaks of.
-fn orphan(id: &str, tracked: &TrackedResource) -> Step {
-    Step {
+fn orphan(id: &str, tracked: &TrackedResource) -> Result<Step, Diagnostics> {
+    let thing = &tracked.thing;
+    let kind = thing.kind().ok_or_else(|| {
+        Diagnostics(vec![Diagnostic::nowhere(format!(
+            "the journal has a resource of kind `{}`, which this version of provision does not know: run the version \
+             that created it",
+            thing.kind
+        ))])
+    })?;
+    Ok(Step {
         id: id.to_owned(),
         chapter: String::new(),
         says: "No step speaks of it any more; the journal says that it is ours.".to_owned(),
-        kind: tracked.thing.kind.clone(),
-        at: tracked.thing.at.clone(),
+        kind,
+        at: thing.at.clone(),
         want: Value::Null,
         needs: BTreeSet::new(),
         within: WITHIN,
@@ -210,7 +218,7 @@ fn orphan(id: &str, tracked: &TrackedResource) -> Step {
             file: "journal".to_owned(),
             line: 0,
         },
-    }
+    })
 }
 
 #[cfg(test)]

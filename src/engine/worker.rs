@@ -12,8 +12,8 @@ use super::failure::Failure;
 use super::journal::{Entry, JournalError};
 use super::retry_policy::patience;
 use crate::google::{Class, Client, Watch};
+use crate::kinds::Step;
 use crate::kinds::{Clients, Clusters, Kind};
-use crate::steps::Step;
 
 /// What a worker asks of the owner.
 pub enum OwnerRequest {

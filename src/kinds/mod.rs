@@ -34,6 +34,7 @@ pub mod resource_table;
 mod restart;
 mod revision;
 mod services;
+mod step;
 mod unhealthy;
 pub mod waits;
 
@@ -48,6 +49,7 @@ pub use difference::{FieldDiff, same_name};
 use iam_policy::IamPolicySpec;
 pub use resource_id::ResourceId;
 use resource_spec::ResourceSpec;
+pub use step::{Step, bind, check};
 use waits::Wait;
 
 /// What every kind needs to reach Google and the clusters there.

@@ -17,9 +17,22 @@ pub struct ResourceId {
 }
 
 impl ResourceId {
+    /// The resource of this kind at this place.
+    pub fn new(kind: Kind, at: Map<String, Value>) -> ResourceId {
+        ResourceId {
+            kind: kind.name().to_owned(),
+            at,
+        }
+    }
+
+    /// Its kind; none where the journal of another version names a kind that this one does not know.
+    pub fn kind(&self) -> Option<Kind> {
+        Kind::named(&self.kind)
+    }
+
     /// Its kind and path: the name under which the journal knows it.
     pub fn key(&self) -> String {
-        let path = Kind::named(&self.kind).and_then(|kind| kind.path(&self.at).ok());
+        let path = self.kind().and_then(|kind| kind.path(&self.at).ok());
         let path = path.unwrap_or_else(|| Value::Object(self.at.clone()).to_string());
         format!("{} {path}", self.kind)
     }
@@ -27,7 +40,7 @@ impl ResourceId {
     /// The last part of its path: what a reader calls it.
     pub fn short(&self) -> String {
         let key = self.key();
-        if Kind::named(&self.kind).is_some_and(|kind| kind.is_claim()) {
+        if self.kind().is_some_and(|kind| kind.is_claim()) {
             return checks::title(&self.at);
         }
         let last = key.rsplit('/').next().unwrap_or(&key);

@@ -23,7 +23,7 @@ impl Graph {
     ///
     /// # Errors
     /// Two steps of one name, a need that is no step, a circle (named in full).
-    pub fn new(steps: &[Step], extra: &[(String, String)]) -> Result<Graph, Diagnostics> {
+    pub fn new<K>(steps: &[Step<K>], extra: &[(String, String)]) -> Result<Graph, Diagnostics> {
         let mut diagnostics = Diagnostics::default();
         let ids: Vec<String> = steps.iter().map(|step| step.id.clone()).collect();
         let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -138,8 +138,8 @@ fn sort(
 }
 
 /// Follows needs among the steps that found no place until one comes up again.
-fn circle(
-    steps: &[Step],
+fn circle<K>(
+    steps: &[Step<K>],
     needs: &BTreeMap<String, BTreeSet<String>>,
     placed: &[usize],
 ) -> Diagnostic {

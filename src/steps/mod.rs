@@ -38,15 +38,15 @@ pub use values::ParamType;
 
 /// One thing the tutorial says should exist.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub struct Step<K = String> {
     /// The name that references and messages use; unique in the tutorial.
     pub id: String,
     /// The chapter it stands in.
     pub chapter: String,
     /// The tutorial's reason, in a sentence.
     pub says: String,
-    /// The name of its kind, for example `compute.network`.
-    pub kind: String,
+    /// Its kind: as written, a name such as `compute.network`; after binding, what that name stands for.
+    pub kind: K,
     /// Where the thing is: fills the path of its kind.
     pub at: Map<String, Value>,
     /// What it should look like, in the API's own JSON; only the fields we care about.
@@ -59,6 +59,24 @@ pub struct Step {
     pub keep: bool,
     /// Where the step is written.
     pub source: SourceLocation,
+}
+
+impl<K> Step<K> {
+    /// The same step with another word for its kind.
+    pub fn with_kind<L>(self, kind: L) -> Step<L> {
+        Step {
+            kind,
+            id: self.id,
+            chapter: self.chapter,
+            says: self.says,
+            at: self.at,
+            want: self.want,
+            needs: self.needs,
+            within: self.within,
+            keep: self.keep,
+            source: self.source,
+        }
+    }
 }
 
 /// A file and a line, for complaints.

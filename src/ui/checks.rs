@@ -6,7 +6,8 @@ use std::fmt::Write;
 use super::table::{columns, folded};
 use super::{Paint, plain};
 use crate::engine::event::Event;
-use crate::steps::{Chapter, Step};
+use crate::kinds::Step;
+use crate::steps::Chapter;
 
 /// What looking at every claim found.
 #[derive(Default)]
@@ -116,7 +117,7 @@ impl CheckReport {
     /// A row for each destination, a column for each source.
     fn matrix(&self, steps: &[Step]) -> String {
         let text = |step: &Step, key: &str| step.at.get(key)?.as_str().map(str::to_owned);
-        let of_request = |step: &&Step| step.kind == "check.request";
+        let of_request = |step: &&Step| step.kind.name() == "check.request";
         let cells: BTreeMap<(String, String), String> = steps
             .iter()
             .filter(of_request)

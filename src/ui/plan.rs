@@ -10,7 +10,8 @@ use super::{Paint, plain};
 use crate::engine::change::Change;
 use crate::engine::event::Event;
 use crate::kinds::FieldDiff;
-use crate::steps::{Chapter, Step};
+use crate::kinds::Step;
+use crate::steps::Chapter;
 
 /// What looking at every step found.
 #[derive(Default)]
@@ -146,7 +147,7 @@ impl Plan {
             text,
             "  {mark} {}  {}{}",
             paint.strong(&step.id),
-            paint.faint(&step.kind),
+            paint.faint(step.kind.name()),
             paint.faint(&note)
         );
         *text += &folded("      ", step.says.trim());

@@ -1,0 +1,102 @@
+//! Steps bound to their kinds: after this a step carries its kind as a value, and nobody looks a name up again. Pure.
+
+use serde_json::Value;
+
+use super::Kind;
+use crate::steps::{Diagnostic, Diagnostics, Tutorial, refs};
+use crate::text::did_you_mean;
+
+/// A step whose kind is known.
+pub type Step = crate::steps::Step<Kind>;
+
+/// Binds steps to their kinds.
+///
+/// # Errors
+/// Every step whose kind this program does not know.
+pub fn bind(steps: Vec<crate::steps::Step>) -> Result<Vec<Step>, Diagnostics> {
+    let mut bound = Vec::with_capacity(steps.len());
+    let mut diagnostics = Vec::new();
+    for step in steps {
+        match Kind::named(&step.kind) {
+            Some(kind) => bound.push(step.with_kind(kind)),
+            None => diagnostics.push(unknown(&step)),
+        }
+    }
+    if diagnostics.is_empty() {
+        Ok(bound)
+    } else {
+        Err(Diagnostics(diagnostics))
+    }
+}
+
+fn unknown(step: &crate::steps::Step) -> Diagnostic {
+    let near = did_you_mean(&step.kind, Kind::all().map(|kind| kind.name()));
+    Diagnostic::at(
+        &step.source,
+        format!("{}: unknown kind `{}`{near}", step.id, step.kind),
+    )
+}
+
+/// What the steps say of kinds: that they exist, where their things are, and what they give.
+pub fn check(tutorial: &Tutorial) -> Result<(), Diagnostics> {
+    let mut diagnostics = Vec::new();
+    let kind_of = |id: &str| {
+        tutorial
+            .steps()
+            .find(|step| step.id == id)
+            .and_then(|step| Kind::named(&step.kind))
+    };
+    for step in tutorial.steps() {
+        let Some(kind) = Kind::named(&step.kind) else {
+            diagnostics.push(unknown(step));
+            continue;
+        };
+        let mut complain = |text: String| diagnostics.push(Diagnostic::at(&step.source, text));
+        let keys = kind.keys();
+        for key in keys.iter().filter(|key| !step.at.contains_key(**key)) {
+            complain(format!(
+                "{}: `at` has no `{key}`, which {} needs",
+                step.id, step.kind
+            ));
+        }
+        for key in step.at.keys().filter(|key| {
+            !keys.contains(&key.as_str()) && !kind.optional_keys().contains(&key.as_str())
+        }) {
+            let near = did_you_mean(key, keys.iter().copied());
+            complain(format!("{}: unknown key `{key}` in `at`{near}", step.id));
+        }
+        let stated = step.want.as_object().into_iter().flatten();
+        let fields = kind.fields().unwrap_or_default();
+        for (field, _) in
+            stated.filter(|(field, _)| !fields.is_empty() && !fields.contains(&field.as_str()))
+        {
+            let near = did_you_mean(field, fields.iter().copied());
+            complain(format!(
+                "{}: unknown field `{field}` in `want`{near}",
+                step.id
+            ));
+        }
+        let references = refs::find(&step.want)
+            .into_iter()
+            .chain(refs::find(&Value::Object(step.at.clone())));
+        for reference in references.filter(|reference| !reference.is_param()) {
+            let field = reference.field.split('.').next().unwrap_or_default();
+            if let Some(other) =
+                kind_of(&reference.step).filter(|other| !other.outputs().contains(&field))
+            {
+                let near = did_you_mean(field, other.outputs().iter().copied());
+                complain(format!(
+                    "{}: `{}` ({}) gives no `{field}`{near}",
+                    step.id,
+                    reference.step,
+                    other.name()
+                ));
+            }
+        }
+    }
+    if diagnostics.is_empty() {
+        Ok(())
+    } else {
+        Err(Diagnostics(diagnostics))
+    }
+}
