@@ -10,8 +10,8 @@ use super::SourceLocation;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::manifest::FOLDER;
 
-// Adding a chapter is adding its file: nobody lists the files. The compiler does not see a file that is new in the
-// folder until something here changes; tests/integration/steps/mod.rs compares this copy with the folder.
+// Adding a chapter is adding its file: nobody lists the files. build.rs has a file that is new in the folder seen, and
+// tests/integration/steps/mod.rs compares this copy with the folder.
 static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/steps");
 
 /// As a reader would name the folder inside the program.

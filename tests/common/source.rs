@@ -37,7 +37,8 @@ pub fn files(below: &str) -> Vec<File> {
     found
 }
 
-/// The files of `src/` that are compiled outside tests too: those that a `#[cfg(test)] mod x;` names are left out.
+/// The files of `src/` that are compiled into the program: those that a `#[cfg(test)] mod x;` names are left out, and build
+/// scripts, which speak to cargo on their standard output.
 pub fn program() -> Vec<File> {
     let all = files("src");
     let only_tests: Vec<PathBuf> = all
@@ -55,6 +56,7 @@ pub fn program() -> Vec<File> {
         .collect();
     all.into_iter()
         .filter(|file| !only_tests.contains(&PathBuf::from(&file.path)))
+        .filter(|file| !file.path.ends_with("/build.rs"))
         .collect()
 }
 
