@@ -8,6 +8,7 @@ use super::envoy_cluster::{Discovery, EnvoyCluster};
 use super::host::overlap;
 use super::object::{Labels, Object};
 use super::pod::{Pod, Proxy};
+use super::request::Source;
 use super::service::{Endpoints, Port, Protocol, Service};
 use super::sidecar::{OutboundPolicy, Sidecar};
 use super::snapshot::Snapshot;
@@ -81,6 +82,18 @@ impl<'s> MergedDestinationRules<'s> {
         match owner.or(self.0.first()) {
             Some(rule) => (Some(&rule.object), rule.policy(rule.subset(subset), port)),
             None => (None, ConnectionPolicy::default()),
+        }
+    }
+}
+
+impl Snapshot {
+    /// The outbound clusters of a pod's proxy, as `istioctl proxy-config clusters POD --direction outbound` lists them; none of
+    /// a pod without a proxy.
+    pub fn clusters(&self, of: &Source) -> Vec<EnvoyCluster> {
+        let pod = self.pod(of);
+        match pod.proxy {
+            Proxy::Absent => Vec::new(),
+            _ => SidecarScope::of(self, &pod).clusters(),
         }
     }
 }

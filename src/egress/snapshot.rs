@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use super::destination_rule::DestinationRule;
 use super::dns::Zone;
-use super::envoy_cluster::EnvoyCluster;
 use super::firewall::Firewall;
 use super::gateway::Gateway;
 use super::host_index::HostIndex;
@@ -23,7 +22,6 @@ use super::request::Source;
 use super::service::{Service, listed};
 use super::service_entry;
 use super::sidecar::Sidecar;
-use super::sidecar_scope::SidecarScope;
 use super::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
 use super::unsupported::{self, Unsupported};
 use super::virtual_service::VirtualService;
@@ -335,16 +333,6 @@ impl Snapshot {
             _ => {}
         }
         pod
-    }
-
-    /// The outbound clusters of a pod's proxy, as `istioctl proxy-config clusters POD --direction outbound` lists them; none of
-    /// a pod without a proxy.
-    pub fn clusters(&self, of: &Source) -> Vec<EnvoyCluster> {
-        let pod = self.pod(of);
-        match pod.proxy {
-            Proxy::Absent => Vec::new(),
-            _ => SidecarScope::of(self, &pod).clusters(),
-        }
     }
 
     /// What of the objects is not covered.

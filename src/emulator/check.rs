@@ -1,15 +1,12 @@
 //! Whether a request fits its method: path parameters, query and body, refused in Google's words.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Mutex, OnceLock, PoisonError},
-};
+use std::collections::BTreeMap;
 
-use regex_lite::Regex;
 use serde_json::Value;
 
 use super::{
     discovery::{Matched, Media, Parameter},
+    pattern::fits_pattern,
     schema::{self, Direction, Violation},
 };
 
@@ -91,19 +88,6 @@ pub fn check(
     } else {
         Err(violations)
     }
-}
-
-/// Whether the whole of `text` matches a pattern of a discovery document; a pattern that cannot be read fits everything.
-pub fn fits_pattern(pattern: &str, text: &str) -> bool {
-    static COMPILED: OnceLock<Mutex<HashMap<String, Option<Regex>>>> = OnceLock::new();
-    let mut compiled = COMPILED
-        .get_or_init(Mutex::default)
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    let regex = compiled
-        .entry(pattern.to_owned())
-        .or_insert_with(|| Regex::new(&format!("^(?:{pattern})$")).ok());
-    regex.as_ref().is_none_or(|regex| regex.is_match(text))
 }
 
 fn read_body(
@@ -410,21 +394,5 @@ mod tests {
         )
         .unwrap();
         assert_eq!(checked.query["returnPartialSuccess"], ["true"]);
-    }
-
-    #[test]
-    fn every_pattern_of_the_documents_can_be_read() {
-        for document in crate::discovery::documents() {
-            for parameter in document
-                .methods
-                .values()
-                .flat_map(|method| method.parameters.values())
-            {
-                if let Some(pattern) = &parameter.pattern {
-                    assert!(Regex::new(pattern).is_ok(), "{}: {pattern}", document.api);
-                }
-            }
-        }
-        assert!(!fits_pattern("[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?", "a_b"));
     }
 }

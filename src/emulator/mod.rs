@@ -32,6 +32,7 @@ pub mod names;
 mod operation;
 mod pace;
 mod paging;
+mod pattern;
 mod pod;
 mod policy;
 mod projects;

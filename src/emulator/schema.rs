@@ -154,7 +154,7 @@ impl Walk<'_> {
                     );
                 } else if let (Some(pattern), Value::String(text), Direction::Request { .. }) =
                     (&schema.pattern, value, self.direction)
-                    && !super::check::fits_pattern(pattern, text)
+                    && !super::pattern::fits_pattern(pattern, text)
                 {
                     let said = format!(
                         "Invalid value for field 'resource.{at}': '{text}'. Must be a match of regex '{pattern}'"
