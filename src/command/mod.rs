@@ -163,12 +163,7 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, CommandError> {
             verbs::converge(&mut session, PLAN, asked).await
         }
         Verb::Status => {
-            verbs::converge(
-                &mut Session::open(global)?,
-                STATUS,
-                VerbOptions::default(),
-            )
-            .await
+            verbs::converge(&mut Session::open(global)?, STATUS, VerbOptions::default()).await
         }
         Verb::Verify { through, settle } => {
             let session = &mut Session::open(global)?;
@@ -197,21 +192,11 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, CommandError> {
             kubeconfig::kubeconfig(session, KUBECONFIG, write.as_deref()).await
         }
         Verb::Token => kubeconfig::token(global.emulate).await,
-        Verb::Authorize => {
-            authorize::authorize(&mut Session::open(global)?, AUTHORIZE).await
-        }
+        Verb::Authorize => authorize::authorize(&mut Session::open(global)?, AUTHORIZE).await,
         Verb::Down {
             yes,
             delete_project,
-        } => {
-            verbs::down(
-                &mut Session::open(global)?,
-                DOWN,
-                yes,
-                delete_project,
-            )
-            .await
-        }
+        } => verbs::down(&mut Session::open(global)?, DOWN, yes, delete_project).await,
         Verb::Steps { markdown, dot } => show::steps(global, markdown, dot),
         Verb::Emulator {
             what: None,
