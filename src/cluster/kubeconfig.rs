@@ -14,6 +14,7 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use serde_json::Value;
 
 use super::{ClusterClient, ClusterError, ClusterErrorKind, READ};
+use crate::error_chain::errors;
 
 /// The longest file that is read, in bytes: thousands of clusters.
 const LONGEST: u64 = 16 << 20;
@@ -182,30 +183,21 @@ fn secret(config: &Config) -> String {
 /// What became of a plugin, without its environment and without what it printed, which may be a token; none where the failure is
 /// not a plugin's.
 pub(super) fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        match error.downcast_ref::<AuthError>() {
-            Some(AuthError::AuthExecStart(error)) => {
-                return Some(format!("cannot be started: {error}"));
-            }
-            Some(AuthError::AuthExecRun { out, .. }) => {
-                let said = String::from_utf8_lossy(&out.stderr);
-                let said = match said.trim() {
-                    "" => String::new(),
-                    said => format!(": {}", beginning(said)),
-                };
-                return Some(format!("failed with {}{said}", out.status));
-            }
-            Some(AuthError::AuthExecParse(_)) => {
-                return Some("printed what is no ExecCredential".to_owned());
-            }
-            Some(AuthError::ExecPluginFailed) => {
-                return Some("printed no credentials".to_owned());
-            }
-            _ => cause = error.source(),
+    let mut plugin = errors(error).filter_map(|error| error.downcast_ref::<AuthError>());
+    plugin.find_map(|error| match error {
+        AuthError::AuthExecStart(error) => Some(format!("cannot be started: {error}")),
+        AuthError::AuthExecRun { out, .. } => {
+            let said = String::from_utf8_lossy(&out.stderr);
+            let said = match said.trim() {
+                "" => String::new(),
+                said => format!(": {}", beginning(said)),
+            };
+            Some(format!("failed with {}{said}", out.status))
         }
-    }
-    None
+        AuthError::AuthExecParse(_) => Some("printed what is no ExecCredential".to_owned()),
+        AuthError::ExecPluginFailed => Some("printed no credentials".to_owned()),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

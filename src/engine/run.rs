@@ -1,6 +1,7 @@
 //! The loop: one owner of what is ready, of the journal and of events; steps at work beside each other where order allows.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Map;
@@ -9,7 +10,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::event::{Event, RunOutcome, StepOutcome, Tally};
-use super::failure::{Failure, StepFailure};
+use super::failure::{Failure, StepError, StepFailure};
 use super::journal::{Entry, Journal, JournalError, now};
 use super::present::{Converged, millis};
 use super::scheduler::{NotPrepared, Scheduler};
@@ -79,7 +80,7 @@ pub struct RunEnd {
     /// Whether it was asked to stop.
     pub stopped: bool,
     /// The journal failed: nothing more was sent.
-    pub journal: Option<JournalError>,
+    pub journal: Option<Arc<JournalError>>,
 }
 
 impl RunEnd {
@@ -215,13 +216,11 @@ pub async fn run(
     }
     if !ended.stopped && ended.journal.is_none() {
         for id in board.stuck() {
-            let error = "it waits for something that waits for it".to_owned();
             let hint = Some("this is a fault of the steps' order: please report it with `provision steps --dot`".to_owned());
             let told = StepFailure {
-                error,
+                error: StepError::Cycle,
                 hint,
                 left: "what it is about, as it was".to_owned(),
-                class: None,
             };
             fail(&mut board, &mut ended.tally, &mut tell, &id, told);
         }
@@ -230,7 +229,7 @@ pub async fn run(
         && ended.journal.is_none()
     {
         let (at, how) = (now(), ended.how().word().to_owned());
-        ended.journal = journal.write(&Entry::End { at, how }).err();
+        ended.journal = journal.write(&Entry::End { at, how }).err().map(Arc::new);
     }
     tell(&Event::RunFinished {
         how: ended.how(),
@@ -253,18 +252,11 @@ fn answer(
                 JournalAccess::Write(journal) => journal.write(&entry),
                 JournalAccess::Read(_) => Ok(()),
             };
-            // The step learns that it failed; the run learns why.
-            let told = match written {
-                Ok(()) => Ok(()),
-                Err(error) => {
-                    let text = JournalError::Io {
-                        path: "journal".to_owned(),
-                        source: std::io::Error::other(error.to_string()),
-                    };
-                    ended.journal.get_or_insert(error);
-                    Err(text)
-                }
-            };
+            let told = written.map_err(|error| {
+                let error = Arc::new(error);
+                ended.journal.get_or_insert_with(|| Arc::clone(&error));
+                error
+            });
             let _ = reply.send(told);
         }
     }
@@ -305,7 +297,7 @@ fn fail(
     tally.failed += 1;
     tell(&Event::Failed {
         step: id.to_owned(),
-        error: told.error,
+        error: told.error.to_string(),
         hint: told.hint,
         left: told.left,
     });
@@ -332,13 +324,12 @@ fn panicked(error: JoinError) -> StepFailure {
         Err(error) => error.to_string(),
     };
     StepFailure {
-        error: format!("the step panicked: {message}"),
+        error: StepError::Panicked(message),
         hint: Some(
             "this is a bug in provision: please report it with the panic message; run again to continue"
                 .to_owned(),
         ),
         left: "perhaps a part of its work: the next run looks for it".to_owned(),
-        class: None,
     }
 }
 
