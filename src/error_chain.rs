@@ -1,5 +1,5 @@
 //! An error with what caused it, as one line. The only place where a chain of causes becomes text; what an error says itself
-//! is its own `Display`.
+//! is its own `Display`. What must not stand in a chain is taken out here too.
 
 use std::error::Error;
 
@@ -22,6 +22,14 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
         }
     }
     words
+}
+
+/// A YAML error without the lines around its place, which may hold somebody's token or key.
+pub fn without_snippet(error: serde_saphyr::Error) -> serde_saphyr::Error {
+    match error {
+        serde_saphyr::Error::WithSnippet { error, .. } => *error,
+        error => error,
+    }
 }
 
 #[cfg(test)]

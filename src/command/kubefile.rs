@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::engine::journal::private_folder;
+use crate::error_chain::without_snippet;
 
 /// The lists of named entries.
 pub(super) const LISTS: [&str; 3] = ["clusters", "users", "contexts"];
@@ -66,10 +67,7 @@ pub enum KubefileError {
 
 impl From<serde_saphyr::Error> for KubefileError {
     fn from(error: serde_saphyr::Error) -> KubefileError {
-        KubefileError::Parse(match error {
-            serde_saphyr::Error::WithSnippet { error, .. } => *error,
-            error => error,
-        })
+        KubefileError::Parse(without_snippet(error))
     }
 }
 

@@ -130,3 +130,32 @@ pub fn differences(fields: &[FieldDiff]) -> String {
     });
     each.collect::<Vec<_>>().join("; ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::error_chain::errors;
+    use crate::google::{Api, Auth, Call, Client, Endpoints, NoWatch};
+
+    #[tokio::test]
+    async fn the_first_cause_of_a_failure_can_be_reached() {
+        let env = |name: &str| {
+            (name == "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE").then(|| "/nowhere/at/all".to_owned())
+        };
+        let endpoints = Endpoints::emulator("http://127.0.0.1:9");
+        let client = Client::new(endpoints, Auth::from_env(&env)).unwrap();
+        let call = Call::get(Api::Dns, "x");
+        let error = client.send(&call, &NoWatch).await.unwrap_err();
+        let Failure::Told(told) = Failure::of("look at x", &error) else {
+            panic!("a call that failed is told");
+        };
+        let said = told.error.to_string();
+        let words = "look at x: cannot read an access token from /nowhere/at/all";
+        assert!(said.starts_with(words), "{said}");
+        let first = errors(&told.error).last().unwrap();
+        let first = first.downcast_ref::<Arc<io::Error>>().unwrap();
+        assert_eq!(first.kind(), io::ErrorKind::NotFound);
+    }
+}

@@ -48,13 +48,60 @@ impl fmt::Display for UpstreamTarget {
     }
 }
 
-/// Why a cluster is not there: in a clause, with the object to look at where there is one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MissingCluster<'s> {
-    /// The object.
-    pub by: Option<&'s Object>,
-    /// The clause.
-    pub because: String,
+/// Why a cluster is not there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MissingCluster<'s> {
+    /// The proxy's namespace sees no such host.
+    #[error("no service of host {host} is visible in namespace {namespace}")]
+    NoService {
+        /// The host.
+        host: String,
+        /// The namespace.
+        namespace: String,
+    },
+    /// The host has no such port.
+    #[error("{host} has no port {port}")]
+    NoPort {
+        /// The Service or ServiceEntry.
+        service: &'s Object,
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// A subset is asked for, and the proxy's namespace sees no DestinationRule that could have it.
+    #[error(
+        "no DestinationRule for {host} is visible in namespace {namespace}, so there is no subset {subset}"
+    )]
+    NoRule {
+        /// The host.
+        host: String,
+        /// The namespace.
+        namespace: String,
+        /// The subset.
+        subset: &'s str,
+    },
+    /// The DestinationRule has no such subset.
+    #[error("has no subset {subset} of {host}")]
+    NoSubset {
+        /// The DestinationRule.
+        rule: &'s Object,
+        /// The host.
+        host: String,
+        /// The subset.
+        subset: &'s str,
+    },
+}
+
+impl<'s> MissingCluster<'s> {
+    /// The object to look at, where there is one.
+    pub fn by(&self) -> Option<&'s Object> {
+        match *self {
+            MissingCluster::NoPort { service, .. } => Some(service),
+            MissingCluster::NoSubset { rule, .. } => Some(rule),
+            MissingCluster::NoService { .. } | MissingCluster::NoRule { .. } => None,
+        }
+    }
 }
 
 /// Why a cluster that is there has no endpoint to connect to.
@@ -132,28 +179,36 @@ impl<'s> Upstream<'s> {
         port: u16,
         subset: &'s str,
     ) -> Result<Upstream<'s>, MissingCluster<'s>> {
-        let missing = |by, because| Err(MissingCluster { by, because });
+        let named = || host.to_owned();
+        let namespace = || scope.namespace.to_string();
         let Some(service) = scope.service(host) else {
-            let because = format!(
-                "no service of host {host} is visible in namespace {}",
-                scope.namespace
-            );
-            return missing(None, because);
+            return Err(MissingCluster::NoService {
+                host: named(),
+                namespace: namespace(),
+            });
         };
         let Some(own) = service.port(port) else {
-            return missing(Some(&service.object), format!("{host} has no port {port}"));
+            return Err(MissingCluster::NoPort {
+                service: &service.object,
+                host: named(),
+                port,
+            });
         };
         let rules = scope.rules(host);
         let found = rules.subset(subset);
         if !subset.is_empty() && found.is_none() {
-            let why = match rules.object() {
-                None => format!(
-                    "no DestinationRule for {host} is visible in namespace {}, so there is no subset {subset}",
-                    scope.namespace
-                ),
-                Some(_) => format!("has no subset {subset} of {host}"),
-            };
-            return missing(rules.object(), why);
+            return Err(match rules.object() {
+                None => MissingCluster::NoRule {
+                    host: named(),
+                    namespace: namespace(),
+                    subset,
+                },
+                Some(rule) => MissingCluster::NoSubset {
+                    rule,
+                    host: named(),
+                    subset,
+                },
+            });
         }
         let (rule, policy) = rules.policy(subset, port);
         Ok(Upstream {
