@@ -9,7 +9,6 @@ pub mod cluster;
 pub mod command;
 pub mod engine;
 pub mod error;
-mod error_chain;
 pub mod google;
 pub mod kinds;
 pub mod steps;

@@ -7,8 +7,8 @@ use kube::core::response::StatusCause;
 use serde::{Deserialize, Serialize};
 
 use super::kubeconfig::refusal;
-use crate::error_chain::{chain, errors};
 use crate::text::beginning;
+use crate::text::{chain, errors};
 
 /// A call that did not do what it was to do.
 ///

@@ -13,7 +13,7 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use serde_json::Value;
 
 use super::{ClusterClient, ClusterError, ClusterErrorKind, READ};
-use crate::error_chain::{errors, without_snippet};
+use crate::text::{errors, without_snippet};
 
 /// The longest file that is read, in bytes: thousands of clusters.
 const LONGEST: u64 = 16 << 20;
@@ -243,7 +243,7 @@ pub(super) fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error_chain::chain;
+    use crate::text::chain;
 
     fn file(text: &str) -> tempfile::NamedTempFile {
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::engine::journal::private_folder;
-use crate::error_chain::without_snippet;
+use crate::text::without_snippet;
 
 /// The lists of named entries.
 pub(super) const LISTS: [&str; 3] = ["clusters", "users", "contexts"];

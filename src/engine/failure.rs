@@ -136,8 +136,8 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::error_chain::errors;
     use crate::google::{Api, Auth, Call, Client, Endpoints, NoWatch};
+    use crate::text::errors;
 
     #[tokio::test]
     async fn the_first_cause_of_a_failure_can_be_reached() {

@@ -383,7 +383,7 @@ mod tests {
         let task = |id: &str, after: &[&str], settle| Task {
             step: Step {
                 id: id.to_owned(),
-                kind: "check.command".to_owned(),
+                kind: Kind::named("check.command").unwrap(),
                 ..nowhere()
             },
             after: after.iter().map(|&id| id.to_owned()).collect(),

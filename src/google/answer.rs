@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::envelope::Refusal;
 use super::{ApiError, Call, Class, MayHaveApplied};
-use crate::error_chain::chain;
+use crate::text::chain;
 
 /// The JSON of an answer that arrived whole, `null` if it is empty, or the error that it is.
 pub(super) fn read(

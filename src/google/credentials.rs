@@ -15,7 +15,7 @@ use url::Url;
 
 use super::Token;
 use super::endpoints::{is_google, is_loopback};
-use crate::error_chain::chain;
+use crate::text::chain;
 
 const SCOPES: &[&str] = &["https://www.googleapis.com/auth/cloud-platform"];
 /// The metadata server answers within milliseconds where there is one; gcloud takes a second or two.

@@ -53,7 +53,7 @@ impl fmt::Display for UpstreamTarget {
 pub enum MissingCluster<'s> {
     /// The proxy's namespace sees no such host.
     #[error("no service of host {host} is visible in namespace {namespace}")]
-    NoService {
+    UnknownHost {
         /// The host.
         host: String,
         /// The namespace.
@@ -61,7 +61,7 @@ pub enum MissingCluster<'s> {
     },
     /// The host has no such port.
     #[error("{host} has no port {port}")]
-    NoPort {
+    UnknownPort {
         /// The Service or ServiceEntry.
         service: &'s Object,
         /// The host.
@@ -73,7 +73,7 @@ pub enum MissingCluster<'s> {
     #[error(
         "no DestinationRule for {host} is visible in namespace {namespace}, so there is no subset {subset}"
     )]
-    NoRule {
+    WithoutRule {
         /// The host.
         host: String,
         /// The namespace.
@@ -83,7 +83,7 @@ pub enum MissingCluster<'s> {
     },
     /// The DestinationRule has no such subset.
     #[error("has no subset {subset} of {host}")]
-    NoSubset {
+    UnknownSubset {
         /// The DestinationRule.
         rule: &'s Object,
         /// The host.
@@ -97,9 +97,9 @@ impl<'s> MissingCluster<'s> {
     /// The object to look at, where there is one.
     pub fn by(&self) -> Option<&'s Object> {
         match *self {
-            MissingCluster::NoPort { service, .. } => Some(service),
-            MissingCluster::NoSubset { rule, .. } => Some(rule),
-            MissingCluster::NoService { .. } | MissingCluster::NoRule { .. } => None,
+            MissingCluster::UnknownPort { service, .. } => Some(service),
+            MissingCluster::UnknownSubset { rule, .. } => Some(rule),
+            MissingCluster::UnknownHost { .. } | MissingCluster::WithoutRule { .. } => None,
         }
     }
 }
@@ -182,13 +182,13 @@ impl<'s> Upstream<'s> {
         let named = || host.to_owned();
         let namespace = || scope.namespace.to_string();
         let Some(service) = scope.service(host) else {
-            return Err(MissingCluster::NoService {
+            return Err(MissingCluster::UnknownHost {
                 host: named(),
                 namespace: namespace(),
             });
         };
         let Some(own) = service.port(port) else {
-            return Err(MissingCluster::NoPort {
+            return Err(MissingCluster::UnknownPort {
                 service: &service.object,
                 host: named(),
                 port,
@@ -198,12 +198,12 @@ impl<'s> Upstream<'s> {
         let found = rules.subset(subset);
         if !subset.is_empty() && found.is_none() {
             return Err(match rules.object() {
-                None => MissingCluster::NoRule {
+                None => MissingCluster::WithoutRule {
                     host: named(),
                     namespace: namespace(),
                     subset,
                 },
-                Some(rule) => MissingCluster::NoSubset {
+                Some(rule) => MissingCluster::UnknownSubset {
                     rule,
                     host: named(),
                     subset,
