@@ -47,19 +47,19 @@ pub struct CommandError {
 
 impl CommandError {
     /// Bad usage or input.
-    pub fn usage(error: impl Into<String>, hint: &str) -> CommandError {
+    pub fn usage(error: impl fmt::Display, hint: &str) -> CommandError {
         CommandError {
             exit: Exit::Usage,
-            errors: vec![error.into()],
+            errors: vec![error.to_string()],
             hint: Some(hint.to_owned()),
         }
     }
 
     /// Something outside the command line failed.
-    pub fn failed(error: impl Into<String>, hint: &str) -> CommandError {
+    pub fn failed(error: impl fmt::Display, hint: &str) -> CommandError {
         CommandError {
             exit: Exit::Failed,
-            errors: vec![error.into()],
+            errors: vec![error.to_string()],
             hint: Some(hint.to_owned()),
         }
     }

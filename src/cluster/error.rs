@@ -1,6 +1,5 @@
 //! What a cluster can say no with, told apart as far as a caller acts on it.
 
-use std::error::Error as _;
 use std::fmt;
 
 use http_body_util::LengthLimitError;
@@ -9,8 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::kubeconfig::refusal;
 use crate::text::beginning;
+use crate::text::{chain, errors};
 
 /// A call that did not do what it was to do.
+///
+/// The client's own error is not carried as its source: it may quote an answer with the token in it. What it says is in
+/// `message`, cut and without the token.
 #[derive(Debug, Clone)]
 pub struct ClusterError {
     /// What it was about.
@@ -157,14 +160,7 @@ fn without(words: &str, token: &str) -> String {
 
 /// Whether reading stopped because there was too much.
 fn too_long(error: &kube::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if error.is::<LengthLimitError>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    errors(error).any(|error| error.is::<LengthLimitError>())
 }
 
 /// Code first, then reason, then words.
@@ -194,20 +190,6 @@ fn fault(code: u16, reason: &str, message: &str) -> ClusterErrorKind {
         (500.., _) => ClusterErrorKind::Server,
         _ => ClusterErrorKind::Invalid,
     }
-}
-
-/// An error with what caused it, each once: the operating system's word stands at the end.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !words.contains(&said) {
-            words += &format!(": {said}");
-        }
-        cause = error.source();
-    }
-    words
 }
 
 impl fmt::Display for ClusterError {

@@ -37,6 +37,17 @@ pub struct ExecResult {
     pub code: i64,
 }
 
+/// Why a command has no exit code: it was not started, or its end was not heard.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum NoExitCode {
+    /// The runtime's words.
+    #[error("{0}")]
+    NotStarted(String),
+    /// Nothing was said on the error channel.
+    #[error("the connection ended before the command did")]
+    CutOff,
+}
+
 impl ClusterClient {
     /// Runs a command in a container and waits for its end, at most `within`.
     ///
@@ -103,11 +114,11 @@ impl ClusterClient {
         Ok(ExecResult {
             stdout: String::from_utf8_lossy(&stdout).into_owned(),
             stderr: String::from_utf8_lossy(&stderr).into_owned(),
-            code: code(&status).map_err(|message| ClusterError {
+            code: code(&status).map_err(|error| ClusterError {
                 what: what.to_owned(),
                 fault: ClusterErrorKind::Invalid,
                 http: None,
-                message: beginning(&message),
+                message: beginning(&error.to_string()),
                 conflicts: Vec::new(),
             })?,
         })
@@ -182,8 +193,8 @@ async fn read(
     }
 }
 
-/// The exit code in the last word on the error channel; an error is why the command was not started. Pure.
-fn code(status: &Value) -> Result<i64, String> {
+/// The exit code in the last word on the error channel. Pure.
+fn code(status: &Value) -> Result<i64, NoExitCode> {
     if status["status"] == "Success" {
         return Ok(0);
     }
@@ -193,10 +204,9 @@ fn code(status: &Value) -> Result<i64, String> {
         .flatten()
         .find(|cause| cause["reason"] == "ExitCode")
         .and_then(|cause| cause["message"].as_str()?.parse().ok());
-    let said = status["message"].as_str();
-    exit.ok_or_else(|| {
-        said.unwrap_or("the connection ended before the command did")
-            .to_owned()
+    exit.ok_or_else(|| match status["message"].as_str() {
+        Some(said) => NoExitCode::NotStarted(said.to_owned()),
+        None => NoExitCode::CutOff,
     })
 }
 
@@ -222,13 +232,13 @@ mod tests {
                 failed(json!([{"reason": "ExitCode", "message": "35"}])),
                 Ok(35),
             ),
-            (failed(json!([])), Err("m")),
             (
-                Value::Null,
-                Err("the connection ended before the command did"),
+                failed(json!([])),
+                Err(NoExitCode::NotStarted("m".to_owned())),
             ),
+            (Value::Null, Err(NoExitCode::CutOff)),
         ] {
-            assert_eq!(code(&status), expected.map_err(str::to_owned), "{status}");
+            assert_eq!(code(&status), expected, "{status}");
         }
     }
 }

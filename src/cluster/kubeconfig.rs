@@ -3,7 +3,6 @@
 //! The file is read as kubectl reads it (client certificates, tokens, plugins that print one), but only the file that is named:
 //! neither `KUBECONFIG` nor `~/.kube/config` is looked at. The file is never written.
 
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use serde_json::Value;
 
 use super::{ClusterClient, ClusterError, ClusterErrorKind, READ};
+use crate::text::{errors, without_snippet};
 
 /// The longest file that is read, in bytes: thousands of clusters.
 const LONGEST: u64 = 16 << 20;
@@ -39,23 +39,61 @@ pub struct KubeconfigEntry {
 }
 
 /// Why a kubeconfig leads nowhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}", .file.display())]
 pub struct NoEntry {
     /// The file, as it was named.
     pub file: PathBuf,
     /// What is wrong with it.
-    pub why: String,
+    pub source: EntryError,
     /// The contexts that it has, where the one that was asked for is not among them.
     pub contexts: Vec<String>,
 }
 
-impl fmt::Display for NoEntry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file.display(), self.why)
-    }
+/// What is wrong with a kubeconfig, or with the entry that is asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// It is a folder or a device.
+    #[error("not a file")]
+    NotAFile,
+    /// It is longer than anybody writes.
+    #[error("too long for a kubeconfig")]
+    TooLong,
+    /// It is something else.
+    #[error("{}", told(.0))]
+    Read(#[source] KubeconfigError),
+    /// No context was named, by it neither.
+    #[error("it has no current context")]
+    NoCurrentContext,
+    /// It has no context of this name.
+    #[error("it has no context `{0}`")]
+    NoContext(String),
+    /// The context leads to what is not there, or cannot be used.
+    #[error("context `{context}`: {}", told(.source))]
+    Entry {
+        /// The context.
+        context: String,
+        /// What is wrong.
+        source: KubeconfigError,
+    },
+    /// The cluster of the context has no usable address.
+    #[error("context `{0}`: its server is no address")]
+    NoServer(String),
 }
 
-impl std::error::Error for NoEntry {}
+impl EntryError {
+    fn read(error: KubeconfigError) -> EntryError {
+        EntryError::Read(match error {
+            KubeconfigError::Parse(error) => {
+                KubeconfigError::Parse(Box::new(without_snippet(*error)))
+            }
+            error => error,
+        })
+    }
+}
 
 impl KubeconfigEntry {
     /// Reads the entry of `context`, or of the file's current context. Nothing is sent and no plugin is run.
@@ -63,32 +101,32 @@ impl KubeconfigEntry {
     /// # Errors
     /// The file cannot be read or is no kubeconfig; it has no such context; the entry names a certificate that is not there.
     pub async fn read(file: &Path, context: Option<&str>) -> Result<KubeconfigEntry, NoEntry> {
-        let no = |why: String| NoEntry {
+        let no = |source: EntryError| NoEntry {
             file: file.to_owned(),
-            why,
+            source,
             contexts: Vec::new(),
         };
-        let absolute = std::path::absolute(file).map_err(|error| no(error.to_string()))?;
-        let about = fs::metadata(&absolute).map_err(|error| no(error.to_string()))?;
+        let absolute = std::path::absolute(file).map_err(|error| no(error.into()))?;
+        let about = fs::metadata(&absolute).map_err(|error| no(error.into()))?;
         if !about.is_file() {
-            return Err(no("not a file".to_owned()));
+            return Err(no(EntryError::NotAFile));
         }
         if about.len() > LONGEST {
-            return Err(no("too long for a kubeconfig".to_owned()));
+            return Err(no(EntryError::TooLong));
         }
-        let read = Kubeconfig::read_from(&absolute).map_err(|error| no(told(error)))?;
+        let read = Kubeconfig::read_from(&absolute).map_err(|error| no(EntryError::read(error)))?;
         let names: Vec<String> = read.contexts.iter().map(|one| one.name.clone()).collect();
         let current = read.current_context.clone().filter(|name| !name.is_empty());
         let Some(name) = context.map(str::to_owned).or(current) else {
             return Err(NoEntry {
                 contexts: names,
-                ..no("it has no current context".to_owned())
+                ..no(EntryError::NoCurrentContext)
             });
         };
         let Some(found) = read.contexts.iter().find(|one| one.name == name) else {
             return Err(NoEntry {
                 contexts: names,
-                ..no(format!("it has no context `{name}`"))
+                ..no(EntryError::NoContext(name))
             });
         };
         let user = found.context.as_ref().and_then(|one| one.user.clone());
@@ -98,13 +136,18 @@ impl KubeconfigEntry {
         };
         let mut config = Config::from_custom_kubeconfig(read, &options)
             .await
-            .map_err(|error| no(format!("context `{name}`: {}", told(error))))?;
+            .map_err(|source| {
+                no(EntryError::Entry {
+                    context: name.clone(),
+                    source,
+                })
+            })?;
         config.connect_timeout = Some(CONNECT);
         config.read_timeout = Some(READ);
         config.default_retry = false;
         let server = server(&config.cluster_url);
         if server.is_empty() {
-            return Err(no(format!("context `{name}`: its server is no address")));
+            return Err(no(EntryError::NoServer(name)));
         }
         let exec = config.auth_info.exec.as_ref();
         Ok(KubeconfigEntry {
@@ -148,12 +191,10 @@ impl KubeconfigEntry {
     }
 }
 
-/// What kube says of a file, without the lines around it, which may hold somebody's key.
-fn told(error: KubeconfigError) -> String {
+/// What kube says of a file.
+fn told(error: &KubeconfigError) -> String {
     match error {
-        KubeconfigError::Parse(error) => {
-            format!("not a kubeconfig: {}", error.without_snippet())
-        }
+        KubeconfigError::Parse(error) => format!("not a kubeconfig: {error}"),
         KubeconfigError::ReadConfig(error, _) => error.to_string(),
         other => other.to_string(),
     }
@@ -182,35 +223,27 @@ fn secret(config: &Config) -> String {
 /// What became of a plugin, without its environment and without what it printed, which may be a token; none where the failure is
 /// not a plugin's.
 pub(super) fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        match error.downcast_ref::<AuthError>() {
-            Some(AuthError::AuthExecStart(error)) => {
-                return Some(format!("cannot be started: {error}"));
-            }
-            Some(AuthError::AuthExecRun { out, .. }) => {
-                let said = String::from_utf8_lossy(&out.stderr);
-                let said = match said.trim() {
-                    "" => String::new(),
-                    said => format!(": {}", beginning(said)),
-                };
-                return Some(format!("failed with {}{said}", out.status));
-            }
-            Some(AuthError::AuthExecParse(_)) => {
-                return Some("printed what is no ExecCredential".to_owned());
-            }
-            Some(AuthError::ExecPluginFailed) => {
-                return Some("printed no credentials".to_owned());
-            }
-            _ => cause = error.source(),
+    let mut plugin = errors(error).filter_map(|error| error.downcast_ref::<AuthError>());
+    plugin.find_map(|error| match error {
+        AuthError::AuthExecStart(error) => Some(format!("cannot be started: {error}")),
+        AuthError::AuthExecRun { out, .. } => {
+            let said = String::from_utf8_lossy(&out.stderr);
+            let said = match said.trim() {
+                "" => String::new(),
+                said => format!(": {}", beginning(said)),
+            };
+            Some(format!("failed with {}{said}", out.status))
         }
-    }
-    None
+        AuthError::AuthExecParse(_) => Some("printed what is no ExecCredential".to_owned()),
+        AuthError::ExecPluginFailed => Some("printed no credentials".to_owned()),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::chain;
 
     fn file(text: &str) -> tempfile::NamedTempFile {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -281,13 +314,21 @@ mod tests {
                 assert!(told.message.contains("gone.pem"), "{told}");
                 continue;
             };
-            assert!(no.why.starts_with(why) && !why.is_empty(), "{no}");
-            assert!(!no.to_string().contains(secret), "{no}");
+            let said = no.source.to_string();
+            assert!(said.starts_with(why) && !why.is_empty(), "{no}");
+            assert!(!chain(&no).contains(secret), "{no}");
         }
         let nowhere = KubeconfigEntry::read(Path::new("/nowhere/at/all"), None).await;
-        assert!(nowhere.err().unwrap().why.contains("No such file"));
+        assert!(
+            nowhere
+                .err()
+                .unwrap()
+                .source
+                .to_string()
+                .contains("No such file")
+        );
         let folder = KubeconfigEntry::read(Path::new("/"), None).await;
-        assert_eq!(folder.err().unwrap().why, "not a file");
+        assert_eq!(folder.err().unwrap().source.to_string(), "not a file");
     }
 
     #[tokio::test]

@@ -18,11 +18,16 @@ pub struct ObjectRef {
     pub name: String,
 }
 
+/// A key that says which object it is, and is not said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("`at` has no `{0}`")]
+pub struct MissingKey(pub &'static str);
+
 impl ObjectRef {
     /// From the keys that say where it is; an error names the one that is missing.
-    pub fn at(at: &Map<String, Value>) -> Result<ObjectRef, String> {
+    pub fn at(at: &Map<String, Value>) -> Result<ObjectRef, MissingKey> {
         let text = |key: &str| at.get(key).and_then(Value::as_str).map(str::to_owned);
-        let needed = |key: &str| text(key).ok_or_else(|| key.to_owned());
+        let needed = |key: &'static str| text(key).ok_or(MissingKey(key));
         Ok(ObjectRef {
             api_version: needed("apiVersion")?,
             kind: needed("kind")?,
@@ -123,6 +128,6 @@ mod tests {
             assert_eq!(object.resource().plural, plural);
             assert_eq!(object.resource().api_version, api_version);
         }
-        assert_eq!(ObjectRef::at(&Map::new()).unwrap_err(), "apiVersion");
+        assert_eq!(ObjectRef::at(&Map::new()), Err(MissingKey("apiVersion")));
     }
 }

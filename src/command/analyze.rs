@@ -24,8 +24,10 @@ pub async fn analyze(
     };
     say(&text);
     let grave = |level: Level| matches!(level, Level::Error | Level::Warning);
-    Ok(match found.iter().any(|finding| grave(finding.level)) {
-        true => Exit::Different,
-        false => Exit::Done,
-    })
+    Ok(
+        match found.iter().any(|finding| grave(finding.code.level())) {
+            true => Exit::Different,
+            false => Exit::Done,
+        },
+    )
 }

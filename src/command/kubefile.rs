@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::engine::journal::private_folder;
+use crate::text::without_snippet;
 
 /// The lists of named entries.
 pub(super) const LISTS: [&str; 3] = ["clusters", "users", "contexts"];
@@ -29,9 +30,50 @@ pub enum MergeResult {
     Rewritten,
 }
 
+/// Why a kubeconfig stays as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum KubefileError {
+    /// It cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It is no file: a folder, a device.
+    #[error("not a file")]
+    NotAFile,
+    /// It is longer than anybody reads.
+    #[error("{length} bytes, at most {LONGEST} are read")]
+    TooLong {
+        /// Its length in bytes.
+        length: u64,
+    },
+    /// It is no YAML. Without the lines around the place, which may hold somebody's token.
+    #[error(transparent)]
+    Parse(serde_saphyr::Error),
+    /// What came of it cannot be written as YAML.
+    #[error(transparent)]
+    Write(#[from] serde_saphyr::ser::Error),
+    /// It is YAML of something else.
+    #[error("not a kubeconfig")]
+    NotAKubeconfig,
+    /// One of its lists is none.
+    #[error("`{list}` is not a list")]
+    NotAList {
+        /// Which.
+        list: &'static str,
+    },
+    /// It was written to between the reading and the writing.
+    #[error("somebody else has just changed it; run again")]
+    Changed,
+}
+
+impl From<serde_saphyr::Error> for KubefileError {
+    fn from(error: serde_saphyr::Error) -> KubefileError {
+        KubefileError::Parse(without_snippet(error))
+    }
+}
+
 /// Lays `ours`, a kubeconfig with one entry a list, into `file`; makes it where it is not. It is replaced whole, so that
 /// nobody ever reads half of it, and a kill at any instant leaves the old one or the new one.
-pub fn merge(file: &Path, ours: &Value) -> Result<MergeResult, String> {
+pub fn merge(file: &Path, ours: &Value) -> Result<MergeResult, KubefileError> {
     merge_while(file, ours, || {})
 }
 
@@ -40,26 +82,22 @@ pub(super) fn merge_while(
     file: &Path,
     ours: &Value,
     somebody: impl FnOnce(),
-) -> Result<MergeResult, String> {
-    let told = |error: io::Error| error.to_string();
-    let file = meant(file).map_err(told)?;
+) -> Result<MergeResult, KubefileError> {
+    let file = meant(file)?;
     let there = read(&file)?;
     let (text, merged) = merged(&there, ours)?;
     somebody();
     if read(&file)? != there {
-        return Err("somebody else has just changed it; run again".to_owned());
+        return Err(KubefileError::Changed);
     }
-    replace(&file, text.as_bytes()).map_err(told)?;
+    replace(&file, text.as_bytes())?;
     Ok(merged)
 }
 
 /// The text with ours in it. Pure.
-pub(super) fn merged(there: &str, ours: &Value) -> Result<(String, MergeResult), String> {
-    // Without the lines around it, which may hold somebody's token.
-    let parse = |text: &str| {
-        serde_saphyr::from_str::<Value>(text).map_err(|e| e.without_snippet().to_string())
-    };
-    let yaml = |value: &Value| serde_saphyr::to_string(value).map_err(|e| e.to_string());
+pub(super) fn merged(there: &str, ours: &Value) -> Result<(String, MergeResult), KubefileError> {
+    let parse = |text: &str| serde_saphyr::from_str::<Value>(text);
+    let yaml = |value: &Value| serde_saphyr::to_string(value);
     let before = match there.trim().is_empty() {
         true => Value::Null,
         false => parse(there)?,
@@ -77,18 +115,18 @@ pub(super) fn merged(there: &str, ours: &Value) -> Result<(String, MergeResult),
 }
 
 /// The content with ours in it: entries of the same name are replaced, all others stay. Pure.
-fn laid(there: Value, ours: &Value) -> Result<Value, String> {
+fn laid(there: Value, ours: &Value) -> Result<Value, KubefileError> {
     let mut merged = match there {
         Value::Object(fields) if fields.get("kind").is_none_or(|kind| kind == "Config") => {
             Value::Object(fields)
         }
-        _ => return Err("not a kubeconfig".to_owned()),
+        _ => return Err(KubefileError::NotAKubeconfig),
     };
     for list in LISTS {
         let mut entries = match merged.get(list) {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::Array(entries)) => entries.clone(),
-            Some(_) => return Err(format!("`{list}` is not a list")),
+            Some(_) => return Err(KubefileError::NotAList { list }),
         };
         for new in ours[list].as_array().into_iter().flatten() {
             match entries
@@ -213,19 +251,20 @@ fn is_inside(line: &str, indent: &str) -> bool {
 }
 
 /// The text of a file; nothing where there is none.
-fn read(file: &Path) -> Result<String, String> {
+fn read(file: &Path) -> Result<String, KubefileError> {
     let about = match fs::metadata(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
-        about => about.map_err(|error| error.to_string())?,
+        about => about?,
     };
     // A rename would put a file where a device or a pipe was.
     if !about.is_file() {
-        return Err("not a file".to_owned());
+        return Err(KubefileError::NotAFile);
     }
     if about.len() > LONGEST {
-        return Err(format!("{} bytes, at most {LONGEST} are read", about.len()));
+        let length = about.len();
+        return Err(KubefileError::TooLong { length });
     }
-    fs::read_to_string(file).map_err(|error| error.to_string())
+    Ok(fs::read_to_string(file)?)
 }
 
 /// The file that is meant, behind links, whether it is there or not.

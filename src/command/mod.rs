@@ -1,4 +1,4 @@
-//! From a verb to what it does. The table below is all that tells `up`, `plan`, `status`, `authorize`, `kubeconfig` and `down` apart;
+//! From a verb to what it does. The constants below are all that tells `up`, `plan`, `status`, `authorize`, `kubeconfig` and `down` apart;
 //! nothing under it knows a verb's name.
 
 mod adopt;
@@ -61,74 +61,71 @@ pub struct VerbSpec {
     pub looks_up: bool,
 }
 
-/// The verbs that are one path through the engine.
-pub const TABLE: &[VerbSpec] = &[
-    VerbSpec {
-        verb: "up",
-        acts: true,
-        draws: RunDisplay::Progress,
-        asks: false,
-        looks_up: true,
-    },
-    VerbSpec {
-        verb: "adopt",
-        acts: true,
-        draws: RunDisplay::Progress,
-        asks: false,
-        looks_up: false,
-    },
-    VerbSpec {
-        verb: "plan",
-        acts: false,
-        draws: RunDisplay::Plan,
-        asks: true,
-        looks_up: true,
-    },
-    VerbSpec {
-        verb: "status",
-        acts: false,
-        draws: RunDisplay::Status,
-        asks: false,
-        looks_up: false,
-    },
-    VerbSpec {
-        verb: "verify",
-        acts: false,
-        draws: RunDisplay::Claims,
-        asks: true,
-        looks_up: false,
-    },
-    VerbSpec {
-        verb: "kubeconfig",
-        acts: false,
-        draws: RunDisplay::Status,
-        asks: false,
-        looks_up: false,
-    },
-    VerbSpec {
-        verb: "authorize",
-        acts: true,
-        draws: RunDisplay::Progress,
-        asks: false,
-        looks_up: true,
-    },
-    VerbSpec {
-        verb: "down",
-        acts: true,
-        draws: RunDisplay::Progress,
-        asks: false,
-        looks_up: false,
-    },
-];
+// The verbs that are one path through the engine, a constant each: a verb that is not there does not compile.
 
-/// The row of a verb.
-fn row(verb: &str) -> VerbSpec {
-    TABLE
-        .iter()
-        .copied()
-        .find(|row| row.verb == verb)
-        .unwrap_or(TABLE[0])
-}
+const UP: VerbSpec = VerbSpec {
+    verb: "up",
+    acts: true,
+    draws: RunDisplay::Progress,
+    asks: false,
+    looks_up: true,
+};
+
+const ADOPT: VerbSpec = VerbSpec {
+    verb: "adopt",
+    acts: true,
+    draws: RunDisplay::Progress,
+    asks: false,
+    looks_up: false,
+};
+
+const PLAN: VerbSpec = VerbSpec {
+    verb: "plan",
+    acts: false,
+    draws: RunDisplay::Plan,
+    asks: true,
+    looks_up: true,
+};
+
+const STATUS: VerbSpec = VerbSpec {
+    verb: "status",
+    acts: false,
+    draws: RunDisplay::Status,
+    asks: false,
+    looks_up: false,
+};
+
+const VERIFY: VerbSpec = VerbSpec {
+    verb: "verify",
+    acts: false,
+    draws: RunDisplay::Claims,
+    asks: true,
+    looks_up: false,
+};
+
+const KUBECONFIG: VerbSpec = VerbSpec {
+    verb: "kubeconfig",
+    acts: false,
+    draws: RunDisplay::Status,
+    asks: false,
+    looks_up: false,
+};
+
+const AUTHORIZE: VerbSpec = VerbSpec {
+    verb: "authorize",
+    acts: true,
+    draws: RunDisplay::Progress,
+    asks: false,
+    looks_up: true,
+};
+
+const DOWN: VerbSpec = VerbSpec {
+    verb: "down",
+    acts: true,
+    draws: RunDisplay::Progress,
+    asks: false,
+    looks_up: false,
+};
 
 /// Carries out a command line.
 pub async fn carry_out(cli: Cli) -> Result<Exit, CommandError> {
@@ -150,9 +147,9 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, CommandError> {
                 adopt,
                 follow,
             };
-            verbs::converge(&mut session, row("up"), asked).await
+            verbs::converge(&mut session, UP, asked).await
         }
-        Verb::Adopt { yes } => adopt::adopt(global, row("adopt"), yes).await,
+        Verb::Adopt { yes } => adopt::adopt(global, ADOPT, yes).await,
         Verb::Plan {
             through,
             force_conflicts,
@@ -163,19 +160,14 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, CommandError> {
                 through,
                 ..VerbOptions::default()
             };
-            verbs::converge(&mut session, row("plan"), asked).await
+            verbs::converge(&mut session, PLAN, asked).await
         }
         Verb::Status => {
-            verbs::converge(
-                &mut Session::open(global)?,
-                row("status"),
-                VerbOptions::default(),
-            )
-            .await
+            verbs::converge(&mut Session::open(global)?, STATUS, VerbOptions::default()).await
         }
         Verb::Verify { through, settle } => {
             let session = &mut Session::open(global)?;
-            verify::verify(session, row("verify"), through.as_deref(), settle).await
+            verify::verify(session, VERIFY, through.as_deref(), settle).await
         }
         Verb::Explain {
             namespace,
@@ -197,24 +189,14 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, CommandError> {
         }
         Verb::Kubeconfig { write } => {
             let session = &mut Session::open(global)?;
-            kubeconfig::kubeconfig(session, row("kubeconfig"), write.as_deref()).await
+            kubeconfig::kubeconfig(session, KUBECONFIG, write.as_deref()).await
         }
         Verb::Token => kubeconfig::token(global.emulate).await,
-        Verb::Authorize => {
-            authorize::authorize(&mut Session::open(global)?, row("authorize")).await
-        }
+        Verb::Authorize => authorize::authorize(&mut Session::open(global)?, AUTHORIZE).await,
         Verb::Down {
             yes,
             delete_project,
-        } => {
-            verbs::down(
-                &mut Session::open(global)?,
-                row("down"),
-                yes,
-                delete_project,
-            )
-            .await
-        }
+        } => verbs::down(&mut Session::open(global)?, DOWN, yes, delete_project).await,
         Verb::Steps { markdown, dot } => show::steps(global, markdown, dot),
         Verb::Emulator {
             what: None,

@@ -135,13 +135,31 @@ pub fn with(mut sources: SnapshotInput, objects: Vec<Value>) -> SnapshotInput {
     sources
 }
 
+/// Why a file's text gives no objects.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// It is no YAML.
+    #[error(transparent)]
+    Yaml(#[from] serde_saphyr::Error),
+    /// It holds nothing.
+    #[error("there is no object in it")]
+    Empty,
+    /// One of its documents is something else.
+    #[error(
+        "object {number} is neither a Kubernetes object nor a firewall rule of compute: it has no `apiVersion` and `kind`"
+    )]
+    NoObject {
+        /// Which, from 1.
+        number: usize,
+    },
+}
+
 /// The objects in a file's text: YAML documents or JSON, lists taken apart.
 ///
 /// # Errors
-/// What is no object, in words.
-pub fn objects(text: &str) -> Result<Vec<Value>, String> {
-    let documents: Vec<Value> =
-        serde_saphyr::from_multiple(text).map_err(|error| error.to_string())?;
+/// What is no object.
+pub fn objects(text: &str) -> Result<Vec<Value>, ManifestError> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(text)?;
     let mut objects = Vec::new();
     for document in documents.into_iter().filter(|document| !document.is_null()) {
         let items = match document {
@@ -161,14 +179,11 @@ pub fn objects(text: &str) -> Result<Vec<Value>, String> {
         kubernetes || object["kind"] == "compute#firewall"
     };
     if objects.is_empty() {
-        return Err("there is no object in it".to_owned());
+        return Err(ManifestError::Empty);
     }
     match objects.iter().position(|object| !tracked(object)) {
         None => Ok(objects),
-        Some(n) => Err(format!(
-            "object {} is neither a Kubernetes object nor a firewall rule of compute: it has no `apiVersion` and `kind`",
-            n + 1
-        )),
+        Some(index) => Err(ManifestError::NoObject { number: index + 1 }),
     }
 }
 
@@ -182,12 +197,13 @@ mod tests {
     fn a_file_has_objects_of_kubernetes_and_of_compute() {
         let yaml = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\n---\n\
             apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Pod, metadata: {name: p, namespace: a}}\n";
-        assert_eq!(objects(yaml).map(|all| all.len()), Ok(2));
+        assert_eq!(objects(yaml).unwrap().len(), 2);
         let rules = r#"[{"kind": "compute#firewall", "name": "deny"}]"#;
-        assert_eq!(objects(rules).map(|all| all.len()), Ok(1));
+        assert_eq!(objects(rules).unwrap().len(), 1);
         assert!(objects("a: [").is_err());
-        assert_eq!(objects("---\n").unwrap_err(), "there is no object in it");
-        let told = objects("a: 1").unwrap_err();
+        let told = objects("---\n").unwrap_err().to_string();
+        assert_eq!(told, "there is no object in it");
+        let told = objects("a: 1").unwrap_err().to_string();
         assert!(told.starts_with("object 1 is neither"), "{told}");
     }
 

@@ -147,15 +147,15 @@ impl RequestedCluster {
                 if self.tracked.is_some() {
                     hint = format!("{hint}; {}", gone(folder));
                 }
-                CommandError::usage(no.to_string(), &hint)
+                CommandError::usage(no, &hint)
             }
-            OwnClusterError::Refused { at, error } => {
-                let hint = error.hint().unwrap_or_default();
+            OwnClusterError::Refused { at, source } => {
+                let hint = source.hint().unwrap_or_default();
                 let hint = match self.tracked {
                     Some(_) => format!("{hint}; {}", gone(folder)),
                     None => hint,
                 };
-                CommandError::failed(format!("{at}: {error}"), &hint)
+                CommandError::failed(format!("{at}: {source}"), &hint)
             }
         }
     }

@@ -57,15 +57,15 @@ pub fn is_there(sources: &SnapshotInput, namespace: &str) -> Result<(), CommandE
 
 /// The objects of a file.
 fn read(file: &PathBuf) -> Result<Vec<serde_json::Value>, CommandError> {
-    let bad = |error: String| {
+    let bad = |error: &dyn std::error::Error| {
         let error = format!("{}: {error}", file.display());
         CommandError::usage(
             error,
             "name files of manifests, as `kubectl apply -f` takes them",
         )
     };
-    let text = std::fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
-    planned_snapshot::objects(&text).map_err(bad)
+    let text = std::fs::read_to_string(file).map_err(|error| bad(&error))?;
+    planned_snapshot::objects(&text).map_err(|error| bad(&error))
 }
 
 /// Of the steps alone nothing is asked of anybody: where no project is named, an example's will do.

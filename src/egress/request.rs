@@ -71,22 +71,51 @@ pub struct Request {
     pub insecure: bool,
 }
 
+/// Why a text is no URL of a request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// It is no URL at all.
+    #[error("{url}: {source}")]
+    Malformed {
+        /// The text.
+        url: String,
+        /// What is wrong with it.
+        source: url::ParseError,
+    },
+    /// It is a URL of something else.
+    #[error("{url}: {scheme} is neither http nor https")]
+    Scheme {
+        /// The text.
+        url: String,
+        /// What it begins with.
+        scheme: String,
+    },
+}
+
 impl Request {
     /// A `GET` of a URL (`http://example.com/path`) from a namespace.
     ///
     /// # Errors
     /// What is wrong with the URL.
-    pub fn get(namespace: &str, url: &str) -> Result<Request, String> {
+    pub fn get(namespace: &str, url: &str) -> Result<Request, UrlError> {
         let with_scheme = if url.contains("://") {
             url.to_owned()
         } else {
             format!("http://{url}")
         };
-        let parsed = url::Url::parse(&with_scheme).map_err(|error| format!("{url}: {error}"))?;
+        let parsed = url::Url::parse(&with_scheme).map_err(|source| UrlError::Malformed {
+            url: url.to_owned(),
+            source,
+        })?;
         let scheme = match parsed.scheme() {
             "http" => Scheme::Http,
             "https" => Scheme::Https,
-            other => return Err(format!("{url}: {other} is neither http nor https")),
+            other => {
+                return Err(UrlError::Scheme {
+                    url: url.to_owned(),
+                    scheme: other.to_owned(),
+                });
+            }
         };
         let host = parsed.host_str().unwrap_or_default();
         let path = match parsed.query() {
@@ -178,7 +207,7 @@ mod tests {
     #[test]
     fn what_is_no_url_is_told() {
         for url in ["ftp://example.com", "http://", "http://a b/"] {
-            let error = Request::get("team-x", url).unwrap_err();
+            let error = Request::get("team-x", url).unwrap_err().to_string();
             assert!(error.starts_with(url), "{error}");
         }
     }

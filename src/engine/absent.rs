@@ -135,7 +135,7 @@ async fn remove(
         if let Failure::Told(told) = &failure {
             worker.clients.watch.retrying(
                 &format!("delete {}", thing.short()),
-                &told.error,
+                &told.error.to_string(),
                 1,
                 pause,
             );

@@ -156,6 +156,26 @@ pub enum LeftBehind {
     Unknown,
 }
 
+/// Why a line of a journal cannot be believed.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// It is no text.
+    #[error(transparent)]
+    NotText(#[from] std::str::Utf8Error),
+    /// It does not end in a checksum.
+    #[error("no checksum")]
+    NoChecksum,
+    /// It breaks off within its checksum.
+    #[error("no end")]
+    NoEnd,
+    /// It is not as it was written.
+    #[error("checksum does not match")]
+    Checksum,
+    /// Its JSON is no entry's.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
 impl Entry {
     /// The entry as the line of this number, from 1: its JSON with the number as first field and the checksum of all that as
     /// last. A checksum shows a line that is damaged; the number shows one that is gone or in another's place.
@@ -171,16 +191,17 @@ impl Entry {
     }
 
     /// The number and the entry of a line, if its checksum holds; otherwise why not. Lines of the first journals have no number.
-    pub fn unseal(line: &str) -> Result<(Option<u64>, Entry), String> {
-        let (body, sum) = line.rsplit_once(",\"sum\":\"").ok_or("no checksum")?;
+    pub fn unseal(line: &str) -> Result<(Option<u64>, Entry), LineError> {
+        let (body, sum) = line
+            .rsplit_once(",\"sum\":\"")
+            .ok_or(LineError::NoChecksum)?;
         let body = format!("{body}}}");
-        let said = sum.strip_suffix("\"}").ok_or("no end")?;
+        let said = sum.strip_suffix("\"}").ok_or(LineError::NoEnd)?;
         if format!("{:08x}", crc32fast::hash(body.as_bytes())) != said {
-            return Err("checksum does not match".to_owned());
+            return Err(LineError::Checksum);
         }
-        let told = |error: serde_json::Error| error.to_string();
-        let NumberedEntry { n } = serde_json::from_str(&body).map_err(told)?;
-        Ok((n, serde_json::from_str(&body).map_err(told)?))
+        let NumberedEntry { n } = serde_json::from_str(&body)?;
+        Ok((n, serde_json::from_str(&body)?))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Why a step did not come to its end: what failed, in Google's own words, what to do, and what is left behind.
 
+use std::sync::Arc;
+
 use crate::google::{ApiError, Class};
 use crate::kinds::FieldDiff;
 
@@ -17,37 +19,61 @@ pub enum Failure {
     Stopped,
 }
 
-/// A failure as it is told.
+/// A failure with what a reader needs beside the error.
 #[derive(Debug, Clone)]
 pub struct StepFailure {
-    /// What and where: `create compute.network vpc-network`, and Google's own words.
-    pub error: String,
+    /// What went wrong.
+    pub error: StepError,
     /// What to do.
     pub hint: Option<String>,
     /// What exists because of it.
     pub left: String,
-    /// The class of the answer, where there was one.
-    pub class: Option<Class>,
+}
+
+/// What went wrong with a step.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StepError {
+    /// A call failed.
+    #[error("{what}: {source}")]
+    Call {
+        /// What it was for: `create compute.network vpc-network`.
+        what: String,
+        /// The call's error, in Google's own words.
+        source: Box<ApiError>,
+    },
+    /// The journal takes nothing more, so that nothing more is sent.
+    #[error("the journal cannot be written: {0}")]
+    Journal(#[source] Arc<JournalError>),
+    /// What is there is not what the step needs, and nobody can mend that from here.
+    #[error("{0}")]
+    State(String),
+    /// The step waits for itself.
+    #[error("it waits for something that waits for it")]
+    Cycle,
+    /// The program's own fault.
+    #[error("the step panicked: {0}")]
+    Panicked(String),
 }
 
 impl Failure {
     /// A call that failed and left nothing.
     pub fn of(what: &str, error: &ApiError) -> Failure {
         Failure::Told(StepFailure {
-            error: format!("{what}: {error}"),
+            error: StepError::Call {
+                what: what.to_owned(),
+                source: Box::new(error.clone()),
+            },
             hint: error.hint(),
             left: NOTHING.to_owned(),
-            class: Some(error.class),
         })
     }
 
     /// A state that nobody can mend from here.
     pub fn new(error: String, hint: &str) -> Failure {
         Failure::Told(StepFailure {
-            error,
+            error: StepError::State(error),
             hint: Some(hint.to_owned()),
             left: NOTHING.to_owned(),
-            class: None,
         })
     }
 
@@ -72,18 +98,23 @@ impl Failure {
     /// The class of the answer, where there was one.
     pub fn class(&self) -> Option<Class> {
         match self {
-            Failure::Told(told) => told.class,
-            Failure::Stopped => None,
+            Failure::Told(StepFailure {
+                error: StepError::Call { source, .. },
+                ..
+            }) => Some(source.class),
+            Failure::Told(_) | Failure::Stopped => None,
         }
     }
 }
 
-impl From<JournalError> for Failure {
-    fn from(error: JournalError) -> Failure {
-        Failure::new(
-            format!("the journal cannot be written: {error}"),
-            "nothing is sent that is not announced there first: make room, or name another folder with --state-dir",
-        )
+impl From<Arc<JournalError>> for Failure {
+    fn from(error: Arc<JournalError>) -> Failure {
+        let hint = "nothing is sent that is not announced there first: make room, or name another folder with --state-dir";
+        Failure::Told(StepFailure {
+            error: StepError::Journal(error),
+            hint: Some(hint.to_owned()),
+            left: NOTHING.to_owned(),
+        })
     }
 }
 
@@ -98,4 +129,33 @@ pub fn differences(fields: &[FieldDiff]) -> String {
         )
     });
     each.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::google::{Api, Auth, Call, Client, Endpoints, NoWatch};
+    use crate::text::errors;
+
+    #[tokio::test]
+    async fn the_first_cause_of_a_failure_can_be_reached() {
+        let env = |name: &str| {
+            (name == "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE").then(|| "/nowhere/at/all".to_owned())
+        };
+        let endpoints = Endpoints::emulator("http://127.0.0.1:9");
+        let client = Client::new(endpoints, Auth::from_env(&env)).unwrap();
+        let call = Call::get(Api::Dns, "x");
+        let error = client.send(&call, &NoWatch).await.unwrap_err();
+        let Failure::Told(told) = Failure::of("look at x", &error) else {
+            panic!("a call that failed is told");
+        };
+        let said = told.error.to_string();
+        let words = "look at x: cannot read an access token from /nowhere/at/all";
+        assert!(said.starts_with(words), "{said}");
+        let first = errors(&told.error).last().unwrap();
+        let first = first.downcast_ref::<Arc<io::Error>>().unwrap();
+        assert_eq!(first.kind(), io::ErrorKind::NotFound);
+    }
 }

@@ -146,7 +146,7 @@ impl Journal {
         }
         self.state
             .take(entry)
-            .map_err(|illegal| io(io::Error::other(illegal.to_string())))?;
+            .map_err(|illegal| io(io::Error::other(illegal)))?;
         let line = entry
             .seal(self.records + 1)
             .map_err(|error| io(io::Error::other(error)))?;

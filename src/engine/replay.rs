@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use super::entry::{Entry, FORMAT, LeftBehind};
-use super::state::State;
+use super::entry::{Entry, FORMAT, LeftBehind, LineError};
+use super::state::{IllegalEntry, State};
 
 /// What the bytes of a journal add up to.
 #[derive(Debug, Default)]
@@ -27,12 +27,46 @@ pub struct Replay {
 }
 
 /// A line that cannot be believed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct DamagedLine {
     /// Which, from 1.
     pub line: usize,
     /// What is wrong with it.
-    pub why: String,
+    pub why: Damage,
+}
+
+/// What is wrong with a line.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// It cannot be read.
+    #[error(transparent)]
+    Line(#[from] LineError),
+    /// It stands behind its own place: a copy.
+    #[error("record {number} in the place of {next}")]
+    OutOfPlace {
+        /// Its number.
+        number: u64,
+        /// The number that would follow.
+        next: u64,
+    },
+    /// Records before it are gone.
+    #[error("{}", gap(*.first, *.last))]
+    Gap {
+        /// The first of them.
+        first: u64,
+        /// The last.
+        last: u64,
+    },
+    /// It cannot follow those before it.
+    #[error(transparent)]
+    Order(#[from] IllegalEntry),
+}
+
+fn gap(first: u64, last: u64) -> String {
+    match last == first {
+        true => format!("record {first} before it is gone"),
+        false => format!("records {first} to {last} before it are gone"),
+    }
 }
 
 /// Reads the lines.
@@ -48,19 +82,19 @@ pub fn replay(bytes: &[u8]) -> Replay {
             continue;
         }
         let entry = std::str::from_utf8(line)
-            .map_err(|error| error.to_string())
+            .map_err(LineError::from)
             .and_then(|text| Entry::unseal(text.trim_end()));
         match entry {
             Ok((number, entry)) => {
                 let number = number.unwrap_or(all.records + 1);
                 all.numbered(index + 1, number, entry);
             }
-            Err(why) => {
+            Err(error) => {
                 all.records += 1;
                 all.lost.extend(about(&String::from_utf8_lossy(line)));
                 all.damaged.push(DamagedLine {
                     line: index + 1,
-                    why,
+                    why: error.into(),
                 });
             }
         }
@@ -74,13 +108,13 @@ impl Replay {
         let next = self.records + 1;
         if number < next {
             // What a copy says is said, and known, in its own place.
-            let why = format!("record {number} in the place of {next}");
+            let why = Damage::OutOfPlace { number, next };
             return self.damaged.push(DamagedLine { line, why });
         }
         if number > next {
-            let why = match number - 1 {
-                last if last == next => format!("record {next} before it is gone"),
-                last => format!("records {next} to {last} before it are gone"),
+            let why = Damage::Gap {
+                first: next,
+                last: number - 1,
             };
             self.damaged.push(DamagedLine { line, why });
         }
@@ -96,7 +130,7 @@ impl Replay {
         };
         if self.damaged.is_empty() {
             self.lost.extend(names(&entry));
-            let why = illegal.to_string();
+            let why = illegal.into();
             return self.damaged.push(DamagedLine { line, why });
         }
         // It follows from what is lost. The announcement of a request stands by itself: whatever was open on its thing had

@@ -1,15 +1,16 @@
 //! The loop: one owner of what is ready, of the journal and of events; steps at work beside each other where order allows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Map;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::event::{Event, RunOutcome, StepOutcome, Tally};
-use super::failure::{Failure, StepFailure};
+use super::failure::{Failure, StepError, StepFailure};
 use super::journal::{Entry, Journal, JournalError, now};
 use super::present::{Converged, millis};
 use super::scheduler::{NotPrepared, Scheduler};
@@ -79,7 +80,7 @@ pub struct RunEnd {
     /// Whether it was asked to stop.
     pub stopped: bool,
     /// The journal failed: nothing more was sent.
-    pub journal: Option<JournalError>,
+    pub journal: Option<Arc<JournalError>>,
 }
 
 impl RunEnd {
@@ -106,7 +107,9 @@ pub async fn run(
 ) -> RunEnd {
     let began = Instant::now();
     let (owner, mut asks) = mpsc::unbounded_channel();
-    let mut work: JoinSet<(String, Instant, Result<Converged, Failure>)> = JoinSet::new();
+    let mut work: JoinSet<(Instant, Result<Converged, Failure>)> = JoinSet::new();
+    // Which step a task of `work` carries out: a task that panics does not give that back.
+    let mut steps = HashMap::new();
     let mut board = Scheduler::new(tasks);
     let mut ended = RunEnd {
         tally: Tally::default(),
@@ -143,7 +146,9 @@ pub async fn run(
                         name: job.name(),
                         expected: job.tracked().and_then(|tracked| tracked.took),
                     });
-                    work.spawn(async move { (id, Instant::now(), job.carry_out(&worker).await) });
+                    let task =
+                        work.spawn(async move { (Instant::now(), job.carry_out(&worker).await) });
+                    steps.insert(task.id(), id);
                 }
                 Err(NotPrepared::Settled(outcome)) => finish_task(
                     &mut board,
@@ -188,17 +193,20 @@ pub async fn run(
         }
         tokio::select! {
             Some(ask) = asks.recv() => answer(ask, &mut book, &mut tell, &mut ended),
-            Some(done) = work.join_next() => {
+            Some(done) = work.join_next_with_id() => {
                 // What the step said before it ended comes before its end.
                 while let Ok(ask) = asks.try_recv() {
                     answer(ask, &mut book, &mut tell, &mut ended);
                 }
-                match done {
-                    Ok((id, since, Ok(settled))) => finish_task(&mut board, &mut ended.tally, &mut tell, &id, since, settled),
-                    Ok((id, _, Err(Failure::Told(told)))) => fail(&mut board, &mut ended.tally, &mut tell, &id, told),
-                    Ok((_, _, Err(Failure::Stopped))) => {}
-                    // It broke off in the middle, and has said so on stderr; what comes after it is not begun.
-                    Err(_) => ended.tally.failed += 1,
+                let (task, result) = match done {
+                    Ok((task, (since, result))) => (task, result.map(|settled| (since, settled))),
+                    Err(error) => (error.id(), Err(Failure::Told(panicked(error)))),
+                };
+                let Some(id) = steps.remove(&task) else { continue };
+                match result {
+                    Ok((since, settled)) => finish_task(&mut board, &mut ended.tally, &mut tell, &id, since, settled),
+                    Err(Failure::Told(told)) => fail(&mut board, &mut ended.tally, &mut tell, &id, told),
+                    Err(Failure::Stopped) => {}
                 }
             }
             // Where nobody can say stop any more, nobody has.
@@ -208,13 +216,11 @@ pub async fn run(
     }
     if !ended.stopped && ended.journal.is_none() {
         for id in board.stuck() {
-            let error = "it waits for something that waits for it".to_owned();
             let hint = Some("this is a fault of the steps' order: please report it with `provision steps --dot`".to_owned());
             let told = StepFailure {
-                error,
+                error: StepError::Cycle,
                 hint,
                 left: "what it is about, as it was".to_owned(),
-                class: None,
             };
             fail(&mut board, &mut ended.tally, &mut tell, &id, told);
         }
@@ -223,7 +229,7 @@ pub async fn run(
         && ended.journal.is_none()
     {
         let (at, how) = (now(), ended.how().word().to_owned());
-        ended.journal = journal.write(&Entry::End { at, how }).err();
+        ended.journal = journal.write(&Entry::End { at, how }).err().map(Arc::new);
     }
     tell(&Event::RunFinished {
         how: ended.how(),
@@ -246,18 +252,11 @@ fn answer(
                 JournalAccess::Write(journal) => journal.write(&entry),
                 JournalAccess::Read(_) => Ok(()),
             };
-            // The step learns that it failed; the run learns why.
-            let told = match written {
-                Ok(()) => Ok(()),
-                Err(error) => {
-                    let text = JournalError::Io {
-                        path: "journal".to_owned(),
-                        source: std::io::Error::other(error.to_string()),
-                    };
-                    ended.journal.get_or_insert(error);
-                    Err(text)
-                }
-            };
+            let told = written.map_err(|error| {
+                let error = Arc::new(error);
+                ended.journal.get_or_insert_with(|| Arc::clone(&error));
+                error
+            });
             let _ = reply.send(told);
         }
     }
@@ -298,7 +297,7 @@ fn fail(
     tally.failed += 1;
     tell(&Event::Failed {
         step: id.to_owned(),
-        error: told.error,
+        error: told.error.to_string(),
         hint: told.hint,
         left: told.left,
     });
@@ -308,6 +307,29 @@ fn fail(
             step,
             by: id.to_owned(),
         });
+    }
+}
+
+/// The failure of a step whose task ended without a result. Nothing cancels a task, so it panicked.
+fn panicked(error: JoinError) -> StepFailure {
+    let message = match error.try_into_panic() {
+        Ok(payload) => match payload.downcast::<String>() {
+            Ok(message) => *message,
+            Err(payload) => payload
+                .downcast_ref::<&str>()
+                .copied()
+                .unwrap_or("no message")
+                .to_owned(),
+        },
+        Err(error) => error.to_string(),
+    };
+    StepFailure {
+        error: StepError::Panicked(message),
+        hint: Some(
+            "this is a bug in provision: please report it with the panic message; run again to continue"
+                .to_owned(),
+        ),
+        left: "perhaps a part of its work: the next run looks for it".to_owned(),
     }
 }
 
@@ -353,5 +375,46 @@ mod tests {
                 assert_eq!(ended.stopped, asked);
             }
         }
+    }
+
+    #[tokio::test]
+    async fn what_depends_on_a_step_that_panics_is_blocked_by_it() {
+        let client = Client::new(Endpoints::emulator("http://127.0.0.1:9"), Auth::none()).unwrap();
+        let task = |id: &str, after: &[&str], settle| Task {
+            step: Step {
+                id: id.to_owned(),
+                kind: Kind::named("check.command").unwrap(),
+                ..nowhere()
+            },
+            after: after.iter().map(|&id| id.to_owned()).collect(),
+            goal: TaskGoal::Holds { settle },
+        };
+        let second = Duration::from_secs(1);
+        let tasks = vec![
+            // No clock holds an instant that far away: to reckon it panics.
+            task("first", &[], Duration::MAX),
+            task("second", &["first"], second),
+            task("third", &["second"], second),
+        ];
+        let (_say, stop) = watch::channel(false);
+        let state = State::default();
+        let mut failed = Vec::new();
+        let mut blocked = Vec::new();
+        let tell = |event: &Event| match event {
+            Event::Failed { step, error, .. } => failed.push((step.clone(), error.clone())),
+            Event::Blocked { step, by } => blocked.push((step.clone(), by.clone())),
+            _ => {}
+        };
+        let book = JournalAccess::Read(&state);
+        let ended = run(&client, Clusters::default(), tasks, book, tell, stop).await;
+        let [(step, error)] = failed.as_slice() else {
+            panic!("one step failed: {failed:?}");
+        };
+        assert_eq!(step, "first");
+        assert!(error.starts_with("the step panicked: overflow"), "{error}");
+        let by_first = |step: &str| (step.to_owned(), "first".to_owned());
+        assert_eq!(blocked, [by_first("second"), by_first("third")]);
+        assert_eq!((ended.tally.failed, ended.tally.blocked), (1, 2));
+        assert_eq!(ended.how(), RunOutcome::Failed);
     }
 }

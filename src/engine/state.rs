@@ -1,7 +1,5 @@
 //! What the journal's lines add up to: a fold with one `match` of legal transitions. Pure; no file, no clock.
 
-use std::fmt;
-
 use super::journal::{ChangeVerb, Entry, LeftBehind, Run};
 use crate::google::Operation;
 use crate::kinds::ResourceId;
@@ -59,13 +57,29 @@ pub struct OpenRequest {
 }
 
 /// A line that cannot follow those before it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IllegalEntry(String);
-
-impl fmt::Display for IllegalEntry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IllegalEntry {
+    /// No run has begun.
+    #[error("an entry before any run")]
+    BeforeAnyRun,
+    /// A request is announced on a thing whose last one has no end.
+    #[error("{key}: {} announced while {} is open", .verb.word(), .open.word())]
+    AlreadyOpen {
+        /// The thing.
+        key: String,
+        /// What is announced.
+        verb: ChangeVerb,
+        /// What is open.
+        open: ChangeVerb,
+    },
+    /// It speaks of a request that was not announced.
+    #[error("{key}: {what} without an intent")]
+    NoIntent {
+        /// The thing.
+        key: String,
+        /// What it says of the request: `sent`, `done`.
+        what: &'static str,
+    },
 }
 
 impl State {
@@ -73,7 +87,7 @@ impl State {
     pub fn take(&mut self, entry: &Entry) -> Result<(), IllegalEntry> {
         let needs_run = !matches!(entry, Entry::Run(_) | Entry::End { .. });
         if needs_run && self.last_run.is_none() {
-            return Err(IllegalEntry("an entry before any run".to_owned()));
+            return Err(IllegalEntry::BeforeAnyRun);
         }
         self.take_alone(entry)
     }
@@ -111,12 +125,11 @@ impl State {
                     && (open.verb != *verb
                         || (*verb == ChangeVerb::Create && open.request != *request))
                 {
-                    return Err(IllegalEntry(format!(
-                        "{}: {} announced while {} is open",
-                        tracked.key,
-                        verb.word(),
-                        open.verb.word()
-                    )));
+                    return Err(IllegalEntry::AlreadyOpen {
+                        key: tracked.key.clone(),
+                        verb: *verb,
+                        open: open.verb,
+                    });
                 }
                 step.clone_into(&mut tracked.step);
                 tracked.open = Some(OpenRequest {
@@ -191,23 +204,27 @@ impl State {
         &mut self.things[index]
     }
 
-    fn find(&mut self, key: &str, what: &str) -> Result<&mut TrackedResource, IllegalEntry> {
+    fn find(
+        &mut self,
+        key: &str,
+        what: &'static str,
+    ) -> Result<&mut TrackedResource, IllegalEntry> {
         let found = self.things.iter_mut().find(|tracked| tracked.key == key);
-        found.ok_or_else(|| IllegalEntry(format!("{key}: {what} without an intent")))
+        found.ok_or_else(|| no_intent(key, what))
     }
 
-    fn open(&mut self, key: &str, what: &str) -> Result<&mut OpenRequest, IllegalEntry> {
+    fn open(&mut self, key: &str, what: &'static str) -> Result<&mut OpenRequest, IllegalEntry> {
         self.find(key, what)?
             .open
             .as_mut()
-            .ok_or_else(|| IllegalEntry(format!("{key}: {what} without an intent")))
+            .ok_or_else(|| no_intent(key, what))
     }
 
-    fn close(&mut self, key: &str, what: &str) -> Result<OpenRequest, IllegalEntry> {
+    fn close(&mut self, key: &str, what: &'static str) -> Result<OpenRequest, IllegalEntry> {
         self.find(key, what)?
             .open
             .take()
-            .ok_or_else(|| IllegalEntry(format!("{key}: {what} without an intent")))
+            .ok_or_else(|| no_intent(key, what))
     }
 
     /// What a request that came to its end means for whose the thing is.
@@ -295,5 +312,12 @@ impl TrackedResource {
             }
         }
         parts
+    }
+}
+
+fn no_intent(key: &str, what: &'static str) -> IllegalEntry {
+    IllegalEntry::NoIntent {
+        key: key.to_owned(),
+        what,
     }
 }

@@ -18,7 +18,7 @@ use crate::kinds::{Clients, Clusters, Kind};
 /// What a worker asks of the owner.
 pub enum OwnerRequest {
     /// Write this, and say when it is on disk.
-    Write(Box<Entry>, oneshot::Sender<Result<(), JournalError>>),
+    Write(Box<Entry>, oneshot::Sender<Result<(), Arc<JournalError>>>),
     /// Tell this.
     Tell(Event),
 }

@@ -1,10 +1,12 @@
 //! The address under which the internet sees this machine, found as the tutorial finds it: a TXT query for
 //! `o-o.myaddr.l.google.com` to one of Google's name servers, which answers with the address that asked.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use hickory_proto::op::{Message, Query};
+use hickory_proto::ProtoError;
+use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
 use thiserror::Error;
 use tokio::net::UdpSocket;
@@ -17,60 +19,84 @@ const TRY: Duration = Duration::from_secs(3);
 
 /// Why the address is not known.
 #[derive(Debug, Error)]
-#[error("cannot find this machine's public address: {why}; give it with --authorized-network CIDR")]
-pub struct AddressError {
-    why: String,
+#[error("cannot find this machine's public address: {0}; give it with --authorized-network CIDR")]
+pub struct AddressError(#[from] QueryError);
+
+/// Why the name server told no address.
+#[derive(Debug, Error)]
+enum QueryError {
+    /// Its own name was not resolved in time.
+    #[error("{} did not resolve within {} s", SERVER.0, TRY.as_secs())]
+    SlowResolver,
+    /// Its own name does not resolve.
+    #[error("{} does not resolve: {source}", SERVER.0)]
+    Resolve {
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// It is known under IPv6 addresses only.
+    #[error("{} has no IPv4 address", SERVER.0)]
+    NoIpv4,
+    /// It says nothing.
+    #[error("{} ({server}) did not answer within {} s", SERVER.0, TRY.as_secs())]
+    NoAnswer {
+        /// Its address.
+        server: SocketAddr,
+    },
+    /// The question could not be sent, or the answer not be received.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The question could not be written down.
+    #[error(transparent)]
+    Protocol(#[from] ProtoError),
+    /// The answer has no TXT record.
+    #[error("{} answered {code} without a text", SERVER.0)]
+    NoText {
+        /// How it answered.
+        code: ResponseCode,
+    },
+    /// None of its TXT records is an address.
+    #[error("{} answered {texts:?}, which is no IPv4 address", SERVER.0)]
+    NoAddress {
+        /// The records.
+        texts: Vec<String>,
+    },
 }
 
 /// Asks for it. Takes 9 seconds at most after the name server itself is resolved.
 pub async fn public() -> Result<Ipv4Addr, AddressError> {
-    let failed = |why: String| AddressError { why };
     // Over IPv6 the server would answer with an IPv6 address, which the cluster's allow list does not take.
     let resolved = timeout(TRY, tokio::net::lookup_host(SERVER)).await;
     let server = resolved
-        .map_err(|_| {
-            failed(format!(
-                "{} did not resolve within {} s",
-                SERVER.0,
-                TRY.as_secs()
-            ))
-        })?
-        .map_err(|e| failed(format!("{} does not resolve: {e}", SERVER.0)))?
+        .map_err(|_| QueryError::SlowResolver)?
+        .map_err(|source| QueryError::Resolve { source })?
         .find(SocketAddr::is_ipv4)
-        .ok_or_else(|| failed(format!("{} has no IPv4 address", SERVER.0)))?;
-    let mut last = String::new();
+        .ok_or(QueryError::NoIpv4)?;
+    let mut last = QueryError::NoAnswer { server };
     for _ in 0..TRIES {
         match timeout(TRY, ask(server)).await {
             Ok(Ok(address)) => return Ok(address),
-            Ok(Err(why)) => last = why,
-            Err(_) => {
-                last = format!(
-                    "{} ({server}) did not answer within {} s",
-                    SERVER.0,
-                    TRY.as_secs()
-                )
-            }
+            Ok(Err(error)) => last = error,
+            Err(_) => last = QueryError::NoAnswer { server },
         }
     }
-    Err(failed(last))
+    Err(last.into())
 }
 
 /// One question to one server.
-async fn ask(server: SocketAddr) -> Result<Ipv4Addr, String> {
-    let name = Name::from_ascii(NAME).map_err(|e| e.to_string())?;
+async fn ask(server: SocketAddr) -> Result<Ipv4Addr, QueryError> {
+    let name = Name::from_ascii(NAME)?;
     let mut question = Message::query();
     question.add_query(Query::query(name, RecordType::TXT));
     let id = question.metadata.id;
-    let packet = question.to_vec().map_err(|e| e.to_string())?;
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
-        .await
-        .map_err(|e| e.to_string())?;
+    let packet = question.to_vec()?;
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
     // A connected socket takes packets from this server only.
-    socket.connect(server).await.map_err(|e| e.to_string())?;
-    socket.send(&packet).await.map_err(|e| e.to_string())?;
+    socket.connect(server).await?;
+    socket.send(&packet).await?;
     let mut buffer = [0; 1500];
     loop {
-        let length = socket.recv(&mut buffer).await.map_err(|e| e.to_string())?;
+        let length = socket.recv(&mut buffer).await?;
         match Message::from_vec(&buffer[..length]) {
             Ok(answer) if answer.metadata.id == id => return read(&answer),
             // Somebody else's, or noise: the answer may still come.
@@ -80,7 +106,7 @@ async fn ask(server: SocketAddr) -> Result<Ipv4Addr, String> {
 }
 
 /// The first TXT record that is an address; a resolver in between adds one that names its client subnet.
-fn read(answer: &Message) -> Result<Ipv4Addr, String> {
+fn read(answer: &Message) -> Result<Ipv4Addr, QueryError> {
     let texts: Vec<String> = answer
         .answers
         .iter()
@@ -98,11 +124,12 @@ fn read(answer: &Message) -> Result<Ipv4Addr, String> {
         .iter()
         .find_map(|text| text.parse().ok())
         .ok_or_else(|| match texts.is_empty() {
-            true => format!(
-                "{} answered {} without a text",
-                SERVER.0, answer.metadata.response_code
-            ),
-            false => format!("{} answered {texts:?}, which is no IPv4 address", SERVER.0),
+            true => QueryError::NoText {
+                code: answer.metadata.response_code,
+            },
+            false => QueryError::NoAddress {
+                texts: texts.clone(),
+            },
         })
 }
 
@@ -148,26 +175,21 @@ mod tests {
     #[tokio::test]
     async fn the_server_says_who_asked() {
         let address = server(&["edns0-client-subnet 198.51.100.0/24", "203.0.113.99"]).await;
-        assert_eq!(ask(address).await, Ok(Ipv4Addr::new(203, 0, 113, 99)));
-        assert!(
-            ask(server(&[]).await)
-                .await
-                .unwrap_err()
-                .contains("without a text")
-        );
-        assert!(
-            ask(server(&["2001:db8::1"]).await)
-                .await
-                .unwrap_err()
-                .contains("no IPv4 address")
-        );
+        let found = ask(address).await.unwrap();
+        assert_eq!(found, Ipv4Addr::new(203, 0, 113, 99));
+        for (texts, expected) in [
+            (&[][..], "without a text"),
+            (&["2001:db8::1"], "no IPv4 address"),
+        ] {
+            let error = ask(server(texts).await).await.unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]
     fn a_failure_names_the_way_out() {
-        let error = AddressError {
-            why: "no network".into(),
-        };
+        let error = AddressError::from(QueryError::NoIpv4);
         assert!(error.to_string().contains("--authorized-network"));
+        assert!(std::error::Error::source(&error).is_some());
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::envelope::Refusal;
 use super::{ApiError, Call, Class, MayHaveApplied};
+use crate::text::chain;
 
 /// The JSON of an answer that arrived whole, `null` if it is empty, or the error that it is.
 pub(super) fn read(
@@ -33,20 +34,21 @@ pub(super) fn read(
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Value::Null);
     }
-    serde_json::from_slice(body).map_err(|_| {
+    serde_json::from_slice(body).map_err(|cause| {
         let words = Refusal::of_answer(code, body).message;
         let error = ApiError::unanswered(call, Class::NotJson, MayHaveApplied::Yes, words);
         ApiError {
             http: Some(code),
-            ..error
+            ..error.caused_by(cause)
         }
     })
 }
 
 /// The error of an answer that began and did not end.
-pub(super) fn cut_off(call: &Call, error: &reqwest::Error) -> ApiError {
-    let message = format!("the answer was cut off: {}", chain(error));
+pub(super) fn cut_off(call: &Call, error: reqwest::Error) -> ApiError {
+    let message = format!("the answer was cut off: {}", causes(&error));
     ApiError::unanswered(call, Class::LostConnection, MayHaveApplied::Yes, message)
+        .caused_by(error.without_url())
 }
 
 /// The error of an answer that is longer than anybody reads.
@@ -60,7 +62,7 @@ pub(super) fn too_long(call: &Call, status: StatusCode, longest: usize) -> ApiEr
 }
 
 /// An error of the connection. What happened before a connection stood cannot have reached anybody.
-pub(super) fn missing(call: &Call, error: &reqwest::Error) -> ApiError {
+pub(super) fn missing(call: &Call, error: reqwest::Error) -> ApiError {
     let may_have_applied = if error.is_connect() || error.is_builder() {
         MayHaveApplied::No
     } else {
@@ -69,7 +71,7 @@ pub(super) fn missing(call: &Call, error: &reqwest::Error) -> ApiError {
     let message = if error.is_timeout() && !error.is_connect() {
         format!("no answer within {} s", call.patience().as_secs())
     } else {
-        chain(error)
+        causes(&error)
     };
     // A certificate that is not accepted now will not be accepted on the next try.
     if message.contains("certificate") {
@@ -79,25 +81,16 @@ pub(super) fn missing(call: &Call, error: &reqwest::Error) -> ApiError {
             Class::Other,
             may_have_applied,
             format!("{message}; {advice}"),
-        );
+        )
+        .caused_by(error.without_url());
     }
     ApiError::unanswered(call, Class::LostConnection, may_have_applied, message)
+        .caused_by(error.without_url())
 }
 
-/// An error and what caused it, without the address, which may carry an id.
-pub(super) fn chain(error: &reqwest::Error) -> String {
-    let mut words = Vec::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words.push(error.to_string());
-        cause = error.source();
-    }
-    words.dedup();
-    if words.is_empty() {
-        error.to_string()
-    } else {
-        words.join(": ")
-    }
+/// What caused an error of reqwest's, without its own words: they name the address, which may carry an id.
+pub(super) fn causes(error: &reqwest::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), chain)
 }
 
 /// `Retry-After` in its form in seconds, the only one that Google's APIs use.

@@ -55,11 +55,7 @@ impl Client {
                 .http2_keep_alive_interval(PING)
                 .http2_keep_alive_timeout(CONNECT)
         };
-        let built = |builder: reqwest::ClientBuilder| {
-            builder
-                .build()
-                .map_err(|e| SetupError::Http(answer::chain(&e)))
-        };
+        let built = |builder: reqwest::ClientBuilder| builder.build().map_err(SetupError::Http);
         // Reading the machine's certificate authorities takes longer than everything else here: only who needs them.
         let inward = match endpoints.has_https_here() {
             true => built(builder().no_proxy())?,
@@ -196,13 +192,13 @@ impl Client {
         let mut answer = request
             .send()
             .await
-            .map_err(|e| failed(answer::missing(call, &e)))?;
+            .map_err(|e| failed(answer::missing(call, e)))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let mut body = Vec::new();
         while let Some(part) = answer
             .chunk()
             .await
-            .map_err(|e| failed(answer::cut_off(call, &e)))?
+            .map_err(|e| failed(answer::cut_off(call, e)))?
         {
             if body.len() + part.len() > LONGEST_ANSWER {
                 return Err(failed(answer::too_long(call, status, LONGEST_ANSWER)));
@@ -237,8 +233,13 @@ impl Client {
             Ok(token) => token,
             // What is served on this machine may want no credentials; if it does, it says so itself.
             Err(e) if loopback && e.nothing_found() => None,
-            Err(e) if e.is_network() => return Err(unsent(Class::LostConnection, e.to_string())),
-            Err(e) => return Err(unsent(Class::Unauthenticated, e.to_string())),
+            Err(e) => {
+                let class = match e.is_network() {
+                    true => Class::LostConnection,
+                    false => Class::Unauthenticated,
+                };
+                return Err(unsent(class, e.to_string()).caused_by(e));
+            }
         };
         let http = if loopback { inward } else { outward };
         let mut request = http

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::Token;
 use super::endpoints::{is_google, is_loopback};
+use crate::text::chain;
 
 const SCOPES: &[&str] = &["https://www.googleapis.com/auth/cloud-platform"];
 /// The metadata server answers within milliseconds where there is one; gcloud takes a second or two.
@@ -44,37 +45,106 @@ pub(super) struct Provider {
 #[non_exhaustive]
 pub enum AuthError {
     /// `CLOUDSDK_AUTH_ACCESS_TOKEN_FILE` cannot be used.
-    #[error("cannot read an access token from {path} (CLOUDSDK_AUTH_ACCESS_TOKEN_FILE): {why}")]
+    #[error("cannot read an access token from {path} (CLOUDSDK_AUTH_ACCESS_TOKEN_FILE): {source}")]
     TokenFile {
         /// The file.
         path: String,
         /// What is wrong with it.
-        why: String,
+        source: CredentialFileError,
     },
     /// `GOOGLE_APPLICATION_CREDENTIALS` cannot be used.
-    #[error("cannot use {path} (GOOGLE_APPLICATION_CREDENTIALS): {why}")]
+    #[error("cannot use {path} (GOOGLE_APPLICATION_CREDENTIALS): {source}")]
     KeyFile {
         /// The file.
         path: String,
         /// What is wrong with it.
-        why: String,
+        source: CredentialFileError,
     },
     /// The machine offers no credentials.
-    #[error("no credentials found: {tried}")]
+    #[error("no credentials found: {}", told(.tried))]
     NothingFound {
-        /// What was asked, and what each said.
-        tried: String,
+        /// Who was asked, and what each said.
+        tried: Vec<(&'static str, ProviderError)>,
     },
     /// The credentials are there and yield no token.
-    #[error("cannot get an access token from {origin}: {why}")]
+    #[error("cannot get an access token from {origin}: {source}")]
     Refresh {
         /// Whose credentials they are.
         origin: String,
         /// What the token endpoint, or gcloud, said.
-        why: String,
-        /// It could not be reached.
-        network: bool,
+        source: ProviderError,
     },
+}
+
+/// What is wrong with a file that holds a token or a key.
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum CredentialFileError {
+    /// It cannot be read.
+    #[error("{0}")]
+    Io(#[source] Arc<std::io::Error>),
+    /// It holds nothing.
+    #[error("it is empty")]
+    Empty,
+    /// It is not JSON.
+    #[error("it is not JSON: {0}")]
+    Json(#[source] Arc<serde_json::Error>),
+    /// It holds credentials of another kind.
+    #[error(
+        "it holds {kind:?} credentials, and only service account keys are read from there; \
+         unset the variable to use those of `gcloud auth application-default login`"
+    )]
+    Kind {
+        /// Which kind: `authorized_user`.
+        kind: String,
+    },
+    /// It would have tokens asked for at an address that is none of Google's.
+    #[error("its token_uri {uri:?} is not an https address of Google's")]
+    TokenUri {
+        /// The address.
+        uri: String,
+    },
+    /// It is no key.
+    #[error("{}", chain(.0))]
+    Key(#[source] Arc<gcp_auth::Error>),
+}
+
+/// Why a way to credentials, or credentials that were found, yield nothing.
+#[derive(Debug, Clone, Error)]
+pub enum ProviderError {
+    /// It says no.
+    #[error("{}", chain(.0))]
+    Failed(#[source] Arc<gcp_auth::Error>),
+    /// It does not answer.
+    #[error("no answer within {} s", ASKING.as_secs())]
+    Silent,
+}
+
+impl ProviderError {
+    /// It could not be reached. gcp_auth tells a connection that failed from an endpoint that refused by the kind of its error.
+    fn is_network(&self) -> bool {
+        match self {
+            ProviderError::Failed(error) => {
+                matches!(
+                    **error,
+                    gcp_auth::Error::Http(..) | gcp_auth::Error::Other(..)
+                )
+            }
+            ProviderError::Silent => true,
+        }
+    }
+}
+
+impl From<gcp_auth::Error> for ProviderError {
+    fn from(error: gcp_auth::Error) -> ProviderError {
+        ProviderError::Failed(Arc::new(error))
+    }
+}
+
+/// Who was asked, and what each said.
+fn told(tried: &[(&str, ProviderError)]) -> String {
+    let each = tried.iter().map(|(who, error)| format!("{who}: {error}"));
+    each.collect::<Vec<_>>().join("; ")
 }
 
 impl AuthError {
@@ -85,27 +155,18 @@ impl AuthError {
 
     /// The network is at fault, and a later try may succeed.
     pub(super) fn is_network(&self) -> bool {
-        matches!(self, AuthError::Refresh { network: true, .. })
+        matches!(self, AuthError::Refresh { source, .. } if source.is_network())
     }
 }
 
 impl Provider {
     /// The token it has, or a new one if that is about to expire.
     pub async fn token(&self) -> Result<Token, AuthError> {
-        let failed = |why, network| AuthError::Refresh {
+        let token = asked(self.tokens.token(SCOPES)).await;
+        let token = token.map_err(|source| AuthError::Refresh {
             origin: self.origin.clone(),
-            why,
-            network,
-        };
-        let token = match timeout(ASKING, self.tokens.token(SCOPES)).await {
-            Ok(Ok(token)) => token,
-            // gcp_auth tells a connection that failed from an endpoint that refused by the kind of its error.
-            Ok(Err(e)) => {
-                let network = matches!(e, gcp_auth::Error::Http(..) | gcp_auth::Error::Other(..));
-                return Err(failed(chain(&e), network));
-            }
-            Err(_) => return Err(failed(silence(), true)),
-        };
+            source,
+        })?;
         let expires = jiff::Timestamp::from_second(token.expires_at().timestamp()).ok();
         Ok(Token::new(
             token.as_str(),
@@ -117,15 +178,15 @@ impl Provider {
 
 /// The token in a file. It is read every time, so that whoever renews the file need not tell us.
 pub(super) async fn token_in_file(path: &Path) -> Result<Token, AuthError> {
-    let failed = |why: String| AuthError::TokenFile {
+    let failed = |source| AuthError::TokenFile {
         path: path.display().to_string(),
-        why,
+        source,
     };
     let text = tokio::fs::read_to_string(path)
         .await
-        .map_err(|e| failed(e.to_string()))?;
+        .map_err(|error| failed(CredentialFileError::Io(Arc::new(error))))?;
     match text.trim() {
-        "" => Err(failed("it is empty".into())),
+        "" => Err(failed(CredentialFileError::Empty)),
         token => Ok(Token::new(token, None, None)),
     }
 }
@@ -139,33 +200,31 @@ pub(super) async fn look(source: &Source) -> Result<Provider, AuthError> {
 }
 
 async fn service_account(path: &Path) -> Result<Provider, AuthError> {
-    let failed = |why: String| AuthError::KeyFile {
+    let failed = |source| AuthError::KeyFile {
         path: path.display().to_string(),
-        why,
+        source,
     };
     let text = tokio::fs::read_to_string(path)
         .await
-        .map_err(|e| failed(e.to_string()))?;
-    let key: serde_json::Value =
-        serde_json::from_str(&text).map_err(|e| failed(format!("it is not JSON: {e}")))?;
+        .map_err(|error| failed(CredentialFileError::Io(Arc::new(error))))?;
+    let key: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|error| failed(CredentialFileError::Json(Arc::new(error))))?;
     match key["type"].as_str() {
         Some("service_account") | None => {}
         // gcp_auth reads user credentials only from gcloud's own folder.
         Some(kind) => {
-            return Err(failed(format!(
-                "it holds {kind:?} credentials, and only service account keys are read from there; \
-                 unset the variable to use those of `gcloud auth application-default login`"
-            )));
+            let kind = kind.to_owned();
+            return Err(failed(CredentialFileError::Kind { kind }));
         }
     }
     // What is sent there buys tokens. (And gcp_auth panics on what is no address at all.)
     let to = key["token_uri"].as_str().unwrap_or_default();
     if !Url::parse(to).is_ok_and(|url| gives_tokens(&url)) {
-        return Err(failed(format!(
-            "its token_uri {to:?} is not an https address of Google's"
-        )));
+        let uri = to.to_owned();
+        return Err(failed(CredentialFileError::TokenUri { uri }));
     }
-    let tokens = CustomServiceAccount::from_json(&text).map_err(|e| failed(chain(&e)))?;
+    let tokens = CustomServiceAccount::from_json(&text)
+        .map_err(|error| failed(CredentialFileError::Key(Arc::new(error))))?;
     let email = key["client_email"].as_str().unwrap_or_default();
     Ok(found(
         tokens,
@@ -199,19 +258,17 @@ async fn machine() -> Result<Provider, AuthError> {
                 "application default credentials".into(),
             ));
         }
-        Err(why) => tried.push(format!("application default credentials: {why}")),
+        Err(error) => tried.push(("application default credentials", error)),
     }
     match asked(MetadataServiceAccount::new()).await {
         Ok(tokens) => return Ok(found(tokens, None, "the metadata server".into())),
-        Err(why) => tried.push(format!("metadata server: {why}")),
+        Err(error) => tried.push(("metadata server", error)),
     }
     match asked(GCloudAuthorizedUser::new()).await {
         Ok(tokens) => return Ok(found(tokens, None, "gcloud".into())),
-        Err(why) => tried.push(format!("gcloud: {why}")),
+        Err(error) => tried.push(("gcloud", error)),
     }
-    Err(AuthError::NothingFound {
-        tried: tried.join("; "),
-    })
+    Err(AuthError::NothingFound { tried })
 }
 
 fn found(
@@ -226,29 +283,13 @@ fn found(
     }
 }
 
-async fn asked<T>(provider: impl Future<Output = Result<T, gcp_auth::Error>>) -> Result<T, String> {
+async fn asked<T>(
+    provider: impl Future<Output = Result<T, gcp_auth::Error>>,
+) -> Result<T, ProviderError> {
     match timeout(ASKING, provider).await {
-        Ok(found) => found.map_err(|e| chain(&e)),
-        Err(_) => Err(silence()),
+        Ok(found) => found.map_err(ProviderError::from),
+        Err(_) => Err(ProviderError::Silent),
     }
-}
-
-fn silence() -> String {
-    format!("no answer within {} s", ASKING.as_secs())
-}
-
-/// An error and what caused it.
-fn chain(error: &gcp_auth::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !words.contains(&more) {
-            words = format!("{words}: {more}");
-        }
-        cause = error.source();
-    }
-    words
 }
 
 impl fmt::Debug for Provider {

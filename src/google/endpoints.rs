@@ -6,6 +6,7 @@
 use thiserror::Error;
 use url::{Host, Url};
 
+use super::answer::causes;
 use super::{Api, Body, Call, Environment};
 
 /// Why a client cannot be made.
@@ -23,8 +24,8 @@ pub enum SetupError {
         why: &'static str,
     },
     /// The HTTP client could not be built; usually the machine has no certificate authorities.
-    #[error("cannot set up HTTPS: {0}")]
-    Http(String),
+    #[error("cannot set up HTTPS: {}", causes(.0))]
+    Http(#[source] reqwest::Error),
 }
 
 /// The root of every API, with what may be sent to it.

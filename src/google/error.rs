@@ -1,9 +1,11 @@
 //! What went wrong with a call, in Google's own words.
 
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use thiserror::Error;
 
 use super::envelope::Refusal;
 use super::{Call, Class, Token};
@@ -22,17 +24,16 @@ pub enum MayHaveApplied {
 }
 
 /// A failed call, or the error with which an operation ended.
-#[derive(Debug, Clone, Error)]
-#[error("{}", self.words())]
+#[derive(Debug, Clone)]
 pub struct ApiError {
     /// Method and address, as [`Call`] prints them.
-    pub call: String,
+    pub call: Box<str>,
     /// The HTTP code, if there was an answer; for an operation the one that its error stands for.
     pub http: Option<u16>,
     /// What kind of failure it is.
     pub class: Class,
     /// Google's name for it, `resourceNotReady`, if it gave one.
-    pub reason: Option<String>,
+    pub reason: Option<Box<str>>,
     /// Google's own words, or the operating system's.
     pub message: String,
     /// Whether it can have taken effect, over all tries.
@@ -45,6 +46,20 @@ pub struct ApiError {
     pub retry_after: Option<Duration>,
     /// What to do, where the class alone does not say it.
     pub advice: Option<&'static str>,
+    /// The error behind it, where there is one: of the connection, the credentials, a cluster. Its words are in `message`.
+    pub cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words())
+    }
+}
+
+impl Error for ApiError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
 }
 
 impl ApiError {
@@ -56,7 +71,7 @@ impl ApiError {
         message: String,
     ) -> ApiError {
         ApiError {
-            call: call.to_string(),
+            call: call.to_string().into(),
             http: None,
             class,
             reason: None,
@@ -66,6 +81,7 @@ impl ApiError {
             of_operation: false,
             retry_after: None,
             advice: None,
+            cause: None,
         }
     }
 
@@ -78,18 +94,27 @@ impl ApiError {
     }
 
     /// A call that could not even be written down: what it is about lacks something.
-    pub fn unsent(what: impl Into<String>, message: impl Into<String>) -> ApiError {
+    pub fn unsent(what: impl Into<String>, message: impl fmt::Display) -> ApiError {
         ApiError {
-            call: what.into(),
+            call: what.into().into_boxed_str(),
             http: None,
             class: Class::BadRequest,
             reason: None,
-            message: message.into(),
+            message: message.to_string(),
             left_machine: MayHaveApplied::No,
             attempts: 0,
             of_operation: false,
             retry_after: None,
             advice: None,
+            cause: None,
+        }
+    }
+
+    /// The same, with the error behind it. That one must not hold a token: [`ApiError::without`] does not look into it.
+    pub fn caused_by(self, cause: impl Error + Send + Sync + 'static) -> ApiError {
+        ApiError {
+            cause: Some(Arc::new(cause)),
+            ..self
         }
     }
 
@@ -105,7 +130,10 @@ impl ApiError {
         };
         ApiError {
             http: refusal.http,
-            reason: refusal.reason.or(refusal.status),
+            reason: refusal
+                .reason
+                .or(refusal.status)
+                .map(String::into_boxed_str),
             of_operation: refusal.operation,
             ..ApiError::unanswered(call, class, left_machine, refusal.message)
         }

@@ -320,7 +320,7 @@ async fn an_error_reads_as_google_said_it() {
         "The resource 'x' is not ready (HTTP 400 resourceNotReady)"
     );
     assert_eq!(
-        error.call,
+        &*error.call,
         "GET compute.googleapis.com/compute/v1/projects/p/global/networks/n"
     );
     let (result, _) = outcome(get(), vec![refusal(503, "busy"), refusal(404, "gone")]).await;

@@ -1,6 +1,7 @@
 //! From the place of a cluster to a connection: asked of GKE once a run, kept while the token is good.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -65,13 +66,13 @@ pub async fn connect(
         return Ok(Some(own.cluster.clone()));
     }
     let path = path_template::path(PATH, at)?;
-    let unsigned = |error: String| ApiError::unsent(&path, error);
+    let unsigned = |error: &dyn fmt::Display| ApiError::unsent(&path, error);
     let token = clients
         .client
         .auth()
         .token()
         .await
-        .map_err(|error| unsigned(error.to_string()))?;
+        .map_err(|error| unsigned(&error).caused_by(error))?;
     // An API that asks for no credentials has a cluster that takes any.
     let token = token.map_or_else(|| "anonymous".to_owned(), |token| token.reveal().to_owned());
     let mut connections = clients.clusters.connections.lock().await;
@@ -98,14 +99,16 @@ pub async fn connect(
         return Ok(None);
     }
     if text("/endpoint").is_empty() {
-        return Err(unsigned(format!(
+        return Err(unsigned(&format!(
             "the cluster is {} and has no endpoint",
             text("/status")
         )));
     }
     let authority = STANDARD
         .decode(text("/masterAuth/clusterCaCertificate"))
-        .map_err(|error| unsigned(format!("the cluster's authority is not base64: {error}")))?;
+        .map_err(|error| {
+            unsigned(&format!("the cluster's authority is not base64: {error}")).caused_by(error)
+        })?;
     let cluster =
         ClusterClient::connect(text("/endpoint"), &authority, &token).map_err(of_cluster)?;
     connections.insert(path, (token, cluster.clone()));
@@ -280,17 +283,19 @@ pub fn of_cluster(error: ClusterError) -> ApiError {
         _ => MayHaveApplied::No,
     };
     ApiError {
-        call: error.what,
+        call: error.what.as_str().into(),
         http: error.http,
         class,
         reason: None,
-        message: error.message,
+        message: error.message.clone(),
         left_machine,
         attempts: 1,
         of_operation: false,
         retry_after: None,
         advice,
+        cause: None,
     }
+    .caused_by(error)
 }
 
 #[cfg(test)]

@@ -186,7 +186,7 @@ pub fn give(live: &Value) -> Map<String, Value> {
 
 /// Which object.
 pub fn object(at: &Map<String, Value>) -> Result<ObjectRef, ApiError> {
-    ObjectRef::at(at).map_err(|key| ApiError::unsent(KIND, format!("`at` has no `{key}`")))
+    ObjectRef::at(at).map_err(|error| ApiError::unsent(KIND, error).caused_by(error))
 }
 
 #[cfg(test)]

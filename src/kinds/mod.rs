@@ -47,6 +47,7 @@ use checks::Check;
 pub use clusters::Clusters;
 pub use difference::{FieldDiff, same_name};
 use iam_policy::IamPolicySpec;
+use path_template::PathError;
 pub use resource_id::ResourceId;
 use resource_spec::ResourceSpec;
 pub use step::{Step, bind, check};
@@ -266,7 +267,7 @@ impl Kind {
     }
 
     /// Its path, filled; an error names the key that is missing.
-    pub fn path(&self, at: &Map<String, Value>) -> Result<String, String> {
+    pub fn path(&self, at: &Map<String, Value>) -> Result<String, PathError> {
         let path = path_template::fill(self.template(), at)?;
         let namespace = at.get("namespace").and_then(Value::as_str);
         // An object's version has a slash of its own, and its namespace a place in the path.

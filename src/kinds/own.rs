@@ -49,16 +49,18 @@ pub struct OwnCluster {
 }
 
 /// Why it cannot be spoken to.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum OwnClusterError {
     /// The kubeconfig leads nowhere.
-    NoEntry(NoEntry),
+    #[error(transparent)]
+    NoEntry(#[from] NoEntry),
     /// The cluster does not answer, or does not let the caller in.
+    #[error("{at}: {source}")]
     Refused {
         /// Where the kubeconfig leads.
         at: String,
         /// What happened.
-        error: Box<ApiError>,
+        source: Box<ApiError>,
     },
 }
 
@@ -68,13 +70,11 @@ impl OwnCluster {
     /// # Errors
     /// The entry leads nowhere; its plugin fails; the cluster does not answer within some seconds, or refuses.
     pub async fn open(file: &Path, context: Option<&str>) -> Result<OwnCluster, OwnClusterError> {
-        let entry = KubeconfigEntry::read(file, context)
-            .await
-            .map_err(OwnClusterError::NoEntry)?;
+        let entry = KubeconfigEntry::read(file, context).await?;
         let at = format!("context {} at {}", entry.context, entry.server);
         let refused = |error: ApiError| OwnClusterError::Refused {
             at: at.clone(),
-            error: Box::new(of_own(error)),
+            source: Box::new(of_own(error)),
         };
         let cluster = entry.connect().await;
         let cluster = cluster.map_err(|error| refused(of_cluster(error)))?;

@@ -4,23 +4,34 @@ use serde_json::{Map, Value};
 
 use crate::google::{ApiError, segment};
 
-/// The path to call; what `at` lacks becomes an error that was never sent.
-pub fn path(template: &str, at: &Map<String, Value>) -> Result<String, ApiError> {
-    fill(template, at).map_err(|key| ApiError::unsent(template, format!("`at` has no `{key}`")))
+/// Why a template gives no path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// A key of the template is not said, or empty.
+    #[error("`at` has no `{0}`")]
+    MissingKey(String),
+    /// A brace of the template has no end.
+    #[error("unclosed brace in {0}")]
+    UnclosedBrace(String),
 }
 
-/// The template with its keys replaced; an error names a key that `at` lacks.
-pub fn fill(template: &str, at: &Map<String, Value>) -> Result<String, String> {
+/// The path to call; what `at` lacks becomes an error that was never sent.
+pub fn path(template: &str, at: &Map<String, Value>) -> Result<String, ApiError> {
+    fill(template, at).map_err(|error| ApiError::unsent(template, &error).caused_by(error))
+}
+
+/// The template with its keys replaced.
+pub fn fill(template: &str, at: &Map<String, Value>) -> Result<String, PathError> {
     let mut path = String::with_capacity(template.len() + 32);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         let (key, tail) = after
             .split_once('}')
-            .ok_or_else(|| format!("unclosed brace in {template}"))?;
+            .ok_or_else(|| PathError::UnclosedBrace(template.to_owned()))?;
         let value = match at.get(key) {
             Some(Value::String(s)) if !s.is_empty() => s.clone(),
             Some(Value::Number(n)) => n.to_string(),
-            _ => return Err(key.to_owned()),
+            _ => return Err(PathError::MissingKey(key.to_owned())),
         };
         path.push_str(before);
         path.push_str(&segment(&value));
@@ -58,12 +69,16 @@ mod tests {
             ("v1/{a}/y", Ok("v1/x/y")),
             ("b/{a}/o/{o}", Ok("b/x/o/dir%2Fmy%20file")),
             ("{n}/{a}@{a}", Ok("7/x@x")),
-            ("{missing}", Err("missing")),
-            ("{e}", Err("e")),
+            (
+                "{missing}",
+                Err(PathError::MissingKey("missing".to_owned())),
+            ),
+            ("{e}", Err(PathError::MissingKey("e".to_owned()))),
+            ("{a", Err(PathError::UnclosedBrace("{a".to_owned()))),
         ] {
             assert_eq!(
-                fill(template, at).as_deref().map_err(String::as_str),
-                expected,
+                fill(template, at),
+                expected.map(str::to_owned),
                 "{template}"
             );
         }

@@ -116,7 +116,7 @@ fn listed(
         };
         match read(&entry.path(), inside) {
             Ok(text) => files.push(File { name, shown, text }),
-            Err(why) => diagnostics.0.push(about(&shown, &why)),
+            Err(error) => diagnostics.0.push(about(&shown, &error.to_string())),
         }
     }
     Ok(files)
@@ -126,31 +126,50 @@ fn unread(folder: &Path, error: &std::io::Error) -> Diagnostics {
     Diagnostic::nowhere(format!("cannot read {}: {error}", folder.display())).into()
 }
 
-fn read(path: &Path, inside: &Path) -> Result<String, String> {
-    let real = path
-        .canonicalize()
-        .map_err(|e| format!("cannot be read: {e}"))?;
+/// Why a file of the folder is not read.
+#[derive(Debug, thiserror::Error)]
+enum FileError {
+    /// The file system says no.
+    #[error("cannot be read: {0}")]
+    Io(#[from] std::io::Error),
+    /// It is somewhere else.
+    #[error("a link that leads out of the folder")]
+    Outside,
+    /// It is a pipe, a device or a folder.
+    #[error("not a file")]
+    NotAFile,
+    /// It is longer than anybody writes.
+    #[error("{length} bytes, at most {MAX_BYTES} are read")]
+    TooLong {
+        /// Its length in bytes.
+        length: u64,
+    },
+    /// It holds something else than text.
+    #[error("not UTF-8 text")]
+    NotText(#[source] std::io::Error),
+}
+
+fn read(path: &Path, inside: &Path) -> Result<String, FileError> {
+    let real = path.canonicalize()?;
     if !real.starts_with(inside) {
-        return Err("a link that leads out of the folder".to_owned());
+        return Err(FileError::Outside);
     }
-    let about = fs::metadata(&real).map_err(|e| format!("cannot be read: {e}"))?;
+    let about = fs::metadata(&real)?;
     // A pipe or a device would have us wait for ever.
     if !about.is_file() {
-        return Err("not a file".to_owned());
+        return Err(FileError::NotAFile);
     }
     if about.len() > MAX_BYTES {
-        return Err(format!(
-            "{} bytes, at most {MAX_BYTES} are read",
-            about.len()
-        ));
+        let length = about.len();
+        return Err(FileError::TooLong { length });
     }
     let mut text = String::new();
     // No more than that even where it grows meanwhile.
     let read =
         fs::File::open(&real).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text));
-    read.map(|_| text).map_err(|e| match e.kind() {
-        std::io::ErrorKind::InvalidData => "not UTF-8 text".to_owned(),
-        _ => format!("cannot be read: {e}"),
+    read.map(|_| text).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => FileError::NotText(error),
+        _ => FileError::Io(error),
     })
 }
 

@@ -47,37 +47,78 @@ pub enum ParamType {
     Text,
 }
 
+/// Why a value is not taken: a fragment that begins with the value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// It is something else than the type asks for.
+    #[error("{given} is not {expected}")]
+    Type {
+        /// The value: a text in backquotes, anything else as JSON.
+        given: String,
+        /// What the type is, as [`ParamType::is`] says.
+        expected: String,
+    },
+    /// It is none of the words to choose from.
+    #[error("{}", unknown("value", .given, .choices.iter().map(String::as_str)))]
+    Choice {
+        /// The value.
+        given: String,
+        /// The words.
+        choices: Vec<String>,
+    },
+    /// It is no range.
+    #[error("`{given}` is not an IPv4 range, such as 10.0.0.0/24")]
+    Range {
+        /// The value.
+        given: String,
+        /// What is wrong with it.
+        source: ipnet::AddrParseError,
+    },
+    /// It is an address within a range.
+    #[error("`{given}` has bits set behind its prefix, did you mean `{range}`?")]
+    HostBits {
+        /// The value.
+        given: String,
+        /// The range.
+        range: Ipv4Net,
+    },
+}
+
 impl ParamType {
     /// The value in the form that steps get it, from what a file or a command line says.
     ///
     /// # Errors
-    /// Why the value is none of this type: a fragment that begins with the value.
-    pub fn take(&self, given: &Value) -> Result<Value, String> {
+    /// Why the value is none of this type.
+    pub fn take(&self, given: &Value) -> Result<Value, ValueError> {
         if let ParamType::CidrList { each } = self {
             return take_ranges(given, each.as_deref());
         }
         let text = match given {
             Value::String(text) => text.trim().to_owned(),
             Value::Number(number) => number.to_string(),
-            other => return Err(format!("{other} is not {}", self.is())),
+            other => return Err(self.refuses(other.to_string())),
         };
         let fits = match self {
             ParamType::Integer { min, max } => {
                 let number = text.parse::<i64>().ok().filter(|n| min <= n && n <= max);
                 return number
                     .map(|n| json!(n))
-                    .ok_or_else(|| format!("`{text}` is not {}", self.is()));
+                    .ok_or_else(|| self.refuses(format!("`{text}`")));
             }
             ParamType::Cidr { min, max } => {
                 let range = range(&text)?;
                 if range.prefix_len() < *min || range.prefix_len() > *max {
-                    return Err(format!("`{text}` is not {}", self.is()));
+                    return Err(self.refuses(format!("`{text}`")));
                 }
                 return Ok(json!(range.to_string()));
             }
             ParamType::Choice(choices) => {
                 if !choices.contains(&text) {
-                    return Err(unknown("value", &text, choices.iter().map(String::as_str)));
+                    let choices = choices.clone();
+                    return Err(ValueError::Choice {
+                        given: text,
+                        choices,
+                    });
                 }
                 true
             }
@@ -94,7 +135,14 @@ impl ParamType {
         if fits {
             Ok(json!(text))
         } else {
-            Err(format!("`{text}` is not {}", self.is()))
+            Err(self.refuses(format!("`{text}`")))
+        }
+    }
+
+    fn refuses(&self, given: String) -> ValueError {
+        ValueError::Type {
+            given,
+            expected: self.is(),
         }
     }
 
@@ -142,7 +190,11 @@ impl ParamType {
     }
 }
 
-fn take_ranges(given: &Value, each: Option<&str>) -> Result<Value, String> {
+fn take_ranges(given: &Value, each: Option<&str>) -> Result<Value, ValueError> {
+    let not = |given: &Value, expected: &str| ValueError::Type {
+        given: given.to_string(),
+        expected: expected.to_owned(),
+    };
     let texts: Vec<String> = match given {
         Value::String(text) => text
             .split(',')
@@ -157,10 +209,10 @@ fn take_ranges(given: &Value, each: Option<&str>) -> Result<Value, String> {
             .map(|item| {
                 item.as_str()
                     .map(str::to_owned)
-                    .ok_or_else(|| format!("{item} is not an IPv4 range"))
+                    .ok_or_else(|| not(item, "an IPv4 range"))
             })
             .collect::<Result<_, _>>()?,
-        other => return Err(format!("{other} is not a list of IPv4 ranges")),
+        other => return Err(not(other, "a list of IPv4 ranges")),
     };
     let mut ranges: Vec<String> = Vec::new();
     for text in texts {
@@ -178,15 +230,17 @@ fn take_ranges(given: &Value, each: Option<&str>) -> Result<Value, String> {
         .collect())
 }
 
-fn range(text: &str) -> Result<Ipv4Net, String> {
-    let range: Ipv4Net = text
-        .parse()
-        .map_err(|_| format!("`{text}` is not an IPv4 range, such as 10.0.0.0/24"))?;
+fn range(text: &str) -> Result<Ipv4Net, ValueError> {
+    let given = || text.to_owned();
+    let range: Ipv4Net = text.parse().map_err(|source| ValueError::Range {
+        given: given(),
+        source,
+    })?;
     if range.trunc() != range {
-        return Err(format!(
-            "`{text}` has bits set behind its prefix, did you mean `{}`?",
-            range.trunc()
-        ));
+        return Err(ValueError::HostBits {
+            given: given(),
+            range: range.trunc(),
+        });
     }
     Ok(range)
 }
@@ -328,7 +382,7 @@ mod tests {
             ),
             ("x", "`x` is not an IPv4 range, such as 10.0.0.0/24"),
         ] {
-            assert_eq!(range.take(&json!(given)).unwrap_err(), told);
+            assert_eq!(range.take(&json!(given)).unwrap_err().to_string(), told);
         }
     }
 }

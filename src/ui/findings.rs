@@ -10,7 +10,7 @@ use egress::analyze::{Finding, Level};
 pub fn text(found: &[Finding], namespace: Option<&str>, paint: Paint) -> String {
     let mut text = String::new();
     for finding in found {
-        let level = match finding.level {
+        let level = match finding.code.level() {
             Level::Error => paint.bad("error"),
             Level::Warning => paint.change("warning"),
             Level::Info | Level::Note => paint.faint("note"),
@@ -24,7 +24,7 @@ pub fn text(found: &[Finding], namespace: Option<&str>, paint: Paint) -> String 
     }
     let istio = found
         .iter()
-        .filter(|finding| finding.code.starts_with("IST"))
+        .filter(|finding| finding.code.is_istio())
         .count();
     if istio == 0 {
         let of = namespace.map_or("any namespace".to_owned(), |name| {

@@ -31,7 +31,7 @@ const SEES: &[(&str, &[&str])] = &[
             "egress",
         ],
     ),
-    ("engine", &["kinds", "google", "steps"]),
+    ("engine", &["kinds", "google", "steps", "text"]),
     (
         "kinds",
         &["google", "cluster", "steps", "text", "egress", "json"],

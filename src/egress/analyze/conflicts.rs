@@ -1,7 +1,7 @@
 //! Objects of which only one can hold.
 
-use super::Finding;
 use super::config::Config;
+use super::{Code, Finding};
 use crate::field::ExportTo;
 use crate::object::Object;
 use crate::sidecar::Sidecar;
@@ -48,7 +48,7 @@ pub fn virtual_services(config: &Config<'_>) -> Vec<Finding> {
                 other.object
             );
             found.push(Finding::new(
-                "IST0109",
+                Code::ConflictingMeshGatewayVirtualServiceHosts,
                 &one.object,
                 message,
                 "one VirtualService a host, or exportTo without a namespace in common",
@@ -73,7 +73,7 @@ pub fn sidecars(config: &Config<'_>) -> Vec<Finding> {
             (true, true) => {
                 let message = format!("is for all of {namespace}, as {} is", other.object);
                 found.push(Finding::new(
-                    "IST0111",
+                    Code::MultipleSidecarsWithoutWorkloadSelectors,
                     &one.object,
                     message,
                     "one Sidecar without workloadSelector in a namespace",
@@ -88,7 +88,7 @@ pub fn sidecars(config: &Config<'_>) -> Vec<Finding> {
                 if let Some(pod) = of_both {
                     let message = format!("is for {}, as {} is", pod.object, other.object);
                     found.push(Finding::new(
-                        "IST0110",
+                        Code::ConflictingSidecarWorkloadSelectors,
                         &one.object,
                         message,
                         "workloadSelectors without a pod in common",
@@ -121,7 +121,7 @@ pub fn gateways(config: &Config<'_>) -> Vec<Finding> {
                     server.port, other.object
                 );
                 found.push(Finding::new(
-                    "IST0145",
+                    Code::ConflictingGateways,
                     &one.object,
                     message,
                     "one Gateway with all servers, or hosts of their own for each",

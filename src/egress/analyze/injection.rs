@@ -2,8 +2,8 @@
 
 use json::text;
 
-use super::Finding;
 use super::config::{Config, ROOT};
+use super::{Code, Finding};
 use crate::injection::{injects, proxy_container};
 use crate::object::Object;
 
@@ -29,7 +29,7 @@ pub fn namespaces(config: &Config<'_>) -> Vec<Finding> {
             (None, None) if !ambient => {
                 let message = "its pods get no proxy: nothing holds what leaves them but firewall and NetworkPolicies";
                 found.push(Finding::new(
-                    "IST0102",
+                    Code::NamespaceNotInjected,
                     &object,
                     message,
                     "label istio-injection=enabled, or =disabled where it is meant so",
@@ -38,7 +38,7 @@ pub fn namespaces(config: &Config<'_>) -> Vec<Finding> {
             (Some(_), Some(_)) => {
                 let message = "has both istio-injection and istio.io/rev, of which the first holds";
                 found.push(Finding::new(
-                    "IST0123",
+                    Code::NamespaceMultipleInjectionLabels,
                     &object,
                     message,
                     "one of the two labels; for a managed mesh istio-injection=enabled",
@@ -72,7 +72,12 @@ pub fn pods(config: &Config<'_>) -> Vec<Finding> {
                 "kubectl -n {} rollout restart of its workload",
                 object.namespace
             );
-            found.push(Finding::new("IST0103", &object, message, instead));
+            found.push(Finding::new(
+                Code::PodMissingProxy,
+                &object,
+                message,
+                instead,
+            ));
         }
     }
     found

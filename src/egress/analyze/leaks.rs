@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use json::{list, text};
 use serde_json::Value;
 
-use super::Finding;
 use super::config::{Config, ROOT};
 use super::rules::unverified;
+use super::{Code, Finding};
 use crate::gateway::{Gateway, Routing, ServerTls};
 use crate::object::{Object, texts};
 use crate::pod::Pod;
@@ -61,7 +61,7 @@ pub fn passthrough(config: &Config<'_>) -> Vec<Finding> {
         let message = format!("lets HTTPS for {hosts} through port {port} of the gateway for every caller, also those whose plain HTTP is denied");
         let instead = "rules by connection.sni, with source.ipBlocks where callers have ranges of their own, or ServiceEntries exported to the callers' \
                        namespaces alone; or plain HTTP to the gateway and TLS from there, which knows its callers";
-        Finding::new("EGR0001", &object, message, instead)
+        Finding::new(Code::TlsPassthroughForEveryCaller, &object, message, instead)
     });
     findings.collect()
 }
@@ -151,7 +151,12 @@ pub fn client_certificates(config: &Config<'_>) -> Vec<Finding> {
                     let instead = format!(
                         "{place}.headers.request.remove: [{CLIENT_CERTIFICATE}, x-forwarded-for, x-envoy-attempt-count]"
                     );
-                    found.push(Finding::new("EGR0002", &service.object, message, instead));
+                    found.push(Finding::new(
+                        Code::ClientCertificateSentToExternalHost,
+                        &service.object,
+                        message,
+                        instead,
+                    ));
                 }
             }
         }
@@ -208,7 +213,12 @@ pub fn verification(config: &Config<'_>) -> Vec<Finding> {
                     "{place}.caCertificates: /etc/ssl/certs/ca-certificates.crt, and subjectAltNames: [{}]",
                     rule.host
                 );
-                found.push(Finding::new("EGR0003", &rule.object, message, instead));
+                found.push(Finding::new(
+                    Code::ExternalTlsWithoutVerification,
+                    &rule.object,
+                    message,
+                    instead,
+                ));
             }
         }
     }
@@ -246,7 +256,12 @@ pub fn ingress(config: &Config<'_>) -> Vec<Finding> {
             let message = "has rules for what leaves, and isolates the pods' way in as well: callers that no ingress rule names are shut out";
             let instead =
                 "policyTypes: [Egress], without ingress; or a policy of its own for the way in";
-            found.push(Finding::new("EGR0004", &object, message, instead));
+            found.push(Finding::new(
+                Code::EgressPolicyIsolatesIngress,
+                &object,
+                message,
+                instead,
+            ));
         }
     }
     found

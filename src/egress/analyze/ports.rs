@@ -2,8 +2,8 @@
 
 use json::{list, text};
 
-use super::Finding;
 use super::config::Config;
+use super::{Code, Finding};
 use crate::object::Object;
 use crate::service::Protocol;
 
@@ -26,7 +26,12 @@ pub fn gateways(config: &Config<'_>) -> Vec<Finding> {
                     server.port
                 );
                 let instead = "the number of a port of the gateway's Service, not of the pod";
-                found.push(Finding::new("IST0162", &gateway.object, message, instead));
+                found.push(Finding::new(
+                    Code::GatewayPortNotDefinedOnService,
+                    &gateway.object,
+                    message,
+                    instead,
+                ));
             }
         }
     }
@@ -52,7 +57,7 @@ pub fn services(config: &Config<'_>) -> Vec<Finding> {
                 port.number
             );
             found.push(Finding::new(
-                "IST0118",
+                Code::PortNameIsNotUnderNamingConvention,
                 &service.object,
                 message,
                 "a name that begins so (http-, tls-, tcp-), or appProtocol",
@@ -78,7 +83,7 @@ pub fn entries(config: &Config<'_>) -> Vec<Finding> {
                 port["number"]
             );
             found.push(Finding::new(
-                "IST0134",
+                Code::ServiceEntryAddressesRequired,
                 &Object::of(entry),
                 message,
                 "spec.addresses, or protocol TLS or HTTP, which name the host",

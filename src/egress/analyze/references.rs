@@ -2,8 +2,8 @@
 
 use json::{list, text};
 
-use super::Finding;
 use super::config::Config;
+use super::{Code, Finding};
 use crate::host::overlap;
 use crate::object::{Object, texts};
 use crate::service::{Endpoints, Service};
@@ -23,7 +23,12 @@ pub fn gateways(config: &Config<'_>) -> Vec<Finding> {
         for name in service.gateways.iter().filter(missing) {
             let message = format!("there is no Gateway {name}");
             let instead = "the Gateway as NAMESPACE/NAME, or `mesh` for all sidecars";
-            found.push(Finding::new("IST0101", &service.object, message, instead));
+            found.push(Finding::new(
+                Code::ReferencedResourceNotFound,
+                &service.object,
+                message,
+                instead,
+            ));
         }
     }
     found
@@ -56,7 +61,7 @@ fn of_destination(
         let instead = format!(
             "a ServiceEntry for {host} with {namespace} in its exportTo, or the Service's name in full"
         );
-        return vec![new("IST0101", message, instead)];
+        return vec![new(Code::ReferencedResourceNotFound, message, instead)];
     };
     let mut found = Vec::new();
     let ports: Vec<String> = target
@@ -69,7 +74,7 @@ fn of_destination(
         Some(port) if target.port(port).is_none() => {
             let message = format!("{} has no port {port}", target.object);
             found.push(new(
-                "IST0101",
+                Code::ReferencedResourceNotFound,
                 message,
                 format!("one of its ports: {ports}"),
             ));
@@ -77,7 +82,7 @@ fn of_destination(
         None if target.ports.len() > 1 => {
             let message = format!("sends to {host} without a port, and it has several");
             found.push(new(
-                "IST0112",
+                Code::VirtualServiceDestinationPortSelectorRequired,
                 message,
                 format!("destination.port.number, one of {ports}"),
             ));
@@ -94,7 +99,7 @@ fn of_destination(
         let message =
             format!("no DestinationRule that {namespace} sees has a subset {subset} of {host}");
         found.push(new(
-            "IST0101",
+            Code::ReferencedResourceNotFound,
             message,
             format!("a DestinationRule for {host} with that subset, before the route to it"),
         ));
@@ -113,7 +118,7 @@ pub fn namespaces(config: &Config<'_>) -> Vec<Finding> {
         {
             let message = format!("there is no namespace {name}");
             found.push(Finding::new(
-                "IST0101",
+                Code::ReferencedResourceNotFound,
                 &Object::of(policy),
                 message,
                 "a namespace that is there",
@@ -141,7 +146,7 @@ pub fn hosts_of_rules(config: &Config<'_>) -> Vec<Finding> {
                 rule.host
             );
             found.push(Finding::new(
-                "IST0174",
+                Code::UnknownDestinationRuleHost,
                 &rule.object,
                 message,
                 "the host as the ServiceEntry has it, or the Service's name in full",
@@ -178,7 +183,7 @@ pub fn subsets(config: &Config<'_>) -> Vec<Finding> {
                     subset.name
                 );
                 found.push(Finding::new(
-                    "IST0173",
+                    Code::DestinationRuleSubsetNotSelectPods,
                     &rule.object,
                     message,
                     "labels that the Service's pods have, or none",

@@ -3,8 +3,8 @@
 use json::{list, text};
 use serde_json::Value;
 
-use super::Finding;
 use super::config::Config;
+use super::{Code, Finding};
 use crate::virtual_service::MESH;
 
 /// Hosts of VirtualServices that none of their Gateways' servers serves.
@@ -28,7 +28,7 @@ pub fn hosts(config: &Config<'_>) -> Vec<Finding> {
             for host in service.hosts.iter().filter(|host| !served(host)) {
                 let message = format!("no server of Gateway {name} serves {host}");
                 found.push(Finding::new(
-                    "IST0132",
+                    Code::VirtualServiceHostNotFoundInGateway,
                     &service.object,
                     message,
                     format!("{host} among the hosts of one of its servers"),
@@ -62,19 +62,29 @@ pub fn reached(config: &Config<'_>) -> Vec<Finding> {
                         let message = format!(
                             "{place} is never reached: spec.{kind}[{first}] takes every request"
                         );
-                        found.push(Finding::new("IST0130", &service.object, message, instead));
+                        found.push(Finding::new(
+                            Code::VirtualServiceUnreachableRule,
+                            &service.object,
+                            message,
+                            instead,
+                        ));
                     }
                     (None, Some(first)) if taken.iter().all(Option::is_some) => {
                         let message = format!(
                             "{place} is never reached: earlier rules, spec.{kind}[{first}] first, have all its matches"
                         );
-                        found.push(Finding::new("IST0130", &service.object, message, instead));
+                        found.push(Finding::new(
+                            Code::VirtualServiceUnreachableRule,
+                            &service.object,
+                            message,
+                            instead,
+                        ));
                     }
                     (None, Some(first)) => {
                         let message =
                             format!("{place} has a match that spec.{kind}[{first}] has before it");
                         found.push(Finding::new(
-                            "IST0131",
+                            Code::VirtualServiceIneffectiveMatch,
                             &service.object,
                             message,
                             "each match once",
@@ -117,14 +127,24 @@ pub fn authorities(config: &Config<'_>) -> Vec<Finding> {
                 "opens TLS to {} without authorities to verify it by",
                 rule.host
             );
-            found.push(Finding::new("IST0128", &rule.object, message, instead));
+            found.push(Finding::new(
+                Code::NoServerCertificateVerificationDestinationLevel,
+                &rule.object,
+                message,
+                instead,
+            ));
         }
         for port in list(policy, "/portLevelSettings").filter(|port| unverified(&port["tls"])) {
             let message = format!(
                 "opens TLS to {} on port {} without authorities to verify it by",
                 rule.host, port["port"]["number"]
             );
-            found.push(Finding::new("IST0129", &rule.object, message, instead));
+            found.push(Finding::new(
+                Code::NoServerCertificateVerificationPortLevel,
+                &rule.object,
+                message,
+                instead,
+            ));
         }
     }
     found

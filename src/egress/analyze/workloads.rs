@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::Finding;
 use super::config::{Config, ROOT};
+use super::{Code, Finding};
 use crate::object::Object;
 use crate::pod::{Pod, Proxy};
 use crate::selector::Selector;
@@ -16,7 +16,7 @@ pub fn gateways(config: &Config<'_>) -> Vec<Finding> {
         .filter(|gateway| config.pods_of(gateway).next().is_none());
     let new = |object: &Object| {
         Finding::new(
-            "IST0101",
+            Code::ReferencedResourceNotFound,
             object,
             "no pod has the labels that spec.selector asks for",
             "labels of the gateway's pods",
@@ -40,7 +40,12 @@ pub fn sidecars(config: &Config<'_>) -> Vec<Finding> {
         if wanted["labels"].is_object() && !config.pods.iter().any(held) {
             let message = "no pod has the labels that spec.workloadSelector asks for";
             let instead = "labels of pods in its own namespace, or no workloadSelector";
-            found.push(Finding::new("IST0101", &object, message, instead));
+            found.push(Finding::new(
+                Code::ReferencedResourceNotFound,
+                &object,
+                message,
+                instead,
+            ));
         }
     }
     found
@@ -63,7 +68,12 @@ pub fn policies(config: &Config<'_>) -> Vec<Finding> {
         if !targeted && !config.pods.iter().any(held) {
             let message = "no pod with a proxy is one that it is for";
             let instead = "a selector of pods in its own namespace; policies about what leaves stand in the gateway's";
-            found.push(Finding::new("IST0127", &object, message, instead));
+            found.push(Finding::new(
+                Code::NoMatchingWorkloadsFound,
+                &object,
+                message,
+                instead,
+            ));
         }
     }
     found

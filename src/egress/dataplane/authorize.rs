@@ -6,17 +6,24 @@ use super::forward::ReceivedAt;
 use crate::rbac::{AuthorizationQuery, Http, Peer};
 use crate::virtual_service::HttpRequest;
 
+/// A refusal of RBAC, in Envoy's words as a log line has them (`RESPONSE_CODE_DETAILS`); empty where nobody reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RbacDenied {
+    /// Those words: `rbac_access_denied_matched_policy[none]`.
+    pub details: String,
+}
+
 impl Simulation<'_, '_> {
     /// Whether a proxy's policies let a request or connection in.
     ///
     /// # Errors
-    /// What the proxy logs of the refusal; empty where nobody reads it.
+    /// The refusal.
     pub(super) fn lets_in(
         &mut self,
         at: &ReceivedAt,
         message: Option<&HttpRequest>,
         peer: Option<&Peer>,
-    ) -> Result<(), String> {
+    ) -> Result<(), RbacDenied> {
         let policies = at.proxy_state.policies(peer);
         let asked = AuthorizationQuery {
             peer,
@@ -34,7 +41,12 @@ impl Simulation<'_, '_> {
         if !self.evaluator.tells {
             let (passes, by) = policies.briefly(&asked);
             self.hop(at.place, "", DecisionBuilder::decided(passes, by, ""));
-            return if passes { Ok(()) } else { Err(String::new()) };
+            let details = String::new();
+            return if passes {
+                Ok(())
+            } else {
+                Err(RbacDenied { details })
+            };
         }
         let verdict = policies.rule(&asked);
         self.unknown.extend(verdict.unknown);
@@ -44,7 +56,9 @@ impl Simulation<'_, '_> {
         }
         match passes {
             true => Ok(()),
-            false => Err(verdict.details),
+            false => Err(RbacDenied {
+                details: verdict.details,
+            }),
         }
     }
 }

@@ -50,6 +50,25 @@ pub struct Evaluator<'s> {
     firewall: RefCell<HashMap<Packet, Rc<Decision>>>,
 }
 
+/// Why a proxy has no address for a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LookupError {
+    /// Its questions do not reach the cluster's DNS.
+    #[error("its proxy cannot look {name} up: {because}")]
+    Blocked {
+        /// The name.
+        name: String,
+        /// The ruling that stops them, in a clause.
+        because: String,
+    },
+    /// DNS has none.
+    #[error("its proxy finds no address: {because}")]
+    NoAddress {
+        /// Why, in a clause.
+        because: String,
+    },
+}
+
 impl<'s> Evaluator<'s> {
     /// Of a snapshot; whether somebody reads more than what a caller gets and who stopped it.
     pub fn new(snapshot: &'s Snapshot, tells: bool) -> Evaluator<'s> {
@@ -190,23 +209,25 @@ impl<'s> Evaluator<'s> {
             .collect()
     }
 
-    /// Where a proxy finds a name, or why it does not.
+    /// Where a proxy finds a name.
     ///
     /// # Errors
-    /// In a clause.
-    pub fn look_up(&self, of: &Pod, name: &str) -> Result<IpAddr, String> {
+    /// Why it does not.
+    pub fn look_up(&self, of: &Pod, name: &str) -> Result<IpAddr, LookupError> {
         if let Ok(address) = name.parse() {
             return Ok(address);
         }
         if let Some(refused) = self.asks_dns(of).iter().find(|ruling| !ruling.passes) {
-            return Err(format!(
-                "its proxy cannot look {name} up: {}",
-                refused.because
-            ));
+            return Err(LookupError::Blocked {
+                name: name.to_owned(),
+                because: refused.because.clone(),
+            });
         }
         let found = self.resolve(of, name);
         let first = found.addresses.first().copied();
-        first.ok_or_else(|| format!("its proxy finds no address: {}", found.ruling.because))
+        first.ok_or_else(|| LookupError::NoAddress {
+            because: found.ruling.because.clone(),
+        })
     }
 
     /// Whether a pod reaches the cluster's DNS: its NetworkPolicies, then the firewall.

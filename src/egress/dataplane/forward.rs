@@ -306,7 +306,7 @@ impl<'s> Simulation<'_, 's> {
         match at.proxy_state.upstream(host, port, subset) {
             Ok(upstream) => Some(upstream),
             Err(missing) => {
-                let decision = DecisionBuilder::stops(missing.by, missing.because);
+                let decision = DecisionBuilder::stops(missing.by(), missing);
                 self.hop(at.place, &at.pod.object, decision);
                 None
             }

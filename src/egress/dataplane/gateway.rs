@@ -235,14 +235,14 @@ impl<'s> Simulation<'_, 's> {
         let make = || Routes::of_gateway(&at.proxy_state.scope, &chains.together(gateway, server));
         let routes = at.proxy_state.routes(RouteOwner::Server(server), make);
         let route = routes.find(&message, "http");
-        if let Err(details) = self.lets_in(at, Some(&message), peer.as_ref()) {
+        if let Err(denied) = self.lets_in(at, Some(&message), peer.as_ref()) {
             let mut line = at.line(Some(&message));
             if let Route::Rule(placed, _) = &route {
                 let to = placed.destination();
                 let cluster = || to.and_then(|to| cluster_name(at, to, server.port));
                 line.write(|line| line.cluster = cluster().unwrap_or_default());
             }
-            return at.replies(&message.method, &LocalReply::denied(&details), line);
+            return at.replies(&message.method, &LocalReply::denied(&denied.details), line);
         }
         if server.redirects {
             let because = "sends callers in clear to https (httpsRedirect)";
@@ -330,10 +330,10 @@ impl<'s> Simulation<'_, 's> {
         peer: Option<Peer>,
     ) -> ConnectionReport {
         let port = destination.port.unwrap_or(at.local.port);
-        if let Err(details) = self.lets_in(at, None, peer.as_ref()) {
+        if let Err(denied) = self.lets_in(at, None, peer.as_ref()) {
             let mut line = at.line(None);
             line.write(|line| {
-                line.termination = details;
+                line.termination = denied.details;
                 line.received = super::stream::HELLO;
                 line.cluster = cluster_name(at, destination, port).unwrap_or_default();
                 let (host, subset) = (&destination.host, &destination.subset);

@@ -95,9 +95,9 @@ impl<'s> Simulation<'_, 's> {
         );
         match carried.content {
             Content::Http(message, version) => {
-                if let Err(details) = self.lets_in(&at, Some(&message), peer.as_ref()) {
+                if let Err(denied) = self.lets_in(&at, Some(&message), peer.as_ref()) {
                     let line = beside(&at, Some(&message));
-                    return at.replies(&message.method, &LocalReply::denied(&details), line);
+                    return at.replies(&message.method, &LocalReply::denied(&denied.details), line);
                 }
                 let heard = self.enters_pod(
                     pod,
@@ -107,9 +107,9 @@ impl<'s> Simulation<'_, 's> {
                 served(&at, &message, heard)
             }
             content => {
-                if let Err(details) = self.lets_in(&at, None, peer.as_ref()) {
+                if let Err(denied) = self.lets_in(&at, None, peer.as_ref()) {
                     let mut line = beside(&at, None);
-                    line.write(|line| line.termination = details);
+                    line.write(|line| line.termination = denied.details);
                     return ConnectionReport {
                         lines: line.alone(),
                         ..ConnectionReport::at_once(ConnectionOutcome::Ended(ConnectionEnd::Closed))

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::connection::TlsWrapper;
-use super::evaluator::Evaluator;
+use super::evaluator::{Evaluator, LookupError};
 use crate::destination_rule::{ConnectionPolicy, Tls, TlsMode};
 use crate::envoy_cluster::write_name;
 use crate::object::Object;
@@ -48,13 +48,97 @@ impl fmt::Display for UpstreamTarget {
     }
 }
 
-/// Why a cluster is not there: in a clause, with the object to look at where there is one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MissingCluster<'s> {
-    /// The object.
-    pub by: Option<&'s Object>,
-    /// The clause.
-    pub because: String,
+/// Why a cluster is not there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MissingCluster<'s> {
+    /// The proxy's namespace sees no such host.
+    #[error("no service of host {host} is visible in namespace {namespace}")]
+    UnknownHost {
+        /// The host.
+        host: String,
+        /// The namespace.
+        namespace: String,
+    },
+    /// The host has no such port.
+    #[error("{host} has no port {port}")]
+    UnknownPort {
+        /// The Service or ServiceEntry.
+        service: &'s Object,
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// A subset is asked for, and the proxy's namespace sees no DestinationRule that could have it.
+    #[error(
+        "no DestinationRule for {host} is visible in namespace {namespace}, so there is no subset {subset}"
+    )]
+    WithoutRule {
+        /// The host.
+        host: String,
+        /// The namespace.
+        namespace: String,
+        /// The subset.
+        subset: &'s str,
+    },
+    /// The DestinationRule has no such subset.
+    #[error("has no subset {subset} of {host}")]
+    UnknownSubset {
+        /// The DestinationRule.
+        rule: &'s Object,
+        /// The host.
+        host: String,
+        /// The subset.
+        subset: &'s str,
+    },
+}
+
+impl<'s> MissingCluster<'s> {
+    /// The object to look at, where there is one.
+    pub fn by(&self) -> Option<&'s Object> {
+        match *self {
+            MissingCluster::UnknownPort { service, .. } => Some(service),
+            MissingCluster::UnknownSubset { rule, .. } => Some(rule),
+            MissingCluster::UnknownHost { .. } | MissingCluster::WithoutRule { .. } => None,
+        }
+    }
+}
+
+/// Why a cluster that is there has no endpoint to connect to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoEndpoint {
+    /// None is listed with an address.
+    #[error("no endpoint with an address is listed")]
+    NoneListed,
+    /// Some are listed, and none is in the subset.
+    #[error("no endpoint has the labels of subset {subset}")]
+    NoneInSubset {
+        /// The subset.
+        subset: String,
+    },
+    /// The name that is listed leads nowhere.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// The Service selects no pod.
+    #[error("no pod of namespace {} has the labels that {service} selects", .service.namespace)]
+    NoPod {
+        /// The Service.
+        service: Object,
+    },
+    /// Pods are ready, and none of these is in the subset.
+    #[error("no ready pod has the labels of subset {subset}")]
+    NoPodInSubset {
+        /// The subset.
+        subset: String,
+    },
+    /// There are pods, and none is ready.
+    #[error("none of the {count} pods that {service} selects is ready")]
+    NoneReady {
+        /// The Service.
+        service: Object,
+        /// How many it selects.
+        count: usize,
+    },
 }
 
 /// Why a connection has the TLS that it has, in a clause.
@@ -95,28 +179,36 @@ impl<'s> Upstream<'s> {
         port: u16,
         subset: &'s str,
     ) -> Result<Upstream<'s>, MissingCluster<'s>> {
-        let missing = |by, because| Err(MissingCluster { by, because });
+        let named = || host.to_owned();
+        let namespace = || scope.namespace.to_string();
         let Some(service) = scope.service(host) else {
-            let because = format!(
-                "no service of host {host} is visible in namespace {}",
-                scope.namespace
-            );
-            return missing(None, because);
+            return Err(MissingCluster::UnknownHost {
+                host: named(),
+                namespace: namespace(),
+            });
         };
         let Some(own) = service.port(port) else {
-            return missing(Some(&service.object), format!("{host} has no port {port}"));
+            return Err(MissingCluster::UnknownPort {
+                service: &service.object,
+                host: named(),
+                port,
+            });
         };
         let rules = scope.rules(host);
         let found = rules.subset(subset);
         if !subset.is_empty() && found.is_none() {
-            let why = match rules.object() {
-                None => format!(
-                    "no DestinationRule for {host} is visible in namespace {}, so there is no subset {subset}",
-                    scope.namespace
-                ),
-                Some(_) => format!("has no subset {subset} of {host}"),
-            };
-            return missing(rules.object(), why);
+            return Err(match rules.object() {
+                None => MissingCluster::WithoutRule {
+                    host: named(),
+                    namespace: namespace(),
+                    subset,
+                },
+                Some(rule) => MissingCluster::UnknownSubset {
+                    rule,
+                    host: named(),
+                    subset,
+                },
+            });
         }
         let (rule, policy) = rules.policy(subset, port);
         Ok(Upstream {
@@ -142,16 +234,16 @@ impl<'s> Upstream<'s> {
         }
     }
 
-    /// One of its endpoints, always the same; or why there is none.
+    /// One of its endpoints, always the same.
     ///
     /// # Errors
-    /// In a clause.
+    /// Why there is none.
     pub fn place(
         &self,
         evaluator: &Evaluator<'s>,
         of: &Pod,
         original: UpstreamTarget,
-    ) -> Result<UpstreamTarget, String> {
+    ) -> Result<UpstreamTarget, NoEndpoint> {
         match &self.service.endpoints {
             Endpoints::OriginalDestination => Ok(original),
             _ if self.service.headless => Ok(original),
@@ -160,7 +252,7 @@ impl<'s> Upstream<'s> {
                 let found = self
                     .meant(listed)
                     .find_map(|each| Some((each, each.address.parse().ok()?)));
-                let (endpoint, address) = found.ok_or("no endpoint with an address is listed")?;
+                let (endpoint, address) = found.ok_or(NoEndpoint::NoneListed)?;
                 Ok(UpstreamTarget {
                     address,
                     port: self.number(endpoint),
@@ -171,10 +263,9 @@ impl<'s> Upstream<'s> {
                     Some(endpoint) => (endpoint.address.as_str(), self.number(endpoint)),
                     None if listed.is_empty() => (self.service.host.as_str(), self.target(None)),
                     None => {
-                        return Err(format!(
-                            "no endpoint has the labels of subset {}",
-                            self.subset
-                        ));
+                        return Err(NoEndpoint::NoneInSubset {
+                            subset: self.subset.to_owned(),
+                        });
                     }
                 };
                 let address = evaluator.look_up(of, name)?;
@@ -192,7 +283,11 @@ impl<'s> Upstream<'s> {
         listed.iter().filter(meant)
     }
 
-    fn pod(&self, evaluator: &Evaluator, selector: &Selector) -> Result<UpstreamTarget, String> {
+    fn pod(
+        &self,
+        evaluator: &Evaluator,
+        selector: &Selector,
+    ) -> Result<UpstreamTarget, NoEndpoint> {
         let own = &self.service.object.namespace;
         let selected = || {
             let pods = evaluator.snapshot.pods_of(own);
@@ -207,17 +302,16 @@ impl<'s> Upstream<'s> {
             })
         });
         found.ok_or_else(|| match selected().count() {
-            0 => format!(
-                "no pod of namespace {own} has the labels that {} selects",
-                self.service.object
-            ),
-            _ if selected().any(|pod| pod.ready) => {
-                format!("no ready pod has the labels of subset {}", self.subset)
-            }
-            count => format!(
-                "none of the {count} pods that {} selects is ready",
-                self.service.object
-            ),
+            0 => NoEndpoint::NoPod {
+                service: self.service.object.clone(),
+            },
+            _ if selected().any(|pod| pod.ready) => NoEndpoint::NoPodInSubset {
+                subset: self.subset.to_owned(),
+            },
+            count => NoEndpoint::NoneReady {
+                service: self.service.object.clone(),
+                count,
+            },
         })
     }
 

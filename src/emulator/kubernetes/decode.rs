@@ -50,7 +50,9 @@ pub fn value(call: &ApiCall) -> Result<Value, Status> {
                 .or_else(|_| serde_saphyr::from_str(text))
                 .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))
         }
-        "application/vnd.kubernetes.protobuf" => protobuf::object(&call.body).map_err(unreadable),
+        "application/vnd.kubernetes.protobuf" => {
+            protobuf::object(&call.body).map_err(|error| unreadable(error.to_string()))
+        }
         other => Err(Status::unsupported(other, ACCEPTED)),
     }
 }

@@ -50,8 +50,8 @@ pub async fn play(shared: &Arc<Shared>, run: &Run, listener: &mut impl Listener)
                 Err(last_word) => return Some(last_word),
             }
         }
-        Some(Err(complaint)) => {
-            listener.hear(true, &complaint).await?;
+        Some(Err(error)) => {
+            listener.hear(true, &format!("{error}\n")).await?;
             2
         }
         Some(Ok(mut shell)) => {

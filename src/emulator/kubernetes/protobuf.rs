@@ -212,12 +212,26 @@ const MESSAGES: &[Message] = &[
     ),
 ];
 
+/// Why a body gives no object.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProtobufError {
+    /// Its bytes are something else, or end too soon.
+    #[error("the body is not protobuf as Kubernetes frames it")]
+    Malformed,
+    /// Its fields have no table here.
+    #[error("{kind} is not understood as protobuf here; send JSON (kubectl apply -f does)")]
+    UnknownKind {
+        /// The kind that it names.
+        kind: String,
+    },
+}
+
 /// The object of a body: four magic bytes, then its kind and its own bytes.
 ///
 /// # Errors
 /// What cannot be read, or a kind that is not known in this form.
-pub fn object(body: &[u8]) -> Result<Value, String> {
-    let unreadable = || "the body is not protobuf as Kubernetes frames it".to_owned();
+pub fn object(body: &[u8]) -> Result<Value, ProtobufError> {
+    let unreadable = || ProtobufError::Malformed;
     let envelope = body.strip_prefix(b"k8s\0").ok_or_else(unreadable)?;
     let (mut version, mut kind, mut raw) = (String::new(), String::new(), &[][..]);
     for (number, field) in fields(envelope).ok_or_else(unreadable)? {
@@ -236,9 +250,7 @@ pub fn object(body: &[u8]) -> Result<Value, String> {
         }
     }
     if !MESSAGES.iter().any(|(name, _)| *name == kind) {
-        return Err(format!(
-            "{kind} is not understood as protobuf here; send JSON (kubectl apply -f does)"
-        ));
+        return Err(ProtobufError::UnknownKind { kind });
     }
     let mut object = message(&kind, raw).ok_or_else(unreadable)?;
     object["apiVersion"] = json!(version);
@@ -389,9 +401,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_refused() {
-        assert!(object(b"{}").unwrap_err().contains("not protobuf"));
-        assert!(object(b"k8s\0\x0a\xff").is_err());
-        let refused = object(&framed("v1", "Sonnet", b"")).unwrap_err();
+        let refused = object(b"{}").unwrap_err().to_string();
+        assert!(refused.contains("not protobuf"), "{refused}");
+        assert_eq!(object(b"k8s\0\x0a\xff"), Err(ProtobufError::Malformed));
+        let refused = object(&framed("v1", "Sonnet", b""))
+            .unwrap_err()
+            .to_string();
         assert!(refused.contains("Sonnet is not understood"), "{refused}");
     }
 }

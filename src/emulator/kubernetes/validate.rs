@@ -132,8 +132,25 @@ pub fn check(resource: &Resource, version: &str, object: &Value) -> Result<(), S
     }
 }
 
-/// Whether Go would decode the value; its complaint if not. Source of the words: `encoding/json`'s UnmarshalTypeError.
-fn decoded(schema: &Value, value: &Value, owner: &str, path: &str) -> Result<(), String> {
+/// A value that Go would not decode, in the words of `encoding/json`'s UnmarshalTypeError.
+#[derive(Debug, thiserror::Error)]
+#[error("json: cannot unmarshal {found} into Go struct field {field} of type {wanted}")]
+struct UnmarshalTypeError {
+    /// What stands there: `string`.
+    found: &'static str,
+    /// The field behind the type that it belongs to: `Deployment.spec.replicas`.
+    field: String,
+    /// The Go type that is wanted: `int32`.
+    wanted: String,
+}
+
+/// Whether Go would decode the value.
+fn decoded(
+    schema: &Value,
+    value: &Value,
+    owner: &str,
+    path: &str,
+) -> Result<(), UnmarshalTypeError> {
     let name = schema["$ref"]
         .as_str()
         .and_then(|name| name.rsplit('.').next());
@@ -161,9 +178,11 @@ fn decoded(schema: &Value, value: &Value, owner: &str, path: &str) -> Result<(),
         _ => (true, String::new()),
     };
     if !fits {
-        return Err(format!(
-            "json: cannot unmarshal {found} into Go struct field {owner}.{path} of type {wanted}"
-        ));
+        return Err(UnmarshalTypeError {
+            found,
+            field: format!("{owner}.{path}"),
+            wanted,
+        });
     }
     let owner = name.unwrap_or(owner);
     match value {

@@ -24,12 +24,41 @@ const CONFIGURATIONS: &str = "validatingwebhookconfigurations.admissionregistrat
 /// Kubernetes' own default.
 const TIMEOUT: u64 = 10;
 
+/// Why a webhook cannot be asked at all.
+#[derive(Debug, Clone, thiserror::Error)]
+enum Unreachable {
+    /// Its address is another machine's.
+    #[error("the emulator asks nobody outside this machine")]
+    Outside,
+    /// Its Service is not there.
+    #[error("service {0:?} not found")]
+    NoService(String),
+}
+
+/// Why a webhook gives no answer.
+#[derive(Debug, thiserror::Error)]
+enum WebhookError {
+    /// It cannot be asked.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    /// It was asked in vain: its certificate, the connection, or an answer that is no review.
+    #[error(transparent)]
+    Http(reqwest::Error),
+}
+
+impl From<reqwest::Error> for WebhookError {
+    fn from(error: reqwest::Error) -> WebhookError {
+        // The address stands in the API server's sentence already.
+        WebhookError::Http(error.without_url())
+    }
+}
+
 /// A webhook to ask, and what to ask it.
 pub struct AdmissionCall {
     name: String,
     address: String,
     /// Why it cannot be asked at all.
-    unreachable: Option<String>,
+    unreachable: Option<Unreachable>,
     authority: Vec<u8>,
     timeout: u64,
     ignores_failure: bool,
@@ -215,8 +244,7 @@ impl AdmissionCall {
                 let host = url.parse::<reqwest::Url>().ok();
                 let host = host.as_ref().and_then(reqwest::Url::host_str);
                 let here = host.is_some_and(loopback::is_loopback);
-                let why = "the emulator asks nobody outside this machine".to_owned();
-                (url.to_owned(), (!here).then_some(why))
+                (url.to_owned(), (!here).then_some(Unreachable::Outside))
             }
             None => {
                 let (namespace, name) = (text(&service["namespace"]), text(&service["name"]));
@@ -229,7 +257,7 @@ impl AdmissionCall {
                     text(&service["path"]),
                 );
                 let address = format!("https://{name}.{namespace}.svc:{port}{path}");
-                (address, Some(format!("service {name:?} not found")))
+                (address, Some(Unreachable::NoService(name.to_owned())))
             }
         };
         let bundle = text(&config["caBundle"]);
@@ -252,7 +280,7 @@ impl AdmissionCall {
     /// What it refuses, in its own words; 500 where it cannot be asked and that is not to be ignored.
     pub async fn ask(&self) -> Result<(), Status> {
         let answer = match &self.unreachable {
-            Some(why) => Err(why.clone()),
+            Some(why) => Err(why.clone().into()),
             None => self.sent().await,
         };
         match answer {
@@ -266,17 +294,15 @@ impl AdmissionCall {
         }
     }
 
-    async fn sent(&self) -> Result<Value, String> {
-        let told = |error: reqwest::Error| error.without_url().to_string();
-        let authority = Certificate::from_pem(&self.authority).map_err(told)?;
+    async fn sent(&self) -> Result<Value, WebhookError> {
+        let authority = Certificate::from_pem(&self.authority)?;
         let client = Client::builder()
             .timeout(Duration::from_secs(self.timeout))
             .tls_certs_only([authority])
             .no_proxy()
-            .build()
-            .map_err(told)?;
+            .build()?;
         let sent = client.post(&self.address).json(&self.review).send().await;
-        let mut review: Value = sent.map_err(told)?.json().await.map_err(told)?;
+        let mut review: Value = sent?.json().await?;
         Ok(review["response"].take())
     }
 

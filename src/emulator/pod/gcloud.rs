@@ -88,11 +88,9 @@ fn auth_list(seat: &ExecContext) -> ProgramResult {
 
 fn storage_cat(name: &str, urls: &[&str], seat: &ExecContext) -> ProgramResult {
     let mut ran = ProgramResult::default();
-    let outcome = urls.iter().try_for_each(|url| {
-        let text = read(&mut ran, url, seat)?;
-        ran.out(text);
-        Ok::<(), String>(())
-    });
+    let outcome = urls
+        .iter()
+        .try_for_each(|url| read(&mut ran, url, seat).map(|text| ran.out(text)));
     if let Err(error) = outcome {
         ran.err(format!("ERROR: ({name}) {error}\n"));
         ran.code = 1;
@@ -100,57 +98,94 @@ fn storage_cat(name: &str, urls: &[&str], seat: &ExecContext) -> ProgramResult {
     ran
 }
 
-fn read(ran: &mut ProgramResult, url: &str, seat: &ExecContext) -> Result<String, String> {
-    let path = url.strip_prefix("gs://");
-    let Some((bucket, object)) = path.and_then(|path| path.split_once('/')) else {
-        return Err(format!(
-            "The following URLs matched no objects or files:\n{url}"
-        ));
+/// Why an object's text is not shown, in gcloud's and gsutil's words.
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    /// There is no such object, or the text is no URL of one.
+    #[error("The following URLs matched no objects or files:\n{url}")]
+    NoMatch {
+        /// The URL.
+        url: String,
+    },
+    /// There is no such bucket.
+    #[error("gs://{bucket} not found: 404.")]
+    NoBucket {
+        /// The bucket.
+        bucket: String,
+    },
+    /// The metadata server says nobody's name.
+    #[error(
+        "You do not currently have an active account selected.\nPlease run:\n\n  $ gcloud auth login\n\nto obtain new credentials."
+    )]
+    NoAccount,
+    /// The metadata server gives no token.
+    #[error(
+        "There was a problem refreshing your current auth tokens: Failed to retrieve {url} from the Google Compute Engine \
+         metadata service. Status: 403 Response: Unable to generate access token; IAM returned 403 Forbidden: Permission \
+         'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
+    )]
+    NoToken {
+        /// Where it was asked for.
+        url: String,
+    },
+    /// Cloud Storage does not answer.
+    #[error(
+        "HTTPSConnectionPool(host='storage.googleapis.com', port=443): Max retries exceeded (Caused by {})",
+        urllib3(*.0)
+    )]
+    Unreachable(Failure),
+    /// The account may not read the object.
+    #[error(
+        "HTTPError 403: {identity} does not have storage.objects.get access to the Google Cloud Storage object. Permission \
+         'storage.objects.get' denied on resource (or it may not exist). This command is authenticated as {identity} which is \
+         the active account specified by the [core/account] property."
+    )]
+    Forbidden {
+        /// The account.
+        identity: String,
+    },
+}
+
+fn read(ran: &mut ProgramResult, url: &str, seat: &ExecContext) -> Result<String, ReadError> {
+    let no_match = || ReadError::NoMatch {
+        url: url.to_owned(),
     };
+    let path = url.strip_prefix("gs://");
+    let (bucket, object) = path
+        .and_then(|path| path.split_once('/'))
+        .ok_or_else(no_match)?;
     if !identified(ran, seat) {
-        return Err(
-            "You do not currently have an active account selected.\nPlease run:\n\n  $ gcloud auth login\n\nto obtain new credentials."
-                .to_owned(),
-        );
+        return Err(ReadError::NoAccount);
     }
     let token = format!("{METADATA}/default/token");
     let given = ask(ran, seat, &token);
     if !matches!(given, Ok(200..=299)) {
-        return Err(format!(
-            "There was a problem refreshing your current auth tokens: Failed to retrieve {token} from the Google Compute Engine \
-             metadata service. Status: 403 Response: Unable to generate access token; IAM returned 403 Forbidden: Permission \
-             'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
-        ));
+        return Err(ReadError::NoToken { url: token });
     }
     let target =
         format!("https://storage.googleapis.com/storage/v1/b/{bucket}/o/{object}?alt=media");
-    if let Err(failure) = ask(ran, seat, &target) {
-        return Err(unreachable_storage(failure));
-    }
-    let identity = &seat.identity;
+    ask(ran, seat, &target).map_err(ReadError::Unreachable)?;
     (seat.object)(bucket, object).map_err(|denied| match denied {
-        Denied::NoBucket => format!("gs://{bucket} not found: 404."),
-        Denied::NoObject => format!("The following URLs matched no objects or files:\n{url}"),
-        Denied::NotAllowed => format!(
-            "HTTPError 403: {identity} does not have storage.objects.get access to the Google Cloud Storage object. Permission \
-             'storage.objects.get' denied on resource (or it may not exist). This command is authenticated as {identity} which is \
-             the active account specified by the [core/account] property."
-        ),
+        Denied::NoBucket => ReadError::NoBucket {
+            bucket: bucket.to_owned(),
+        },
+        Denied::NoObject => no_match(),
+        Denied::NotAllowed => ReadError::Forbidden {
+            identity: seat.identity.clone(),
+        },
     })
 }
 
-fn unreachable_storage(failure: Failure) -> String {
-    let cause = match failure {
+/// What Python's urllib3 says of a connection that fails.
+fn urllib3(failure: Failure) -> &'static str {
+    match failure {
         Failure::NoSuchHost | Failure::NoDns => {
             "Failed to resolve 'storage.googleapis.com' ([Errno -2] Name or service not known)"
         }
         Failure::TimedOut => "Connection to storage.googleapis.com timed out",
         Failure::Refused => "[Errno 111] Connection refused",
         _ => "('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))",
-    };
-    format!(
-        "HTTPSConnectionPool(host='storage.googleapis.com', port=443): Max retries exceeded (Caused by {cause})"
-    )
+    }
 }
 
 #[cfg(test)]

@@ -17,10 +17,9 @@ pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, 
         .collect();
     let objects = live_snapshot::objects(&place.cluster).await?;
     let found = analyze(&objects, Some(place.text("namespace")));
-    let ours = |code: &str| !code.starts_with("IST");
     let mut seen: Vec<String> = found
         .iter()
-        .filter(|finding| !ours(&finding.code))
+        .filter(|finding| finding.code.is_istio())
         .map(|finding| format!("{} {}: {}", finding.code, finding.object, finding.message))
         .collect();
     seen.sort();

@@ -19,7 +19,7 @@ pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, 
     let (namespace, selector) = (place.text("namespace"), place.text("pods"));
     let proxies = match pods::containers(place, namespace, selector, PROXY).await? {
         Ok(proxies) => proxies,
-        Err(why) => return Ok(CheckResult::not(expected, why)),
+        Err(error) => return Ok(CheckResult::not(expected, error.to_string())),
     };
     let command = ASK.map(str::to_owned);
     for proxy in &proxies {

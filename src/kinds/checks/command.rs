@@ -19,7 +19,7 @@ pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, 
     };
     let container = match pods::container(place).await? {
         Ok(container) => container,
-        Err(why) => return Ok(CheckResult::not(expected, why)),
+        Err(error) => return Ok(CheckResult::not(expected, error.to_string())),
     };
     let command: Vec<String> = place
         .text("command")

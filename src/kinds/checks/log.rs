@@ -38,12 +38,12 @@ pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, 
     let expected = words(&fields, |_, value| plain(value));
     let container = match pods::container(place).await? {
         Ok(container) => container,
-        Err(why) => return Ok(CheckResult::not(expected, why)),
+        Err(error) => return Ok(CheckResult::not(expected, error.to_string())),
     };
     let (namespace, selector) = (place.text("log_namespace"), place.text("log_pods"));
     let proxies = match pods::containers(place, namespace, selector, PROXY).await? {
         Ok(proxies) => proxies,
-        Err(why) => return Ok(CheckResult::not(expected, why)),
+        Err(error) => return Ok(CheckResult::not(expected, error.to_string())),
     };
     let of_request = RequestMatch::new(place, &proxies).await?;
     let (tell, mut heard) = unbounded_channel();

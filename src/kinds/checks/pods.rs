@@ -25,16 +25,48 @@ pub async fn pods(
     Ok(found)
 }
 
-/// The containers of this name in the pods that run; an error in words says what is in the way.
+/// Why there is no container to look into.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoContainer {
+    /// The selector finds no pod.
+    #[error("no pod {selector} in {namespace}")]
+    NoPod {
+        /// The label selector.
+        selector: String,
+        /// The namespace.
+        namespace: String,
+    },
+    /// None of the pods that it finds runs.
+    #[error("pod {pod} is {phase}")]
+    NotRunning {
+        /// The first of them.
+        pod: String,
+        /// Its phase: `Pending`.
+        phase: String,
+    },
+    /// A pod has no container of that name.
+    #[error("pod {pod} has no container {container}")]
+    NotInPod {
+        /// The pod.
+        pod: String,
+        /// The container.
+        container: String,
+    },
+}
+
+/// The containers of this name in the pods that run, at least one; the inner error says what is in the way.
 pub async fn containers(
     place: &CheckTarget<'_>,
     namespace: &str,
     selector: &str,
     name: &str,
-) -> Result<Result<Vec<ContainerRef>, String>, ApiError> {
+) -> Result<Result<Vec<ContainerRef>, NoContainer>, ApiError> {
     let found = pods(place, namespace, selector).await?;
     if found.is_empty() {
-        return Ok(Err(format!("no pod {selector} in {namespace}")));
+        return Ok(Err(NoContainer::NoPod {
+            selector: selector.to_owned(),
+            namespace: namespace.to_owned(),
+        }));
     }
     let text = |pod: &Value, pointer: &str| {
         pod.pointer(pointer)
@@ -47,7 +79,7 @@ pub async fn containers(
         .partition(|pod| text(pod, "/status/phase") == "Running");
     if let (true, Some(pod)) = (running.is_empty(), others.first()) {
         let (pod, phase) = (text(pod, "/metadata/name"), text(pod, "/status/phase"));
-        return Ok(Err(format!("pod {pod} is {phase}")));
+        return Ok(Err(NoContainer::NotRunning { pod, phase }));
     }
     // A sidecar may be an init container that goes on (a native sidecar).
     let has = |pod: &Value| {
@@ -59,7 +91,8 @@ pub async fn containers(
     };
     if let Some(pod) = running.iter().find(|pod| !has(pod)) {
         let pod = text(pod, "/metadata/name");
-        return Ok(Err(format!("pod {pod} has no container {name}")));
+        let container = name.to_owned();
+        return Ok(Err(NoContainer::NotInPod { pod, container }));
     }
     let containers = running.iter().map(|pod| ContainerRef {
         namespace: namespace.to_owned(),
@@ -70,11 +103,16 @@ pub async fn containers(
 }
 
 /// The first of them: where the tutorial has one replica, the one.
-pub async fn container(place: &CheckTarget<'_>) -> Result<Result<ContainerRef, String>, ApiError> {
+pub async fn container(
+    place: &CheckTarget<'_>,
+) -> Result<Result<ContainerRef, NoContainer>, ApiError> {
     let [namespace, selector, name] = ["namespace", "pods", "container"].map(|key| place.text(key));
     let found = containers(place, namespace, selector, name).await?;
     Ok(found.and_then(|containers| {
         let first = containers.into_iter().next();
-        first.ok_or_else(|| format!("no pod {selector} runs in {namespace}"))
+        first.ok_or_else(|| NoContainer::NoPod {
+            selector: selector.to_owned(),
+            namespace: namespace.to_owned(),
+        })
     }))
 }

@@ -28,7 +28,7 @@ pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, 
     let expected = expectation(want);
     let container = match pods::container(place).await? {
         Ok(container) => container,
-        Err(why) => return Ok(CheckResult::not(expected, why)),
+        Err(error) => return Ok(CheckResult::not(expected, error.to_string())),
     };
     let times = want.get("times").and_then(Value::as_u64).unwrap_or(1);
     for _ in 0..times {

@@ -1,5 +1,6 @@
 //! From tokens to steps.
 
+use super::ScriptError;
 use super::words::{Piece, Redirect, Token, Word, bare};
 
 /// How many commands a loop may be written out to.
@@ -39,7 +40,7 @@ struct Compiler<'a> {
 ///
 /// # Errors
 /// A shell's words for what is wrong.
-pub fn compile(tokens: &[Token], braces: bool, strict: bool) -> Result<Vec<Step>, String> {
+pub fn compile(tokens: &[Token], braces: bool, strict: bool) -> Result<Vec<Step>, ScriptError> {
     let mut compiler = Compiler {
         tokens,
         at: 0,
@@ -76,7 +77,7 @@ impl Compiler<'_> {
     }
 
     /// Commands up to one of these words, which is left where it is.
-    fn list(&mut self, ends: &[&str]) -> Result<(), String> {
+    fn list(&mut self, ends: &[&str]) -> Result<(), ScriptError> {
         loop {
             self.separators();
             match self.keyword() {
@@ -84,9 +85,9 @@ impl Compiler<'_> {
                 None if self.at >= self.tokens.len() => {
                     return match ends.first() {
                         None => Ok(()),
-                        Some(end) => Err(format!(
-                            "syntax error: end of file unexpected (expecting \"{end}\")"
-                        )),
+                        Some(end) => Err(ScriptError::UnexpectedEnd {
+                            expecting: (*end).to_owned(),
+                        }),
                     };
                 }
                 _ => self.chain()?,
@@ -95,7 +96,7 @@ impl Compiler<'_> {
     }
 
     /// Commands joined by `&&` and `||`.
-    fn chain(&mut self) -> Result<(), String> {
+    fn chain(&mut self) -> Result<(), ScriptError> {
         let mut alone = true;
         let mut pending = Vec::new();
         loop {
@@ -133,41 +134,43 @@ impl Compiler<'_> {
         }
     }
 
-    fn wants(&mut self, word: &str) -> Result<(), String> {
+    fn wants(&mut self, word: &str) -> Result<(), ScriptError> {
         self.separators();
         match self.keyword() {
             Some(found) if found == word => {
                 self.at += 1;
                 Ok(())
             }
-            Some(found) => Err(format!(
-                "syntax error: \"{found}\" unexpected (expecting \"{word}\")"
-            )),
-            None => Err(format!(
-                "syntax error: end of file unexpected (expecting \"{word}\")"
-            )),
+            Some(found) => Err(ScriptError::Unexpected {
+                found: found.to_owned(),
+                expecting: Some(word.to_owned()),
+            }),
+            None => Err(ScriptError::UnexpectedEnd {
+                expecting: word.to_owned(),
+            }),
         }
     }
 
-    fn item(&mut self) -> Result<(), String> {
+    fn item(&mut self) -> Result<(), ScriptError> {
         match self.keyword() {
             Some("for") => self.each(),
             Some("while") => self.again(true),
             Some("until") => self.again(false),
             Some("if") => self.choice(),
-            Some(word) if KEYWORDS.contains(&word) => {
-                Err(format!("syntax error: \"{word}\" unexpected"))
-            }
+            Some(word) if KEYWORDS.contains(&word) => Err(ScriptError::Unexpected {
+                found: word.to_owned(),
+                expecting: None,
+            }),
             _ => self.command(),
         }
     }
 
     /// `for NAME in WORDS; do LIST; done`, written out.
-    fn each(&mut self) -> Result<(), String> {
+    fn each(&mut self) -> Result<(), ScriptError> {
         self.at += 1;
         let name = self
             .keyword()
-            .ok_or("syntax error: bad for loop variable")?
+            .ok_or(ScriptError::BadLoopVariable)?
             .to_owned();
         self.at += 1;
         self.wants("in")?;
@@ -183,7 +186,7 @@ impl Compiler<'_> {
             self.steps.push(Step::Set(name.clone(), value.clone()));
             self.list(&["done"])?;
             if self.steps.len() > LONGEST {
-                return Err("a loop of this length is not in the emulated shell".to_owned());
+                return Err(ScriptError::NotEmulated("a loop of this length".to_owned()));
             }
         }
         if values.is_empty() {
@@ -195,7 +198,7 @@ impl Compiler<'_> {
     }
 
     /// `while LIST; do LIST; done`; `until` goes on while it fails.
-    fn again(&mut self, while_good: bool) -> Result<(), String> {
+    fn again(&mut self, while_good: bool) -> Result<(), ScriptError> {
         self.at += 1;
         let start = self.steps.len();
         self.list(&["do"])?;
@@ -214,7 +217,7 @@ impl Compiler<'_> {
     }
 
     /// `if LIST; then LIST; else LIST; fi`.
-    fn choice(&mut self) -> Result<(), String> {
+    fn choice(&mut self) -> Result<(), ScriptError> {
         self.at += 1;
         self.list(&["then"])?;
         self.wants("then")?;
@@ -239,7 +242,7 @@ impl Compiler<'_> {
     }
 
     /// Assignments, or a command.
-    fn command(&mut self) -> Result<(), String> {
+    fn command(&mut self) -> Result<(), ScriptError> {
         let (mut words, mut redirect) = (Vec::new(), Redirect::default());
         loop {
             match self.tokens.get(self.at) {
@@ -256,7 +259,10 @@ impl Compiler<'_> {
             self.tokens.get(self.at).filter(|_| words.is_empty())
             && ["&&", "||"].contains(operator)
         {
-            return Err(format!("syntax error: \"{operator}\" unexpected"));
+            return Err(ScriptError::Unexpected {
+                found: (*operator).to_owned(),
+                expecting: None,
+            });
         }
         if !words.is_empty() {
             self.steps.push(Step::Run(words, redirect));

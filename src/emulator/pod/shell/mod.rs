@@ -22,6 +22,51 @@ pub struct Command {
     pub redirect: Redirect,
 }
 
+/// Why a script is refused, in a shell's words (dash's).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScriptError {
+    /// A shell has it and this one has not.
+    #[error("{0} is not in the emulated shell")]
+    NotEmulated(String),
+    /// A quote does not end.
+    #[error("unterminated quoted string")]
+    UnterminatedQuote,
+    /// `${` without its end.
+    #[error("bad substitution")]
+    BadSubstitution,
+    /// `for` without a name.
+    #[error("syntax error: bad for loop variable")]
+    BadLoopVariable,
+    /// A word that may not stand where it stands.
+    #[error("syntax error: \"{found}\" unexpected{}", expectation(.expecting.as_deref()))]
+    Unexpected {
+        /// The word.
+        found: String,
+        /// The one that would have to stand there, if only one may.
+        expecting: Option<String>,
+    },
+    /// The script ends before a word that has to come.
+    #[error("syntax error: end of file unexpected{}", expectation(Some(.expecting)))]
+    UnexpectedEnd {
+        /// That word.
+        expecting: String,
+    },
+}
+
+fn expectation(word: Option<&str>) -> String {
+    word.map_or_else(String::new, |word| format!(" (expecting \"{word}\")"))
+}
+
+/// A script that its shell refuses, as the shell prints it: `sh: 1: unterminated quoted string`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{shell}: 1: {source}")]
+pub struct ShellError {
+    /// The shell's name.
+    shell: String,
+    /// What is wrong with the script.
+    source: ScriptError,
+}
+
 /// A script at work.
 #[derive(Debug)]
 pub struct Shell {
@@ -36,7 +81,7 @@ impl Shell {
     ///
     /// # Errors
     /// The shell's complaint about the script.
-    pub fn of(command: &[String]) -> Option<Result<Shell, String>> {
+    pub fn of(command: &[String]) -> Option<Result<Shell, ShellError>> {
         let [shell, flags, script, ..] = command else {
             return None;
         };
@@ -54,7 +99,10 @@ impl Shell {
             status: 0,
             variables: BTreeMap::new(),
         });
-        Some(shell.map_err(|why| format!("{name}: 1: {why}\n")))
+        Some(shell.map_err(|source| ShellError {
+            shell: name.to_owned(),
+            source,
+        }))
     }
 
     /// The next command, given how the one before ended; none at the end.
@@ -215,7 +263,7 @@ mod tests {
         for (script, why) in cases {
             let command = ["/bin/sh", "-c", script].map(str::to_owned);
             let error = Shell::of(&command).unwrap().unwrap_err();
-            assert_eq!(error, format!("sh: 1: {why}\n"), "{script}");
+            assert_eq!(error.to_string(), format!("sh: 1: {why}"), "{script}");
         }
         assert!(Shell::of(&["sh".to_owned()]).is_none());
     }

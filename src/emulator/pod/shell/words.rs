@@ -1,5 +1,7 @@
 //! A script's text as words and operators: quotes, backslashes, variables.
 
+use super::ScriptError;
+
 /// A piece of a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
@@ -78,7 +80,7 @@ const UNKNOWN: &[&str] = &["|", "&", "(", ")", "<", ">", "`", "$(", "${#", "*", 
 ///
 /// # Errors
 /// What is not known here, or a quote that does not end.
-pub fn read(script: &str) -> Result<Vec<Token>, String> {
+pub fn read(script: &str) -> Result<Vec<Token>, ScriptError> {
     let mut tokens = Vec::new();
     let mut rest = script;
     loop {
@@ -115,7 +117,7 @@ pub fn read(script: &str) -> Result<Vec<Token>, String> {
 }
 
 /// The word at the beginning of `rest`, and what follows it.
-fn word(mut rest: &str) -> Result<(Word, &str), String> {
+fn word(mut rest: &str) -> Result<(Word, &str), ScriptError> {
     let mut pieces = Word::new();
     while let Some(first) = rest.chars().next() {
         if first.is_whitespace()
@@ -125,12 +127,12 @@ fn word(mut rest: &str) -> Result<(Word, &str), String> {
             break;
         }
         if let Some(unknown) = UNKNOWN.iter().find(|unknown| rest.starts_with(**unknown)) {
-            return Err(format!("{unknown} is not in the emulated shell"));
+            return Err(ScriptError::NotEmulated((*unknown).to_owned()));
         }
         let after = &rest[first.len_utf8()..];
         rest = match first {
             '\'' => {
-                let end = after.find('\'').ok_or("unterminated quoted string")?;
+                let end = after.find('\'').ok_or(ScriptError::UnterminatedQuote)?;
                 text(&mut pieces, &after[..end], true);
                 &after[end + 1..]
             }
@@ -151,16 +153,16 @@ fn word(mut rest: &str) -> Result<(Word, &str), String> {
 }
 
 /// What stands in double quotes: text and variables.
-fn double<'a>(pieces: &mut Word, mut rest: &'a str) -> Result<&'a str, String> {
+fn double<'a>(pieces: &mut Word, mut rest: &'a str) -> Result<&'a str, ScriptError> {
     // An empty pair is a word too.
     text(pieces, "", true);
     loop {
-        let first = rest.chars().next().ok_or("unterminated quoted string")?;
+        let first = rest.chars().next().ok_or(ScriptError::UnterminatedQuote)?;
         let after = &rest[first.len_utf8()..];
         rest = match first {
             '"' => return Ok(after),
             '$' => variable(pieces, after)?,
-            '`' => return Err("` is not in the emulated shell".to_owned()),
+            '`' => return Err(ScriptError::NotEmulated("`".to_owned())),
             '\\' if after.starts_with(['"', '\\', '$', '`']) => {
                 text(pieces, &after[..1], true);
                 &after[1..]
@@ -174,9 +176,9 @@ fn double<'a>(pieces: &mut Word, mut rest: &'a str) -> Result<&'a str, String> {
 }
 
 /// A variable behind its dollar sign; a dollar sign alone is one.
-fn variable<'a>(pieces: &mut Word, rest: &'a str) -> Result<&'a str, String> {
+fn variable<'a>(pieces: &mut Word, rest: &'a str) -> Result<&'a str, ScriptError> {
     if rest.starts_with('(') {
-        return Err("$( is not in the emulated shell".to_owned());
+        return Err(ScriptError::NotEmulated("$(".to_owned()));
     }
     if let Some(after) = rest.strip_prefix('?') {
         pieces.push(Piece::Variable("?".to_owned()));
@@ -184,9 +186,9 @@ fn variable<'a>(pieces: &mut Word, rest: &'a str) -> Result<&'a str, String> {
     }
     let is_name = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if let Some(inner) = rest.strip_prefix('{') {
-        let (name, after) = inner.split_once('}').ok_or("bad substitution")?;
+        let (name, after) = inner.split_once('}').ok_or(ScriptError::BadSubstitution)?;
         if !is_name(name) && name != "?" {
-            return Err(format!("${{{name}}} is not in the emulated shell"));
+            return Err(ScriptError::NotEmulated(format!("${{{name}}}")));
         }
         pieces.push(Piece::Variable(name.to_owned()));
         return Ok(after);

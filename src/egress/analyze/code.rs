@@ -1,0 +1,81 @@
+//! The kinds of findings: a code each, its level, and what it is about, in one table.
+//!
+//! Variants of `IST....` have the names of istio's own messages (`pkg/config/analysis/msg/messages.yaml`).
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::Level;
+
+/// The codes, from one row each: `Name = "code", level, "what it is about"`.
+macro_rules! codes {
+    ($($name:ident = $text:literal, $level:ident, $about:literal;)+) => {
+        /// A kind of finding. Shown and serialized as its code, `IST0101`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = concat!($text, ": ", $about, ".")] $name,)+
+        }
+
+        impl Code {
+            /// Every code that is looked for.
+            pub const ALL: &[Code] = &[$(Code::$name),+];
+
+            /// The code as it is written: `IST0101`, `EGR0001`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $text,)+ }
+            }
+
+            /// How bad it is.
+            pub const fn level(self) -> Level {
+                match self { $(Code::$name => Level::$level,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    ReferencedResourceNotFound = "IST0101", Error, "something is referred to that is not there";
+    NamespaceNotInjected = "IST0102", Info, "a namespace whose pods get no proxy";
+    PodMissingProxy = "IST0103", Warning, "a pod without the proxy that its namespace asks for";
+    ConflictingMeshGatewayVirtualServiceHosts = "IST0109", Error, "two VirtualServices for one host";
+    ConflictingSidecarWorkloadSelectors = "IST0110", Error, "two Sidecars for one pod";
+    MultipleSidecarsWithoutWorkloadSelectors = "IST0111", Error, "two Sidecars for one namespace";
+    VirtualServiceDestinationPortSelectorRequired = "IST0112", Error, "a destination without the port that it needs";
+    PortNameIsNotUnderNamingConvention = "IST0118", Info, "a port that does not say what it speaks";
+    NamespaceMultipleInjectionLabels = "IST0123", Warning, "two labels that ask for proxies";
+    NoMatchingWorkloadsFound = "IST0127", Warning, "a policy for workloads that are not there";
+    NoServerCertificateVerificationDestinationLevel = "IST0128", Warning, "TLS without authorities to verify by";
+    NoServerCertificateVerificationPortLevel = "IST0129", Warning, "TLS on a port without authorities to verify by";
+    VirtualServiceUnreachableRule = "IST0130", Warning, "a rule that no request reaches";
+    VirtualServiceIneffectiveMatch = "IST0131", Info, "a match that an earlier rule has";
+    VirtualServiceHostNotFoundInGateway = "IST0132", Warning, "a host that the Gateway does not serve";
+    ServiceEntryAddressesRequired = "IST0134", Warning, "bytes that are told apart by nothing";
+    ConflictingGateways = "IST0145", Error, "two Gateways for one port and host";
+    GatewayPortNotDefinedOnService = "IST0162", Warning, "a Gateway's port that no Service has";
+    DestinationRuleSubsetNotSelectPods = "IST0173", Error, "a subset without pods";
+    UnknownDestinationRuleHost = "IST0174", Warning, "a DestinationRule for no service";
+    TlsPassthroughForEveryCaller = "EGR0001", Note, "HTTPS that passes through for every caller";
+    ClientCertificateSentToExternalHost = "EGR0002", Note, "client certificates that are told to the outside";
+    ExternalTlsWithoutVerification = "EGR0003", Note, "TLS to the outside that verifies nobody";
+    EgressPolicyIsolatesIngress = "EGR0004", Note, "a policy that isolates the way in as well";
+}
+
+impl Code {
+    /// Whether `istioctl analyze` has it too.
+    pub fn is_istio(self) -> bool {
+        self.as_str().starts_with("IST")
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
