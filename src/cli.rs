@@ -1,4 +1,5 @@
-//! The command line: what can be asked for, and nothing about how it is done. Help, completions and the manual derive from it.
+//! The command line as clap reads it: verbs, flags and their help. It does not carry out anything. Completions and the manual page
+//! are generated from it.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,10 +7,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-/// Stands up Google's Cloud Service Mesh egress-gateway tutorial, and takes it down again.
+/// Creates the environment of Google's Cloud Service Mesh egress-gateway tutorial, and removes it again.
 ///
-/// `up` is always a resume: killed at any instant, the next `up` goes on. `down` removes what `up` made, and only that.
-/// With --emulate everything runs offline against a built-in emulator of Google's APIs.
+/// `up` always resumes: if it was interrupted or killed, the next `up` continues. `down` removes only what `up` created.
+/// With --emulate, everything runs offline against a built-in emulator of Google's APIs.
 #[derive(Debug, Parser)]
 #[command(
     name = "provision",
@@ -30,40 +31,40 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// The project; else CLOUDSDK_CORE_PROJECT, gcloud's active configuration, the journal
+    /// The project id [default: CLOUDSDK_CORE_PROJECT, then gcloud's active configuration, then the journal]
     #[arg(long, global = true, value_name = "ID")]
     pub project: Option<String>,
-    /// The region; else CLOUDSDK_COMPUTE_REGION, gcloud's active configuration, the zone's, the journal
+    /// The region [default: CLOUDSDK_COMPUTE_REGION, then gcloud's active configuration, then the zone's region, then the journal]
     #[arg(long, global = true)]
     pub region: Option<String>,
-    /// The zone; else CLOUDSDK_COMPUTE_ZONE, gcloud's active configuration, the journal
+    /// The zone [default: CLOUDSDK_COMPUTE_ZONE, then gcloud's active configuration, then the journal]
     #[arg(long, global = true)]
     pub zone: Option<String>,
-    /// Run offline, against a built-in emulator
+    /// Run offline, against the built-in emulator
     #[arg(long, global = true)]
     pub emulate: bool,
-    /// With --emulate: rehearse in a cluster of your own, that of this kubeconfig; Google's half stays emulated
+    /// With --emulate: use the cluster of this kubeconfig for the Kubernetes objects; Google's APIs stay emulated
     #[arg(long, global = true, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
-    /// The context in it [default: its current context]
+    /// The context in the kubeconfig [default: its current context]
     #[arg(long, global = true, value_name = "NAME")]
     pub context: Option<String>,
-    /// How long the emulator's operations take: 0, real, or real/N
+    /// How long the emulator's operations take: 0 (no delay), real, or real/N (N times faster than real)
     #[arg(long, global = true, default_value = "0", value_name = "P")]
     pub pace: String,
-    /// Where the journal is kept [default: $XDG_STATE_HOME/provision]
+    /// The folder of the journal [default: $XDG_STATE_HOME/provision]
     #[arg(long, global = true, env = "PROVISION_STATE_DIR", value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
-    /// Steps of your own instead of the tutorial's
+    /// Use the steps in this folder instead of the tutorial's
     #[arg(long, global = true, value_name = "DIR")]
     pub steps: Option<PathBuf>,
     /// Set a parameter; `provision steps` lists them
     #[arg(long, global = true, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
-    /// Who may reach the cluster's API server; else this machine's public address. Can be given again
+    /// A range that may reach the cluster's API server [default: this machine's public address]. Repeatable
     #[arg(long, global = true, value_name = "CIDR")]
     pub authorized_network: Vec<String>,
-    /// How to print: text for people, json for programs (one object a line)
+    /// Output format: text for people, json for programs (one object per line)
     #[arg(
         long,
         global = true,
@@ -72,7 +73,7 @@ pub struct Global {
         value_name = "FORMAT"
     )]
     pub output: Output,
-    /// When to colour
+    /// When to use colours
     #[arg(
         long,
         global = true,
@@ -81,35 +82,35 @@ pub struct Global {
         value_name = "WHEN"
     )]
     pub color: ColorChoice,
-    /// Say more
+    /// Print more details
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }
 
-/// What a question is about: the steps as if everything was there, or what is there.
+/// What `explain` and `analyze` evaluate: the steps as if everything existed, or the live cluster.
 #[derive(Debug, Clone, Args)]
 pub struct Subject {
-    /// By what is there, not by the steps
+    /// Use the live cluster instead of the steps
     #[arg(long)]
     pub live: bool,
-    /// As things stand after this chapter
+    /// Use the state after this chapter
     #[arg(long, value_name = "CHAPTER", conflicts_with = "live")]
     pub through: Option<String>,
-    /// With these manifests, each instead of the object of its name. Can be given again
+    /// Add the objects in this manifest; each replaces the object with the same kind and name. Repeatable
     #[arg(long, value_name = "FILE")]
     pub from: Vec<PathBuf>,
 }
 
-/// How to print.
+/// Output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     /// For people.
     Text,
-    /// For programs: one object a line.
+    /// For programs: one JSON object per line.
     Json,
 }
 
-/// When to colour.
+/// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ColorChoice {
     /// On a terminal, unless NO_COLOR is set.
@@ -123,121 +124,121 @@ pub enum ColorChoice {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Stand up, or continue
+    /// Create the environment, or continue
     Up {
         /// Stop after this chapter
         #[arg(long, value_name = "CHAPTER")]
         through: Option<String>,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long, short)]
         yes: bool,
-        /// Take over fields of Kubernetes objects that somebody else owns
+        /// Take over fields of Kubernetes objects that another field manager owns
         #[arg(long)]
         force_conflicts: bool,
-        /// Take over what stands under our names and is not ours; `down` then removes it
+        /// Take over existing resources with the same names that provision did not create; `down` then removes them
         #[arg(long)]
         adopt: bool,
-        /// Where the same `up` is running already, follow it also without a terminal
+        /// If the same `up` is already running, follow it, even without a terminal
         #[arg(long)]
         follow: bool,
     },
-    /// Rebuild a lost or damaged journal from what is in the cloud
+    /// Rebuild a lost or damaged journal from the live resources
     Adopt {
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long, short)]
         yes: bool,
     },
-    /// Remove what up made
+    /// Remove what `up` created
     ///
-    /// A cluster of your own (--kubeconfig) stays, and everything in it that up did not make; what up made is deleted object by
-    /// object.
+    /// A cluster of your own (--kubeconfig) is kept. `down` deletes from it the objects that `up` created, one by one, and nothing
+    /// else.
     Down {
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long, short)]
         yes: bool,
-        /// Delete the whole project afterwards; asks for its id, also with --yes
+        /// Delete the whole project afterwards; asks for the project id, even with --yes
         #[arg(long)]
         delete_project: bool,
     },
-    /// Carry out the tutorial's checks; exit 3 if one fails
+    /// Run the tutorial's checks in the pods; exit 3 if one fails
     Verify {
-        /// The checks as they stand after this chapter
+        /// Run the checks of the state after this chapter
         #[arg(long, value_name = "CHAPTER")]
         through: Option<String>,
-        /// How long a check may take to come true; policies take their time [default: 120, in an emulated cluster 0]
+        /// How long to wait for a check to hold, because policies take effect with a delay [default: 120; 0 in an emulated cluster]
         #[arg(long, value_name = "SECONDS")]
         settle: Option<u64>,
     },
-    /// Say hop by hop what happens to a request from a pod, which object decides, and what the caller gets
+    /// Trace a request from a pod: each hop, the object that decides there, and what the caller gets
     ///
-    /// Without --live nothing is asked of anybody: the steps decide, as if everything was there.
+    /// Without --live, no request is sent to Google or a cluster: the steps are evaluated as if everything existed.
     Explain {
         /// The namespace that the request comes from
         #[arg(required_unless_present = "matrix")]
         namespace: Option<String>,
-        /// Where it goes: http://example.com/
+        /// The URL of the request, such as http://example.com/
         #[arg(required_unless_present = "matrix")]
         url: Option<String>,
-        /// Its method
+        /// The HTTP method
         #[arg(long, value_name = "M", default_value = "GET")]
         method: String,
-        /// From a pod without a sidecar
+        /// Send the request from a pod without a sidecar
         #[arg(long)]
         no_sidecar: bool,
-        /// All namespaces, and all hosts that anything names
+        /// Evaluate every namespace and every host that an object names
         #[arg(long, conflicts_with_all = ["namespace", "url", "method", "no_sidecar"])]
         matrix: bool,
-        /// What decides.
+        /// What is evaluated.
         #[command(flatten)]
         looks: Subject,
     },
-    /// Say what is wrong with the mesh's configuration; exit 3 if anything is
+    /// Report problems in the mesh's configuration; exit 3 if there is an error or a warning
     ///
-    /// The codes are those of istioctl's analyzers; EGR codes are our own.
+    /// IST codes are those of istioctl's analyzers. EGR codes are provision's own.
     Analyze {
-        /// What is told of this namespace only
+        /// Report only the findings in this namespace
         #[arg(long, short, value_name = "NAMESPACE")]
         namespace: Option<String>,
         /// What is analyzed.
         #[command(flatten)]
         looks: Subject,
     },
-    /// Say what up would do; exit 3 if anything
+    /// Show what `up` would do; exit 3 if it would change anything
     Plan {
         /// Stop after this chapter
         #[arg(long, value_name = "CHAPTER")]
         through: Option<String>,
-        /// As `up --force-conflicts`, which takes over fields of Kubernetes objects that somebody else owns
+        /// Plan for `up --force-conflicts`, which takes over fields of Kubernetes objects that another field manager owns
         #[arg(long)]
         force_conflicts: bool,
     },
-    /// Show each step: live, ours, open since
+    /// Show each step: whether it exists, whether provision created it, and since when a request is open
     Status,
-    /// Put this machine's address on the cluster's allow list
+    /// Add this machine's address to the cluster's authorized networks
     Authorize,
-    /// Print a kubeconfig for the cluster; kubectl then needs no plugin but this program
+    /// Print a kubeconfig for the cluster; kubectl then needs no other plugin than this program
     Kubeconfig {
-        /// Merge it into this file instead
+        /// Merge the entry into this file instead
         #[arg(long, value_name = "FILE")]
         write: Option<PathBuf>,
     },
-    /// Print a token, as kubectl asks a plugin for one
+    /// Print an access token, as a kubectl credential plugin does
     Token,
-    /// List the tutorial's chapters, steps and parameters, as this program knows them
+    /// List the chapters, steps and parameters of the tutorial
     Steps {
-        /// As a document
+        /// Print a Markdown document
         #[arg(long, conflicts_with = "dot")]
         markdown: bool,
-        /// As a graph, for Graphviz
+        /// Print a graph for Graphviz
         #[arg(long)]
         dot: bool,
     },
     /// Serve Google's APIs on a loopback port
     Emulator {
-        /// Print exports for a shell instead, so that gcloud and provision talk to it
+        /// Print shell exports instead, so that gcloud and provision use the emulator
         #[command(subcommand)]
         what: Option<EmulatorVerb>,
-        /// Where to listen; loopback only, port 0 takes a free one
+        /// The address to listen on; loopback only; port 0 takes a free port
         #[arg(
             long,
             global = true,
@@ -245,11 +246,11 @@ pub enum Verb {
             default_value = "127.0.0.1:8787"
         )]
         listen: SocketAddr,
-        /// Where to keep its state [default: nowhere]
+        /// The file that keeps the emulator's state [default: none]
         #[arg(long, value_name = "FILE")]
         state: Option<PathBuf>,
     },
-    /// Print completions for a shell
+    /// Print a completion script for a shell
     Completions {
         /// The shell
         shell: Shell,
@@ -261,6 +262,6 @@ pub enum Verb {
 /// What to do with the emulator.
 #[derive(Debug, Subcommand)]
 pub enum EmulatorVerb {
-    /// Print exports for a shell: eval "$(provision emulator env)"
+    /// Print shell exports: eval "$(provision emulator env)"
     Env,
 }

@@ -96,19 +96,19 @@ impl From<JournalError> for CommandError {
         let (exit, hint) = match &error {
             JournalError::Held { .. } => (
                 Exit::Held,
-                "wait for it, or stop it; nothing needs to be unlocked by hand",
+                "wait for it, or stop it; there is no lock to remove by hand",
             ),
             JournalError::Damaged { .. } => (
                 Exit::Usage,
-                "`provision adopt` rebuilds it from what is in the cloud, and keeps this file beside the new one; until then nothing is touched",
+                "`provision adopt` rebuilds it from the live resources, and keeps this file beside the new one; until then nothing is changed",
             ),
             JournalError::Newer { .. } => (
                 Exit::Usage,
-                "use the newer program: an older one must not write to it",
+                "use the newer version of provision: an older one must not write to this journal",
             ),
             JournalError::Io { .. } => (
                 Exit::Usage,
-                "make the folder writable, or name another with --state-dir",
+                "make the folder writable, or name another one with --state-dir",
             ),
         };
         CommandError {

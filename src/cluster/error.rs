@@ -120,11 +120,11 @@ impl ClusterError {
                 (fault, Some(status.code), status.message)
             }
             kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => {
-                let words = format!("an answer that is no object: {error}");
+                let words = format!("the answer is not a Kubernetes object: {error}");
                 (ClusterErrorKind::Server, None, words)
             }
             _ if too_long(&error) => {
-                let words = "an answer too long to be read".to_owned();
+                let words = "the answer is too long".to_owned();
                 (ClusterErrorKind::Server, None, words)
             }
             other => match refusal(&other) {

@@ -73,7 +73,7 @@ impl ClusterClient {
                 what,
                 fault: ClusterErrorKind::Unreachable,
                 http: None,
-                message: format!("no end after {} s", within.as_secs()),
+                message: format!("the command did not finish within {} s", within.as_secs()),
                 conflicts: Vec::new(),
             }),
         }

@@ -80,7 +80,7 @@ pub enum EntryError {
         source: KubeconfigError,
     },
     /// The cluster of the context has no usable address.
-    #[error("context `{0}`: its server is no address")]
+    #[error("context `{0}`: its server is not a valid address")]
     NoServer(String),
 }
 
@@ -234,7 +234,7 @@ pub(super) fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<Strin
             };
             Some(format!("failed with {}{said}", out.status))
         }
-        AuthError::AuthExecParse(_) => Some("printed what is no ExecCredential".to_owned()),
+        AuthError::AuthExecParse(_) => Some("did not print an ExecCredential".to_owned()),
         AuthError::ExecPluginFailed => Some("printed no credentials".to_owned()),
         _ => None,
     })
@@ -346,7 +346,7 @@ mod tests {
             ),
             (
                 "command: echo, args: ['{printed-token']",
-                "the plugin `echo` printed what is no ExecCredential",
+                "the plugin `echo` did not print an ExecCredential",
             ),
         ] {
             let file = file(&config(&format!("{{exec: {{{command}, {env}}}}}")));

@@ -89,11 +89,11 @@ impl ClusterClient {
             return Err(bad("not an address".to_owned()));
         }
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(authority).collect();
-        let certificates = certificates
-            .map_err(|error| bad(format!("its authority is no certificate: {error}")))?;
+        let certificates =
+            certificates.map_err(|error| bad(format!("its CA certificate is invalid: {error}")))?;
         if certificates.is_empty() {
             return Err(bad(
-                "its authority is no certificate: there is none in it".to_owned()
+                "its CA certificate is invalid: it contains no certificate".to_owned(),
             ));
         }
         let mut config = kube::Config::new(url);
@@ -243,7 +243,10 @@ impl ClusterClient {
 
 /// A name that is more than a name: kube writes it into a path as it is.
 fn leads_elsewhere(what: String) -> ClusterError {
-    ClusterError::local(what, "not sent, as its name leads elsewhere".to_owned())
+    ClusterError::local(
+        what,
+        "not sent, because the name would change the request's path".to_owned(),
+    )
 }
 
 fn plain(object: &ObjectRef, found: &DynamicObject) -> Result<Value, ClusterError> {

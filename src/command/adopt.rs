@@ -51,8 +51,8 @@ pub async fn adopt(global: &Global, row: VerbSpec, yes: bool) -> Result<Exit, Co
     }
     if found.is_empty() && unseen > 0 {
         return Err(CommandError::failed(
-            "what is there could not be seen",
-            "mend what is told above first",
+            "the current state could not be read",
+            "fix the errors above first",
         ));
     }
     let new: Vec<&Candidate> = found.iter().filter(|f| f.evidence.suffices()).collect();
@@ -64,9 +64,11 @@ pub async fn adopt(global: &Global, row: VerbSpec, yes: bool) -> Result<Exit, Co
         return Ok(ended.how().into());
     }
     let question = match (new.len(), damaged) {
-        (0, _) => "Replace the damaged journal by what of it can be believed?".to_owned(),
-        (n, true) => format!("Count these {n} as ours, and replace the damaged journal?"),
-        (n, false) => format!("Count these {n} as ours?"),
+        (0, _) => "Replace the damaged journal with its intact records?".to_owned(),
+        (n, true) => {
+            format!("Record these {n} as created by provision, and replace the damaged journal?")
+        }
+        (n, false) => format!("Record these {n} as created by provision?"),
     };
     if !yes && !confirm::agreed(&question).await? {
         return Ok(Exit::Done);
@@ -92,7 +94,7 @@ pub async fn adopt(global: &Global, row: VerbSpec, yes: bool) -> Result<Exit, Co
         ));
     } else {
         say(&format!(
-            "{} adopted: `provision up` goes on from here, and `provision down` removes them\n",
+            "{} adopted: `provision up` continues from here, and `provision down` removes them\n",
             new.len()
         ));
         if let Some(path) = kept {
@@ -101,7 +103,7 @@ pub async fn adopt(global: &Global, row: VerbSpec, yes: bool) -> Result<Exit, Co
     }
     if unseen > 0 {
         note(
-            "run `provision adopt` again when that is mended: what could not be seen is not adopted",
+            "fix this, then run `provision adopt` again: resources that could not be read are not adopted",
         );
     }
     Ok(ended.how().into())
@@ -136,19 +138,27 @@ fn why(found: &Candidate) -> String {
         plain(&each.collect::<Vec<_>>().join("; "))
     };
     match &found.evidence {
-        Evidence::Absent => "not there".to_owned(),
+        Evidence::Absent => "not found".to_owned(),
         Evidence::Journal => "in the journal".to_owned(),
-        Evidence::Equal if found.parts.is_empty() => "there, as wanted".to_owned(),
-        Evidence::Equal => format!("there, as wanted: {}", found.parts.join(", ")),
-        Evidence::Mark if found.fields.is_empty() => "there, carries our mark".to_owned(),
-        Evidence::Mark => format!("there, carries our mark; {}", differing()),
-        Evidence::Differs => format!("there, differs: {}", differing()),
-        Evidence::Unmarked if found.fields.is_empty() => {
-            "there, as wanted, and does not carry our mark".to_owned()
+        Evidence::Equal if found.parts.is_empty() => "exists, as wanted".to_owned(),
+        Evidence::Equal => format!("exists, as wanted: {}", found.parts.join(", ")),
+        Evidence::Mark if found.fields.is_empty() => {
+            "exists, applied by the field manager provision".to_owned()
         }
-        Evidence::Unmarked => format!("there, does not carry our mark; {}", differing()),
+        Evidence::Mark => format!(
+            "exists, applied by the field manager provision; {}",
+            differing()
+        ),
+        Evidence::Differs => format!("exists, differs: {}", differing()),
+        Evidence::Unmarked if found.fields.is_empty() => {
+            "exists, as wanted, but was not applied by the field manager provision".to_owned()
+        }
+        Evidence::Unmarked => format!(
+            "exists, but was not applied by the field manager provision; {}",
+            differing()
+        ),
         Evidence::Unknown(steps) => {
-            format!("there, cannot be compared without {}", steps.join(", "))
+            format!("exists, cannot be compared without {}", steps.join(", "))
         }
     }
 }
@@ -172,13 +182,13 @@ fn text(found: &[Candidate], unseen: usize) -> String {
         |holds: &dyn Fn(&Candidate) -> bool| found.iter().filter(|found| holds(found)).count();
     let counts = [
         (count(&|f| f.evidence.suffices()), "to adopt"),
-        (count(&|f| strangers(&f)), "not ours"),
+        (count(&|f| strangers(&f)), "not created by provision"),
         (
             count(&|f| f.evidence == Evidence::Journal),
             "in the journal",
         ),
-        (count(&|f| f.evidence == Evidence::Absent), "not there"),
-        (unseen, "not seen"),
+        (count(&|f| f.evidence == Evidence::Absent), "not found"),
+        (unseen, "could not be read"),
     ];
     let said: Vec<String> = counts
         .iter()

@@ -21,8 +21,8 @@ pub async fn authorize(session: &mut Session, row: VerbSpec) -> Result<Exit, Com
     let lists: Vec<Step> = ready.steps.iter().filter_map(only_allow_list).collect();
     if lists.is_empty() {
         return Err(CommandError::usage(
-            "the steps speak of no cluster",
-            "add one, or leave out --steps",
+            "the steps contain no cluster",
+            "add a `container.cluster` step, or run without --steps",
         ));
     }
     let clients = Clients {
@@ -36,14 +36,14 @@ pub async fn authorize(session: &mut Session, row: VerbSpec) -> Result<Exit, Com
             Err(error) if error.class == Class::ApiDisabled => Observed::Absent,
             look => look.map_err(|error| CommandError {
                 exit: Exit::Failed,
-                errors: vec![format!("look at {}: {error}", step.id)],
+                errors: vec![format!("cannot read {}: {error}", step.id)],
                 hint: error.hint(),
             })?,
         };
         if let Observed::Absent = look {
             return Err(CommandError::failed(
-                format!("{}: there is no such cluster yet", step.id),
-                "`provision up` makes it, with this machine on its list",
+                format!("{}: the cluster does not exist yet", step.id),
+                "`provision up` creates it, with this machine's address on its allow list",
             ));
         }
     }

@@ -10,10 +10,12 @@ pub fn require_confirmation(verb: &str, yes: bool) -> Result<(), CommandError> {
     if yes || std::io::stdin().is_terminal() {
         return Ok(());
     }
-    let error = format!("`provision {verb}` changes things and there is no terminal to ask on");
+    let error = format!(
+        "`provision {verb}` changes resources, and there is no terminal to ask for confirmation"
+    );
     Err(CommandError::usage(
         error,
-        "look at `provision plan` or `provision status`, then say --yes",
+        "check `provision plan` or `provision status`, then pass --yes",
     ))
 }
 

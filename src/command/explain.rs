@@ -79,7 +79,7 @@ impl Question {
             return Ok(None);
         };
         let bad =
-            |error| CommandError::usage(error, "write it as curl takes it: http://example.com/");
+            |error| CommandError::usage(error, "write the URL as for curl: http://example.com/");
         let mut request = Request::get(namespace, url).map_err(bad)?;
         request.method.clone_from(&self.method);
         request.from.sidecar = self.no_sidecar.then_some(false);

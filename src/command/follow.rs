@@ -49,7 +49,7 @@ pub async fn follow(session: &Session, ours: &Run, holder: Run) -> Result<Follow
     let mut holder = holder;
     loop {
         note(&format!(
-            "following {}: it goes on without this terminal; an interrupt ends following, not the run",
+            "following {}: the run continues without this terminal; Ctrl-C stops following, not the run",
             holder.who()
         ));
         let mut shown = RunView::new(session, &holder);
@@ -64,14 +64,14 @@ pub async fn follow(session: &Session, ours: &Run, holder: Run) -> Result<Follow
                     return Ok(match shown.how {
                         Some(how) => FollowEnd::Ended(how.into()),
                         None => {
-                            note(&format!("{} came to no end: going on from there", holder.who()));
+                            note(&format!("{} did not finish: continuing from there", holder.who()));
                             FollowEnd::Free(Box::new(journal))
                         }
                     });
                 }
                 Ok(_) = stopped.wait_for(|stopped| *stopped) => {
                     shown.screen.clear();
-                    note(&format!("stopped following; {} goes on", holder.who()));
+                    note(&format!("stopped following; {} continues", holder.who()));
                     return Ok(FollowEnd::Ended(Exit::Interrupted));
                 }
                 () = tokio::time::sleep(NEXT_READ) => {}

@@ -29,8 +29,8 @@ pub async fn kubeconfig(
     let step = ready.steps.iter().find(|step| step.kind.name() == CLUSTER);
     let step = step.ok_or_else(|| {
         CommandError::usage(
-            "the steps speak of no cluster",
-            "add one, or leave out --steps",
+            "the steps contain no cluster",
+            "add a `container.cluster` step, or run without --steps",
         )
     })?;
     let path = Kind::named(CLUSTER)
@@ -42,12 +42,12 @@ pub async fn kubeconfig(
         .await
         .map_err(|error| match error.class {
             Class::NotFound | Class::ApiDisabled => CommandError::failed(
-                format!("{}: there is no such cluster yet", step.id),
-                "`provision up` makes it",
+                format!("{}: the cluster does not exist yet", step.id),
+                "`provision up` creates it",
             ),
             _ => CommandError {
                 exit: Exit::Failed,
-                errors: vec![format!("look at {}: {error}", step.id)],
+                errors: vec![format!("cannot read {}: {error}", step.id)],
                 hint: error.hint(),
             },
         })?;
@@ -71,13 +71,13 @@ pub async fn kubeconfig(
     let merged = kubefile::merge(file, &ours).map_err(|error| {
         CommandError::usage(
             format!("{}: {error}", file.display()),
-            "name another file with --write, or mend this one",
+            "name another file with --write, or fix this one",
         )
     })?;
     if merged == MergeResult::Rewritten {
         let file = file.display();
         note(&format!(
-            "warning: {file}: its form could not be kept, its content is; comments are gone"
+            "warning: {file}: the content was kept, but the formatting and the comments were lost"
         ));
     }
     say(&format!("{}: context {name}\n", file.display()));
@@ -105,7 +105,7 @@ async fn own(session: &mut Session, file: Option<&Path>) -> Result<Exit, Command
     }
     Err(CommandError::usage(
         format!(
-            "{there} is the kubeconfig of this cluster already, by context {context}: nothing is printed or written"
+            "{there} already is the kubeconfig of this cluster (context {context}): nothing is printed or written"
         ),
         &format!("use it as it is: {} get pods", rehearsal::kubectl(identity)),
     ))
@@ -156,8 +156,8 @@ fn entry(name: &str, live: &Value, program: &str, emulated: bool) -> Result<Valu
             .filter(|text| !text.is_empty())
             .ok_or_else(|| {
                 CommandError::failed(
-                    format!("{name}: Google says no {pointer} of it"),
-                    "it may still be on its way: look with `provision status`, then run again",
+                    format!("{name}: Google's answer has no {pointer}"),
+                    "it may still be starting: check `provision status`, then run again",
                 )
             })
     };
@@ -176,7 +176,7 @@ fn entry(name: &str, live: &Value, program: &str, emulated: bool) -> Result<Valu
         "command": program,
         "args": args,
         "interactiveMode": "Never",
-        "installHint": "`provision` prints the token; its path is the one that wrote this entry",
+        "installHint": "`provision` prints the token; install it at the path that this entry names",
     }});
     Ok(json!({
         "apiVersion": "v1",

@@ -40,7 +40,7 @@ pub enum KubefileError {
     #[error("not a file")]
     NotAFile,
     /// It is longer than anybody reads.
-    #[error("{length} bytes, at most {LONGEST} are read")]
+    #[error("{length} bytes; the limit is {LONGEST}")]
     TooLong {
         /// Its length in bytes.
         length: u64,
@@ -61,7 +61,7 @@ pub enum KubefileError {
         list: &'static str,
     },
     /// It was written to between the reading and the writing.
-    #[error("somebody else has just changed it; run again")]
+    #[error("another program has just changed it; run again")]
     Changed,
 }
 

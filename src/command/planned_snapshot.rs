@@ -142,11 +142,11 @@ pub enum ManifestError {
     #[error(transparent)]
     Yaml(#[from] serde_saphyr::Error),
     /// It holds nothing.
-    #[error("there is no object in it")]
+    #[error("it contains no object")]
     Empty,
     /// One of its documents is something else.
     #[error(
-        "object {number} is neither a Kubernetes object nor a firewall rule of compute: it has no `apiVersion` and `kind`"
+        "object {number} is neither a Kubernetes object nor a Compute Engine firewall rule: it has no `apiVersion` and `kind`"
     )]
     NoObject {
         /// Which, from 1.
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(objects(rules).unwrap().len(), 1);
         assert!(objects("a: [").is_err());
         let told = objects("---\n").unwrap_err().to_string();
-        assert_eq!(told, "there is no object in it");
+        assert_eq!(told, "it contains no object");
         let told = objects("a: 1").unwrap_err().to_string();
         assert!(told.starts_with("object 1 is neither"), "{told}");
     }

@@ -73,9 +73,9 @@ pub fn meant(
             let file = file.display();
             Err(CommandError::usage(
                 format!(
-                    "the journal of {project} speaks of the emulator's own cluster, and this run would speak to that of {file}"
+                    "the journal of {project} belongs to the emulator's own cluster, but this run would use the cluster of {file}"
                 ),
-                "leave out --kubeconfig, or `provision down --emulate` first, or name another folder with --state-dir",
+                "omit --kubeconfig, or run `provision down --emulate` first, or name another folder with --state-dir",
             ))
         }
         (Some(file), tracked) => Ok(Some(RequestedCluster {
@@ -90,13 +90,13 @@ pub fn meant(
 pub fn flags(global: &Global) -> Result<(), CommandError> {
     if global.kubeconfig.is_some() && !global.emulate {
         return Err(CommandError::usage(
-            "--kubeconfig: only with --emulate",
-            "add --emulate: Google's half is emulated, and the cluster's half goes to that cluster; on Google Cloud no kubeconfig is needed",
+            "--kubeconfig requires --emulate",
+            "add --emulate: Google's APIs are emulated, and the Kubernetes objects go to that cluster; on Google Cloud no kubeconfig is needed",
         ));
     }
     if global.context.is_some() && global.kubeconfig.is_none() {
         return Err(CommandError::usage(
-            "--context: only with --kubeconfig",
+            "--context requires --kubeconfig",
             "name the file that has the context: --emulate --kubeconfig FILE --context NAME",
         ));
     }
@@ -118,7 +118,7 @@ impl RequestedCluster {
         {
             let (was, now) = (tracked, &own.identity);
             let error = format!(
-                "what stands of {project} is in another cluster: the journal speaks of {} (UID {}), and {} is UID {}",
+                "the objects of {project} are in another cluster: the journal names {} (UID {}), but {} has UID {}",
                 was.words(),
                 was.uid,
                 now.words(),
@@ -126,7 +126,7 @@ impl RequestedCluster {
             );
             return Err(CommandError::usage(error, &gone(folder)));
         }
-        let user = own.user.as_deref().unwrap_or("nobody named");
+        let user = own.user.as_deref().unwrap_or("unknown");
         note(&format!(
             "cluster of your own: {}, user {user}",
             own.identity.words()
@@ -164,7 +164,7 @@ impl RequestedCluster {
 /// What to do where the cluster in which something of ours stood is no more.
 fn gone(folder: &Path) -> String {
     format!(
-        "if the cluster of the journal was deleted, remove {}: nothing else is left of it",
+        "if the cluster of the journal was deleted, remove {}: nothing else remains",
         folder.display()
     )
 }
@@ -189,8 +189,8 @@ pub async fn before(
         .filter(|step| step.kind.name() == "container.cluster");
     if several.count() > 1 {
         return Err(CommandError::usage(
-            "the steps speak of several clusters, and there is one",
-            "rehearse steps of one cluster",
+            "the steps contain several clusters, but --kubeconfig names one",
+            "use steps that contain one cluster",
         ));
     }
     let tasks = tasks::present(&ready.steps)?;
@@ -234,19 +234,21 @@ pub async fn before(
             .await
             .map_err(|error| CommandError {
                 exit: Exit::Failed,
-                errors: vec![format!("look at the cluster's nodes: {error}")],
+                errors: vec![format!("cannot read the cluster's nodes: {error}")],
                 hint: error.hint(),
             })?;
         if let Some(lack) = lack {
             let hint = match lack.kubectl.as_slice() {
-                [] => "add nodes: the applications need one and the gateway another, which takes no other pods".to_owned(),
+                [] => {
+                    "add nodes: one for the applications, and one for the gateway alone".to_owned()
+                }
                 all => {
                     let all = all.iter().map(|one| format!("{kubectl} {one}"));
                     all.collect::<Vec<_>>().join(" && ")
                 }
             };
             let error = format!(
-                "the cluster's nodes are not those that the steps ask for: {}",
+                "the cluster's nodes do not match the steps: {}",
                 lack.says.join("; ")
             );
             return Err(CommandError::failed(error, &hint));
@@ -259,7 +261,7 @@ pub async fn before(
         exit: Exit::Failed,
         errors: found.errors,
         hint: Some(found.hint.unwrap_or_else(|| {
-            "nothing was changed: remove or rename what stands in the way; if an earlier rehearsal made it and its journal is lost, `provision adopt` with the same flags counts it as ours again; `provision up --adopt` takes over what it can, and `down` then removes it".to_owned()
+            "nothing was changed: delete or rename the conflicting objects; if an earlier rehearsal created them and its journal is lost, run `provision adopt` with the same flags; `provision up --adopt` takes them over where it can, and `provision down` then removes them".to_owned()
         })),
     })
 }
@@ -328,7 +330,7 @@ fn foreign_object(step: &Step, change: &Change, force: bool) -> Option<String> {
         false => format!(": {}", plain(&differs)),
     };
     Some(format!(
-        "{}: {name} is in the cluster already and is not ours{differs}",
+        "{}: {name} already exists in the cluster and was not created by provision{differs}",
         step.id
     ))
 }
@@ -337,7 +339,7 @@ fn foreign_object(step: &Step, change: &Change, force: bool) -> Option<String> {
 pub fn and_in(session: &Session) -> String {
     let own = session.own.as_ref();
     own.map_or_else(String::new, |own| {
-        let user = own.user.as_deref().unwrap_or("nobody named");
+        let user = own.user.as_deref().unwrap_or("unknown");
         format!(
             " and in your own cluster ({}, user {user})",
             own.identity.words()
@@ -403,7 +405,7 @@ mod tests {
         }];
         let there = |what: &str| {
             Some(format!(
-                "step: {what} is in the cluster already and is not ours"
+                "step: {what} already exists in the cluster and was not created by provision"
             ))
         };
         let service = object("Service", Some("n"), "s");

@@ -35,7 +35,7 @@ impl RunLock {
             && last.host != run.host
         {
             note(&format!(
-                "note: the last run was on another machine, {} ({}), and did not come to its end: make sure that it is over, as a lock reaches this machine only",
+                "note: the last run was on another machine, {} ({}), and did not finish: make sure that it has ended, because the lock works on one machine only",
                 last.host,
                 last.who()
             ));

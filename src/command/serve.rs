@@ -31,10 +31,10 @@ pub async fn serve(
     let _ = writeln!(out, "listening on http://{}", running.addr()).and_then(|()| out.flush());
     drop(out);
     note(
-        "An emulator: what passes here shows that the requests are right and that the objects allow and refuse what they should.",
+        "This is an emulator. What passes here shows that the requests are valid and that the objects allow and refuse what they should.",
     );
     note(
-        "It moves no packets and has no quotas: that Google's network and mesh do as their objects say, it cannot show.",
+        "It moves no packets and has no quotas. It cannot show that Google's network and mesh do what the objects say.",
     );
     note(&format!(
         "`provision emulator env --listen {}` prints exports for gcloud.",

@@ -127,12 +127,11 @@ impl Session {
             } else {
                 ("Google Cloud", "the emulator")
             };
-            let error = format!(
-                "the journal of {project} speaks of {was}, and this run would speak to {now}"
-            );
+            let error =
+                format!("the journal of {project} belongs to {was}, but this run would use {now}");
             return Err(CommandError::usage(
                 error,
-                "add or drop --emulate, or name another folder with --state-dir",
+                "add or remove --emulate, or name another folder with --state-dir",
             ));
         }
         let meant = rehearsal::meant(global, &project, &state)?;
@@ -160,7 +159,7 @@ impl Session {
         for pair in &global.set {
             let (name, value) = pair.split_once('=').ok_or_else(|| {
                 CommandError::usage(
-                    format!("--set {pair}: no `=`"),
+                    format!("--set {pair}: missing `=`"),
                     "write --set NAME=VALUE; `provision steps` lists the names",
                 )
             })?;
@@ -250,8 +249,8 @@ impl Session {
         ] {
             if self.has_param(name) && !given.contains_key(name) {
                 return Err(CommandError::usage(
-                    format!("no {name} is named"),
-                    &format!("name one with {flag}"),
+                    format!("no {name} is set"),
+                    &format!("set one with {flag}"),
                 ));
             }
         }
@@ -304,7 +303,7 @@ impl Session {
         let running = started.map_err(|error| {
             CommandError::failed(
                 format!("the emulator cannot start: {error}"),
-                "free the port or the folder it names",
+                "free the port or the folder that the error names",
             )
         })?;
         let endpoints = Endpoints::emulator(&format!("http://{}", running.addr()));

@@ -62,7 +62,7 @@ fn install() -> watch::Receiver<bool> {
                 std::process::exit(Exit::Interrupted as i32);
             }
             if !FOLLOWING.load(Ordering::Relaxed) {
-                note("stopping: nothing new is begun; once more ends at once");
+                note("stopping: finishing requests in flight; press Ctrl-C again to quit now");
             }
         }
     });

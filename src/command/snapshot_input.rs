@@ -50,8 +50,8 @@ pub fn is_there(sources: &SnapshotInput, namespace: &str) -> Result<(), CommandE
     let near = did_you_mean(namespace, namespaces.iter().copied());
     let names: Vec<&str> = namespaces.into_iter().collect();
     Err(CommandError::usage(
-        format!("there is no namespace `{namespace}`{near}"),
-        &format!("name one of {}", names.join(", ")),
+        format!("namespace `{namespace}` not found{near}"),
+        &format!("use one of {}", names.join(", ")),
     ))
 }
 
@@ -59,16 +59,13 @@ pub fn is_there(sources: &SnapshotInput, namespace: &str) -> Result<(), CommandE
 fn read(file: &PathBuf) -> Result<Vec<serde_json::Value>, CommandError> {
     let bad = |error: &dyn std::error::Error| {
         let error = format!("{}: {error}", file.display());
-        CommandError::usage(
-            error,
-            "name files of manifests, as `kubectl apply -f` takes them",
-        )
+        CommandError::usage(error, "name manifest files, as for `kubectl apply -f`")
     };
     let text = std::fs::read_to_string(file).map_err(|error| bad(&error))?;
     planned_snapshot::objects(&text).map_err(|error| bad(&error))
 }
 
-/// Of the steps alone nothing is asked of anybody: where no project is named, an example's will do.
+/// Of the steps alone nothing is asked of anybody: where no project is set, an example's will do.
 fn session(global: &Global, through: Option<&str>) -> Result<Session, CommandError> {
     let laid = |global: &Global| {
         let session = Session::open(global)?;
@@ -86,8 +83,8 @@ fn session(global: &Global, through: Option<&str>) -> Result<Session, CommandErr
 async fn live(ready: &Prepared) -> Result<SnapshotInput, CommandError> {
     let none = || {
         CommandError::failed(
-            "there is no such cluster yet",
-            "leave out --live to have the steps explained, or `provision up` first",
+            "the cluster does not exist yet",
+            "omit --live to explain the steps, or run `provision up` first",
         )
     };
     let cluster = ready
@@ -108,7 +105,7 @@ async fn live(ready: &Prepared) -> Result<SnapshotInput, CommandError> {
     });
     let read = read.map_err(|error| CommandError {
         exit: Exit::Failed,
-        errors: vec![format!("read what is there: {error}")],
+        errors: vec![format!("cannot read the live objects: {error}")],
         hint: error.hint(),
     })?;
     read.ok_or_else(none)

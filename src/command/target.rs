@@ -38,16 +38,16 @@ pub fn project(
         (None, false, [only]) => only.clone(),
         (None, false, []) => {
             return Err(CommandError::usage(
-                "no project is named",
-                "name one with --project or CLOUDSDK_CORE_PROJECT, or try --emulate",
+                "no project is set",
+                "set one with --project or CLOUDSDK_CORE_PROJECT, or try --emulate",
             ));
         }
         (None, false, several) => {
             let error = format!(
-                "no project is named, and there are journals of several: {}",
+                "no project is set, and there are journals of several projects: {}",
                 several.join(", ")
             );
-            return Err(CommandError::usage(error, "name one with --project"));
+            return Err(CommandError::usage(error, "set one with --project"));
         }
     };
     // It becomes the name of a folder, so what could leave the folder is refused here and not only by the steps.
@@ -124,7 +124,7 @@ pub fn state_dir(flag: Option<&Path>, env: Environment<'_>) -> Result<PathBuf, C
         .or_else(|| Some(absolute("HOME")?.join(".local/state/provision")))
         .ok_or_else(|| {
             CommandError::usage(
-                "there is no home folder to keep the journal in",
+                "there is no home folder for the journal",
                 "name a folder with --state-dir or PROVISION_STATE_DIR",
             )
         })
@@ -162,7 +162,7 @@ mod tests {
             (flags(None, false), &env, &one, Ok("from-env")),
             (flags(None, false), &none, &one, Ok("from-journal")),
             (flags(None, true), &none, &one, Ok("egress-demo")),
-            (flags(None, false), &none, &[], Err("no project is named")),
+            (flags(None, false), &none, &[], Err("no project is set")),
             (flags(None, false), &none, &two, Err("several")),
             (
                 flags(Some("../etc"), false),

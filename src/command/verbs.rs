@@ -117,7 +117,7 @@ async fn take_or_follow(
             holder: Some(Box::new(holder)),
         });
         if same {
-            error.hint = Some("wait for it, or stop it; nothing needs to be unlocked by hand; it does what you ask for, and `provision up --follow` shows it".to_owned());
+            error.hint = Some("wait for it, or stop it; there is no lock to remove by hand; it runs the same command, and `provision up --follow` shows its progress".to_owned());
         }
         return Err(error);
     }
@@ -144,7 +144,7 @@ fn tell_of_strangers(ready: &Prepared, journal: &Journal, exit: Exit) {
         .collect();
     if exit == Exit::Done && !strangers.is_empty() {
         note(&format!(
-            "note: there before and not ours, so `provision down` leaves them: {}; if an earlier run made them, `provision adopt` says so",
+            "note: not recorded as created by provision, so `provision down` keeps them: {}; if an earlier run created them, run `provision adopt`",
             strangers.join(", ")
         ));
     }
@@ -206,13 +206,13 @@ async fn agreed_to_plan(
     say(&plan.text(&session.tutorial.chapters, &ready.steps, session.paint.0));
     if outcome(&ended) != Exit::Done {
         return Err(CommandError::failed(
-            "what is there could not be seen",
-            "mend what is told above first",
+            "the current state could not be read",
+            "fix the errors above first",
         ));
     }
     Ok(!plan.is_empty()
         && confirm::agreed(&format!(
-            "Do this in project {}{}?",
+            "Apply these changes in project {}{}?",
             session.project,
             rehearsal::and_in(session)
         ))
@@ -233,8 +233,8 @@ pub async fn down(
     let ready = session.ready(None, row.looks_up, true).await?;
     let tasks = tasks::absent(&ready.steps, &hold.journal.state, session.own.is_some())?;
     if tasks.is_empty() && !session.json() {
-        say("nothing here is ours\n");
-        note("note: if a journal was lost, `provision adopt` finds what an earlier run made");
+        say("no resources in this project are recorded as created by provision\n");
+        note("note: if a journal was lost, `provision adopt` finds what an earlier run created");
     }
     if !yes && !tasks.is_empty() {
         say(&listed(&tasks));
@@ -283,14 +283,14 @@ async fn delete(
 ) -> Result<Exit, CommandError> {
     let project = &session.project;
     if !confirm::typed(
-        &format!("Type the project's id to delete {project} with everything in it:"),
+        &format!("Type the project id to delete {project} and everything in it:"),
         project,
     )
     .await?
     {
         return Err(CommandError::usage(
-            "the project's id was not typed, so the project stays",
-            "what up made is gone already",
+            "the project id was not confirmed, so the project is not deleted",
+            "the resources that `up` created are already deleted",
         ));
     }
     let thing = ResourceId {
@@ -325,7 +325,7 @@ async fn delete(
     })?;
     if !session.json() {
         say(&format!(
-            "project {project} is being deleted; Google keeps it for 30 days and never gives its id again\n"
+            "project {project} is being deleted; Google keeps it for 30 days and never reuses its id\n"
         ));
     }
     Ok(Exit::Done)
@@ -394,16 +394,16 @@ pub async fn watch(
 pub fn close(session: &Session, row: VerbSpec, ended: &RunEnd) -> Exit {
     if let Some(error) = &ended.journal {
         note(&format!(
-            "error: {error}\nhint: nothing is sent that the journal does not hold: make room or name another folder with --state-dir\nleft: what the journal says; run again to go on"
+            "error: {error}\nhint: no request is sent before it is in the journal: free disk space, or name another folder with --state-dir\nleft: what the journal records; run again to continue"
         ));
     } else if ended.stopped {
         note(&format!(
-            "interrupted: what had begun is in the journal; `provision {}` goes on from there",
+            "interrupted: the journal has every request that was started; run `provision {}` to continue",
             row.verb
         ));
     } else if ended.tally.failed > 0 && !session.json() {
         note(&format!(
-            "run `provision {}` again when that is mended: it goes on from here",
+            "fix this, then run `provision {}` to continue",
             row.verb
         ));
     }
@@ -425,7 +425,7 @@ pub fn closing(steps: usize, tally: Tally, took: u64) -> String {
         (tally.unchanged, "as wanted"),
         (tally.kept, "kept"),
         (tally.failed, "failed"),
-        (tally.blocked, "not begun"),
+        (tally.blocked, "not started"),
     ];
     let said: Vec<String> = counts
         .iter()

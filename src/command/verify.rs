@@ -81,13 +81,13 @@ async fn somebody_answers(ready: &Prepared) -> Result<(), CommandError> {
         Ok(true) => Ok(()),
         Ok(false) => Err(CommandError::failed(
             format!(
-                "nothing to check: there is no cluster {cluster} in {location} of project {project}"
+                "nothing to check: cluster {cluster} not found in {location} of project {project}"
             ),
-            "`provision up` makes it; what requests would get then, `provision explain` says without it",
+            "`provision up` creates it; `provision explain` predicts the result of a request without it",
         )),
         Err(error) => Err(CommandError {
             exit: Exit::Failed,
-            errors: vec![format!("ask cluster {cluster}: {error}")],
+            errors: vec![format!("cannot reach cluster {cluster}: {error}")],
             hint: error.hint(),
         }),
     }

@@ -1,6 +1,6 @@
 //! Whether a pod gets the mesh's proxy: the selectors of Istio's injecting webhook.
 //!
-//! For pods that are not there yet. A live pod shows whether it has its proxy, and that is what counts.
+//! For pods that do not exist yet. A live pod shows whether it has its proxy, and that is what counts.
 
 use json::{list, text};
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub fn injects(namespace: &Labels, metadata: &Value, spec: &Value) -> (bool, Str
     let own = pod.get(POD).or_else(|| annotations.get(POD));
     let off = |text: &str| (false, text.to_owned());
     if spec.get("hostNetwork") == Some(&Value::Bool(true)) {
-        return off("a pod in its node's network gets no proxy");
+        return off("a pod in the host network gets no proxy");
     }
     if own.is_some_and(|value| value == "false") {
         return off("the pod asks for no proxy (sidecar.istio.io/inject=false)");
@@ -39,7 +39,7 @@ pub fn injects(namespace: &Labels, metadata: &Value, spec: &Value) -> (bool, Str
     }
     match pod.get(REVISION) {
         Some(revision) => (true, format!("the pod's label istio.io/rev={revision}")),
-        None => off("the namespace has no label that has proxies put into its pods"),
+        None => off("the namespace has no label that enables injection"),
     }
 }
 

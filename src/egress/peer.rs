@@ -125,7 +125,7 @@ pub fn mode(
         None => Required {
             mode: Mode::Permissive,
             by: None,
-            because: "PERMISSIVE, as nobody says otherwise".to_owned(),
+            because: "PERMISSIVE, the default".to_owned(),
         },
     }
 }

@@ -29,7 +29,7 @@ pub enum Proxy {
 /// A pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pod {
-    /// The pod; of one that is not there yet, the name of its workload.
+    /// The pod; of one that does not exist yet, the name of its workload.
     pub object: Object,
     /// Its labels.
     pub labels: Labels,

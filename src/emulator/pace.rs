@@ -20,7 +20,7 @@ pub enum Pace {
 
 /// What is wrong with a `--pace`.
 #[derive(Debug, thiserror::Error)]
-#[error("no such pace: {0} (0, real, or real/N with N above 0)")]
+#[error("invalid pace: {0} (0, real, or real/N with N above 0)")]
 pub struct BadPace(String);
 
 impl FromStr for Pace {

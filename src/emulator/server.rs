@@ -52,7 +52,7 @@ pub struct RequestRecord {
 pub enum StartError {
     /// The address is reachable from other machines.
     #[error(
-        "the emulator listens on loopback only, not on {0}: it asks nobody for credentials; use 127.0.0.1"
+        "the emulator listens on loopback only, not on {0}: it does not check credentials; use 127.0.0.1"
     )]
     NotLoopback(SocketAddr),
     /// The address cannot be had.

@@ -22,7 +22,7 @@ pub enum StateError {
         source: io::Error,
     },
     /// It does not hold an emulator's state.
-    #[error("{} does not hold an emulator's state ({source}); move it away to start anew", path.display())]
+    #[error("{} is not an emulator's state file ({source}); move it away to start from an empty state", path.display())]
     Content {
         /// The file.
         path: PathBuf,

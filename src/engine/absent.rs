@@ -62,7 +62,7 @@ pub async fn absent(
         }
         Observed::Here(live) if still_ours(kind, want, Some(tracked), &live).is_none() => {
             let text = format!(
-                "{} was deleted and made anew by somebody else: it is not deleted, unless its namespace is",
+                "{} was deleted and recreated by someone else: it is kept, unless its namespace is deleted",
                 thing.short()
             );
             let step = worker.step.clone();
@@ -149,7 +149,7 @@ async fn clear(worker: &Worker, kind: Kind, thing: &ResourceId) -> Result<bool, 
     let listed = worker
         .unless_stopped(kind.leftovers(&worker.clients, &thing.at))
         .await?;
-    let what = format!("list what is left in {}", thing.short());
+    let what = format!("list the leftovers in {}", thing.short());
     let leftovers = listed.map_err(|error| Failure::of(&what, &error))?;
     for leftover in &leftovers {
         let text = format!("GKE left {leftover} in {}; removing it", thing.short());

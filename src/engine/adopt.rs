@@ -84,7 +84,7 @@ async fn look(
         true => &wanted.want,
         false => &Value::Null,
     };
-    let what = format!("look at {} {}", kind.name(), thing.short());
+    let what = format!("read {} {}", kind.name(), thing.short());
     let failed = |error| Failure::of(&what, &error);
     let mut waited = false;
     // Of a thing that hides, one read that does not find it proves nothing.
@@ -123,7 +123,7 @@ async fn look(
             }
             Err(error) => return Err(failed(error)),
         };
-        worker.waiting(format!("the operation that runs on {}", thing.short()));
+        worker.waiting(format!("the operation in progress on {}", thing.short()));
         let wait = operation.wait(
             &worker.clients.client,
             worker.within,

@@ -43,7 +43,7 @@ pub struct Ownership<'a> {
     pub set: bool,
     /// The list in which adding ours among others' is nobody's harm.
     pub shared_list: Option<&'a str>,
-    /// Something that is wanted is there already and is not ours, and a person said to take it over.
+    /// Something that is wanted already exists and was not created by provision, and a person said to take it over.
     pub adopt: bool,
 }
 

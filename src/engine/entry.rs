@@ -166,7 +166,7 @@ pub enum LineError {
     #[error("no checksum")]
     NoChecksum,
     /// It breaks off within its checksum.
-    #[error("no end")]
+    #[error("incomplete record")]
     NoEnd,
     /// It is not as it was written.
     #[error("checksum does not match")]

@@ -48,7 +48,7 @@ pub enum StepError {
     #[error("{0}")]
     State(String),
     /// The step waits for itself.
-    #[error("it waits for something that waits for it")]
+    #[error("dependency cycle: it waits for a step that waits for it")]
     Cycle,
     /// The program's own fault.
     #[error("the step panicked: {0}")]
@@ -109,7 +109,7 @@ impl Failure {
 
 impl From<Arc<JournalError>> for Failure {
     fn from(error: Arc<JournalError>) -> Failure {
-        let hint = "nothing is sent that is not announced there first: make room, or name another folder with --state-dir";
+        let hint = "no request is sent before it is in the journal: free disk space, or name another folder with --state-dir";
         Failure::Told(StepFailure {
             error: StepError::Journal(error),
             hint: Some(hint.to_owned()),

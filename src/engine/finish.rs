@@ -39,10 +39,7 @@ pub async fn finish(
             Ok(found) => found,
             Err(error) if matches!(error.class, Class::NotFound | Class::ApiDisabled) => None,
             Err(error) => {
-                return Err(Failure::of(
-                    &format!("{what}: look for its operation"),
-                    &error,
-                ));
+                return Err(Failure::of(&format!("{what}: list its operations"), &error));
             }
         },
     };
@@ -60,7 +57,7 @@ pub async fn finish(
         OperationEnd::Failed(error) => failed(&thing.key(), &error.message, left_of(open.verb)),
         // The request may still be at work: it stays open.
         OperationEnd::Unseen(error) => {
-            let says = format!("{} may be there: {what} goes on", thing.short());
+            let says = format!("{} may exist: {what} is still in progress", thing.short());
             return Err(Failure::of(&what, &error).leaving(says));
         }
     };

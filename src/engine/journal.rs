@@ -39,7 +39,9 @@ pub enum JournalError {
         damage: Box<Replay>,
     },
     /// It was written by a newer program.
-    #[error("{path}: written in format {found}, this program writes format {FORMAT}")]
+    #[error(
+        "{path}: the journal has format {found}, but this version of provision writes format {FORMAT}"
+    )]
     Newer {
         /// The file.
         path: String,
@@ -51,15 +53,14 @@ pub enum JournalError {
 /// Which lines are damaged, and what is lost with them.
 fn told(damage: &Replay) -> String {
     let lost = match damage.lost.len() {
-        0 => "what they said is lost, and of what it was cannot be told".to_owned(),
+        0 => "the affected steps are unknown".to_owned(),
         _ => {
             let names: Vec<String> = damage.lost.iter().cloned().collect();
-            format!("lost is what they said of {}", some(&names))
+            format!("affected steps: {}", some(&names))
         }
     };
     match damage.damaged.as_slice() {
         [one] => {
-            let lost = lost.replace("they said", "it said");
             format!(":{}: damaged record ({}); {lost}", one.line, one.why)
         }
         several => {
@@ -348,7 +349,7 @@ fn is_ours(about: io::Result<std::fs::Metadata>) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::other(format!(
-        "it belongs to another user (uid {owner}), who could change what it says"
+        "it belongs to another user (uid {owner}), who could change its content"
     )))
 }
 

@@ -54,17 +54,17 @@ pub async fn account(
         (ChangeVerb::Create, Ok(Observed::Absent)) if !error.of_operation => (
             LeftBehind::Unknown,
             format!(
-                "{short} may be there: the answer was lost and it is not seen; run again to be sure"
+                "{short} may exist: the answer was lost and it was not found; run again to be sure"
             ),
         ),
-        (_, Ok(Observed::Absent)) => (LeftBehind::Nothing, format!("{short} is not there")),
+        (_, Ok(Observed::Absent)) => (LeftBehind::Nothing, format!("{short} does not exist")),
         (ChangeVerb::Create, Ok(_)) => (
             LeftBehind::Something,
-            format!("{short} is there, and counts as ours"),
+            format!("{short} exists, and is recorded as created by provision"),
         ),
         (ChangeVerb::Update, Ok(_)) => (
             LeftBehind::Something,
-            format!("{short} is there, perhaps unchanged"),
+            format!("{short} exists, perhaps unchanged"),
         ),
         // It may be on its way out.
         (ChangeVerb::Delete, Ok(_))
@@ -73,14 +73,14 @@ pub async fn account(
             (
                 LeftBehind::Something,
                 format!(
-                    "{short} may be going: the answer was lost and it is still seen; run again to be sure"
+                    "{short} may be in deletion: the answer was lost and it still exists; run again to be sure"
                 ),
             )
         }
-        (ChangeVerb::Delete, Ok(_)) => (LeftBehind::Something, format!("{short} is still there")),
+        (ChangeVerb::Delete, Ok(_)) => (LeftBehind::Something, format!("{short} still exists")),
         (_, Err(_)) => (
             LeftBehind::Unknown,
-            format!("whether {short} is there could not be seen"),
+            format!("whether {short} exists is unknown: it could not be read"),
         ),
     };
     match worker

@@ -65,7 +65,7 @@ pub async fn look_only(
     } else {
         &Value::Null
     };
-    let what = format!("look at {} {}", kind.name(), thing.short());
+    let what = format!("read {} {}", kind.name(), thing.short());
     let look = match worker
         .unless_stopped(kind.look(&worker.clients, &thing.at, known_want, &parts))
         .await?
@@ -79,7 +79,7 @@ pub async fn look_only(
         _ => tracked,
     };
     let (change, live) = match look {
-        Observed::Absent if kind.is_wait() => (Change::Pending("not there yet".to_owned()), None),
+        Observed::Absent if kind.is_wait() => (Change::Pending("not found yet".to_owned()), None),
         Observed::Settling(why) | Observed::Broken(why) if kind.is_wait() => {
             (Change::Pending(why), None)
         }
@@ -150,8 +150,9 @@ pub async fn present(
         Observed::Broken(why) => {
             close(worker, thing, open.as_ref(), false).await?;
             let error = format!("{} {}: {why}", kind.name(), thing.short());
-            let hint = "Google could not finish it: `provision down` removes it, then `provision up` makes it anew";
-            Err(Failure::new(error, hint).leaving(format!("{} is there, broken", thing.short())))
+            let hint = "Google could not complete it: run `provision down` to delete it, then `provision up` to recreate it";
+            Err(Failure::new(error, hint)
+                .leaving(format!("{} exists, in an error state", thing.short())))
         }
         Observed::Here(live) => {
             let created = close(worker, thing, open.as_ref(), true).await? || wanted.came_along;
@@ -217,7 +218,12 @@ async fn create(
         async move { kind.create(clients, at, body, &request).await }
     })
     .await?;
-    let made = || format!("{} was made, and counts as ours", thing.short());
+    let made = || {
+        format!(
+            "{} was created, and is recorded as created by provision",
+            thing.short()
+        )
+    };
     match carried {
         SendResult::Done { since } => {
             let live = confirmed(worker, *kind, thing, want, &parts)
@@ -241,7 +247,7 @@ async fn create(
             correct(worker, wanted, tracked, live, true).await
         }
         SendResult::AlreadyThere { .. } => {
-            let message = "it was there already".to_owned();
+            let message = "it already existed".to_owned();
             worker
                 .write(Entry::Failed {
                     at: now(),
@@ -383,7 +389,7 @@ async fn adopt_it(
             .into_iter()
             .filter(|part| !our_parts.contains(part))
             .collect(),
-        why: "asked to".to_owned(),
+        why: "requested with --adopt".to_owned(),
     };
     worker.write(adopted).await
 }
@@ -404,13 +410,13 @@ async fn close(
             Entry::Failed {
                 at,
                 key,
-                message: "it broke".to_owned(),
+                message: "it is in an error state".to_owned(),
                 left: LeftBehind::Something,
             },
             false,
         ),
         (ChangeVerb::Update | ChangeVerb::Delete, _) => {
-            let message = "cut off; what is there now decides".to_owned();
+            let message = "interrupted; the live state decides".to_owned();
             (
                 Entry::Failed {
                     at,

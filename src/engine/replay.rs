@@ -42,7 +42,7 @@ pub enum Damage {
     #[error(transparent)]
     Line(#[from] LineError),
     /// It stands behind its own place: a copy.
-    #[error("record {number} in the place of {next}")]
+    #[error("record {number} found where record {next} was expected")]
     OutOfPlace {
         /// Its number.
         number: u64,
@@ -64,8 +64,8 @@ pub enum Damage {
 
 fn gap(first: u64, last: u64) -> String {
     match last == first {
-        true => format!("record {first} before it is gone"),
-        false => format!("records {first} to {last} before it are gone"),
+        true => format!("record {first} before it is missing"),
+        false => format!("records {first} to {last} before it are missing"),
     }
 }
 
@@ -139,7 +139,7 @@ impl Replay {
             let end = Entry::Failed {
                 at: at.clone(),
                 key: thing.key(),
-                message: "its end is lost".to_owned(),
+                message: "its outcome is lost".to_owned(),
                 left: LeftBehind::Unknown,
             };
             if self.state.take_alone(&end).is_ok() {

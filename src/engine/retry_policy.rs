@@ -27,16 +27,16 @@ pub fn patience(class: Class, within: Duration) -> Option<Duration> {
 /// What a reader is told while a refusal is waited out.
 pub fn reason(class: Class) -> &'static str {
     match class {
-        Class::Busy => "another operation runs on it",
+        Class::Busy => "another operation is in progress on it",
         Class::NotReady => "something it refers to is not ready",
         Class::AccountNotVisible => "the service account is not visible everywhere yet",
-        Class::IdentityPoolMissing => "the identity pool is not there yet",
-        Class::ApiDisabled | Class::NotJson => "the API was switched on and is not usable yet",
-        Class::AlreadyExists => "it is said to be there and is not seen yet",
-        Class::PolicyConflict => "somebody else changed it at the same time",
+        Class::IdentityPoolMissing => "the identity pool does not exist yet",
+        Class::ApiDisabled | Class::NotJson => "the API was enabled and is not usable yet",
+        Class::AlreadyExists => "it already exists, but is not visible yet",
+        Class::PolicyConflict => "another client changed it at the same time",
         Class::LostConnection => "the answer was lost",
-        Class::ServerFault => "Google failed",
-        _ => "it was refused for now",
+        Class::ServerFault => "Google returned a server error",
+        _ => "it was refused temporarily",
     }
 }
 

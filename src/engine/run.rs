@@ -216,11 +216,11 @@ pub async fn run(
     }
     if !ended.stopped && ended.journal.is_none() {
         for id in board.stuck() {
-            let hint = Some("this is a fault of the steps' order: please report it with `provision steps --dot`".to_owned());
+            let hint = Some("this is an error in the order of the steps: please report it with the output of `provision steps --dot`".to_owned());
             let told = StepFailure {
                 error: StepError::Cycle,
                 hint,
-                left: "what it is about, as it was".to_owned(),
+                left: "the step's resource is unchanged".to_owned(),
             };
             fail(&mut board, &mut ended.tally, &mut tell, &id, told);
         }

@@ -181,7 +181,7 @@ impl Scheduler {
         }
     }
 
-    /// The task's thing and what it should look like. `parent` is a step whose thing is not there yet but whose names
+    /// The task's thing and what it should look like. `parent` is a step whose thing does not exist yet but whose names
     /// are known from where it will be.
     fn wanted(
         &self,

@@ -117,7 +117,10 @@ where
                     OperationEnd::Failed(error) => error,
                     // It was sent, and may still be at work: the intent stays open, and the next run waits for it.
                     OperationEnd::Unseen(error) => {
-                        let says = format!("{} may be there: {what} goes on", intent.thing.short());
+                        let says = format!(
+                            "{} may exist: {what} is still in progress",
+                            intent.thing.short()
+                        );
                         return Err(Failure::of(&what, &error).leaving(says));
                     }
                 }

@@ -60,10 +60,10 @@ pub struct OpenRequest {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IllegalEntry {
     /// No run has begun.
-    #[error("an entry before any run")]
+    #[error("a record before the first run")]
     BeforeAnyRun,
     /// A request is announced on a thing whose last one has no end.
-    #[error("{key}: {} announced while {} is open", .verb.word(), .open.word())]
+    #[error("{key}: {} recorded while {} is open", .verb.word(), .open.word())]
     AlreadyOpen {
         /// The thing.
         key: String,

@@ -98,9 +98,9 @@ fn lines_add_up_to_whose_it_is_and_what_is_open() {
     let remove = || intent(Delete, "2", &[], &[]);
     let cases: Vec<(Vec<Entry>, &str)> = vec![
         (vec![run()], "nothing"),
-        (vec![make()], "illegal: an entry before any run"),
+        (vec![make()], "illegal: a record before the first run"),
         (vec![run(), make()], "ours create"),
-        (vec![adopted(&[])], "illegal: an entry before any run"),
+        (vec![adopted(&[])], "illegal: a record before the first run"),
         (vec![run(), adopted(&[])], "ours"),
         (
             vec![run(), adopted(&["a"]), adopted(&["b", "a"])],

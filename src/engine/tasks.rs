@@ -207,7 +207,8 @@ fn orphan(id: &str, tracked: &TrackedResource) -> Result<Step, Diagnostics> {
     Ok(Step {
         id: id.to_owned(),
         chapter: String::new(),
-        says: "No step speaks of it any more; the journal says that it is ours.".to_owned(),
+        says: "No step defines it any more. The journal records it as created by provision."
+            .to_owned(),
         kind,
         at: thing.at.clone(),
         want: Value::Null,

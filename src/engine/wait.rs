@@ -27,7 +27,7 @@ async fn look(
     want: &Value,
     parts: &[String],
 ) -> Result<Observed, Failure> {
-    let what = format!("look at {} {}", kind.name(), thing.short());
+    let what = format!("read {} {}", kind.name(), thing.short());
     let since = Instant::now();
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
         match worker
@@ -62,7 +62,7 @@ pub async fn at_rest(
     want: &Value,
     parts: &[String],
 ) -> Result<Observed, Failure> {
-    let what = format!("look at {} {}", kind.name(), thing.short());
+    let what = format!("{} {}", kind.name(), thing.short());
     let deadline = Instant::now() + worker.within;
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
         match look(worker, kind, thing, want, parts).await? {
@@ -70,20 +70,23 @@ pub async fn at_rest(
                 worker.waiting(format!("{}: {why}", thing.short()))
             }
             Observed::Settling(why) => {
-                let error = format!("{what}: after {} s still {why}", worker.within.as_secs());
+                let error = format!(
+                    "{what}: timed out after {} s: {why}",
+                    worker.within.as_secs()
+                );
                 // A wait knows best what to do when it was in vain.
                 let hint = match kind {
                     _ if kind.is_done_not_made() => &worker.says,
                     Kind::Kubernetes => {
-                        "the cluster deletes it when nothing named above holds it any more: see to that, then run again"
+                        "the cluster deletes it when the finalizers and resources named above are gone: remove them, then run again"
                     }
-                    _ => "Google may still be at work: run again to go on waiting",
+                    _ => "Google may still be working on it: run again to continue waiting",
                 };
                 let failure = Failure::new(error, hint);
                 return Err(if kind.is_wait() {
                     failure
                 } else {
-                    failure.leaving(format!("{} as it is", thing.short()))
+                    failure.leaving(format!("{} exists and is not ready", thing.short()))
                 });
             }
             rest => return Ok(rest),
@@ -145,9 +148,9 @@ pub async fn confirmed(
             }
             Observed::Broken(why) => {
                 let error = format!("{} {}: {why}", kind.name(), thing.short());
-                let hint = "Google could not finish it: `provision down` removes it, then `provision up` makes it anew";
+                let hint = "Google could not complete it: run `provision down` to delete it, then `provision up` to recreate it";
                 return Err(Failure::new(error, hint)
-                    .leaving(format!("{} is there, broken", thing.short())));
+                    .leaving(format!("{} exists, in an error state", thing.short())));
             }
             Observed::Absent | Observed::Settling(_) => {
                 found = 0;
@@ -162,13 +165,13 @@ pub async fn confirmed(
             .await?;
     }
     let error = format!(
-        "{} {}: made, but not visible after {} s",
+        "{} {}: created, but not visible after {} s",
         kind.name(),
         thing.short(),
         worker.within.as_secs()
     );
-    Err(Failure::new(error, "run again to go on waiting")
-        .leaving(format!("{} was made", thing.short())))
+    Err(Failure::new(error, "run again to continue waiting")
+        .leaving(format!("{} was created", thing.short())))
 }
 
 /// Whether a refusal may come from a replica that does not know the thing yet.
@@ -198,11 +201,11 @@ pub async fn gone(
         worker.pause(pause).await?;
     }
     let error = format!(
-        "{} {}: deleted, but still there after {} s",
+        "{} {}: deleted, but still present after {} s",
         kind.name(),
         thing.short(),
         worker.within.as_secs()
     );
-    Err(Failure::new(error, "run again to go on waiting")
-        .leaving(format!("{} is still there", thing.short())))
+    Err(Failure::new(error, "run again to continue waiting")
+        .leaving(format!("{} still exists", thing.short())))
 }

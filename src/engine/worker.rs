@@ -118,7 +118,7 @@ impl Worker {
         if let Ok(free) = Arc::clone(&lock).try_lock_owned() {
             return Some(free);
         }
-        self.waiting(format!("its turn: {name}"));
+        self.waiting(format!("other writes to {name}"));
         Some(lock.lock_owned().await)
     }
 

@@ -50,13 +50,13 @@ enum QueryError {
     #[error(transparent)]
     Protocol(#[from] ProtoError),
     /// The answer has no TXT record.
-    #[error("{} answered {code} without a text", SERVER.0)]
+    #[error("{} answered {code} without text", SERVER.0)]
     NoText {
         /// How it answered.
         code: ResponseCode,
     },
     /// None of its TXT records is an address.
-    #[error("{} answered {texts:?}, which is no IPv4 address", SERVER.0)]
+    #[error("{} answered {texts:?}, which is not an IPv4 address", SERVER.0)]
     NoAddress {
         /// The records.
         texts: Vec<String>,
@@ -178,7 +178,7 @@ mod tests {
         let found = ask(address).await.unwrap();
         assert_eq!(found, Ipv4Addr::new(203, 0, 113, 99));
         for (texts, expected) in [
-            (&[][..], "without a text"),
+            (&[][..], "without text"),
             (&["2001:db8::1"], "no IPv4 address"),
         ] {
             let error = ask(server(texts).await).await.unwrap_err().to_string();

@@ -75,7 +75,7 @@ pub(super) fn missing(call: &Call, error: reqwest::Error) -> ApiError {
     };
     // A certificate that is not accepted now will not be accepted on the next try.
     if message.contains("certificate") {
-        let advice = "if a proxy on the way inspects HTTPS, name its authority in SSL_CERT_FILE";
+        let advice = "if a proxy inspects HTTPS, name its CA certificate file in SSL_CERT_FILE";
         return ApiError::unanswered(
             call,
             Class::Other,

@@ -169,37 +169,41 @@ impl Class {
     pub fn hint(self) -> &'static str {
         match self {
             Class::ApiDisabled => {
-                "enable the API, or wait some minutes if it was just enabled, then run the same command again"
+                "enable the API, or wait a few minutes if it was just enabled, then run the same command again"
             }
             Class::BillingDisabled => {
                 "link a billing account to the project (https://console.cloud.google.com/billing/linkedaccount)"
             }
             Class::PermissionDenied => {
-                "check the project id, and give the account a role with the permission that is named above; then run the same command again"
+                "check the project id, and grant the account a role with the permission that is named above; then run the same command again"
             }
             Class::Unauthenticated => {
                 "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to a service account key"
             }
             Class::QuotaExceeded => {
-                "ask for more at https://console.cloud.google.com/iam-admin/quotas, or free what is not needed"
+                "request more quota at https://console.cloud.google.com/iam-admin/quotas, or delete what is not needed"
             }
-            Class::RateLimited => "run the same command again in a minute; nothing is made twice",
+            Class::RateLimited => {
+                "run the same command again in a minute; nothing is created twice"
+            }
             Class::Busy | Class::NotReady => {
                 "another operation is still running on it; run the same command again when it is done"
             }
-            Class::InUse => "remove what uses it, named above, then run the same command again",
-            Class::ContainerNotEmpty => "remove what is in it, then run the same command again",
+            Class::InUse => {
+                "delete the resource that uses it, named above, then run the same command again"
+            }
+            Class::ContainerNotEmpty => "delete its contents, then run the same command again",
             Class::PolicyConflict => {
-                "somebody else changed it at the same time; run the same command again"
+                "another client changed it at the same time; run the same command again"
             }
             Class::AlreadyExists => {
-                "something of this name is there already; `provision status` says whether it is ours"
+                "a resource with this name already exists; `provision status` shows whether provision created it"
             }
             Class::AccountNotVisible => {
-                "a service account takes up to two minutes to be known everywhere; run the same command again"
+                "a new service account takes up to two minutes to become visible everywhere; run the same command again"
             }
             Class::IdentityPoolMissing => {
-                "the pool comes with the project's first cluster with workload identity; run again when it is up"
+                "Google creates the pool with the project's first cluster that uses Workload Identity; run again when that cluster is running"
             }
             Class::LostConnection => {
                 "check the network (and HTTPS_PROXY); run the same command again to continue"
@@ -208,16 +212,16 @@ impl Class {
                 "see https://status.cloud.google.com; run the same command again to continue"
             }
             Class::NotJson => {
-                "the API may have been enabled moments ago, or a proxy answered; run again in some minutes"
+                "the API may have just been enabled, or a proxy answered; run again in a few minutes"
             }
             Class::NotFound => {
-                "what it needs is not there, or not any more; `provision plan` says what is missing"
+                "a resource that it needs was not found; `provision plan` shows what is missing"
             }
             Class::BadRequest => {
-                "change the step or its parameters to what the answer asks for, then run again"
+                "change the step or its parameters as the error says, then run again"
             }
             Class::Other => {
-                "run the same command again; what fails the same way twice is told by its words above"
+                "run the same command again; if it fails in the same way, the error above says why"
             }
         }
     }

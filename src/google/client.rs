@@ -223,7 +223,10 @@ impl Client {
         let unsent =
             |class, message| ApiError::unanswered(call, class, MayHaveApplied::No, message);
         if leads_elsewhere(&call.path) {
-            let message = format!("{}: not sent, as it leads elsewhere", call.path);
+            let message = format!(
+                "{}: not sent, because the link leads to another host",
+                call.path
+            );
             return Err(unsent(Class::BadRequest, message));
         }
         let url = endpoints

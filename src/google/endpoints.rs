@@ -172,14 +172,14 @@ fn place(url: &str) -> Result<HostKind, &'static str> {
         return Err("it carries a query or a fragment");
     }
     if url.host().is_none() {
-        return Err("it names no host");
+        return Err("it has no host name");
     }
     let loopback = is_loopback(&url);
     match (url.scheme(), loopback, is_google(&url)) {
         ("http" | "https", true, _) => Ok(HostKind::Loopback),
         ("https", _, true) => Ok(HostKind::Google),
-        ("http", _, _) => Err("without https a token could be read on the way"),
-        ("https", _, _) => Err("the host is not Google's, and would be given a token"),
+        ("http", _, _) => Err("without https the token could be read in transit"),
+        ("https", _, _) => Err("the host is not Google's, and would receive a token"),
         _ => Err("only http and https are understood"),
     }
 }
@@ -289,7 +289,7 @@ mod tests {
             ("http://COMPUTE.GOOGLEAPIS.COM:443/", "without https"),
             ("https://compute\u{3002}evil.example/", "not Google's"),
             ("https:///", "it is not an address"),
-            ("file:///tmp/x", "it names no host"),
+            ("file:///tmp/x", "it has no host name"),
         ];
         for (value, why) in cases {
             let error = Endpoints::from_env(&env(Api::Compute.variable(), value))

@@ -107,7 +107,10 @@ pub async fn connect(
     let authority = STANDARD
         .decode(text("/masterAuth/clusterCaCertificate"))
         .map_err(|error| {
-            unsigned(&format!("the cluster's authority is not base64: {error}")).caused_by(error)
+            unsigned(&format!(
+                "the cluster's CA certificate is not base64: {error}"
+            ))
+            .caused_by(error)
         })?;
     let cluster =
         ClusterClient::connect(text("/endpoint"), &authority, &token).map_err(of_cluster)?;
@@ -204,13 +207,13 @@ pub fn advised(clients: &Clients, error: ApiError) -> ApiError {
 pub fn of_own(error: ApiError) -> ApiError {
     let advice = match error.class {
         Class::Unauthenticated => Some(
-            "see to the kubeconfig's credentials: install its plugin, or log in again as the cluster's owner says, then run again",
+            "fix the kubeconfig's credentials: install its plugin, or log in again, then run again",
         ),
         Class::PermissionDenied => Some(
-            "the kubeconfig's user may not do this in the cluster: name a context whose user may, with --context",
+            "the kubeconfig's user is not allowed to do this in the cluster: use --context to name a context whose user is",
         ),
         Class::LostConnection => Some(
-            "start the cluster, or mend the kubeconfig: `kubectl get nodes` with the same file and context shows when it answers",
+            "start the cluster, or fix the kubeconfig: `kubectl get nodes` with the same file and context shows when it answers",
         ),
         _ => error.advice,
     };
@@ -225,19 +228,19 @@ pub fn of_cluster(error: ClusterError) -> ApiError {
         ClusterErrorKind::UnknownKind => (
             Class::NotReady,
             Some(
-                "the cluster does not know this kind of object: install what defines it (a CustomResourceDefinition), then run again",
+                "the cluster does not know this kind of object: install its CustomResourceDefinition, then run again",
             ),
         ),
         ClusterErrorKind::Denied => (
             Class::Other,
             Some(
-                "a webhook or a policy in the cluster refused it, in its own words: change the step, or ask who runs the webhook",
+                "a webhook or a policy in the cluster refused the object: change the step, or ask the owner of the webhook",
             ),
         ),
         ClusterErrorKind::Conflict => (
             Class::Other,
             Some(
-                "somebody else owns these fields: leave them to it by changing the step, or take them over with --force-conflicts",
+                "another field manager owns these fields: remove them from the step, or take them over with --force-conflicts",
             ),
         ),
         ClusterErrorKind::Unauthenticated => (Class::Unauthenticated, None),
@@ -250,30 +253,30 @@ pub fn of_cluster(error: ClusterError) -> ApiError {
         ClusterErrorKind::Quota => (
             Class::QuotaExceeded,
             Some(
-                "a ResourceQuota of the namespace is used up: raise it (`kubectl get resourcequotas`), or free what is not needed",
+                "a ResourceQuota of the namespace is exhausted: raise it (`kubectl get resourcequotas`), or delete what is not needed",
             ),
         ),
         ClusterErrorKind::Invalid | ClusterErrorKind::Local => (
             Class::BadRequest,
-            Some("the cluster does not take the object as the step writes it"),
+            Some("the cluster rejects the object as invalid: change the step"),
         ),
         // A webhook's pod may be on its way up; a namespace on its way down.
         ClusterErrorKind::Webhook => (
             Class::NotReady,
             Some(
-                "a webhook of the cluster does not answer: see to what runs it (`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`), then run again",
+                "a webhook of the cluster does not answer: check the service behind it (`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`), then run again",
             ),
         ),
         ClusterErrorKind::Terminating => (
             Class::NotReady,
-            Some("its namespace is being deleted: run again when that is over"),
+            Some("its namespace is being deleted: run again when it is gone"),
         ),
         ClusterErrorKind::Busy => (Class::NotReady, None),
         ClusterErrorKind::Server => (Class::ServerFault, None),
         ClusterErrorKind::Unreachable => (
             Class::LostConnection,
             Some(
-                "the API server answers only the networks on its list: `provision authorize` puts this machine's address on it",
+                "the API server answers only authorized networks: `provision authorize` adds this machine's address",
             ),
         ),
     };

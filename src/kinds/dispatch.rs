@@ -73,7 +73,7 @@ impl Kind {
             }
             Kind::Wait(_) | Kind::Check(_) => Err(ApiError::unsent(
                 self.name(),
-                "there is nothing here to wait for",
+                "a wait or a check changes nothing",
             )),
         }
     }

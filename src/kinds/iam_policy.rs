@@ -147,7 +147,7 @@ async fn rewrite(
                 Some(delay) => {
                     clients.watch.retrying(
                         &error.call,
-                        "somebody else changed the policy",
+                        "another client changed the policy",
                         1,
                         delay,
                     );

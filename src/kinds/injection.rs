@@ -58,7 +58,7 @@ impl Injection {
         let annotated = pod.pointer("/metadata/annotations").map(|all| &all[SWITCH]);
         let switch = own.get(SWITCH).map(String::as_str);
         if switch.or(annotated.and_then(Value::as_str)) == Some("false") {
-            return format!("pod {} says {SWITCH}=false", text(pod, "/metadata/name"));
+            return format!("pod {} has {SWITCH}=false", text(pod, "/metadata/name"));
         }
         let hooks: Vec<(&Value, &Value)> = self
             .configurations
@@ -71,7 +71,7 @@ impl Injection {
             .collect();
         if hooks.is_empty() {
             return format!(
-                "no MutatingWebhookConfiguration has a webhook *.{INJECTS}: the control plane is not there, or not ready"
+                "no MutatingWebhookConfiguration has a webhook *.{INJECTS}: the control plane is not installed, or not ready"
             );
         }
         let selected = |(_, hook): &&(&Value, &Value)| {
@@ -80,7 +80,7 @@ impl Injection {
         };
         if let Some((configuration, _)) = hooks.iter().find(selected) {
             return format!(
-                "{} would inject: the pod is older than it or than the label of namespace {name}, and a new one will have it",
+                "{} would inject the proxy: the pod is older than this webhook or than the label of namespace {name}, and a new pod will have the proxy",
                 text(configuration, "/metadata/name")
             );
         }
@@ -99,7 +99,7 @@ impl Injection {
             .collect();
         there.dedup();
         format!(
-            "namespace {name} has {said}, which no injecting webhook selects (there: {})",
+            "namespace {name} has {said}, which no injecting webhook selects (webhooks: {})",
             there.join(", ")
         )
     }
@@ -123,13 +123,13 @@ mod tests {
             hook("istio-injection", "enabled"),
             hook("istio.io/rev", "asm-managed"),
         ];
-        let nobody = "which no injecting webhook selects (there: by-enabled, by-asm-managed)";
+        let nobody = "which no injecting webhook selects (webhooks: by-enabled, by-asm-managed)";
         for (labels, pod, configurations, expected) in [
             (
                 json!({"istio-injection": "enabled"}),
                 json!({}),
                 vec![],
-                "no MutatingWebhookConfiguration has a webhook *.sidecar-injector.istio.io: the control plane is not there, or not ready",
+                "no MutatingWebhookConfiguration has a webhook *.sidecar-injector.istio.io: the control plane is not installed, or not ready",
             ),
             (
                 json!({}),
@@ -147,13 +147,13 @@ mod tests {
                 json!({"istio-injection": "enabled"}),
                 json!({"sidecar.istio.io/inject": "false"}),
                 both.clone(),
-                "pod p says sidecar.istio.io/inject=false",
+                "pod p has sidecar.istio.io/inject=false",
             ),
             (
                 json!({"istio-injection": "enabled"}),
                 json!({}),
                 both,
-                "by-enabled would inject: the pod is older than it or than the label of namespace x, and a new one will have it",
+                "by-enabled would inject the proxy: the pod is older than this webhook or than the label of namespace x, and a new pod will have the proxy",
             ),
         ] {
             let injection = Injection {

@@ -139,7 +139,10 @@ pub async fn apply(
 ) -> Result<MutationResult, ApiError> {
     let object = object(at)?;
     let cluster = connect(clients, at).await?.ok_or_else(|| {
-        ApiError::unsent(object.to_string(), "there is no cluster to apply it to")
+        ApiError::unsent(
+            object.to_string(),
+            "there is no cluster to apply the object to",
+        )
     })?;
     let how = ApplyOptions {
         dry_run: false,

@@ -39,7 +39,7 @@ fn state(feature: &Value, ours: &str) -> Observed {
         .into_iter()
         .flatten();
     let Some((_, state)) = states.into_iter().find(|(key, _)| key.ends_with(ours)) else {
-        return Observed::Settling("no word from the fleet yet".to_owned());
+        return Observed::Settling("the fleet has not reported a state yet".to_owned());
     };
     let plane = state.pointer("/servicemesh/controlPlaneManagement");
     let word = plane
@@ -95,7 +95,7 @@ mod tests {
             "controlPlaneManagement": {"state": "FAILED_PRECONDITION"},
             "conditions": [{"code": "NODEPOOL_WORKLOAD_IDENTITY_FEDERATION_REQUIRED", "severity": "ERROR", "details": "x"}]}}));
         for (feature, expected) in [
-            (json!({}), "settling no word from the fleet yet"),
+            (json!({}), "settling the fleet has not reported a state yet"),
             (plane(json!({"state": "ACTIVE"})), "here"),
             (
                 plane(

@@ -98,7 +98,7 @@ impl OwnCluster {
             .as_ref()
             .and_then(|live| live.pointer("/metadata/uid"));
         let uid = uid.and_then(Value::as_str).ok_or_else(|| {
-            unsent("it has no such namespace, as every cluster of Kubernetes does")
+            unsent("namespace not found, although every Kubernetes cluster has it")
         })?;
         Ok(OwnCluster {
             identity: ClusterIdentity {

@@ -85,7 +85,7 @@ fn version(objects: &[Value]) -> Option<(u32, u32)> {
     })
 }
 
-/// Addresses of the cluster, for pods that are not there yet: where its nodes say theirs. Pure.
+/// Addresses of the cluster, for pods that do not exist yet: where its nodes say theirs. Pure.
 fn ranges(objects: &[Value]) -> ClusterRanges {
     let usual = ClusterRanges::default();
     let nodes = objects.iter().filter(|object| object["kind"] == "Node");

@@ -36,7 +36,9 @@ pub async fn look(
         name: text("deployment").to_owned(),
     };
     let Some(live) = cluster.get(&deployment).await.map_err(of_cluster)? else {
-        return Ok(Observed::Settling("no such Deployment yet".to_owned()));
+        return Ok(Observed::Settling(
+            "the Deployment does not exist yet".to_owned(),
+        ));
     };
     let pods = of_workload(&cluster, &deployment, &live).await?;
     let pool = want
@@ -195,7 +197,7 @@ impl<'a> DeploymentState<'a> {
                 None => lacking.extend(untolerated(pod, self.nodes)),
                 Some(node) if !self.is_at_home(node) => {
                     lacking.push(format!(
-                        "pod {} is on {node}, which is not of the pool {}",
+                        "pod {} is on {node}, which is not in the node pool {}",
                         name(pod),
                         self.pool
                     ));
@@ -347,7 +349,7 @@ mod tests {
                 &done,
                 vec![pod(json!("other"), &running)],
                 vec![node("gateway")],
-                Some("pod p is on other, which is not of the pool gateway"),
+                Some("pod p is on other, which is not in the node pool gateway"),
             ),
             (
                 &done,

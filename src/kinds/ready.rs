@@ -16,7 +16,7 @@ pub async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Observed
         return Ok(Observed::Absent);
     };
     let Some(live) = cluster.get(&object).await.map_err(of_cluster)? else {
-        return Ok(Observed::Settling("not there yet".to_owned()));
+        return Ok(Observed::Settling("not found yet".to_owned()));
     };
     let condition = at
         .get("condition")

@@ -56,11 +56,10 @@ fn next(name: &str, events: &[Value]) -> Option<String> {
     let again = last.checked_add(jiff::SignedDuration::from_secs(pause));
     Some(match again {
         Ok(again) if pause > 0 => format!(
-            "{tried} and tries again by itself after longer and longer pauses, next at about {}; `kubectl rollout restart` does not \
-             wait for that",
+            "{tried} and retries with exponential back-off, next at about {}; `kubectl rollout restart` retries at once",
             at(again)
         ),
-        _ => format!("{tried} and tries again by itself"),
+        _ => format!("{tried} and retries by itself"),
     })
 }
 
@@ -77,12 +76,11 @@ mod tests {
         };
         let again = |last: &str, next: &str| {
             format!(
-                "ReplicaSet test-1 was last refused a pod at {last} UTC and tries again by itself after longer and longer pauses, \
-                 next at about {next} UTC; `kubectl rollout restart` does not wait for that"
+                "ReplicaSet test-1 was last refused a pod at {last} UTC and retries with exponential back-off, \
+                 next at about {next} UTC; `kubectl rollout restart` retries at once"
             )
         };
-        let once =
-            "ReplicaSet test-1 was last refused a pod at 18:00:00 UTC and tries again by itself";
+        let once = "ReplicaSet test-1 was last refused a pod at 18:00:00 UTC and retries by itself";
         for (events, expected) in [
             (vec![], None),
             (

@@ -32,7 +32,7 @@ const KINDS: &[(&str, &str)] = &[
 ];
 
 /// What to do about them.
-const ADVICE: &str = "the namespace stays as long as others live in it: move or delete what is theirs, then run again";
+const ADVICE: &str = "the namespace is kept while it contains objects that provision did not create: move or delete them, then run again";
 
 /// That the object of `at` may be deleted: it is no namespace of somebody's own cluster, or nobody else lives in it. Everything of
 /// ours in it is gone by now.
@@ -73,7 +73,10 @@ pub async fn none(clients: &Clients, at: &Map<String, Value>) -> Result<(), ApiE
         advice: Some(ADVICE),
         ..ApiError::unsent(
             namespace.to_string(),
-            format!("others have put into it: {}", theirs.join(", ")),
+            format!(
+                "it contains objects that provision did not create: {}",
+                theirs.join(", ")
+            ),
         )
     })
 }

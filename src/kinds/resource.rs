@@ -61,7 +61,10 @@ pub async fn create(
     let own = path_template::path(row.path, at)?;
     let call = match &row.create {
         CreateMethod::Never => {
-            let why = format!("{} is never made here, only cleared away", row.says);
+            let why = format!(
+                "a step cannot create {}: provision only deletes it",
+                row.says
+            );
             return Err(ApiError::unsent(&own, why));
         }
         CreateMethod::PatchAllowMissing => Call::patch(row.api, own)

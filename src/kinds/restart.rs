@@ -55,7 +55,7 @@ pub async fn restart(
     let Some(cluster) = connect(clients, at).await? else {
         return Err(ApiError::unsent(
             KIND,
-            "there is no cluster to restart anything in",
+            "there is no cluster in which to restart workloads",
         ));
     };
     let (word, now) = (word(want), jiff::Timestamp::now().to_string());

@@ -90,7 +90,7 @@ fn one<'a>(
             ))
         }
         several => Observed::Broken(format!(
-            "more than one revision: {}; which one is to inject cannot be known",
+            "more than one revision: {}; it is unknown which one should inject",
             several.join(", ")
         )),
     }
@@ -128,7 +128,7 @@ mod tests {
             ),
             (
                 vec![plane("b", "True"), plane("a", "True")],
-                "broken more than one revision: a, b; which one is to inject cannot be known",
+                "broken more than one revision: a, b; it is unknown which one should inject",
             ),
         ] {
             let name = |object: &'static Value| object["metadata"]["name"].as_str();

@@ -101,7 +101,7 @@ fn read_step(
     if !id.is_empty() && (!is_id(&id) || id == refs::PARAM) {
         fields.complain(
             source.line,
-            format!("`{id}` is no step's name: small letters, digits and `-`"),
+            format!("`{id}` is not a valid step name: use lowercase letters, digits and `-`"),
         );
     }
     let says = fields.prose("says");
@@ -190,7 +190,7 @@ fn within(fields: &mut Fields<'_>) -> Duration {
             if !text.is_empty() {
                 fields.complain(
                     node.line,
-                    format!("`{text}` is no duration up to 6h, such as 90s, 30m or 1h"),
+                    format!("`{text}` is not a duration of at most 6h, such as 90s, 30m or 1h"),
                 );
             }
             WITHIN
@@ -207,7 +207,10 @@ fn when(fields: &mut Fields<'_>) -> Vec<(String, Value, SourceLocation)> {
             }
             _ => fields.complain(
                 node.line,
-                format!("`when` compares with one value, this is {}", node.is_a()),
+                format!(
+                    "`when` compares with one value, but this is {}",
+                    node.is_a()
+                ),
             ),
         }
     }
@@ -228,7 +231,7 @@ fn texts(fields: &mut Fields<'_>) -> Vec<(SourceLocation, String)> {
         } else if text.contains("${") {
             fields.complain(
                 line,
-                format!("a field's name holds no references: `{text}`"),
+                format!("a field name cannot contain references: `{text}`"),
             );
         }
     }

@@ -96,7 +96,7 @@ pub(super) fn unknown<'a>(
         return format!("{text}, did you mean {}?", quoted(&near));
     }
     match known.len() {
-        0 => format!("{text}, there is none"),
+        0 => format!("{text}, none is defined"),
         1..=12 => format!("{text}, known are {}", quoted(&known)),
         _ => {
             let mut nearest = known;
@@ -133,7 +133,7 @@ mod tests {
                 &["at", "want"],
                 "unknown field `zebra`, known are `at` or `want`",
             ),
-            ("zebra", &[], "unknown field `zebra`, there is none"),
+            ("zebra", &[], "unknown field `zebra`, none is defined"),
         ] {
             assert_eq!(unknown("field", name, known.iter().copied()), text);
         }

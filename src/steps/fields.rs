@@ -32,7 +32,10 @@ impl<'a> Fields<'a> {
         let Tree::Map(fields) = &node.tree else {
             read.complain(
                 node.line,
-                format!("a document is a mapping of fields, this is {}", node.is_a()),
+                format!(
+                    "a document must be a mapping of fields, but this is {}",
+                    node.is_a()
+                ),
             );
             return read;
         };
@@ -88,7 +91,7 @@ impl<'a> Fields<'a> {
                 Tree::Scalar(Value::String(_) | Value::Null) => {
                     self.complain(node.line, format!("`{name}` is empty"));
                 }
-                _ => self.wrong(name, node, "a text"),
+                _ => self.wrong(name, node, "a string"),
             },
         }
         String::new()
@@ -139,7 +142,7 @@ impl<'a> Fields<'a> {
         for item in items {
             match &item.tree {
                 Tree::Scalar(Value::String(text)) => texts.push((item.line, text.clone())),
-                _ => self.wrong(&format!("an item of {name}"), item, "a text"),
+                _ => self.wrong(&format!("an item of {name}"), item, "a string"),
             }
         }
         texts
@@ -161,7 +164,7 @@ impl<'a> Fields<'a> {
     fn wrong(&mut self, name: &str, node: &Node, expected: &str) {
         self.complain(
             node.line,
-            format!("`{name}` is {expected}, this is {}", node.is_a()),
+            format!("`{name}` must be {expected}, but this is {}", node.is_a()),
         );
     }
 }

@@ -29,7 +29,7 @@ impl Graph {
         let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for step in steps {
             if needs.insert(step.id.clone(), step.needs.clone()).is_some() {
-                diagnostics.add(&step.source, format!("step `{}` is there twice", step.id));
+                diagnostics.add(&step.source, format!("step `{}` is defined twice", step.id));
             }
         }
         for (step, need) in extra {
@@ -163,10 +163,7 @@ fn circle<K>(
                 .find(|need| !placed.contains(need))
         });
     }
-    let text = format!(
-        "steps need each other in a circle: {}",
-        path.join(" needs ")
-    );
+    let text = format!("dependency cycle: {}", path.join(" needs "));
     match path
         .first()
         .and_then(|id| steps.iter().find(|step| step.id == *id))
@@ -238,28 +235,32 @@ mod tests {
             (
                 &["a b", "b c", "c a", "d c"][..],
                 None,
-                "steps/c.yaml:1: steps need each other in a circle: a needs b needs c needs a",
+                "steps/c.yaml:1: dependency cycle: a needs b needs c needs a",
             ),
             (
                 &["x b", "b c", "c b"],
                 None,
-                "steps/c.yaml:2: steps need each other in a circle: b needs c needs b",
+                "steps/c.yaml:2: dependency cycle: b needs c needs b",
             ),
             (
                 &["a a"],
                 None,
-                "steps/c.yaml:1: steps need each other in a circle: a needs a",
+                "steps/c.yaml:1: dependency cycle: a needs a",
             ),
             (
                 &["net", "b nte"],
                 None,
                 "steps/c.yaml:2: step `b` needs an unknown step `nte`, did you mean `net`?",
             ),
-            (&["a", "a"], None, "steps/c.yaml:2: step `a` is there twice"),
+            (
+                &["a", "a"],
+                None,
+                "steps/c.yaml:2: step `a` is defined twice",
+            ),
             (
                 &["a", "b a"],
                 Some(("a", "b")),
-                "steps/c.yaml:1: steps need each other in a circle: a needs b needs a",
+                "steps/c.yaml:1: dependency cycle: a needs b needs a",
             ),
             (
                 &["net"],

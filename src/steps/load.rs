@@ -127,7 +127,7 @@ impl Tutorial {
     fn add(&mut self, chapter: Chapter, templates: Vec<Template>, diagnostics: &mut Diagnostics) {
         if let Some(first) = self.chapters.iter().find(|c| c.name == chapter.name) {
             let text = format!(
-                "chapter `{}` is there twice, first at {}",
+                "chapter `{}` is defined twice, first at {}",
                 chapter.name, first.source
             );
             diagnostics.add(&chapter.source, text);
@@ -140,7 +140,7 @@ impl Tutorial {
             }
             if let Some(first) = self.steps().find(|step| step.id == template.step.id) {
                 let text = format!(
-                    "step `{}` is there twice, first at {}",
+                    "step `{}` is defined twice, first at {}",
                     first.id, first.source
                 );
                 diagnostics.add(&template.step.source, text);
@@ -186,24 +186,33 @@ mod tests {
             ),
             (
                 "within: soon",
-                "2:9: `soon` is no duration up to 6h, such as 90s, 30m or 1h",
+                "2:9: `soon` is not a duration of at most 6h, such as 90s, 30m or 1h",
             ),
             (
                 "within: 7h",
-                "2:9: `7h` is no duration up to 6h, such as 90s, 30m or 1h",
+                "2:9: `7h` is not a duration of at most 6h, such as 90s, 30m or 1h",
             ),
             (
                 "within: 0s",
-                "2:9: `0s` is no duration up to 6h, such as 90s, 30m or 1h",
+                "2:9: `0s` is not a duration of at most 6h, such as 90s, 30m or 1h",
             ),
-            ("within: 30", "2:9: `within` is a text, this is a number"),
-            ("keep: yes", "2:9: `keep` is true or false, this is a text"),
-            ("needs: a", "2:9: `needs` is a list, this is a text"),
+            (
+                "within: 30",
+                "2:9: `within` must be a string, but this is a number",
+            ),
+            (
+                "keep: yes",
+                "2:9: `keep` must be true or false, but this is a string",
+            ),
+            (
+                "needs: a",
+                "2:9: `needs` must be a list, but this is a string",
+            ),
             (
                 "want: {x: 1, x: 2}",
-                "2:9: not the YAML we read: duplicate mapping key `x`",
+                "2:9: unsupported YAML: duplicate mapping key `x`",
             ),
-            ("want: [1", "2:9: not the YAML we read: unclosed"),
+            ("want: [1", "2:9: unsupported YAML: unclosed"),
         ] {
             let found = with(&format!("{STEP}{lines}\n")).unwrap_err();
             assert!(found.starts_with(told), "{lines}: {found}");
@@ -216,21 +225,21 @@ mod tests {
         for (text, told) in [
             (
                 "step: a\nsays: s\nkind: k\nat: {}\n",
-                "2:5: step `a` is there twice, first at steps/10-first.yaml:5",
+                "2:5: step `a` is defined twice, first at steps/10-first.yaml:5",
             ),
             (
                 "step: param\nsays: s\nkind: k\n",
-                "2:5: `param` is no step's name: small letters, digits and `-`",
+                "2:5: `param` is not a valid step name: use lowercase letters, digits and `-`",
             ),
             (
                 "step: a.b\nsays: s\nkind: k\n",
-                "2:5: `a.b` is no step's name: small letters, digits and `-`",
+                "2:5: `a.b` is not a valid step name: use lowercase letters, digits and `-`",
             ),
             ("step: b\nsays: s\nat: {}\n", "2:5: missing field `kind`"),
             ("step: b\nsays: ''\nkind: k\n", "2:6: `says` is empty"),
             (
                 "- step: b\n",
-                "2:5: a document is a mapping of fields, this is a list\n2:5: missing field `step`",
+                "2:5: a document must be a mapping of fields, but this is a list\n2:5: missing field `step`",
             ),
         ] {
             let found = with(text).unwrap_err();
@@ -255,7 +264,7 @@ mod tests {
             (
                 "20-first.yaml",
                 "chapter: first\ntitle: t\nsays: s\n",
-                "1: chapter `first` is there twice, first at steps/10-first.yaml:1",
+                "1: chapter `first` is defined twice, first at steps/10-first.yaml:1",
             ),
             ("20-b.yaml", "", "1: an empty file"),
         ] {

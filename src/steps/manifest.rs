@@ -44,7 +44,9 @@ impl Manifests {
         let told = if is_name(name) {
             unknown("manifest", name, self.0.keys().map(String::as_str))
         } else {
-            format!("`{name}` is no file of the folder `{FOLDER}`, such as {FOLDER}/gateway.yaml")
+            format!(
+                "`{name}` is not a file in the folder `{FOLDER}`, such as {FOLDER}/gateway.yaml"
+            )
         };
         fields.complain(line, told);
         None
@@ -66,13 +68,13 @@ fn read(shown: &str, documents: &[Node], diagnostics: &mut Diagnostics) -> Optio
     let [document] = documents else {
         match documents.get(1) {
             None => diagnostics.add(&place(1), "an empty file"),
-            Some(second) => diagnostics.add(&place(second.line), "a file holds one object"),
+            Some(second) => diagnostics.add(&place(second.line), "a file must contain one object"),
         }
         return None;
     };
     if !matches!(document.tree, Tree::Map(_)) {
         let told = format!(
-            "an object is a mapping of fields, this is {}",
+            "an object must be a mapping of fields, but this is {}",
             document.is_a()
         );
         diagnostics.add(&place(document.line), told);
@@ -81,7 +83,8 @@ fn read(shown: &str, documents: &[Node], diagnostics: &mut Diagnostics) -> Optio
     let before = diagnostics.0.len();
     document.texts(&mut |line, text, _| {
         if text.contains("${") {
-            let told = format!("`{text}`: an object with references stands in its step, as `want`");
+            let told =
+                format!("`{text}`: an object with references must be in its step, as `want`");
             diagnostics.add(&place(line), told);
         }
     });
@@ -108,7 +111,9 @@ pub(super) fn locate(at: &mut Map<String, Value>, want: &mut Value) -> Vec<Strin
     let mut wrong = Vec::new();
     for (key, value) in OWN.iter().zip(own) {
         if at.insert((*key).to_owned(), value).is_some() {
-            wrong.push(format!("`{key}` is the object's own, `at` does not say it"));
+            wrong.push(format!(
+                "`{key}` comes from the object, so `at` cannot contain it"
+            ));
         }
     }
     let inside = text_at(want, "/metadata/namespace").map(str::to_owned);
@@ -118,7 +123,7 @@ pub(super) fn locate(at: &mut Map<String, Value>, want: &mut Value) -> Vec<Strin
         }
         (None, Some(outside)) => want["metadata"]["namespace"] = outside.clone(),
         (Some(inside), Some(outside)) if outside.as_str() != Some(&inside) => wrong.push(format!(
-            "the object lies in namespace `{inside}`, `at` says {outside}"
+            "the object is in namespace `{inside}`, but `at` has {outside}"
         )),
         _ => {}
     }
@@ -150,7 +155,7 @@ pub(super) fn one_version<'a>(
             .or_insert((version, step));
         if earlier != version {
             let told = format!(
-                "the object of step `{}` under another version: `{version}`, there `{earlier}`",
+                "the object of step `{}` has another version: `{version}` here, `{earlier}` there",
                 of.id
             );
             diagnostics.add(&step.source, told);
@@ -274,7 +279,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_its_line() {
         let from = "from: manifests/a.yaml";
-        let elsewhere = "is no file of the folder `manifests`, such as manifests/gateway.yaml";
+        let elsewhere = "is not a file in the folder `manifests`, such as manifests/gateway.yaml";
         // (lines of the step, from line 8; text of the file; what is told: `2` is the chapter, `a` the file)
         for (lines, object, told) in [
             (
@@ -295,12 +300,12 @@ mod tests {
             (
                 "from: [a]",
                 GATEWAY,
-                "2:8: `from` is a text, this is a list",
+                "2:8: `from` must be a string, but this is a list",
             ),
             (
                 "want: x\nfrom: manifests/a.yaml",
                 GATEWAY,
-                "2:8: `want` is a mapping, this is a text",
+                "2:8: `want` must be a mapping, but this is a string",
             ),
             (
                 "want: {metadata: {labels: {a: \"${c.d}\"}}}\nfrom: manifests/a.yaml",
@@ -310,20 +315,24 @@ mod tests {
             (
                 "from: manifests/a.yaml\nat: {namespace: m}",
                 GATEWAY,
-                "2:9: the object lies in namespace `n`, `at` says \"m\"",
+                "2:9: the object is in namespace `n`, but `at` has \"m\"",
             ),
             (
                 "from: manifests/a.yaml\nat: {name: out}",
                 GATEWAY,
-                "2:9: `name` is the object's own, `at` does not say it",
+                "2:9: `name` comes from the object, so `at` cannot contain it",
             ),
             (from, "", "a:1: an empty file"),
             (
                 from,
                 "- a\n",
-                "a:1: an object is a mapping of fields, this is a list",
+                "a:1: an object must be a mapping of fields, but this is a list",
             ),
-            (from, "a: 1\n---\nb: 2\n", "a:3: a file holds one object"),
+            (
+                from,
+                "a: 1\n---\nb: 2\n",
+                "a:3: a file must contain one object",
+            ),
             (
                 from,
                 "kind: x\nmetadata: {name: y}\n",
@@ -337,9 +346,9 @@ mod tests {
             (
                 from,
                 "apiVersion: v1\nkind: x\nmetadata:\n  name: \"${a.b}\"\n",
-                "a:4: `${a.b}`: an object with references stands in its step, as `want`",
+                "a:4: `${a.b}`: an object with references must be in its step, as `want`",
             ),
-            (from, "a: [\n", "a:1: not the YAML we read: unclosed"),
+            (from, "a: [\n", "a:1: unsupported YAML: unclosed"),
         ] {
             let found = load(&step(lines), &[("manifests/a.yaml", object)])
                 .unwrap_err()
@@ -370,7 +379,7 @@ mod tests {
         }
         assert_eq!(
             load(&again("g/v2", "out"), &manifests).unwrap_err(),
-            "steps/20-second.yaml:12: the object of step `b` under another version: `g/v2`, there `g/v1`"
+            "steps/20-second.yaml:12: the object of step `b` has another version: `g/v2` here, `g/v1` there"
         );
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn read(file: &str, documents: &[Node], diagnostics: &mut Diagnostics
         };
         if let Some(first) = params.iter().find(|p| p.name == param.name) {
             let text = format!(
-                "parameter `{}` is there twice, first at {}",
+                "parameter `{}` is defined twice, first at {}",
                 param.name, first.source
             );
             diagnostics.add(&param.source, text);
@@ -74,7 +74,9 @@ fn read_one(file: &str, document: &Node, diagnostics: &mut Diagnostics) -> Optio
     if !name.is_empty() && !is_param_name(&name) {
         fields.complain(
             source.line,
-            format!("`{name}` is no parameter's name: small letters, digits and `_`"),
+            format!(
+                "`{name}` is not a valid parameter name: use lowercase letters, digits and `_`"
+            ),
         );
     }
     let says = fields.prose("says");
@@ -112,7 +114,7 @@ fn param_type(fields: &mut Fields<'_>) -> Option<ParamType> {
         {
             fields.complain(
                 node.line,
-                format!("`{field}` says nothing about `of: {word}`"),
+                format!("`{field}` does not apply to `of: {word}`"),
             );
         }
     }
@@ -165,7 +167,7 @@ fn bounds(fields: &mut Fields<'_>, least: i64, most: i64) -> (i64, i64) {
         let found = fields.integer(name).unwrap_or(otherwise);
         if !(least..=most).contains(&found) {
             let line = fields.get(name).map_or(0, |node| node.line);
-            fields.complain(line, format!("`{name}` lies between {least} and {most}"));
+            fields.complain(line, format!("`{name}` must be between {least} and {most}"));
         }
         found
     };
@@ -186,7 +188,7 @@ fn check_default(param: &Param, above: &[Param], diagnostics: &mut Diagnostics) 
     for reference in &found {
         if !reference.is_param() || !above.iter().any(|p| p.name == reference.field) {
             let text = format!(
-                "the default of `{}` may refer to parameters above it, {reference} is none",
+                "the default of `{}` may refer only to parameters above it, and {reference} is not one",
                 param.name
             );
             diagnostics.add(&param.source, text);
@@ -220,7 +222,7 @@ mod tests {
             ("of: tekst", "4: unknown type `tekst`, did you mean `text`?"),
             ("default: 1", "2: missing field `of`"),
             ("of: choice", "4: `of: choice` needs `choices`"),
-            ("of: text\nmin: 1", "5: `min` says nothing about `of: text`"),
+            ("of: text\nmin: 1", "5: `min` does not apply to `of: text`"),
             (
                 "of: integer\nmin: 2\nmax: 1",
                 "5: `min` is greater than `max`",
@@ -228,7 +230,7 @@ mod tests {
             ("of: cidr\nmax: 33", "5: `max` lies between 0 and 32"),
             (
                 "of: integer\nmin: one",
-                "5: `min` is a whole number, this is a text",
+                "5: `min` must be a whole number, but this is a string",
             ),
             (
                 "of: integer\ndefault: x",
@@ -236,15 +238,15 @@ mod tests {
             ),
             (
                 "of: text\ndefault: ${param.q}",
-                "2: the default of `p` may refer to parameters above it, ${param.q} is none",
+                "2: the default of `p` may refer only to parameters above it, and ${param.q} is not one",
             ),
             (
                 "of: text\ndefault: ${p.q}",
-                "2: the default of `p` may refer to parameters above it, ${p.q} is none",
+                "2: the default of `p` may refer only to parameters above it, and ${p.q} is not one",
             ),
             (
                 "of: text\n---\nparam: p\nsays: s\nof: text",
-                "6: parameter `p` is there twice, first at steps/params.yaml:2",
+                "6: parameter `p` is defined twice, first at steps/params.yaml:2",
             ),
         ] {
             let text = format!("# A word.\nparam: p\nsays: s\n{lines}\n");

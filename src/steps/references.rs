@@ -78,7 +78,7 @@ impl ReferenceTargets<'_> {
     ) {
         if let Some(broken) = refs::broken(text) {
             let told = format!(
-                "`{broken}` is neither ${{STEP.FIELD}} nor ${{param.NAME}}; `$${{` stands for itself"
+                "`{broken}` is neither ${{STEP.FIELD}} nor ${{param.NAME}}; write `$${{` for a literal `${{`"
             );
             diagnostics.add(place, told);
         }
@@ -95,7 +95,7 @@ impl ReferenceTargets<'_> {
                 Some(of) if of.is_list() && reference.to_string() != text => {
                     diagnostics.add(
                         place,
-                        format!("{reference} is a list, it cannot stand within a text"),
+                        format!("{reference} is a list, so it cannot be part of a string"),
                     );
                 }
                 Some(_) => {}
@@ -117,7 +117,7 @@ impl ReferenceTargets<'_> {
         // `--through` a chapter would leave the reference without its step.
         if chapter(target) > chapter(from) {
             let text = format!(
-                "step `{id}` stands in a later chapter, `{}`",
+                "step `{id}` is in a later chapter, `{}`",
                 target.step.chapter
             );
             diagnostics.add(place, text);
@@ -125,7 +125,7 @@ impl ReferenceTargets<'_> {
         for (name, value, _) in &target.when {
             if !from.when.iter().any(|(n, v, _)| n == name && v == value) {
                 let text = format!(
-                    "step `{id}` is there only when {name} is {value}, `{}` says no such thing",
+                    "step `{id}` exists only when {name} is {value}, but `{}` has no such `when`",
                     from.step.id
                 );
                 diagnostics.add(place, text);
@@ -147,7 +147,7 @@ impl ReferenceTargets<'_> {
             ),
             Some(of) => {
                 if let Err(why) = of.take(value) {
-                    diagnostics.add(place, format!("`{name}` never is that: {why}"));
+                    diagnostics.add(place, format!("`{name}` never has that value: {why}"));
                 }
             }
         }
@@ -164,19 +164,16 @@ mod tests {
             ("needs: [aa]", "2:9: unknown step `aa`, did you mean `a`?"),
             (
                 "needs: [sometimes]",
-                "2:9: step `sometimes` is there only when mode is \"two\", `b` says no such thing",
+                "2:9: step `sometimes` exists only when mode is \"two\", but `b` has no such `when`",
             ),
-            (
-                "needs: [b]",
-                "2:5: steps need each other in a circle: b needs b",
-            ),
+            ("needs: [b]", "2:5: dependency cycle: b needs b"),
             (
                 "want:\n  x:\n    - ${aa.name}",
                 "2:11: unknown step `aa`, did you mean `a`?",
             ),
             (
                 "want: {x: \"${b.name}\"}",
-                "2:5: steps need each other in a circle: b needs b",
+                "2:5: dependency cycle: b needs b",
             ),
             (
                 "want: {x: \"${param.projekt}\"}",
@@ -184,15 +181,15 @@ mod tests {
             ),
             (
                 "want: {x: \"n: ${param.nets}\"}",
-                "2:9: ${param.nets} is a list, it cannot stand within a text",
+                "2:9: ${param.nets} is a list, so it cannot be part of a string",
             ),
             (
                 "want: {x: \"${a}\"}",
-                "2:9: `${a}` is neither ${STEP.FIELD} nor ${param.NAME}; `$${` stands for itself",
+                "2:9: `${a}` is neither ${STEP.FIELD} nor ${param.NAME}; write `$${` for a literal `${`",
             ),
             (
                 "want: {\"${a.b}\": x}",
-                "2:9: a field's name holds no references: `${a.b}`",
+                "2:9: a field name cannot contain references: `${a.b}`",
             ),
             (
                 "when: {mod: two}",
@@ -200,11 +197,11 @@ mod tests {
             ),
             (
                 "when: {mode: tow}",
-                "2:9: `mode` never is that: unknown value `tow`, did you mean `two`?",
+                "2:9: `mode` never has that value: unknown value `tow`, did you mean `two`?",
             ),
             (
                 "when: {mode: [two]}",
-                "2:9: `when` compares with one value, this is a list",
+                "2:9: `when` compares with one value, but this is a list",
             ),
         ] {
             let found = with(&format!("{STEP}{lines}\n")).unwrap_err();
@@ -224,7 +221,7 @@ mod tests {
         let found = of_texts(&files).unwrap_err().to_string();
         assert_eq!(
             found,
-            "steps/10-first.yaml:20: step `b` stands in a later chapter, `second`"
+            "steps/10-first.yaml:20: step `b` is in a later chapter, `second`"
         );
     }
 }

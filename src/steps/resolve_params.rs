@@ -88,7 +88,10 @@ fn value_of(
             .map_err(|why| Diagnostic::nowhere(format!("parameter `{name}`: {why}")));
     }
     let Some(default) = &param.default else {
-        let text = format!("parameter `{name}` has no value, it is {}", param.of.is());
+        let text = format!(
+            "parameter `{name}` has no value; it must be {}",
+            param.of.is()
+        );
         return Err(Diagnostic::nowhere(text));
     };
     let Ok(default) = refs::fill(default, &|reference| settled.of(reference)) else {
@@ -112,7 +115,7 @@ fn zones_lie_in_their_region(params: &[Param], settled: &Params, diagnostics: &m
                 .is_none_or(|(of_zone, _)| of_zone != region)
             {
                 let text = format!(
-                    "parameter `{zone_name}`: `{zone}` does not lie in the {region_name} `{region}`"
+                    "parameter `{zone_name}`: `{zone}` is not in the {region_name} `{region}`"
                 );
                 diagnostics.0.push(Diagnostic::nowhere(text));
             }
@@ -204,11 +207,11 @@ mod tests {
             ),
             (
                 &[("project", "-")],
-                "parameter `project` has no value, it is a project id: 6 to 30 small letters, digits and hyphens",
+                "parameter `project` has no value; it must be a project id: 6 to 30 lowercase letters, digits and hyphens",
             ),
             (
                 &[("zone", "europe-west1-b")],
-                "parameter `zone`: `europe-west1-b` does not lie in the region `us-central1`",
+                "parameter `zone`: `europe-west1-b` is not in the region `us-central1`",
             ),
             (
                 &[("zone", "us-central1")],

@@ -231,7 +231,7 @@ mod tests {
         let params = tutorial.resolve(&BTreeMap::new()).unwrap();
         let told = tutorial.select(&params, None).unwrap_err().to_string();
         assert!(
-            told.ends_with("circle: user needs gate-again needs user"),
+            told.ends_with("dependency cycle: user needs gate-again needs user"),
             "{told}"
         );
     }

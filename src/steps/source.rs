@@ -133,13 +133,13 @@ enum FileError {
     #[error("cannot be read: {0}")]
     Io(#[from] std::io::Error),
     /// It is somewhere else.
-    #[error("a link that leads out of the folder")]
+    #[error("a symbolic link that leads out of the folder")]
     Outside,
     /// It is a pipe, a device or a folder.
     #[error("not a file")]
     NotAFile,
     /// It is longer than anybody writes.
-    #[error("{length} bytes, at most {MAX_BYTES} are read")]
+    #[error("{length} bytes; the limit is {MAX_BYTES}")]
     TooLong {
         /// Its length in bytes.
         length: u64,
@@ -225,7 +225,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            told.ends_with("30-c.yaml:1: a link that leads out of the folder"),
+            told.ends_with("30-c.yaml:1: a symbolic link that leads out of the folder"),
             "{told}"
         );
 
@@ -236,7 +236,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            told.ends_with("manifests/secret.yaml:1: a link that leads out of the folder"),
+            told.ends_with("manifests/secret.yaml:1: a symbolic link that leads out of the folder"),
             "{told}"
         );
     }
@@ -264,7 +264,7 @@ mod tests {
             "10-pipe.yaml:1: not a file",
             "20-socket.yaml:1: not a file",
             "30-link.yaml:1: not a file",
-            "40-device.yaml:1: a link that leads out",
+            "40-device.yaml:1: a symbolic link that leads out",
             "50-circle.yaml:1: cannot be read",
         ] {
             assert!(told.contains(why), "{told}");

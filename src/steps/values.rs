@@ -15,7 +15,7 @@ pub enum ParamType {
     Region,
     /// A zone of the region, as in `us-central1-a`.
     Zone,
-    /// An RFC 1035 label of at most so many characters: a small letter, then small letters, digits and hyphens.
+    /// An RFC 1035 label of at most so many characters: a lowercase letter, then lowercase letters, digits and hyphens.
     Name {
         /// The most characters.
         max: usize,
@@ -75,7 +75,7 @@ pub enum ValueError {
         source: ipnet::AddrParseError,
     },
     /// It is an address within a range.
-    #[error("`{given}` has bits set behind its prefix, did you mean `{range}`?")]
+    #[error("`{given}` has host bits set, did you mean `{range}`?")]
     HostBits {
         /// The value.
         given: String,
@@ -150,17 +150,17 @@ impl ParamType {
     pub fn is(&self) -> String {
         match self {
             ParamType::ProjectId => {
-                "a project id: 6 to 30 small letters, digits and hyphens".to_owned()
+                "a project id: 6 to 30 lowercase letters, digits and hyphens".to_owned()
             }
             ParamType::Region => "a region, such as us-central1".to_owned(),
             ParamType::Zone => "a zone, such as us-central1-a".to_owned(),
             ParamType::Name { max } => {
                 format!(
-                    "a name: a small letter, then small letters, digits and hyphens, at most {max} characters"
+                    "a name: a lowercase letter, then lowercase letters, digits and hyphens, at most {max} characters"
                 )
             }
             ParamType::Bucket => {
-                "a bucket's name: 3 to 63 small letters, digits, hyphens, underscores, dots"
+                "a bucket's name: 3 to 63 lowercase letters, digits, hyphens, underscores, dots"
                     .to_owned()
             }
             ParamType::Cidr { min, max } if min == max => {
@@ -180,7 +180,7 @@ impl ParamType {
             ParamType::Choice(choices) => {
                 quoted(&choices.iter().map(String::as_str).collect::<Vec<_>>())
             }
-            ParamType::Text => "a text on one line".to_owned(),
+            ParamType::Text => "a string on one line".to_owned(),
         }
     }
 
@@ -374,7 +374,7 @@ mod tests {
         for (given, told) in [
             (
                 "10.5.0.3/28",
-                "`10.5.0.3/28` has bits set behind its prefix, did you mean `10.5.0.0/28`?",
+                "`10.5.0.3/28` has host bits set, did you mean `10.5.0.0/28`?",
             ),
             (
                 "10.5.0.0/27",

@@ -62,7 +62,7 @@ impl Node {
             Tree::Scalar(Value::Null) => "nothing",
             Tree::Scalar(Value::Bool(_)) => "true or false",
             Tree::Scalar(Value::Number(_)) => "a number",
-            Tree::Scalar(_) => "a text",
+            Tree::Scalar(_) => "a string",
             Tree::List(_) => "a list",
             Tree::Map(_) => "a mapping",
         }
@@ -101,7 +101,7 @@ pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Node>, Diagnostic>
         line,
     };
     if text.len() > MAX_BYTES {
-        let text = format!("{} bytes, at most {MAX_BYTES} are read", text.len());
+        let text = format!("{} bytes; the limit is {MAX_BYTES}", text.len());
         return Err(Diagnostic::at(&place(1), text));
     }
     let options = serde_saphyr::options! {
@@ -121,10 +121,7 @@ pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Node>, Diagnostic>
     let found = serde_saphyr::from_multiple_with_options::<Node>(text, options);
     let found = found.map_err(|error| {
         let line = error.location().map_or(1, |at| at.line() as usize).max(1);
-        Diagnostic::at(
-            &place(line),
-            format!("not the YAML we read: {}", why(&error)),
-        )
+        Diagnostic::at(&place(line), format!("unsupported YAML: {}", why(&error)))
     })?;
     let mut odd = None;
     for node in &found {
@@ -135,7 +132,7 @@ pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Node>, Diagnostic>
     match odd {
         Some((line, c)) => Err(Diagnostic::at(
             &place(line),
-            format!("a character that is no text: U+{:04X}", c as u32),
+            format!("character not allowed: U+{:04X}", c as u32),
         )),
         None => Ok(found),
     }
@@ -152,7 +149,7 @@ fn why(error: &serde_saphyr::Error) -> String {
     if let Error::Budget { breach, .. } = error.without_snippet() {
         match breach {
             BudgetBreach::Anchors { .. } | BudgetBreach::Aliases { .. } => {
-                return "anchors (`&`) and aliases (`*`) are not for here".to_owned();
+                return "anchors (`&`) and aliases (`*`) are not supported".to_owned();
             }
             BudgetBreach::Depth { .. } => return format!("more than {MAX_DEPTH} levels deep"),
             BudgetBreach::Documents { .. } => {
@@ -190,7 +187,7 @@ impl<'de> Visitor<'de> for AnyTree {
     type Value = Tree;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, a number, true, false, a list or a mapping")
+        f.write_str("a string, a number, true, false, a list or a mapping")
     }
 
     fn visit_unit<E>(self) -> Result<Tree, E> {
@@ -214,7 +211,8 @@ impl<'de> Visitor<'de> for AnyTree {
     }
 
     fn visit_f64<E: serde::de::Error>(self, found: f64) -> Result<Tree, E> {
-        let number = Number::from_f64(found).ok_or_else(|| E::custom("a number without end"))?;
+        let number = Number::from_f64(found)
+            .ok_or_else(|| E::custom("a number that is infinite or not a number"))?;
         Ok(Tree::Scalar(number.into()))
     }
 
@@ -281,16 +279,16 @@ mod tests {
             ("a: .inf\n", 1, ""),
             ("? [a]\n: b\n", 1, ""),
             ("a: \"\u{7}\"\n", 1, ""),
-            ("a: 1\nb: [\"\\e[2J\"]\n", 2, "no text: u+001b"),
-            ("a: 1\n\"\\x9b\": b\n", 2, "no text: u+009b"),
-            ("a: \"\\u202e\"\n", 1, "no text: u+202e"),
+            ("a: 1\nb: [\"\\e[2J\"]\n", 2, "not allowed: u+001b"),
+            ("a: 1\n\"\\x9b\": b\n", 2, "not allowed: u+009b"),
+            ("a: \"\\u202e\"\n", 1, "not allowed: u+202e"),
             (&"[".repeat(60), 1, ""),
             (&deep, 33, "more than 32 levels deep"),
             (&"a: 1\n---\n".repeat(250), 400, "more than 200 documents"),
             (
                 &"a: 1\n".repeat(60_000),
                 1,
-                "300000 bytes, at most 262144 are read",
+                "300000 bytes; the limit is 262144",
             ),
             (
                 &format!("a: [{}]\n", "1,".repeat(30_000)),

@@ -71,7 +71,7 @@ impl Bars {
             }
             Event::Retrying {
                 step, why, attempt, ..
-            } => self.say(step, format!("try {attempt}: {}", plain(why))),
+            } => self.say(step, format!("attempt {attempt}: {}", plain(why))),
             Event::Finished { step, .. } | Event::Failed { step, .. } => {
                 if let Some(bar) = self.bars.remove(step) {
                     bar.finish_and_clear();
@@ -146,6 +146,6 @@ mod tests {
             bars.show(&event, Duration::ZERO);
         }
         let last = bars.bars[ODD].message();
-        assert_eq!(last, format!("try 1: {}", plain(ODD)));
+        assert_eq!(last, format!("attempt 1: {}", plain(ODD)));
     }
 }

@@ -71,7 +71,7 @@ impl CheckReport {
             let _ = write!(text, "\n{}\n{matrix}", paint.strong("who gets what"));
         }
         if steps.is_empty() {
-            return "no chapter so far has a check\n".to_owned();
+            return "these chapters have no check\n".to_owned();
         }
         let holds = self.found.values().filter(|found| found.holds).count();
         let elsewhere = self.not_here.len();
@@ -87,8 +87,8 @@ impl CheckReport {
         if let Some(only_gke) = self.not_here.get(&step.id) {
             let mut text = format!("  {}  {}\n", paint.change("not checked here"), step.id);
             text += &folded(
-                "         it asks   ",
-                &format!("{only_gke}; only GKE has that"),
+                "         it needs  ",
+                &format!("{only_gke}; only GKE has this"),
             );
             return text;
         }
@@ -103,7 +103,7 @@ impl CheckReport {
             let hint = found.hint.as_deref().map(|hint| ("hint", hint));
             let says = step.says.trim().replace('\n', " ");
             let told = [
-                ("claims", says.as_str()),
+                ("check", says.as_str()),
                 ("expected", &found.expected),
                 ("seen", &found.seen),
             ];

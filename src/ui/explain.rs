@@ -52,7 +52,7 @@ pub fn matrix(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> 
             if let Some(by) = cell.by.as_ref().filter(|_| !cell.reaches) {
                 let namespace = plain(&caller.namespace);
                 stops.insert(format!(
-                    "{by} stops {namespace} on its way to {}",
+                    "{by} stops requests from {namespace} to {}",
                     request.url()
                 ));
             }
@@ -96,8 +96,8 @@ fn line(hop: &Hop, whole: bool, paint: Paint) -> String {
     }
     match (whole, ruling.others.len()) {
         (_, 0) => {}
-        (false, 1) => told("not", "1 other (-v says why)"),
-        (false, others) => told("not", &format!("{others} others (-v says why)")),
+        (false, 1) => told("not", "1 other (-v shows why)"),
+        (false, others) => told("not", &format!("{others} others (-v shows why)")),
         (true, _) => {
             for (object, why) in &ruling.others {
                 told("not", &plain(&format!("{object}: {why}")));

@@ -30,7 +30,7 @@ pub fn text(found: &[Finding], namespace: Option<&str>, paint: Paint) -> String 
         let of = namespace.map_or("any namespace".to_owned(), |name| {
             format!("namespace {name}")
         });
-        let _ = writeln!(text, "istioctl's analyzers would find nothing in {of}");
+        let _ = writeln!(text, "istioctl's analyzers report no issue in {of}");
     }
     text
 }

@@ -66,9 +66,12 @@ impl Lines {
                 change: Change::None,
                 ours: false,
                 ..
-            } => self
-                .verbose
-                .then(|| self.at(step, &self.paint.faint("is there already, not made by us"))),
+            } => self.verbose.then(|| {
+                self.at(
+                    step,
+                    &self.paint.faint("already exists, not created by provision"),
+                )
+            }),
             Event::Sending { step, verb } => {
                 let about = self.steps.get(step).map_or("", |(about, _)| about);
                 self.verbose
@@ -77,7 +80,7 @@ impl Lines {
             Event::Reattached { step, verb, since } => Some(self.at(
                 step,
                 &self.paint.change(&format!(
-                    "taking up {}, under way since {since}",
+                    "resuming {}, in progress since {since}",
                     verb.word()
                 )),
             )),
@@ -94,7 +97,11 @@ impl Lines {
                 after,
                 ..
             } => {
-                let text = format!("try {attempt}: {}; again in {}", plain(why), time(*after));
+                let text = format!(
+                    "attempt {attempt}: {}; retrying in {}",
+                    plain(why),
+                    time(*after)
+                );
                 self.is_due(step)
                     .then(|| self.at(step, &self.paint.change(&text)))
             }
@@ -137,12 +144,15 @@ impl Lines {
     fn not_begun(&mut self) -> Option<String> {
         let blocked = std::mem::take(&mut self.blocked);
         let lines = blocked.iter().map(|(by, count)| {
-            let steps = if *count == 1 { "step" } else { "steps" };
+            let steps = match count {
+                1 => "step that depends on it was",
+                _ => "steps that depend on it were",
+            };
             self.at(
                 by,
-                &self.paint.faint(&format!(
-                    "failed, so {count} {steps} that need it were not begun"
-                )),
+                &self
+                    .paint
+                    .faint(&format!("failed, so {count} {steps} not started")),
             )
         });
         Some(lines.collect::<Vec<_>>().join("\n")).filter(|text| !text.is_empty())
@@ -218,9 +228,9 @@ mod tests {
     #[test]
     fn others_words_do_not_read_as_a_line_of_ours() {
         let error = "HTTP 403: no\nleft: nothing\n";
-        let text = failed(Paint::new(false), "x", error, None, "x is there");
+        let text = failed(Paint::new(false), "x", error, None, "x exists");
         let ours = text.lines().filter(|line| !line.starts_with(' '));
-        let expected = ["error: x: HTTP 403: no", "left: x is there"];
+        let expected = ["error: x: HTTP 403: no", "left: x exists"];
         assert_eq!(ours.collect::<Vec<_>>(), expected);
     }
 }

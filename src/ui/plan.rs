@@ -109,33 +109,35 @@ impl Plan {
             Change::Update(fields) => (
                 paint.change("~"),
                 if fields.iter().any(|field| field.owner.is_some()) {
-                    " takes over fields of others".to_owned()
+                    " takes over fields from other field managers".to_owned()
                 } else if found.ours {
                     String::new()
                 } else {
-                    " (not ours: adding only)".to_owned()
+                    " (not created by provision: only adds)".to_owned()
                 },
             ),
             Change::Delete => (paint.bad("-"), String::new()),
             Change::Fixed(_) => (
                 paint.bad("!"),
-                " differs in what cannot be changed".to_owned(),
+                " differs in fields that cannot be changed".to_owned(),
             ),
             Change::Conflict(_) => (
                 paint.bad("!"),
-                " has fields that somebody else owns: refused, unless --force-conflicts takes them over".to_owned(),
+                " has fields that another field manager owns: refused without --force-conflicts"
+                    .to_owned(),
             ),
             Change::Foreign(_) => (
                 paint.bad("!"),
-                " is there already and is not ours".to_owned(),
+                " already exists and was not created by provision".to_owned(),
             ),
             Change::Adopt(_) => (
                 paint.change("@"),
-                " is there already: counts as ours from then on".to_owned(),
+                " already exists: provision takes it over".to_owned(),
             ),
-            Change::Waits(steps) if steps.is_empty() => {
-                (paint.change("?"), " is on its way; run again".to_owned())
-            }
+            Change::Waits(steps) if steps.is_empty() => (
+                paint.change("?"),
+                " is being created or deleted; run again".to_owned(),
+            ),
             Change::Waits(steps) => (
                 paint.change("?"),
                 format!(" known after {}", steps.join(", ")),

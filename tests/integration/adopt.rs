@@ -61,10 +61,10 @@ fn a_lost_journal_is_rebuilt_and_down_then_leaves_nothing_of_ours() {
     let refused = cloud.run(&["adopt"]).ends(2);
     assert_eq!(
         refused.err,
-        "error: `provision adopt` changes things and there is no terminal to ask on\nhint: look at `provision plan` or `provision status`, then say --yes\n"
+        "error: `provision adopt` changes resources, and there is no terminal to ask for confirmation\nhint: check `provision plan` or `provision status`, then pass --yes\n"
     );
     let up = cloud.run(UP).ends(0);
-    let hint = "note: there before and not ours, so `provision down` leaves them: ";
+    let hint = "note: not recorded as created by provision, so `provision down` keeps them: ";
     assert!(
         up.err.contains(hint) && up.err.contains("vpc-network"),
         "{}",
@@ -76,8 +76,8 @@ fn a_lost_journal_is_rebuilt_and_down_then_leaves_nothing_of_ours() {
     assert_eq!(sent, [], "nothing in the cloud is changed");
     for words in [
         "  + vpc-network ",
-        "there, as wanted\n",
-        "there, carries our mark\n",
+        "exists, as wanted\n",
+        "exists, applied by the field manager provision\n",
         "roles/logging.logWriter serviceAccount:sa-application-nodes",
         " to adopt",
     ] {
@@ -192,19 +192,22 @@ fn what_has_our_name_and_is_something_else_is_not_adopted() {
     })));
     let theirs = cloud.call(Call::get(Api::Compute, &rule));
     let before = cloud.inventory();
-    let differs =
-        "compute.firewall allow-egress-gcp-apis is there already and is not ours: network is ";
+    let differs = "compute.firewall allow-egress-gcp-apis already exists and was not created by provision: network is ";
     for args in [FIREWALL.to_vec(), [FIREWALL, &["--adopt"]].concat()] {
         // It cannot become as wanted, so it is not taken over either.
         let up = cloud.run(&args).ends(1);
         assert!(up.err.contains(differs), "{}", up.err);
-        assert!(up.err.contains("it cannot become as wanted"), "{}", up.err);
+        assert!(
+            up.err.contains("it cannot be changed to match the step"),
+            "{}",
+            up.err
+        );
     }
     fs::remove_dir_all(cloud.user.home().join(".local")).unwrap();
     let adopt = cloud.run(ADOPT).ends(0);
     assert!(
         adopt.out.contains("  ! allow-egress-gcp-apis ")
-            && adopt.out.contains("there, differs: network is "),
+            && adopt.out.contains("exists, differs: network is "),
         "{}",
         adopt.out
     );
@@ -276,8 +279,9 @@ fn a_cluster_of_our_name_that_is_not_ours_stops_what_needs_it() {
     cloud.call(Call::post(Api::Container, &clusters).json(body));
     let up = cloud.run(UP).ends(1);
     assert!(
-        up.err
-            .contains("container.cluster cluster1 is there already and is not ours: "),
+        up.err.contains(
+            "container.cluster cluster1 already exists and was not created by provision: "
+        ),
         "{}",
         up.err
     );
@@ -337,10 +341,13 @@ fn what_was_changed_behind_our_back_is_shown_and_mended_or_told() {
         json!({"name": "subnet-gke", "network": network("vpc-network"), "ipCidrRange": "10.77.0.0/24", "privateIpGoogleAccess": true}),
     ));
     let plan = cloud.run(&["plan", "--through", "firewall"]).ends(3).out;
-    assert!(plan.contains("differs in what cannot be changed"), "{plan}");
+    assert!(
+        plan.contains("differs in fields that cannot be changed"),
+        "{plan}"
+    );
     let said = cloud.run(FIREWALL).ends(1);
     assert!(
-        said.err.contains("compute.subnetwork subnet-gke differs in what cannot be changed: ipCidrRange is \"10.77.0.0/24\", wanted"),
+        said.err.contains("compute.subnetwork subnet-gke differs in fields that cannot be changed: ipCidrRange is \"10.77.0.0/24\", wanted"),
         "{}",
         said.err
     );

@@ -44,14 +44,14 @@ fn an_api_server_out_of_reach_is_told_with_the_way_in() {
     let said = user.run(&["up", "--yes", "--through", "mesh"]).ends(1);
     let from = said
         .err
-        .find("error: default-nodes: look at kubernetes.nodes default-pool: ")
+        .find("error: default-nodes: read kubernetes.nodes default-pool: ")
         .unwrap_or_else(|| panic!("{}", said.err));
     let told: Vec<&str> = said.err[from..].lines().take(3).collect();
     assert!(told[0].contains("Connection refused"), "{told:?}");
     assert_eq!(
         told[1..],
         [
-            "hint: the API server answers only the networks on its list: `provision authorize` puts this machine's address on it",
+            "hint: the API server answers only authorized networks: `provision authorize` adds this machine's address",
             "left: nothing new",
         ]
     );
@@ -213,7 +213,7 @@ fn a_token_that_expired_is_fetched_anew_once() {
     tells(
         &said,
         &[
-            "error: default-nodes: look at kubernetes.nodes default-pool: Unauthorized (HTTP 401)",
+            "error: default-nodes: read kubernetes.nodes default-pool: Unauthorized (HTTP 401)",
             "hint: run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to a service account key",
             "left: nothing new",
         ],
@@ -240,8 +240,8 @@ fn a_kind_of_object_that_nobody_defines_is_named() {
     tells(
         &said,
         &[
-            "error: istio-managed: look at kubernetes.definitions istio: after 1 s still no widgets.example.com",
-            "hint: Waits until the cluster knows Istio's kinds of objects, which the managed control plane brings along. If it waits in vain, the control plane is active and has not reached the cluster: see the fleet's page of the cloud console.",
+            "error: istio-managed: kubernetes.definitions istio: timed out after 1 s: no widgets.example.com",
+            "hint: Waits until the cluster serves Istio's kinds of objects, which the managed control plane installs. If this times out, the control plane is active but has not reached the cluster: check the fleet's page in the Cloud console.",
             "left: nothing new",
         ],
     );
@@ -249,7 +249,7 @@ fn a_kind_of_object_that_nobody_defines_is_named() {
         &said,
         &[
             "error: widget: create kubernetes.object w: 404 page not found (HTTP 404)",
-            "hint: the cluster does not know this kind of object: install what defines it (a CustomResourceDefinition), then run again",
+            "hint: the cluster does not know this kind of object: install its CustomResourceDefinition, then run again",
             "left: nothing new",
         ],
     );
@@ -290,7 +290,7 @@ fn a_webhook_that_refuses_is_heard_in_its_own_words() {
         &said,
         &[
             "error: egress-gateway-http: create kubernetes.object egress-gateway: admission webhook \"rules.example.com\" denied the request: [egress] no Gateway without an owner (HTTP 403)",
-            "hint: a webhook or a policy in the cluster refused it, in its own words: change the step, or ask who runs the webhook",
+            "hint: a webhook or a policy in the cluster refused the object: change the step, or ask the owner of the webhook",
             "left: nothing new",
         ],
     );
@@ -322,9 +322,9 @@ fn fields_of_somebody_else_are_left_or_taken_over_as_told() {
     tells(
         &said,
         &[
-            "error: namespace-team-x: kubernetes.object team-x has fields that somebody else owns: metadata.labels.team is \"red\", wanted \"x\" (owned by kubectl-create); metadata.labels.istio-injection is null, wanted \"enabled\"",
-            "hint: leave them to their owner by changing the step, or take them over with --force-conflicts",
-            "left: team-x as it was",
+            "error: namespace-team-x: kubernetes.object team-x has fields that another field manager owns: metadata.labels.team is \"red\", wanted \"x\" (owned by kubectl-create); metadata.labels.istio-injection is null, wanted \"enabled\"",
+            "hint: remove these fields from the step, or take them over with --force-conflicts",
+            "left: team-x is unchanged",
         ],
     );
     let team_x = format!("{namespaces}/team-x");
@@ -378,7 +378,7 @@ fn fields_of_somebody_else_are_left_or_taken_over_as_told() {
     tells(
         &said,
         &[
-            "error: namespace-team-y: kubernetes.object team-y has fields that somebody else owns: metadata.labels.team is \"blue\", wanted \"y\" (owned by kubectl-label)",
+            "error: namespace-team-y: kubernetes.object team-y has fields that another field manager owns: metadata.labels.team is \"blue\", wanted \"y\" (owned by kubectl-label)",
         ],
     );
     cloud.run(&forced).ends(0);
@@ -428,9 +428,9 @@ fn a_namespace_that_does_not_go_is_told_with_what_holds_it() {
     tells(
         &said,
         &[
-            "error: namespace-team-x: look at kubernetes.object team-x: after 1 s still being deleted: Some resources are remaining: configmaps. has 1 resource instances; Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances",
-            "hint: the cluster deletes it when nothing named above holds it any more: see to that, then run again",
-            "left: team-x as it is",
+            "error: namespace-team-x: kubernetes.object team-x: timed out after 1 s: being deleted: Some resources are remaining: configmaps. has 1 resource instances; Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances",
+            "hint: the cluster deletes it when the finalizers and resources named above are gone: remove them, then run again",
+            "left: team-x exists and is not ready",
         ],
     );
     inside.merge(

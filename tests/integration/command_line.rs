@@ -28,7 +28,7 @@ fn bad_input_is_told_before_anything_is_done() {
         ),
         (
             "up --emulate --yes --set cluster",
-            "error: --set cluster: no `=`\nhint: write --set NAME=VALUE; `provision steps` lists the names\n",
+            "error: --set cluster: missing `=`\nhint: write --set NAME=VALUE; `provision steps` lists the names\n",
         ),
         (
             "up --emulate --yes --set nodes=0",
@@ -40,7 +40,7 @@ fn bad_input_is_told_before_anything_is_done() {
         ),
         (
             "up --emulate --yes --region us-central1 --zone europe-west1-b",
-            "error: parameter `zone`: `europe-west1-b` does not lie in the region `us-central1`\n",
+            "error: parameter `zone`: `europe-west1-b` is not in the region `us-central1`\n",
         ),
         (
             "up --emulate --yes --set subnet_range=10.0.0.0/99",
@@ -48,7 +48,7 @@ fn bad_input_is_told_before_anything_is_done() {
         ),
         (
             "up --emulate --yes --set subnet_range=10.0.0.1/24",
-            "error: parameter `subnet_range`: `10.0.0.1/24` has bits set behind its prefix, did you mean `10.0.0.0/24`?\n",
+            "error: parameter `subnet_range`: `10.0.0.1/24` has host bits set, did you mean `10.0.0.0/24`?\n",
         ),
         (
             "up --emulate --yes --set subnet_range=10.1.0.0/24",
@@ -60,15 +60,15 @@ fn bad_input_is_told_before_anything_is_done() {
         ),
         (
             "up --yes",
-            "error: no project is named\nhint: name one with --project or CLOUDSDK_CORE_PROJECT, or try --emulate\n",
+            "error: no project is set\nhint: set one with --project or CLOUDSDK_CORE_PROJECT, or try --emulate\n",
         ),
         (
             "up --yes --project egress-demo",
-            "error: no region is named\nhint: name one with --region or CLOUDSDK_COMPUTE_REGION\n",
+            "error: no region is set\nhint: set one with --region or CLOUDSDK_COMPUTE_REGION\n",
         ),
         (
             "up --yes --project egress-demo --region us-central1",
-            "error: no zone is named\nhint: name one with --zone or CLOUDSDK_COMPUTE_ZONE\n",
+            "error: no zone is set\nhint: set one with --zone or CLOUDSDK_COMPUTE_ZONE\n",
         ),
         (
             "up --emulate --yes --project ../elsewhere",
@@ -76,11 +76,11 @@ fn bad_input_is_told_before_anything_is_done() {
         ),
         (
             "up --emulate",
-            "error: `provision up` changes things and there is no terminal to ask on\nhint: look at `provision plan` or `provision status`, then say --yes\n",
+            "error: `provision up` changes resources, and there is no terminal to ask for confirmation\nhint: check `provision plan` or `provision status`, then pass --yes\n",
         ),
         (
             "down --emulate",
-            "error: `provision down` changes things and there is no terminal to ask on\nhint: look at `provision plan` or `provision status`, then say --yes\n",
+            "error: `provision down` changes resources, and there is no terminal to ask for confirmation\nhint: check `provision plan` or `provision status`, then pass --yes\n",
         ),
         (
             "steps --steps nowhere",
@@ -156,15 +156,15 @@ fn bad_steps_are_told_with_file_and_line() {
         ),
         (
             net("a", "") + &net("a", ""),
-            "12: step `a` is there twice, first at bad/10-one.yaml:5",
+            "12: step `a` is defined twice, first at bad/10-one.yaml:5",
         ),
         (
             net("a", "needs: [b]\n") + &net("b", "needs: [a]\n"),
-            "5: steps need each other in a circle: a needs b needs a",
+            "5: dependency cycle: a needs b needs a",
         ),
         (
             net("a", "within: soon\n"),
-            "11: `soon` is no duration up to 6h, such as 90s, 30m or 1h",
+            "11: `soon` is not a duration of at most 6h, such as 90s, 30m or 1h",
         ),
         (
             net("a", "when: {colour: red}\n"),
@@ -172,7 +172,7 @@ fn bad_steps_are_told_with_file_and_line() {
         ),
         (
             "---\nstep: [\n".to_owned(),
-            "5: not the YAML we read: unclosed bracket '['",
+            "5: unsupported YAML: unclosed bracket '['",
         ),
     ];
     let user = User::new();

@@ -203,7 +203,9 @@ async fn a_file_that_is_no_state_is_left_alone() {
     };
     let refused = start(settings).await.unwrap_err();
     assert!(
-        refused.to_string().contains("move it away to start anew"),
+        refused
+            .to_string()
+            .contains("move it away to start from an empty state"),
         "{refused}"
     );
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "{");

@@ -174,15 +174,15 @@ fn method_sidecar_chapter_and_files_are_part_of_the_question() {
         let said = said.out.replace("\n               ", " ");
         assert!(said.contains(got), "{asked:?}:\n{said}");
         assert!(said.contains(named), "{asked:?}:\n{said}");
-        assert!(!said.contains("is not there"), "{asked:?}:\n{said}");
+        assert!(!said.contains("was not found"), "{asked:?}:\n{said}");
     }
     // Why the others did not apply is told of the hop that decides, and of every hop to who wants it.
     let brief = user.run(&["explain", "team-x", "http://example.com/"]).out;
     let whole = user
         .run(&["explain", "team-x", "http://example.com/", "-v"])
         .out;
-    assert!(brief.contains("others (-v says why)"), "{brief}");
-    assert!(!whole.contains("(-v says why)"), "{whole}");
+    assert!(brief.contains("others (-v shows why)"), "{brief}");
+    assert!(!whole.contains("(-v shows why)"), "{whole}");
     assert!(whole.len() > brief.len());
 }
 
@@ -195,10 +195,10 @@ fn what_cannot_be_explained_is_refused_with_what_can() {
     for (args, told) in [
         (
             &["explain", "team-z", "http://example.com/"][..],
-            "error: there is no namespace `team-z`, did you mean `team-x`?\n\
-             hint: name one of default, istio-egress, istio-system, kube-node-lease, kube-public, kube-system, team-x, team-y\n",
+            "error: namespace `team-z` not found, did you mean `team-x`?\n\
+             hint: use one of default, istio-egress, istio-system, kube-node-lease, kube-public, kube-system, team-x, team-y\n",
         ),
-        // A namespace of a later chapter is not there yet.
+        // A namespace of a later chapter does not exist yet.
         (
             &[
                 "explain",
@@ -207,15 +207,15 @@ fn what_cannot_be_explained_is_refused_with_what_can() {
                 "--through",
                 "cluster",
             ],
-            "error: there is no namespace `team-x`\n",
+            "error: namespace `team-x` not found\n",
         ),
         (
             &["analyze", "-n", "istio-egres"],
-            "error: there is no namespace `istio-egres`, did you mean `istio-egress`?\n",
+            "error: namespace `istio-egres` not found, did you mean `istio-egress`?\n",
         ),
         (
             &["explain", "team-x", "not a url"],
-            "error: not a url: invalid international domain name\nhint: write it as curl takes it: http://example.com/\n",
+            "error: not a url: invalid international domain name\nhint: write the URL as for curl: http://example.com/\n",
         ),
         (
             &["explain", "team-x", "ftp://example.com/"],
@@ -245,7 +245,7 @@ fn what_cannot_be_explained_is_refused_with_what_can() {
         ),
         (
             &["analyze", "--from", "empty.yaml"],
-            "error: empty.yaml: there is no object in it\nhint: name files of manifests, as `kubectl apply -f` takes them\n",
+            "error: empty.yaml: it contains no object\nhint: name manifest files, as for `kubectl apply -f`\n",
         ),
         (
             &[
@@ -259,7 +259,7 @@ fn what_cannot_be_explained_is_refused_with_what_can() {
         ),
         (
             &["explain", "--live", "--matrix"],
-            "error: no project is named\n",
+            "error: no project is set\n",
         ),
     ] {
         let said = user.run(args).ends(2);
@@ -274,7 +274,7 @@ fn what_cannot_be_explained_is_refused_with_what_can() {
         let said = user.run(&[args, &["--emulate"]].concat()).ends(1);
         assert!(
             said.err
-                .starts_with("error: there is no such cluster yet\nhint: "),
+                .starts_with("error: the cluster does not exist yet\nhint: "),
             "{}",
             said.err
         );
@@ -353,7 +353,7 @@ fn analyze_ends_with_3_where_something_is_wrong() {
         "{}",
         said.out
     );
-    assert!(!said.out.contains("would find nothing"), "{}", said.out);
+    assert!(!said.out.contains("report no issue"), "{}", said.out);
     user.run(&[&analyze[..], &["-n", "istio-egress"]].concat())
         .ends(3);
     let elsewhere = user
@@ -361,7 +361,7 @@ fn analyze_ends_with_3_where_something_is_wrong() {
         .ends(0);
     assert_eq!(
         elsewhere.out,
-        "istioctl's analyzers would find nothing in namespace team-y\n"
+        "istioctl's analyzers report no issue in namespace team-y\n"
     );
     let told = lines(
         &user

@@ -172,7 +172,7 @@ fn the_next_shell_takes_over_where_it_died() {
     let (code, out, told) = ended(follower, err);
     assert_eq!(code, Some(0), "{told}");
     assert!(
-        told.contains(" came to no end: going on from there"),
+        told.contains(" did not finish: continuing from there"),
         "{told}"
     );
     assert!(out.contains(" created"), "{out}");
@@ -214,7 +214,7 @@ fn interrupting_the_follower_ends_following_and_interrupting_the_run_ends_both()
     send(&first, "INT");
     let (code, out, told) = ended(first, err);
     assert_eq!((code, out.as_str()), (Some(130), ""), "{told}");
-    assert!(told.ends_with(" goes on\n"), "{told}");
+    assert!(told.ends_with(" continues\n"), "{told}");
     assert!(!told.contains("stopping"), "{told}");
 
     let (second, err, _) = following(&user);

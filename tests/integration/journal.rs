@@ -105,20 +105,16 @@ fn what_is_damaged_is_told_with_what_is_lost() {
     let cases = [
         (
             vec![(2, lines[1].replace("create", "delete"))],
-            format!(
-                "{shown}:2: damaged record (checksum does not match); lost is what it said of a"
-            ),
+            format!("{shown}:2: damaged record (checksum does not match); affected steps: a"),
         ),
         (
             vec![(1, "x".to_owned())],
-            format!(
-                "{shown}:1: damaged record (no checksum); what it said is lost, and of what it was cannot be told"
-            ),
+            format!("{shown}:1: damaged record (no checksum); the affected steps are unknown"),
         ),
         (
             vec![(2, "".to_owned()), (3, lines[2].replace("request", "zzz"))],
             format!(
-                "{shown}: damaged records in lines 2 (no checksum), 3 (checksum does not match); lost is what they said of b, {key}"
+                "{shown}: damaged records in lines 2 (no checksum), 3 (checksum does not match); affected steps: b, {key}"
             ),
         ),
     ];

@@ -48,7 +48,7 @@ fn a_webhook_has_its_say_about_what_its_rules_name() {
     );
     let outside = (
         500,
-        "Internal error occurred: failed calling webhook \"maps.example.com\": failed to call webhook: Post \"https://webhook.example.com/v?timeout=10s\": the emulator asks nobody outside this machine",
+        "Internal error occurred: failed calling webhook \"maps.example.com\": failed to call webhook: Post \"https://webhook.example.com/v?timeout=10s\": the emulator calls only this machine",
     );
     let taken = (0, "");
     let not_dry = (

@@ -141,8 +141,7 @@ fn what_steps_say_does_not_move_the_terminal() {
         ] {
             let said = user.run(&[verb, &["--steps", "steps"]].concat()).ends(2);
             assert!(
-                said.err
-                    .contains("10-one.yaml:3: a character that is no text"),
+                said.err.contains("10-one.yaml:3: character not allowed"),
                 "{}",
                 said.err
             );

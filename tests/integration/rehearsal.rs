@@ -36,15 +36,15 @@ fn flags_that_do_not_go_together_are_refused() {
     for (args, words) in [
         (
             &["up", "--yes", "--kubeconfig", "f"][..],
-            "--kubeconfig: only with --emulate",
+            "--kubeconfig requires --emulate",
         ),
         (
             &["--kubeconfig", "f", "status"],
-            "--kubeconfig: only with --emulate",
+            "--kubeconfig requires --emulate",
         ),
         (
             &["plan", "--emulate", "--context", "c"],
-            "--context: only with --kubeconfig",
+            "--context requires --kubeconfig",
         ),
     ] {
         let said = user.run(args).ends(2);
@@ -211,7 +211,7 @@ fn what_stands_there_and_is_not_ours_stops_the_run() {
         &own,
         &["up", "--yes"],
         1,
-        &["Namespace/team-x is in the cluster already and is not ours"],
+        &["Namespace/team-x already exists in the cluster and was not created by provision"],
     );
     inside.delete("v1", "Namespace", "", "team-x");
     inside.until("team-x is gone", |inside| {
@@ -222,8 +222,9 @@ fn what_stands_there_and_is_not_ours_stops_the_run() {
         .named(&["up", "--yes", "--through", "test-application"])
         .ends(0);
     assert!(
-        said.err
-            .contains("not ours, so `provision down` leaves them: strict-mtls"),
+        said.err.contains(
+            "not recorded as created by provision, so `provision down` keeps them: strict-mtls"
+        ),
         "{}",
         said.err
     );
@@ -249,15 +250,12 @@ fn what_others_put_into_our_namespace_does_not_go_with_it() {
     inside.apply(&theirs);
     let said = own.emulated(&["down", "--yes"]).ends(1);
     assert!(
-        said.err.contains("others have put into it: Service theirs"),
+        said.err
+            .contains("it contains objects that provision did not create: Service theirs"),
         "{}",
         said.err
     );
-    assert!(
-        said.err.contains("move or delete what is theirs"),
-        "{}",
-        said.err
-    );
+    assert!(said.err.contains("move or delete them"), "{}", said.err);
     assert!(inside.get("v1", "Service", "team-y", "theirs").is_some());
     assert!(inside.get("v1", "Namespace", "", "team-x").is_none());
     inside.delete("v1", "Service", "team-y", "theirs");
@@ -297,7 +295,7 @@ fn a_journal_speaks_of_one_cluster() {
         &own,
         &["up", "--yes"],
         2,
-        &["speaks of the emulator's own cluster", "~/own.yaml"],
+        &["belongs to the emulator's own cluster", "~/own.yaml"],
     );
     own.emulated(&["down", "--yes"]).ends(0);
     own.named(&["up", "--yes", "--through", "egress-gateway"])
@@ -356,7 +354,7 @@ fn nobody_is_asked_where_there_is_no_terminal_and_a_kubeconfig_is_not_copied() {
     assert_eq!(said.out, "");
     assert!(
         said.err
-            .contains("~/own.yaml is the kubeconfig of this cluster already, by context own"),
+            .contains("~/own.yaml already is the kubeconfig of this cluster (context own)"),
         "{}",
         said.err
     );

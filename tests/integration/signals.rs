@@ -120,7 +120,7 @@ fn a_run_that_is_asked_to_stop_does_so_and_the_next_goes_on() {
             "{signal} at {words:?} took {:?}",
             asked.elapsed()
         );
-        let last = "stopping: nothing new is begun; once more ends at once\ninterrupted: what had begun is in the journal; `provision up` goes on from there\n";
+        let last = "stopping: finishing requests in flight; press Ctrl-C again to quit now\ninterrupted: the journal has every request that was started; run `provision up` to continue\n";
         assert!(said.err.ends_with(last), "{}", said.err);
         assert!(!said.out.starts_with("nothing to do"), "{}", said.out);
         goes_on(&user, &format!("{signal} at {words:?}"));
@@ -185,13 +185,12 @@ fn one_run_at_a_time() {
         let said = user.run(args).ends(4);
         assert!(said.err.starts_with(&held), "{}", said.err);
         let same = if args == FINISH {
-            "; it does what you ask for, and `provision up --follow` shows it"
+            "; it runs the same command, and `provision up --follow` shows its progress"
         } else {
             ""
         };
-        let hint = format!(
-            "Z\nhint: wait for it, or stop it; nothing needs to be unlocked by hand{same}\n"
-        );
+        let hint =
+            format!("Z\nhint: wait for it, or stop it; there is no lock to remove by hand{same}\n");
         assert!(said.err.ends_with(&hint), "{}", said.err);
         assert_eq!(said.out, "");
     }

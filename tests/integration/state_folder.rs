@@ -69,7 +69,7 @@ fn a_state_folder_may_have_spaces_and_need_not_be_at_home() {
     let nowhere = homeless(UP, &[]).ends(2);
     assert_eq!(
         nowhere.err,
-        "error: there is no home folder to keep the journal in\nhint: name a folder with --state-dir or PROVISION_STATE_DIR\n"
+        "error: there is no home folder for the journal\nhint: name a folder with --state-dir or PROVISION_STATE_DIR\n"
     );
     let plan = &["plan", "--emulate", "--through", "network"];
     homeless(plan, &[("PROVISION_STATE_DIR", &folder)]).ends(0);
@@ -81,7 +81,7 @@ fn a_state_folder_may_have_spaces_and_need_not_be_at_home() {
     let said = user.run(&[UP, &["--state-dir", "file"]].concat()).ends(2);
     assert_eq!(
         said.err,
-        "error: file/egress-demo/journal.jsonl: Not a directory (os error 20)\nhint: make the folder writable, or name another with --state-dir\n"
+        "error: file/egress-demo/journal.jsonl: Not a directory (os error 20)\nhint: make the folder writable, or name another one with --state-dir\n"
     );
 }
 
@@ -131,11 +131,11 @@ fn a_journal_that_cannot_be_believed_is_refused_and_a_torn_last_line_is_not() {
     let path = journal(&user);
     let good = fs::read_to_string(&path).unwrap();
     let shown = "~/.local/state/provision/egress-demo/journal.jsonl";
-    let adopt = "hint: `provision adopt` rebuilds it from what is in the cloud, and keeps this file beside the new one; until then nothing is touched\n";
+    let adopt = "hint: `provision adopt` rebuilds it from the live resources, and keeps this file beside the new one; until then nothing is changed\n";
     let damaged = |line: usize, why: &str, lost: &str| {
         format!("error: {shown}:{line}: damaged record ({why}); {lost}\n{adopt}")
     };
-    let unknown = "what it said is lost, and of what it was cannot be told";
+    let unknown = "the affected steps are unknown";
     let last = good.lines().count();
     let second = good.lines().nth(1).unwrap();
     let cases = [
@@ -144,7 +144,7 @@ fn a_journal_that_cannot_be_believed_is_refused_and_a_torn_last_line_is_not() {
             damaged(
                 2,
                 "checksum does not match",
-                "lost is what it said of services v1/projects/egress-demo, servicez",
+                "affected steps: services v1/projects/egress-demo, servicez",
             ),
         ),
         (
@@ -155,23 +155,23 @@ fn a_journal_that_cannot_be_believed_is_refused_and_a_torn_last_line_is_not() {
             good.replacen(second, &second[..second.len() - 3], 1),
             damaged(
                 2,
-                "no end",
-                "lost is what it said of services, services v1/projects/egress-demo",
+                "incomplete record",
+                "affected steps: services, services v1/projects/egress-demo",
             ),
         ),
         (
             good.replacen(&format!("{second}\n"), "", 1),
             damaged(
                 2,
-                "record 2 before it is gone",
-                "lost is what it said of services v1/projects/egress-demo",
+                "record 2 before it is missing",
+                "affected steps: services v1/projects/egress-demo",
             ),
         ),
         (
             format!("{second}\n{good}"),
             format!(
-                "error: {shown}: damaged records in lines 1 (record 1 before it is gone), 2 (record 1 in the place of 3), \
-                 3 (record 2 in the place of 3); what they said is lost, and of what it was cannot be told\n{adopt}"
+                "error: {shown}: damaged records in lines 1 (record 1 before it is missing), 2 (record 1 found where record 3 was expected), \
+                 3 (record 2 found where record 3 was expected); the affected steps are unknown\n{adopt}"
             ),
         ),
     ];
@@ -234,7 +234,7 @@ fn a_journal_of_a_newer_program_is_read_and_not_written() {
         &["adopt", "--emulate", "--yes"],
     ] {
         let said = user.run(args).ends(2);
-        let expected = "error: ~/.local/state/provision/egress-demo/journal.jsonl: written in format 3, this program writes format 2\nhint: use the newer program: an older one must not write to it\n";
+        let expected = "error: ~/.local/state/provision/egress-demo/journal.jsonl: the journal has format 3, but this version of provision writes format 2\nhint: use the newer version of provision: an older one must not write to this journal\n";
         assert_eq!(said.err, expected);
     }
     user.run(&["status", "--emulate"]).ends(0);
@@ -275,7 +275,7 @@ fn what_cannot_be_written_is_refused_before_anything_is_sent() {
         println!("not run: this user may write whatever the mode says");
         return;
     }
-    let hint = "Permission denied (os error 13)\nhint: make the folder writable, or name another with --state-dir\n";
+    let hint = "Permission denied (os error 13)\nhint: make the folder writable, or name another one with --state-dir\n";
     let emulator = fs::read(folder.join("emulator.json")).unwrap();
     for verb in [
         UP,

@@ -195,9 +195,9 @@ fn a_rule_of_our_name_that_somebody_else_made_is_told_and_left_alone() {
 
     let said = cloud.run(UP).ends(1);
     for words in [
-        "compute.firewall allow-egress-gcp-apis is there already and is not ours: ",
-        "hint: remove or rename what stands in the way, or use another project",
-        "left: allow-egress-gcp-apis as it was",
+        "compute.firewall allow-egress-gcp-apis already exists and was not created by provision: ",
+        "hint: delete or rename the existing resource, or use another project",
+        "left: allow-egress-gcp-apis is unchanged",
     ] {
         assert!(said.err.contains(words), "{words}: {}", said.err);
     }
@@ -282,7 +282,7 @@ fn authorize_adds_a_network_and_takes_none_away() {
     let said = cloud.run(&["authorize"]).ends(1);
     assert_eq!(
         said.err,
-        "error: cluster: there is no such cluster yet\nhint: `provision up` makes it, with this machine on its list\n"
+        "error: cluster: the cluster does not exist yet\nhint: `provision up` creates it, with this machine's address on its allow list\n"
     );
     cloud
         .run(&["up", "--yes", "--authorized-network", "198.51.100.7/32"])
@@ -325,7 +325,11 @@ fn without_its_journal_up_finds_everything_and_down_touches_nothing() {
     assert!(!said.ends(0).out.contains("created"));
     assert_eq!(sent, [], "what is as wanted is not made again");
     let (said, sent) = cloud.changes(DOWN);
-    assert!(said.ends(0).out.contains("nothing here is ours"));
+    assert!(
+        said.ends(0)
+            .out
+            .contains("no resources in this project are recorded as created by provision")
+    );
     assert_eq!(sent, [], "what nobody remembers to be ours is not removed");
     assert_eq!(between(&cloud.inventory(), &built), [""; 0]);
 }

@@ -195,7 +195,7 @@ fn a_claim_that_does_not_hold_is_told_with_what_decides() {
     assert_eq!(claimed["holds"], false);
     let hint = claimed["hint"].as_str().unwrap();
     assert!(
-        hint.ends_with("it is let pass by firewall allow-egress-gcp-apis"),
+        hint.ends_with("it is allowed by firewall allow-egress-gcp-apis"),
         "{hint}"
     );
     let holds =
@@ -242,14 +242,14 @@ fn what_cannot_be_asked_is_said_once() {
     assert_eq!(said.out, "");
     assert_eq!(
         said.err,
-        "error: nothing to check: there is no cluster cluster1 in us-central1-a of project egress-demo\n\
-         hint: `provision up` makes it; what requests would get then, `provision explain` says without it\n"
+        "error: nothing to check: cluster cluster1 not found in us-central1-a of project egress-demo\n\
+         hint: `provision up` creates it; `provision explain` predicts the result of a request without it\n"
     );
     // No chapter before the cluster's has anything to check.
     let said = user
         .run(&["verify", "--emulate", "--through", "nat"])
         .ends(0);
-    assert_eq!(said.out, "no chapter so far has a check\n");
+    assert_eq!(said.out, "these chapters have no check\n");
     let said = user
         .run(&["verify", "--emulate", "--through", "rooting"])
         .ends(2);
@@ -287,7 +287,7 @@ fn what_cannot_be_asked_is_said_once() {
     );
     assert!(
         said.err
-            .contains("\nhint: the API server answers only the networks on its list"),
+            .contains("\nhint: the API server answers only authorized networks"),
         "{}",
         said.err
     );

@@ -201,14 +201,14 @@ fn a_pod_that_injection_passed_over_is_told_with_the_reason() {
     );
     let up = ["up", "--yes", "--through", "test-application"];
     let said = cloud.run(&[&up[..], &["--steps", &steps]].concat()).ends(1);
-    let told = "error: test-pods-team-x: kubernetes.pods test: injection missing: namespace team-x has neither istio-injection nor istio.io/rev, which no injecting webhook selects (there: ";
+    let told = "error: test-pods-team-x: kubernetes.pods test: injection missing: namespace team-x has neither istio-injection nor istio.io/rev, which no injecting webhook selects (webhooks: ";
     assert!(said.err.contains(told), "{}", said.err);
     let hint = "A pod without one stays so: mend what is named, then `kubectl -n team-x rollout restart deployment test`.\nleft: nothing new\n";
     assert!(said.err.contains(hint), "{}", said.err);
 
     // The label alone helps no pod that is there.
     let said = cloud.run(&up).ends(1);
-    let told = "injection missing: istio-revision-tag-default-asm-managed would inject: the pod is older than it";
+    let told = "injection missing: istio-revision-tag-default-asm-managed would inject the proxy: the pod is older than this webhook";
     assert!(said.err.contains(told), "{}", said.err);
     let restart = json!({"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}}}});
     let inside = Inside::of(&cloud);
@@ -235,7 +235,7 @@ fn gateway_pods_that_no_node_takes_are_told_with_the_reason() {
         cloud.run(&args).ends(1).err
     };
     let told = up((deployment, tolerations, ""));
-    let pending = "error: gateway-pods: look at kubernetes.pods istio-egressgateway: after 1 s still pod istio-egressgateway-";
+    let pending = "error: gateway-pods: kubernetes.pods istio-egressgateway: timed out after 1 s: pod istio-egressgateway-";
     for words in [
         pending,
         ": Unschedulable: 0/4 nodes are available: ",
@@ -248,5 +248,8 @@ fn gateway_pods_that_no_node_takes_are_told_with_the_reason() {
         "  nodePool: gateway\n",
         "  nodePool: edge\n",
     ));
-    assert!(told.contains("which is not of the pool edge"), "{told}");
+    assert!(
+        told.contains("which is not in the node pool edge"),
+        "{told}"
+    );
 }

@@ -66,7 +66,7 @@ fn fields_of_others_are_told_left_and_taken_over_as_asked() {
         "error: gateway-autoscaler: ",
         "spec.maxReplicas is 7, wanted 5 (owned by kubectl-edit)",
         "--force-conflicts",
-        "left: istio-egressgateway as it was",
+        "left: istio-egressgateway is unchanged",
     ] {
         assert!(
             refused.err.contains(words),
@@ -197,12 +197,13 @@ fn what_somebody_else_made_anew_is_theirs() {
         .ends(0);
     let refused = lab.run(&up).ends(1);
     assert!(
-        refused.err.contains("error: strict-mtls: ") && refused.err.contains("is not ours"),
+        refused.err.contains("error: strict-mtls: ")
+            && refused.err.contains("was not created by provision"),
         "{}",
         refused.err
     );
     let down = lab.run(&["down", "--yes", "--emulate"]).ends(0);
-    let words = "was deleted and made anew by somebody else: it is not deleted";
+    let words = "was deleted and recreated by someone else: it is kept";
     assert!(
         down.err.contains(words) || down.out.contains(words),
         "{}{}",

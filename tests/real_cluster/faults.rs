@@ -51,7 +51,7 @@ fn up_goes_on_when_the_api_server_and_etcd_are_back() {
         lab.lab(&["kill", program]).ends(0);
         // It is away until `up` has noticed.
         let noticed =
-            |text: &str| text.matches("; again in ").count() + text.matches("waiting: ").count();
+            |text: &str| text.matches("; retrying in ").count() + text.matches("waiting: ").count();
         let before = noticed(&run.err());
         run.until("that it notices", |run| noticed(&run.err()) > before);
         lab.lab(&["start", program]).ends(0);
@@ -147,7 +147,7 @@ fn what_refuses_pods_and_objects_is_named_and_up_goes_on_without_it() {
     let mut run = lab.begin(&up);
     run.says("failed calling webhook \"validation.istio.io\"");
     run.says("failed calling webhook \"namespace.sidecar-injector.istio.io\"");
-    run.says("and tries again by itself");
+    run.says("and retries ");
     istiod("--replicas=1");
     run.ended().ends(0);
     told("istiod away, and back", since);
@@ -189,7 +189,7 @@ fn what_refuses_pods_and_objects_is_named_and_up_goes_on_without_it() {
     for words in [
         "error: httpbin-org: create kubernetes.object httpbin-org-ext: serviceentries.networking.istio.io \"httpbin-org-ext\" is forbidden",
         "ValidatingAdmissionPolicy 'no-hosts.example.com' with binding 'no-hosts.example.com' denied request: ask the network team",
-        "hint: a webhook or a policy in the cluster refused it",
+        "hint: a webhook or a policy in the cluster refused the object",
         "left: nothing new",
     ] {
         assert!(

@@ -135,7 +135,7 @@ fn what_a_lost_answer_made_is_ours_and_made_once() {
             let left = cloud.there("compute", "");
             assert_eq!(left, [""; 0], "{fault:?} {kind}");
         }
-        // Those that take no request id said that it was there already.
+        // Those that take no request id said that it already existed.
         assert!(answered(&cloud, "POST", "/serviceAccounts", 409) > 0);
         assert!(answered(&cloud, "POST", "/clusters", 409) > 0);
     }
@@ -213,8 +213,8 @@ fn a_zone_with_somebody_elses_record_is_told_and_left() {
     let said = cloud.run(DOWN).ends(1);
     for words in [
         "error: private-gcr-io: delete dns.managedZone private-gcr-io: ",
-        "hint: remove what is in it, then run the same command again",
-        "left: private-gcr-io is still there",
+        "hint: delete its contents, then run the same command again",
+        "left: private-gcr-io still exists",
     ] {
         assert!(said.err.contains(words), "{words}: {}", said.err);
     }

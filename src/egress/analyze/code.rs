@@ -35,30 +35,30 @@ macro_rules! codes {
 }
 
 codes! {
-    ReferencedResourceNotFound = "IST0101", Error, "something is referred to that is not there";
+    ReferencedResourceNotFound = "IST0101", Error, "a referenced object does not exist";
     NamespaceNotInjected = "IST0102", Info, "a namespace whose pods get no proxy";
     PodMissingProxy = "IST0103", Warning, "a pod without the proxy that its namespace asks for";
     ConflictingMeshGatewayVirtualServiceHosts = "IST0109", Error, "two VirtualServices for one host";
     ConflictingSidecarWorkloadSelectors = "IST0110", Error, "two Sidecars for one pod";
     MultipleSidecarsWithoutWorkloadSelectors = "IST0111", Error, "two Sidecars for one namespace";
     VirtualServiceDestinationPortSelectorRequired = "IST0112", Error, "a destination without the port that it needs";
-    PortNameIsNotUnderNamingConvention = "IST0118", Info, "a port that does not say what it speaks";
-    NamespaceMultipleInjectionLabels = "IST0123", Warning, "two labels that ask for proxies";
-    NoMatchingWorkloadsFound = "IST0127", Warning, "a policy for workloads that are not there";
-    NoServerCertificateVerificationDestinationLevel = "IST0128", Warning, "TLS without authorities to verify by";
-    NoServerCertificateVerificationPortLevel = "IST0129", Warning, "TLS on a port without authorities to verify by";
+    PortNameIsNotUnderNamingConvention = "IST0118", Info, "a port without a declared protocol";
+    NamespaceMultipleInjectionLabels = "IST0123", Warning, "two conflicting labels for injection";
+    NoMatchingWorkloadsFound = "IST0127", Warning, "a policy that matches no workload";
+    NoServerCertificateVerificationDestinationLevel = "IST0128", Warning, "TLS without CA certificates to verify the server";
+    NoServerCertificateVerificationPortLevel = "IST0129", Warning, "TLS on a port without CA certificates to verify the server";
     VirtualServiceUnreachableRule = "IST0130", Warning, "a rule that no request reaches";
-    VirtualServiceIneffectiveMatch = "IST0131", Info, "a match that an earlier rule has";
+    VirtualServiceIneffectiveMatch = "IST0131", Info, "a match that an earlier rule already has";
     VirtualServiceHostNotFoundInGateway = "IST0132", Warning, "a host that the Gateway does not serve";
-    ServiceEntryAddressesRequired = "IST0134", Warning, "bytes that are told apart by nothing";
+    ServiceEntryAddressesRequired = "IST0134", Warning, "TCP traffic that only its port identifies";
     ConflictingGateways = "IST0145", Error, "two Gateways for one port and host";
     GatewayPortNotDefinedOnService = "IST0162", Warning, "a Gateway's port that no Service has";
     DestinationRuleSubsetNotSelectPods = "IST0173", Error, "a subset without pods";
     UnknownDestinationRuleHost = "IST0174", Warning, "a DestinationRule for no service";
-    TlsPassthroughForEveryCaller = "EGR0001", Note, "HTTPS that passes through for every caller";
-    ClientCertificateSentToExternalHost = "EGR0002", Note, "client certificates that are told to the outside";
-    ExternalTlsWithoutVerification = "EGR0003", Note, "TLS to the outside that verifies nobody";
-    EgressPolicyIsolatesIngress = "EGR0004", Note, "a policy that isolates the way in as well";
+    TlsPassthroughForEveryCaller = "EGR0001", Note, "HTTPS pass-through for every caller";
+    ClientCertificateSentToExternalHost = "EGR0002", Note, "client certificates that are sent outside the mesh";
+    ExternalTlsWithoutVerification = "EGR0003", Note, "TLS to an external host that does not verify the server";
+    EgressPolicyIsolatesIngress = "EGR0004", Note, "a policy that also isolates ingress";
 }
 
 impl Code {

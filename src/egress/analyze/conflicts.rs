@@ -44,14 +44,14 @@ pub fn virtual_services(config: &Config<'_>) -> Vec<Finding> {
         let seen = seen_together((&one.export, &one.object), (&other.export, &other.object));
         if let Some(host) = both.filter(|_| seen) {
             let message = format!(
-                "is for {host}, as {} is, and sidecars that see both take one of them",
+                "has the host {host}, as {} does; sidecars that see both use only one of them",
                 other.object
             );
             found.push(Finding::new(
                 Code::ConflictingMeshGatewayVirtualServiceHosts,
                 &one.object,
                 message,
-                "one VirtualService a host, or exportTo without a namespace in common",
+                "one VirtualService per host, or exportTo lists without a common namespace",
             ));
         }
     }
@@ -71,12 +71,12 @@ pub fn sidecars(config: &Config<'_>) -> Vec<Finding> {
         let namespace = &one.object.namespace;
         match (one.workloads.is_empty(), other.workloads.is_empty()) {
             (true, true) => {
-                let message = format!("is for all of {namespace}, as {} is", other.object);
+                let message = format!("applies to all of {namespace}, as {} does", other.object);
                 found.push(Finding::new(
                     Code::MultipleSidecarsWithoutWorkloadSelectors,
                     &one.object,
                     message,
-                    "one Sidecar without workloadSelector in a namespace",
+                    "one Sidecar without workloadSelector per namespace",
                 ));
             }
             (false, false) => {
@@ -86,12 +86,12 @@ pub fn sidecars(config: &Config<'_>) -> Vec<Finding> {
                         && other.workloads.matches(&pod.labels)
                 });
                 if let Some(pod) = of_both {
-                    let message = format!("is for {}, as {} is", pod.object, other.object);
+                    let message = format!("applies to {}, as {} does", pod.object, other.object);
                     found.push(Finding::new(
                         Code::ConflictingSidecarWorkloadSelectors,
                         &one.object,
                         message,
-                        "workloadSelectors without a pod in common",
+                        "workloadSelectors that have no pod in common",
                     ));
                 }
             }
@@ -124,7 +124,7 @@ pub fn gateways(config: &Config<'_>) -> Vec<Finding> {
                     Code::ConflictingGateways,
                     &one.object,
                     message,
-                    "one Gateway with all servers, or hosts of their own for each",
+                    "one Gateway with all servers, or different hosts in each",
                 ));
             }
         }

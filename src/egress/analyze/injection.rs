@@ -27,16 +27,17 @@ pub fn namespaces(config: &Config<'_>) -> Vec<Finding> {
             .is_some_and(|mode| mode == "ambient");
         match (plain, revision) {
             (None, None) if !ambient => {
-                let message = "its pods get no proxy: nothing holds what leaves them but firewall and NetworkPolicies";
+                let message = "its pods get no proxy: only the firewall and NetworkPolicies restrict their egress";
                 found.push(Finding::new(
                     Code::NamespaceNotInjected,
                     &object,
                     message,
-                    "label istio-injection=enabled, or =disabled where it is meant so",
+                    "label istio-injection=enabled, or =disabled if this is intended",
                 ));
             }
             (Some(_), Some(_)) => {
-                let message = "has both istio-injection and istio.io/rev, of which the first holds";
+                let message =
+                    "has both istio-injection and istio.io/rev; istio-injection takes precedence";
                 found.push(Finding::new(
                     Code::NamespaceMultipleInjectionLabels,
                     &object,
@@ -66,7 +67,7 @@ pub fn pods(config: &Config<'_>) -> Vec<Finding> {
         let (wanted, why) = injects(labels, &pod["metadata"], &pod["spec"]);
         if wanted && proxy_container(&pod["spec"]).is_none() {
             let message = format!(
-                "has no proxy, though {why} asks for one: it was made before, or injection failed"
+                "has no proxy, although {why} asks for one: the pod is older, or injection failed"
             );
             let instead = format!(
                 "kubectl -n {} rollout restart of its workload",

@@ -58,9 +58,8 @@ pub fn passthrough(config: &Config<'_>) -> Vec<Finding> {
     }
     let findings = open.into_iter().map(|((object, port), hosts)| {
         let hosts = hosts.join(", ");
-        let message = format!("lets HTTPS for {hosts} through port {port} of the gateway for every caller, also those whose plain HTTP is denied");
-        let instead = "rules by connection.sni, with source.ipBlocks where callers have ranges of their own, or ServiceEntries exported to the callers' \
-                       namespaces alone; or plain HTTP to the gateway and TLS from there, which knows its callers";
+        let message = format!("lets HTTPS for {hosts} through port {port} of the gateway for every caller, including those whose plain HTTP is denied");
+        let instead = "rules by connection.sni, with source.ipBlocks where callers have their own ranges; or ServiceEntries exported only to the callers' namespaces; or plain HTTP to the gateway, which authenticates its callers, and TLS origination there";
         Finding::new(Code::TlsPassthroughForEveryCaller, &object, message, instead)
     });
     findings.collect()
@@ -200,13 +199,13 @@ pub fn verification(config: &Config<'_>) -> Vec<Finding> {
                     continue;
                 }
                 let why = match skips {
-                    true => "insecureSkipVerify says so",
+                    true => "insecureSkipVerify is set",
                     false => {
-                        "before Istio 1.21 nothing then is verified; since then it is by the authorities of the proxy's system"
+                        "before Istio 1.21 nothing is verified; from 1.21 on the proxy uses its system's CA certificates"
                     }
                 };
                 let message = format!(
-                    "{place} opens TLS to {} without naming authorities: {why}",
+                    "{place} originates TLS to {} without caCertificates: {why}",
                     rule.host
                 );
                 let instead = format!(
@@ -253,9 +252,9 @@ pub fn ingress(config: &Config<'_>) -> Vec<Finding> {
             .collect();
         let alone = !others.is_empty() && !others.iter().any(|other| about(other, "Ingress"));
         if types(policy).is_empty() || alone {
-            let message = "has rules for what leaves, and isolates the pods' way in as well: callers that no ingress rule names are shut out";
+            let message = "has egress rules, and isolates the pods for ingress as well: callers that no ingress rule names are blocked";
             let instead =
-                "policyTypes: [Egress], without ingress; or a policy of its own for the way in";
+                "policyTypes: [Egress], without ingress; or a separate policy for ingress";
             found.push(Finding::new(
                 Code::EgressPolicyIsolatesIngress,
                 &object,

@@ -22,10 +22,10 @@ pub fn gateways(config: &Config<'_>) -> Vec<Finding> {
                     .any(|service| service.port(server.port).is_some())
             {
                 let message = format!(
-                    "no Service of its pods has port {}, so nobody can call it",
+                    "no Service of its pods has port {}, so no client can reach it",
                     server.port
                 );
-                let instead = "the number of a port of the gateway's Service, not of the pod";
+                let instead = "a port number of the gateway's Service, not of the pod";
                 found.push(Finding::new(
                     Code::GatewayPortNotDefinedOnService,
                     &gateway.object,
@@ -53,14 +53,14 @@ pub fn services(config: &Config<'_>) -> Vec<Finding> {
             .filter(|port| port.protocol == Protocol::Detected)
         {
             let message = format!(
-                "port {} does not say what it speaks; the proxy guesses by the first bytes",
+                "port {} does not declare its protocol; the proxy detects it from the first bytes",
                 port.number
             );
             found.push(Finding::new(
                 Code::PortNameIsNotUnderNamingConvention,
                 &service.object,
                 message,
-                "a name that begins so (http-, tls-, tcp-), or appProtocol",
+                "a port name with a protocol prefix (http-, tls-, tcp-), or appProtocol",
             ));
         }
     }
@@ -79,14 +79,14 @@ pub fn entries(config: &Config<'_>) -> Vec<Finding> {
             list(entry, "/spec/ports").filter(|port| matches!(text(port, "/protocol"), "" | "TCP"))
         {
             let message = format!(
-                "port {} is TCP without addresses: it takes what anybody sends to that port, whatever the host",
+                "port {} is TCP without addresses: it matches all traffic to that port, whatever the host",
                 port["number"]
             );
             found.push(Finding::new(
                 Code::ServiceEntryAddressesRequired,
                 &Object::of(entry),
                 message,
-                "spec.addresses, or protocol TLS or HTTP, which name the host",
+                "spec.addresses, or protocol TLS or HTTP, which carry the host name",
             ));
         }
     }

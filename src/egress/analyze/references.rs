@@ -21,7 +21,7 @@ pub fn gateways(config: &Config<'_>) -> Vec<Finding> {
                     .any(|gateway| gateway.name() == **name)
         };
         for name in service.gateways.iter().filter(missing) {
-            let message = format!("there is no Gateway {name}");
+            let message = format!("Gateway {name} not found");
             let instead = "the Gateway as NAMESPACE/NAME, or `mesh` for all sidecars";
             found.push(Finding::new(
                 Code::ReferencedResourceNotFound,
@@ -57,9 +57,9 @@ fn of_destination(
     let new = |code, message: String, instead: String| Finding::new(code, object, message, instead);
     let Some(target) = config.service(namespace, host) else {
         let message =
-            format!("no Service or ServiceEntry that {namespace} sees has the host {host}");
+            format!("no Service or ServiceEntry visible in {namespace} has the host {host}");
         let instead = format!(
-            "a ServiceEntry for {host} with {namespace} in its exportTo, or the Service's name in full"
+            "a ServiceEntry for {host} with {namespace} in its exportTo, or the full name of the Service"
         );
         return vec![new(Code::ReferencedResourceNotFound, message, instead)];
     };
@@ -80,7 +80,7 @@ fn of_destination(
             ));
         }
         None if target.ports.len() > 1 => {
-            let message = format!("sends to {host} without a port, and it has several");
+            let message = format!("sends to {host} without a port, but it has several ports");
             found.push(new(
                 Code::VirtualServiceDestinationPortSelectorRequired,
                 message,
@@ -97,7 +97,7 @@ fn of_destination(
     };
     if !subset.is_empty() && !config.rules.iter().any(has) {
         let message =
-            format!("no DestinationRule that {namespace} sees has a subset {subset} of {host}");
+            format!("no DestinationRule visible in {namespace} has a subset {subset} of {host}");
         found.push(new(
             Code::ReferencedResourceNotFound,
             message,
@@ -116,12 +116,12 @@ pub fn namespaces(config: &Config<'_>) -> Vec<Finding> {
         for name in
             names.filter(|name| !name.contains('*') && !config.namespaces.contains_key(name))
         {
-            let message = format!("there is no namespace {name}");
+            let message = format!("namespace {name} not found");
             found.push(Finding::new(
                 Code::ReferencedResourceNotFound,
                 &Object::of(policy),
                 message,
-                "a namespace that is there",
+                "an existing namespace",
             ));
         }
     }
@@ -142,14 +142,14 @@ pub fn hosts_of_rules(config: &Config<'_>) -> Vec<Finding> {
             .any(|service| overlap(&rule.host, &service.host))
         {
             let message = format!(
-                "no Service or ServiceEntry that {namespace} sees has the host {}",
+                "no Service or ServiceEntry visible in {namespace} has the host {}",
                 rule.host
             );
             found.push(Finding::new(
                 Code::UnknownDestinationRuleHost,
                 &rule.object,
                 message,
-                "the host as the ServiceEntry has it, or the Service's name in full",
+                "the host as in the ServiceEntry, or the full name of the Service",
             ));
         }
     }

@@ -56,11 +56,11 @@ pub fn reached(config: &Config<'_>) -> Vec<Finding> {
                         .map(|(index, _)| *index)
                 };
                 let taken: Vec<Option<usize>> = matches.iter().map(before).collect();
-                let instead = "the narrower rule first, or no rule";
+                let instead = "the more specific rule first, or remove this rule";
                 match (all_of, taken.iter().flatten().next()) {
                     (Some(first), _) => {
                         let message = format!(
-                            "{place} is never reached: spec.{kind}[{first}] takes every request"
+                            "{place} is never reached: spec.{kind}[{first}] matches every request"
                         );
                         found.push(Finding::new(
                             Code::VirtualServiceUnreachableRule,
@@ -71,7 +71,7 @@ pub fn reached(config: &Config<'_>) -> Vec<Finding> {
                     }
                     (None, Some(first)) if taken.iter().all(Option::is_some) => {
                         let message = format!(
-                            "{place} is never reached: earlier rules, spec.{kind}[{first}] first, have all its matches"
+                            "{place} is never reached: earlier rules, starting with spec.{kind}[{first}], have all its matches"
                         );
                         found.push(Finding::new(
                             Code::VirtualServiceUnreachableRule,
@@ -82,7 +82,7 @@ pub fn reached(config: &Config<'_>) -> Vec<Finding> {
                     }
                     (None, Some(first)) => {
                         let message =
-                            format!("{place} has a match that spec.{kind}[{first}] has before it");
+                            format!("{place} has a match that spec.{kind}[{first}] already has");
                         found.push(Finding::new(
                             Code::VirtualServiceIneffectiveMatch,
                             &service.object,
@@ -120,11 +120,11 @@ pub fn authorities(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (rule, value) in &config.rules {
         let instead =
-            "tls.caCertificates, a file of authorities that the proxy has, or credentialName";
+            "tls.caCertificates, a file of CA certificates in the proxy, or credentialName";
         let policy = &value["spec"]["trafficPolicy"];
         if unverified(&policy["tls"]) {
             let message = format!(
-                "opens TLS to {} without authorities to verify it by",
+                "originates TLS to {} without CA certificates to verify it",
                 rule.host
             );
             found.push(Finding::new(
@@ -136,7 +136,7 @@ pub fn authorities(config: &Config<'_>) -> Vec<Finding> {
         }
         for port in list(policy, "/portLevelSettings").filter(|port| unverified(&port["tls"])) {
             let message = format!(
-                "opens TLS to {} on port {} without authorities to verify it by",
+                "originates TLS to {} on port {} without CA certificates to verify it",
                 rule.host, port["port"]["number"]
             );
             found.push(Finding::new(

@@ -126,10 +126,15 @@ type Case = (
 );
 
 const CASES: &[Case] = &[
-    ("IST0101", "example", "no Gateway egress/none", |all| {
-        change(all, "VirtualService", "example")["spec"]["gateways"] =
-            json!(["mesh", "out", "none"]);
-    }),
+    (
+        "IST0101",
+        "example",
+        "Gateway egress/none not found",
+        |all| {
+            change(all, "VirtualService", "example")["spec"]["gateways"] =
+                json!(["mesh", "out", "none"]);
+        },
+    ),
     ("IST0101", "example", "has the host other.com", |all| {
         change(all, "VirtualService", "example")["spec"]["tls"][1]["route"][0]["destination"]["host"] =
             json!("other.com");
@@ -161,7 +166,7 @@ const CASES: &[Case] = &[
             ));
         },
     ),
-    ("IST0101", "team", "no namespace nobody", |all| {
+    ("IST0101", "team", "namespace nobody not found", |all| {
         change(all, "AuthorizationPolicy", "team")["spec"]["rules"][0]["from"][0]["source"]["namespaces"] =
             json!(["nobody", "x-*"]);
     }),
@@ -171,12 +176,12 @@ const CASES: &[Case] = &[
     ("IST0103", "app-1", "has no proxy", |all| {
         change(all, "Pod", "app-1")["spec"]["containers"] = json!([{"name": "app"}])
     }),
-    ("IST0109", "twice", "is for example.com", |all| {
+    ("IST0109", "twice", "has the host example.com", |all| {
         let mut twice = change(all, "VirtualService", "example").clone();
         twice["metadata"]["name"] = json!("twice");
         all.push(twice);
     }),
-    ("IST0110", "a", "is for Pod team/app-1", |all| {
+    ("IST0110", "a", "applies to Pod team/app-1", |all| {
         for name in ["team/a", "team/b"] {
             all.push(object(
                 "Sidecar",
@@ -185,7 +190,7 @@ const CASES: &[Case] = &[
             ));
         }
     }),
-    ("IST0111", "more", "is for all of team", |all| {
+    ("IST0111", "more", "applies to all of team", |all| {
         all.push(object("Sidecar", "team/more", json!({})))
     }),
     ("IST0112", "example", "without a port", |all| {
@@ -195,18 +200,18 @@ const CASES: &[Case] = &[
             .unwrap()
             .remove("port");
     }),
-    ("IST0118", "gateway", "port 80 does not say", |all| {
+    ("IST0118", "gateway", "port 80 does not declare", |all| {
         change(all, "Service", "gateway")["spec"]["ports"][0]["name"] = json!("web")
     }),
     ("IST0123", "team", "both", |all| {
         change(all, "Namespace", "team")["metadata"]["labels"]["istio.io/rev"] =
             json!("asm-managed")
     }),
-    ("IST0127", "team", "no pod with a proxy", |all| {
+    ("IST0127", "team", "applies to no pod with a proxy", |all| {
         change(all, "AuthorizationPolicy", "team")["spec"]["selector"] =
             json!({"matchLabels": {"istio": "other"}});
     }),
-    ("IST0128", "top", "opens TLS to example.com", |all| {
+    ("IST0128", "top", "originates TLS to example.com", |all| {
         all.push(object(
             "DestinationRule",
             "egress/top",
@@ -237,7 +242,7 @@ const CASES: &[Case] = &[
     (
         "IST0130",
         "example",
-        "spec.http[1] is never reached: spec.http[0] takes every request",
+        "spec.http[1] is never reached: spec.http[0] matches every request",
         |all| {
             change(all, "VirtualService", "example")["spec"]["http"][0]
                 .as_object_mut()
@@ -320,18 +325,18 @@ const CASES: &[Case] = &[
             tls.as_object_mut().unwrap().remove("caCertificates");
         },
     ),
-    ("EGR0003", "example", "insecureSkipVerify says so", |all| {
+    ("EGR0003", "example", "insecureSkipVerify is set", |all| {
         change(all, "DestinationRule", "example")["spec"]["subsets"][0]["trafficPolicy"]["tls"]["insecureSkipVerify"] =
             json!(true);
     }),
-    ("EGR0004", "both", "isolates the pods' way in", |all| {
+    ("EGR0004", "both", "isolates the pods for ingress", |all| {
         all.push(object(
             "NetworkPolicy",
             "team/both",
             json!({"egress": [{"to": [{"podSelector": {}}]}]}),
         ));
     }),
-    ("EGR0004", "both", "isolates the pods' way in", |all| {
+    ("EGR0004", "both", "isolates the pods for ingress", |all| {
         // As the API server gives it back.
         all.push(object(
             "NetworkPolicy",

@@ -66,8 +66,8 @@ pub fn policies(config: &Config<'_>) -> Vec<Finding> {
         };
         let targeted = !spec["targetRef"].is_null() || !spec["targetRefs"].is_null();
         if !targeted && !config.pods.iter().any(held) {
-            let message = "no pod with a proxy is one that it is for";
-            let instead = "a selector of pods in its own namespace; policies about what leaves stand in the gateway's";
+            let message = "it applies to no pod with a proxy";
+            let instead = "a selector of pods in its own namespace; policies for egress belong in the gateway's namespace";
             found.push(Finding::new(
                 Code::NoMatchingWorkloadsFound,
                 &object,

@@ -90,7 +90,7 @@ impl<'s> FilterChains<'s> {
             {
                 if let Some(host) = found.taken(server) {
                     passed_over = Some(format!(
-                        "has a server for {host}, which an older one on port {port} has already"
+                        "has a server for {host}, which an older Gateway already has on port {port}"
                     ));
                 } else if together(first.get_or_insert(server), server) {
                     listens = true;
@@ -114,7 +114,8 @@ impl<'s> FilterChains<'s> {
         }
         // Envoy refuses a listener with two chains for the same; what listened before, it leaves as it was.
         if let (Some(name), Some(gateway)) = (found.twice, found.gateway) {
-            let why = format!("has two chains for {name} on port {port}, and Envoy takes neither");
+            let why =
+                format!("has two filter chains for {name} on port {port}, and Envoy rejects both");
             found.others.push((gateway.clone(), why));
             found.empty = true;
         }
@@ -175,9 +176,9 @@ impl<'s> FilterChains<'s> {
         if self.empty {
             let why = match server.routing {
                 Routing::ServerName => {
-                    "leaves TLS closed, and no VirtualService says where connections go"
+                    "passes TLS through, and no VirtualService routes its connections"
                 }
-                _ => "no VirtualService says where its connections go",
+                _ => "no VirtualService routes its connections",
             };
             self.others.push((gateway.object.clone(), why.to_owned()));
         } else if server.tls == ServerTls::Plain {

@@ -59,7 +59,7 @@ impl<'s> Simulation<'_, 's> {
             }
             FilterChain::ServerName(gateway, (rule, destination)) => {
                 let because = format_args!(
-                    "leaves TLS closed and goes by the name that it asks for, {}",
+                    "passes TLS through and routes by its SNI, {}",
                     at.server_name
                 );
                 self.hop(
@@ -81,7 +81,7 @@ impl<'s> Simulation<'_, 's> {
     ) -> ConnectionReport {
         match why {
             NoFilterChain::NoServer(others) => {
-                let because = format_args!("no Gateway has it listen on port {}", at.local.port);
+                let because = format_args!("no Gateway makes it listen on port {}", at.local.port);
                 self.hop(
                     at.place,
                     &at.pod.object,
@@ -92,8 +92,8 @@ impl<'s> Simulation<'_, 's> {
             NoFilterChain::NoChain(by) => {
                 let name = &at.server_name;
                 let because = match name.is_empty() {
-                    true => format_args!("takes TLS only, and what comes asks for no name"),
-                    false => format_args!("has no route for connections that ask for {name}"),
+                    true => format_args!("accepts only TLS, and the connection has no SNI"),
+                    false => format_args!("has no route for connections with the SNI {name}"),
                 };
                 self.hop(
                     at.place,
@@ -134,17 +134,17 @@ impl<'s> Simulation<'_, 's> {
             );
             ConnectionReport::at_once(outcome)
         };
-        let wanted = "wants a certificate of the mesh, and the caller shows none";
+        let wanted = "requires a certificate of the mesh, and the caller presents none";
         let (peer, content) = match (server.tls, carried.wrap, carried.content) {
             (ServerTls::Plain, Some(_), _) => {
                 return stopped(
-                    "speaks no TLS on this port",
+                    "does not use TLS on this port",
                     ConnectionOutcome::Handshake(NOT_TLS.to_owned()),
                 );
             }
             (ServerTls::Plain, None, Content::Tls(..)) if server.routing == Routing::Http => {
                 return stopped(
-                    "speaks no TLS on this port",
+                    "does not use TLS on this port",
                     ConnectionOutcome::Ended(ConnectionEnd::NotTls),
                 );
             }
@@ -181,17 +181,17 @@ impl<'s> Simulation<'_, 's> {
             }
             (ServerTls::Simple | ServerTls::IstioMutual, None, Content::Http(..)) => {
                 return stopped(
-                    "takes TLS only, and what comes is in clear",
+                    "accepts only TLS, and the connection is plaintext",
                     ConnectionOutcome::Ended(ConnectionEnd::Closed),
                 );
             }
         };
         let tls = match server.tls {
-            ServerTls::Plain => "in clear",
+            ServerTls::Plain => "in plaintext",
             ServerTls::IstioMutual => "in mutual TLS of the mesh",
-            _ => "in TLS, which it opens",
+            _ => "in TLS, which it terminates",
         };
-        let because = format_args!("its server on port {} takes it, {tls}", server.port);
+        let because = format_args!("its server on port {} accepts it, {tls}", server.port);
         self.hop(
             at.place,
             &at.pod.object,
@@ -245,7 +245,7 @@ impl<'s> Simulation<'_, 's> {
             return at.replies(&message.method, &LocalReply::denied(&denied.details), line);
         }
         if server.redirects {
-            let because = "sends callers in clear to https (httpsRedirect)";
+            let because = "redirects plain HTTP to HTTPS (httpsRedirect)";
             self.hop(
                 at.place,
                 &at.pod.object,
@@ -268,10 +268,7 @@ impl<'s> Simulation<'_, 's> {
             }
             Route::Unmet(by) => (
                 Some(by),
-                format_args!(
-                    "none of the rules for {} is for this request",
-                    message.authority
-                ),
+                format_args!("no rule for {} matches this request", message.authority),
             ),
             _ => (
                 None,
@@ -384,7 +381,7 @@ fn unbound(at: &ReceivedAt, gateway: &Gateway, authority: &str) -> Others {
     let why = about.map(|each| {
         let own = &each.object.namespace;
         let why = match () {
-            () if !each.is_for(&name) => format!("is not for gateway {name}"),
+            () if !each.is_for(&name) => format!("does not apply to gateway {name}"),
             () if !each.export.reaches(own, &scope.namespace) => {
                 format!("is not exported to {}", scope.namespace)
             }

@@ -65,10 +65,10 @@ impl<'s> Simulation<'_, 's> {
             _ => None,
         };
         let (clause, who): (&str, &dyn Display) = match (&refused, &peer) {
-            (Some(_), None) => (", and what comes has none", &""),
-            (Some(_), Some(_)) => (", and what comes has it", &""),
+            (Some(_), None) => (", and the connection does not use it", &""),
+            (Some(_), Some(_)) => (", and the connection uses it", &""),
             (None, Some(peer)) => ("; the caller is ", peer),
-            (None, None) => ("; who calls is not known", &""),
+            (None, None) => ("; the caller is unknown", &""),
         };
         let because = format_args!("mutual TLS is {}{clause}{who}", required.because);
         if let Some(outcome) = refused {

@@ -169,7 +169,7 @@ impl<'s> Simulation<'_, 's> {
             }
             (Proxy::Absent, true) => format!("has no sidecar: {}", pod.because),
             (Proxy::Absent, false) => {
-                "its namespace is not there, so it is taken as one without labels".to_owned()
+                "its namespace was not found, so it counts as one without labels".to_owned()
             }
         };
         self.hop(

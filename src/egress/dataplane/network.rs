@@ -130,7 +130,7 @@ impl Simulation<'_, '_> {
                 object,
                 field: String::new(),
             });
-            let because = "routes go in a circle: the same proxies come again and again";
+            let because = "routing loop: the request reaches the same proxies again and again";
             self.hop(
                 trace::HopLocation::Gateway,
                 &from.object,

@@ -32,10 +32,7 @@ impl<'s> Simulation<'_, 's> {
             self.hop(
                 at.place,
                 &at.pod.object,
-                DecisionBuilder::stops(
-                    Some(by),
-                    format_args!("answers {status} on purpose (fault.abort)"),
-                ),
+                DecisionBuilder::stops(Some(by), format_args!("returns {status} (fault.abort)")),
             );
             let mut line = at.line(Some(&message));
             line.write(|line| line.route = name.to_string());
@@ -86,7 +83,7 @@ impl<'s> Simulation<'_, 's> {
             },
             own => {
                 let (status, body, location) = answered(own, &message);
-                let because = format_args!("answers {status} by itself");
+                let because = format_args!("returns {status} itself");
                 self.hop(
                     at.place,
                     &at.pod.object,

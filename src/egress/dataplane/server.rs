@@ -72,7 +72,7 @@ impl Simulation<'_, '_> {
             self.hop(
                 trace::HopLocation::Server,
                 to,
-                DecisionBuilder::stops(None, "nobody is known to listen there"),
+                DecisionBuilder::stops(None, "no server is known to listen there"),
             );
             return ConnectionReport::at_once(ConnectionOutcome::Dropped);
         }
@@ -150,7 +150,7 @@ impl Simulation<'_, '_> {
             (Some(_), _) if !tls => {
                 return stopped(
                     self,
-                    "it speaks no TLS on this port",
+                    "it does not use TLS on this port",
                     ConnectionOutcome::Handshake(NOT_TLS.to_owned()),
                 );
             }
@@ -173,7 +173,7 @@ impl Simulation<'_, '_> {
                     Content::Tls(..) => {
                         return stopped(
                             self,
-                            "TLS comes within TLS, and it expects a request",
+                            "it receives TLS inside TLS, but it expects an HTTP request",
                             ConnectionOutcome::Ended(ConnectionEnd::NotTls),
                         );
                     }
@@ -185,7 +185,7 @@ impl Simulation<'_, '_> {
                     name,
                     DecisionBuilder::passes(
                         None,
-                        "it expects TLS, and says so to what comes in clear",
+                        "it expects TLS, and refuses plain HTTP with an answer that says so",
                     ),
                 );
                 self.received = message.headers;
@@ -197,7 +197,7 @@ impl Simulation<'_, '_> {
             (None, Content::Tls(..)) if !tls => {
                 return stopped(
                     self,
-                    "it speaks no TLS on this port",
+                    "it does not use TLS on this port",
                     ConnectionOutcome::Ended(ConnectionEnd::NotTls),
                 );
             }
@@ -217,7 +217,7 @@ impl Simulation<'_, '_> {
         answers: &dyn Fn(&HttpRequest, bool) -> HttpAnswer,
     ) -> HttpAnswer {
         let answer = answers(message, tls);
-        let how = if tls { "in TLS" } else { "in clear" };
+        let how = if tls { "in TLS" } else { "in plaintext" };
         let because = format_args!("answers {} {how}", answer.status);
         self.hop(
             trace::HopLocation::Server,

@@ -49,7 +49,7 @@ impl<'s> Simulation<'_, 's> {
             (Listener::Http, Content::Http(message, _)) => self.routes(&at, message.clone()),
             (Listener::Http, Content::Tls(..)) => {
                 let because =
-                    format_args!("port {} is one of HTTP in clear, and TLS comes", to.port);
+                    format_args!("port {} is plain HTTP, and the connection is TLS", to.port);
                 self.hop(at.place, &pod.object, DecisionBuilder::stops(None, because));
                 // What comes back is an answer in clear; from Envoy's source, no record.
                 ConnectionReport::at_once(ConnectionOutcome::Ended(ConnectionEnd::NotTls))
@@ -97,10 +97,8 @@ impl<'s> Simulation<'_, 's> {
                 self.sends(at, sending)
             }
             Route::Unmet(by) => {
-                let because = format_args!(
-                    "none of the rules for {} is for this request",
-                    message.authority
-                );
+                let because =
+                    format_args!("no rule for {} matches this request", message.authority);
                 self.hop(
                     at.place,
                     &at.pod.object,
@@ -158,8 +156,8 @@ impl<'s> Simulation<'_, 's> {
         let allowed = policy == OutboundPolicy::AllowAny;
         let port = at.local.port;
         let does = match allowed {
-            true => "lets go what it does not know (ALLOW_ANY)",
-            false => "refuses what it does not know (REGISTRY_ONLY)",
+            true => "allows unknown hosts (ALLOW_ANY)",
+            false => "refuses unknown hosts (REGISTRY_ONLY)",
         };
         let because = format_args!("{name}:{port} is unknown to it, and it {does}");
         let decision = match allowed {

@@ -354,7 +354,7 @@ impl<'s> Upstream<'s> {
         };
         match &self.policy.tls {
             Some(tls) => match tls.mode {
-                TlsMode::Disable => (None, TlsReason::Said("in clear, as the rule says")),
+                TlsMode::Disable => (None, TlsReason::Said("in plaintext, as the rule says")),
                 TlsMode::IstioMutual => {
                     let wrap = TlsWrapper {
                         server_name: named(tls, default_name()),
@@ -373,7 +373,7 @@ impl<'s> Upstream<'s> {
                     let wants = (verifies && !server_name.is_empty()).then(|| server_name.clone());
                     let how = match verifies {
                         true => "in TLS; the server's certificate is verified",
-                        false => "in TLS; the server's certificate is taken as it is",
+                        false => "in TLS; the server's certificate is not verified",
                     };
                     (
                         Some(TlsWrapper {
@@ -402,10 +402,13 @@ impl<'s> Upstream<'s> {
                         };
                         (
                             Some(wrap),
-                            TlsReason::Said("in mutual TLS, as both ends have a sidecar"),
+                            TlsReason::Said("in mutual TLS, because both ends have a sidecar"),
                         )
                     }
-                    false => (None, TlsReason::Said("in clear, as no rule says otherwise")),
+                    false => (
+                        None,
+                        TlsReason::Said("in plaintext, because no rule says otherwise"),
+                    ),
                 }
             }
         }

@@ -188,7 +188,7 @@ pub fn resolve(zones: &[Zone], name: &str) -> Resolution {
         };
         return told(zones, by, path, addresses, because);
     }
-    let because = format!("more than {CHAIN} aliases one after the other");
+    let because = format!("a chain of more than {CHAIN} CNAME records");
     told(zones, by, path, Vec::new(), because)
 }
 
@@ -198,7 +198,7 @@ pub fn resolve_elsewhere(name: &str) -> Resolution {
     let (addresses, because) = match outside(&name) {
         (addresses, _) if addresses.contains(&METADATA_SERVER) => (
             Vec::new(),
-            format!("{name} is known to machines of Google's alone"),
+            format!("only machines on Google Cloud resolve {name}"),
         ),
         found => found,
     };
@@ -247,7 +247,7 @@ fn told(
         .map(|zone| {
             let why = match zone.private {
                 true => format!("answers for {}.", zone.name),
-                false => "is public: nobody in the network asks it".to_owned(),
+                false => "is public, so the network does not use it".to_owned(),
             };
             (zone.object.clone(), why)
         });

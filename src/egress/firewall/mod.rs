@@ -198,7 +198,7 @@ impl Firewall {
             && !shares(&self.target_accounts, &machine.service_accounts)
             && !shares(&self.target_tags, &machine.tags)
         {
-            return Some(format!("is for machines {} alone", self.target()));
+            return Some(format!("applies only to machines {}", self.target()));
         }
         let known = asked.other_machine.is_some_and(|other| {
             shares(&self.source_accounts, &other.service_accounts)
@@ -218,7 +218,7 @@ impl Firewall {
             .iter()
             .any(|traffic| traffic.covers(&asked.protocol, asked.port))
         {
-            return Some(format!("is about {}", self.traffic()));
+            return Some(format!("is for {}", self.traffic()));
         }
         None
     }
@@ -284,7 +284,7 @@ pub fn none() -> Decision {
     Decision {
         passes: true,
         by: None,
-        because: "the machine is in no VPC network, so no firewall rule is asked".to_owned(),
+        because: "the machine is in no VPC network, so no firewall rule applies".to_owned(),
         others: Vec::new(),
     }
 }
@@ -307,7 +307,7 @@ pub fn rule(
         others: Vec::new(),
     };
     if other == METADATA_SERVER && direction == Direction::Egress {
-        return passes("no firewall rule comes between a machine and its metadata server");
+        return passes("no firewall rule applies between a machine and its metadata server");
     }
     if other.is_loopback() {
         return passes("it does not leave the machine");
@@ -338,15 +338,15 @@ pub fn rule(
                 format!("has priority {}, after {}", rule.priority, by.priority)
             }
             (None, Some(by)) if by.denies != rule.denies => {
-                "allows, and at the same priority denying goes first".to_owned()
+                "allows, but a deny rule of the same priority takes precedence".to_owned()
             }
-            (None, Some(_)) => "says the same".to_owned(),
+            (None, Some(_)) => "has the same effect".to_owned(),
         };
         others.push((rule.object.clone(), why_not));
     }
     let default = match direction {
-        Direction::Egress => "no rule decides, and what none decides may leave",
-        Direction::Ingress => "no rule allows it, and what none allows may not come in",
+        Direction::Egress => "no rule matches, and egress is allowed by default",
+        Direction::Ingress => "no rule allows it, and ingress is denied by default",
     };
     Decision {
         passes: by.map_or(direction == Direction::Egress, |by| !by.denies),

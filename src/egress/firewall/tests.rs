@@ -263,7 +263,7 @@ fn a_ruling_says_why_and_why_not_the_others() {
         .iter()
         .find(|(object, _)| object.name == "gateway-allow-egress-web")
         .unwrap();
-    assert_eq!(web.1, "is for machines of sa-gateway-nodes alone");
+    assert_eq!(web.1, "applies only to machines of sa-gateway-nodes");
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn priorities_tags_and_ports_decide() {
             "denies",
         ),
         (vec![allow(json!({})), deny(2000)], 8101, false, "denies"),
-        (vec![], 443, true, "may leave"),
+        (vec![], 443, true, "egress is allowed"),
     ];
     for (rules, port, passes, because) in cases {
         let ruling = decided(

@@ -185,7 +185,7 @@ pub fn answer(asked: &InternetRequest<'_>) -> HttpAnswer {
         host => answering(
             200,
             "text/plain",
-            format!("{host} answers; what it would say is not known here.\n"),
+            format!("{host} answers; its real content is not known here.\n"),
         ),
     };
     if asked.method == "HEAD" {

@@ -236,7 +236,7 @@ impl NetworkPolicyRule {
                 .iter()
                 .any(|peer| peer.is(own_namespace, asked.other))
         {
-            return Some("is for others");
+            return Some("is for other peers");
         }
         let port = |ports: &Ports| {
             let within = ports
@@ -294,7 +294,7 @@ pub fn rule(
                         continue;
                     }
                     (true, Some(_)) => "allows it too",
-                    // A rule that is for the right peer and another port says more than one that is for others.
+                    // A rule that is for the right peer and another port says more than one that is for other peers.
                     (false, _) => match reasons
                         .clone()
                         .flatten()
@@ -319,7 +319,9 @@ pub fn rule(
     let because = match (by, isolating) {
         (Some(_), _) => format!("allows {}:{port} {way} {whom}", asked.protocol),
         (None, 0) => {
-            format!("no NetworkPolicy selects the pod for what goes {who} it, so everything may")
+            format!(
+                "no NetworkPolicy selects the pod for traffic {who} it, so all of it is allowed"
+            )
         }
         (None, 1) => format!(
             "one NetworkPolicy isolates the pod, and does not allow {}:{port} {way} {whom}",

@@ -48,7 +48,7 @@ pub fn applying<'a>(
     let (mut others, mut unknown) = (Vec::new(), Vec::new());
     for policy in asked {
         let why_not = match policy {
-            policy if policy.targeted => "is for what it names in targetRefs",
+            policy if policy.targeted => "applies to its targetRefs",
             policy if !policy.selector.matches(labels) => "selects other workloads",
             policy if policy.dry_run => "is a dry run",
             policy if policy.action == AuthorizationAction::Audit => "audits, and decides nothing",
@@ -128,7 +128,7 @@ impl<'a> Applied<'a> {
             (false, Some((_, rule))) => format!("denies it: {}", rule.text()),
             (true, Some((_, rule))) => format!("allows it: {}", rule.text()),
             (false, None) => "there are ALLOW policies and none matches".to_owned(),
-            (true, None) => "no policy is about it, so it passes".to_owned(),
+            (true, None) => "no policy applies, so it passes".to_owned(),
         };
         let matched = by.map_or("none", |(_, rule)| &rule.name);
         let details = match passes {
@@ -184,7 +184,9 @@ fn why_not(policy: &AuthorizationPolicy, asked: &AuthorizationQuery<'_>) -> Stri
     match (reasons.next(), policy.action) {
         (None, _) => "has no rules, so it matches nothing".to_owned(),
         (Some(Some(first)), _) if reasons.all(|reason| reason.is_some()) => first.text(asked),
-        (_, AuthorizationAction::Custom) => "asks an authorizer that is not known here".to_owned(),
+        (_, AuthorizationAction::Custom) => {
+            "calls an external authorizer that is not known here".to_owned()
+        }
         (_, AuthorizationAction::Deny) => "denies it too".to_owned(),
         _ => "allows it, which does not decide".to_owned(),
     }

@@ -241,7 +241,7 @@ impl Unmet<'_> {
     pub fn text(&self, asked: &AuthorizationQuery<'_>) -> String {
         let (index, condition) = (self.rule.index, self.condition.text());
         match self.needs_http {
-            true => format!("rule {index} is about HTTP ({condition}), and this is a connection"),
+            true => format!("rule {index} needs HTTP ({condition}), and this is a TCP connection"),
             false => format!(
                 "rule {index} is for {condition}; this is {}",
                 self.condition.found(asked)

@@ -215,7 +215,7 @@ fn a_verdict_says_why_and_why_not_the_others() {
     let verdict = decide(&all, &tls("httpbin.org"));
     assert_eq!(
         told(&verdict)[0],
-        "egress-team-x-to-example-com: rule 0 is about HTTP (host example.com), and this is a connection"
+        "egress-team-x-to-example-com: rule 0 needs HTTP (host example.com), and this is a TCP connection"
     );
 }
 
@@ -429,7 +429,7 @@ fn policies_hold_where_they_select() {
         (
             with(&|policy| policy["spec"]["targetRefs"] = json!([{"kind": "Service"}])),
             false,
-            "is for what it names",
+            "applies to its targetRefs",
         ),
     ];
     for (policy, denies, why_not) in cases {

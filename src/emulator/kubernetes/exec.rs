@@ -124,7 +124,7 @@ pub fn missing(run: &Run, command: &[String]) -> Missing {
     }
     let installed = pod::installed(container).join(", ");
     let complaint = format!(
-        "{name}: not in the emulated container, which has {installed}, and sh -c of these\n"
+        "{name}: not available in the emulated container, which has {installed}, and sh -c of these\n"
     );
     Missing::Here(ProgramResult::failed(127, complaint))
 }
@@ -176,10 +176,9 @@ mod tests {
             panic!("the application's may have it")
         };
         assert_eq!(ran.code, 127);
-        assert!(
-            ran.stderr()
-                .starts_with("/usr/bin/python3: not in the emulated container, which has true")
-        );
+        assert!(ran.stderr().starts_with(
+            "/usr/bin/python3: not available in the emulated container, which has true"
+        ));
         assert_eq!(verdict(127)["details"]["causes"][0]["message"], "127");
     }
 

@@ -219,7 +219,7 @@ pub enum ProtobufError {
     #[error("the body is not protobuf as Kubernetes frames it")]
     Malformed,
     /// Its fields have no table here.
-    #[error("{kind} is not understood as protobuf here; send JSON (kubectl apply -f does)")]
+    #[error("{kind} is not supported as protobuf here; send JSON (kubectl apply -f does)")]
     UnknownKind {
         /// The kind that it names.
         kind: String,
@@ -407,6 +407,6 @@ mod tests {
         let refused = object(&framed("v1", "Sonnet", b""))
             .unwrap_err()
             .to_string();
-        assert!(refused.contains("Sonnet is not understood"), "{refused}");
+        assert!(refused.contains("Sonnet is not supported"), "{refused}");
     }
 }

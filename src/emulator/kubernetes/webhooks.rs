@@ -28,7 +28,7 @@ const TIMEOUT: u64 = 10;
 #[derive(Debug, Clone, thiserror::Error)]
 enum Unreachable {
     /// Its address is another machine's.
-    #[error("the emulator asks nobody outside this machine")]
+    #[error("the emulator calls only this machine")]
     Outside,
     /// Its Service is not there.
     #[error("service {0:?} not found")]

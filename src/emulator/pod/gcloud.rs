@@ -24,7 +24,7 @@ pub fn run(arguments: &[String], seat: &ExecContext) -> ProgramResult {
         _ => ProgramResult::failed(
             1,
             format!(
-                "ERROR: (gcloud) gcloud {}: not in the emulated container, which knows gcloud auth list and gcloud storage cat\n",
+                "ERROR: (gcloud) gcloud {}: not available in the emulated container, which has gcloud auth list and gcloud storage cat\n",
                 arguments.join(" ")
             ),
         ),
@@ -38,7 +38,7 @@ pub fn gsutil(arguments: &[String], seat: &ExecContext) -> ProgramResult {
         ["cat", urls @ ..] if !urls.is_empty() => storage_cat("gsutil", urls, seat),
         _ => ProgramResult::failed(
             1,
-            "CommandException: not in the emulated container, whose gsutil knows cat alone\n",
+            "CommandException: not available in the emulated container, whose gsutil has only cat\n",
         ),
     }
 }
@@ -318,6 +318,9 @@ mod tests {
         assert_eq!((ran.stdout().as_str(), ran.code), ("", 0));
         assert!(ran.stderr().starts_with("\nNo credentialed accounts."));
         let ran = played("compute instances list", [None; 3], Ok(""));
-        assert!(ran.stderr().contains("not in the emulated container"));
+        assert!(
+            ran.stderr()
+                .contains("not available in the emulated container")
+        );
     }
 }

@@ -15,13 +15,13 @@ pub fn pilot_agent(arguments: &[String], seat: &ExecContext) -> ProgramResult {
     let ["request", method, path] = words.as_slice() else {
         return ProgramResult::failed(
             1,
-            "Error: the emulated pilot-agent knows pilot-agent request GET PATH alone\n",
+            "Error: the emulated pilot-agent has only pilot-agent request GET PATH\n",
         );
     };
     if !method.eq_ignore_ascii_case("get") {
         return ProgramResult::failed(
             1,
-            format!("Error: the emulated proxy takes GET, not {method}\n"),
+            format!("Error: the emulated proxy accepts GET, not {method}\n"),
         );
     }
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -41,7 +41,7 @@ pub fn pilot_agent(arguments: &[String], seat: &ExecContext) -> ProgramResult {
         other => ProgramResult::failed(
             1,
             format!(
-                "Error: /{other} is not in the emulated proxy, which has clusters, config_dump, ready and server_info\n"
+                "Error: /{other} is not available in the emulated proxy, which has clusters, config_dump, ready and server_info\n"
             ),
         ),
     }

@@ -105,7 +105,7 @@ impl World {
             .insert(format!("{project}/{request_id}"), operation.to_owned());
     }
 
-    /// The operation that this request id led to before: it is answered again, and nothing is made twice.
+    /// The operation that this request id led to before: it is answered again, and nothing is created twice.
     pub fn remembered(&self, project: &str, request_id: &str) -> Option<&Operation> {
         self.requests
             .get(&format!("{project}/{request_id}"))

@@ -29,7 +29,7 @@ pub async fn why(clients: &Clients, at: &Map<String, Value>, want: &Value) -> Op
 fn logged(account: &Trace, objects: &[Value]) -> String {
     let line = |line: &AccessLogLine| {
         format!(
-            "{} has {} to {} to log",
+            "{} should log status {} for cluster {}",
             line.pod, line.status, line.cluster
         )
     };
@@ -40,21 +40,24 @@ fn logged(account: &Trace, objects: &[Value]) -> String {
         .map(|object| Object::of(object).to_string())
         .collect();
     let telemetry = match telemetry.is_empty() {
-        true => "no Telemetry object tells proxies to".to_owned(),
-        false => format!("whether it does, {} says", telemetry.join(", ")),
+        true => "no Telemetry object enables access logs".to_owned(),
+        false => format!("{} decides whether it does", telemetry.join(", ")),
     };
-    format!("by what is there {}; {telemetry}", lines.join(", "))
+    format!(
+        "according to the live objects, {}; {telemetry}",
+        lines.join(", ")
+    )
 }
 
 /// The hop that decides, in a sentence; where none stops the request, those that let it pass. Pure.
 fn words(account: &Trace, want: &Value) -> String {
     let got = match &account.got {
         CallerOutcome::Answer(answer) => format!("the answer is {}", answer.status),
-        CallerOutcome::Failure(failure) => format!("curl ends with {}", failure.exit()),
+        CallerOutcome::Failure(failure) => format!("curl exits with {}", failure.exit()),
     };
     if is_wanted(&account.got, want) {
         return format!(
-            "by what is there {got}, as expected: what was changed last may not have reached the proxies yet"
+            "according to the live objects, {got}, as expected: the last change may not have reached the proxies yet"
         );
     }
     match account.stopped_at() {
@@ -62,7 +65,7 @@ fn words(account: &Trace, want: &Value) -> String {
             let by = hop.ruling.by.as_ref().map(|by| format!(" ({by})"));
             let because = &hop.ruling.because;
             format!(
-                "by what is there {got}: at {}, {because}{}",
+                "according to the live objects, {got}: at {}, {because}{}",
                 hop.name,
                 by.unwrap_or_default()
             )
@@ -70,7 +73,7 @@ fn words(account: &Trace, want: &Value) -> String {
         None => {
             let ways: Vec<String> = account.hops.iter().filter_map(let_pass).collect();
             format!(
-                "by what is there {got}; it is let pass by {}",
+                "according to the live objects, {got}; it is allowed by {}",
                 ways.join(", ")
             )
         }
@@ -170,31 +173,31 @@ mod tests {
                 then(denied.clone()),
                 answer(403),
                 json!({"status": 200}),
-                "by what is there the answer is 403: at Pod a/b, denies it (AuthorizationPolicy istio-egress/one)",
+                "according to the live objects, the answer is 403: at Pod a/b, denies it (AuthorizationPolicy istio-egress/one)",
             ),
             (
                 then(by_default),
                 refused.clone(),
                 json!({"status": 200}),
-                "by what is there curl ends with 35: at Pod a/b, none allows it",
+                "according to the live objects, curl exits with 35: at Pod a/b, none allows it",
             ),
             (
                 way(),
                 answer(200),
                 json!({"status": 403}),
-                "by what is there the answer is 200; it is let pass by VirtualService istio-egress/one, the firewall (no rule denies it)",
+                "according to the live objects, the answer is 200; it is allowed by VirtualService istio-egress/one, the firewall (no rule denies it)",
             ),
             (
                 way(),
                 answer(200),
                 json!({"status": 200}),
-                "by what is there the answer is 200, as expected: what was changed last may not have reached the proxies yet",
+                "according to the live objects, the answer is 200, as expected: the last change may not have reached the proxies yet",
             ),
             (
                 then(denied),
                 refused,
                 json!({"exit": 35}),
-                "by what is there curl ends with 35, as expected: what was changed last may not have reached the proxies yet",
+                "according to the live objects, curl exits with 35, as expected: the last change may not have reached the proxies yet",
             ),
         ] {
             assert_eq!(words(&account(hops, got), &want), said);

@@ -79,8 +79,7 @@ pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, 
         LogSearch::None => CheckResult::not(
             expected,
             format!(
-                "no line of it in the logs of {selector} in {namespace} within {:.1} s of the request, of which proxies write \
-                 their lines down after at most {:.1} s",
+                "no log line for the request in {selector} in {namespace} within {:.1} s; the proxies write their lines after at most {:.1} s",
                 (late + MARGIN).as_secs_f64(),
                 late.as_secs_f64()
             ),

@@ -173,7 +173,7 @@ pub async fn look(
         let path = path_template::path(super::clusters::PATH, at)?;
         return Ok(CheckResult::not(
             "a cluster".to_owned(),
-            format!("there is no {path}"),
+            format!("{path} not found"),
         ));
     };
     let place = CheckTarget { cluster, at };

@@ -191,25 +191,25 @@ fn lie(left: &str, short: &str, was: bool, is: bool) -> Option<&'static str> {
     let after = left.strip_prefix(short);
     match after {
         _ if left == "nothing new" => (is && !was).then_some("something new is there"),
-        Some(words) if words.starts_with(" is not there") => is.then_some("it is there"),
+        Some(words) if words.starts_with(" does not exist") => is.then_some("it exists"),
         Some(words) if words.starts_with(" may ") => None,
         Some(words)
             if [
-                " is there",
-                " is still there",
-                " was made",
+                " exists",
+                " still exists",
+                " was created",
                 " was changed",
-                " as it ",
+                " is unchanged",
             ]
             .iter()
             .any(|start| words.starts_with(start)) =>
         {
-            (!is).then_some("it is not there")
+            (!is).then_some("it does not exist")
         }
         Some(words) if words.starts_with(" was deleted") => None,
         _ if left.starts_with("whether ") => None,
         // About another thing of the same step.
-        None if [" is ", " was ", " may ", " as it "]
+        None if [" is ", " was ", " may ", " exist"]
             .iter()
             .any(|form| left.contains(form)) =>
         {

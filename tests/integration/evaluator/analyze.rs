@@ -143,7 +143,7 @@ fn what_is_said_to_be_written_instead_is_clean() {
 /// The checks that the tutorial's order answers to: what is applied too early is found.
 #[test]
 fn what_comes_before_what_it_needs_is_found() {
-    // (what is not there yet, what is found, of whom)
+    // (what does not exist yet, what is found, of whom)
     let cases = [
         (
             "ServiceEntry",

@@ -291,7 +291,7 @@ fn routes_in_a_circle_come_to_an_end() {
     let account = Snapshot::read(&sources).trace(&request("team-x", "http://example.com"));
     let stopped = account.stopped_at().unwrap();
     assert!(
-        stopped.ruling.because.contains("circle"),
+        stopped.ruling.because.contains("routing loop"),
         "{:#?}",
         account.hops
     );

@@ -102,10 +102,7 @@ fn apply<'a>(
         }
         Takes::Nothing => Ok(()),
         Takes::Unplayed => {
-            return Err(complain(
-                word,
-                "curl has it, the emulated container does not",
-            ));
+            return Err(complain(word, "the emulated curl does not support it"));
         }
         Takes::Fails(_) if options.on_error != OnError::Takes => Err(Bad::Used),
         Takes::Fails(how) => {
@@ -208,7 +205,9 @@ mod tests {
         assert_eq!(parse(&[]).unwrap_err().message, TRY);
         let unplayed = parse(&words("-sx http://proxy http://x")).unwrap_err();
         assert!(
-            unplayed.message.contains("option -x: curl has it"),
+            unplayed
+                .message
+                .contains("option -x: the emulated curl does not support it"),
             "{unplayed:?}"
         );
     }

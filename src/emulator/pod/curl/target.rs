@@ -156,7 +156,7 @@ fn take(request: &mut Request, detour: &Detour) -> Result<(), CurlError> {
         request.headers.insert(0, ("Host".to_owned(), authority));
     }
     if !detour.to.is_empty() {
-        let why = "--connect-to: the emulated curl takes an address there, not a name";
+        let why = "--connect-to: the emulated curl accepts an address there, not a name";
         request.address = Some(detour.to.parse().map_err(|_| CurlError::new(2, why))?);
     }
     request.port = detour.to_port.unwrap_or(request.port);

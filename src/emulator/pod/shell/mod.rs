@@ -26,7 +26,7 @@ pub struct Command {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScriptError {
     /// A shell has it and this one has not.
-    #[error("{0} is not in the emulated shell")]
+    #[error("{0} is not supported by the emulated shell")]
     NotEmulated(String),
     /// A quote does not end.
     #[error("unterminated quoted string")]
@@ -249,16 +249,19 @@ mod tests {
     #[test]
     fn what_is_not_known_is_refused_before_anything_runs() {
         let cases = [
-            ("curl x | head", "| is not in the emulated shell"),
-            ("curl $(hostname)", "$( is not in the emulated shell"),
-            ("a > file", "> is not in the emulated shell"),
+            ("curl x | head", "| is not supported by the emulated shell"),
+            (
+                "curl $(hostname)",
+                "$( is not supported by the emulated shell",
+            ),
+            ("a > file", "> is not supported by the emulated shell"),
             ("echo 'a", "unterminated quoted string"),
             (
                 "for i in 1; do a",
                 "syntax error: end of file unexpected (expecting \"done\")",
             ),
             ("done", "syntax error: \"done\" unexpected"),
-            ("a &", "& is not in the emulated shell"),
+            ("a &", "& is not supported by the emulated shell"),
         ];
         for (script, why) in cases {
             let command = ["/bin/sh", "-c", script].map(str::to_owned);

@@ -82,7 +82,7 @@ async fn project(pod: &Pod, source: &Value, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The data of a config map or a secret; one that is not there yet is waited for, as a kubelet does.
+/// The data of a config map or a secret; one that does not exist yet is waited for, as a kubelet does.
 async fn fetch(pod: &Pod, kind: &str, source: &Value) -> Result<Value> {
     let name = source["name"]
         .as_str()
