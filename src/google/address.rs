@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(found, Ipv4Addr::new(203, 0, 113, 99));
         for (texts, expected) in [
             (&[][..], "without text"),
-            (&["2001:db8::1"], "no IPv4 address"),
+            (&["2001:db8::1"], "not an IPv4 address"),
         ] {
             let error = ask(server(texts).await).await.unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

@@ -227,7 +227,7 @@ mod tests {
                 "of: integer\nmin: 2\nmax: 1",
                 "5: `min` is greater than `max`",
             ),
-            ("of: cidr\nmax: 33", "5: `max` lies between 0 and 32"),
+            ("of: cidr\nmax: 33", "5: `max` must be between 0 and 32"),
             (
                 "of: integer\nmin: one",
                 "5: `min` must be a whole number, but this is a string",

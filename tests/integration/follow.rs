@@ -129,7 +129,9 @@ fn the_next_shell_follows_it_to_its_end() {
         refused.err
     );
     assert!(
-        refused.err.contains("`provision up --follow` shows it"),
+        refused
+            .err
+            .contains("`provision up --follow` shows its progress"),
         "{}",
         refused.err
     );

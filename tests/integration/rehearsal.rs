@@ -276,7 +276,7 @@ fn a_lost_journal_is_rebuilt_from_the_cluster() {
         &up,
         1,
         &[
-            "Namespace/istio-egress is in the cluster already",
+            "Namespace/istio-egress already exists in the cluster",
             "provision adopt",
         ],
     );

@@ -318,7 +318,7 @@ const CASES: &[Case] = &[
     (
         "EGR0003",
         "example",
-        "spec.subsets[0].trafficPolicy.tls opens TLS to example.com",
+        "spec.subsets[0].trafficPolicy.tls originates TLS to example.com",
         |all| {
             let tls = &mut change(all, "DestinationRule", "example")["spec"]["subsets"][0]["trafficPolicy"]
                 ["tls"];
