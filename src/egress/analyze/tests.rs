@@ -126,15 +126,10 @@ type Case = (
 );
 
 const CASES: &[Case] = &[
-    (
-        "IST0101",
-        "example",
-        "Gateway egress/none not found",
-        |all| {
-            change(all, "VirtualService", "example")["spec"]["gateways"] =
-                json!(["mesh", "out", "none"]);
-        },
-    ),
+    ("IST0101", "example", "egress/none not found", |all| {
+        change(all, "VirtualService", "example")["spec"]["gateways"] =
+            json!(["mesh", "out", "none"]);
+    }),
     ("IST0101", "example", "has the host other.com", |all| {
         change(all, "VirtualService", "example")["spec"]["tls"][1]["route"][0]["destination"]["host"] =
             json!("other.com");
