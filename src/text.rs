@@ -46,12 +46,11 @@ pub fn quoted(names: &[&str]) -> String {
     }
 }
 
-/// `` , did you mean `a` or `b`? ``, or nothing where no name is near.
+/// `` , did you mean `a`? `` with the nearest name, or nothing where no name is near.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    match &nearest(name, known)[..] {
-        [] => String::new(),
-        near => format!(", did you mean {}?", quoted(near)),
-    }
+    nearest(name, known)
+        .first()
+        .map_or_else(String::new, |near| format!(", did you mean `{near}`?"))
 }
 
 /// The error and its causes, the outermost first.
@@ -102,7 +101,7 @@ mod tests {
         for (name, text) in [
             ("wants", ", did you mean `want`?"),
             ("Netwrok", ", did you mean `network`?"),
-            ("net", ", did you mean `nat` or `network`?"),
+            ("net", ", did you mean `nat`?"),
             ("zebra", ""),
         ] {
             assert_eq!(did_you_mean(name, known), text);
