@@ -265,7 +265,7 @@ fn what_cannot_be_asked_is_said_once() {
     cloud.run(&["up", "--yes", "--through", "network"]).ends(0);
     let said = cloud.run(&["verify"]).ends(1);
     assert!(
-        said.err.contains("there is no cluster cluster1"),
+        said.err.contains("cluster cluster1 not found in"),
         "{}",
         said.err
     );

@@ -203,7 +203,7 @@ fn a_pod_that_injection_passed_over_is_told_with_the_reason() {
     let said = cloud.run(&[&up[..], &["--steps", &steps]].concat()).ends(1);
     let told = "error: test-pods-team-x: kubernetes.pods test: injection missing: namespace team-x has neither istio-injection nor istio.io/rev, which no injecting webhook selects (webhooks: ";
     assert!(said.err.contains(told), "{}", said.err);
-    let hint = "A pod without one stays so: mend what is named, then `kubectl -n team-x rollout restart deployment test`.\nleft: nothing new\n";
+    let hint = "A pod without a sidecar does not get one later: fix the cause, then run `kubectl -n team-x rollout restart deployment test`.\nleft: nothing new\n";
     assert!(said.err.contains(hint), "{}", said.err);
 
     // The label alone helps no pod that is there.
