@@ -13,11 +13,23 @@ use crate::kinds::{Kind, Observed, ResourceId};
 
 /// First and longest pause between two looks.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// The longest pause between two looks at something in a cluster. Its API server is one hop away and pods become ready within
+/// seconds, so a longer pause would be most of the wait.
+const IN_CLUSTER: Duration = Duration::from_millis(500);
 /// Between two of several reads that must agree: each is meant to meet another of Google's replicas.
 pub(super) const NEXT_READ: Duration = Duration::from_millis(200);
 
 /// How long a thing that was just made may hide behind a refusal.
 const HIDDEN: Duration = Duration::from_secs(60);
+
+/// The pauses between two looks at a resource of this kind.
+fn pauses(kind: Kind) -> impl Iterator<Item = Duration> {
+    let longest = match kind.is_in_cluster() {
+        true => IN_CLUSTER,
+        false => PAUSES.1,
+    };
+    retry::delays(PAUSES.0, longest)
+}
 
 /// Looks once; an API that was switched on and is not usable yet, or a cluster that is not ready to answer, is waited for.
 async fn look(
@@ -64,7 +76,7 @@ pub async fn at_rest(
 ) -> Result<Observed, Failure> {
     let what = format!("{} {}", kind.name(), thing.short());
     let deadline = Instant::now() + worker.within;
-    for pause in retry::delays(PAUSES.0, PAUSES.1) {
+    for pause in pauses(kind) {
         match look(worker, kind, thing, want, parts).await? {
             Observed::Settling(why) if Instant::now() < deadline => {
                 worker.waiting(format!("{}: {why}", thing.short()))
@@ -188,7 +200,7 @@ pub async fn gone(
     parts: &[String],
 ) -> Result<(), Failure> {
     let deadline = Instant::now() + worker.within;
-    for pause in retry::delays(PAUSES.0, PAUSES.1) {
+    for pause in pauses(kind) {
         match look(worker, kind, thing, want, parts).await? {
             Observed::Absent => return Ok(()),
             Observed::Settling(_) | Observed::Broken(_) | Observed::Here(_) => {
