@@ -281,7 +281,8 @@ fn what_cannot_be_asked_is_said_once() {
     let said = user.run(&["verify"]).ends(1);
     assert_eq!(said.err.lines().count(), 2, "{}", said.err);
     assert!(
-        said.err.starts_with("error: ask cluster cluster1: "),
+        said.err
+            .starts_with("error: cannot reach cluster cluster1: "),
         "{}",
         said.err
     );
