@@ -174,14 +174,14 @@ pub fn objects(text: &str) -> Result<Vec<Value>, ManifestError> {
         };
         objects.extend(items);
     }
-    let tracked = |object: &Value| {
+    let is_known = |object: &Value| {
         let kubernetes = object.get("apiVersion").is_some() && object.get("kind").is_some();
         kubernetes || object["kind"] == "compute#firewall"
     };
     if objects.is_empty() {
         return Err(ManifestError::Empty);
     }
-    match objects.iter().position(|object| !tracked(object)) {
+    match objects.iter().position(|object| !is_known(object)) {
         None => Ok(objects),
         Some(index) => Err(ManifestError::NoObject { number: index + 1 }),
     }

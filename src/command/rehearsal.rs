@@ -42,7 +42,7 @@ pub struct RequestedCluster {
     file: PathBuf,
     context: Option<String>,
     /// The cluster in which something of ours stands.
-    tracked: Option<ClusterIdentity>,
+    remembered: Option<ClusterIdentity>,
 }
 
 /// The parameters' values that hold in a rehearsal.
@@ -61,13 +61,13 @@ pub fn meant(
 ) -> Result<Option<RequestedCluster>, CommandError> {
     let stands = state.stands();
     let last = state.last_run.as_ref().filter(|_| stands);
-    let tracked = last.and_then(|last| last.cluster.clone());
-    match (&global.kubeconfig, tracked) {
+    let remembered = last.and_then(|last| last.cluster.clone());
+    match (&global.kubeconfig, remembered) {
         (None, None) => Ok(None),
-        (None, Some(tracked)) => Ok(Some(RequestedCluster {
-            file: PathBuf::from(&tracked.file),
-            context: Some(tracked.context.clone()),
-            tracked: Some(tracked),
+        (None, Some(remembered)) => Ok(Some(RequestedCluster {
+            file: PathBuf::from(&remembered.file),
+            context: Some(remembered.context.clone()),
+            remembered: Some(remembered),
         })),
         (Some(file), None) if last.is_some() => {
             let file = file.display();
@@ -78,10 +78,10 @@ pub fn meant(
                 "omit --kubeconfig, or run `provision down --emulate` first, or name another folder with --state-dir",
             ))
         }
-        (Some(file), tracked) => Ok(Some(RequestedCluster {
+        (Some(file), remembered) => Ok(Some(RequestedCluster {
             file: file.clone(),
             context: global.context.clone(),
-            tracked,
+            remembered,
         })),
     }
 }
@@ -111,12 +111,12 @@ impl RequestedCluster {
     pub async fn meet(&self, project: &str, folder: &Path) -> Result<OwnCluster, CommandError> {
         let found = OwnCluster::open(&self.file, self.context.as_deref()).await;
         let own = found.map_err(|closed| self.closed(closed, folder))?;
-        if let Some(tracked) = self
-            .tracked
+        if let Some(remembered) = self
+            .remembered
             .as_ref()
-            .filter(|tracked| tracked.uid != own.identity.uid)
+            .filter(|remembered| remembered.uid != own.identity.uid)
         {
-            let (was, now) = (tracked, &own.identity);
+            let (was, now) = (remembered, &own.identity);
             let error = format!(
                 "the objects of {project} are in another cluster: the journal names {} (UID {}), but {} has UID {}",
                 was.words(),
@@ -144,14 +144,14 @@ impl RequestedCluster {
                         names.join(", ")
                     ),
                 };
-                if self.tracked.is_some() {
+                if self.remembered.is_some() {
                     hint = format!("{hint}; {}", gone(folder));
                 }
                 CommandError::usage(no, &hint)
             }
             OwnClusterError::Refused { at, source } => {
                 let hint = source.hint().unwrap_or_default();
-                let hint = match self.tracked {
+                let hint = match self.remembered {
                     Some(_) => format!("{hint}; {}", gone(folder)),
                     None => hint,
                 };

@@ -274,4 +274,20 @@ mod tests {
         let ours: Vec<&str> = state.ours().map(|tracked| tracked.key.as_str()).collect();
         assert_eq!(ours, [""; 0]);
     }
+
+    #[test]
+    fn a_kind_that_this_version_does_not_know_stops_down_before_it_begins() {
+        let unknown = thing("compute.teapot", json!({"project": "p", "teapot": "t"}));
+        let mut state = State::default();
+        let adopted = Entry::Adopted {
+            at: "2026-01-01T00:00:00Z".to_owned(),
+            step: "teapot".to_owned(),
+            thing: unknown,
+            parts: Vec::new(),
+            why: Default::default(),
+        };
+        state.take_alone(&adopted).unwrap();
+        let told = absent(&[], &state, false).err().unwrap().to_string();
+        assert!(told.contains("`compute.teapot`"), "{told}");
+    }
 }
