@@ -6,7 +6,7 @@ use http_body_util::LengthLimitError;
 use kube::core::response::StatusCause;
 use serde::{Deserialize, Serialize};
 
-use super::kubeconfig::refusal;
+use super::plugin_error::refusal;
 use crate::text::beginning;
 use crate::text::{chain, errors};
 

@@ -7,13 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::text::beginning;
-use kube::client::AuthError;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use serde_json::Value;
 
+use super::plugin_error::refusal;
 use super::{ClusterClient, ClusterError, ClusterErrorKind, READ};
-use crate::text::{errors, without_snippet};
+use crate::text::without_snippet;
 
 /// The longest file that is read, in bytes: thousands of clusters.
 const LONGEST: u64 = 16 << 20;
@@ -218,26 +217,6 @@ fn secret(config: &Config) -> String {
     text("token")
         .or_else(|| text("password"))
         .unwrap_or_default()
-}
-
-/// What became of a plugin, without its environment and without what it printed, which may be a token; none where the failure is
-/// not a plugin's.
-pub(super) fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let mut plugin = errors(error).filter_map(|error| error.downcast_ref::<AuthError>());
-    plugin.find_map(|error| match error {
-        AuthError::AuthExecStart(error) => Some(format!("cannot be started: {error}")),
-        AuthError::AuthExecRun { out, .. } => {
-            let said = String::from_utf8_lossy(&out.stderr);
-            let said = match said.trim() {
-                "" => String::new(),
-                said => format!(": {}", beginning(said)),
-            };
-            Some(format!("failed with {}{said}", out.status))
-        }
-        AuthError::AuthExecParse(_) => Some("did not print an ExecCredential".to_owned()),
-        AuthError::ExecPluginFailed => Some("printed no credentials".to_owned()),
-        _ => None,
-    })
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod exec;
 mod hostile_tests;
 mod kubeconfig;
 mod object;
+mod plugin_error;
 
 use std::sync::Arc;
 use std::time::Duration;

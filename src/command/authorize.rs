@@ -62,7 +62,7 @@ pub async fn authorize(session: &mut Session, row: VerbSpec) -> Result<Exit, Com
 
 /// The step with nothing but its allow list, if its kind has one.
 fn only_allow_list(step: &Step) -> Option<Step> {
-    let path = step.kind.resource_spec()?.allow_list?;
+    let path = step.kind.allow_list()?;
     // The switch beside the list goes with it: a list that is off lets everybody in.
     let (holder, _) = path.rsplit_once('.')?;
     let value = holder

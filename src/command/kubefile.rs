@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::engine::journal::private_folder;
+use crate::engine::private::private_folder;
 use crate::text::without_snippet;
 
 /// The lists of named entries.

@@ -77,7 +77,7 @@ fn fill(value: &Value, steps: &[Step]) -> Value {
         // What cannot be foreseen decides nothing about a request.
         Some(
             thing
-                .foresee(&reference.field)
+                .predict(&reference.field)
                 .unwrap_or_else(|| reference.to_string().into()),
         )
     };

@@ -11,7 +11,8 @@ use crate::cli::Global;
 use crate::engine::change::Change;
 use crate::engine::event::{Event, RunOutcome};
 use crate::engine::failure::differences;
-use crate::engine::run::{JournalAccess, run};
+use crate::engine::journal::JournalAccess;
+use crate::engine::run::run;
 use crate::engine::state::State;
 use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
@@ -381,7 +382,7 @@ mod tests {
             id: "step".to_owned(),
             chapter: String::new(),
             says: String::new(),
-            kind: crate::kinds::Kind::Kubernetes,
+            kind: crate::kinds::Kind::named("kubernetes.object").unwrap(),
             at: at.as_object().unwrap().clone(),
             want: Value::Null,
             needs: Default::default(),

@@ -2,8 +2,9 @@
 
 use super::session::Session;
 use super::{note, signals};
+use crate::engine::entry::{Entry, FIRST_FORMAT, FORMAT, Run, now};
 use crate::engine::event_log::EventLog;
-use crate::engine::journal::{Entry, FIRST_FORMAT, FORMAT, Journal, JournalError, Run, now};
+use crate::engine::journal::{Journal, JournalError};
 use crate::error::CommandError;
 
 /// The environment, held until this is dropped or the process ends, however it ends.

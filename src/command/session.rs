@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use super::rehearsal::{self, RequestedCluster};
 use super::target::{self, TargetFlags};
 use crate::cli::{ColorChoice, Global, Output};
-use crate::engine::journal::{Journal, JournalError, private_folder};
+use crate::engine::journal::{Journal, JournalError};
+use crate::engine::private::private_folder;
 use crate::engine::state::State;
 use crate::error::CommandError;
 use crate::google::{Api, Auth, Client, Endpoints, Environment, address};
@@ -64,8 +65,8 @@ impl Prepared {
         own: Option<OwnCluster>,
         emulator: Option<emulator::Running>,
     ) -> Prepared {
-        let is_claim = |step: &Step| step.kind.is_claim();
-        let (checks, steps) = steps.into_iter().partition(is_claim);
+        let is_check = |step: &Step| step.kind.is_check();
+        let (checks, steps) = steps.into_iter().partition(is_check);
         Prepared {
             steps,
             checks,

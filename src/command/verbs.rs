@@ -11,10 +11,13 @@ use super::run_lock::{self, RunLock};
 use super::session::{Prepared, Session};
 use super::show::status;
 use super::{RunDisplay, VerbSpec, note, say, signals};
+use crate::engine::entry::{ChangeVerb, Entry, now};
 use crate::engine::event::{Event, Tally};
-use crate::engine::journal::{ChangeVerb, Entry, Journal, JournalError, now};
-use crate::engine::run::{JournalAccess, RunEnd, Task, run};
+use crate::engine::journal::JournalAccess;
+use crate::engine::journal::{Journal, JournalError};
+use crate::engine::run::{RunEnd, run};
 use crate::engine::state::TrackedResource;
+use crate::engine::task::Task;
 use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::google::{Api, Call, NoWatch};
@@ -132,8 +135,7 @@ fn tell_of_strangers(ready: &Prepared, journal: &Journal, exit: Exit) {
     let is_stranger = |step: &&Step| {
         // What goes with its holder is whose its holder is; a cluster of somebody's own holds nothing of ours.
         let stays = |kind: Kind| kind.is_in_cluster() && ready.clusters(false).is_own();
-        let alone =
-            !step.kind.is_done_not_made() && (step.kind.lives_in().is_none() || stays(step.kind));
+        let alone = step.kind.is_deletable() && (step.kind.parent().is_none() || stays(step.kind));
         alone && !journal.state.ours().any(|tracked| tracked.is_of(step))
     };
     let strangers: Vec<&str> = ready
@@ -253,7 +255,7 @@ pub async fn down(
     let exit = close(session, row, &ended);
     let stays = |tracked: &&TrackedResource| {
         let kind = tracked.thing.kind();
-        kind.is_some_and(|kind| kind.is_done_not_made())
+        kind.is_some_and(|kind| !kind.is_deletable())
             || ready
                 .steps
                 .iter()

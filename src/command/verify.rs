@@ -8,7 +8,7 @@ use serde_json::json;
 use super::session::{Prepared, Session};
 use super::verbs::{outcome, watch};
 use super::{VerbSpec, say};
-use crate::engine::run::JournalAccess;
+use crate::engine::journal::JournalAccess;
 use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::google::{Api, NoWatch};

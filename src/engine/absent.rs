@@ -5,12 +5,15 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
+use super::desired::Converged;
+use super::entry::{ChangeVerb, Entry, now};
+use super::event::millis;
 use super::event::{Event, StepOutcome};
 use super::failure::Failure;
 use super::finish::{Finished, finish};
-use super::journal::{ChangeVerb, Entry, now};
-use super::present::{Converged, millis, still_ours};
-use super::send::{Intent, SendResult, carry_out};
+use super::intent::Intent;
+use super::ownership::still_ours;
+use super::send::{SendResult, carry_out};
 use super::state::TrackedResource;
 use super::wait::{agreed, gone};
 use super::worker::Worker;

@@ -4,44 +4,18 @@
 //! What is still being made is waited for where nothing can be seen of it before (compute shows nothing until its operation
 //! is over), and compared as it is where something can (a cluster shows what it is going to be).
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::change::Change;
+use super::desired::{Converged, DesiredResource};
 use super::event::{Event, StepOutcome};
+use super::evidence::Evidence;
 use super::failure::Failure;
-use super::present::{Converged, DesiredResource, whose};
+use super::ownership::whose;
 use super::state::TrackedResource;
 use super::worker::Worker;
 use crate::google::Class;
 use crate::kinds::{FieldDiff, Observed};
-
-/// What speaks for a thing being what an earlier run made, or against it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Evidence {
-    /// There is nothing of this name.
-    Absent,
-    /// The journal says that it is ours.
-    Journal,
-    /// It is there and as the step wants it.
-    Equal,
-    /// It carries our mark.
-    Mark,
-    /// It is there and is something else.
-    Differs,
-    /// It is there without the mark that ours would carry.
-    Unmarked,
-    /// It cannot be compared before these steps' things are there.
-    Unknown(Vec<String>),
-}
-
-impl Evidence {
-    /// Whether it is enough to count the thing as ours, if a person says yes.
-    pub fn suffices(&self) -> bool {
-        matches!(self, Evidence::Equal | Evidence::Mark)
-    }
-}
 
 /// Looks at a step's thing and tells what speaks for it.
 pub async fn find(
@@ -56,7 +30,7 @@ pub async fn find(
         outputs,
     };
     // What is done and not made is nobody's.
-    if kind.is_done_not_made() {
+    if !kind.is_deletable() {
         return Ok(settled(Map::new()));
     }
     let parts = kind.parts(&wanted.want);
@@ -88,14 +62,14 @@ async fn look(
     let failed = |error| Failure::of(&what, &error);
     let mut waited = false;
     // Of a thing that hides, one read that does not find it proves nothing.
-    let mut reads = kind.resource_spec().map_or(1, |row| row.reads);
+    let mut reads = kind.reads();
     loop {
         let look = kind.look(&worker.clients, &thing.at, want, parts);
         match worker.unless_stopped(look).await? {
             // An API that is off has no resources.
             Err(error) if error.class == Class::ApiDisabled => return Ok(None),
             // The mark can be read even where an apply would be refused (somebody else owns a field).
-            Err(_) if kind.marked(want, &Value::Null).is_some() => {
+            Err(_) if kind.has_our_mark(want, &Value::Null).is_some() => {
                 want = &Value::Null;
                 continue;
             }
@@ -172,7 +146,7 @@ fn weigh(
         };
         return (evidence, new, fields);
     }
-    let evidence = match kind.marked(want, live) {
+    let evidence = match kind.has_our_mark(want, live) {
         Some(true) => Evidence::Mark,
         Some(false) => Evidence::Unmarked,
         None if !wanted.unknown.is_empty() => Evidence::Unknown(wanted.unknown.clone()),

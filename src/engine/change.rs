@@ -39,8 +39,8 @@ pub struct Ownership<'a> {
     pub parts: &'a [String],
     /// Whether fields of others are taken over, because the user said so.
     pub taken_over: bool,
-    /// Whether it is a set, to which anybody may add.
-    pub set: bool,
+    /// Whether adding to it takes nothing from others.
+    pub shared: bool,
     /// The list in which adding ours among others' is nobody's harm.
     pub shared_list: Option<&'a str>,
     /// Something that is wanted already exists and was not created by provision, and a person said to take it over.
@@ -53,7 +53,7 @@ impl Change {
         let harmless = |field: &FieldDiff| {
             // Adding where nothing stands takes nothing from anybody: a member, a record, a network on an allow list.
             let added = field.have.is_null() && !field.fixed;
-            let shared = whose.set || whose.shared_list.is_some_and(|list| field.path == list);
+            let shared = whose.shared || whose.shared_list.is_some_and(|list| field.path == list);
             (added && shared) || whose.parts.contains(&field.path)
         };
         let fixed = fields.iter().any(|field| field.fixed);
@@ -100,7 +100,7 @@ mod tests {
             ours,
             parts: &[],
             taken_over: false,
-            set: false,
+            shared: false,
             shared_list: None,
             adopt: false,
         };
@@ -117,7 +117,7 @@ mod tests {
             ..whose(false)
         };
         let set = Ownership {
-            set: true,
+            shared: true,
             ..whose(false)
         };
         let mine = ["a A".to_owned()];

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::Map;
 use tokio::time::Instant;
 
+use super::desired::{Converged, DesiredResource};
 use super::event::{Event, StepOutcome};
 use super::failure::Failure;
-use super::present::{Converged, DesiredResource};
 use super::worker::Worker;
 use crate::google::retry;
 

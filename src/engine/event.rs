@@ -1,11 +1,13 @@
 //! All that a screen may know. The engine and the screen meet here and nowhere else; a retry is an event, not a log line.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::adopt::Evidence;
 use super::change::Change;
 use super::entry::ChangeVerb;
+use super::evidence::Evidence;
 use crate::kinds::{FieldDiff, ResourceId};
 
 /// Something that happened, as `--output json` prints it: one object a line.
@@ -272,4 +274,9 @@ impl Tally {
             StepOutcome::Looked => {}
         }
     }
+}
+
+/// Whole milliseconds.
+pub fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{Run, now};
 use super::event::Event;
-use super::journal::private_file;
+use super::private::private_file;
 
 /// The file's name in the environment's folder.
 pub const FILE: &str = "events.jsonl";

@@ -8,8 +8,9 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-pub use super::entry::{ChangeVerb, Entry, FIRST_FORMAT, FORMAT, LeftBehind, Run, now};
+use super::entry::{Entry, FORMAT, Run};
 use super::event_log;
+use super::private::{private_file, private_folder};
 use super::replay::{Replay, replay};
 use super::state::State;
 
@@ -353,24 +354,18 @@ fn is_ours(about: io::Result<std::fs::Metadata>) -> io::Result<()> {
     )))
 }
 
-/// Makes a folder that only its owner can enter.
-pub fn private_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-}
-
-/// Opens a file for reading and writing; where it is made, only its owner can read it.
-pub(super) fn private_file(path: &Path, how: &mut OpenOptions) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    how.read(true).write(true).mode(0o600).open(path)
+/// The journal, as far as a run may touch it.
+pub enum JournalAccess<'a> {
+    /// For runs that act.
+    Write(&'a mut Journal),
+    /// For runs that only look.
+    Read(&'a State),
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::entry::now;
 
     #[test]
     fn nothing_is_written_after_a_record_that_was_not() {

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use super::entry::{ChangeVerb, Entry, LeftBehind, now};
 use super::failure::{Failure, NOTHING};
-use super::journal::{ChangeVerb, Entry, LeftBehind, now};
-use super::send::Intent;
+use super::intent::Intent;
 use super::worker::Worker;
 use crate::google::{ApiError, MayHaveApplied};
 use crate::kinds::Observed;

@@ -1,14 +1,14 @@
 //! What is there and cannot become what is wanted: why, in which fields, and the way out.
 
+use super::desired::DesiredResource;
 use super::failure::{Failure, differences};
-use super::present::DesiredResource;
-use crate::kinds::{FieldDiff, Kind};
+use crate::kinds::FieldDiff;
 
 /// It is there and not ours.
 pub fn foreign(wanted: &DesiredResource, fields: &[FieldDiff]) -> Failure {
     let hint = if fields.iter().any(|field| field.fixed) {
         "delete or rename the existing resource, or use another project: it cannot be changed to match the step"
-    } else if let Kind::Kubernetes = wanted.kind {
+    } else if wanted.kind.has_field_managers() {
         "delete it, take over its fields with --force-conflicts, or take over the whole object with `provision up --adopt`; `provision down` then removes it"
     } else {
         "delete or rename the existing resource, or use another project; `provision up --adopt` takes it over, and `provision down` then removes it"

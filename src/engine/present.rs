@@ -1,53 +1,24 @@
 //! One step towards being there: finish open work - look - compare - intend - send - wait - done.
 
-use std::time::Duration;
-
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::change::{Change, Ownership};
+use super::desired::{Converged, DesiredResource};
+use super::entry::{ChangeVerb, Entry, LeftBehind, now};
+use super::event::millis;
 use super::event::{Event, StepOutcome};
 use super::failure::Failure;
 use super::finish::{Finished, finish};
-use super::journal::{ChangeVerb, Entry, LeftBehind, now};
+use super::intent::Intent;
 use super::obstacle::{conflict, fixed, foreign};
-use super::send::{Intent, SendResult, carry_out};
+use super::ownership::{is_theirs, still_ours, whose};
+use super::send::{SendResult, carry_out};
 use super::state::{OpenRequest, TrackedResource};
 use super::wait::{at_rest, confirmed};
 use super::worker::Worker;
 use crate::google::Class;
-use crate::kinds::{Kind, Observed, ResourceId};
-
-/// What a step is to bring about.
-#[derive(Clone)]
-pub struct DesiredResource {
-    /// The thing.
-    pub thing: ResourceId,
-    /// Its kind.
-    pub kind: Kind,
-    /// What it should look like, references filled.
-    pub want: Value,
-    /// Steps that must be done before the rest of `want` is known; only a run that does not act meets any.
-    pub unknown: Vec<String>,
-    /// Things to be made inside it by the same request, if it is made.
-    pub inside: Vec<(ResourceId, Value)>,
-    /// The step whose request would bring this one along.
-    pub with: Option<String>,
-    /// That request was sent in this run.
-    pub came_along: bool,
-    /// What is there and not ours is to count as ours.
-    pub adopt: bool,
-}
-
-/// How a step ended, and what others may know of its thing.
-pub struct Converged {
-    /// How.
-    pub outcome: StepOutcome,
-    /// Whether a run that acts would do something.
-    pub differs: bool,
-    /// Fields that other steps may refer to.
-    pub outputs: Map<String, Value>,
-}
+use crate::kinds::{Observed, ResourceId};
 
 /// Looks and compares, and does nothing about it.
 pub async fn look_only(
@@ -196,7 +167,7 @@ async fn create(
         inside: None,
     });
     let mut body = want.clone();
-    if let Some(list) = kind.resource_spec().and_then(|_| inside_list(inside)) {
+    if let Some(list) = inside_list(inside) {
         let mut items = body
             .get(list)
             .and_then(Value::as_array)
@@ -358,21 +329,6 @@ async fn correct(
     })
 }
 
-/// Whether something that is wanted is there and not ours: the thing, or a part of a set.
-fn is_theirs(wanted: &DesiredResource, whose: Ownership<'_>, live: &Value) -> bool {
-    let kind = wanted.kind;
-    if kind.is_done_not_made() {
-        return false;
-    }
-    match kind.parts(&wanted.want) {
-        none if none.is_empty() => !whose.ours,
-        parts => kind
-            .present(&parts, live)
-            .iter()
-            .any(|part| !whose.parts.contains(part)),
-    }
-}
-
 /// Writes down that what is there is ours from now on.
 async fn adopt_it(
     worker: &Worker,
@@ -443,46 +399,10 @@ async fn done(worker: &Worker, thing: &ResourceId, since: Instant) -> Result<(),
         .await
 }
 
-/// Whole milliseconds.
-pub fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Whose a thing is, as far as the journal knows; `force` says that fields of Kubernetes objects are taken over.
-pub fn whose<'a>(
-    kind: Kind,
-    force: bool,
-    tracked: Option<&TrackedResource>,
-    parts: &'a [String],
-) -> Ownership<'a> {
-    let row = kind.resource_spec();
-    Ownership {
-        ours: tracked.is_some_and(TrackedResource::is_ours),
-        parts,
-        taken_over: matches!(kind, Kind::Kubernetes) && force,
-        set: row.is_none(),
-        shared_list: row.and_then(|row| row.allow_list),
-        adopt: false,
-    }
-}
-
-/// What the journal knows of the thing, unless what is there is another: made anew by somebody else.
-pub fn still_ours<'a>(
-    kind: Kind,
-    want: &Value,
-    tracked: Option<&'a TrackedResource>,
-    live: &Value,
-) -> Option<&'a TrackedResource> {
-    tracked.filter(|tracked| {
-        let made = tracked.made.as_deref();
-        !made.is_some_and(|made| kind.is_anothers(want, live, made))
-    })
-}
-
 /// The list of the parent's body that things made inside it go into.
 fn inside_list(inside: &[(ResourceId, Value)]) -> Option<&'static str> {
     let (first, _) = inside.first()?;
-    Some(first.kind()?.resource_spec()?.inside.as_ref()?.field)
+    Some(first.kind()?.created_with_parent()?.field)
 }
 
 /// What a thing made inside another looks like there: its body with its name.

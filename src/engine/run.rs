@@ -1,6 +1,6 @@
 //! The loop: one owner of what is ready, of the journal and of events; steps at work beside each other where order allows.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,68 +9,23 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
+use super::desired::Converged;
+use super::entry::{Entry, now};
+use super::event::millis;
 use super::event::{Event, RunOutcome, StepOutcome, Tally};
 use super::failure::{Failure, StepError, StepFailure};
-use super::journal::{Entry, Journal, JournalError, now};
-use super::present::{Converged, millis};
+use super::journal::JournalAccess;
+use super::journal::JournalError;
 use super::scheduler::{NotPrepared, Scheduler};
-use super::state::{State, TrackedResource};
+use super::task::Task;
 use super::worker::{Locks, OwnerRequest, Worker};
 use crate::google::Client;
-use crate::kinds::Step;
-use crate::kinds::{Clusters, ResourceId};
+use crate::kinds::Clusters;
 
 /// How many steps are at work at once. Google's quotas allow more; a reader's eyes do not.
 const AT_ONCE: usize = 12;
 /// After being asked to stop: how long requests that have left may take to reach the journal.
 const LAST_WORDS: Duration = Duration::from_millis(4500);
-
-/// One step of a run.
-pub struct Task {
-    /// The step; of a thing that no step speaks of any more, made up from the journal.
-    pub step: Step,
-    /// Ids of tasks that must come to a good end before it begins.
-    pub after: BTreeSet<String>,
-    /// What it is towards.
-    pub goal: TaskGoal,
-}
-
-/// What a task is towards.
-pub enum TaskGoal {
-    /// The thing is there, as the step wants it; tasks whose things its create may bring along.
-    Present {
-        /// Ids of those tasks.
-        inside: Vec<String>,
-        /// The task whose create may bring this one's thing along.
-        with: Option<String>,
-        /// What is there and not ours is to count as ours.
-        adopt: bool,
-    },
-    /// It is known what stands under the step's name, and what speaks for it being ours.
-    Found,
-    /// A claim holds.
-    Holds {
-        /// How long to wait for that.
-        settle: Duration,
-    },
-    /// What the journal says is ours is gone.
-    Absent {
-        /// What the journal knows.
-        tracked: Box<TrackedResource>,
-        /// Things that go with it.
-        inside: Vec<ResourceId>,
-        /// It goes with the thing that holds it: there is nothing to do for it.
-        with: bool,
-    },
-}
-
-/// The journal, as far as a run may touch it.
-pub enum JournalAccess<'a> {
-    /// For runs that act.
-    Write(&'a mut Journal),
-    /// For runs that only look.
-    Read(&'a State),
-}
 
 /// How a run ended.
 #[derive(Debug)]
@@ -335,10 +290,14 @@ fn panicked(error: JoinError) -> StepFailure {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::engine::state::State;
+    use crate::engine::task::TaskGoal;
     use crate::engine::tasks::present;
     use crate::google::{Auth, Endpoints};
-    use crate::kinds::Kind;
+    use crate::kinds::{Kind, Step};
     use crate::steps::SourceLocation;
 
     /// A step that fails before anything is sent.

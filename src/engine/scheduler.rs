@@ -8,11 +8,13 @@ use serde_json::{Map, Value};
 use super::absent::absent;
 use super::adopt::find;
 use super::check::hold;
+use super::desired::{Converged, DesiredResource};
 use super::event::StepOutcome;
 use super::failure::Failure;
-use super::present::{Converged, DesiredResource, look_only, present};
-use super::run::{JournalAccess, Task, TaskGoal};
+use super::journal::JournalAccess;
+use super::present::{look_only, present};
 use super::state::TrackedResource;
+use super::task::{Task, TaskGoal};
 use super::worker::Worker;
 use crate::kinds::{Kind, ResourceId};
 use crate::steps::refs;
@@ -99,9 +101,7 @@ impl Scheduler {
     /// Notes that a task came to a good end, with what others may know of its thing.
     pub fn done(&mut self, id: &str, outputs: Map<String, Value>) {
         let step = &self.tasks[id].step;
-        if let Kind::Services = step.kind {
-            self.enabled.extend(Kind::Services.parts(&step.want));
-        }
+        self.enabled.extend(step.kind.enables(&step.want));
         self.done.insert(id.to_owned());
         self.outputs.insert(id.to_owned(), outputs);
     }
@@ -139,7 +139,7 @@ impl Scheduler {
             TaskGoal::Absent { with: true, .. } => {
                 Err(NotPrepared::Settled(StepOutcome::WithParent))
             }
-            TaskGoal::Absent { .. } if task.step.keep || task.step.kind.is_done_not_made() => {
+            TaskGoal::Absent { .. } if task.step.keep || !task.step.kind.is_deletable() => {
                 Err(NotPrepared::Settled(StepOutcome::Kept))
             }
             TaskGoal::Absent {

@@ -6,32 +6,17 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::entry::{ChangeVerb, Entry, now};
 use super::event::Event;
 use super::failure::Failure;
 use super::finish::{OperationEnd, ended};
-use super::journal::{ChangeVerb, Entry, now};
+use super::intent::Intent;
 use super::left_behind::{account, failed, left_of};
 use super::retry_policy::reason;
 use super::wait::agreed;
 use super::worker::Worker;
 use crate::google::{ApiError, Class, MayHaveApplied, retry};
-use crate::kinds::{Kind, MutationResult, Observed, ResourceId};
-
-/// What is to be announced.
-pub struct Intent<'a> {
-    /// The thing.
-    pub thing: &'a ResourceId,
-    /// Its kind.
-    pub kind: Kind,
-    /// What happens to it.
-    pub verb: ChangeVerb,
-    /// The parts of a set that it concerns.
-    pub parts: Vec<String>,
-    /// Things that the same request makes or removes inside it.
-    pub inside: Vec<ResourceId>,
-    /// The id of the same request, announced before and cut off.
-    pub request: Option<String>,
-}
+use crate::kinds::{MutationResult, Observed};
 
 /// What became of it.
 pub enum SendResult {

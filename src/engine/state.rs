@@ -1,6 +1,6 @@
 //! What the journal's lines add up to: a fold with one `match` of legal transitions. Pure; no file, no clock.
 
-use super::journal::{ChangeVerb, Entry, LeftBehind, Run};
+use super::entry::{ChangeVerb, Entry, LeftBehind, Run};
 use crate::google::Operation;
 use crate::kinds::ResourceId;
 use crate::kinds::Step;
@@ -173,12 +173,8 @@ impl State {
 
     /// Whether anything of ours is there that could be removed.
     pub fn stands(&self) -> bool {
-        let is_made = |tracked: &TrackedResource| {
-            tracked
-                .thing
-                .kind()
-                .is_none_or(|kind| !kind.is_done_not_made())
-        };
+        let is_made =
+            |tracked: &TrackedResource| tracked.thing.kind().is_none_or(|kind| kind.is_deletable());
         self.ours().any(is_made)
     }
 

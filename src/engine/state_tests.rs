@@ -1,7 +1,7 @@
 //! What a journal adds up to, line by line.
 
+use super::entry::FORMAT;
 use super::entry::{ChangeVerb, Entry, LeftBehind, Run};
-use super::journal::FORMAT;
 use super::state::*;
 use crate::kinds::ResourceId;
 use serde_json::json;

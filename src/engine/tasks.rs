@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::run::{Task, TaskGoal};
 use super::state::{State, TrackedResource};
+use super::task::{Task, TaskGoal};
 use crate::kinds::ResourceId;
 use crate::kinds::Step;
 use crate::steps::graph::Graph;
@@ -80,7 +80,7 @@ pub fn checks(steps: &[Step], settle: Duration) -> Vec<Task> {
 
 /// The step whose create may bring this one's thing along: unless what it needs can only be had after that.
 fn parent<'a>(child: &Step, steps: &'a [Step], graph: &Graph) -> Option<&'a str> {
-    let inside = child.kind.resource_spec()?.inside.as_ref()?;
+    let inside = child.kind.created_with_parent()?;
     let needs = graph.needs(&child.id);
     let parent = steps
         .iter()
@@ -185,7 +185,7 @@ fn names<'a>(ours: &[&TrackedResource], steps: &'a [Step]) -> Vec<(String, Optio
 
 /// Whether `inner` is removed by removing `outer`.
 fn goes_with(inner: &TrackedResource, outer: &TrackedResource) -> bool {
-    let parent = inner.thing.kind().and_then(|kind| kind.lives_in());
+    let parent = inner.thing.kind().and_then(|kind| kind.parent());
     parent == Some(outer.thing.kind.as_str())
         && outer
             .thing

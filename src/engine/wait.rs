@@ -88,11 +88,8 @@ pub async fn at_rest(
                 );
                 // A wait knows best what to do when it was in vain.
                 let hint = match kind {
-                    _ if kind.is_done_not_made() => &worker.says,
-                    Kind::Kubernetes => {
-                        "the cluster deletes it when the finalizers and resources named above are gone: remove them, then run again"
-                    }
-                    _ => "Google may still be working on it: run again to continue waiting",
+                    _ if !kind.is_deletable() => &worker.says,
+                    _ => kind.deletion_hint(),
                 };
                 let failure = Failure::new(error, hint);
                 return Err(if kind.is_wait() {
@@ -118,7 +115,7 @@ pub async fn agreed(
     want: &Value,
     parts: &[String],
 ) -> Result<Observed, Failure> {
-    let reads = kind.resource_spec().map_or(1, |row| row.reads);
+    let reads = kind.reads();
     let deadline = Instant::now() + worker.within;
     let mut last = at_rest(worker, kind, thing, want, parts).await?;
     let mut same = 1;
@@ -140,7 +137,7 @@ pub async fn confirmed(
     want: &Value,
     parts: &[String],
 ) -> Result<Value, Failure> {
-    let reads = kind.resource_spec().map_or(1, |row| row.reads);
+    let reads = kind.reads();
     let deadline = Instant::now() + worker.within;
     let since = Instant::now();
     let mut found = 0;

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedMutexGuard, mpsc, oneshot, watch};
 
+use super::entry::Entry;
 use super::event::Event;
 use super::failure::Failure;
-use super::journal::{Entry, JournalError};
+use super::journal::JournalError;
 use super::retry_policy::patience;
 use crate::google::{Class, Client, Watch};
 use crate::kinds::Step;

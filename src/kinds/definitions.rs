@@ -4,17 +4,23 @@
 
 use serde_json::{Map, Value};
 
-use super::clusters::{connect, of_cluster};
-use super::{Clients, Observed, ready};
+use super::cluster_error::of_cluster;
+use super::clusters::{Clients, connect};
+use super::conditions;
+use super::spec::Observed;
+use super::wait::Wait;
 use crate::cluster::ObjectRef;
 use crate::google::ApiError;
 
-/// The cluster, and a name for the set.
-pub const PATH: &str =
-    "projects/{project}/locations/{location}/clusters/{cluster}/definitions/{set}";
+/// Waits for CustomResourceDefinitions.
+pub static WAIT: Wait = Wait::in_cluster(
+    "kubernetes.definitions",
+    "projects/{project}/locations/{location}/clusters/{cluster}/definitions/{set}",
+    |clients, at, want| Box::pin(look(clients, at, want)),
+);
 
 /// Looks at the definitions that `want` names, and says which are not established.
-pub async fn look(
+async fn look(
     clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
@@ -33,8 +39,9 @@ pub async fn look(
         };
         match cluster.get(&definition).await.map_err(of_cluster)? {
             None => lacking.push(format!("no {name}")),
-            Some(live) => lacking
-                .extend(ready::missing(&live, "Established").map(|why| format!("{name} {why}"))),
+            Some(live) => lacking.extend(
+                conditions::missing(&live, "Established").map(|why| format!("{name} {why}")),
+            ),
         }
     }
     Ok(if lacking.is_empty() {

@@ -25,6 +25,19 @@ pub struct FieldDiff {
     pub owner: Option<String>,
 }
 
+impl FieldDiff {
+    /// A part of a set that is missing.
+    pub fn missing(part: String) -> FieldDiff {
+        FieldDiff {
+            path: part,
+            have: Value::Null,
+            want: true.into(),
+            fixed: false,
+            owner: None,
+        }
+    }
+}
+
 /// Every field of `want` that `live` does not have.
 pub fn diff(row: &ResourceSpec, want: &Value, live: &Value) -> Vec<FieldDiff> {
     let mut found = Vec::new();

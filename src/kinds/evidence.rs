@@ -1,56 +1,23 @@
-//! What speaks for a thing being ours when the journal does not: our mark, where its API keeps one.
+//! What shows that a Kubernetes object is ours when the journal does not: our mark, which is our field manager. Pure.
 //!
-//! A Kubernetes object names the field managers that applied it, and ours is one of them. Google's resources have no such
-//! place that every API shares (labels are on some, and would differ from the tutorial's commands): there the name and every
-//! field that the step states are all there is.
+//! An object names the field managers that applied it, and ours is one of them. Google's resources have no such place that every
+//! API shares (some have labels, which would differ from the tutorial's commands): there, the name and the fields that the step
+//! states are all there is.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{Clients, Kind, path_template};
 use crate::cluster::MANAGER;
-use crate::google::{ApiError, Call, Class};
 
-impl Kind {
-    /// Whether what a look found carries our mark; none where its API keeps none. A cluster forgets a manager that owns no
-    /// field, so an object of which nothing is wanted but its name has none either.
-    pub fn marked(&self, want: &Value, live: &Value) -> Option<bool> {
-        let Kind::Kubernetes = self else { return None };
-        if !states_more_than_a_name(want) {
-            return None;
-        }
-        let managers = live.pointer("/live/metadata/managedFields");
-        let managers = managers.and_then(Value::as_array).into_iter().flatten();
-        let ours = |entry: &Value| entry["manager"] == MANAGER && entry["operation"] == "Apply";
-        Some(managers.into_iter().any(ours))
+/// Whether what a read found has our mark. A cluster forgets a manager that owns no field, so an object of which a step states
+/// only its name has no mark either: then none.
+pub fn has_our_mark(want: &Value, live: &Value) -> Option<bool> {
+    if !states_more_than_a_name(want) {
+        return None;
     }
-
-    /// Whether what a look found is another than the one that we made: younger than `made`, which is when its creation was seen
-    /// to be over, and without our mark. The mark alone does not say so: it goes when somebody writes over every field of ours.
-    /// Kubernetes counts in whole seconds, and one made anew within the second counts as the first.
-    pub fn is_anothers(&self, want: &Value, live: &Value, made: &str) -> bool {
-        let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
-        let created = live.pointer("/live/metadata/creationTimestamp");
-        let created = created.and_then(Value::as_str).and_then(time);
-        let is_younger = time(made).is_some_and(|made| created > Some(made));
-        is_younger && self.marked(want, live) == Some(false)
-    }
-
-    /// What is there of a plain resource, whether it is at rest or not.
-    pub async fn read(
-        &self,
-        clients: &Clients,
-        at: &Map<String, Value>,
-    ) -> Result<Option<Value>, ApiError> {
-        let Some(row) = self.resource_spec() else {
-            return Ok(None);
-        };
-        let call = Call::get(row.api, path_template::path(row.path, at)?);
-        match clients.client.send(&call, &*clients.watch).await {
-            Ok(live) => Ok(Some(live)),
-            Err(error) if error.class == Class::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
+    let managers = live.pointer("/live/metadata/managedFields");
+    let managers = managers.and_then(Value::as_array).into_iter().flatten();
+    let ours = |entry: &Value| entry["manager"] == MANAGER && entry["operation"] == "Apply";
+    Some(managers.into_iter().any(ours))
 }
 
 /// Whether an object has a field that somebody could own.
@@ -71,33 +38,6 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn an_object_that_was_made_anew_by_somebody_else_is_theirs() {
-        let want = json!({"metadata": {"name": "a"}, "spec": {}});
-        let object = |created: &str, manager: &str| {
-            let managed = json!([{"manager": manager, "operation": "Apply"}]);
-            json!({"live": {"metadata": {"creationTimestamp": created, "managedFields": managed}}})
-        };
-        let made = "2026-11-29T19:00:00.500Z";
-        for (created, manager, expected) in [
-            ("2026-11-29T19:00:01Z", "kubectl", true),
-            ("2026-11-29T19:00:01Z", "provision", false),
-            // Somebody wrote over all that we had stated: it is still the same object.
-            ("2026-11-29T19:00:00Z", "kubectl", false),
-            ("2026-11-29T18:59:59Z", "kubectl", false),
-            ("no time", "kubectl", false),
-        ] {
-            let live = object(created, manager);
-            let said = Kind::Kubernetes.is_anothers(&want, &live, made);
-            assert_eq!(said, expected, "{live}");
-        }
-        let theirs = object("2026-11-29T19:00:01Z", "kubectl");
-        assert!(!Kind::Kubernetes.is_anothers(&want, &theirs, "no time"));
-        // Of nothing but a name nobody owns anything.
-        assert!(!Kind::Kubernetes.is_anothers(&json!({}), &theirs, made));
-        assert!(!Kind::Records.is_anothers(&want, &theirs, made));
-    }
-
-    #[test]
     fn an_object_that_we_applied_says_so() {
         let want = json!({"spec": {}});
         let object = |manager: &str, operation: &str| {
@@ -105,11 +45,11 @@ mod tests {
             json!({"live": {"metadata": {"managedFields": [{"manager": "x"}, entry]}}})
         };
         assert_eq!(
-            Kind::Kubernetes.marked(&want, &object("provision", "Apply")),
+            has_our_mark(&want, &object("provision", "Apply")),
             Some(true)
         );
         let bare = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a", "namespace": "b"}});
-        assert_eq!(Kind::Kubernetes.marked(&bare, &object("x", "Apply")), None);
+        assert_eq!(has_our_mark(&bare, &object("x", "Apply")), None);
         let labelled = json!({"metadata": {"name": "a", "labels": {"x": "y"}}});
         assert!(states_more_than_a_name(&labelled));
         for live in [
@@ -117,8 +57,7 @@ mod tests {
             object("kubectl", "Apply"),
             json!({"live": {}}),
         ] {
-            assert_eq!(Kind::Kubernetes.marked(&want, &live), Some(false), "{live}");
+            assert_eq!(has_our_mark(&want, &live), Some(false), "{live}");
         }
-        assert_eq!(Kind::Records.marked(&want, &Value::Null), None);
     }
 }

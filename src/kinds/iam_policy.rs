@@ -6,9 +6,12 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use super::{Clients, MutationResult, path_template};
+use super::clusters::Clients;
+use super::path_template;
+use super::spec::{Effect, KindSpec, MutationResult, Observed, observed_set};
 use crate::google::{Api, ApiError, Call, Class, MayHaveApplied, retry};
 
 /// A resource that has a policy.
@@ -60,8 +63,76 @@ pub static POLICIES: &[IamPolicySpec] = &[
 /// How often a policy is read again because somebody else wrote it in between.
 const CONFLICTS: usize = 10;
 
+#[async_trait]
+impl KindSpec for IamPolicySpec {
+    fn name(&self) -> &'static str {
+        self.kind
+    }
+
+    fn api(&self) -> Api {
+        self.api
+    }
+
+    fn template(&self) -> &'static str {
+        self.path
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Resource
+    }
+
+    /// A policy is read, changed and written whole.
+    fn lock(&self, at: &Map<String, Value>) -> Option<String> {
+        self.path(at).ok()
+    }
+
+    fn parts(&self, want: &Value) -> Vec<String> {
+        parts(want)
+    }
+
+    async fn look(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        _want: &Value,
+        parts: &[String],
+    ) -> Result<Observed, ApiError> {
+        match read(self, clients, at).await {
+            Ok(live) => Ok(observed_set(self, Some(live), parts)),
+            Err(error) if error.class == Class::NotFound => Ok(Observed::Absent),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Adds the pairs that are missing.
+    async fn create(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        want: &Value,
+        _request: &str,
+    ) -> Result<MutationResult, ApiError> {
+        let wanted = parts(want);
+        rewrite(self, clients, at, |live| with(live, &wanted)).await
+    }
+
+    /// Removes the pairs. A policy whose resource is gone has none of them.
+    async fn delete(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        parts: &[String],
+        _request: &str,
+    ) -> Result<MutationResult, ApiError> {
+        match rewrite(self, clients, at, |live| without(live, parts)).await {
+            Err(error) if error.class == Class::NotFound => Ok(MutationResult::Now),
+            sent => sent,
+        }
+    }
+}
+
 /// The pairs of a policy or of a step's `want`, as `role member`; conditional bindings are not ours to count.
-pub fn parts(policy: &Value) -> Vec<String> {
+fn parts(policy: &Value) -> Vec<String> {
     let bindings = policy
         .get("bindings")
         .and_then(Value::as_array)
@@ -85,49 +156,12 @@ pub fn parts(policy: &Value) -> Vec<String> {
     .collect()
 }
 
-/// Reads the policy; none where its resource does not exist.
-pub async fn look(
-    policy: &IamPolicySpec,
-    clients: &Clients,
-    at: &Map<String, Value>,
-) -> Result<Option<Value>, ApiError> {
-    match read(policy, clients, at).await {
-        Ok(live) => Ok(Some(live)),
-        Err(error) if error.class == Class::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Adds the pairs that are missing.
-pub async fn add(
-    policy: &IamPolicySpec,
-    clients: &Clients,
-    at: &Map<String, Value>,
-    want: &Value,
-) -> Result<MutationResult, ApiError> {
-    let wanted = parts(want);
-    rewrite(policy, clients, at, |live| with(live, &wanted)).await
-}
-
-/// Takes the pairs out again. A policy whose resource is gone has none of them.
-pub async fn remove(
-    policy: &IamPolicySpec,
-    clients: &Clients,
-    at: &Map<String, Value>,
-    ours: &[String],
-) -> Result<MutationResult, ApiError> {
-    match rewrite(policy, clients, at, |live| without(live, ours)).await {
-        Err(error) if error.class == Class::NotFound => Ok(MutationResult::Now),
-        sent => sent,
-    }
-}
-
 /// Reads, changes and writes; nothing is written where nothing changes. The etag makes repeating the write safe.
 async fn rewrite(
     policy: &IamPolicySpec,
     clients: &Clients,
     at: &Map<String, Value>,
-    change: impl Fn(&Value) -> Value,
+    change: impl Fn(&Value) -> Value + Sync,
 ) -> Result<MutationResult, ApiError> {
     let mut delays =
         retry::delays(Duration::from_millis(50), Duration::from_secs(5)).take(CONFLICTS);

@@ -8,7 +8,7 @@ use egress::selector::Selector;
 use json::text;
 use serde_json::Value;
 
-use super::clusters::of_cluster;
+use super::cluster_error::of_cluster;
 use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::ApiError;
 

@@ -3,22 +3,119 @@
 //! What differs is asked of the cluster itself: an apply that only says what would be is held against what is. So
 //! defaults, mutating webhooks and other managers' fields need no knowledge here.
 
+use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use super::clusters::{connect, of_cluster};
+use super::cluster_error::of_cluster;
+use super::clusters::{Clients, connect, object, steadily};
 use super::difference::FieldDiff;
-use super::{Clients, MutationResult, Observed, ownership};
-use crate::cluster::{ApplyOptions, Conflict, ObjectRef};
-use crate::google::ApiError;
+use super::path_template::{self, PathError};
+use super::spec::{Effect, KindSpec, MutationResult, Observed};
+use super::{evidence, ownership, residents};
+use crate::cluster::{ApplyOptions, Conflict};
+use crate::google::{Api, ApiError};
 
 /// The name that steps use.
-pub const KIND: &str = "kubernetes.object";
-/// The cluster and the object in it.
-pub const PATH: &str =
-    "projects/{project}/locations/{location}/clusters/{cluster}/{apiVersion}/{kind}/{name}";
+const KIND: &str = "kubernetes.object";
+
+/// A Kubernetes object.
+#[derive(Debug)]
+pub struct KubernetesObject;
+
+#[async_trait]
+impl KindSpec for KubernetesObject {
+    fn name(&self) -> &'static str {
+        KIND
+    }
+
+    fn api(&self) -> Api {
+        Api::Container
+    }
+
+    /// The cluster and the object in it.
+    fn template(&self) -> &'static str {
+        "projects/{project}/locations/{location}/clusters/{cluster}/{apiVersion}/{kind}/{name}"
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Resource
+    }
+
+    /// Objects of the whole cluster have none.
+    fn optional_keys(&self) -> &'static [&'static str] {
+        &["namespace"]
+    }
+
+    fn is_in_cluster(&self) -> bool {
+        true
+    }
+
+    fn outputs(&self) -> &'static [&'static str] {
+        &["uid", "version"]
+    }
+
+    fn outputs_of(&self, live: &Value) -> Map<String, Value> {
+        outputs(live)
+    }
+
+    fn path(&self, at: &Map<String, Value>) -> Result<String, PathError> {
+        path_template::of_object(self.template(), at)
+    }
+
+    fn has_field_managers(&self) -> bool {
+        true
+    }
+
+    fn deletion_hint(&self) -> &'static str {
+        "the cluster deletes it when the finalizers and resources named above are gone: remove them, then run again"
+    }
+
+    fn diff(&self, _want: &Value, live: &Value) -> Vec<FieldDiff> {
+        diff(live)
+    }
+
+    fn has_our_mark(&self, want: &Value, live: &Value) -> Option<bool> {
+        evidence::has_our_mark(want, live)
+    }
+
+    fn created<'a>(&self, live: &'a Value) -> Option<&'a str> {
+        live.pointer("/live/metadata/creationTimestamp")?.as_str()
+    }
+
+    async fn look(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        want: &Value,
+        _parts: &[String],
+    ) -> Result<Observed, ApiError> {
+        look(clients, at, want).await
+    }
+
+    async fn create(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        want: &Value,
+        _request: &str,
+    ) -> Result<MutationResult, ApiError> {
+        steadily(clients, || apply(clients, at, want)).await
+    }
+
+    async fn delete(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        _parts: &[String],
+        _request: &str,
+    ) -> Result<MutationResult, ApiError> {
+        steadily(clients, || residents::none(clients, at)).await?;
+        steadily(clients, || delete(clients, at)).await
+    }
+}
 
 /// Reads the object, and where a step wants it, what it would be after an apply.
-pub async fn look(
+async fn look(
     clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
@@ -82,7 +179,7 @@ fn going(live: &Value) -> String {
 }
 
 /// What an apply would change, first what it would take from somebody. Pure.
-pub fn diff(live: &Value) -> Vec<FieldDiff> {
+fn diff(live: &Value) -> Vec<FieldDiff> {
     let (Some(have), Some(want)) = (live.get("live"), live.get("applied")) else {
         return Vec::new();
     };
@@ -132,7 +229,7 @@ fn compare(path: &str, have: &Value, want: &Value, found: &mut Vec<FieldDiff>) {
 }
 
 /// Applies the object.
-pub async fn apply(
+async fn apply(
     clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
@@ -156,10 +253,7 @@ pub async fn apply(
 }
 
 /// Deletes the object. In a cluster that is gone it is gone.
-pub async fn delete(
-    clients: &Clients,
-    at: &Map<String, Value>,
-) -> Result<MutationResult, ApiError> {
+async fn delete(clients: &Clients, at: &Map<String, Value>) -> Result<MutationResult, ApiError> {
     let object = object(at)?;
     if let Some(cluster) = connect(clients, at).await? {
         cluster.delete(&object).await.map_err(of_cluster)?;
@@ -168,7 +262,7 @@ pub async fn delete(
 }
 
 /// What others may know: which object it is, and a word that changes when what it says changes.
-pub fn give(live: &Value) -> Map<String, Value> {
+fn outputs(live: &Value) -> Map<String, Value> {
     let text = |pointer: &str| {
         live.pointer(pointer).map(|value| {
             value
@@ -185,11 +279,6 @@ pub fn give(live: &Value) -> Map<String, Value> {
         ("uid".to_owned(), uid.into()),
         ("version".to_owned(), version.into()),
     ])
-}
-
-/// Which object.
-pub fn object(at: &Map<String, Value>) -> Result<ObjectRef, ApiError> {
-    ObjectRef::at(at).map_err(|error| ApiError::unsent(KIND, error).caused_by(error))
 }
 
 #[cfg(test)]

@@ -5,8 +5,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::clusters::Clients;
 use super::difference::same_name;
-use super::{Clients, ResourceId, path_template};
+use super::path_template;
+use super::resource_id::ResourceId;
 use crate::google::{Api, ApiError, Call};
 
 /// GKE's leftovers in the network or subnetwork whose path is given, firewall rules first.

@@ -2,36 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::clusters::{PATH, connect, of_cluster};
+use super::clusters::{Clients, PATH, connect};
 use super::difference::same_name;
-use super::{Clients, own_mesh, path_template};
-use crate::cluster::{ClusterClient, ClusterErrorKind, ObjectRef};
+use super::{live_objects, own_mesh, path_template};
 use crate::google::{Api, ApiError, Call, Class, segment};
 use egress::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
-
-/// The kinds that decide, and those that the analyzers look at.
-const KINDS: &[(&str, &str)] = &[
-    ("v1", "Namespace"),
-    ("v1", "Node"),
-    ("v1", "Pod"),
-    ("v1", "Service"),
-    ("v1", "Endpoints"),
-    ("apps/v1", "Deployment"),
-    ("networking.k8s.io/v1", "NetworkPolicy"),
-    ("networking.istio.io/v1beta1", "DestinationRule"),
-    ("networking.istio.io/v1alpha3", "EnvoyFilter"),
-    ("networking.istio.io/v1beta1", "Gateway"),
-    ("networking.istio.io/v1beta1", "ProxyConfig"),
-    ("networking.istio.io/v1beta1", "ServiceEntry"),
-    ("networking.istio.io/v1beta1", "Sidecar"),
-    ("networking.istio.io/v1beta1", "VirtualService"),
-    ("networking.istio.io/v1beta1", "WorkloadEntry"),
-    ("security.istio.io/v1beta1", "AuthorizationPolicy"),
-    ("security.istio.io/v1beta1", "PeerAuthentication"),
-    ("security.istio.io/v1beta1", "RequestAuthentication"),
-    ("telemetry.istio.io/v1alpha1", "Telemetry"),
-    ("extensions.istio.io/v1alpha1", "WasmPlugin"),
-];
 
 /// Reads it; none where there is no such cluster.
 ///
@@ -69,7 +44,7 @@ pub async fn read(
         mark(pool, text("/name").unwrap_or_default(), &firewalls);
     }
     Ok(Some(SnapshotInput {
-        kubernetes: objects(&inside).await?,
+        kubernetes: live_objects::objects(&inside).await?,
         firewalls,
         zones: zones(clients, at, network).await?,
         pools,
@@ -113,33 +88,6 @@ fn mark(pool: &mut Value, cluster: &str, firewalls: &[Value]) {
 async fn get(clients: &Clients, path: &str) -> Result<Value, ApiError> {
     let call = Call::get(Api::Container, path);
     clients.client.send(&call, &*clients.watch).await
-}
-
-/// The cluster's objects of all kinds that decide.
-///
-/// # Errors
-/// The cluster does not answer, or forbids.
-pub(super) async fn objects(cluster: &ClusterClient) -> Result<Vec<Value>, ApiError> {
-    let mut all = Vec::new();
-    for (api_version, kind) in KINDS {
-        let like = ObjectRef {
-            api_version: (*api_version).to_owned(),
-            kind: (*kind).to_owned(),
-            namespace: None,
-            name: String::new(),
-        };
-        match cluster.list(&like, "").await {
-            Ok(found) => all.extend(found.into_iter().map(|mut object| {
-                // Members of a list do not say what they are.
-                object["apiVersion"] = (*api_version).into();
-                object["kind"] = (*kind).into();
-                object
-            })),
-            Err(error) if error.fault == ClusterErrorKind::NotFound => {}
-            Err(error) => return Err(of_cluster(error)),
-        }
-    }
-    Ok(all)
 }
 
 /// The rules of the cluster's network.

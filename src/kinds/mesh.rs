@@ -6,15 +6,24 @@
 
 use serde_json::{Map, Value};
 
-use super::{Clients, Observed, path_template};
+use super::clusters::Clients;
+use super::path_template;
+use super::spec::Observed;
+use super::wait::Wait;
 use crate::google::{Api, ApiError, Call, Class};
 
-/// The membership and the feature.
-pub const PATH: &str =
-    "projects/{project}/locations/{location}/memberships/{membership}/features/{feature}";
+/// Waits for the managed control plane of a membership.
+pub static WAIT: Wait = Wait {
+    kind: "mesh.ready",
+    path: "projects/{project}/locations/{location}/memberships/{membership}/features/{feature}",
+    api: Api::GkeHub,
+    optional: &[],
+    outputs: &[],
+    look: |clients, at, _| Box::pin(look(clients, at)),
+};
 
 /// Reads the state of our membership.
-pub async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Observed, ApiError> {
+async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Observed, ApiError> {
     let path = path_template::path(
         "v1/projects/{project}/locations/global/features/{feature}",
         at,

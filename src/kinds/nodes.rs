@@ -1,42 +1,11 @@
-//! Waiting until as many nodes of a pool as asked for are Ready, each with the pool's taints; and of a cluster that has no pools,
-//! which of its nodes to label for them.
+//! The nodes of a cluster and the pools that they belong to. Pure: nothing is read here.
 
 use serde_json::{Map, Value};
 
-use super::clusters::{connect, of_cluster};
-use super::{Clients, Observed};
 use crate::cluster::ObjectRef;
-use crate::google::ApiError;
-
-/// The pool.
-pub const PATH: &str =
-    "projects/{project}/locations/{location}/clusters/{cluster}/nodes/{nodePool}";
 
 /// The label by which GKE says which pool a node is of.
 const POOL: &str = "cloud.google.com/gke-nodepool";
-
-/// Looks at the nodes of the pool.
-pub async fn look(
-    clients: &Clients,
-    at: &Map<String, Value>,
-    want: &Value,
-) -> Result<Observed, ApiError> {
-    let Some(cluster) = connect(clients, at).await? else {
-        return Ok(Observed::Absent);
-    };
-    let pool = at
-        .get("nodePool")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let nodes = cluster
-        .list(&any(), &of_pool(pool))
-        .await
-        .map_err(of_cluster)?;
-    Ok(match missing(&nodes, want) {
-        None => Observed::Here(Value::Null),
-        Some(why) => Observed::Settling(why),
-    })
-}
 
 /// Any node.
 pub fn any() -> ObjectRef {
@@ -59,7 +28,7 @@ pub fn of_pool(pool: &str) -> String {
 }
 
 /// What the nodes of a pool lack of `want`: a `count` that is Ready, `taints` as kubectl writes them. Pure.
-fn missing(nodes: &[Value], want: &Value) -> Option<String> {
+pub fn missing(nodes: &[Value], want: &Value) -> Option<String> {
     let count = want.get("count").and_then(Value::as_u64).unwrap_or(1);
     let unready: Vec<String> = nodes.iter().filter_map(unready).collect();
     let ready = (nodes.len() - unready.len()) as u64;

@@ -1,37 +1,100 @@
 //! An object in a bucket with its content, compared by the MD5 that Cloud Storage computes.
 
+use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 use serde_json::{Map, Value};
 
+use super::clusters::Clients;
 use super::difference::FieldDiff;
-use super::{Clients, MutationResult, path_template};
+use super::path_template;
+use super::spec::{Effect, KindSpec, MutationResult, Observed};
 use crate::google::{Api, ApiError, Call, Class};
 
-/// The name that steps use.
-pub const KIND: &str = "storage.object";
 /// The object.
-pub const PATH: &str = "b/{bucket}/o/{object}";
+const PATH: &str = "b/{bucket}/o/{object}";
 
-/// Reads the object's metadata.
-pub async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
-    match clients
-        .client
-        .send(
-            &Call::get(Api::Storage, path_template::path(PATH, at)?),
-            &*clients.watch,
-        )
-        .await
-    {
-        Ok(live) => Ok(Some(live)),
-        Err(error) if error.class == Class::NotFound => Ok(None),
-        Err(error) => Err(error),
+/// An object in a bucket.
+#[derive(Debug)]
+pub struct StorageObject;
+
+#[async_trait]
+impl KindSpec for StorageObject {
+    fn name(&self) -> &'static str {
+        "storage.object"
+    }
+
+    fn api(&self) -> Api {
+        Api::Storage
+    }
+
+    fn template(&self) -> &'static str {
+        PATH
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Resource
+    }
+
+    fn diff(&self, want: &Value, live: &Value) -> Vec<FieldDiff> {
+        diff(want, live)
+    }
+
+    /// Reads the object's metadata.
+    async fn look(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        _want: &Value,
+        _parts: &[String],
+    ) -> Result<Observed, ApiError> {
+        let call = Call::get(Api::Storage, path_template::path(PATH, at)?);
+        match clients.client.send(&call, &*clients.watch).await {
+            Ok(live) => Ok(Observed::Here(live)),
+            Err(error) if error.class == Class::NotFound => Ok(Observed::Absent),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Uploads the content. Safe to repeat: the same name gets the same bytes.
+    async fn create(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        want: &Value,
+        _request: &str,
+    ) -> Result<MutationResult, ApiError> {
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let name = text(at.get("object")).unwrap_or_default();
+        let kind = text(want.get("contentType"));
+        let kind = kind.unwrap_or_else(|| "application/octet-stream".to_owned());
+        let call = Call::post(Api::Storage, path_template::path("b/{bucket}/o", at)?)
+            .query("name", name)
+            .upload(&kind, content(want).as_bytes().to_vec())
+            .repeatable();
+        let sent = clients.client.send(&call, &*clients.watch).await;
+        sent.map(|_| MutationResult::Now)
+    }
+
+    /// Deletes the object. Already gone is gone.
+    async fn delete(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        _parts: &[String],
+        _request: &str,
+    ) -> Result<MutationResult, ApiError> {
+        let call = Call::delete(Api::Storage, path_template::path(PATH, at)?);
+        match clients.client.send(&call, &*clients.watch).await {
+            Err(error) if error.class == Class::NotFound => Ok(MutationResult::Now),
+            sent => sent.map(|_| MutationResult::Now),
+        }
     }
 }
 
 /// Content type and content. Pure.
-pub fn diff(want: &Value, live: &Value) -> Vec<FieldDiff> {
+fn diff(want: &Value, live: &Value) -> Vec<FieldDiff> {
     let field = |path: &str, have: &Value, want: Value| FieldDiff {
         path: path.to_owned(),
         have: have.clone(),
@@ -52,46 +115,6 @@ pub fn diff(want: &Value, live: &Value) -> Vec<FieldDiff> {
         found.push(field("md5Hash", &live["md5Hash"], md5));
     }
     found
-}
-
-/// Uploads the content. Safe to repeat: the same name gets the same bytes.
-pub async fn upload(
-    clients: &Clients,
-    at: &Map<String, Value>,
-    want: &Value,
-) -> Result<MutationResult, ApiError> {
-    let name = at.get("object").and_then(Value::as_str).unwrap_or_default();
-    let kind = want
-        .get("contentType")
-        .and_then(Value::as_str)
-        .unwrap_or("application/octet-stream");
-    let call = Call::post(Api::Storage, path_template::path("b/{bucket}/o", at)?)
-        .query("name", name)
-        .upload(kind, content(want).as_bytes().to_vec())
-        .repeatable();
-    clients
-        .client
-        .send(&call, &*clients.watch)
-        .await
-        .map(|_| MutationResult::Now)
-}
-
-/// Deletes the object. Already gone is gone.
-pub async fn delete(
-    clients: &Clients,
-    at: &Map<String, Value>,
-) -> Result<MutationResult, ApiError> {
-    match clients
-        .client
-        .send(
-            &Call::delete(Api::Storage, path_template::path(PATH, at)?),
-            &*clients.watch,
-        )
-        .await
-    {
-        Err(error) if error.class == Class::NotFound => Ok(MutationResult::Now),
-        sent => sent.map(|_| MutationResult::Now),
-    }
 }
 
 fn content(want: &Value) -> &str {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::clusters::{of_cluster, of_own};
+use super::cluster_error::{of_cluster, of_own};
 use super::nodes;
 pub use crate::cluster::NoEntry;
 use crate::cluster::{ClusterClient, KubeconfigEntry, ObjectRef};

@@ -6,8 +6,9 @@
 use ipnet::Ipv4Net;
 use serde_json::Value;
 
-use super::clusters::{advised, of_cluster};
-use super::{Clients, live_snapshot};
+use super::cluster_error::of_cluster;
+use super::clusters::{Clients, advised};
+use super::live_objects;
 use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::ApiError;
 use egress::sidecar::OutboundPolicy;
@@ -25,7 +26,7 @@ pub async fn sources(
     cluster: &ClusterClient,
     pools: Vec<Value>,
 ) -> Result<SnapshotInput, ApiError> {
-    let kubernetes = live_snapshot::objects(cluster).await;
+    let kubernetes = live_objects::objects(cluster).await;
     let kubernetes = kubernetes.map_err(|error| advised(clients, error))?;
     let config = ObjectRef {
         api_version: "v1".to_owned(),

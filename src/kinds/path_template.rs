@@ -41,6 +41,18 @@ pub fn fill(template: &str, at: &Map<String, Value>) -> Result<String, PathError
     Ok(path)
 }
 
+/// The template of a Kubernetes object with its keys replaced: the version of an object has a slash of its own, and its
+/// namespace, where it has one, stands before its name.
+pub fn of_object(template: &str, at: &Map<String, Value>) -> Result<String, PathError> {
+    let path = fill(template, at)?;
+    let namespace = at.get("namespace").and_then(Value::as_str);
+    let path = match (namespace, path.rsplit_once('/')) {
+        (Some(namespace), Some((kind, name))) => format!("{kind}/{namespace}/{name}"),
+        _ => path,
+    };
+    Ok(path.replace("%2F", "/"))
+}
+
 /// The keys of a template, each once, in order.
 pub fn keys(template: &'static str) -> Vec<&'static str> {
     let mut keys: Vec<&str> = Vec::new();

@@ -7,20 +7,26 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::clusters::{connect, of_cluster};
+use super::cluster_error::of_cluster;
+use super::clusters::{Clients, connect};
 use super::injection::Injection;
-use super::{Clients, Observed, isolation, nodes, ready, refused, unhealthy};
+use super::spec::Observed;
+use super::wait::Wait;
+use super::{conditions, isolation, nodes, refused, unhealthy};
 use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::ApiError;
 use egress::injection::has_proxy;
 use egress::placement::tolerates;
 
-/// The Deployment.
-pub const PATH: &str =
-    "projects/{project}/locations/{location}/clusters/{cluster}/pods/{namespace}/{deployment}";
+/// Waits for the pods of a Deployment.
+pub static WAIT: Wait = Wait::in_cluster(
+    "kubernetes.pods",
+    "projects/{project}/locations/{location}/clusters/{cluster}/pods/{namespace}/{deployment}",
+    |clients, at, want| Box::pin(look(clients, at, want)),
+);
 
 /// Looks at the Deployment's pods; `want` names the `nodePool` that they belong on.
-pub async fn look(
+async fn look(
     clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
@@ -62,7 +68,7 @@ pub async fn look(
         let injection = Injection::of(&cluster, text("namespace")).await?;
         let why = format!("injection missing: {}", injection.why_not(bare));
         // Whether the Deployment still replaces its pods: then the next may have it.
-        return Ok(if ready::rolling(&live).is_some() {
+        return Ok(if conditions::rolling(&live).is_some() {
             Observed::Settling(why)
         } else {
             Observed::Broken(why)
@@ -179,7 +185,7 @@ impl<'a> DeploymentState<'a> {
 
     /// What the pods lack; none where each runs where it belongs.
     fn missing(&self) -> Option<String> {
-        let mut lacking: Vec<String> = ready::rolling(self.deployment).into_iter().collect();
+        let mut lacking: Vec<String> = conditions::rolling(self.deployment).into_iter().collect();
         if self.pods.is_empty() {
             // A webhook or a quota that refuses pods is told by the Deployment.
             let refused = condition(self.deployment, "ReplicaFailure");

@@ -1,24 +1,95 @@
 //! Records of a Cloud DNS zone: all of a step's in one change, which is awaited. The zone's own SOA and NS are left alone:
 //! gcloud's transactions renew the SOA, the API does not ask for it (not recorded; stated by Google's documentation).
 
+use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
+use super::clusters::Clients;
 use super::difference::FieldDiff;
-use super::{Clients, MutationResult, path_template};
+use super::path_template;
+use super::spec::{Effect, KindSpec, MutationResult, Observed, observed_set};
 use crate::google::{Api, ApiError, Call, Class, Dialect, Operation};
 
-/// The name that steps use.
-pub const KIND: &str = "dns.records";
 /// The zone.
-pub const PATH: &str = "projects/{project}/managedZones/{managedZone}";
+const PATH: &str = "projects/{project}/managedZones/{managedZone}";
 
-/// The record sets of a step's `want` or of a zone, as `name TYPE`.
-pub fn parts(value: &Value) -> Vec<String> {
-    sets(value).map(name).collect()
+/// Record sets of a zone.
+#[derive(Debug)]
+pub struct Records;
+
+#[async_trait]
+impl KindSpec for Records {
+    fn name(&self) -> &'static str {
+        "dns.records"
+    }
+
+    fn api(&self) -> Api {
+        Api::Dns
+    }
+
+    fn template(&self) -> &'static str {
+        PATH
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Resource
+    }
+
+    /// A zone is read, changed and written whole.
+    fn lock(&self, at: &Map<String, Value>) -> Option<String> {
+        self.path(at).ok()
+    }
+
+    /// The record sets, as `name TYPE`.
+    fn parts(&self, want: &Value) -> Vec<String> {
+        sets(want).map(name).collect()
+    }
+
+    fn diff(&self, want: &Value, live: &Value) -> Vec<FieldDiff> {
+        diff(want, live)
+    }
+
+    async fn look(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        _want: &Value,
+        parts: &[String],
+    ) -> Result<Observed, ApiError> {
+        Ok(observed_set(self, look(clients, at).await?, parts))
+    }
+
+    /// Adds what is missing and replaces what differs, in one change.
+    async fn create(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        want: &Value,
+        _request: &str,
+    ) -> Result<MutationResult, ApiError> {
+        let live = look(clients, at).await?.unwrap_or_default();
+        change(clients, at, &addition(want, &live)).await
+    }
+
+    /// Deletes the named record sets, in one change.
+    async fn delete(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        parts: &[String],
+        _request: &str,
+    ) -> Result<MutationResult, ApiError> {
+        let live = look(clients, at).await?.unwrap_or_default();
+        // A deletion must repeat the record set exactly, so it is what was just read.
+        let deletions: Vec<&Value> = sets(&live)
+            .filter(|there| parts.contains(&name(there)))
+            .collect();
+        change(clients, at, &json!({ "deletions": deletions })).await
+    }
 }
 
 /// Reads all record sets of the zone; none where the zone does not exist.
-pub async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
+async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
     let path = format!("{}/rrsets", path_template::path(PATH, at)?);
     match clients
         .client
@@ -32,7 +103,7 @@ pub async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Option<V
 }
 
 /// The record sets that are missing or say something else. Pure.
-pub fn diff(want: &Value, live: &Value) -> Vec<FieldDiff> {
+fn diff(want: &Value, live: &Value) -> Vec<FieldDiff> {
     let differing = sets(want).filter_map(|wanted| {
         let there = sets(live).find(|there| name(there) == name(wanted));
         match there {
@@ -47,30 +118,6 @@ pub fn diff(want: &Value, live: &Value) -> Vec<FieldDiff> {
         }
     });
     differing.collect()
-}
-
-/// Adds what is missing and replaces what differs, in one change.
-pub async fn add(
-    clients: &Clients,
-    at: &Map<String, Value>,
-    want: &Value,
-) -> Result<MutationResult, ApiError> {
-    let live = look(clients, at).await?.unwrap_or_default();
-    change(clients, at, &addition(want, &live)).await
-}
-
-/// Removes the named record sets, in one change.
-pub async fn remove(
-    clients: &Clients,
-    at: &Map<String, Value>,
-    ours: &[String],
-) -> Result<MutationResult, ApiError> {
-    let live = look(clients, at).await?.unwrap_or_default();
-    // A deletion must repeat the record set exactly, so it is what was just read.
-    let deletions: Vec<&Value> = sets(&live)
-        .filter(|there| ours.contains(&name(there)))
-        .collect();
-    change(clients, at, &json!({ "deletions": deletions })).await
 }
 
 fn addition(want: &Value, live: &Value) -> Value {

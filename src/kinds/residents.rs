@@ -5,8 +5,8 @@
 
 use serde_json::{Map, Value};
 
-use super::clusters::{connect, of_cluster};
-use super::{Clients, kubernetes};
+use super::cluster_error::of_cluster;
+use super::clusters::{Clients, connect, object};
 use crate::cluster::{ClusterErrorKind, ObjectRef};
 use crate::google::{ApiError, Class};
 
@@ -40,7 +40,7 @@ const ADVICE: &str = "the namespace is kept while it contains objects that provi
 /// # Errors
 /// Who lives there; what the cluster refuses.
 pub async fn none(clients: &Clients, at: &Map<String, Value>) -> Result<(), ApiError> {
-    let namespace = kubernetes::object(at)?;
+    let namespace = object(at)?;
     if !clients.clusters.is_own() || namespace.kind != "Namespace" {
         return Ok(());
     }

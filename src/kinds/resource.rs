@@ -1,31 +1,167 @@
 //! How a row is looked at, created, changed and deleted. Knows no particular resource: whatever differs is in the row.
 
+use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use super::resource_spec::{CreateMethod, NameIn, ResourceSpec, UpdateMethod};
-use super::{Clients, MutationResult, Observed, difference, path_template};
-use crate::google::{ApiError, Call, Class, Operation};
+use super::clusters::Clients;
+use super::difference::{self, FieldDiff};
+use super::resource_id::ResourceId;
+use super::resource_spec::{CreateMethod, NameIn, ParentCreate, ResourceSpec, UpdateMethod};
+use super::spec::{Effect, KindSpec, MutationResult, Observed};
+use super::{leftovers, path_template};
+use crate::google::{Api, ApiError, Call, Class, Operation};
 
-/// Reads the resource and says whether it has come to rest.
-pub async fn look(
-    row: &ResourceSpec,
-    clients: &Clients,
-    at: &Map<String, Value>,
-) -> Result<Observed, ApiError> {
-    let path = path_template::path(row.path, at)?;
-    match clients
-        .client
-        .send(&Call::get(row.api, path), &*clients.watch)
-        .await
-    {
-        Ok(live) => Ok(rest_of(row, live)),
-        Err(error) if error.class == Class::NotFound => Ok(Observed::Absent),
-        Err(error) => Err(error),
+#[async_trait]
+impl KindSpec for ResourceSpec {
+    fn name(&self) -> &'static str {
+        self.kind
+    }
+
+    fn api(&self) -> Api {
+        self.api
+    }
+
+    fn template(&self) -> &'static str {
+        self.path
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Resource
+    }
+
+    fn keys(&self) -> Vec<&'static str> {
+        let query: &[(&str, &'static str)] = match self.create {
+            CreateMethod::Post { query, .. } => query,
+            CreateMethod::PatchAllowMissing | CreateMethod::Never => &[],
+        };
+        let templates = query.iter().map(|(_, template)| *template);
+        let mut keys: Vec<&str> = std::iter::once(self.path)
+            .chain(templates)
+            .flat_map(path_template::keys)
+            .collect();
+        keys.dedup();
+        keys
+    }
+
+    fn parent(&self) -> Option<&'static str> {
+        self.inside.as_ref().map(|inside| inside.parent)
+    }
+
+    fn created_with_parent(&self) -> Option<&'static ParentCreate> {
+        self.inside
+    }
+
+    fn outputs(&self) -> &'static [&'static str] {
+        self.outputs
+    }
+
+    fn predict(&self, at: &Map<String, Value>, output: &str) -> Option<Value> {
+        let (_, template) = self.predicts.iter().find(|(field, _)| *field == output)?;
+        path_template::fill(template, at).ok().map(Value::from)
+    }
+
+    fn lock(&self, at: &Map<String, Value>) -> Option<String> {
+        path_template::fill(self.lock?, at).ok()
+    }
+
+    fn reads(&self) -> u32 {
+        self.reads
+    }
+
+    fn allow_list(&self) -> Option<&'static str> {
+        self.allow_list
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn diff(&self, want: &Value, live: &Value) -> Vec<FieldDiff> {
+        difference::diff(self, want, live)
+    }
+
+    async fn look(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        _want: &Value,
+        _parts: &[String],
+    ) -> Result<Observed, ApiError> {
+        let live = self.read(clients, at).await?;
+        Ok(live.map_or(Observed::Absent, |live| readiness(self, live)))
+    }
+
+    async fn create(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        want: &Value,
+        request: &str,
+    ) -> Result<MutationResult, ApiError> {
+        create(self, clients, at, want, request).await
+    }
+
+    async fn update(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        want: &Value,
+        live: &Value,
+        request: &str,
+    ) -> Result<MutationResult, ApiError> {
+        update(self, clients, at, want, live, request).await
+    }
+
+    /// Deletes the resource. Already gone is gone.
+    async fn delete(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        _parts: &[String],
+        request: &str,
+    ) -> Result<MutationResult, ApiError> {
+        let call = Call::delete(self.api, path_template::path(self.path, at)?);
+        match send(self, clients, call, request).await {
+            Err(error) if error.class == Class::NotFound => Ok(MutationResult::Now),
+            sent => sent,
+        }
+    }
+
+    async fn running(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+    ) -> Result<Option<Operation>, ApiError> {
+        running(self, clients, at).await
+    }
+
+    async fn leftovers(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+    ) -> Result<Vec<ResourceId>, ApiError> {
+        match self.leftovers {
+            true => leftovers::inside(clients, &path_template::path(self.path, at)?, at).await,
+            false => Ok(Vec::new()),
+        }
+    }
+
+    async fn read(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+    ) -> Result<Option<Value>, ApiError> {
+        let call = Call::get(self.api, path_template::path(self.path, at)?);
+        match clients.client.send(&call, &*clients.watch).await {
+            Ok(live) => Ok(Some(live)),
+            Err(error) if error.class == Class::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
-/// Whether a live resource has come to rest. Pure.
-fn rest_of(row: &ResourceSpec, live: Value) -> Observed {
+/// Whether a live resource is ready. Pure.
+fn readiness(row: &ResourceSpec, live: Value) -> Observed {
     let Some(settled) = &row.settled else {
         return Observed::Here(live);
     };
@@ -51,7 +187,7 @@ fn rest_of(row: &ResourceSpec, live: Value) -> Observed {
 }
 
 /// Sends the request that makes the resource.
-pub async fn create(
+async fn create(
     row: &ResourceSpec,
     clients: &Clients,
     at: &Map<String, Value>,
@@ -101,7 +237,7 @@ pub async fn create(
 }
 
 /// Sends the request that changes the fields that differ.
-pub async fn update(
+async fn update(
     row: &ResourceSpec,
     clients: &Clients,
     at: &Map<String, Value>,
@@ -131,20 +267,6 @@ pub async fn update(
     send(row, clients, call.repeatable(), request).await
 }
 
-/// Sends the request that removes the resource. Already gone is gone.
-pub async fn delete(
-    row: &ResourceSpec,
-    clients: &Clients,
-    at: &Map<String, Value>,
-    request: &str,
-) -> Result<MutationResult, ApiError> {
-    let call = Call::delete(row.api, path_template::path(row.path, at)?);
-    match send(row, clients, call, request).await {
-        Err(error) if error.class == Class::NotFound => Ok(MutationResult::Now),
-        sent => sent,
-    }
-}
-
 async fn send(
     row: &ResourceSpec,
     clients: &Clients,
@@ -168,7 +290,7 @@ async fn send(
 ///
 /// Compute names its target in `targetLink`, container too (by project number), the fleet in `metadata.target`: the
 /// resource's own part of the path decides.
-pub async fn running(
+async fn running(
     row: &ResourceSpec,
     clients: &Clients,
     at: &Map<String, Value>,
@@ -251,7 +373,7 @@ mod tests {
         ];
         for (kind, live, expected) in cases {
             let row = ROWS.iter().find(|row| row.kind == kind).unwrap();
-            let said = match rest_of(row, live.clone()) {
+            let said = match readiness(row, live.clone()) {
                 Observed::Absent => "absent".to_owned(),
                 Observed::Here(_) => "here".to_owned(),
                 Observed::Settling(why) => format!("settling {why}"),

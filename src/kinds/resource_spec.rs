@@ -39,10 +39,12 @@ pub struct ResourceSpec {
     pub lists: &'static [(&'static str, ListSemantics)],
     /// Fields of the answer that other steps may refer to; only these are journalled.
     pub outputs: &'static [&'static str],
+    /// Outputs that are known before the resource exists, and their templates; `{x}` is filled from the step's `at`.
+    pub predicts: &'static [(&'static str, &'static str)],
     /// What must not be changed by two requests at once; `{x}` is filled from the step's `at`.
     pub lock: Option<&'static str>,
     /// The kind whose create may bring this resource along, and the list it goes into.
-    pub inside: Option<ParentCreate>,
+    pub inside: Option<&'static ParentCreate>,
     /// The list of networks that may reach it, which `provision authorize` keeps up to date.
     pub allow_list: Option<&'static str>,
     /// Whether others leave things inside it that are ours to clear away before it can go.

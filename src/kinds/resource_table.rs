@@ -39,6 +39,7 @@ const PLAIN: ResourceSpec = ResourceSpec {
     carries: &[],
     lists: &[],
     outputs: &[],
+    predicts: &[],
     lock: None,
     inside: None,
     allow_list: None,
@@ -146,6 +147,7 @@ static SERVICE_ACCOUNT: ResourceSpec = ResourceSpec {
     update: UpdateMethod::Never,
     reads: 3,
     outputs: &["email", "uniqueId"],
+    predicts: &[("email", "{account}@{project}.iam.gserviceaccount.com")],
     ..PLAIN
 };
 
@@ -240,7 +242,7 @@ static NODE_POOL: ResourceSpec = ResourceSpec {
     ],
     outputs: &["name"],
     lock: CLUSTER_LOCK,
-    inside: Some(ParentCreate {
+    inside: Some(&ParentCreate {
         parent: "container.cluster",
         field: "nodePools",
     }),

@@ -2,25 +2,72 @@
 //!
 //! The pods' template carries a word made of what it was restarted after; as long as that is the same, nothing happens.
 
+use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use super::clusters::{connect, of_cluster};
-use super::{Clients, MutationResult, Observed, pods, ready};
+use super::cluster_error::of_cluster;
+use super::clusters::{Clients, connect, steadily};
+use super::spec::{Effect, KindSpec, MutationResult, Observed};
+use super::{conditions, pods};
 use crate::cluster::{ClusterClient, ObjectRef};
-use crate::google::ApiError;
+use crate::google::{Api, ApiError};
 
 /// The name that steps use.
-pub const KIND: &str = "kubernetes.restart";
-/// The namespace.
-pub const PATH: &str =
-    "projects/{project}/locations/{location}/clusters/{cluster}/restart/{namespace}";
-
+const KIND: &str = "kubernetes.restart";
 /// Beside the annotation of `kubectl rollout restart`: after what.
 const AFTER: &str = "provision/restarted-after";
 const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 
+/// A restart of the workloads in a namespace.
+#[derive(Debug)]
+pub struct Restart;
+
+#[async_trait]
+impl KindSpec for Restart {
+    fn name(&self) -> &'static str {
+        KIND
+    }
+
+    fn api(&self) -> Api {
+        Api::Container
+    }
+
+    /// The namespace.
+    fn template(&self) -> &'static str {
+        "projects/{project}/locations/{location}/clusters/{cluster}/restart/{namespace}"
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Action
+    }
+
+    fn is_in_cluster(&self) -> bool {
+        true
+    }
+
+    async fn look(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        want: &Value,
+        _parts: &[String],
+    ) -> Result<Observed, ApiError> {
+        look(clients, at, want).await
+    }
+
+    async fn create(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        want: &Value,
+        _request: &str,
+    ) -> Result<MutationResult, ApiError> {
+        steadily(clients, || restart(clients, at, want)).await
+    }
+}
+
 /// Whether every Deployment of the namespace was restarted since, and runs.
-pub async fn look(
+async fn look(
     clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
@@ -38,7 +85,7 @@ pub async fn look(
         {
             return Ok(Observed::Absent);
         }
-        if let Some(why) = ready::missing(&live, "Available") {
+        if let Some(why) = conditions::missing(&live, "Available") {
             let pods = pods::reasons(&cluster, &like(at), &live).await?;
             return Ok(Observed::Settling([vec![why], pods].concat().join("; ")));
         }
@@ -47,7 +94,7 @@ pub async fn look(
 }
 
 /// Restarts the Deployments that were not.
-pub async fn restart(
+async fn restart(
     clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,

@@ -5,13 +5,23 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::clusters::{connect, of_cluster};
-use super::{Clients, Observed, ready};
+use super::cluster_error::of_cluster;
+use super::clusters::{Clients, connect};
+use super::conditions;
+use super::spec::Observed;
+use super::wait::Wait;
 use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::ApiError;
 
-/// The cluster.
-pub const PATH: &str = "projects/{project}/locations/{location}/clusters/{cluster}/revision";
+/// Waits for the revision of the control plane.
+pub static WAIT: Wait = Wait {
+    outputs: &["revision"],
+    ..Wait::in_cluster(
+        "mesh.revision",
+        "projects/{project}/locations/{location}/clusters/{cluster}/revision",
+        |clients, at, want| Box::pin(look(clients, at, want)),
+    )
+};
 
 /// Where a control plane of either sort has its objects.
 const NAMESPACE: &str = "istio-system";
@@ -19,7 +29,7 @@ const NAMESPACE: &str = "istio-system";
 const VERSIONS: [&str; 2] = ["v1beta1", "v1alpha1"];
 
 /// Looks for the one revision of the control plane that `want` names.
-pub async fn look(
+async fn look(
     clients: &Clients,
     at: &Map<String, Value>,
     want: &Value,
@@ -75,7 +85,7 @@ fn one<'a>(
 ) -> Observed {
     let (ready, waits): (Vec<&Value>, Vec<&Value>) = found
         .iter()
-        .partition(|object| ready::missing(object, condition).is_none());
+        .partition(|object| conditions::missing(object, condition).is_none());
     let names: BTreeSet<&str> = ready.into_iter().filter_map(&named).collect();
     let names: Vec<&str> = names.into_iter().collect();
     match names.as_slice() {
@@ -83,7 +93,7 @@ fn one<'a>(
         [] => {
             let why = waits
                 .iter()
-                .find_map(|object| ready::missing(object, condition));
+                .find_map(|object| conditions::missing(object, condition));
             let why = why.map_or_else(String::new, |why| format!(" ({why})"));
             Observed::Settling(format!(
                 "no {what} in {NAMESPACE} that is {condition} and has a revision{why}"

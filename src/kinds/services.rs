@@ -1,17 +1,92 @@
 //! APIs of a project: looked up and switched on in one batch each. Never switched off: other things may rely on them.
 
+use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use super::{Clients, MutationResult, path_template};
+use super::clusters::Clients;
+use super::path_template;
+use super::spec::{Effect, KindSpec, MutationResult, Observed, observed_set};
 use crate::google::{Api, ApiError, Call, Dialect, Operation};
 
-/// The name that steps use.
-pub const KIND: &str = "services";
 /// The project.
-pub const PATH: &str = "v1/projects/{project}";
+const PATH: &str = "v1/projects/{project}";
+
+/// APIs of a project.
+#[derive(Debug)]
+pub struct Services;
+
+#[async_trait]
+impl KindSpec for Services {
+    fn name(&self) -> &'static str {
+        "services"
+    }
+
+    fn api(&self) -> Api {
+        Api::ServiceUsage
+    }
+
+    fn template(&self) -> &'static str {
+        PATH
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Action
+    }
+
+    fn enables(&self, want: &Value) -> Vec<String> {
+        named(want)
+    }
+
+    fn parts(&self, want: &Value) -> Vec<String> {
+        named(want)
+    }
+
+    fn live_parts(&self, live: &Value) -> Vec<String> {
+        enabled(live)
+    }
+
+    async fn look(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        _want: &Value,
+        parts: &[String],
+    ) -> Result<Observed, ApiError> {
+        let live = states(clients, at, parts).await?;
+        Ok(observed_set(self, Some(live), parts))
+    }
+
+    /// Enables those that are disabled. Safe to repeat: an API that is enabled stays enabled.
+    async fn create(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        want: &Value,
+        _request: &str,
+    ) -> Result<MutationResult, ApiError> {
+        let wanted = named(want);
+        let on = enabled(&states(clients, at, &wanted).await?);
+        let off: Vec<String> = wanted
+            .into_iter()
+            .filter(|name| !on.contains(name))
+            .collect();
+        if off.is_empty() {
+            return Ok(MutationResult::Now);
+        }
+        let call = Call::post(
+            Api::ServiceUsage,
+            format!("{}/services:batchEnable", path_template::path(PATH, at)?),
+        )
+        .json(json!({ "serviceIds": off }))
+        .repeatable();
+        let answer = clients.client.send(&call, &*clients.watch).await?;
+        Ok(Operation::of(Dialect::LongRunning, &call, &answer)?
+            .map_or(MutationResult::Now, MutationResult::Wait))
+    }
+}
 
 /// The APIs of a step's `want`.
-pub fn parts(want: &Value) -> Vec<String> {
+fn named(want: &Value) -> Vec<String> {
     let names = want
         .get("services")
         .and_then(Value::as_array)
@@ -21,7 +96,7 @@ pub fn parts(want: &Value) -> Vec<String> {
 }
 
 /// Those that are on, of what `batchGet` answered; it names them by project number.
-pub fn enabled(live: &Value) -> Vec<String> {
+fn enabled(live: &Value) -> Vec<String> {
     let services = live
         .get("services")
         .and_then(Value::as_array)
@@ -40,44 +115,17 @@ pub fn enabled(live: &Value) -> Vec<String> {
     .collect()
 }
 
-/// Asks for the state of the named APIs.
-pub async fn look(
+/// The state of the named APIs.
+async fn states(
     clients: &Clients,
     at: &Map<String, Value>,
     names: &[String],
-) -> Result<Option<Value>, ApiError> {
+) -> Result<Value, ApiError> {
     let parent = path_template::path(PATH, at)?;
     let project = parent.trim_start_matches("v1/").to_owned();
     let mut call = Call::get(Api::ServiceUsage, format!("{parent}/services:batchGet"));
     for name in names {
         call = call.query("names", format!("{project}/services/{name}"));
     }
-    clients.client.send(&call, &*clients.watch).await.map(Some)
-}
-
-/// Switches on those that are off. Safe to repeat: an API that is on stays on.
-pub async fn enable(
-    clients: &Clients,
-    at: &Map<String, Value>,
-    want: &Value,
-) -> Result<MutationResult, ApiError> {
-    let wanted = parts(want);
-    let live = look(clients, at, &wanted).await?.unwrap_or_default();
-    let on = enabled(&live);
-    let off: Vec<String> = wanted
-        .into_iter()
-        .filter(|name| !on.contains(name))
-        .collect();
-    if off.is_empty() {
-        return Ok(MutationResult::Now);
-    }
-    let call = Call::post(
-        Api::ServiceUsage,
-        format!("{}/services:batchEnable", path_template::path(PATH, at)?),
-    )
-    .json(json!({ "serviceIds": off }))
-    .repeatable();
-    let answer = clients.client.send(&call, &*clients.watch).await?;
-    Ok(Operation::of(Dialect::LongRunning, &call, &answer)?
-        .map_or(MutationResult::Now, MutationResult::Wait))
+    clients.client.send(&call, &*clients.watch).await
 }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::diagnostic::Diagnostics;
 use super::fields::Fields;
-use super::load::Chapter;
 use super::manifest::{self, Manifests};
+use super::tutorial::{Chapter, Template};
 use super::yaml::{Node, Tree, Where};
 use super::{SourceLocation, Step, refs};
 
@@ -22,19 +22,6 @@ const WITHIN: Duration = Duration::from_secs(10 * 60);
 
 /// Nothing takes longer; more is a slip of the pen.
 const WITHIN_AT_MOST: Duration = Duration::from_secs(6 * 3600);
-
-/// A step as it is written.
-#[derive(Debug, Clone)]
-pub(super) struct Template {
-    /// The step with open references.
-    pub step: Step,
-    /// The parameters' values for which it holds, each with the place where that is written.
-    pub when: Vec<(String, Value, SourceLocation)>,
-    /// Every text in `at`, `want` and `needs`, with its place: for complaints about references.
-    pub texts: Vec<(SourceLocation, String)>,
-    /// Where each of its `needs` is written.
-    pub needs_at: Vec<(SourceLocation, String)>,
-}
 
 /// The chapter and the steps of one file. `name` is the file's, without folder and ending.
 pub(super) fn read(

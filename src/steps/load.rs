@@ -1,38 +1,14 @@
 //! All files of a folder to a [`Tutorial`] whose every reference leads somewhere. Complains about everything at once.
 
-use serde_json::Value;
-
-use super::chapter::{self, Template};
+use super::SourceLocation;
+use super::chapter;
 use super::diagnostic::Diagnostics;
 use super::manifest::{self, Manifests};
-use super::params::{self, Param};
+use super::params::{self};
 use super::references::check;
 use super::source::{self, File, PARAMS_FILE, Source};
+use super::tutorial::{Chapter, Template, Tutorial};
 use super::yaml::{self, Node};
-use super::{SourceLocation, Step};
-
-/// A part of the tutorial, under the tutorial's own heading.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chapter {
-    /// The name, as in `--through NAME`.
-    pub name: String,
-    /// The tutorial's heading.
-    pub title: String,
-    /// What the chapter is for.
-    pub says: String,
-    /// Where it is written.
-    pub source: SourceLocation,
-}
-
-/// The tutorial as this program knows it.
-#[derive(Debug, Clone)]
-pub struct Tutorial {
-    /// What may be set, in the order of its file.
-    pub params: Vec<Param>,
-    /// The chapters, in the tutorial's order.
-    pub chapters: Vec<Chapter>,
-    pub(super) templates: Vec<Template>,
-}
 
 impl Tutorial {
     /// Reads and checks a folder.
@@ -42,26 +18,6 @@ impl Tutorial {
     /// references that lead nowhere, forward, or in a circle.
     pub fn load(source: &Source) -> Result<Tutorial, Diagnostics> {
         parse(&source::files(source)?)
-    }
-
-    /// All steps as they are written, in the tutorial's order: references open, `when` not applied, superseded ones
-    /// included.
-    pub fn steps(&self) -> impl Iterator<Item = &Step> {
-        self.templates.iter().map(|template| &template.step)
-    }
-
-    /// The parameters' values for which a step is there; none: always.
-    pub fn when(&self, id: &str) -> impl Iterator<Item = (&str, &Value)> {
-        let of_step = self
-            .templates
-            .iter()
-            .filter(move |template| template.step.id == id);
-        of_step.flat_map(|template| {
-            template
-                .when
-                .iter()
-                .map(|(name, value, _)| (name.as_str(), value))
-        })
     }
 }
 

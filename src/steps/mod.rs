@@ -20,6 +20,7 @@ mod select;
 mod source;
 #[cfg(test)]
 mod testing;
+mod tutorial;
 mod values;
 mod yaml;
 
@@ -30,10 +31,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use load::{Chapter, Tutorial};
 pub use params::Param;
 pub use resolve_params::Params;
 pub use source::Source;
+pub use tutorial::{Chapter, Tutorial};
 pub use values::ParamType;
 
 /// One thing the tutorial says should exist.

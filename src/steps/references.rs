@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::chapter::Template;
 use super::diagnostic::{Diagnostics, unknown};
 use super::graph::Graph;
+use super::tutorial::Template;
 use super::values::ParamType;
 use super::{SourceLocation, Step, Tutorial, manifest, refs};
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::chapter::Template;
 use super::diagnostic::{Diagnostic, Diagnostics, unknown};
 use super::graph::Graph;
+use super::tutorial::Template;
 use super::{Params, Step, Tutorial, refs};
 
 impl Tutorial {

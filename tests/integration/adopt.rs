@@ -94,8 +94,7 @@ fn a_lost_journal_is_rebuilt_and_down_then_leaves_nothing_of_ours() {
     let strange = status.lines().find(|line| {
         let row: Value = serde_json::from_str(line).unwrap();
         let kind = row["kind"].as_str().and_then(Kind::named).unwrap();
-        let made = !kind.is_done_not_made();
-        made && line.contains("\"ours\":false")
+        kind.is_deletable() && line.contains("\"ours\":false")
     });
     assert_eq!(strange, None);
 

@@ -4,9 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
-use provision::engine::journal::{
-    ChangeVerb, Entry, FORMAT, Journal, JournalError, LeftBehind, LockedJournal, Run,
-};
+use provision::engine::entry::{ChangeVerb, Entry, FORMAT, LeftBehind, Run};
+use provision::engine::journal::{Journal, JournalError, LockedJournal};
 use provision::engine::replay::Replay;
 use provision::kinds::ResourceId;
 use serde_json::json;

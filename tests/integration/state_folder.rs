@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::common::program::{Said, User, below};
-use provision::engine::journal::{Entry, Journal, Run};
+use provision::engine::entry::{Entry, Run};
+use provision::engine::journal::Journal;
 
 /// A first run that is over in a moment.
 const UP: &[&str] = &["up", "--emulate", "--yes", "--through", "network"];

@@ -8,6 +8,7 @@
 mod authorize;
 mod connection;
 mod decision;
+mod endpoint;
 mod evaluator;
 mod filter_chains;
 mod forward;
@@ -24,6 +25,7 @@ mod server;
 mod sidecar;
 mod stream;
 mod upstream;
+mod upstream_tls;
 mod visibility;
 
 use std::collections::BTreeSet;

@@ -2,20 +2,31 @@
 
 use serde_json::Value;
 
-use super::{CheckResult, CheckTarget};
+use super::check::{Check, CheckTarget, in_cluster};
+use super::result::CheckResult;
 use crate::google::ApiError;
-use crate::kinds::live_snapshot;
+use crate::kinds::live_objects;
 use egress::analyze::analyze;
 
+/// The findings of the analyzers in a namespace.
+pub static CHECK: Check = Check {
+    kind: "check.analysis",
+    path: in_cluster!("namespaces/{namespace}/analysis"),
+    optional: &[],
+    fields: &["codes"],
+    look: |target, want| Box::pin(look(target, want)),
+    hint: None,
+};
+
 /// Analyzes what is there and holds the codes against `want`.
-pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
+async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
     let wanted = want.get("codes").and_then(Value::as_array);
     let wanted: Vec<String> = wanted
         .into_iter()
         .flatten()
         .filter_map(|code| code.as_str().map(str::to_owned))
         .collect();
-    let objects = live_snapshot::objects(&place.cluster).await?;
+    let objects = live_objects::objects(&place.cluster).await?;
     let found = analyze(&objects, Some(place.text("namespace")));
     let mut seen: Vec<String> = found
         .iter()

@@ -4,17 +4,29 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{CheckResult, CheckTarget, WITHIN, pods};
+use super::check::{Check, CheckTarget, WITHIN, in_cluster};
+use super::pods;
+use super::result::CheckResult;
 use crate::google::ApiError;
-use crate::kinds::clusters::of_cluster;
+use crate::kinds::cluster_error::of_cluster;
 
 /// The proxy's container.
 const PROXY: &str = "istio-proxy";
 /// How the admin endpoint is reached from inside: the container has a client for it, but no curl.
 const ASK: [&str; 4] = ["pilot-agent", "request", "GET", "clusters"];
 
+/// The outbound clusters of a pod's proxy.
+pub static CHECK: Check = Check {
+    kind: "check.clusters",
+    path: in_cluster!("namespaces/{namespace}/pods/{pods}/outbound"),
+    optional: &[],
+    fields: &["names", "includes", "count"],
+    look: |target, want| Box::pin(look(target, want)),
+    hint: None,
+};
+
 /// Lists the clusters and holds them against `names` (these and no others), `includes` or `count`.
-pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
+async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
     let expected = expectation(want);
     let (namespace, selector) = (place.text("namespace"), place.text("pods"));
     let proxies = match pods::containers(place, namespace, selector, PROXY).await? {

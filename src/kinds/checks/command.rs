@@ -2,12 +2,24 @@
 
 use serde_json::Value;
 
-use super::{CheckResult, CheckTarget, WITHIN, pods};
+use super::check::{Check, CheckTarget, ONLY_GKE, WITHIN, in_cluster};
+use super::pods;
+use super::result::CheckResult;
 use crate::google::ApiError;
-use crate::kinds::clusters::of_cluster;
+use crate::kinds::cluster_error::of_cluster;
+
+/// A command in a pod.
+pub static CHECK: Check = Check {
+    kind: "check.command",
+    path: in_cluster!("namespaces/{namespace}/pods/{pods}/{container}/{command}"),
+    optional: &[],
+    fields: &["prints", "exit", ONLY_GKE],
+    look: |target, want| Box::pin(look(target, want)),
+    hint: None,
+};
 
 /// Runs the command of `at`, whose words blanks divide, and looks for what `want` says in what it prints.
-pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
+async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
     let prints = want
         .get("prints")
         .and_then(Value::as_str)

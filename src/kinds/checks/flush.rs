@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{CheckTarget, WITHIN};
+use super::check::{CheckTarget, WITHIN};
 use crate::cluster::ContainerRef;
 
 /// How the proxy is asked for the command line that it runs under.

@@ -12,10 +12,12 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, timeout_at};
 
-use super::{CheckResult, CheckTarget, flush, pods, request};
+use super::check::{Check, CheckTarget, in_cluster};
+use super::result::CheckResult;
+use super::{diagnose, flush, pods, request};
 use crate::cluster::ContainerRef;
 use crate::google::{ApiError, retry};
-use crate::kinds::clusters::of_cluster;
+use crate::kinds::cluster_error::of_cluster;
 use egress::log;
 
 /// The proxy's container, in sidecars and gateways alike.
@@ -32,8 +34,20 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 /// The fields of a line.
 type LogFields = BTreeMap<String, String>;
 
+/// A line in the access logs of proxies.
+pub static CHECK: Check = Check {
+    kind: "check.log",
+    path: in_cluster!(
+        "namespaces/{namespace}/pods/{pods}/{container}/{request}/logs/{log_namespace}/{log_pods}"
+    ),
+    optional: &[],
+    fields: egress::log::FIELDS.as_slice(),
+    look: |target, want| Box::pin(look(target, want)),
+    hint: Some(|clients, at, want| Box::pin(diagnose::why(clients, at, want))),
+};
+
 /// Makes the request and waits for its line in the logs of the proxies that `log_pods` selects.
-pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
+async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
     let fields = want.as_object().cloned().unwrap_or_default();
     let expected = words(&fields, |_, value| plain(value));
     let container = match pods::container(place).await? {

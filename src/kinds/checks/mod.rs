@@ -1,9 +1,10 @@
-//! Claims: what the tutorial checks. A claim changes nothing and is nobody's; it looks, and says what it expected and what it saw.
+//! The tutorial's checks. A check changes nothing; it looks, and says what it expected and what it saw.
 //!
-//! Adding one: a row in [`ALL`], a file beside this one, and its arm in [`look`]. Claims speak to real pods through the cluster's
-//! API only; whether an emulated data plane or a real one answers is not theirs to know.
+//! A check is a file beside this one with a `static` [`Check`], which [`CHECKS`] names. Checks reach pods through the cluster's API
+//! only; whether an emulated data plane or a real one answers is not theirs to know.
 
 mod analysis;
+mod check;
 mod clusters;
 mod command;
 mod diagnose;
@@ -12,180 +13,27 @@ mod log;
 mod objects;
 mod pods;
 mod request;
-
-use std::time::Duration;
+mod result;
 
 use serde_json::{Map, Value};
 
-use super::clusters::{advised, connect, of_cluster};
-use super::{Clients, path_template};
-use crate::cluster::{ClusterClient, ObjectRef};
+use super::cluster_error::of_cluster;
+use super::clusters::{Clients, advised, connect};
+use crate::cluster::ObjectRef;
 use crate::google::{ApiError, Class};
+use check::Check;
+pub use check::only_gke;
+pub use result::CheckResult;
 
-/// A kind of claim.
-#[derive(Debug)]
-pub struct Check {
-    /// The name that steps use.
-    pub kind: &'static str,
-    /// Where it is about, for the journal's and the reader's eyes; its keys are those that `at` has.
-    pub path: &'static str,
-    /// Keys that `at` may have beside those.
-    pub optional: &'static [&'static str],
-    /// What `want` may say.
-    pub fields: &'static [&'static str],
-    what: CheckKind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum CheckKind {
-    Request,
-    Log,
-    Objects,
-    Analysis,
-    Clusters,
-    Command,
-}
-
-/// The place of a cluster, as every path begins.
-macro_rules! in_cluster {
-    ($rest:literal) => {
-        concat!(
-            "projects/{project}/locations/{location}/clusters/{cluster}/",
-            $rest
-        )
-    };
-}
-
-/// Every kind of claim.
-pub const ALL: &[Check] = &[
-    Check {
-        kind: "check.request",
-        path: in_cluster!("namespaces/{namespace}/pods/{pods}/{container}/{request}"),
-        optional: &[],
-        fields: &["status", "exit", "body", "times"],
-        what: CheckKind::Request,
-    },
-    Check {
-        kind: "check.log",
-        path: in_cluster!(
-            "namespaces/{namespace}/pods/{pods}/{container}/{request}/logs/{log_namespace}/{log_pods}"
-        ),
-        optional: &[],
-        fields: egress::log::FIELDS.as_slice(),
-        what: CheckKind::Log,
-    },
-    Check {
-        kind: "check.objects",
-        path: in_cluster!("{apiVersion}/{kind}/{selector}"),
-        optional: &["namespace"],
-        fields: &["count", "each"],
-        what: CheckKind::Objects,
-    },
-    Check {
-        kind: "check.analysis",
-        path: in_cluster!("namespaces/{namespace}/analysis"),
-        optional: &[],
-        fields: &["codes"],
-        what: CheckKind::Analysis,
-    },
-    Check {
-        kind: "check.clusters",
-        path: in_cluster!("namespaces/{namespace}/pods/{pods}/outbound"),
-        optional: &[],
-        fields: &["names", "includes", "count"],
-        what: CheckKind::Clusters,
-    },
-    Check {
-        kind: "check.command",
-        path: in_cluster!("namespaces/{namespace}/pods/{pods}/{container}/{command}"),
-        optional: &[],
-        fields: &["prints", "exit", ONLY_GKE],
-        what: CheckKind::Command,
-    },
+/// Every check.
+pub static CHECKS: [&Check; 6] = [
+    &request::CHECK,
+    &log::CHECK,
+    &objects::CHECK,
+    &analysis::CHECK,
+    &clusters::CHECK,
+    &command::CHECK,
 ];
-
-/// How long one command in a pod may take: a request that a firewall drops takes curl two minutes.
-const WITHIN: Duration = Duration::from_secs(150);
-
-/// The field that says what a claim asks and only a cluster of Google's has.
-const ONLY_GKE: &str = "only_gke";
-
-/// What a claim asks and only a cluster of Google's has, in its step's words; none where any cluster will do. Pure.
-pub fn only_gke(want: &Value) -> Option<&str> {
-    want.get(ONLY_GKE)?.as_str()
-}
-
-/// What a claim expected and what it saw.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckResult {
-    /// Whether it holds.
-    pub holds: bool,
-    /// What it expected.
-    pub expected: String,
-    /// What it saw.
-    pub seen: String,
-}
-
-impl CheckResult {
-    /// By whether both say the same.
-    fn same(expected: String, seen: String) -> CheckResult {
-        CheckResult {
-            holds: expected == seen,
-            expected,
-            seen,
-        }
-    }
-
-    /// It could not be looked at: the claim does not hold, for this reason.
-    fn not(expected: String, why: impl Into<String>) -> CheckResult {
-        CheckResult {
-            holds: false,
-            expected,
-            seen: why.into(),
-        }
-    }
-}
-
-/// Where a claim looks.
-struct CheckTarget<'a> {
-    cluster: ClusterClient,
-    at: &'a Map<String, Value>,
-}
-
-impl CheckTarget<'_> {
-    /// What `at` says under a key; its keys are checked when steps are loaded.
-    fn text(&self, key: &str) -> &str {
-        self.at.get(key).and_then(Value::as_str).unwrap_or_default()
-    }
-}
-
-/// Looks whether a claim holds.
-///
-/// # Errors
-/// Google or the cluster does not answer, or forbids. A pod that is not there is no error: the claim does not hold.
-pub async fn look(
-    check: &Check,
-    clients: &Clients,
-    at: &Map<String, Value>,
-    want: &Value,
-) -> Result<CheckResult, ApiError> {
-    let Some(cluster) = connect(clients, at).await? else {
-        let path = path_template::path(super::clusters::PATH, at)?;
-        return Ok(CheckResult::not(
-            "a cluster".to_owned(),
-            format!("{path} not found"),
-        ));
-    };
-    let place = CheckTarget { cluster, at };
-    match check.what {
-        CheckKind::Request => request::look(&place, want).await,
-        CheckKind::Log => log::look(&place, want).await,
-        CheckKind::Objects => objects::look(&place, want).await,
-        CheckKind::Analysis => analysis::look(&place, want).await,
-        CheckKind::Clusters => clusters::look(&place, want).await,
-        CheckKind::Command => command::look(&place, want).await,
-    }
-}
 
 /// Whether the cluster of `at` is there and answers. Where its API is off there is none.
 ///
@@ -211,22 +59,9 @@ pub async fn answers(clients: &Clients, at: &Map<String, Value>) -> Result<bool,
     found.map(|_| true)
 }
 
-/// What decides otherwise than a claim expected, where that can be said.
-pub async fn hint(
-    check: &Check,
-    clients: &Clients,
-    at: &Map<String, Value>,
-    want: &Value,
-) -> Option<String> {
-    match check.what {
-        CheckKind::Request | CheckKind::Log => diagnose::why(clients, at, want).await,
-        CheckKind::Objects | CheckKind::Analysis | CheckKind::Clusters | CheckKind::Command => None,
-    }
-}
-
-/// What a reader calls a claim: `team-x GET http://example.com/`, `Node cloud.google.com/gke-nodepool=gateway`. Pure.
+/// The name of a check for a reader: `team-x GET http://example.com/`, `Node cloud.google.com/gke-nodepool=gateway`. Pure.
 pub fn title(at: &Map<String, Value>) -> String {
-    // In the order of reading; each claim has some of them.
+    // In the order of reading; each check has some of them.
     let words = ["namespace", "kind", "selector", "request", "command"];
     let mut said: Vec<&str> = words
         .iter()

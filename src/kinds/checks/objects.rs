@@ -2,13 +2,24 @@
 
 use serde_json::Value;
 
-use super::{CheckResult, CheckTarget};
+use super::check::{Check, CheckTarget, in_cluster};
+use super::result::CheckResult;
 use crate::cluster::ObjectRef;
 use crate::google::ApiError;
-use crate::kinds::clusters::of_cluster;
+use crate::kinds::cluster_error::of_cluster;
+
+/// Kubernetes objects that a selector finds.
+pub static CHECK: Check = Check {
+    kind: "check.objects",
+    path: in_cluster!("{apiVersion}/{kind}/{selector}"),
+    optional: &["namespace"],
+    fields: &["count", "each"],
+    look: |target, want| Box::pin(look(target, want)),
+    hint: None,
+};
 
 /// Counts the objects and looks at each.
-pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
+async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
     let like = ObjectRef {
         api_version: place.text("apiVersion").to_owned(),
         kind: place.text("kind").to_owned(),

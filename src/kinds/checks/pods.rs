@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::CheckTarget;
+use super::check::CheckTarget;
 use crate::cluster::{ContainerRef, ObjectRef};
 use crate::google::ApiError;
-use crate::kinds::clusters::of_cluster;
+use crate::kinds::cluster_error::of_cluster;
 
 /// The pods that a selector finds in a namespace, those on their way out left out.
 pub async fn pods(

@@ -2,10 +2,12 @@
 
 use serde_json::Value;
 
-use super::{CheckResult, CheckTarget, WITHIN, pods};
+use super::check::{Check, CheckTarget, WITHIN, in_cluster};
+use super::result::CheckResult;
+use super::{diagnose, pods};
 use crate::cluster::{ContainerRef, ExecResult};
 use crate::google::ApiError;
-use crate::kinds::clusters::of_cluster;
+use crate::kinds::cluster_error::of_cluster;
 
 /// What curl is asked to write behind the body.
 const FORMAT: &str = "\\n%{http_code}";
@@ -23,8 +25,18 @@ pub struct CurlResult {
     pub error: String,
 }
 
+/// A request from a pod.
+pub static CHECK: Check = Check {
+    kind: "check.request",
+    path: in_cluster!("namespaces/{namespace}/pods/{pods}/{container}/{request}"),
+    optional: &[],
+    fields: &["status", "exit", "body", "times"],
+    look: |target, want| Box::pin(look(target, want)),
+    hint: Some(|clients, at, want| Box::pin(diagnose::why(clients, at, want))),
+};
+
 /// Makes the request that `at` names, as often as `want` says, until one differs from what is wanted.
-pub async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
+async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
     let expected = expectation(want);
     let container = match pods::container(place).await? {
         Ok(container) => container,

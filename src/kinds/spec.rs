@@ -1,0 +1,294 @@
+//! What a kind states and does: one trait, with a default for everything that most kinds do not have.
+//!
+//! A kind reads, compares, creates, changes and deletes one resource. It does not know steps, their order, the journal or the
+//! screen, and no kind knows another.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+use super::checks::CheckResult;
+use super::clusters::Clients;
+use super::difference::FieldDiff;
+use super::path_template::{self, PathError};
+use super::resource_id::ResourceId;
+use super::resource_spec::ParentCreate;
+use crate::google::{Api, ApiError, Operation};
+
+/// What a read found.
+#[derive(Debug, Clone)]
+pub enum Observed {
+    /// The resource does not exist, or none of the parts that were asked for.
+    Absent,
+    /// It exists and is not ready; says why.
+    Settling(String),
+    /// It exists, and waiting will not make it ready; says why.
+    Broken(String),
+    /// It exists and is ready.
+    Here(Value),
+}
+
+/// How far a request that changes something got.
+#[derive(Debug)]
+pub enum MutationResult {
+    /// The answer was the end of it.
+    Now,
+    /// Google continues with it; this is how to ask.
+    Wait(Operation),
+}
+
+/// What a step of a kind leaves in the cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// A resource that can be deleted.
+    Resource,
+    /// A change with nothing to delete afterwards.
+    Action,
+    /// Nothing: it waits for a condition that others bring about.
+    Wait,
+    /// Nothing: it states what must hold, and `verify` looks.
+    Check,
+}
+
+/// A kind of step.
+///
+/// `at` fills the path of a kind, `want` is what a step states, `live` is what a read found.
+#[async_trait]
+pub trait KindSpec: fmt::Debug + Send + Sync {
+    /// The name that steps use, for example `compute.network`.
+    fn name(&self) -> &'static str;
+
+    /// The API that serves it, or that serves the cluster that does.
+    fn api(&self) -> Api;
+
+    /// Its path below the API's base, with `{x}` where `at` goes in. Two steps with the same path are one resource.
+    fn template(&self) -> &'static str;
+
+    /// What a step of this kind leaves in the cloud.
+    fn effect(&self) -> Effect;
+
+    /// The keys that `at` must have.
+    fn keys(&self) -> Vec<&'static str> {
+        path_template::keys(self.template())
+    }
+
+    /// Keys that `at` may have beside those.
+    fn optional_keys(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The fields that `want` may have, where the kind has a short list of them.
+    fn fields(&self) -> Option<&'static [&'static str]> {
+        None
+    }
+
+    /// Whether a cluster's Kubernetes API serves it.
+    fn is_in_cluster(&self) -> bool {
+        false
+    }
+
+    /// The kind of the resource that contains it and with which it is deleted.
+    fn parent(&self) -> Option<&'static str> {
+        self.is_in_cluster().then_some("container.cluster")
+    }
+
+    /// Where the request that creates its parent may create it too.
+    fn created_with_parent(&self) -> Option<&'static ParentCreate> {
+        None
+    }
+
+    /// The fields that other steps may refer to.
+    fn outputs(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The values of those fields.
+    fn outputs_of(&self, live: &Value) -> Map<String, Value> {
+        let outputs = self.outputs().iter();
+        outputs
+            .filter_map(|field| Some(((*field).to_owned(), live.get(field)?.clone())))
+            .collect()
+    }
+
+    /// The value that an output will have, where it follows from the path.
+    fn predict(&self, _at: &Map<String, Value>, _output: &str) -> Option<Value> {
+        None
+    }
+
+    /// The path, filled from `at`.
+    ///
+    /// # Errors
+    /// The key that `at` lacks.
+    fn path(&self, at: &Map<String, Value>) -> Result<String, PathError> {
+        path_template::fill(self.template(), at)
+    }
+
+    /// A name for what two requests must not change at the same time.
+    fn lock(&self, _at: &Map<String, Value>) -> Option<String> {
+        None
+    }
+
+    /// How many reads in a row must find it before other resources may rely on it.
+    fn reads(&self) -> u32 {
+        1
+    }
+
+    /// The list of networks in it that `provision authorize` keeps up to date, as a path with dots.
+    fn allow_list(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether adding to it where nothing stands takes nothing from others: a member of a policy, a record of a zone, a field that
+    /// no field manager owns.
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    /// Whether its API knows a field manager for each field, so that taking over fields needs --force-conflicts.
+    fn has_field_managers(&self) -> bool {
+        false
+    }
+
+    /// What to do if it is still there long after its deletion was requested.
+    fn deletion_hint(&self) -> &'static str {
+        "Google may still be working on it: run again to continue waiting"
+    }
+
+    /// The hosts of the APIs that a step with this `want` enables.
+    fn enables(&self, _want: &Value) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The names of the parts, as the journal keeps them, where the kind is a set; otherwise none.
+    fn parts(&self, _want: &Value) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The names of the parts that exist.
+    fn live_parts(&self, live: &Value) -> Vec<String> {
+        self.parts(live)
+    }
+
+    /// The fields of `want` that `live` does not have. By default, the parts that are missing.
+    fn diff(&self, want: &Value, live: &Value) -> Vec<FieldDiff> {
+        let there = self.live_parts(live);
+        let parts = self.parts(want).into_iter();
+        parts
+            .filter(|part| !there.contains(part))
+            .map(FieldDiff::missing)
+            .collect()
+    }
+
+    /// Whether `live` has our mark; none where its API has no place for one.
+    fn has_our_mark(&self, _want: &Value, _live: &Value) -> Option<bool> {
+        None
+    }
+
+    /// When it was created, where `live` says so and creating it again gives a new one.
+    fn created<'a>(&self, _live: &'a Value) -> Option<&'a str> {
+        None
+    }
+
+    /// Reads it. `want` is null where no step wants it any more; `parts` are those that are asked for.
+    async fn look(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        want: &Value,
+        parts: &[String],
+    ) -> Result<Observed, ApiError>;
+
+    /// Creates it. `request` makes repeating the request safe, where the API takes such an id.
+    async fn create(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        want: &Value,
+        request: &str,
+    ) -> Result<MutationResult, ApiError>;
+
+    /// Changes the fields that differ. By default, the request that creates it does that too.
+    async fn update(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        want: &Value,
+        _live: &Value,
+        request: &str,
+    ) -> Result<MutationResult, ApiError> {
+        self.create(clients, at, want, request).await
+    }
+
+    /// Deletes it, or the named parts of a set. By default there is nothing to delete.
+    async fn delete(
+        &self,
+        _clients: &Clients,
+        _at: &Map<String, Value>,
+        _parts: &[String],
+        _request: &str,
+    ) -> Result<MutationResult, ApiError> {
+        Ok(MutationResult::Now)
+    }
+
+    /// The operation in progress on it: how to find a request again whose answer was lost.
+    async fn running(
+        &self,
+        _clients: &Clients,
+        _at: &Map<String, Value>,
+    ) -> Result<Option<Operation>, ApiError> {
+        Ok(None)
+    }
+
+    /// What others left inside it that must be deleted first; only what has their own names.
+    async fn leftovers(
+        &self,
+        _clients: &Clients,
+        _at: &Map<String, Value>,
+    ) -> Result<Vec<ResourceId>, ApiError> {
+        Ok(Vec::new())
+    }
+
+    /// What is there of a plain resource, whether it is ready or not.
+    async fn read(
+        &self,
+        _clients: &Clients,
+        _at: &Map<String, Value>,
+    ) -> Result<Option<Value>, ApiError> {
+        Ok(None)
+    }
+
+    /// The result of a check; none where the kind is no check.
+    async fn check(
+        &self,
+        _clients: &Clients,
+        _at: &Map<String, Value>,
+        _want: &Value,
+    ) -> Option<Result<CheckResult, ApiError>> {
+        None
+    }
+
+    /// The object that decides otherwise than a check expects, where that can be said.
+    async fn hint(
+        &self,
+        _clients: &Clients,
+        _at: &Map<String, Value>,
+        _want: &Value,
+    ) -> Option<String> {
+        None
+    }
+}
+
+/// What a read of a set found: absent where none of `parts` is in it.
+pub fn observed_set(spec: &dyn KindSpec, live: Option<Value>, parts: &[String]) -> Observed {
+    match live {
+        Some(live) if parts.is_empty() || has_any(spec, &live, parts) => Observed::Here(live),
+        _ => Observed::Absent,
+    }
+}
+
+fn has_any(spec: &dyn KindSpec, live: &Value, parts: &[String]) -> bool {
+    spec.live_parts(live)
+        .iter()
+        .any(|part| parts.contains(part))
+}

@@ -1,0 +1,113 @@
+//! What a wait states, as data, and how it becomes a kind of step.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
+
+use super::clusters::Clients;
+use super::path_template::{self, PathError};
+use super::spec::{Effect, KindSpec, MutationResult, Observed};
+use crate::google::{Api, ApiError};
+
+/// Looks whether the condition of a wait holds: why not yet, or why never.
+pub type Look = for<'a> fn(
+    &'a Clients,
+    &'a Map<String, Value>,
+    &'a Value,
+) -> BoxFuture<'a, Result<Observed, ApiError>>;
+
+/// A kind of wait.
+pub struct Wait {
+    /// The name that steps use.
+    pub kind: &'static str,
+    /// Its path below the API's base. Two waits at the same path are one, so it names what is waited for.
+    pub path: &'static str,
+    /// The API that serves it, or that serves the cluster that does.
+    pub api: Api,
+    /// Keys that `at` may have beside those of the path.
+    pub optional: &'static [&'static str],
+    /// What other steps may refer to.
+    pub outputs: &'static [&'static str],
+    /// Whether the condition holds.
+    pub look: Look,
+}
+
+impl Wait {
+    /// A wait for a condition in a cluster.
+    pub const fn in_cluster(kind: &'static str, path: &'static str, look: Look) -> Wait {
+        Wait {
+            kind,
+            path,
+            api: Api::Container,
+            optional: &[],
+            outputs: &[],
+            look,
+        }
+    }
+}
+
+#[async_trait]
+impl KindSpec for Wait {
+    fn name(&self) -> &'static str {
+        self.kind
+    }
+
+    fn api(&self) -> Api {
+        self.api
+    }
+
+    fn template(&self) -> &'static str {
+        self.path
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Wait
+    }
+
+    fn optional_keys(&self) -> &'static [&'static str] {
+        self.optional
+    }
+
+    fn is_in_cluster(&self) -> bool {
+        matches!(self.api, Api::Container)
+    }
+
+    fn outputs(&self) -> &'static [&'static str] {
+        self.outputs
+    }
+
+    fn path(&self, at: &Map<String, Value>) -> Result<String, PathError> {
+        match self.path.contains("{apiVersion}") {
+            true => path_template::of_object(self.path, at),
+            false => path_template::fill(self.path, at),
+        }
+    }
+
+    async fn look(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        want: &Value,
+        _parts: &[String],
+    ) -> Result<Observed, ApiError> {
+        (self.look)(clients, at, want).await
+    }
+
+    async fn create(
+        &self,
+        _clients: &Clients,
+        _at: &Map<String, Value>,
+        _want: &Value,
+        _request: &str,
+    ) -> Result<MutationResult, ApiError> {
+        Err(ApiError::unsent(self.kind, "a wait changes nothing"))
+    }
+}
+
+impl fmt::Debug for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind)
+    }
+}

@@ -1,0 +1,64 @@
+//! The tutorial as it is written: parameters, chapters, and steps with open references. Data.
+
+use serde_json::Value;
+
+use super::params::Param;
+use super::{SourceLocation, Step};
+
+/// A part of the tutorial, under the tutorial's own heading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chapter {
+    /// The name, as in `--through NAME`.
+    pub name: String,
+    /// The tutorial's heading.
+    pub title: String,
+    /// What the chapter is for.
+    pub says: String,
+    /// Where it is written.
+    pub source: SourceLocation,
+}
+
+/// The tutorial as this program knows it.
+#[derive(Debug, Clone)]
+pub struct Tutorial {
+    /// What may be set, in the order of its file.
+    pub params: Vec<Param>,
+    /// The chapters, in the tutorial's order.
+    pub chapters: Vec<Chapter>,
+    pub(super) templates: Vec<Template>,
+}
+
+/// A step as it is written.
+#[derive(Debug, Clone)]
+pub(super) struct Template {
+    /// The step with open references.
+    pub step: Step,
+    /// The parameters' values for which it holds, each with the place where that is written.
+    pub when: Vec<(String, Value, SourceLocation)>,
+    /// Every text in `at`, `want` and `needs`, with its place: for complaints about references.
+    pub texts: Vec<(SourceLocation, String)>,
+    /// Where each of its `needs` is written.
+    pub needs_at: Vec<(SourceLocation, String)>,
+}
+
+impl Tutorial {
+    /// All steps as they are written, in the tutorial's order: references open, `when` not applied, superseded ones
+    /// included.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.templates.iter().map(|template| &template.step)
+    }
+
+    /// The parameters' values for which a step is there; none: always.
+    pub fn when(&self, id: &str) -> impl Iterator<Item = (&str, &Value)> {
+        let of_step = self
+            .templates
+            .iter()
+            .filter(move |template| template.step.id == id);
+        of_step.flat_map(|template| {
+            template
+                .when
+                .iter()
+                .map(|(name, value, _)| (name.as_str(), value))
+        })
+    }
+}
