@@ -70,6 +70,59 @@ pub const NOT_SERVED: &[(&str, &str)] = &[
         "cloudbilling.services.skus.list",
         "prices change by the month, and made-up ones would mislead",
     ),
+    ("compute.addresses.get", "no step makes an address"),
+    ("compute.addresses.list", "no step makes an address"),
+    (
+        "compute.addresses.aggregatedList",
+        "no step makes an address",
+    ),
+    ("compute.addresses.insert", "no step makes an address"),
+    ("compute.addresses.delete", "no step makes an address"),
+    ("compute.addresses.setLabels", "no step makes an address"),
+    (
+        "compute.securityPolicies.get",
+        "no step makes a Cloud Armor policy",
+    ),
+    (
+        "compute.securityPolicies.list",
+        "no step makes a Cloud Armor policy",
+    ),
+    (
+        "compute.securityPolicies.aggregatedList",
+        "no step makes a Cloud Armor policy",
+    ),
+    (
+        "compute.securityPolicies.insert",
+        "no step makes a Cloud Armor policy",
+    ),
+    (
+        "compute.securityPolicies.patch",
+        "no step makes a Cloud Armor policy",
+    ),
+    (
+        "compute.securityPolicies.delete",
+        "no step makes a Cloud Armor policy",
+    ),
+    (
+        "compute.securityPolicies.addRule",
+        "no step makes a Cloud Armor policy",
+    ),
+    (
+        "compute.securityPolicies.getRule",
+        "no step makes a Cloud Armor policy",
+    ),
+    (
+        "compute.securityPolicies.patchRule",
+        "no step makes a Cloud Armor policy",
+    ),
+    (
+        "compute.securityPolicies.removeRule",
+        "no step makes a Cloud Armor policy",
+    ),
+    (
+        "compute.securityPolicies.setLabels",
+        "no step makes a Cloud Armor policy",
+    ),
     (
         "container.projects.locations.operations.cancel",
         "no record says what a cancelled operation leaves behind",

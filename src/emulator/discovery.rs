@@ -176,7 +176,11 @@ mod tests {
 
     #[test]
     fn every_file_is_a_document() {
-        assert_eq!(documents().len(), FILES.files().count());
+        // The script that trims the documents lies beside them.
+        let files = FILES
+            .files()
+            .filter(|file| file.path().extension().is_some_and(|ext| ext == "json"));
+        assert_eq!(documents().len(), files.count());
         assert!(
             documents()
                 .iter()

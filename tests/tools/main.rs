@@ -1,4 +1,4 @@
-//! Programs of others as clients and judges: gcloud, kubectl, and the public validators of manifests, where they are installed.
+//! Outside programs: gcloud and kubectl as clients, the public validators of manifests, and Python for the script in `fixtures`.
 
 // What a test calls may unwrap like the test itself.
 #![allow(clippy::unwrap_used)]
@@ -12,3 +12,4 @@ mod gcloud;
 mod kubectl;
 mod kubectl_after_up;
 mod manifests;
+mod trim;
