@@ -1,21 +1,21 @@
-//! How a request without an answer ends: curl's words for it.
+//! curl's messages for a request without an answer.
 //!
-//! The words are those of curl 7.88.1 with OpenSSL 3.0, each seen there but the two about waiting for the system's own patience
-//! (`Couldn't connect to server` with 28) and for a handshake (`SSL connection timeout`), which are from curl's source.
+//! The texts are those of curl 7.88.1 with OpenSSL 3.0, recorded except for two, which are from curl's source: the system's own
+//! timeout for a connection (`Couldn't connect to server` with 28) and that for a handshake (`SSL connection timeout`).
 
 use std::time::Duration;
 
 use egress::request::{Request, Scheme};
 use egress::trace::Failure;
 
-/// What curl says: first what `-v` alone shows, then the message.
+/// curl's message for a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CurlMessage {
     /// Lines of `-v` before the message, without their star.
     pub before: Vec<String>,
     /// The message.
     pub message: String,
-    /// Lines after it, which only the error has.
+    /// Lines after it, which `-v` does not repeat.
     pub after: &'static str,
 }
 
@@ -59,7 +59,7 @@ pub fn ending(
                 format!("Operation timed out after {millis} milliseconds with 0 bytes received");
             (vec![], why)
         }
-        // Which of the patiences was the shortest decides the words.
+        // The shortest of the timeouts decides the message.
         Failure::TimedOut => match (request.connect_timeout, request.max_time) {
             (Some(connecting), all) if all.is_none_or(|all| connecting <= all) => {
                 (vec![], connect("Timeout was reached"))
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_are_told_in_curls_words() {
+    fn failures_have_curls_messages() {
         // As in the record and from curl 7.88.1 itself.
         let cases = [
             (
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn who_lost_patience_decides_the_words() {
+    fn the_shortest_timeout_decides_the_message() {
         let second = Some(Duration::from_secs(1));
         let cases = [
             (

@@ -1,7 +1,7 @@
 //! curl's options as a table: their names and what each does with its value.
 //!
-//! An option that curl has and this one does not play (proxies, client certificates, uploads) is in it by name, to be refused
-//! by name, so that nobody takes its silence for an effect.
+//! Options of curl that the emulated curl does not support (redirects, retries, proxies, client certificates, uploads) have a
+//! row too: they are refused by name, because an option that is ignored looks like one that had no effect.
 
 use std::time::Duration;
 
@@ -10,12 +10,14 @@ use super::options::{Detour, OnError, Options};
 /// What is wrong with an option.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bad {
-    /// It wants a number.
+    /// The value is not a number.
     Number,
-    /// It does not go with another.
+    /// It excludes another option of the command line.
     Used,
     /// `--resolve` without an address.
     Resolve(String),
+    /// The emulated curl does not support this part of the value.
+    Unsupported(&'static str),
 }
 
 /// What an option does with its value.
@@ -24,40 +26,32 @@ pub type Text = for<'a> fn(&mut Options, &'a str) -> Result<(), Bad>;
 /// What an option takes.
 #[derive(Clone, Copy)]
 pub enum Takes {
-    /// Nothing; `--no-` before the name takes it back.
+    /// Nothing; `--no-` before the name turns it off.
     Flag(fn(&mut Options, bool)),
     /// A value.
     Text(Text),
-    /// Nothing; not both of the two.
+    /// Nothing; the two exclude each other.
     Fails(OnError),
-    /// Nothing, and it changes nothing here.
+    /// Nothing, and its effect is always there or has nothing to act on.
     Nothing,
-    /// It is curl's and is not played.
-    Unplayed,
+    /// The emulated curl does not support it.
+    Unsupported,
 }
 
 /// The options: short name, long name, what it takes.
 pub const OPTIONS: &[(Option<char>, &str, Takes)] = {
-    use Takes::{Fails, Flag, Nothing, Text, Unplayed};
+    use Takes::{Fails, Flag, Nothing, Text, Unsupported};
     &[
         (Some('s'), "silent", Flag(|o, on| o.silent = on)),
         (Some('S'), "show-error", Flag(|o, on| o.show_error = on)),
-        (None, "progress-meter", Flag(|o, on| o.no_meter = !on)),
         (Some('v'), "verbose", Flag(|o, on| o.verbose = on)),
         (Some('I'), "head", Flag(|o, on| o.head = on)),
         (Some('i'), "include", Flag(|o, on| o.include = on)),
         (Some('k'), "insecure", Flag(|o, on| o.insecure = on)),
-        (Some('L'), "location", Flag(|o, on| o.location = on)),
         (Some('G'), "get", Flag(|o, on| o.get = on)),
         (Some('V'), "version", Flag(|o, on| o.version = on)),
         (None, "compressed", Flag(|o, on| o.compressed = on)),
         (None, "fail-early", Flag(|o, on| o.fail_early = on)),
-        (
-            None,
-            "retry-connrefused",
-            Flag(|o, on| o.retry_refused = on),
-        ),
-        (None, "retry-all-errors", Flag(|o, on| o.retry_all = on)),
         (None, "http1.1", Flag(|o, _| o.http1 = true)),
         (None, "http2", Flag(|o, _| o.http1 = false)),
         (Some('f'), "fail", Fails(OnError::Fails)),
@@ -68,11 +62,7 @@ pub const OPTIONS: &[(Option<char>, &str, Takes)] = {
             "dump-header",
             Text(|o, v| put(&mut o.dump_header, v)),
         ),
-        (
-            Some('w'),
-            "write-out",
-            Text(|o, v| put(&mut o.write_out, v)),
-        ),
+        (Some('w'), "write-out", Text(write_out)),
         (Some('X'), "request", Text(|o, v| put(&mut o.method, v))),
         (Some('H'), "header", Text(header)),
         (Some('A'), "user-agent", Text(|o, v| put(&mut o.agent, v))),
@@ -91,7 +81,6 @@ pub const OPTIONS: &[(Option<char>, &str, Takes)] = {
         ),
         (None, "resolve", Text(resolve)),
         (None, "connect-to", Text(connect_to)),
-        (None, "max-redirs", Text(max_redirects)),
         (None, "url", Text(url)),
         (Some('d'), "data", Text(data)),
         (None, "data-ascii", Text(data)),
@@ -99,54 +88,57 @@ pub const OPTIONS: &[(Option<char>, &str, Takes)] = {
         (None, "data-raw", Text(add)),
         (None, "data-urlencode", Text(urlencode)),
         (None, "json", Text(json)),
-        (None, "retry", Text(retry)),
-        (
-            None,
-            "retry-delay",
-            Text(|o, v| seconds(&mut o.retry_delay, v)),
-        ),
-        (None, "retry-max-time", Text(|_, _| Ok(()))),
         (Some('4'), "ipv4", Nothing),
         (Some('N'), "no-buffer", Nothing),
         (Some('q'), "disable", Nothing),
         (Some('g'), "globoff", Nothing),
-        (Some('#'), "progress-bar", Nothing),
+        (None, "no-progress-meter", Nothing),
         (None, "no-keepalive", Nothing),
         (None, "tlsv1.2", Nothing),
         (None, "tlsv1.3", Nothing),
         (None, "styled-output", Nothing),
         (None, "no-styled-output", Nothing),
-        (None, "path-as-is", Unplayed),
-        (Some('6'), "ipv6", Unplayed),
-        (Some('0'), "http1.0", Unplayed),
-        (None, "http2-prior-knowledge", Unplayed),
-        (None, "http3", Unplayed),
-        (Some('x'), "proxy", Unplayed),
-        (Some('p'), "proxytunnel", Unplayed),
-        (Some('E'), "cert", Unplayed),
-        (None, "key", Unplayed),
-        (None, "cacert", Unplayed),
-        (None, "capath", Unplayed),
-        (None, "ciphers", Unplayed),
-        (None, "interface", Unplayed),
-        (None, "unix-socket", Unplayed),
-        (Some('F'), "form", Unplayed),
-        (Some('T'), "upload-file", Unplayed),
-        (Some('O'), "remote-name", Unplayed),
-        (Some('J'), "remote-header-name", Unplayed),
-        (Some('K'), "config", Unplayed),
-        (Some('c'), "cookie-jar", Unplayed),
-        (Some('C'), "continue-at", Unplayed),
-        (Some('r'), "range", Unplayed),
-        (Some('Z'), "parallel", Unplayed),
-        (Some(':'), "next", Unplayed),
-        (Some('h'), "help", Unplayed),
-        (Some('M'), "manual", Unplayed),
-        (None, "trace", Unplayed),
-        (None, "trace-ascii", Unplayed),
-        (None, "limit-rate", Unplayed),
-        (Some('Y'), "speed-limit", Unplayed),
-        (Some('y'), "speed-time", Unplayed),
+        (None, "progress-meter", Unsupported),
+        (Some('#'), "progress-bar", Unsupported),
+        (Some('L'), "location", Unsupported),
+        (None, "location-trusted", Unsupported),
+        (None, "max-redirs", Unsupported),
+        (None, "retry", Unsupported),
+        (None, "retry-delay", Unsupported),
+        (None, "retry-max-time", Unsupported),
+        (None, "retry-connrefused", Unsupported),
+        (None, "retry-all-errors", Unsupported),
+        (None, "path-as-is", Unsupported),
+        (Some('6'), "ipv6", Unsupported),
+        (Some('0'), "http1.0", Unsupported),
+        (None, "http2-prior-knowledge", Unsupported),
+        (None, "http3", Unsupported),
+        (Some('x'), "proxy", Unsupported),
+        (Some('p'), "proxytunnel", Unsupported),
+        (Some('E'), "cert", Unsupported),
+        (None, "key", Unsupported),
+        (None, "cacert", Unsupported),
+        (None, "capath", Unsupported),
+        (None, "ciphers", Unsupported),
+        (None, "interface", Unsupported),
+        (None, "unix-socket", Unsupported),
+        (Some('F'), "form", Unsupported),
+        (Some('T'), "upload-file", Unsupported),
+        (Some('O'), "remote-name", Unsupported),
+        (Some('J'), "remote-header-name", Unsupported),
+        (Some('K'), "config", Unsupported),
+        (Some('c'), "cookie-jar", Unsupported),
+        (Some('C'), "continue-at", Unsupported),
+        (Some('r'), "range", Unsupported),
+        (Some('Z'), "parallel", Unsupported),
+        (Some(':'), "next", Unsupported),
+        (Some('h'), "help", Unsupported),
+        (Some('M'), "manual", Unsupported),
+        (None, "trace", Unsupported),
+        (None, "trace-ascii", Unsupported),
+        (None, "limit-rate", Unsupported),
+        (Some('Y'), "speed-limit", Unsupported),
+        (Some('y'), "speed-time", Unsupported),
     ]
 };
 
@@ -181,14 +173,12 @@ fn header(options: &mut Options, value: &str) -> Result<(), Bad> {
     Ok(())
 }
 
-fn max_redirects(options: &mut Options, value: &str) -> Result<(), Bad> {
-    options.max_redirects = Some(value.parse().map_err(|_| Bad::Number)?);
-    Ok(())
-}
-
-fn retry(options: &mut Options, value: &str) -> Result<(), Bad> {
-    options.retry = value.parse().map_err(|_| Bad::Number)?;
-    Ok(())
+/// `%{json}` would list every variable, of which the emulated curl knows only some.
+fn write_out(options: &mut Options, value: &str) -> Result<(), Bad> {
+    if value.replace("%%", "").contains("%{json}") {
+        return Err(Bad::Unsupported("%{json}"));
+    }
+    put(&mut options.write_out, value)
 }
 
 /// `host:port:address[,address]`, the address in brackets or not.
@@ -211,7 +201,7 @@ fn resolve(options: &mut Options, value: &str) -> Result<(), Bad> {
     Ok(())
 }
 
-/// `host:port:to:port`, each of them empty or not; what does not read so is ignored, as curl does.
+/// `host:port:to:port`, each of them empty or not. Anything else is ignored, as curl does.
 fn connect_to(options: &mut Options, value: &str) -> Result<(), Bad> {
     let parts: Vec<&str> = value.split(':').collect();
     if let [host, port, to, to_port] = parts.as_slice() {
@@ -233,7 +223,7 @@ fn add(options: &mut Options, text: &str) -> Result<(), Bad> {
     Ok(())
 }
 
-/// `@file`: there are no files, so that the body is empty and curl says so.
+/// `@file`: there are no files, so the body is empty, and curl prints a warning.
 fn data(options: &mut Options, value: &str) -> Result<(), Bad> {
     match value.strip_prefix('@') {
         Some(file) => {

@@ -39,8 +39,6 @@ pub struct Options {
     pub silent: bool,
     /// `-S`.
     pub show_error: bool,
-    /// `--no-progress-meter`.
-    pub no_meter: bool,
     /// `-v`.
     pub verbose: bool,
     /// `-I`.
@@ -81,33 +79,21 @@ pub struct Options {
     pub on_error: OnError,
     /// `--fail-early`.
     pub fail_early: bool,
-    /// `-L`.
-    pub location: bool,
-    /// `--max-redirs`; negative for no limit; without, 50.
-    pub max_redirects: Option<i64>,
     /// `-d` and its like, joined.
     pub data: Option<String>,
     /// `-G`.
     pub get: bool,
-    /// `--retry`.
-    pub retry: u32,
-    /// `--retry-delay`; without, a second, then twice as long each time.
-    pub retry_delay: Option<Duration>,
-    /// `--retry-connrefused`.
-    pub retry_refused: bool,
-    /// `--retry-all-errors`.
-    pub retry_all: bool,
     /// `-V`.
     pub version: bool,
-    /// What a data file would have held and does not: there are no files.
+    /// Files that were to be read. There are none.
     pub missing_files: Vec<String>,
 }
 
-/// What is wrong with a command line: what curl writes, and how it ends.
+/// A command line that curl refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// What it writes to its errors.
+    /// What curl writes to its errors.
     pub message: String,
-    /// How it ends.
+    /// curl's exit code.
     pub code: u8,
 }

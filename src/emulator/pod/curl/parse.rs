@@ -55,7 +55,7 @@ fn find_long(name: &str) -> Option<(Takes, bool)> {
         Some((_, _, takes)) => Some((*takes, true)),
         None => {
             let (_, _, takes) = find(name.strip_prefix("no-")?)?;
-            matches!(takes, Takes::Flag(_)).then_some((*takes, false))
+            matches!(takes, Takes::Flag(_) | Takes::Unsupported).then_some((*takes, false))
         }
     }
 }
@@ -75,7 +75,7 @@ fn row_of_short<'a>(
         let left = rest.as_str();
         let glued = matches!(takes, Takes::Text(_)) && !left.is_empty();
         let named = format!("-{letter}");
-        let name = if matches!(takes, Takes::Unplayed) {
+        let name = if matches!(takes, Takes::Unsupported) {
             named.as_str()
         } else {
             word
@@ -101,7 +101,7 @@ fn apply<'a>(
             Ok(())
         }
         Takes::Nothing => Ok(()),
-        Takes::Unplayed => {
+        Takes::Unsupported => {
             return Err(complain(word, "the emulated curl does not support it"));
         }
         Takes::Fails(_) if options.on_error != OnError::Takes => Err(Bad::Used),
@@ -117,6 +117,9 @@ fn apply<'a>(
     done.map_err(|bad| match bad {
         Bad::Number => complain(word, "expected a proper numerical parameter"),
         Bad::Used => complain(word, "is badly used here"),
+        Bad::Unsupported(what) => {
+            complain(word, &format!("the emulated curl does not support {what}"))
+        }
         Bad::Resolve(value) => Refused {
             message: format!("curl: (49) Couldn't parse CURLOPT_RESOLVE entry '{value}'\n"),
             code: 49,
@@ -203,12 +206,32 @@ mod tests {
             );
         }
         assert_eq!(parse(&[]).unwrap_err().message, TRY);
-        let unplayed = parse(&words("-sx http://proxy http://x")).unwrap_err();
-        assert!(
-            unplayed
-                .message
-                .contains("option -x: the emulated curl does not support it"),
-            "{unplayed:?}"
-        );
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused_by_name() {
+        let cases = [
+            ("-sx http://proxy http://x", "-x", "it"),
+            ("-sL http://x", "-L", "it"),
+            ("--location http://x", "--location", "it"),
+            ("--no-location http://x", "--no-location", "it"),
+            ("--max-redirs 3 http://x", "--max-redirs", "it"),
+            ("--retry 2 http://x", "--retry", "it"),
+            ("--retry-delay 2 http://x", "--retry-delay", "it"),
+            ("--retry-max-time 2 http://x", "--retry-max-time", "it"),
+            ("--retry-connrefused http://x", "--retry-connrefused", "it"),
+            ("--retry-all-errors http://x", "--retry-all-errors", "it"),
+            ("-# http://x", "-#", "it"),
+            ("-w %{json} http://x", "-w", "%{json}"),
+            ("-sw%%%{json} http://x", "-sw%%%{json}", "%{json}"),
+        ];
+        for (line, option, what) in cases {
+            let refused = parse(&words(line)).unwrap_err();
+            let message =
+                format!("curl: option {option}: the emulated curl does not support {what}\n{TRY}");
+            assert_eq!((refused.message, refused.code), (message, 2), "{line}");
+        }
+        // Only text.
+        assert!(parse(&words("-w %%{json} --no-progress-meter http://x")).is_ok());
     }
 }

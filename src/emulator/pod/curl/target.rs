@@ -2,15 +2,15 @@
 
 use url::Url;
 
-use super::Caller;
+use super::caller::Caller;
 use super::options::{Detour, Options};
 use super::wire;
 use egress::request::Request;
 
-/// Why curl ends: its exit code and what it says.
+/// Why a transfer failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CurlError {
-    /// The exit code.
+    /// curl's exit code.
     pub code: u8,
     /// The message.
     pub message: String,
@@ -36,12 +36,10 @@ pub struct RequestData {
     pub method: String,
     /// Bytes of the body; none without one.
     pub body: Option<usize>,
-    /// The host that was asked first: a header `Host` and credentials are for it alone.
-    pub first_host: Option<String>,
 }
 
 impl RequestData {
-    /// What the options say.
+    /// The method and the size of the body, from the options.
     pub fn of(options: &Options) -> RequestData {
         let body = options.data.as_ref().filter(|_| !options.get);
         let plain = match body {
@@ -52,23 +50,7 @@ impl RequestData {
         RequestData {
             method: options.method.clone().unwrap_or_else(|| plain.to_owned()),
             body: body.map(String::len),
-            first_host: None,
         }
-    }
-
-    /// What is sent to where an answer with `status` says: after a POST a GET, unless `-X` insists or the status forbids it.
-    /// Says whether the method changed from POST.
-    pub fn follow(&mut self, options: &Options, status: u16, host: &str) -> bool {
-        self.first_host.get_or_insert_with(|| host.to_owned());
-        let posts = self.body.is_some();
-        if !matches!(status, 301..=303) || !posts {
-            return false;
-        }
-        self.body = None;
-        if options.method.is_none() {
-            "GET".clone_into(&mut self.method);
-        }
-        true
     }
 }
 
@@ -95,7 +77,7 @@ pub fn joined(from: &str, location: &str) -> String {
 /// The request for a complete URL.
 ///
 /// # Errors
-/// 1 for a protocol that is not HTTP, 3 for what is no URL, 2 for a detour by name.
+/// 1 for a protocol other than HTTP, 3 for an invalid URL, 2 for `--connect-to` with a name.
 pub fn request(
     url: &str,
     sends: &RequestData,
@@ -119,17 +101,10 @@ pub fn request(
     request.body = sends.body.unwrap_or_default();
     (request.connect_timeout, request.max_time) = (options.connect_timeout, options.max_time);
     request.insecure = options.insecure;
-    let elsewhere = sends
-        .first_host
-        .as_ref()
-        .is_some_and(|first| *first != request.host);
     request.headers = wire::headers(options, sends.body);
-    request
-        .headers
-        .retain(|(name, _)| !elsewhere || !name.eq_ignore_ascii_case("authorization"));
     let named = options.headers.iter().filter_map(|line| wire::given(line));
     let mut hosts = named.filter(|(name, _)| name.eq_ignore_ascii_case("host"));
-    if let Some((_, Some(host))) = hosts.next().filter(|_| !elsewhere) {
+    if let Some((_, Some(host))) = hosts.next() {
         request
             .headers
             .insert(0, ("Host".to_owned(), host.to_owned()));
@@ -149,7 +124,7 @@ pub fn request(
     Ok(request)
 }
 
-/// Leads a request elsewhere. The authority stays that of the URL.
+/// Changes where a request connects to. Its authority stays that of the URL.
 fn take(request: &mut Request, detour: &Detour) -> Result<(), CurlError> {
     if request.header("host").is_none() {
         let authority = request.authority();

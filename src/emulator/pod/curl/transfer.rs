@@ -1,12 +1,11 @@
-//! One URL: its requests, redirects included, and what is written of them.
+//! One URL: its request, and what is written of it.
 
 use std::time::Duration;
 
-use super::Caller;
+use super::caller::Caller;
 use super::ending::{self, CurlMessage};
-use super::meter::{self, Progress};
-use super::options::Options;
-use super::output::{Sink, TransferReport};
+use super::options::{OnError, Options};
+use super::output::{self, Output, Sink};
 use super::target::{self, CurlError, RequestData};
 use super::wire;
 use super::write_out::{self, Transfer};
@@ -14,143 +13,111 @@ use crate::pod::run::{Network, ProgramResult};
 use egress::request::{Request, Scheme};
 use egress::trace::{CallerOutcome, Failure, HttpAnswer, Trace};
 
-/// How a transfer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
-    /// curl's exit code.
-    pub code: u8,
-    /// The last status; 0 without an answer.
-    pub status: u16,
-}
-
-/// curl at work: what it has written, and the connections it has open.
-pub struct Transferring<'a> {
-    pub(super) options: &'a Options,
-    pub(super) caller: &'a Caller,
-    pub(super) network: &'a dyn Network,
-    /// What was done so far.
-    pub ran: ProgramResult,
+/// curl at work: what it has written, and the connections that it has open.
+pub struct Curl<'a> {
+    options: &'a Options,
+    caller: &'a Caller,
+    network: &'a dyn Network,
+    /// What it has written.
+    pub output: Output<'a>,
     /// Connections that were made, by scheme, host and port.
-    pub(super) open: Vec<(Scheme, String, u16)>,
+    open: Vec<(Scheme, String, u16)>,
 }
 
-impl<'a> Transferring<'a> {
-    /// curl before its first URL; `ran` is what it has written of its command line.
-    pub fn new(
-        options: &'a Options,
-        caller: &'a Caller,
-        network: &'a dyn Network,
-        ran: ProgramResult,
-    ) -> Self {
-        Transferring {
+/// A URL under way.
+struct Transferring {
+    /// Whether the body goes to a terminal.
+    terminal: bool,
+    /// Where the body goes.
+    sink: Sink,
+    /// For `-w`.
+    transfer: Transfer,
+}
+
+impl<'a> Curl<'a> {
+    /// curl before its first URL.
+    pub fn new(options: &'a Options, caller: &'a Caller, network: &'a dyn Network) -> Curl<'a> {
+        Curl {
             options,
             caller,
             network,
-            ran,
+            output: Output::new(options),
             open: Vec::new(),
         }
     }
 
-    /// Gets a URL; `first` unless it is tried again.
-    pub fn url(&mut self, number: usize, first: bool) -> Ended {
+    /// What it has done, with its exit code.
+    pub fn ended(self, code: u8) -> ProgramResult {
+        let mut ran = self.output.ran;
+        ran.code = code;
+        ran
+    }
+
+    /// Gets a URL; its exit code.
+    pub fn get(&mut self, number: usize) -> u8 {
         let options = self.options;
-        let output = Sink::named(options.outputs.get(number).map(String::as_str));
-        let terminal = self.caller.terminal && output == Sink::Output;
+        let file = options.outputs.get(number);
+        let sink = Sink::named(file.map(String::as_str));
         let url = options.urls.get(number).cloned().unwrap_or_default();
-        let mut told = TransferReport {
-            meter: !options.silent && !options.no_meter && !terminal,
-            terminal,
-            output,
+        let mut going = Transferring {
+            terminal: self.caller.terminal && sink == Sink::Output,
+            sink,
             transfer: Transfer {
                 effective: target::complete(&url, options),
                 url,
                 number,
                 method: RequestData::of(options).method,
                 local: self.caller.address.clone(),
-                file: options.outputs.get(number).cloned().unwrap_or_default(),
+                file: file.cloned().unwrap_or_default(),
                 ..Transfer::default()
             },
         };
         for (host, port, address) in &options.resolve {
-            self.star(format!("Added {host}:{port}:{address} to DNS cache"));
+            self.output
+                .remark(format!("Added {host}:{port}:{address} to DNS cache"));
         }
-        if let Err(stop) = self.redirected(&mut told, first) {
-            if !options.silent || options.show_error {
-                let error = format!("curl: ({}) {}\n{}", stop.code, stop.message, stop.after);
-                self.ran.err(error);
-            }
-            told.transfer.code = stop.code;
-            told.transfer.error = stop.message;
+        if let Err(error) = self.requested(&mut going) {
+            self.output.error(&error);
+            going.transfer.code = error.code;
+            going.transfer.error = error.message;
         }
-        if let Some(format) = options
-            .write_out
-            .as_ref()
-            .filter(|format| !format.starts_with('@'))
-        {
-            let written = write_out::write_out(format, &told.transfer);
-            self.ran.out(written.out);
-            self.ran.err(written.err);
+        let format = options.write_out.as_ref();
+        if let Some(format) = format.filter(|format| !format.starts_with('@')) {
+            let written = write_out::write_out(format, &going.transfer);
+            self.output.ran.out(written.out);
+            self.output.ran.err(written.err);
         }
-        Ended {
-            code: told.transfer.code,
-            status: told.transfer.status,
-        }
+        going.transfer.code
     }
 
-    /// The requests of a URL, one after the other.
-    fn redirected(&mut self, told: &mut TransferReport, first: bool) -> Result<(), CurlError> {
-        let options = self.options;
-        let mut sends = RequestData::of(options);
-        loop {
-            let request = target::request(&told.transfer.effective, &sends, options, self.caller)?;
-            told.transfer.method.clone_from(&sends.method);
-            let begins = told.meter && told.transfer.redirects == 0;
-            let (account, connection) = self.asked(&request, told, begins.then_some(first));
-            let answer = match &account.got {
-                CallerOutcome::Failure(failure) => {
-                    return Err(self.failed(*failure, &request, &account, told));
-                }
-                CallerOutcome::Answer(answer) => answer,
-            };
-            let next =
-                location(answer).map(|location| target::joined(&told.transfer.effective, location));
-            let follows = options.location && next.is_some();
-            self.answered(&request, &account, answer, told, follows)?;
-            self.star(format!(
-                "Connection #{connection} to host {} left intact",
-                request.host
-            ));
-            let Some(next) = next else { return Ok(()) };
-            if !options.location {
-                told.transfer.redirect = next;
-                return Ok(());
+    /// The request of a URL and its answer.
+    fn requested(&mut self, going: &mut Transferring) -> Result<(), CurlError> {
+        let sends = RequestData::of(self.options);
+        let request =
+            target::request(&going.transfer.effective, &sends, self.options, self.caller)?;
+        let (trace, connection) = self.sent(&request, going);
+        let answer = match &trace.got {
+            CallerOutcome::Failure(failure) => {
+                return Err(self.failed(*failure, &request, &trace, going));
             }
-            let most = options.max_redirects.unwrap_or(50);
-            if most >= 0 && i64::from(told.transfer.redirects) >= most {
-                told.transfer.redirect = next;
-                let message = format!("Maximum ({most}) redirects followed");
-                self.star(message.clone());
-                return Err(CurlError::new(47, message));
-            }
-            self.star(format!("Issue another request to this URL: '{next}'"));
-            if sends.follow(options, answer.status, &request.host) {
-                self.star("Switch from POST to GET");
-            }
-            told.transfer.effective = next;
-            told.transfer.redirects += 1;
+            CallerOutcome::Answer(answer) => answer,
+        };
+        self.answered(&request, &trace, answer, going)?;
+        self.output.remark(format!(
+            "Connection #{connection} to host {} left intact",
+            request.host
+        ));
+        if let Some(location) = location(answer) {
+            going.transfer.redirect = target::joined(&going.transfer.effective, location);
         }
+        Ok(())
     }
 
-    /// Makes a request; what `-v` tells of it up to the answer. Says on which connection.
-    fn asked(
-        &mut self,
-        request: &Request,
-        told: &mut TransferReport,
-        meter: Option<bool>,
-    ) -> (Trace, usize) {
+    /// Makes a request; what `-v` shows of it up to the answer. Returns the number of its connection.
+    fn sent(&mut self, request: &Request, going: &mut Transferring) -> (Trace, usize) {
         let options = self.options;
-        let account = self.network.trace(request);
-        let to = account
+        let trace = self.network.trace(request);
+        let to = trace
             .connected
             .or(request.address)
             .or_else(|| request.host.parse().ok());
@@ -162,51 +129,45 @@ impl<'a> Transferring<'a> {
             .iter()
             .any(|(host, port, _)| *host == request.host && *port == request.port);
         if pinned && known.is_none() {
-            self.star(format!("Hostname {} was found in DNS cache", request.host));
+            self.output
+                .remark(format!("Hostname {} was found in DNS cache", request.host));
         }
         if let Some(number) = known {
-            self.star(format!(
+            self.output.remark(format!(
                 "Re-using existing connection #{number} with host {}",
                 request.host
             ));
         }
-        match meter {
-            Some(true) => self.ran.err(meter::begins()),
-            Some(false) => self.ran.err(meter::numbers(&Progress::default())),
-            None => {}
-        }
-        let connected = connected(&account);
+        let connected = connected(&trace);
         let head = wire::request_head(request, version);
         if known.is_none() {
             for line in wire::connecting(request, to, connected, self.open.len()) {
-                self.star(line);
+                self.output.remark(line);
             }
         }
         let handshake = wire::handshake(options, request, version);
         let secure = request.scheme == Scheme::Https && known.is_none() && connected;
         if secure {
-            handshake
-                .offered
-                .into_iter()
-                .for_each(|line| self.star(line));
+            for line in handshake.offered {
+                self.output.remark(line);
+            }
         } else if connected {
-            self.sent(&head, request.body, told);
+            self.written(&head, request.body, going);
         }
-        self.ran.asked(account.clone());
-        let spoke = matches!(account.got, CallerOutcome::Answer(_));
-        if secure && spoke {
-            handshake
-                .agreed
-                .into_iter()
-                .for_each(|line| self.star(line));
-            self.sent(&head, request.body, told);
+        self.output.ran.asked(trace.clone());
+        let answered = matches!(trace.got, CallerOutcome::Answer(_));
+        if secure && answered {
+            for line in handshake.agreed {
+                self.output.remark(line);
+            }
+            self.written(&head, request.body, going);
         }
-        let transfer = &mut told.transfer;
-        transfer.total += spent(&account);
+        let transfer = &mut going.transfer;
+        transfer.total = spent(&trace);
         if connected {
             transfer.remote = to.map(|address| address.to_string()).unwrap_or_default();
             transfer.port = request.port;
-            transfer.connects += u32::from(known.is_none());
+            transfer.connects = u32::from(known.is_none());
             transfer.scheme = if request.scheme == Scheme::Https {
                 "https"
             } else {
@@ -214,27 +175,87 @@ impl<'a> Transferring<'a> {
             };
         }
         let connection = known.unwrap_or(self.open.len());
-        if spoke && known.is_none() {
+        if answered && known.is_none() {
             self.open.push(key);
         }
-        (account, connection)
+        (trace, connection)
     }
 
     /// The request goes out.
-    fn sent(&mut self, head: &[String], body: usize, told: &mut TransferReport) {
-        let bytes: usize = head.iter().map(|line| line.len() + 2).sum();
-        told.transfer.sent_headers += bytes as u64;
-        told.transfer.sent = body as u64;
+    fn written(&mut self, head: &[String], body: usize, going: &mut Transferring) {
+        going.transfer.sent_headers = bytes(head);
+        going.transfer.sent = body as u64;
         if let Some(user) = &self.options.user {
             let name = user.split(':').next().unwrap_or_default();
-            self.star(format!("Server auth using Basic with user '{name}'"));
+            self.output
+                .remark(format!("Server auth using Basic with user '{name}'"));
         }
         for line in head {
-            self.verbose(format!("> {line}\r\n"));
+            self.output.verbose(format!("> {line}\r\n"));
         }
-        if body > 0 && !told.terminal {
-            self.verbose(format!("}} [{body} bytes data]\n"));
+        if body > 0 && !going.terminal {
+            self.output.verbose(format!("}} [{body} bytes data]\n"));
         }
+    }
+
+    /// There is an answer.
+    fn answered(
+        &mut self,
+        request: &Request,
+        trace: &Trace,
+        answer: &HttpAnswer,
+        going: &mut Transferring,
+    ) -> Result<(), CurlError> {
+        let options = self.options;
+        let version = wire::version(request, options);
+        let headers = wire::dated(trace, answer, &self.caller.date);
+        let head = wire::answer_head(trace, answer.status, &headers, version);
+        let fails = options.on_error != OnError::Takes && answer.status >= 400;
+        let without_body = fails && options.on_error == OnError::Fails;
+        // curl notices the failure before -v shows the last line of the head.
+        let shown = if without_body {
+            &head[..head.len() - 1]
+        } else {
+            &head[..]
+        };
+        for line in shown {
+            self.output.verbose(format!("< {line}\r\n"));
+        }
+        let body = if request.method == "HEAD" || options.head || without_body {
+            ""
+        } else {
+            answer.body.as_str()
+        };
+        going.transfer.version = version;
+        going.transfer.status = answer.status;
+        going.transfer.received_headers = bytes(&head);
+        going.transfer.received = body.len() as u64;
+        going.transfer.headers = headers;
+        if let Some(file) = &options.dump_header {
+            let text = output::printed(&head, false);
+            self.output.write(&Sink::named(Some(file)), &text)?;
+        }
+        if options.head || options.include {
+            let text = output::printed(&head, going.terminal);
+            self.output.write(&going.sink, &text)?;
+        }
+        let error = format!("The requested URL returned error: {}", answer.status);
+        if without_body {
+            self.output.remark(&error);
+            let number = self.open.len().saturating_sub(1);
+            self.output.remark(format!("Closing connection {number}"));
+            self.open.pop();
+            return Err(CurlError::new(22, error));
+        }
+        if !body.is_empty() && !going.terminal {
+            self.output
+                .verbose(format!("{{ [{} bytes data]\n", body.len()));
+        }
+        self.output.write(&going.sink, body)?;
+        if fails {
+            return Err(CurlError::new(22, error));
+        }
+        Ok(())
     }
 
     /// There is no answer.
@@ -242,20 +263,19 @@ impl<'a> Transferring<'a> {
         &mut self,
         failure: Failure,
         request: &Request,
-        account: &Trace,
-        told: &TransferReport,
+        trace: &Trace,
+        going: &Transferring,
     ) -> CurlError {
         let CurlMessage {
             before,
             message,
             after,
-        } = ending::ending(failure, request, connected(account), told.transfer.total);
-        before.into_iter().for_each(|line| self.star(line));
-        // Without an address there was nothing to measure.
-        if told.meter && failure.exit() != 6 {
-            self.finished(told, 0, 0);
+        } = ending::ending(failure, request, connected(trace), going.transfer.total);
+        for line in before {
+            self.output.remark(line);
         }
-        self.star(format!("Closing connection {}", self.open.len()));
+        let number = self.open.len();
+        self.output.remark(format!("Closing connection {number}"));
         CurlError {
             code: failure.exit(),
             message,
@@ -264,19 +284,24 @@ impl<'a> Transferring<'a> {
     }
 }
 
+/// The size of a head with the ends of its lines.
+fn bytes(head: &[String]) -> u64 {
+    head.iter().map(|line| line.len() as u64 + 2).sum()
+}
+
 /// Whether there was a TCP connection: failures before it are those of names and addresses.
-fn connected(account: &Trace) -> bool {
-    match account.got {
+fn connected(trace: &Trace) -> bool {
+    match trace.got {
         CallerOutcome::Answer(_) => true,
         CallerOutcome::Failure(Failure::NoSuchHost | Failure::NoDns | Failure::Refused) => false,
-        CallerOutcome::Failure(_) => account.connected.is_some(),
+        CallerOutcome::Failure(_) => trace.connected.is_some(),
     }
 }
 
-/// How long the caller had to wait: what the account says, or what the first proxy measured where that is longer.
-fn spent(account: &Trace) -> Duration {
-    let logged = account.lines.first().map(|line| line.after + line.duration);
-    account.waits.max(logged.unwrap_or_default())
+/// How long the caller waited: what the trace says, or what the first proxy measured if that is longer.
+fn spent(trace: &Trace) -> Duration {
+    let logged = trace.lines.first().map(|line| line.after + line.duration);
+    trace.waits.max(logged.unwrap_or_default())
 }
 
 /// Where a redirect leads.

@@ -4,34 +4,32 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// What a transfer was, as far as `-w` can tell it.
+/// A transfer, as far as `-w` has variables for it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Transfer {
-    /// The URL that was asked for.
+    /// The URL of the command line.
     pub url: String,
-    /// The URL that was asked last.
+    /// The URL of the request.
     pub effective: String,
-    /// Where the answer says to look instead, if that was not followed.
+    /// Where the answer redirects to. It is not followed.
     pub redirect: String,
-    /// How many redirects were followed.
-    pub redirects: u32,
     /// Which of the URLs it was, from 0.
     pub number: usize,
-    /// The method of the last request.
+    /// The request's method.
     pub method: String,
     /// `http` or `https`, once there was a connection.
     pub scheme: &'static str,
     /// 0, `1.1` or `2`.
     pub version: &'static str,
-    /// The last status; 0 without an answer.
+    /// The answer's status; 0 without an answer.
     pub status: u16,
-    /// The last answer's headers.
+    /// The answer's headers.
     pub headers: Vec<(String, String)>,
     /// Bytes of the body.
     pub received: u64,
-    /// Bytes of the answers' headers.
+    /// Bytes of the answer's head.
     pub received_headers: u64,
-    /// Bytes of the requests' heads.
+    /// Bytes of the request's head.
     pub sent_headers: u64,
     /// Bytes that were sent as body.
     pub sent: u64,
@@ -45,9 +43,9 @@ pub struct Transfer {
     pub connects: u32,
     /// How long it took.
     pub total: Duration,
-    /// How it ended.
+    /// curl's exit code.
     pub code: u8,
-    /// Why not otherwise; empty for a good end.
+    /// The error's message; empty without an error.
     pub error: String,
     /// Where the body went, if into a file.
     pub file: String,
@@ -62,7 +60,7 @@ pub struct Written {
     pub err: String,
 }
 
-/// A variable by name; none of that name is none of curl's, or one that the emulated curl does not know.
+/// A variable by name. None if curl does not have it, or the emulated curl does not know it.
 fn variable(transfer: &Transfer, name: &str) -> Option<Value> {
     let text = |value: &str| match value {
         "" => Value::Null,
@@ -75,7 +73,6 @@ fn variable(transfer: &Transfer, name: &str) -> Option<Value> {
     };
     Some(match name {
         "http_code" | "response_code" => json!(transfer.status),
-        "http_connect" => json!(0),
         "http_version" => text(transfer.version),
         "scheme" => text(&transfer.scheme.to_uppercase()),
         "method" => text(&transfer.method),
@@ -83,7 +80,7 @@ fn variable(transfer: &Transfer, name: &str) -> Option<Value> {
         "url_effective" => text(&transfer.effective),
         "urlnum" => json!(transfer.number),
         "redirect_url" => text(&transfer.redirect),
-        "num_redirects" => json!(transfer.redirects),
+        "num_redirects" | "http_connect" => json!(0),
         "num_connects" => json!(transfer.connects),
         "num_headers" => json!(transfer.headers.len()),
         "content_type" => text(header(transfer, "content-type")),
@@ -109,47 +106,6 @@ fn variable(transfer: &Transfer, name: &str) -> Option<Value> {
     })
 }
 
-/// What `%{json}` holds, in curl's order, as far as the emulated curl knows it.
-const JSON: &[&str] = &[
-    "content_type",
-    "errormsg",
-    "exitcode",
-    "filename_effective",
-    "ftp_entry_path",
-    "http_code",
-    "http_connect",
-    "http_version",
-    "local_ip",
-    "method",
-    "num_connects",
-    "num_headers",
-    "num_redirects",
-    "proxy_ssl_verify_result",
-    "redirect_url",
-    "referer",
-    "remote_ip",
-    "remote_port",
-    "response_code",
-    "scheme",
-    "size_download",
-    "size_header",
-    "size_request",
-    "size_upload",
-    "speed_download",
-    "speed_upload",
-    "ssl_verify_result",
-    "time_appconnect",
-    "time_connect",
-    "time_namelookup",
-    "time_pretransfer",
-    "time_redirect",
-    "time_starttransfer",
-    "time_total",
-    "url",
-    "url_effective",
-    "urlnum",
-];
-
 fn printed(name: &str, value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -164,18 +120,6 @@ fn printed(name: &str, value: &Value) -> String {
         _ if name == "http_version" => "0".to_owned(),
         _ => String::new(),
     }
-}
-
-fn whole(transfer: &Transfer) -> String {
-    let fields = JSON.iter().filter_map(|name| {
-        let value = variable(transfer, name)?;
-        let text = match (name.starts_with("time_"), value.as_f64()) {
-            (true, Some(seconds)) => format!("{seconds:.6}"),
-            _ => value.to_string(),
-        };
-        Some(format!("\"{name}\":{text}"))
-    });
-    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
 }
 
 fn headers(transfer: &Transfer) -> String {
@@ -220,7 +164,6 @@ pub fn write_out(format: &str, transfer: &Transfer) -> Written {
                 // What follows is for failures only.
                 "onerror" if transfer.code == 0 => break,
                 "onerror" => String::new(),
-                "json" => whole(transfer),
                 "header_json" => headers(transfer),
                 name => match variable(transfer, name) {
                     Some(value) => printed(name, &value),
@@ -325,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_answer_there_is_little_to_tell() {
+    fn without_an_answer_most_variables_are_empty() {
         let failed = Transfer {
             effective: "http://nosuch.invalid/".to_owned(),
             code: 6,
@@ -337,12 +280,6 @@ mod tests {
         assert_eq!(
             written.out,
             "000 6 Could not resolve host: nosuch.invalid |0|0|!"
-        );
-        let json = write_out("%{json}", &failed).out;
-        let json: Value = serde_json::from_str(&json).unwrap();
-        assert_eq!(
-            (&json["exitcode"], &json["redirect_url"]),
-            (&json!(6), &Value::Null)
         );
     }
 }
