@@ -28,6 +28,7 @@ mod explain;
 mod follow;
 mod journal;
 mod kubernetes_api;
+mod kubernetes_connections;
 mod kubernetes_streams;
 mod kubernetes_webhooks;
 mod kubernetes_workloads;

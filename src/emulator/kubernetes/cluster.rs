@@ -1,6 +1,6 @@
 //! A cluster as its Kubernetes API knows it: objects, and what is about to happen to them. All of it is data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -62,6 +62,17 @@ pub struct Site {
     pub inbound: Option<Vec<Inbound>>,
 }
 
+/// A line that a proxy has buffered for its log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BufferedLine {
+    /// The pod's key in the store.
+    pub pod: String,
+    /// The log's key.
+    pub log: String,
+    /// The line.
+    pub text: String,
+}
+
 /// A cluster.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Cluster {
@@ -79,6 +90,9 @@ pub struct Cluster {
     /// How many lines a log has lost at its beginning.
     #[serde(default)]
     lost: BTreeMap<String, usize>,
+    /// Lines that proxies have not written yet, the oldest first.
+    #[serde(skip)]
+    buffered: VecDeque<BufferedLine>,
     /// How many lines were written since this cluster was read.
     #[serde(skip)]
     written: u64,
@@ -197,6 +211,16 @@ impl Cluster {
     /// How many lines a log has lost at its beginning.
     pub fn lost(&self, key: &str) -> usize {
         self.lost.get(key).copied().unwrap_or_default()
+    }
+
+    /// Keeps a line that is written later.
+    pub fn buffer_log(&mut self, line: BufferedLine) {
+        self.buffered.push_back(line);
+    }
+
+    /// The oldest line that is not written yet.
+    pub fn unbuffer_log(&mut self) -> Option<BufferedLine> {
+        self.buffered.pop_front()
     }
 
     /// Adds a line to a container's log. A log that has grown too long loses its older half.

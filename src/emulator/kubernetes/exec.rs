@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::access_log;
 use super::call::ApiCall;
 use super::cluster_snapshot;
-use super::exec_stream;
 use super::log;
 use super::resource::Resource;
 use super::status::Status;
@@ -90,7 +90,7 @@ pub fn outcome(world: &World, key: &str, run: &Run, command: &[String]) -> Optio
         address: run.address.clone(),
         terminal: run.tty,
         date: clock::http(world.now()),
-        flush: exec_stream::flush(cluster),
+        flush: access_log::flush_interval(cluster),
         identity: email.clone(),
         network: &network,
         object: &object,

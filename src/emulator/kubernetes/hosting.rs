@@ -10,9 +10,10 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, Pool, Site};
+use super::handle::Keeper;
 use super::mesh;
 use super::reach;
-use super::server::{self, Keeper, Serving};
+use super::server::{self, Serving};
 use super::tls::Authority;
 use crate::hub;
 use crate::names;

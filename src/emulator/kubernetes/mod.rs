@@ -6,6 +6,7 @@
 //! converts between no versions that differ, and runs no container: what `exec` starts in one is played
 //! ([`crate::pod`]).
 
+mod access_log;
 mod addresses;
 mod admission;
 mod api;
@@ -22,9 +23,11 @@ mod discovery;
 mod exec;
 mod exec_stream;
 mod fields;
+mod handle;
 mod hosting;
 mod inject;
 mod kinds;
+mod listener;
 mod log;
 mod managed;
 mod mesh;
@@ -55,5 +58,5 @@ mod webhooks;
 mod write;
 
 pub use cluster::Cluster;
+pub use handle::{Keeper, NotStored};
 pub use hosting::{Hosting, refresh};
-pub use server::{Keeper, NotStored};

@@ -1,30 +1,29 @@
 //! A cluster's server: https on a loopback port of its own.
 //!
-//! Any token is good that does not say itself that it has expired: a client comes with whatever token it has for Google, or
-//! with the word that `provision token` gives where there is none. A secret would guard nothing, as the APIs that hand it
-//! out ask for none; other machines and pages in a browser are kept out by address and name. There is no clock that
-//! runs by itself: a request, and a watch that waits, look at the time and let the controllers catch up.
+//! It accepts any token that does not state an expiry in the past: a client sends the token that it has for Google, or the
+//! word that `provision token` prints if there is none. A secret would protect nothing, because the APIs that hand it out
+//! check no credentials. Other machines and pages in a browser are kept out by address and by host name.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
-use hyper::body::Incoming;
-use hyper::header::{self, HeaderValue};
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
+use axum::extract::{Request, State};
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::{Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 use super::api;
 use super::call::{ApiCall, ApiReply};
 use super::cluster::Cluster;
+use super::handle::{ClusterHandle, Keeper};
+use super::listener::TlsListener;
 use super::socket;
 use super::status::Status;
 use super::stream;
@@ -32,34 +31,11 @@ use super::tls::TlsError;
 use super::tokens;
 use super::webhooks;
 use crate::loopback;
-use crate::state::StateError;
-use crate::world::World;
 
 /// The largest body that is read, as in Kubernetes.
 const BODY_LIMIT: usize = 3 << 20;
-
-/// Who keeps the clusters.
-pub trait Keeper: Send + Sync + 'static {
-    /// Lets `work` see a cluster as it is now, and keeps what it changes before anybody hears of it.
-    ///
-    /// # Errors
-    /// The cluster is gone, or what was changed cannot be kept.
-    fn with(&self, cluster: &str, work: &mut dyn FnMut(&mut Cluster)) -> Result<(), NotStored>;
-
-    /// Lets `work` see the world around the clusters as it is now.
-    fn look(&self, work: &mut dyn FnMut(&World));
-}
-
-/// Why nobody may hear of a change, or of anything.
-#[derive(Debug, thiserror::Error)]
-pub enum NotStored {
-    /// There is no such cluster any more.
-    #[error("the emulated cluster is gone")]
-    Gone,
-    /// The state cannot be written.
-    #[error(transparent)]
-    State(#[from] StateError),
-}
+/// How long a client may take for its TLS handshake.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -72,64 +48,18 @@ pub enum ServeError {
     Listen(#[from] io::Error),
 }
 
-/// A server at work; it stops when this is dropped.
+/// A running server. When this is dropped it accepts no more connections, answers the requests under way, and ends what
+/// goes on: watches, logs that are followed, commands.
 #[derive(Debug)]
 pub struct Serving {
     addr: SocketAddr,
-    task: AbortHandle,
+    _stop: watch::Sender<()>,
 }
 
 impl Serving {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// What each connection needs.
-pub struct Shared {
-    keeper: Arc<dyn Keeper>,
-    cluster: String,
-    wake: watch::Sender<u64>,
-}
-
-impl Shared {
-    /// What `work` makes of the cluster.
-    ///
-    /// # Errors
-    /// As [`Keeper::with`].
-    pub fn with<T>(&self, mut work: impl FnMut(&mut Cluster) -> T) -> Result<T, NotStored> {
-        let mut result = None;
-        let mut changed = false;
-        let kept = self.keeper.with(&self.cluster, &mut |cluster| {
-            let before = cluster.progress();
-            result = Some(work(cluster));
-            changed = before != cluster.progress();
-        });
-        if changed {
-            self.wake.send_modify(|count| *count += 1);
-        }
-        kept?;
-        result.ok_or(NotStored::Gone)
-    }
-
-    /// What `work` makes of the world and of this cluster's name in it.
-    pub fn look<T>(&self, mut work: impl FnMut(&World, &str) -> T) -> Option<T> {
-        let mut result = None;
-        self.keeper
-            .look(&mut |world| result = Some(work(world, &self.cluster)));
-        result
-    }
-
-    /// Tells when something may have changed.
-    pub fn listen(&self) -> watch::Receiver<u64> {
-        self.wake.subscribe()
     }
 }
 
@@ -151,47 +81,25 @@ pub fn serve(
     };
     listener.set_nonblocking(true)?;
     let addr = listener.local_addr()?;
-    let listener = TcpListener::from_std(listener)?;
-    let (wake, _) = watch::channel(0);
-    let shared = Arc::new(Shared {
-        keeper,
-        cluster: key.to_owned(),
-        wake,
-    });
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let task = tokio::spawn(async move {
-        // Dropped with the task, and every connection with it.
-        let mut connections = JoinSet::new();
-        loop {
-            let Ok((stream, _)) = listener.accept().await else {
-                continue;
-            };
-            while connections.try_join_next().is_some() {}
-            let (acceptor, shared) = (acceptor.clone(), Arc::clone(&shared));
-            connections.spawn(async move {
-                // A client that does not trust the certificate goes away; that is its own affair.
-                let Ok(stream) = acceptor.accept(stream).await else {
-                    return;
-                };
-                let service = hyper::service::service_fn(move |request| {
-                    let shared = Arc::clone(&shared);
-                    async move { Ok::<_, Infallible>(handle(shared, request).await) }
-                });
-                let connection = auto::Builder::new(TokioExecutor::new());
-                // What a connection suffers is that connection's.
-                let _ = connection
-                    .serve_connection_with_upgrades(TokioIo::new(stream), service)
-                    .await;
-            });
-        }
+    let listener = TcpListener::from_std(listener)?;
+    let listener = TlsListener::new(listener, acceptor, HANDSHAKE_LIMIT);
+    let (stop, stopping) = watch::channel(());
+    let handle = Arc::new(ClusterHandle::new(keeper, key, stopping));
+    let router = Router::new()
+        .fallback(answer)
+        .with_state(Arc::clone(&handle));
+    tokio::spawn(async move {
+        let stopped = async move { handle.stopped().await };
+        // The listener never fails; an error of a connection ends that connection only.
+        let _ = axum::serve(listener, router)
+            .with_graceful_shutdown(stopped)
+            .await;
     });
-    Ok(Serving {
-        addr,
-        task: task.abort_handle(),
-    })
+    Ok(Serving { addr, _stop: stop })
 }
 
-async fn handle(shared: Arc<Shared>, mut request: Request<Incoming>) -> Response<Body> {
+async fn answer(State(handle): State<Arc<ClusterHandle>>, mut request: Request) -> Response<Body> {
     let authority = request.uri().authority().map(|one| one.as_str().to_owned());
     if let Some(complaint) =
         loopback::reject_foreign_origin(authority.as_deref(), request.headers())
@@ -206,13 +114,13 @@ async fn handle(shared: Arc<Shared>, mut request: Request<Incoming>) -> Response
     }
     let upgrade = socket::Upgrade::of(&mut request);
     let (head, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(Body::new(body), BODY_LIMIT).await else {
+    let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
         let mut status =
             Status::bad_request(format!("Request entity too large: limit is {BODY_LIMIT}"));
         (status.code, status.reason) = (413, "RequestEntityTooLarge");
         return refused(&status);
     };
-    let text = |name: header::HeaderName| {
+    let text = |name: HeaderName| {
         let value = head.headers.get(name).and_then(|value| value.to_str().ok());
         value.unwrap_or_default().to_owned()
     };
@@ -229,7 +137,7 @@ async fn handle(shared: Arc<Shared>, mut request: Request<Incoming>) -> Response
         agent: text(header::USER_AGENT),
         body: body.to_vec(),
     };
-    match shared.with(|cluster| webhooks::questions(cluster, &call)) {
+    match handle.with(|cluster| webhooks::questions(cluster, &call)) {
         Err(unkept) => return refused(&Status::untyped(unkept.to_string())),
         Ok(Err(status)) => return refused(&status),
         Ok(Ok(questions)) => {
@@ -240,26 +148,26 @@ async fn handle(shared: Arc<Shared>, mut request: Request<Incoming>) -> Response
             }
         }
     }
-    match shared.with(|cluster| api::answer(cluster, &call)) {
+    match handle.with(|cluster| api::answer(cluster, &call)) {
         Err(unkept) => refused(&Status::untyped(unkept.to_string())),
         Ok(Err(status)) => refused(&status),
-        Ok(Ok(reply)) => rendered(shared, reply, upgrade),
+        Ok(Ok(reply)) => rendered(handle, reply, upgrade),
     }
 }
 
-/// Kubernetes tells anybody its version and whether it is well.
+/// Kubernetes answers questions about its version and its health without a token.
 fn is_public(path: &str) -> bool {
     matches!(path, "/version" | "/livez" | "/readyz" | "/healthz")
 }
 
-/// Tokens expire by everybody's clock, not by the pace of the emulated world.
+/// Seconds since the epoch. Tokens expire by the real clock, not by the pace of the emulated world.
 fn seconds() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
 }
 
 fn rendered(
-    shared: Arc<Shared>,
+    handle: Arc<ClusterHandle>,
     reply: ApiReply,
     upgrade: Option<socket::Upgrade>,
 ) -> Response<Body> {
@@ -305,7 +213,7 @@ fn rendered(
         }
         ApiReply::Watch(watch) => {
             let mut response = json(200, String::new());
-            *response.body_mut() = stream::watch(shared, *watch);
+            *response.body_mut() = stream::watch(handle, *watch);
             response
         }
         ApiReply::Log(tail) => {
@@ -313,11 +221,11 @@ fn rendered(
             response
                 .headers_mut()
                 .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-            *response.body_mut() = stream::log(shared, tail);
+            *response.body_mut() = stream::log(handle, tail);
             response
         }
         ApiReply::Exec(run) => match upgrade {
-            Some(upgrade) => socket::exec(shared, run, upgrade),
+            Some(upgrade) => socket::exec(handle, run, upgrade),
             None => refused(&Status::bad_request(
                 "Upgrade request required: the emulated cluster runs commands over WebSocket (v5.channel.k8s.io or v4.channel.k8s.io), as kubectl does from 1.30 on",
             )),

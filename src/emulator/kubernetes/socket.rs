@@ -1,14 +1,19 @@
-//! exec over WebSocket: channels v5 and v4, a byte in front of each message that says which stream it is of.
+//! exec over WebSocket: the protocols v5.channel.k8s.io and v4.channel.k8s.io, in which the first byte of a message names its
+//! stream.
+//!
+//! axum's handler gives the upgrade, and tokio-tungstenite the WebSocket: `axum::extract::ws` would bring a second version of
+//! tungstenite (0.29, while the Kubernetes client uses 0.30), and it has no access to the connection below, which has to be
+//! shut down after the closing frame.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{self, HeaderValue};
+use axum::http::{Response, StatusCode};
 use futures_util::{SinkExt as _, StreamExt as _};
-use hyper::body::Incoming;
-use hyper::header::{self, HeaderValue};
 use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::WebSocketStream;
@@ -18,20 +23,20 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role};
 
 use super::exec::{self, Run};
-use super::exec_stream::{self, Listener};
-use super::server::Shared;
+use super::exec_stream::{self, CommandOutput};
+use super::handle::ClusterHandle;
 
-/// What is spoken, the best first. Only v5 can say that the input has ended.
+/// The protocols, the preferred one first. Only v5 has a message for the end of the input.
 const PROTOCOLS: &[&str] = &["v5.channel.k8s.io", "v4.channel.k8s.io"];
 const STDIN: u8 = 0;
 const STDOUT: u8 = 1;
 const STDERR: u8 = 2;
 const ERROR: u8 = 3;
 const CLOSE: u8 = 255;
-/// How long a command may run, and wait for input that does not come.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// How long a command may run, waiting for input included.
+const LONGEST_RUN: Duration = Duration::from_secs(600);
 
-/// A connection that wants to become a WebSocket.
+/// A request for a WebSocket, and the connection to come.
 pub struct Upgrade {
     accept: String,
     protocol: &'static str,
@@ -39,8 +44,8 @@ pub struct Upgrade {
 }
 
 impl Upgrade {
-    /// The wish of a request, if it has one that can be fulfilled.
-    pub fn of(request: &mut Request<Incoming>) -> Option<Upgrade> {
+    /// The upgrade that a request asks for. None if it asks for none, or for no protocol of the two.
+    pub fn of(request: &mut Request) -> Option<Upgrade> {
         let headers = request.headers();
         let wants = headers
             .get(header::UPGRADE)?
@@ -67,7 +72,7 @@ impl Upgrade {
 }
 
 /// Runs a command over the connection.
-pub fn exec(shared: Arc<Shared>, run: Run, upgrade: Upgrade) -> Response<Body> {
+pub fn exec(handle: Arc<ClusterHandle>, run: Run, upgrade: Upgrade) -> Response<Body> {
     let Upgrade {
         accept,
         protocol,
@@ -77,17 +82,18 @@ pub fn exec(shared: Arc<Shared>, run: Run, upgrade: Upgrade) -> Response<Body> {
         if let Ok(upgraded) = connection.await {
             let mut socket =
                 WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
-            // A client that goes away early has said what it thinks of the output.
-            let _ = tokio::time::timeout(PATIENCE, serve(&mut socket, &shared, &run)).await;
-            // Without a code, kubectl takes the end for an accident.
-            let farewell = CloseFrame {
-                code: CloseCode::Normal,
-                reason: Utf8Bytes::from_static(""),
+            // kubectl reports any code but Normal as an error. A command that was cut off has no exit code to send.
+            let code = tokio::select! {
+                // A client may close the connection before the command ends: nothing is left to do for it then.
+                _ = serve(&mut socket, &handle, &run) => CloseCode::Normal,
+                () = tokio::time::sleep(LONGEST_RUN) => CloseCode::Away,
+                () = handle.stopped() => CloseCode::Away,
             };
-            let _ = socket.close(Some(farewell)).await;
+            let reason = Utf8Bytes::from_static("");
+            let _ = socket.close(Some(CloseFrame { code, reason })).await;
             // Clients wait until the server ends the connection.
             let _ = socket.get_mut().shutdown().await;
-            // What the client still sends is read, or the system would tear down what it has not read yet.
+            // Unread input would make the system reset the connection, and the client would lose output that it has not read.
             let rest = async { while let Some(Ok(_)) = socket.next().await {} };
             let _ = tokio::time::timeout(Duration::from_secs(5), rest).await;
         }
@@ -109,25 +115,25 @@ pub fn exec(shared: Arc<Shared>, run: Run, upgrade: Upgrade) -> Response<Body> {
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// The client's end of a command: channels, of which a terminal has one for output and errors.
+/// The client of a command. Output and errors have a channel each, and share one if there is a terminal.
 struct Client<'a> {
     socket: &'a mut Socket,
     tty: bool,
 }
 
-impl Listener for Client<'_> {
-    async fn hear(&mut self, errors: bool, text: &str) -> Option<()> {
+impl CommandOutput for Client<'_> {
+    async fn write(&mut self, errors: bool, text: &str) -> Option<()> {
         if self.tty {
-            // A terminal's driver makes a new line out of each line feed.
+            // As a terminal's driver does.
             let text = text.replace('\n', "\r\n");
-            return say(self.socket, STDOUT, text.as_bytes()).await;
+            return send(self.socket, STDOUT, text.as_bytes()).await;
         }
         let channel = if errors { STDERR } else { STDOUT };
-        say(self.socket, channel, text.as_bytes()).await
+        send(self.socket, channel, text.as_bytes()).await
     }
 }
 
-async fn serve(socket: &mut Socket, shared: &Arc<Shared>, run: &Run) -> Option<()> {
+async fn serve(socket: &mut Socket, handle: &Arc<ClusterHandle>, run: &Run) -> Option<()> {
     let verdict = if exec::reads(run) {
         echo(socket).await?;
         exec::verdict(0)
@@ -136,12 +142,12 @@ async fn serve(socket: &mut Socket, shared: &Arc<Shared>, run: &Run) -> Option<(
             socket: &mut *socket,
             tty: run.tty,
         };
-        exec_stream::play(shared, run, &mut client).await?
+        exec_stream::execute(handle, run, &mut client).await?
     };
-    say(socket, ERROR, verdict.to_string().as_bytes()).await
+    send(socket, ERROR, verdict.to_string().as_bytes()).await
 }
 
-/// Gives back what comes in until the client says that nothing more comes.
+/// Sends the input back until the client sends its end.
 async fn echo(socket: &mut Socket) -> Option<()> {
     while let Some(message) = socket.next().await {
         let bytes = match message.ok()? {
@@ -150,7 +156,7 @@ async fn echo(socket: &mut Socket) -> Option<()> {
             _ => continue,
         };
         match bytes.split_first() {
-            Some((&STDIN, input)) => say(socket, STDOUT, input).await?,
+            Some((&STDIN, input)) => send(socket, STDOUT, input).await?,
             Some((&CLOSE, [STDIN])) => return Some(()),
             _ => {}
         }
@@ -158,8 +164,8 @@ async fn echo(socket: &mut Socket) -> Option<()> {
     Some(())
 }
 
-/// Sends what is not empty; None when nobody listens.
-async fn say(socket: &mut Socket, channel: u8, content: &[u8]) -> Option<()> {
+/// Sends a message unless it is empty. None if the client is gone.
+async fn send(socket: &mut Socket, channel: u8, content: &[u8]) -> Option<()> {
     if content.is_empty() {
         return Some(());
     }

@@ -1,4 +1,4 @@
-//! Answers that go on: watches, and logs that are followed.
+//! Responses that go on until they end or the server stops: watches, and logs that are followed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,36 +8,38 @@ use futures_util::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::sync::watch::Receiver;
 
+use super::handle::ClusterHandle;
 use super::log::Tail;
-use super::server::Shared;
 use super::watch::Watch;
 use crate::clock::Millis;
 
-/// How long a stream waits at most before it looks at the time again: what Google's side does wakes nobody here.
+/// The longest time between two looks, in milliseconds: a change on Google's side sends no notification.
 const LOOK: Millis = 500;
-/// How often a watch that wants to know is told how far it is.
+/// The time between two bookmarks of a watch that asked for them, in milliseconds.
 const BOOKMARK: Millis = 60_000;
 
-/// What one look at the cluster brings.
+/// The result of one look at the cluster.
 struct Look {
     /// What to send.
     text: String,
     /// Whether this is the end.
     over: bool,
-    /// How long there is nothing to see, unless somebody changes something.
+    /// When to look again if no request changes the cluster before, in milliseconds.
     pause: Millis,
 }
 
-/// A body that looks again and again.
-fn body(shared: &Arc<Shared>, look: impl FnMut() -> Look + Send + 'static) -> Body {
+/// A response body that is made of the texts of repeated looks.
+fn body(handle: &Arc<ClusterHandle>, look: impl FnMut() -> Look + Send + 'static) -> Body {
     struct State<L> {
         look: L,
-        wake: Receiver<u64>,
+        handle: Arc<ClusterHandle>,
+        changes: Receiver<u64>,
         over: bool,
     }
     let state = State {
         look,
-        wake: shared.listen(),
+        handle: Arc::clone(handle),
+        changes: handle.changes(),
         over: false,
     };
     let chunks = stream::unfold(state, |mut state| async move {
@@ -46,7 +48,7 @@ fn body(shared: &Arc<Shared>, look: impl FnMut() -> Look + Send + 'static) -> Bo
                 return None;
             }
             // Marked as seen before the look, so that a change after it is noticed.
-            state.wake.mark_unchanged();
+            state.changes.mark_unchanged();
             let found = (state.look)();
             state.over = found.over;
             if !found.text.is_empty() {
@@ -54,8 +56,10 @@ fn body(shared: &Arc<Shared>, look: impl FnMut() -> Look + Send + 'static) -> Bo
             }
             if !found.over {
                 let pause = Duration::from_millis(found.pause.clamp(1, LOOK).unsigned_abs());
-                // Either way it looks again; an error means that the server stops, and then so does this.
-                let _ = tokio::time::timeout(pause, state.wake.changed()).await;
+                tokio::select! {
+                    () = state.handle.stopped() => state.over = true,
+                    _ = tokio::time::timeout(pause, state.changes.changed()) => {}
+                }
             }
         }
     });
@@ -63,10 +67,10 @@ fn body(shared: &Arc<Shared>, look: impl FnMut() -> Look + Send + 'static) -> Bo
 }
 
 /// The events of a watch, a line each.
-pub fn watch(shared: Arc<Shared>, mut watch: Watch) -> Body {
-    let inner = Arc::clone(&shared);
+pub fn watch(handle: Arc<ClusterHandle>, mut watch: Watch) -> Body {
+    let inner = Arc::clone(&handle);
     let mut marked: Option<Millis> = None;
-    body(&shared, move || {
+    body(&handle, move || {
         let found = inner.with(|cluster| {
             cluster.tick();
             (watch.next(cluster), cluster.now(), cluster.next_due())
@@ -104,16 +108,16 @@ fn lines(events: &[Value]) -> String {
 }
 
 /// The lines of a log.
-pub fn log(shared: Arc<Shared>, tail: Tail) -> Body {
-    let inner = Arc::clone(&shared);
-    let mut told: Option<usize> = None;
-    body(&shared, move || {
+pub fn log(handle: Arc<ClusterHandle>, tail: Tail) -> Body {
+    let inner = Arc::clone(&handle);
+    let mut sent: Option<usize> = None;
+    body(&handle, move || {
         let found = inner.with(|cluster| {
             cluster.tick();
             let all = cluster.log(&tail.log);
             let lost = cluster.lost(&tail.log);
-            let from = told
-                .map(|told| told.saturating_sub(lost))
+            let from = sent
+                .map(|sent| sent.saturating_sub(lost))
                 .unwrap_or_else(|| tail.last.map_or(0, |last| all.len().saturating_sub(last)))
                 .min(all.len());
             let text: String = all[from..].iter().map(|line| format!("{line}\n")).collect();
@@ -124,7 +128,7 @@ pub fn log(shared: Arc<Shared>, tail: Tail) -> Body {
             (text, lost + all.len(), alive)
         });
         let (text, now, alive) = found.unwrap_or_default();
-        told = Some(now);
+        sent = Some(now);
         Look {
             text,
             over: !tail.follow || !alive,

@@ -1,11 +1,11 @@
-//! Bearer tokens: any is good, for there are no accounts here, but one that says itself that its time is over.
+//! Bearer tokens. The emulator has no accounts, so it accepts any token, except one that states an expiry in the past.
 
+use axum::http::header::{AUTHORIZATION, HeaderMap};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hyper::header::{AUTHORIZATION, HeaderMap};
 use serde_json::Value;
 
-/// Whether a request comes with a token that is good at `now`, in seconds since 1970.
+/// Whether a request has a token that is accepted at `now`, in seconds since 1970.
 pub fn is_good(headers: &HeaderMap, now: u64) -> bool {
     let value = headers
         .get(AUTHORIZATION)
@@ -19,7 +19,7 @@ pub fn is_good(headers: &HeaderMap, now: u64) -> bool {
     })
 }
 
-/// When a token says that it expires: only a JSON web token does.
+/// When a token expires, in seconds since 1970. Only a JSON web token states it.
 fn expires(token: &str) -> Option<u64> {
     let [_, claims, _] = token.split('.').collect::<Vec<_>>()[..] else {
         return None;

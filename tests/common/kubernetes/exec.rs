@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustls::pki_types::pem::PemObject as _;
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
@@ -14,15 +17,14 @@ pub struct Server<'a> {
 }
 
 impl Server<'_> {
-    /// Runs what `query` says at `path` (`/api/v1/namespaces/n/pods/p/exec`): the protocol that was chosen, and what came on each
-    /// channel.
-    pub async fn exec(
+    /// Opens a WebSocket for what `query` says at `path` (`/api/v1/namespaces/n/pods/p/exec`): the socket, and the protocol that
+    /// was chosen.
+    pub async fn open(
         &self,
         path: &str,
         protocol: &'static str,
         query: &str,
-        input: &[&[u8]],
-    ) -> (String, Vec<(u8, String)>) {
+    ) -> (WebSocketStream<TlsStream<TcpStream>>, String) {
         let mut roots = rustls::RootCertStore::empty();
         let certificate =
             rustls::pki_types::CertificateDer::from_pem_slice(self.authority).unwrap();
@@ -30,7 +32,7 @@ impl Server<'_> {
         let config = rustls::ClientConfig::builder()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let stream = tokio::net::TcpStream::connect(self.endpoint).await.unwrap();
+        let stream = TcpStream::connect(self.endpoint).await.unwrap();
         let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
         let stream = connector
             .connect("127.0.0.1".try_into().unwrap(), stream)
@@ -41,9 +43,22 @@ impl Server<'_> {
         let headers = request.headers_mut();
         headers.insert("authorization", "Bearer a-token".parse().unwrap());
         headers.insert("sec-websocket-protocol", protocol.parse().unwrap());
-        let (mut socket, answer) = tokio_tungstenite::client_async(request, stream)
+        let (socket, answer) = tokio_tungstenite::client_async(request, stream)
             .await
             .unwrap();
+        let spoken = answer.headers()["sec-websocket-protocol"].to_str().unwrap();
+        (socket, spoken.to_owned())
+    }
+
+    /// Runs what `query` says at `path`: the protocol that was chosen, and what came on each channel.
+    pub async fn exec(
+        &self,
+        path: &str,
+        protocol: &'static str,
+        query: &str,
+        input: &[&[u8]],
+    ) -> (String, Vec<(u8, String)>) {
+        let (mut socket, spoken) = self.open(path, protocol, query).await;
         for frame in input {
             let frame = Message::Binary(frame.to_vec().into());
             socket.send(frame).await.unwrap();
@@ -55,7 +70,6 @@ impl Server<'_> {
                 said.push((*channel, String::from_utf8(text.to_vec()).unwrap()));
             }
         }
-        let spoken = answer.headers()["sec-websocket-protocol"].to_str().unwrap();
-        (spoken.to_owned(), said)
+        (spoken, said)
     }
 }

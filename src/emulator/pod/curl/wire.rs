@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use hyper::StatusCode;
+use axum::http::StatusCode;
 
 use super::options::Options;
 use egress::request::{Request, Scheme};
 use egress::trace::{HopLocation, HttpAnswer, Trace};
 
-/// What curl calls itself.
+/// The `User-Agent` header.
 pub const AGENT: &str = "curl/7.88.1";
 
 /// The headers of a request in curl's order, without `Host`: its own, then those of `-H`, which replace its own or take them
@@ -75,7 +75,7 @@ pub fn given(line: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
-/// Whether the two speak HTTP/2: over TLS, where every server that the emulator plays offers it. Nothing is known of others.
+/// The version of HTTP: 2 over TLS, because every emulated server offers it there, unless the options exclude it.
 pub fn version(request: &Request, options: &Options) -> &'static str {
     if request.scheme == Scheme::Https && !options.http1 {
         "2"
@@ -107,8 +107,8 @@ pub fn request_head(request: &Request, version: &str) -> Vec<String> {
     lines
 }
 
-/// An answer's headers with the date in its place: an Envoy that answers by itself puts it before its name, one that passes an
-/// answer on leaves it where the server had it, after.
+/// An answer's headers with a date: an Envoy puts it before its own name in an answer of its own, and after the server's name in
+/// an answer that it passes on.
 pub fn dated(account: &Trace, answer: &HttpAnswer, date: &str) -> Vec<(String, String)> {
     let mut headers = answer.headers.clone();
     if headers
@@ -151,7 +151,7 @@ pub fn answer_head(
     lines
 }
 
-/// The words behind a status. Envoy writes them anew from a list of its own, which has no 418.
+/// The reason phrase of a status. Envoy writes its own, from a list without 418.
 fn reason(account: &Trace, status: u16) -> &'static str {
     let through_proxy = account
         .hops
@@ -166,7 +166,7 @@ fn reason(account: &Trace, status: u16) -> &'static str {
     known.unwrap_or("Unknown")
 }
 
-/// What `-v` shows of the way to a server before anything is asked of it, without stars.
+/// What `-v` shows of a connection before the request, without stars.
 pub fn connecting(
     request: &Request,
     to: Option<IpAddr>,
@@ -189,12 +189,12 @@ pub fn connecting(
     lines
 }
 
-/// The lines of a TLS handshake as `-v` shows them, as far as they are the same for all servers: the certificate's own fields
-/// and the sizes of the messages are not told.
+/// The lines of a TLS handshake as `-v` shows them, without those that differ between servers: the certificate's fields and the
+/// sizes of the messages.
 pub struct Handshake {
     /// Before an answer.
     pub offered: Vec<String>,
-    /// After a good one.
+    /// After an answer.
     pub agreed: Vec<String>,
 }
 
