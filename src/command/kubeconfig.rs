@@ -1,19 +1,19 @@
-//! `kubeconfig` and `token`: kubectl without a plugin of Google's. The entry names this program, which prints a token when asked.
+//! `kubeconfig` and `token`: kubectl without Google's credential plugin. The entry names this program as the plugin.
 //!
-//! What is in a file already is `kubefile`'s to keep.
+//! Merging the entry into a file is the job of `kubefile`.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::kubefile::{self, MergeResult};
+use super::kubefile;
 use super::session::{Session, env};
-use super::{VerbSpec, note, rehearsal, say};
+use super::{VerbSpec, rehearsal, say};
 use crate::error::{CommandError, Exit};
 use crate::google::{Api, Auth, Call, Class, NoWatch};
 use crate::kinds::Kind;
 
-/// The kind of thing that a kubeconfig is about.
+/// The kind of step whose resource a kubeconfig describes.
 const CLUSTER: &str = "container.cluster";
 
 /// Prints a kubeconfig for the steps' cluster, or merges it into a file.
@@ -52,7 +52,7 @@ pub async fn kubeconfig(
             },
         })?;
     let text = |key: &str| step.at.get(key).and_then(Value::as_str).unwrap_or_default();
-    // As gcloud names it, so that whoever has both has one entry.
+    // The name that gcloud gives it, so that a user of both has one entry.
     let name = format!(
         "gke_{}_{}_{}",
         text("project"),
@@ -68,24 +68,18 @@ pub async fn kubeconfig(
         say(&yaml(&ours)?);
         return Ok(Exit::Done);
     };
-    let merged = kubefile::merge(file, &ours).map_err(|error| {
+    kubefile::merge(file, &ours).map_err(|error| {
         CommandError::usage(
             format!("{}: {error}", file.display()),
             "name another file with --write, or fix this one",
         )
     })?;
-    if merged == MergeResult::Rewritten {
-        let file = file.display();
-        note(&format!(
-            "warning: {file}: the content was kept, but the formatting and the comments were lost"
-        ));
-    }
     say(&format!("{}: context {name}\n", file.display()));
     Ok(Exit::Done)
 }
 
-/// Of a cluster of somebody's own there is a kubeconfig already. A copy of its entry would be a copy of its keys, so the entry stays
-/// where it is, and that is what is said; where it was to be written there, it is.
+/// A user's own cluster has a kubeconfig already, the one named with `--kubeconfig`. A copy of its entry would be a copy of its
+/// keys, so nothing is written: an error names the file. It is no error if `--write` names the same file.
 async fn own(session: &mut Session, file: Option<&Path>) -> Result<Exit, CommandError> {
     session.meet().await?;
     let Some(identity) = session.own.as_ref().map(|own| &own.identity) else {
@@ -111,7 +105,7 @@ async fn own(session: &mut Session, file: Option<&Path>) -> Result<Exit, Command
     ))
 }
 
-/// Prints a token as kubectl asks plugins for one. It is the same for every project.
+/// Prints a token in the form that kubectl expects from a credential plugin. It is the same for every project.
 pub async fn token(emulated: bool) -> Result<Exit, CommandError> {
     let auth = match emulated {
         true => Auth::none(),
@@ -126,10 +120,10 @@ pub async fn token(emulated: bool) -> Result<Exit, CommandError> {
     })?;
     let (word, expires) = match &token {
         Some(token) => (token.reveal(), token.expires()),
-        // An API that asks for no credentials has a cluster that takes any.
+        // The emulator needs no credentials, and an emulated cluster accepts any token.
         None => ("anonymous", None),
     };
-    // kubectl says which version of the question it asks.
+    // kubectl passes the version of the answer that it expects.
     let asked = std::env::var("KUBERNETES_EXEC_INFO")
         .ok()
         .and_then(|asked| serde_json::from_str::<Value>(&asked).ok());
@@ -165,7 +159,7 @@ fn entry(name: &str, live: &Value, program: &str, emulated: bool) -> Result<Valu
         "server": format!("https://{}", text("/endpoint")?),
         "certificate-authority-data": text("/masterAuth/clusterCaCertificate")?,
     });
-    // What listens on loopback gets the word that opens an emulated cluster, and never a token of Google's.
+    // A program on loopback gets the emulator's token and never one of Google's.
     let args: &[&str] = if emulated {
         &["token", "--emulate"]
     } else {
@@ -214,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_cluster_without_an_authority_gets_no_entry() {
-        // kubectl would trust every authority of the machine's, and send it a token.
+        // Without a certificate, kubectl would trust each of the machine's authorities and send the server a token.
         for live in [
             json!({"endpoint": "192.0.2.1"}),
             json!({"endpoint": "192.0.2.1", "masterAuth": {"clusterCaCertificate": ""}}),
