@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use provision::cli::Cli;
+use provision::command::Cli;
 use provision::{command, error};
 
 /// A core file would hold the tokens of the run, and it stays on the disk.

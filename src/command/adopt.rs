@@ -1,22 +1,37 @@
 //! `adopt`: a journal that was lost or damaged is rebuilt from what is in the cloud. Nothing in the cloud is changed: what
 //! speaks for being ours is shown, a person says yes, and the journal says so from then on.
 
+use clap::Args;
 use serde_json::json;
 
+use super::execute::{VerbSpec, look};
+use super::output::{note, say};
+use super::presenter::RunPresenter;
 use super::session::Session;
-use super::verbs::watch;
-use super::{VerbSpec, confirm, note, run_lock, say};
+use super::{confirm, run_lock};
 use crate::cli::Global;
 use crate::engine::entry::{Entry, now};
 use crate::engine::event::{Event, RunOutcome};
 use crate::engine::evidence::Evidence;
-use crate::engine::journal::JournalAccess;
 use crate::engine::journal::LockedJournal;
 use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::kinds::{FieldDiff, ResourceId};
 use crate::ui::table::columns;
 use crate::ui::{json_line, plain};
+
+const ADOPT: VerbSpec = VerbSpec {
+    name: "adopt",
+    looks_up: false,
+};
+
+/// Rebuild a lost or damaged journal from the live resources
+#[derive(Debug, Args)]
+pub struct AdoptArgs {
+    /// Do not ask for confirmation
+    #[arg(long, short)]
+    yes: bool,
+}
 
 /// One thing that was looked for.
 struct Candidate {
@@ -28,24 +43,25 @@ struct Candidate {
 }
 
 /// Rebuilds the journal.
-pub async fn adopt(global: &Global, row: VerbSpec, yes: bool) -> Result<Exit, CommandError> {
-    confirm::require_confirmation(row.verb, yes)?;
+pub async fn adopt(global: &Global, args: AdoptArgs) -> Result<Exit, CommandError> {
+    let yes = args.yes;
+    confirm::require_confirmation(ADOPT.name, yes)?;
     let mut session = Session::open_anyway(global)?;
     session.steps(None)?;
     session.meet().await?;
     let held = LockedJournal::open(&session.journal_path())?;
-    let mut run = run_lock::run(&session, row.verb, Vec::new());
+    let mut run = run_lock::run(&session, ADOPT.name, Vec::new());
     let mut log = run_lock::begin(&session, &run);
-    let ready = session.ready(None, row.looks_up, true).await?;
+    let ready = session.ready(None, ADOPT.looks_up, true).await?;
     let mut found = Vec::new();
-    let looks = VerbSpec { acts: false, ..row };
-    let tasks = tasks::found(&ready.steps)?;
-    let book = JournalAccess::Read(&held.read.state);
-    let ended = watch(&session, looks, &ready, tasks, book, |event| {
+    let tasks = tasks::found(&ready.steps, &ready.graph);
+    let presenter = RunPresenter::of_looks(&session, session.json());
+    let hear = |event: &Event| {
         log.tell(event);
         found.extend(heard(event));
-    })
-    .await;
+    };
+    let state = &held.read.state;
+    let ended = look(&session, ADOPT, &ready, tasks, state, presenter, hear).await;
     let unseen = ended.tally.failed + ended.tally.blocked;
     if ended.how() == RunOutcome::Interrupted {
         return Ok(Exit::Interrupted);

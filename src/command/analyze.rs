@@ -1,19 +1,31 @@
 //! `analyze`: what is wrong with the mesh's configuration, as istioctl's analyzers would say it, and what they do not say.
 
-use super::say;
+use clap::Args;
+
+use super::output::say;
 use super::snapshot_input::{is_there, sources};
 use crate::cli::{Global, Subject};
 use crate::error::{CommandError, Exit};
 use crate::ui::{findings, json_line};
 use egress::analyze::{Level, analyze as find};
 
-/// Analyzes the objects; of one namespace where one is named.
-pub async fn analyze(
-    global: &Global,
-    namespace: Option<&str>,
-    looks: &Subject,
-) -> Result<Exit, CommandError> {
-    let (session, sources) = sources(global, looks).await?;
+/// Report problems in the mesh's configuration; exit 3 if there is an error or a warning
+///
+/// IST codes are those of istioctl's analyzers. EGR codes are provision's own.
+#[derive(Debug, Args)]
+pub struct AnalyzeArgs {
+    /// Report only the findings in this namespace
+    #[arg(long, short, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// What is analyzed.
+    #[command(flatten)]
+    subject: Subject,
+}
+
+/// Analyzes the objects, or those of one namespace.
+pub async fn analyze(global: &Global, args: AnalyzeArgs) -> Result<Exit, CommandError> {
+    let namespace = args.namespace.as_deref();
+    let (session, sources) = sources(global, &args.subject).await?;
     if let Some(namespace) = namespace {
         is_there(&sources, namespace)?;
     }

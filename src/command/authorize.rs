@@ -1,23 +1,35 @@
 //! `authorize`: the allow list of the cluster's API server and nothing else. Never makes a cluster.
 
+use clap::Args;
 use serde_json::{Map, Value};
 
+use super::execute::{VerbSpec, change, close};
+use super::output::say;
 use super::run_lock::RunLock;
 use super::session::Session;
-use super::verbs::{close, run_tasks};
-use super::{VerbSpec, say};
+use crate::cli::Global;
 use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::google::{Class, NoWatch};
 use crate::kinds::Step;
 use crate::kinds::{Clients, Observed};
 
-/// Puts the authorized networks on the allow list of every cluster that the steps speak of.
-pub async fn authorize(session: &mut Session, row: VerbSpec) -> Result<Exit, CommandError> {
+const AUTHORIZE: VerbSpec = VerbSpec {
+    name: "authorize",
+    looks_up: true,
+};
+
+/// Add this machine's address to the cluster's authorized networks
+#[derive(Debug, Args)]
+pub struct AuthorizeArgs {}
+
+/// Puts the authorized networks on the allow list of every cluster of the steps.
+pub async fn authorize(global: &Global, _args: AuthorizeArgs) -> Result<Exit, CommandError> {
+    let session = &mut Session::open(global)?;
     session.steps(None)?;
     session.meet().await?;
-    let mut hold = RunLock::take(session, row.verb, Vec::new())?;
-    let ready = session.ready(None, row.looks_up, true).await?;
+    let mut hold = RunLock::take(session, AUTHORIZE.name, Vec::new())?;
+    let ready = session.ready(None, AUTHORIZE.looks_up, true).await?;
     let lists: Vec<Step> = ready.steps.iter().filter_map(only_allow_list).collect();
     if lists.is_empty() {
         return Err(CommandError::usage(
@@ -48,8 +60,9 @@ pub async fn authorize(session: &mut Session, row: VerbSpec) -> Result<Exit, Com
         }
     }
     hold.begin(session)?;
-    let ended = run_tasks(session, row, &ready, tasks::present(&lists)?, &mut hold).await;
-    let exit = close(session, row, &ended);
+    let tasks = tasks::alone(lists.clone());
+    let ended = change(session, AUTHORIZE, &ready, tasks, &mut hold).await;
+    let exit = close(session, AUTHORIZE, &ended);
     if exit == Exit::Done && !session.json() {
         let networks = lists
             .iter()
@@ -73,7 +86,6 @@ fn only_allow_list(step: &Step) -> Option<Step> {
     });
     Some(Step {
         want,
-        needs: Default::default(),
         ..step.clone()
     })
 }

@@ -1,8 +1,9 @@
 //! `explain`: what would happen to a request, hop by hop, and which object decides.
 
+use clap::Args;
 use serde_json::json;
 
-use super::say;
+use super::output::say;
 use super::snapshot_input::{is_there, sources};
 use crate::cli::{Global, Subject};
 use crate::error::{CommandError, Exit};
@@ -11,25 +12,35 @@ use egress::matrix::Cell;
 use egress::request::{Request, Source};
 use egress::snapshot::Snapshot;
 
-/// What to explain.
-#[derive(Debug)]
-pub struct Question {
-    /// Where the request comes from, and where it goes; none for every namespace and every known host.
-    pub request: Option<(String, String)>,
-    /// Its method.
-    pub method: String,
-    /// Whether the pod that asks has no sidecar.
-    pub no_sidecar: bool,
+/// Trace a request from a pod: each hop, the object that decides there, and what the caller gets
+///
+/// Without --live, no request is sent to Google or a cluster: the steps are evaluated as if everything existed.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The namespace that the request comes from
+    #[arg(required_unless_present = "matrix")]
+    namespace: Option<String>,
+    /// The URL of the request, such as http://example.com/
+    #[arg(required_unless_present = "matrix")]
+    url: Option<String>,
+    /// The HTTP method
+    #[arg(long, value_name = "M", default_value = "GET")]
+    method: String,
+    /// Send the request from a pod without a sidecar
+    #[arg(long)]
+    no_sidecar: bool,
+    /// Evaluate every namespace and every host that an object names
+    #[arg(long, conflicts_with_all = ["namespace", "url", "method", "no_sidecar"])]
+    matrix: bool,
+    /// What is evaluated.
+    #[command(flatten)]
+    subject: Subject,
 }
 
 /// Explains a request, or all of them.
-pub async fn explain(
-    global: &Global,
-    question: Question,
-    looks: &Subject,
-) -> Result<Exit, CommandError> {
-    let request = question.asked()?;
-    let (session, sources) = sources(global, looks).await?;
+pub async fn explain(global: &Global, args: ExplainArgs) -> Result<Exit, CommandError> {
+    let request = args.request()?;
+    let (session, sources) = sources(global, &args.subject).await?;
     if let Some(request) = &request {
         is_there(&sources, &request.from.namespace)?;
     }
@@ -72,10 +83,10 @@ fn lines(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> Strin
     .collect()
 }
 
-impl Question {
-    /// The request; none where all of them are asked about.
-    fn asked(&self) -> Result<Option<Request>, CommandError> {
-        let Some((namespace, url)) = &self.request else {
+impl ExplainArgs {
+    /// The request; none where every namespace and host is evaluated.
+    fn request(&self) -> Result<Option<Request>, CommandError> {
+        let (Some(namespace), Some(url)) = (&self.namespace, &self.url) else {
             return Ok(None);
         };
         let bad =

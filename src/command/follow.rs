@@ -1,19 +1,16 @@
 //! Following the run that holds the environment: its events are shown as its own terminal would show them, and when it ends
 //! its result is ours. It is over the moment its lock can be had; a run that died without a word is taken over.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
+use super::output::note;
+use super::presenter::RunPresenter;
 use super::session::Session;
-use super::verbs::closing;
-use super::{note, say, signals};
+use super::signals;
 use crate::engine::entry::Run;
-use crate::engine::event::{Event, RunOutcome};
 use crate::engine::event_log::EventLogTail;
 use crate::engine::journal::{Journal, JournalError};
 use crate::error::{CommandError, Exit};
-use crate::ui::Screen;
-use crate::ui::slow::Slow;
 
 /// Between two reads of the log. The lock is awaited; a file that grows cannot be.
 const NEXT_READ: Duration = Duration::from_millis(100);
@@ -59,10 +56,10 @@ pub async fn follow(session: &Session, ours: &Run, holder: Run) -> Result<Follow
             tokio::select! {
                 journal = &mut free => {
                     shown.read();
-                    shown.screen.clear();
+                    shown.presenter.clear();
                     signals::listen_again();
                     let journal = journal.map_err(|error| CommandError::failed(error.to_string(), "run again"))??;
-                    return Ok(match shown.how {
+                    return Ok(match shown.presenter.how() {
                         Some(how) => FollowEnd::Ended(how.into()),
                         None => {
                             note(&format!("{} did not finish: continuing from there", holder.who()));
@@ -71,7 +68,7 @@ pub async fn follow(session: &Session, ours: &Run, holder: Run) -> Result<Follow
                     });
                 }
                 Ok(_) = stopped.wait_for(|stopped| *stopped) => {
-                    shown.screen.clear();
+                    shown.presenter.clear();
                     note(&format!("stopped following; {} continues", holder.who()));
                     return Ok(FollowEnd::Ended(Exit::Interrupted));
                 }
@@ -83,12 +80,12 @@ pub async fn follow(session: &Session, ours: &Run, holder: Run) -> Result<Follow
             }
         };
         shown.read();
-        shown.screen.clear();
+        shown.presenter.clear();
         if is_same(&next, ours) {
             holder = next;
             continue;
         }
-        return match shown.how {
+        return match shown.presenter.how() {
             Some(how) => Ok(FollowEnd::Ended(how.into())),
             None => {
                 let holder = Some(Box::new(next));
@@ -98,57 +95,28 @@ pub async fn follow(session: &Session, ours: &Run, holder: Run) -> Result<Follow
     }
 }
 
-/// What is shown of one run.
+/// A run of another process, as its log tells it.
 struct RunView {
     run: String,
     tail: Option<EventLogTail>,
-    screen: Screen,
-    json: bool,
-    verbose: bool,
-    steps: usize,
-    slow: Slow,
-    how: Option<RunOutcome>,
+    presenter: RunPresenter,
 }
 
 impl RunView {
     fn new(session: &Session, holder: &Run) -> RunView {
-        let terminal = std::io::stderr().is_terminal();
-        let (paint, verbose) = (session.paint.1, session.global.verbose);
-        let mut screen = Screen::new(session.json(), terminal, paint, verbose);
         let tail = EventLogTail::open(&session.folder).filter(|tail| tail.run.run == holder.run);
-        screen.began(tail.as_ref().map(EventLogTail::age).unwrap_or_default());
+        let age = tail.as_ref().map(EventLogTail::age).unwrap_or_default();
         RunView {
             run: holder.run.clone(),
             tail,
-            screen,
-            json: session.json(),
-            verbose,
-            steps: 0,
-            slow: Slow::default(),
-            how: None,
+            presenter: RunPresenter::of_other_run(session, age),
         }
     }
 
     /// Shows what was added to the log.
     fn read(&mut self) {
         for (at, event) in self.tail.iter_mut().flat_map(EventLogTail::read) {
-            self.slow.hear(&event);
-            self.screen.show_at(&event, at);
-            match event {
-                Event::RunStarted { steps, .. } => self.steps = steps,
-                Event::RunFinished { how, tally, took } => {
-                    self.how = Some(how);
-                    if !self.json {
-                        self.screen.clear();
-                        say(&format!("{}\n", closing(self.steps, tally, took)));
-                        let slow = std::mem::take(&mut self.slow);
-                        if let Some(text) = slow.text(tally, took, self.verbose) {
-                            say(&format!("{text}\n"));
-                        }
-                    }
-                }
-                _ => {}
-            }
+            self.presenter.show_at(&event, at);
         }
     }
 

@@ -1,31 +1,38 @@
-//! `kubeconfig` and `token`: kubectl without Google's credential plugin. The entry names this program as the plugin.
+//! `kubeconfig`: kubectl without Google's credential plugin. The entry names this program as the plugin (`token`).
 //!
 //! Merging the entry into a file is the job of `kubefile`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use serde_json::{Value, json};
 
-use super::kubefile;
-use super::session::{Session, env};
-use super::{VerbSpec, rehearsal, say};
+use super::output::say;
+use super::session::Session;
+use super::{kubefile, own_cluster};
+use crate::cli::Global;
 use crate::error::{CommandError, Exit};
-use crate::google::{Api, Auth, Call, Class, NoWatch};
-use crate::kinds::Kind;
+use crate::google::{Api, Call, Class, NoWatch};
 
 /// The kind of step whose resource a kubeconfig describes.
 const CLUSTER: &str = "container.cluster";
 
+/// Print a kubeconfig for the cluster; kubectl then needs no other plugin than this program
+#[derive(Debug, Args)]
+pub struct KubeconfigArgs {
+    /// Merge the entry into this file instead
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
 /// Prints a kubeconfig for the steps' cluster, or merges it into a file.
-pub async fn kubeconfig(
-    session: &mut Session,
-    row: VerbSpec,
-    file: Option<&Path>,
-) -> Result<Exit, CommandError> {
+pub async fn kubeconfig(global: &Global, args: KubeconfigArgs) -> Result<Exit, CommandError> {
+    let session = &mut Session::open(global)?;
+    let file = args.write.as_deref();
     if session.meant.is_some() {
         return own(session, file).await;
     }
-    let ready = session.ready(None, row.looks_up, row.acts).await?;
+    let ready = session.ready(None, false, false).await?;
     let step = ready.steps.iter().find(|step| step.kind.name() == CLUSTER);
     let step = step.ok_or_else(|| {
         CommandError::usage(
@@ -33,9 +40,7 @@ pub async fn kubeconfig(
             "add a `container.cluster` step, or run without --steps",
         )
     })?;
-    let path = Kind::named(CLUSTER)
-        .and_then(|kind| kind.path(&step.at).ok())
-        .unwrap_or_default();
+    let path = step.kind.path(&step.at).unwrap_or_default();
     let live = ready
         .client
         .send(&Call::get(Api::Container, path), &NoWatch)
@@ -101,45 +106,11 @@ async fn own(session: &mut Session, file: Option<&Path>) -> Result<Exit, Command
         format!(
             "{there} already is the kubeconfig of this cluster (context {context}): nothing is printed or written"
         ),
-        &format!("use it as it is: {} get pods", rehearsal::kubectl(identity)),
+        &format!(
+            "use it as it is: {} get pods",
+            own_cluster::kubectl(identity)
+        ),
     ))
-}
-
-/// Prints a token in the form that kubectl expects from a credential plugin. It is the same for every project.
-pub async fn token(emulated: bool) -> Result<Exit, CommandError> {
-    let auth = match emulated {
-        true => Auth::none(),
-        false => Auth::from_env(&env),
-    };
-    let token = auth.token().await;
-    let token = token.map_err(|error| {
-        CommandError::failed(
-            error.to_string(),
-            "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS",
-        )
-    })?;
-    let (word, expires) = match &token {
-        Some(token) => (token.reveal(), token.expires()),
-        // The emulator needs no credentials, and an emulated cluster accepts any token.
-        None => ("anonymous", None),
-    };
-    // kubectl passes the version of the answer that it expects.
-    let asked = std::env::var("KUBERNETES_EXEC_INFO")
-        .ok()
-        .and_then(|asked| serde_json::from_str::<Value>(&asked).ok());
-    let version = asked
-        .as_ref()
-        .and_then(|asked| asked["apiVersion"].as_str())
-        .unwrap_or("client.authentication.k8s.io/v1");
-    let mut status = json!({ "token": word });
-    if let Some(expires) = expires {
-        status["expirationTimestamp"] = expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into();
-    }
-    say(&format!(
-        "{}\n",
-        json!({"apiVersion": version, "kind": "ExecCredential", "status": status})
-    ));
-    Ok(Exit::Done)
 }
 
 /// A kubeconfig with one cluster, one user and one context.

@@ -1,13 +1,10 @@
-//! A rehearsal in a cluster of one's own (`--emulate --kubeconfig`): which cluster is meant, that it is the one it was, and what
-//! has to be so before the first thing is changed.
+//! A rehearsal in a user's own cluster (`--emulate --kubeconfig`): what must be true before the first change.
 //!
 //! Nothing is changed here, neither in the cluster nor in the emulator nor in the journal.
 
-use std::path::{Path, PathBuf};
-
+use super::own_cluster::{kubectl, quoted};
 use super::session::{Prepared, Session};
-use super::{note, signals};
-use crate::cli::Global;
+use super::signals;
 use crate::engine::change::Change;
 use crate::engine::event::{Event, RunOutcome};
 use crate::engine::failure::differences;
@@ -19,16 +16,7 @@ use crate::error::{CommandError, Exit};
 use crate::kinds::FieldDiff;
 use crate::kinds::Step;
 use crate::kinds::nodes::RequiredPool;
-use crate::kinds::own::{ClusterIdentity, OwnCluster, OwnClusterError};
 use crate::ui::plain;
-
-/// What parameters are in a rehearsal where nothing else is said: a cluster of one's own has no managed control plane, and is
-/// small.
-const DEFAULTS: &[(&str, &str)] = &[
-    ("control_plane", "in-cluster"),
-    ("nodes", "1"),
-    ("gateway_nodes", "1"),
-];
 
 /// The step's kind that waits for Istio's kinds of objects.
 const DEFINITIONS: &str = "kubernetes.definitions";
@@ -36,139 +24,6 @@ const DEFINITIONS: &str = "kubernetes.definitions";
 const NODES: &str = "kubernetes.nodes";
 /// The step's kind that is an object in the cluster.
 const OBJECT: &str = "kubernetes.object";
-
-/// The cluster that a run is about, before it was asked anything.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestedCluster {
-    file: PathBuf,
-    context: Option<String>,
-    /// The cluster in which something of ours stands.
-    remembered: Option<ClusterIdentity>,
-}
-
-/// The parameters' values that hold in a rehearsal.
-pub fn defaults(rehearses: bool) -> &'static [(&'static str, &'static str)] {
-    if rehearses { DEFAULTS } else { &[] }
-}
-
-/// The cluster that the flags name, or the one in which something of ours stands. Pure.
-///
-/// # Errors
-/// A cluster of one's own is named, and something stands in the emulated one.
-pub fn meant(
-    global: &Global,
-    project: &str,
-    state: &State,
-) -> Result<Option<RequestedCluster>, CommandError> {
-    let stands = state.stands();
-    let last = state.last_run.as_ref().filter(|_| stands);
-    let remembered = last.and_then(|last| last.cluster.clone());
-    match (&global.kubeconfig, remembered) {
-        (None, None) => Ok(None),
-        (None, Some(remembered)) => Ok(Some(RequestedCluster {
-            file: PathBuf::from(&remembered.file),
-            context: Some(remembered.context.clone()),
-            remembered: Some(remembered),
-        })),
-        (Some(file), None) if last.is_some() => {
-            let file = file.display();
-            Err(CommandError::usage(
-                format!(
-                    "the journal of {project} belongs to the emulator's own cluster, but this run would use the cluster of {file}"
-                ),
-                "omit --kubeconfig, or run `provision down --emulate` first, or name another folder with --state-dir",
-            ))
-        }
-        (Some(file), remembered) => Ok(Some(RequestedCluster {
-            file: file.clone(),
-            context: global.context.clone(),
-            remembered,
-        })),
-    }
-}
-
-/// That the flags go together.
-pub fn flags(global: &Global) -> Result<(), CommandError> {
-    if global.kubeconfig.is_some() && !global.emulate {
-        return Err(CommandError::usage(
-            "--kubeconfig requires --emulate",
-            "add --emulate: Google's APIs are emulated, and the Kubernetes objects go to that cluster; on Google Cloud no kubeconfig is needed",
-        ));
-    }
-    if global.context.is_some() && global.kubeconfig.is_none() {
-        return Err(CommandError::usage(
-            "--context requires --kubeconfig",
-            "name the file that has the context: --emulate --kubeconfig FILE --context NAME",
-        ));
-    }
-    Ok(())
-}
-
-impl RequestedCluster {
-    /// Asks the cluster who it is, and says so in a line.
-    ///
-    /// # Errors
-    /// The kubeconfig leads nowhere; the cluster does not answer; it is another one than that in which something of ours stands.
-    pub async fn meet(&self, project: &str, folder: &Path) -> Result<OwnCluster, CommandError> {
-        let found = OwnCluster::open(&self.file, self.context.as_deref()).await;
-        let own = found.map_err(|closed| self.closed(closed, folder))?;
-        if let Some(remembered) = self
-            .remembered
-            .as_ref()
-            .filter(|remembered| remembered.uid != own.identity.uid)
-        {
-            let (was, now) = (remembered, &own.identity);
-            let error = format!(
-                "the objects of {project} are in another cluster: the journal names {} (UID {}), but {} has UID {}",
-                was.words(),
-                was.uid,
-                now.words(),
-                now.uid
-            );
-            return Err(CommandError::usage(error, &gone(folder)));
-        }
-        let user = own.user.as_deref().unwrap_or("unknown");
-        note(&format!(
-            "cluster of your own: {}, user {user}",
-            own.identity.words()
-        ));
-        Ok(own)
-    }
-
-    fn closed(&self, closed: OwnClusterError, folder: &Path) -> CommandError {
-        match closed {
-            OwnClusterError::NoEntry(no) => {
-                let mut hint = match no.contexts.as_slice() {
-                    [] => "name a kubeconfig with --kubeconfig FILE".to_owned(),
-                    names => format!(
-                        "name one of its contexts with --context: {}",
-                        names.join(", ")
-                    ),
-                };
-                if self.remembered.is_some() {
-                    hint = format!("{hint}; {}", gone(folder));
-                }
-                CommandError::usage(no, &hint)
-            }
-            OwnClusterError::Refused { at, source } => {
-                let hint = source.hint().unwrap_or_default();
-                let hint = match self.remembered {
-                    Some(_) => format!("{hint}; {}", gone(folder)),
-                    None => hint,
-                };
-                CommandError::failed(format!("{at}: {source}"), &hint)
-            }
-        }
-    }
-}
-
-/// What to do where the cluster in which something of ours stood is no more.
-fn gone(folder: &Path) -> String {
-    format!(
-        "if the cluster of the journal was deleted, remove {}: nothing else remains",
-        folder.display()
-    )
-}
 
 /// Looks at everything before the first change: whether the cluster has Istio's kinds of objects and the nodes that the steps ask
 /// for, and whether what stands there under our names is ours. Google's half is looked at too, because objects refer to it.
@@ -194,7 +49,7 @@ pub async fn before(
             "use steps that contain one cluster",
         ));
     }
-    let tasks = tasks::present(&ready.steps)?;
+    let tasks = tasks::present(&ready.steps, &ready.graph)?;
     let tasks = match adopts {
         true => tasks::adopting(tasks),
         false => tasks,
@@ -348,24 +203,6 @@ pub fn and_in(session: &Session) -> String {
     })
 }
 
-/// How kubectl reaches the cluster.
-pub fn kubectl(identity: &ClusterIdentity) -> String {
-    format!(
-        "kubectl --kubeconfig {} --context {}",
-        quoted(&identity.file),
-        quoted(&identity.context)
-    )
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let bare = |c: char| c.is_ascii_alphanumeric() || "/._-@:=+,".contains(c);
-    match !word.is_empty() && word.chars().all(bare) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -452,22 +289,5 @@ mod tests {
             foreign_object(&service, &Change::Update(fields), true),
             None
         );
-    }
-
-    #[test]
-    fn a_word_is_quoted_where_a_shell_would_read_it() {
-        for (word, expected) in [
-            ("/srv/own/.kube/config", "/srv/own/.kube/config"),
-            (
-                "arn:aws:eks:eu-1:1:cluster/x",
-                "arn:aws:eks:eu-1:1:cluster/x",
-            ),
-            ("two words", "'two words'"),
-            ("it's", r"'it'\''s'"),
-            ("$(x)", "'$(x)'"),
-            ("", "''"),
-        ] {
-            assert_eq!(quoted(word), expected);
-        }
     }
 }

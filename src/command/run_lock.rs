@@ -1,7 +1,8 @@
 //! What a run that acts holds: the journal, and with it the environment, and the log that others follow it by.
 
+use super::output::note;
 use super::session::Session;
-use super::{note, signals};
+use super::signals;
 use crate::engine::entry::{Entry, FIRST_FORMAT, FORMAT, Run, now};
 use crate::engine::event_log::EventLog;
 use crate::engine::journal::{Journal, JournalError};

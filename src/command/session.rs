@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::rehearsal::{self, RequestedCluster};
+use super::own_cluster::{self, RequestedCluster};
 use super::target::{self, TargetFlags};
 use crate::cli::{ColorChoice, Global, Output};
 use crate::engine::journal::{Journal, JournalError};
@@ -15,10 +15,10 @@ use crate::error::CommandError;
 use crate::google::{Api, Auth, Client, Endpoints, Environment, address};
 use crate::kinds::Step;
 use crate::kinds::own::OwnCluster;
-use crate::kinds::{self, Clusters};
-use crate::steps::{Source, Tutorial};
+use crate::kinds::{self, Clusters, Kind};
+use crate::steps::graph::Graph;
+use crate::steps::{Selection, Source, Tutorial};
 use crate::ui::Paint;
-use emulator;
 
 /// What a verb stands on before it looks at any step.
 pub struct Session {
@@ -50,6 +50,8 @@ pub struct Prepared {
     pub steps: Vec<Step>,
     /// The steps that claim something.
     pub checks: Vec<Step>,
+    /// Which of them needs which.
+    pub graph: Graph,
     /// The client.
     pub client: Client,
     /// The cluster of somebody's own that stands in for the emulated one.
@@ -60,16 +62,17 @@ pub struct Prepared {
 
 impl Prepared {
     fn new(
-        steps: Vec<Step>,
+        selection: Selection<Kind>,
         client: Client,
         own: Option<OwnCluster>,
         emulator: Option<emulator::Running>,
     ) -> Prepared {
         let is_check = |step: &Step| step.kind.is_check();
-        let (checks, steps) = steps.into_iter().partition(is_check);
+        let (checks, steps) = selection.steps.into_iter().partition(is_check);
         Prepared {
             steps,
             checks,
+            graph: selection.graph,
             client,
             own,
             _emulator: emulator,
@@ -135,9 +138,9 @@ impl Session {
                 "add or remove --emulate, or name another folder with --state-dir",
             ));
         }
-        let meant = rehearsal::meant(global, &project, &state)?;
+        let meant = own_cluster::meant(global, &project, &state)?;
         let mut given = remembered(&state);
-        for (name, value) in rehearsal::defaults(meant.is_some()) {
+        for (name, value) in own_cluster::defaults(meant.is_some()) {
             if tutorial.params.iter().any(|param| param.name == *name) {
                 let value = || (*value).into();
                 given.entry((*name).to_owned()).or_insert_with(value);
@@ -236,7 +239,7 @@ impl Session {
     }
 
     /// The steps through a chapter with what is given so far.
-    pub fn steps(&self, through: Option<&str>) -> Result<Vec<Step>, CommandError> {
+    pub fn steps(&self, through: Option<&str>) -> Result<Selection<Kind>, CommandError> {
         let mut given = self.given.clone();
         if self.has_param(AUTHORIZED) {
             // Until this machine's address is known; the emulator lets loopback in whatever the list says.

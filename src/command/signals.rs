@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::note;
+use super::output::note;
 use crate::error::Exit;
 
 /// Whether what would stop is only following another run.

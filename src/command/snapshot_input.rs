@@ -30,7 +30,7 @@ pub async fn sources(
         (session, live(&ready).await?)
     } else {
         let session = session(global, through)?;
-        let sources = planned_snapshot::of_steps(&session.steps(through)?);
+        let sources = planned_snapshot::of_steps(&session.steps(through)?.steps);
         (session, sources)
     };
     Ok((session, planned_snapshot::with(sources, objects)))

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::Args;
 use serde_json::json;
 
+use super::execute::{VerbSpec, look};
+use super::output::say;
+use super::presenter::RunPresenter;
 use super::session::{Prepared, Session};
-use super::verbs::{outcome, watch};
-use super::{VerbSpec, say};
-use crate::engine::journal::JournalAccess;
+use crate::cli::Global;
 use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::google::{Api, NoWatch};
@@ -18,17 +20,30 @@ use crate::kinds::checks::{answers, only_gke};
 use crate::ui::checks::CheckReport;
 use crate::ui::json_line;
 
+const VERIFY: VerbSpec = VerbSpec {
+    name: "verify",
+    looks_up: false,
+};
+
+/// Run the tutorial's checks in the pods; exit 3 if one fails
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Run the checks of the state after this chapter
+    #[arg(long, value_name = "CHAPTER")]
+    through: Option<String>,
+    /// How long to wait for a check to hold, because policies take effect with a delay [default: 120; 0 in an emulated cluster]
+    #[arg(long, value_name = "SECONDS")]
+    settle: Option<u64>,
+}
+
 /// How long a check may take to come true on Google Cloud: a managed control plane takes up to minutes over a policy.
 const SETTLE: Duration = Duration::from_secs(120);
 
-/// Looks whether every claim through a chapter holds.
-pub async fn verify(
-    session: &mut Session,
-    row: VerbSpec,
-    through: Option<&str>,
-    settle: Option<u64>,
-) -> Result<Exit, CommandError> {
-    let ready = session.ready(through, row.looks_up, row.acts).await?;
+/// Runs the checks through a chapter.
+pub async fn verify(global: &Global, args: VerifyArgs) -> Result<Exit, CommandError> {
+    let session = &mut Session::open(global)?;
+    let through = args.through.as_deref();
+    let ready = session.ready(through, VERIFY.looks_up, false).await?;
     somebody_answers(&ready).await?;
     // The emulated data plane answers from the objects that are there: it has nothing to settle.
     let emulated = ready.client.endpoints().is_loopback(Api::Container);
@@ -36,7 +51,7 @@ pub async fn verify(
         true => Duration::ZERO,
         false => SETTLE,
     };
-    let settle = settle.map_or(usual, Duration::from_secs);
+    let settle = args.settle.map_or(usual, Duration::from_secs);
     let here = |check: &Step| session.own.is_none() || only_gke(&check.want).is_none();
     let (here, elsewhere): (Vec<Step>, Vec<Step>) =
         ready.checks.iter().cloned().partition(|check| here(check));
@@ -50,15 +65,14 @@ pub async fn verify(
         }
         checks.not_here(&check.id, why);
     }
-    let book = JournalAccess::Read(&session.state);
-    let ended = watch(session, row, &ready, tasks, book, |event| {
-        checks.hear(event)
-    })
-    .await;
+    let presenter = RunPresenter::of_looks(session, session.json());
+    let hear = |event: &_| checks.hear(event);
+    let state = &session.state;
+    let ended = look(session, VERIFY, &ready, tasks, state, presenter, hear).await;
     if !session.json() {
         say(&checks.text(&session.tutorial.chapters, &ready.checks, session.paint.0));
     }
-    Ok(match outcome(&ended) {
+    Ok(match Exit::from(ended.how()) {
         Exit::Done if ended.tally.unmet > 0 => Exit::Different,
         exit => exit,
     })

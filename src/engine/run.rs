@@ -295,7 +295,7 @@ mod tests {
     use super::*;
     use crate::engine::state::State;
     use crate::engine::task::TaskGoal;
-    use crate::engine::tasks::present;
+    use crate::engine::tasks::alone;
     use crate::google::{Auth, Endpoints};
     use crate::kinds::{Kind, Step};
     use crate::steps::SourceLocation;
@@ -327,7 +327,7 @@ mod tests {
             for asked in [true, false] {
                 let (say, stop) = watch::channel(asked);
                 drop(say);
-                let (state, tasks) = (State::default(), present(&[nowhere()]).unwrap());
+                let (state, tasks) = (State::default(), alone(vec![nowhere()]));
                 let clusters = Clusters::default();
                 let book = JournalAccess::Read(&state);
                 let ended = run(&client, clusters, tasks, book, |_| {}, stop).await;

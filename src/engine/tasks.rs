@@ -17,18 +17,20 @@ const WITHIN: Duration = Duration::from_secs(30 * 60);
 
 /// Tasks that bring every step about. A step whose thing may come along with its parent's create makes the parent wait
 /// for what it needs itself: waiting for a service account is cheaper than a second operation on the cluster.
-pub fn present(steps: &[Step]) -> Result<Vec<Task>, Diagnostics> {
-    let plain = Graph::new(steps, &[])?;
+///
+/// # Errors
+/// A cycle that the needs of such steps make.
+pub fn present(steps: &[Step], graph: &Graph) -> Result<Vec<Task>, Diagnostics> {
     let parents: BTreeMap<&str, &str> = steps
         .iter()
-        .filter_map(|step| Some((step.id.as_str(), parent(step, steps, &plain)?)))
+        .filter_map(|step| Some((step.id.as_str(), parent(step, steps, graph)?)))
         .collect();
     let mut extra = Vec::new();
     for (child, parent) in &parents {
-        let others = plain.needs(child).iter().filter(|need| need != parent);
+        let others = graph.needs(child).iter().filter(|need| need != parent);
         extra.extend(others.map(|need| ((*parent).to_owned(), need.clone())));
     }
-    let graph = Graph::new(steps, &extra)?;
+    let graph = graph.with(steps, &extra)?;
     let tasks = steps.iter().map(|step| Task {
         step: step.clone(),
         after: graph.needs(&step.id).clone(),
@@ -47,6 +49,21 @@ pub fn present(steps: &[Step]) -> Result<Vec<Task>, Diagnostics> {
     Ok(tasks.collect())
 }
 
+/// Tasks that bring about steps that need nothing but what exists.
+pub fn alone(steps: Vec<Step>) -> Vec<Task> {
+    let goal = || TaskGoal::Present {
+        inside: Vec::new(),
+        with: None,
+        adopt: false,
+    };
+    let tasks = steps.into_iter().map(|step| Task {
+        step,
+        after: BTreeSet::new(),
+        goal: goal(),
+    });
+    tasks.collect()
+}
+
 /// The same tasks, which count what is there and not ours as ours.
 pub fn adopting(mut tasks: Vec<Task>) -> Vec<Task> {
     for task in &mut tasks {
@@ -58,14 +75,13 @@ pub fn adopting(mut tasks: Vec<Task>) -> Vec<Task> {
 }
 
 /// Tasks that find out what stands under every step's name.
-pub fn found(steps: &[Step]) -> Result<Vec<Task>, Diagnostics> {
-    let graph = Graph::new(steps, &[])?;
+pub fn found(steps: &[Step], graph: &Graph) -> Vec<Task> {
     let tasks = steps.iter().map(|step| Task {
         step: step.clone(),
         after: graph.needs(&step.id).clone(),
         goal: TaskGoal::Found,
     });
-    Ok(tasks.collect())
+    tasks.collect()
 }
 
 /// Tasks that see whether every claim holds, side by side: a claim needs nothing but what it is about.
@@ -95,12 +111,19 @@ fn parent<'a>(child: &Step, steps: &'a [Step], graph: &Graph) -> Option<&'a str>
 ///
 /// What no step speaks of any more (a name that was changed since) goes before everything that was made earlier. Where the cluster
 /// is somebody's own it `stays`: what is in it goes by itself.
-pub fn absent(steps: &[Step], state: &State, stays: bool) -> Result<Vec<Task>, Diagnostics> {
+///
+/// # Errors
+/// A resource in the journal of a kind that this version does not know.
+pub fn absent(
+    steps: &[Step],
+    graph: &Graph,
+    state: &State,
+    stays: bool,
+) -> Result<Vec<Task>, Diagnostics> {
     let goes_with = |inner: &TrackedResource, outer: &TrackedResource| {
         let alone = stays && inner.thing.kind().is_some_and(|kind| kind.is_in_cluster());
         !alone && goes_with(inner, outer)
     };
-    let graph = Graph::new(steps, &[])?;
     // Whether the second is removed only after the first: because the first needs it.
     let waits_for = |first: &Option<&Step>, second: Option<&Step>| match (first, second) {
         (Some(first), Some(second)) => graph.transitive_needs(&first.id).contains(&second.id),
@@ -226,6 +249,7 @@ fn orphan(id: &str, tracked: &TrackedResource) -> Result<Step, Diagnostics> {
 mod tests {
     use super::*;
     use crate::engine::entry::{ChangeVerb, Entry};
+    use crate::kinds::Kind;
     use serde_json::json;
 
     fn thing(kind: &str, at: Value) -> ResourceId {
@@ -261,7 +285,7 @@ mod tests {
             .take_alone(&intent(ChangeVerb::Create, std::slice::from_ref(&pool)))
             .unwrap();
 
-        let tasks = absent(&[], &state, false).unwrap();
+        let tasks = absent(&[], &Graph::new::<Kind>(&[]).unwrap(), &state, false).unwrap();
         let TaskGoal::Absent { inside, .. } = &tasks[0].goal else {
             panic!("one task, which removes the cluster");
         };
@@ -287,7 +311,10 @@ mod tests {
             why: Default::default(),
         };
         state.take_alone(&adopted).unwrap();
-        let told = absent(&[], &state, false).err().unwrap().to_string();
+        let told = absent(&[], &Graph::new::<Kind>(&[]).unwrap(), &state, false)
+            .err()
+            .unwrap()
+            .to_string();
         assert!(told.contains("`compute.teapot`"), "{told}");
     }
 }

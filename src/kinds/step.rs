@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Kind;
-use crate::steps::{Diagnostic, Diagnostics, Tutorial, refs};
+use crate::steps::{Diagnostic, Diagnostics, Selection, Tutorial, refs};
 use crate::text::did_you_mean;
 
 /// A step whose kind is known.
@@ -13,17 +13,20 @@ pub type Step = crate::steps::Step<Kind>;
 ///
 /// # Errors
 /// Every step whose kind this program does not know.
-pub fn bind(steps: Vec<crate::steps::Step>) -> Result<Vec<Step>, Diagnostics> {
-    let mut bound = Vec::with_capacity(steps.len());
+pub fn bind(selection: Selection) -> Result<Selection<Kind>, Diagnostics> {
+    let mut bound = Vec::with_capacity(selection.steps.len());
     let mut diagnostics = Vec::new();
-    for step in steps {
+    for step in selection.steps {
         match Kind::named(&step.kind) {
             Some(kind) => bound.push(step.with_kind(kind)),
             None => diagnostics.push(unknown(&step)),
         }
     }
     if diagnostics.is_empty() {
-        Ok(bound)
+        Ok(Selection {
+            steps: bound,
+            graph: selection.graph,
+        })
     } else {
         Err(Diagnostics(diagnostics))
     }
@@ -52,6 +55,14 @@ pub fn check(tutorial: &Tutorial) -> Result<(), Diagnostics> {
             continue;
         };
         let mut complain = |text: String| diagnostics.push(Diagnostic::at(&step.source, text));
+        // `up` does not run checks, so a step that waits for one would wait forever.
+        let is_check = |need: &&String| kind_of(need).is_some_and(|kind| kind.is_check());
+        for need in step.needs.iter().filter(is_check) {
+            complain(format!(
+                "{}: needs the check `{need}`; a check creates nothing",
+                step.id
+            ));
+        }
         let keys = kind.keys();
         for key in keys.iter().filter(|key| !step.at.contains_key(**key)) {
             complain(format!(

@@ -1,92 +1,67 @@
-//! Steps and what they need, in an order. Pure: the same steps give the same order.
+//! Which step needs which, without a cycle. Pure.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Step;
 use super::diagnostic::{Diagnostic, Diagnostics, unknown};
 
 static NOTHING: BTreeSet<String> = BTreeSet::new();
 
-/// Which step needs which. Every need is a step of the graph, and there is no circle.
+/// Which step needs which. Every need is a step of the graph, and there is no cycle.
 #[derive(Debug, Clone)]
 pub struct Graph {
-    ids: Vec<String>,
     needs: BTreeMap<String, BTreeSet<String>>,
-    dependents: BTreeMap<String, BTreeSet<String>>,
-    order: Vec<usize>,
 }
 
 impl Graph {
-    /// The graph of `steps`, which stand in the tutorial's order, with edges that the data does not have: `extra` holds
-    /// pairs of a step and one that it needs.
+    /// The graph of `steps`, which stand in the tutorial's order.
     ///
     /// # Errors
-    /// Two steps of one name, a need that is no step, a circle (named in full).
-    pub fn new<K>(steps: &[Step<K>], extra: &[(String, String)]) -> Result<Graph, Diagnostics> {
+    /// Two steps of one name, a need that is no step, a cycle (named in full).
+    pub fn new<K>(steps: &[Step<K>]) -> Result<Graph, Diagnostics> {
         let mut diagnostics = Diagnostics::default();
-        let ids: Vec<String> = steps.iter().map(|step| step.id.clone()).collect();
         let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for step in steps {
             if needs.insert(step.id.clone(), step.needs.clone()).is_some() {
                 diagnostics.add(&step.source, format!("step `{}` is defined twice", step.id));
             }
         }
-        for (step, need) in extra {
-            match needs.get_mut(step) {
-                Some(of_step) => {
-                    of_step.insert(need.clone());
-                }
-                None => diagnostics.0.push(Diagnostic::nowhere(unknown(
-                    "step",
-                    step,
-                    ids.iter().map(String::as_str),
-                ))),
-            }
-        }
         for step in steps {
-            for need in needs.get(&step.id).unwrap_or(&NOTHING) {
+            for need in &step.needs {
                 if !needs.contains_key(need) {
-                    let text = unknown("step", need, ids.iter().map(String::as_str));
+                    let ids = steps.iter().map(|step| step.id.as_str());
+                    let text = unknown("step", need, ids);
                     diagnostics.add(&step.source, format!("step `{}` needs an {text}", step.id));
                 }
             }
         }
         diagnostics.or(())?;
-        let mut dependents: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for (id, of_step) in &needs {
-            for need in of_step {
-                dependents
-                    .entry(need.clone())
-                    .or_default()
-                    .insert(id.clone());
-            }
+        Graph { needs }.without_cycle(steps)
+    }
+
+    /// The graph with needs that the steps do not state: pairs of a step and one that it needs.
+    ///
+    /// # Errors
+    /// A cycle.
+    pub fn with<K>(
+        &self,
+        steps: &[Step<K>],
+        extra: &[(String, String)],
+    ) -> Result<Graph, Diagnostics> {
+        let mut graph = self.clone();
+        for (step, need) in extra {
+            graph
+                .needs
+                .entry(step.clone())
+                .or_default()
+                .insert(need.clone());
         }
-        let order = sort(&ids, &needs, &dependents);
-        if order.len() < ids.len() {
-            return Err(circle(steps, &needs, &order).into());
-        }
-        Ok(Graph {
-            ids,
-            needs,
-            dependents,
-            order,
-        })
+        graph.without_cycle(steps)
     }
 
     /// What `id` needs directly; nothing for a step that is not in the graph.
     pub fn needs(&self, id: &str) -> &BTreeSet<String> {
         self.needs.get(id).unwrap_or(&NOTHING)
-    }
-
-    /// The steps that need `id` directly.
-    pub fn dependents(&self, id: &str) -> &BTreeSet<String> {
-        self.dependents.get(id).unwrap_or(&NOTHING)
-    }
-
-    /// All steps, each after what it needs; among those that could come next, the first of the tutorial comes first.
-    pub fn order(&self) -> Vec<&str> {
-        self.order.iter().map(|&n| self.ids[n].as_str()).collect()
     }
 
     /// All that must be done before `id`, directly or through others; without `id` itself.
@@ -100,50 +75,54 @@ impl Graph {
         }
         all
     }
+
+    fn without_cycle<K>(self, steps: &[Step<K>]) -> Result<Graph, Diagnostics> {
+        let placed = placeable(&self.needs);
+        if placed.len() < self.needs.len() {
+            return Err(cycle(steps, &self.needs, &placed).into());
+        }
+        Ok(self)
+    }
 }
 
-/// Positions in `ids`, needs first; what stands in a circle or behind one is missing.
-fn sort(
-    ids: &[String],
-    needs: &BTreeMap<String, BTreeSet<String>>,
-    dependents: &BTreeMap<String, BTreeSet<String>>,
-) -> Vec<usize> {
-    let position: BTreeMap<&str, usize> = ids
-        .iter()
-        .enumerate()
-        .map(|(n, id)| (id.as_str(), n))
-        .collect();
+/// The steps that could be done one after the other; a step in a cycle or behind one is missing.
+fn placeable(needs: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<&str> {
+    let mut dependents: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (id, of_step) in needs {
+        for need in of_step {
+            dependents.entry(need).or_default().push(id);
+        }
+    }
     let mut open: BTreeMap<&str, usize> = needs
         .iter()
         .map(|(id, of_step)| (id.as_str(), of_step.len()))
         .collect();
-    let mut ready: BinaryHeap<Reverse<usize>> = open
+    let mut ready: Vec<&str> = open
         .iter()
         .filter(|(_, left)| **left == 0)
-        .map(|(id, _)| Reverse(position[id]))
+        .map(|(id, _)| *id)
         .collect();
-    let mut order = Vec::with_capacity(ids.len());
-    while let Some(Reverse(next)) = ready.pop() {
-        order.push(next);
-        for dependent in dependents.get(&ids[next]).unwrap_or(&NOTHING) {
-            if let Some(left) = open.get_mut(dependent.as_str()) {
+    let mut placed = BTreeSet::new();
+    while let Some(next) = ready.pop() {
+        placed.insert(next);
+        for dependent in dependents.get(next).into_iter().flatten() {
+            if let Some(left) = open.get_mut(dependent) {
                 *left -= 1;
                 if *left == 0 {
-                    ready.push(Reverse(position[dependent.as_str()]));
+                    ready.push(dependent);
                 }
             }
         }
     }
-    order
+    placed
 }
 
 /// Follows needs among the steps that found no place until one comes up again.
-fn circle<K>(
+fn cycle<K>(
     steps: &[Step<K>],
     needs: &BTreeMap<String, BTreeSet<String>>,
-    placed: &[usize],
+    placed: &BTreeSet<&str>,
 ) -> Diagnostic {
-    let placed: BTreeSet<&str> = placed.iter().map(|&n| steps[n].id.as_str()).collect();
     let mut path: Vec<&str> = Vec::new();
     let mut next = steps
         .iter()
@@ -203,28 +182,13 @@ mod tests {
     }
 
     #[test]
-    fn needs_come_first_and_else_the_tutorial_leads() {
-        for (lines, order) in [
-            (&["a", "b", "c"][..], "a b c"),
-            (&["a c", "b", "c"], "b c a"),
-            (&["z", "y z", "x z", "w y"], "z y x w"),
-            (&[], ""),
-        ] {
-            assert_eq!(
-                Graph::new(&steps(lines), &[]).unwrap().order().join(" "),
-                order,
-                "{lines:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn edges_both_ways_and_all_the_way() {
+    fn needs_are_told_directly_and_all_the_way() {
         let edge = ("d".to_owned(), "a".to_owned());
-        let graph = Graph::new(&steps(&["a", "b a", "c b", "d"]), &[edge]).unwrap();
+        let steps = steps(&["a", "b a", "c b", "d"]);
+        let graph = Graph::new(&steps).unwrap().with(&steps, &[edge]).unwrap();
         let names = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(" ");
         assert_eq!(names(graph.needs("c")), "b");
-        assert_eq!(names(graph.dependents("a")), "b d");
+        assert_eq!(names(graph.needs("d")), "a");
         assert_eq!(names(&graph.transitive_needs("c")), "a b");
         assert_eq!(names(graph.needs("no-such")), "");
     }
@@ -262,21 +226,14 @@ mod tests {
                 Some(("a", "b")),
                 "steps/c.yaml:1: dependency cycle: a needs b needs a",
             ),
-            (
-                &["net"],
-                Some(("nte", "net")),
-                "unknown step `nte`, did you mean `net`?",
-            ),
         ] {
             let extra: Vec<_> = extra
                 .iter()
                 .map(|(a, b): &(&str, &str)| (a.to_string(), b.to_string()))
                 .collect();
-            assert_eq!(
-                Graph::new(&steps(lines), &extra).unwrap_err().to_string(),
-                told,
-                "{lines:?}"
-            );
+            let steps = steps(lines);
+            let graph = Graph::new(&steps).and_then(|graph| graph.with(&steps, &extra));
+            assert_eq!(graph.unwrap_err().to_string(), told, "{lines:?}");
         }
     }
 }

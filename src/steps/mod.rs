@@ -33,6 +33,7 @@ use serde_json::{Map, Value};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use params::Param;
 pub use resolve_params::Params;
+pub use select::Selection;
 pub use source::Source;
 pub use tutorial::{Chapter, Tutorial};
 pub use values::ParamType;

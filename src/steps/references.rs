@@ -55,7 +55,7 @@ pub(super) fn check(tutorial: &Tutorial, diagnostics: &mut Diagnostics) {
         steps
             .iter_mut()
             .for_each(|step| step.needs.retain(|need| !need.contains("${")));
-        if let Err(found) = Graph::new(&steps, &[]) {
+        if let Err(found) = Graph::new(&steps) {
             diagnostics.0.extend(found.0);
         }
     }

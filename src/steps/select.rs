@@ -9,6 +9,15 @@ use super::graph::Graph;
 use super::tutorial::Template;
 use super::{Params, Step, Tutorial, refs};
 
+/// The steps that hold, and which of them needs which.
+#[derive(Debug, Clone)]
+pub struct Selection<K = String> {
+    /// The steps, in the tutorial's order.
+    pub steps: Vec<Step<K>>,
+    /// Their needs.
+    pub graph: Graph,
+}
+
 impl Tutorial {
     /// The steps in the tutorial's order, up to and with chapter `through` (all without it): those whose `when` holds,
     /// with the parameters' values in `at`, `want` and `needs`. Where a later step is about the same thing as an earlier
@@ -16,7 +25,7 @@ impl Tutorial {
     ///
     /// # Errors
     /// An unknown chapter, with the nearest names; needs that lead nowhere or in a circle for these parameters.
-    pub fn select(&self, params: &Params, through: Option<&str>) -> Result<Vec<Step>, Diagnostics> {
+    pub fn select(&self, params: &Params, through: Option<&str>) -> Result<Selection, Diagnostics> {
         let chapters = self.through(through)?;
         let mut steps: Vec<Step> = self
             .templates
@@ -27,8 +36,8 @@ impl Tutorial {
             .map(|template| filled(template, params))
             .collect();
         supersede(&mut steps);
-        Graph::new(&steps, &[])?;
-        Ok(steps)
+        let graph = Graph::new(&steps)?;
+        Ok(Selection { steps, graph })
     }
 
     fn through(&self, last: Option<&str>) -> Result<Vec<&str>, Diagnostic> {
@@ -137,6 +146,7 @@ mod tests {
             .unwrap();
         tutorial
             .select(&params, through)
+            .map(|selection| selection.steps)
             .map_err(|diagnostics| diagnostics.to_string())
     }
 
@@ -209,7 +219,7 @@ mod tests {
                 .unwrap();
             tutorial
                 .select(&params, None)
-                .map(|steps| shape(&steps[3..]))
+                .map(|selection| shape(&selection.steps[3..]))
                 .map_err(|told| told.to_string())
         };
         assert_eq!(select("two").unwrap(), "late<-only-two");

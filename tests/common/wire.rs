@@ -34,7 +34,10 @@ pub fn steps(source: &Source, control_plane: &str) -> Result<Vec<Step>, String> 
         .map(|(name, value)| (name.to_owned(), json!(value)))
         .into();
     let params = tutorial.resolve(&given).map_err(|e| e.to_string())?;
-    tutorial.select(&params, None).map_err(|e| e.to_string())
+    tutorial
+        .select(&params, None)
+        .map(|selection| selection.steps)
+        .map_err(|e| e.to_string())
 }
 
 /// The kinds of Google's: the document and schema of what stands there afterwards, and the fields that other steps may

@@ -117,6 +117,13 @@ fn the_next_shell_follows_it_to_its_end() {
         line.contains(&format!("process {}, `provision up`, since ", child.id())),
         "{line}"
     );
+    let mut json = user
+        .command(&[FOLLOW, &["--output", "json"]].concat())
+        .spawn()
+        .unwrap();
+    let mut events = BufReader::new(json.stdout.take().unwrap());
+    let mut first = String::new();
+    events.read_line(&mut first).unwrap();
     // What would do something else is refused, and so is following where nobody would see it.
     let refused = user
         .run(&["up", "--emulate", "--yes", "--through", "nat"])
@@ -138,7 +145,9 @@ fn the_next_shell_follows_it_to_its_end() {
     user.run(&["up", "--emulate", "--yes", "--follow"]).ends(4);
     user.run(&[FOLLOW, &["--set", "nodes=2"]].concat()).ends(4);
     user.run(&["down", "--emulate", "--yes"]).ends(4);
-    let json = user.run(&[FOLLOW, &["--output", "json"]].concat()).ends(0);
+    let mut rest = String::new();
+    events.read_to_string(&mut rest).unwrap();
+    assert!(json.wait().unwrap().success());
 
     let run = Said::of(child.wait_with_output().unwrap(), user.home()).ends(0);
     let (code, out, told) = ended(follower, err);
@@ -149,8 +158,7 @@ fn the_next_shell_follows_it_to_its_end() {
         let words: Vec<&str> = line.split_whitespace().skip(1).take(2).collect();
         assert!(told.contains(words[0]), "{line}: {told}");
     }
-    let events: Vec<Value> = json
-        .out
+    let events: Vec<Value> = (first + &rest)
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();

@@ -186,7 +186,7 @@ fn every_name_is_known_before_anything_exists() {
 #[test]
 fn nodes_find_everything_they_need_when_they_boot() {
     let steps = wire::steps(&Source::Embedded, "managed").unwrap();
-    let graph = Graph::new(&steps, &[]).unwrap();
+    let graph = Graph::new(&steps).unwrap();
     let before = graph.transitive_needs("cluster");
     for id in [
         "services",

@@ -89,8 +89,10 @@ fn steps(tutorial: &Tutorial, control_plane: &str, through: &str) -> Vec<Step> {
     ];
     let given = given.map(|(name, value)| (name.to_owned(), json!(value)));
     let params = tutorial.resolve(&given.into()).unwrap();
-    let steps = tutorial.select(&params, Some(through));
-    steps.unwrap_or_else(|diagnostics| panic!("{through}: {diagnostics}"))
+    let selection = tutorial.select(&params, Some(through));
+    selection
+        .unwrap_or_else(|diagnostics| panic!("{through}: {diagnostics}"))
+        .steps
 }
 
 /// The objects that steps want, with the one reference that they have filled.

@@ -4,24 +4,63 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::{Args, Subcommand};
+
+use super::output::{note, say};
 use super::session::pace;
-use super::{note, signals};
+use super::signals;
 use crate::cli::Global;
 use crate::error::{CommandError, Exit};
-use emulator;
+
+/// Serve Google's APIs on a loopback port
+#[derive(Debug, Args)]
+pub struct EmulatorArgs {
+    /// Print shell exports instead, so that gcloud and provision use the emulator
+    #[command(subcommand)]
+    what: Option<EmulatorVerb>,
+    /// The address to listen on; loopback only; port 0 takes a free port
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8787"
+    )]
+    listen: SocketAddr,
+    /// The file that keeps the emulator's state [default: none]
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+}
+
+/// What to do with the emulator.
+#[derive(Debug, Subcommand)]
+pub enum EmulatorVerb {
+    /// Print shell exports: eval "$(provision emulator env)"
+    Env,
+}
+
+/// Serves, or prints how to reach an emulator.
+pub async fn emulator(global: &Global, args: EmulatorArgs) -> Result<Exit, CommandError> {
+    match args.what {
+        Some(EmulatorVerb::Env) => {
+            say(&::emulator::exports(args.listen));
+            Ok(Exit::Done)
+        }
+        None => serve(global, args.listen, args.state).await,
+    }
+}
 
 /// Serves, and says where on stdout.
-pub async fn serve(
+async fn serve(
     global: &Global,
     listen: SocketAddr,
     state: Option<PathBuf>,
 ) -> Result<Exit, CommandError> {
-    let settings = emulator::Settings {
+    let settings = ::emulator::Settings {
         listen,
         state,
         pace: pace(global)?,
     };
-    let running = emulator::start(settings).await.map_err(|error| {
+    let running = ::emulator::start(settings).await.map_err(|error| {
         CommandError::failed(
             format!("the emulator cannot start: {error}"),
             "choose another address with --listen, on loopback",

@@ -1,23 +1,32 @@
-//! What can be shown without changing anything: the tutorial as this program knows it, and the state of each step.
+//! `steps`: the tutorial as this program knows it, as a list, as JSON, as a document or as a graph. Nothing is read but the steps.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use clap::Args;
 use serde_json::json;
 
-use super::say;
+use super::output::say;
 use crate::cli::{Global, Output};
-use crate::engine::change::Change;
-use crate::engine::event::Event;
-use crate::engine::state::State;
 use crate::error::{CommandError, Exit};
-use crate::kinds::{self, Kind};
+use crate::kinds::Kind;
 use crate::steps::{Source, Step, Tutorial};
 use crate::ui::json_line;
 use crate::ui::table::columns;
 
-/// Prints the tutorial: as a list, as JSON a step a line, as a document, or as a graph.
-pub fn steps(global: &Global, markdown: bool, dot: bool) -> Result<Exit, CommandError> {
+/// List the chapters, steps and parameters of the tutorial
+#[derive(Debug, Args)]
+pub struct StepsArgs {
+    /// Print a Markdown document
+    #[arg(long, conflicts_with = "dot")]
+    markdown: bool,
+    /// Print a graph for Graphviz
+    #[arg(long)]
+    dot: bool,
+}
+
+/// Prints the tutorial: as a list, as one line of JSON for each step, as a document, or as a graph.
+pub fn steps(global: &Global, args: StepsArgs) -> Result<Exit, CommandError> {
+    let StepsArgs { markdown, dot } = args;
     let source = global.steps.clone().map_or(Source::Embedded, Source::Dir);
     let tutorial = Tutorial::load(&source)?;
     say(&match (markdown, dot, global.output) {
@@ -140,98 +149,4 @@ fn graph(tutorial: &Tutorial) -> String {
         }
     }
     text + "}\n"
-}
-
-/// Each step: live, ours, open since; then what is ours and no step speaks of.
-pub fn status(steps: &[kinds::Step], heard: &[Event], state: &State, as_json: bool) -> String {
-    let mut live: BTreeMap<&str, &str> = BTreeMap::new();
-    // What somebody else made anew under the name of ours is not ours.
-    let mut anothers: BTreeSet<&str> = BTreeSet::new();
-    for event in heard {
-        match event {
-            Event::Looked {
-                step, change, ours, ..
-            } => {
-                if !ours && !matches!(change, Change::Create) {
-                    anothers.insert(step);
-                }
-                live.insert(step, word(change))
-            }
-            Event::Failed { step, .. } => live.insert(step, "not seen"),
-            Event::Blocked { step, .. } => live.insert(step, "not asked"),
-            _ => continue,
-        };
-    }
-    let tracked = |step: &kinds::Step| {
-        state
-            .things
-            .iter()
-            .rev()
-            .find(|tracked| tracked.is_of(step))
-    };
-    let mut rows = vec![
-        ["STEP", "KIND", "LIVE", "OURS", "OPEN SINCE"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    for step in steps {
-        let tracked = tracked(step);
-        let open = tracked.and_then(|tracked| tracked.open.as_ref());
-        rows.push(vec![
-            step.id.clone(),
-            step.kind.name().to_owned(),
-            live.get(step.id.as_str())
-                .copied()
-                .unwrap_or("not asked")
-                .to_owned(),
-            if tracked.is_some_and(|tracked| tracked.is_ours())
-                && !anothers.contains(step.id.as_str())
-            {
-                "ours"
-            } else {
-                "-"
-            }
-            .to_owned(),
-            open.map_or_else(
-                || "-".to_owned(),
-                |open| format!("{} {}", open.verb.word(), open.since),
-            ),
-        ]);
-    }
-    for tracked in state
-        .ours()
-        .filter(|tracked| !steps.iter().any(|step| tracked.is_of(step)))
-    {
-        let thing = &tracked.thing;
-        rows.push(
-            [
-                thing.short(),
-                thing.kind.clone(),
-                "no step".to_owned(),
-                "ours".to_owned(),
-                "-".to_owned(),
-            ]
-            .to_vec(),
-        );
-    }
-    if !as_json {
-        return columns(&rows);
-    }
-    let objects = rows[1..].iter().map(|row| {
-        let open = (row[4] != "-").then(|| row[4].clone());
-        json!({"step": row[0], "kind": row[1], "live": row[2], "ours": row[3] == "ours", "open": open})
-    });
-    objects.map(|object| json_line(&object)).collect()
-}
-
-fn word(change: &Change) -> &'static str {
-    match change {
-        Change::None => "as wanted",
-        Change::Create => "absent",
-        Change::Update(_) | Change::Fixed(_) | Change::Foreign(_) | Change::Adopt(_) => "differs",
-        Change::Conflict(_) => "in conflict",
-        Change::Delete => "there",
-        Change::Waits(_) => "not known",
-        Change::Pending(_) => "waits",
-    }
 }

@@ -1,0 +1,173 @@
+//! `down`: deletes what `up` created, and nothing else; on request the project with it.
+
+use clap::Args;
+use serde_json::json;
+
+use super::confirm;
+use super::execute::{VerbSpec, change, close};
+use super::output::{note, say};
+use super::rehearsal;
+use super::run_lock::RunLock;
+use super::session::{Prepared, Session};
+use crate::cli::Global;
+use crate::engine::entry::{ChangeVerb, Entry, now};
+use crate::engine::journal::Journal;
+use crate::engine::state::TrackedResource;
+use crate::engine::task::Task;
+use crate::engine::tasks;
+use crate::error::{CommandError, Exit};
+use crate::google::{Api, Call, NoWatch};
+use crate::kinds::ResourceId;
+use crate::ui::table::columns;
+
+const DOWN: VerbSpec = VerbSpec {
+    name: "down",
+    looks_up: false,
+};
+
+/// Remove what `up` created
+///
+/// A cluster of your own (--kubeconfig) is kept. `down` deletes from it the objects that `up` created, one by one, and nothing
+/// else.
+#[derive(Debug, Args)]
+pub struct DownArgs {
+    /// Do not ask for confirmation
+    #[arg(long, short)]
+    yes: bool,
+    /// Delete the whole project afterwards; asks for the project id, even with --yes
+    #[arg(long)]
+    delete_project: bool,
+}
+
+/// Removes what is ours.
+pub async fn down(global: &Global, args: DownArgs) -> Result<Exit, CommandError> {
+    let DownArgs {
+        yes,
+        delete_project,
+    } = args;
+    let session = &mut Session::open(global)?;
+    confirm::require_confirmation(DOWN.name, yes)?;
+    session.steps(None)?;
+    session.meet().await?;
+    let mut hold = RunLock::take(session, DOWN.name, Vec::new())?;
+    let ready = session.ready(None, DOWN.looks_up, true).await?;
+    let tasks = tasks::absent(
+        &ready.steps,
+        &ready.graph,
+        &hold.journal.state,
+        session.own.is_some(),
+    )?;
+    if tasks.is_empty() && !session.json() {
+        say("no resources in this project are recorded as created by provision\n");
+        note("note: if a journal was lost, `provision adopt` finds what an earlier run created");
+    }
+    if !yes && !tasks.is_empty() {
+        say(&listed(&tasks));
+        if !confirm::agreed(&format!(
+            "Remove these from project {}{}?",
+            session.project,
+            rehearsal::and_in(session)
+        ))
+        .await?
+        {
+            return Ok(Exit::Done);
+        }
+    }
+    hold.begin(session)?;
+    let ended = change(session, DOWN, &ready, tasks, &mut hold).await;
+    let exit = close(session, DOWN, &ended);
+    let stays = |tracked: &&TrackedResource| {
+        let kind = tracked.thing.kind();
+        kind.is_some_and(|kind| !kind.is_deletable())
+            || ready
+                .steps
+                .iter()
+                .any(|step| step.keep && tracked.is_of(step))
+    };
+    let left: Vec<String> = hold
+        .journal
+        .state
+        .ours()
+        .filter(|tracked| !stays(tracked))
+        .map(|tracked| tracked.key.clone())
+        .collect();
+    if !left.is_empty() && !session.json() {
+        say(&format!("left:\n  {}\n", left.join("\n  ")));
+    }
+    if delete_project && exit == Exit::Done {
+        return delete(session, &ready, &mut hold.journal).await;
+    }
+    Ok(exit)
+}
+
+/// Deletes the project itself, after its id was typed.
+async fn delete(
+    session: &Session,
+    ready: &Prepared,
+    journal: &mut Journal,
+) -> Result<Exit, CommandError> {
+    let project = &session.project;
+    if !confirm::typed(
+        &format!("Type the project id to delete {project} and everything in it:"),
+        project,
+    )
+    .await?
+    {
+        return Err(CommandError::usage(
+            "the project id was not confirmed, so the project is not deleted",
+            "the resources that `up` created are already deleted",
+        ));
+    }
+    let thing = ResourceId {
+        kind: "project".to_owned(),
+        at: json!({"project": project})
+            .as_object()
+            .cloned()
+            .unwrap_or_default(),
+    };
+    let key = thing.key();
+    journal.write(&Entry::Intent {
+        at: now(),
+        step: "project".to_owned(),
+        thing,
+        verb: ChangeVerb::Delete,
+        request: uuid::Uuid::new_v4().to_string(),
+        parts: Vec::new(),
+        inside: Vec::new(),
+    })?;
+    let call = Call::delete(Api::CloudResourceManager, format!("v1/projects/{project}"));
+    let sent = ready.client.send(&call, &NoWatch).await;
+    sent.map_err(|error| {
+        CommandError::failed(
+            format!("delete project {project}: {error}"),
+            "delete it in the Cloud console",
+        )
+    })?;
+    journal.write(&Entry::Done {
+        at: now(),
+        key,
+        took: 0,
+    })?;
+    if !session.json() {
+        say(&format!(
+            "project {project} is being deleted; Google keeps it for 30 days and never reuses its id\n"
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// What `down` would remove, the first to go first.
+fn listed(tasks: &[Task]) -> String {
+    let rows: Vec<Vec<String>> = tasks
+        .iter()
+        .map(|task| {
+            let mark = if task.step.keep { "  kept" } else { "  -" };
+            vec![
+                mark.to_owned(),
+                task.step.id.clone(),
+                task.step.kind.name().to_owned(),
+            ]
+        })
+        .collect();
+    columns(&rows)
+}

@@ -1,0 +1,97 @@
+//! Running a verb's tasks: on the engine, before the reader's eyes, and into the log that others follow.
+
+use super::output::note;
+use super::presenter::RunPresenter;
+use super::run_lock::RunLock;
+use super::session::{Prepared, Session};
+use super::signals;
+use crate::engine::event::Event;
+use crate::engine::journal::JournalAccess;
+use crate::engine::run::{RunEnd, run};
+use crate::engine::state::State;
+use crate::engine::task::Task;
+use crate::error::Exit;
+
+/// What the program needs to know of a verb that runs steps.
+#[derive(Debug, Clone, Copy)]
+pub struct VerbSpec {
+    /// Its name on the command line and in the journal.
+    pub name: &'static str,
+    /// Whether this machine's address is looked up for it.
+    pub looks_up: bool,
+}
+
+/// Runs tasks that change something, shows what happens and logs it.
+pub async fn change(
+    session: &Session,
+    verb: VerbSpec,
+    ready: &Prepared,
+    tasks: Vec<Task>,
+    hold: &mut RunLock,
+) -> RunEnd {
+    let RunLock { journal, log, .. } = hold;
+    let mut presenter = RunPresenter::of_changes(session);
+    let access = JournalAccess::Write(journal);
+    let also = |event: &Event| log.tell(event);
+    execute(session, verb, ready, tasks, access, &mut presenter, also).await
+}
+
+/// Runs tasks that only look; `also` hears every event.
+pub async fn look(
+    session: &Session,
+    verb: VerbSpec,
+    ready: &Prepared,
+    tasks: Vec<Task>,
+    state: &State,
+    mut presenter: RunPresenter,
+    also: impl FnMut(&Event),
+) -> RunEnd {
+    let access = JournalAccess::Read(state);
+    execute(session, verb, ready, tasks, access, &mut presenter, also).await
+}
+
+async fn execute(
+    session: &Session,
+    verb: VerbSpec,
+    ready: &Prepared,
+    tasks: Vec<Task>,
+    access: JournalAccess<'_>,
+    presenter: &mut RunPresenter,
+    mut also: impl FnMut(&Event),
+) -> RunEnd {
+    let started = Event::RunStarted {
+        verb: verb.name.to_owned(),
+        project: session.project.clone(),
+        steps: tasks.len(),
+    };
+    also(&started);
+    presenter.show(&started);
+    let clusters = ready.clusters(session.force);
+    let tell = |event: &Event| {
+        also(event);
+        presenter.show(event);
+    };
+    let stop = signals::listen();
+    let ended = run(&ready.client, clusters, tasks, access, tell, stop).await;
+    presenter.clear();
+    ended
+}
+
+/// Says what stopped a run that changes something, if anything did; how it ended, as an exit code.
+pub fn close(session: &Session, verb: VerbSpec, ended: &RunEnd) -> Exit {
+    let verb = verb.name;
+    if let Some(error) = &ended.journal {
+        note(&format!(
+            "error: {error}\nhint: no request is sent before it is in the journal: free disk space, or name another folder with --state-dir\nleft: what the journal records; run again to continue"
+        ));
+    } else if ended.stopped {
+        note(&format!(
+            "interrupted: the journal has every request that was started; run `provision {verb}` to continue"
+        ));
+    } else if ended.tally.failed > 0 && !session.json() {
+        note(&format!(
+            "fix this, then run `provision {verb}` to continue"
+        ));
+    }
+    ended.how().into()
+}

@@ -1,0 +1,69 @@
+//! `plan`: what `up` would change. Nothing is changed.
+
+use clap::Args;
+
+use super::execute::{VerbSpec, look};
+use super::output::say;
+use super::presenter::RunPresenter;
+use super::session::{Prepared, Session};
+use crate::cli::Global;
+use crate::engine::run::RunEnd;
+use crate::engine::state::State;
+use crate::engine::task::Task;
+use crate::engine::tasks;
+use crate::error::{CommandError, Exit};
+use crate::ui::plan::Plan;
+
+const PLAN: VerbSpec = VerbSpec {
+    name: "plan",
+    looks_up: true,
+};
+
+/// Show what `up` would do; exit 3 if it would change anything
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Stop after this chapter
+    #[arg(long, value_name = "CHAPTER")]
+    through: Option<String>,
+    /// Plan for `up --force-conflicts`, which takes over fields of Kubernetes objects that another field manager owns
+    #[arg(long)]
+    force_conflicts: bool,
+}
+
+/// Shows the plan.
+pub async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, CommandError> {
+    let mut session = Session::open(global)?;
+    session.force = args.force_conflicts;
+    let ready = session
+        .ready(args.through.as_deref(), PLAN.looks_up, false)
+        .await?;
+    let tasks = tasks::present(&ready.steps, &ready.graph)?;
+    let (plan, ended) = planned(&session, PLAN, &ready, tasks, &session.state).await;
+    if !session.json() {
+        show(&session, &ready, &plan);
+    }
+    Ok(match Exit::from(ended.how()) {
+        Exit::Done if ended.tally.different > 0 => Exit::Different,
+        exit => exit,
+    })
+}
+
+/// Looks at everything that the tasks are about, and collects what they would change.
+pub async fn planned(
+    session: &Session,
+    verb: VerbSpec,
+    ready: &Prepared,
+    tasks: Vec<Task>,
+    state: &State,
+) -> (Plan, RunEnd) {
+    let mut plan = Plan::default();
+    let presenter = RunPresenter::of_looks(session, session.json());
+    let hear = |event: &_| plan.hear(event);
+    let ended = look(session, verb, ready, tasks, state, presenter, hear).await;
+    (plan, ended)
+}
+
+/// Prints a plan for people.
+pub fn show(session: &Session, ready: &Prepared, plan: &Plan) {
+    say(&plan.text(&session.tutorial.chapters, &ready.steps, session.paint.0));
+}

@@ -1,0 +1,122 @@
+//! The one presenter of a run, for a run of this process and for one of another process that is followed: its events on the
+//! screen, and its closing line.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use super::output::say;
+use super::session::Session;
+use crate::engine::event::{Event, RunOutcome, Tally};
+use crate::ui::slow::Slow;
+use crate::ui::{Screen, time};
+
+/// Shows a run.
+pub struct RunPresenter {
+    screen: Screen,
+    slow: Slow,
+    steps: usize,
+    /// Whether the run ends with a line that counts what was done.
+    closes: bool,
+    verbose: bool,
+    how: Option<RunOutcome>,
+}
+
+impl RunPresenter {
+    /// For a run that changes something: it ends with a closing line, unless a program reads it.
+    pub fn of_changes(session: &Session) -> RunPresenter {
+        RunPresenter {
+            closes: !session.json(),
+            ..RunPresenter::of_looks(session, session.json())
+        }
+    }
+
+    /// For a run that only looks; `json` says whether its events are the output.
+    pub fn of_looks(session: &Session, json: bool) -> RunPresenter {
+        let terminal = std::io::stderr().is_terminal();
+        let (paint, verbose) = (session.paint.1, session.global.verbose);
+        RunPresenter {
+            screen: Screen::new(json, terminal, paint, verbose),
+            slow: Slow::default(),
+            steps: 0,
+            closes: false,
+            verbose,
+            how: None,
+        }
+    }
+
+    /// For a run of another process that began so long ago.
+    pub fn of_other_run(session: &Session, age: Duration) -> RunPresenter {
+        let mut presenter = RunPresenter::of_changes(session);
+        presenter.screen.began(age);
+        presenter
+    }
+
+    /// Shows an event that happens now.
+    pub fn show(&mut self, event: &Event) {
+        self.slow.hear(event);
+        self.screen.show(event);
+        self.close(event);
+    }
+
+    /// Shows an event of another process's run; `at` is the time since that run began.
+    pub fn show_at(&mut self, event: &Event, at: Duration) {
+        self.slow.hear(event);
+        self.screen.show_at(event, at);
+        self.close(event);
+    }
+
+    /// Removes what is not meant to stay on the screen.
+    pub fn clear(&mut self) {
+        self.screen.clear();
+    }
+
+    /// How the run ended, if its end was shown.
+    pub fn how(&self) -> Option<RunOutcome> {
+        self.how
+    }
+
+    fn close(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { steps, .. } => self.steps = *steps,
+            Event::RunFinished { how, tally, took } => {
+                self.how = Some(*how);
+                if !self.closes {
+                    return;
+                }
+                self.clear();
+                say(&format!("{}\n", closing(self.steps, *tally, *took)));
+                let slow = std::mem::take(&mut self.slow);
+                if let Some(text) = slow.text(*tally, *took, self.verbose) {
+                    say(&format!("{text}\n"));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The last line of a run that changes something. Pure.
+fn closing(steps: usize, tally: Tally, took: u64) -> String {
+    let counts = [
+        (tally.created, "created"),
+        (tally.updated, "changed"),
+        (tally.deleted, "removed"),
+        (tally.adopted, "taken over"),
+        (tally.unchanged, "as wanted"),
+        (tally.kept, "kept"),
+        (tally.failed, "failed"),
+        (tally.blocked, "not started"),
+    ];
+    let said: Vec<String> = counts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{n} {what}"))
+        .collect();
+    let said = match (said.is_empty(), steps) {
+        (true, 0) => "nothing to do".to_owned(),
+        // It was asked to stop.
+        (true, _) => "nothing finished".to_owned(),
+        (false, _) => said.join(", "),
+    };
+    format!("{said} in {}", time(took))
+}

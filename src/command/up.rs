@@ -1,0 +1,172 @@
+//! `up`: creates the environment, or continues. If the same run is in progress elsewhere, it is followed.
+
+use std::io::IsTerminal;
+
+use clap::Args;
+
+use super::confirm;
+use super::execute::{VerbSpec, change, close};
+use super::follow::{self, FollowEnd};
+use super::output::note;
+use super::plan;
+use super::rehearsal;
+use super::run_lock::{self, RunLock};
+use super::session::{Prepared, Session};
+use crate::cli::Global;
+use crate::engine::journal::{Journal, JournalError};
+use crate::engine::task::Task;
+use crate::engine::tasks;
+use crate::error::{CommandError, Exit};
+use crate::kinds::{Kind, Step};
+
+const UP: VerbSpec = VerbSpec {
+    name: "up",
+    looks_up: true,
+};
+
+/// Create the environment, or continue
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// Stop after this chapter
+    #[arg(long, value_name = "CHAPTER")]
+    through: Option<String>,
+    /// Do not ask for confirmation
+    #[arg(long, short)]
+    yes: bool,
+    /// Take over fields of Kubernetes objects that another field manager owns
+    #[arg(long)]
+    force_conflicts: bool,
+    /// Take over existing resources with the same names that provision did not create; `down` then removes them
+    #[arg(long)]
+    adopt: bool,
+    /// If the same `up` is already running, follow it, even without a terminal
+    #[arg(long)]
+    follow: bool,
+}
+
+impl UpArgs {
+    /// The flags that make one `up` do something else than another, in words.
+    fn words(&self, session: &Session) -> Vec<String> {
+        let through = self.through.iter().map(|name| format!("--through {name}"));
+        let adopt = self.adopt.then(|| "--adopt".to_owned());
+        let force = self.force_conflicts.then(|| "--force-conflicts".to_owned());
+        let steps = session.global.steps.iter();
+        let steps = steps.map(|folder| format!("--steps {}", folder.display()));
+        through.chain(adopt).chain(force).chain(steps).collect()
+    }
+}
+
+/// Creates what the steps want and does not exist, and changes what differs.
+pub async fn up(global: &Global, args: UpArgs) -> Result<Exit, CommandError> {
+    let mut session = Session::open(global)?;
+    session.force = args.force_conflicts;
+    let through = args.through.as_deref();
+    confirm::require_confirmation(UP.name, args.yes)?;
+    // Bad input is refused before anything is locked, written or sent.
+    session.steps(through)?;
+    session.meet().await?;
+    // One run at a time, and the emulator's state with it, before anything is asked of the cloud.
+    let mut hold = match take_or_follow(&session, &args).await? {
+        Ok(hold) => hold,
+        Err(exit) => return Ok(exit),
+    };
+    if session.own.is_some() {
+        // With an emulator that only looks: what is refused here has changed nothing anywhere.
+        let looking = session.ready(through, UP.looks_up, false).await?;
+        rehearsal::before(&session, &looking, &hold.journal.state, args.adopt).await?;
+    }
+    let ready = session.ready(through, UP.looks_up, true).await?;
+    let tasks = || {
+        let tasks = tasks::present(&ready.steps, &ready.graph)?;
+        Ok::<_, CommandError>(match args.adopt {
+            true => tasks::adopting(tasks),
+            false => tasks,
+        })
+    };
+    if !args.yes && !agreed_to_plan(&session, &ready, tasks()?, &hold.journal).await? {
+        return Ok(Exit::Done);
+    }
+    hold.begin(&session)?;
+    let ended = change(&session, UP, &ready, tasks()?, &mut hold).await;
+    let exit = close(&session, UP, &ended);
+    tell_of_strangers(&ready, &hold.journal, exit);
+    Ok(exit)
+}
+
+/// Shows what would be done and asks; nothing to do needs no answer.
+async fn agreed_to_plan(
+    session: &Session,
+    ready: &Prepared,
+    tasks: Vec<Task>,
+    journal: &Journal,
+) -> Result<bool, CommandError> {
+    let (planned, ended) = plan::planned(session, UP, ready, tasks, &journal.state).await;
+    plan::show(session, ready, &planned);
+    if Exit::from(ended.how()) != Exit::Done {
+        return Err(CommandError::failed(
+            "the current state could not be read",
+            "fix the errors above first",
+        ));
+    }
+    Ok(!planned.is_empty()
+        && confirm::agreed(&format!(
+            "Apply these changes in project {}{}?",
+            session.project,
+            rehearsal::and_in(session)
+        ))
+        .await?)
+}
+
+/// Takes hold of the environment. Where another run does there what this one would, it is followed; that run's result is
+/// this one's, and if it died the environment is ours.
+async fn take_or_follow(
+    session: &Session,
+    args: &UpArgs,
+) -> Result<Result<RunLock, Exit>, CommandError> {
+    let words = args.words(session);
+    let holder = match RunLock::take(session, UP.name, words.clone()) {
+        Ok(hold) => return Ok(Ok(hold)),
+        Err(JournalError::Held {
+            holder: Some(holder),
+        }) => *holder,
+        Err(error) => return Err(error.into()),
+    };
+    let ours = run_lock::run(session, UP.name, words.clone());
+    let watched = args.follow || std::io::stderr().is_terminal();
+    if !watched || !follow::is_same(&holder, &ours) {
+        let same = follow::is_same(&holder, &ours);
+        let mut error = CommandError::from(JournalError::Held {
+            holder: Some(Box::new(holder)),
+        });
+        if same {
+            error.hint = Some("wait for it, or stop it; there is no lock to remove by hand; it runs the same command, and `provision up --follow` shows its progress".to_owned());
+        }
+        return Err(error);
+    }
+    Ok(match follow::follow(session, &ours, holder).await? {
+        FollowEnd::Ended(exit) => Err(exit),
+        FollowEnd::Free(journal) => Ok(RunLock::of(session, *journal, UP.name, words)),
+    })
+}
+
+/// Tells of what is as wanted and not ours: `down` will leave it, which is wrong if an earlier run made it.
+fn tell_of_strangers(ready: &Prepared, journal: &Journal, exit: Exit) {
+    let is_stranger = |step: &&Step| {
+        // What goes with its holder is whose its holder is; a cluster of somebody's own holds nothing of ours.
+        let stays = |kind: Kind| kind.is_in_cluster() && ready.clusters(false).is_own();
+        let alone = step.kind.is_deletable() && (step.kind.parent().is_none() || stays(step.kind));
+        alone && !journal.state.ours().any(|tracked| tracked.is_of(step))
+    };
+    let strangers: Vec<&str> = ready
+        .steps
+        .iter()
+        .filter(is_stranger)
+        .map(|step| step.id.as_str())
+        .collect();
+    if exit == Exit::Done && !strangers.is_empty() {
+        note(&format!(
+            "note: not recorded as created by provision, so `provision down` keeps them: {}; if an earlier run created them, run `provision adopt`",
+            strangers.join(", ")
+        ));
+    }
+}
