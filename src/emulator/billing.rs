@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::answer::{ErrorResponse, Response};
 use super::names;
-use super::projects;
+use super::project_lookup;
 use super::request::Request;
 use super::world::{Project, World};
 
@@ -18,7 +18,7 @@ const ACCOUNT: &str = "billingAccounts/01A2B3-C4D5E6-F7A8B9";
 pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     match request.method_id.as_str() {
         "cloudbilling.projects.getBillingInfo" => {
-            let project = projects::named(world, request.param("name"))?;
+            let project = project_lookup::named(world, request.param("name"))?;
             Ok(info(world, &project).into())
         }
         "cloudbilling.projects.updateBillingInfo" => update(world, request),
@@ -41,7 +41,7 @@ pub fn unlink(world: &mut World, project: &Project) {
 }
 
 fn update(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
-    let project = projects::named(world, request.param("name"))?;
+    let project = project_lookup::named(world, request.param("name"))?;
     let account = request.text("billingAccountName").unwrap_or_default();
     let (prefix, id) = account.split_once('/').unwrap_or(("billingAccounts", "-"));
     if prefix != "billingAccounts" || id.is_empty() {

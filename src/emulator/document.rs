@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::schema::Schema;
 use super::template::Template;
 
 /// One API in one version.
@@ -61,6 +60,41 @@ pub struct Parameter {
     /// The values it may have, where they are counted.
     #[serde(rename = "enum", default)]
     pub values: Vec<String>,
+}
+
+/// A schema, or a property of one. [`super::schema`] checks values against it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Schema {
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
+    pub(super) format: Option<String>,
+    #[serde(rename = "$ref")]
+    pub(super) reference: Option<String>,
+    pub(super) properties: BTreeMap<String, Schema>,
+    pub(super) items: Option<Box<Schema>>,
+    pub(super) additional_properties: Option<Box<Schema>>,
+    #[serde(rename = "enum")]
+    pub(super) values: Vec<String>,
+    pub(super) pattern: Option<String>,
+    pub(super) read_only: bool,
+    #[serde(rename = "x-required")]
+    pub(super) stated_required: bool,
+    pub(super) annotations: Annotations,
+}
+
+/// Google's annotations of a schema.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Annotations {
+    pub(super) required: Vec<String>,
+}
+
+impl Schema {
+    /// Whether it has a property of this name.
+    pub fn has(&self, property: &str) -> bool {
+        self.properties.contains_key(property)
+    }
 }
 
 /// How the content of an object comes with a request.

@@ -15,7 +15,7 @@ use super::clock::Millis;
 use super::discovery::{self, Matched, Media};
 use super::fields;
 use super::multipart;
-use super::projects;
+use super::project_lookup;
 use super::request::{Request, Upload};
 use super::schema::Violation;
 use super::world::World;
@@ -130,7 +130,7 @@ fn admit(
         "cloudresourcemanager" => world
             .project(&named)
             .ok_or_else(ErrorResponse::no_project)?,
-        _ => projects::named(world, &named)?,
+        _ => project_lookup::named(world, &named)?,
     };
     if project.id != named {
         for value in request.params.values_mut() {

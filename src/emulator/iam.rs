@@ -5,18 +5,15 @@
 
 use serde_json::{Value, json};
 
+use super::account_visibility::{SINCE, is_young, key_of};
 use super::answer::{ErrorResponse, Response};
-use super::clock::Millis;
 use super::names;
 use super::paging;
 use super::policy;
-use super::projects;
+use super::project_lookup;
 use super::request::Request;
 use super::roles;
 use super::world::World;
-
-/// The field in which the state notes when an account was made; never printed.
-const SINCE: &str = "_since";
 
 /// Serves one call.
 ///
@@ -68,39 +65,6 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResp
     }
 }
 
-/// Whether an account is there and visible to whoever reads a policy.
-pub fn visible(world: &World, email: &str) -> bool {
-    let Some(key) = key_of(email) else {
-        return false;
-    };
-    world
-        .get(&key)
-        .is_some_and(|account| !is_young(world, account))
-}
-
-/// Roles that can be bound on a service account: about accounts, or about everything.
-pub fn grantable_on_account(role: &str) -> bool {
-    let basic = ["roles/owner", "roles/editor", "roles/viewer"].contains(&role);
-    let about = role.starts_with("roles/iam.serviceAccount")
-        || role.starts_with("roles/iam.workloadIdentity");
-    basic || about || !role.starts_with("roles/")
-}
-
-fn is_young(world: &World, account: &Value) -> bool {
-    let since: Millis = account[SINCE].as_i64().unwrap_or_default();
-    world.now() < since + world.duration("iam.visibility")
-}
-
-/// The key of the account of this address; none for an address outside projects.
-fn key_of(email: &str) -> Option<String> {
-    let (_, domain) = email.split_once('@')?;
-    let project = domain.strip_suffix(".iam.gserviceaccount.com")?;
-    Some(names::key(
-        "iam",
-        &format!("projects/{project}/serviceAccounts/{email}"),
-    ))
-}
-
 /// The account's own name and key. `projects/-` stands for the project that the address names; a unique id does for an address.
 fn find(world: &mut World, name: &str) -> Result<(String, String), ErrorResponse> {
     let unknown = || ErrorResponse::not_found("Unknown service account");
@@ -111,7 +75,7 @@ fn find(world: &mut World, name: &str) -> Result<(String, String), ErrorResponse
     let project = if asked == "-" {
         None
     } else {
-        Some(projects::named(world, &asked)?)
+        Some(project_lookup::named(world, &asked)?)
     };
     let key = if account.contains('@') {
         key_of(&account).ok_or_else(unknown)?
@@ -150,7 +114,7 @@ fn seen(world: &mut World, name: &str, key: &str) -> Result<(), ErrorResponse> {
 }
 
 fn create(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
-    let project = projects::named(world, request.param("name"))?;
+    let project = project_lookup::named(world, request.param("name"))?;
     let id = request.text("accountId").unwrap_or_default();
     if !(6..=30).contains(&id.len()) {
         let message = format!("The account ID \"{id}\" does not have a length between 6 and 30.");
@@ -197,7 +161,7 @@ fn create(world: &mut World, request: &Request) -> Result<Response, ErrorRespons
 }
 
 fn list(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
-    let project = projects::named(world, request.param("name"))?;
+    let project = project_lookup::named(world, request.param("name"))?;
     let collection = names::key("iam", &format!("projects/{}/serviceAccounts", project.id));
     let keys: Vec<String> = world
         .list(&collection)

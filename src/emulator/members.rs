@@ -1,6 +1,6 @@
 //! Members of a policy: which are well formed, and whether the accounts and pools they name are there.
 
-use super::iam;
+use super::account_visibility;
 use super::names;
 use super::world::World;
 
@@ -54,7 +54,7 @@ fn account(world: &World, name: &str) -> Standing {
     match name.split_once('@') {
         None => Standing::NoAccount(name.to_owned()),
         Some((local, domain)) if is_googles(local, domain) => Standing::Fine,
-        Some(_) if iam::visible(world, name) => Standing::Fine,
+        Some(_) if account_visibility::visible(world, name) => Standing::Fine,
         Some(_) => Standing::NoAccount(name.to_owned()),
     }
 }

@@ -4,6 +4,7 @@
 //! from what was recorded of the real services, and where the two leave room it is stricter. It imports nothing from the rest
 //! of the program. It does not check credentials, and it does not imitate quotas or latency beyond [`Pace`].
 
+mod account_visibility;
 pub mod answer;
 pub mod apis;
 mod batch;
@@ -35,32 +36,21 @@ mod paging;
 mod pattern;
 mod pod;
 mod policy;
+mod project_lookup;
 mod projects;
 pub mod request;
 mod roles;
 pub mod schema;
 mod server;
 mod services;
+mod settings;
 mod state;
 mod storage;
 mod template;
 pub mod world;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-
 pub use exports::exports;
 pub use pace::{BadPace, Pace};
 pub use server::{RequestRecord, Running, StartError, look, start};
+pub use settings::Settings;
 pub use state::StateError;
-
-/// How an emulator is to run.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Where to listen: an address on loopback; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// Where to keep the state; without, it is gone when the emulator ends.
-    pub state: Option<PathBuf>,
-    /// How long things take.
-    pub pace: Pace,
-}

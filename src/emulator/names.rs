@@ -51,6 +51,13 @@ pub fn hex(text: &str, digits: usize) -> String {
         .collect()
 }
 
+/// 64 hexadecimal digits that depend on `seed` alone.
+pub fn long_hex(seed: &str) -> String {
+    (0..4)
+        .map(|part| hex(&format!("{seed} {part}"), 16))
+        .collect()
+}
+
 /// The number of a project: twelve digits that depend on its id alone, so any id that a request names has one.
 pub fn project_number(id: &str) -> u64 {
     100_000_000_000 + hash(id) % 900_000_000_000

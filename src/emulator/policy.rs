@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::answer::ErrorResponse;
 use super::bindings;
 use super::etag;
-use super::iam;
 use super::members::{self, Standing};
 use super::names;
+use super::roles;
 use super::world::{Project, World};
 
 /// What a policy is attached to.
@@ -282,7 +282,7 @@ fn check_role(resource: &Resource, binding: &Value) -> Result<(), ErrorResponse>
             "Role ({role}) does not exist in the resource's hierarchy."
         )));
     }
-    if resource.account && !iam::grantable_on_account(role) {
+    if resource.account && !roles::grantable_on_account(role) {
         return Err(ErrorResponse::bad_request(format!(
             "Role {role} is not supported for this resource."
         )));

@@ -1,7 +1,7 @@
 //! Resource Manager, v1 and v3: projects. Their policies are in [`super::policy`].
 //!
-//! Any project that a request names is there, and active, until somebody deletes it; there are no folders and no
-//! organisations. A deleted project takes its resources along at once, where Google waits thirty days.
+//! Any project that a request names exists and is active until it is deleted. There are no folders and no organisations. The
+//! resources of a deleted project are deleted at once, where Google waits thirty days.
 
 use serde_json::{Value, json};
 
@@ -11,6 +11,7 @@ use super::names;
 use super::operation::{Dialect, Operation, Start};
 use super::paging;
 use super::policy;
+use super::project_lookup::{key, known, named};
 use super::request::Request;
 use super::world::{Project, World};
 use super::{billing, lro};
@@ -60,28 +61,6 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResp
     }
 }
 
-/// The active project that `name` speaks of: `projects/p/…`, `p`, or its number.
-///
-/// # Errors
-/// 403, as Google says it of a project that is missing, deleted or somebody else's.
-pub fn named(world: &mut World, name: &str) -> Result<Project, ErrorResponse> {
-    let project = known(world, name)?;
-    let gone = world
-        .get(&key(&project))
-        .is_some_and(|stored| stored["lifecycleState"] != "ACTIVE");
-    if gone {
-        Err(ErrorResponse::no_project())
-    } else {
-        Ok(project)
-    }
-}
-
-/// The same, deleted ones included.
-fn known(world: &mut World, name: &str) -> Result<Project, ErrorResponse> {
-    let id = names::segment(name, "projects").unwrap_or(name);
-    world.project(id).ok_or_else(ErrorResponse::no_project)
-}
-
 /// v1 calls it `projectId` or `resource`, v3 `name` or `resource`.
 fn id(request: &Request) -> &str {
     ["projectId", "resource", "name"]
@@ -102,10 +81,6 @@ fn version(request: &Request) -> i64 {
         .pointer("/options/requestedPolicyVersion")
         .and_then(Value::as_i64)
         .unwrap_or(1)
-}
-
-fn key(project: &Project) -> String {
-    names::key("cloudresourcemanager", &format!("projects/{}", project.id))
 }
 
 /// The project as v1 prints it, and as v3 does.

@@ -146,3 +146,11 @@ fn print((id, title, permissions): &(&str, &str, &[&str]), full: bool) -> Value 
     }
     role
 }
+
+/// Roles that can be bound on a service account: about accounts, or about everything.
+pub fn grantable_on_account(role: &str) -> bool {
+    let basic = ["roles/owner", "roles/editor", "roles/viewer"].contains(&role);
+    let about = role.starts_with("roles/iam.serviceAccount")
+        || role.starts_with("roles/iam.workloadIdentity");
+    basic || about || !role.starts_with("roles/")
+}

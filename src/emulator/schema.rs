@@ -3,46 +3,9 @@
 //! Requests are held to more than Google holds them to: field names in camelCase only, no string for a boolean.
 //! Defaults are not filled in and nothing is said about values that depend on other values; that is the services' part.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::discovery::Document;
-
-/// A schema, or a property of one.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Schema {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    format: Option<String>,
-    #[serde(rename = "$ref")]
-    reference: Option<String>,
-    properties: BTreeMap<String, Schema>,
-    items: Option<Box<Schema>>,
-    additional_properties: Option<Box<Schema>>,
-    #[serde(rename = "enum")]
-    values: Vec<String>,
-    pattern: Option<String>,
-    read_only: bool,
-    #[serde(rename = "x-required")]
-    stated_required: bool,
-    annotations: Annotations,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-struct Annotations {
-    required: Vec<String>,
-}
-
-impl Schema {
-    /// Whether it has a property of this name.
-    pub fn has(&self, property: &str) -> bool {
-        self.properties.contains_key(property)
-    }
-}
+use super::document::{Document, Schema};
 
 /// One thing that is wrong with a request or an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::Settings;
 use super::answer::ErrorResponse;
 use super::batch;
 use super::clock::{Clock, Millis};
@@ -22,6 +21,7 @@ use super::discovery;
 use super::front::{self, Call, Reply};
 use super::kubernetes::{self, Cluster, Hosting, Keeper, NotStored};
 use super::loopback;
+use super::settings::Settings;
 use super::state::{StateError, StateFile};
 use super::world::World;
 

@@ -13,7 +13,7 @@ use super::names;
 use super::operation::{Dialect, Effect, Failure, Start};
 use super::request::Request;
 use super::world::{Project, World};
-use super::{billing, lro, paging, projects};
+use super::{billing, lro, paging, project_lookup};
 
 /// What Google answers with when there is nothing to do; nobody can poll it.
 const NOTHING: &str = "operations/noop.DONE_OPERATION";
@@ -40,7 +40,7 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResp
         .params
         .get("name")
         .or_else(|| request.params.get("parent"));
-    let project = projects::named(world, name.map_or("", String::as_str))?;
+    let project = project_lookup::named(world, name.map_or("", String::as_str))?;
     let service = names::leaf(request.param("name")).to_owned();
     match request.method_id.as_str() {
         "serviceusage.services.get" => Ok(print(world, &project, find(&service)?).into()),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::lists;
+use super::pages;
 use super::scope::{self, Scope};
 use crate::answer::{ErrorResponse, Response};
 use crate::clock;
@@ -158,7 +158,7 @@ pub fn regions(world: &World, request: &Request, scope: &Scope) -> Result<Respon
         .iter()
         .map(|(region, letters)| printed_region(world, scope, region, letters))
         .collect();
-    lists::page(
+    pages::page(
         request,
         "compute#regionList",
         &format!("{}/regions", scope.path),
@@ -180,7 +180,7 @@ pub fn zones(request: &Request, scope: &Scope) -> Result<Response, ErrorResponse
     let items = zone_names()
         .map(|zone| printed_zone(scope, &zone))
         .collect();
-    lists::page(
+    pages::page(
         request,
         "compute#zoneList",
         &format!("{}/zones", scope.path),
@@ -205,7 +205,7 @@ pub fn machine_types(request: &Request, scope: &Scope) -> Result<Response, Error
         .iter()
         .map(|machine| printed_machine(scope, machine))
         .collect();
-    lists::page(
+    pages::page(
         request,
         "compute#machineTypeList",
         &format!("{}/machineTypes", scope.path),

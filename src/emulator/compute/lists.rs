@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::catalogue;
 use super::filter::Filter;
-use super::resource;
+use super::pages;
+use super::printed;
 use super::scope::{self, Scope};
 use crate::answer::{ErrorResponse, Response};
 use crate::request::Request;
@@ -17,9 +18,9 @@ pub fn list(world: &World, request: &Request, scope: &Scope) -> Result<Response,
     let found = world.list(&scope::key(&collection));
     let items = found
         .into_iter()
-        .map(|(key, value)| resource::shown(world, key, value))
+        .map(|(key, value)| printed::printed(world, key, value))
         .collect();
-    page(request, &format!("{}List", kind(scope)), &collection, items)
+    pages::page(request, &format!("{}List", kind(scope)), &collection, items)
 }
 
 /// GET on `aggregated/<collection>`: every scope there is, an empty one with the warning that it is empty.
@@ -68,44 +69,6 @@ pub fn aggregated(
         "selfLink": scope::link(&id),
     })
     .into())
-}
-
-/// A page of `items`, as `filter`, `maxResults` and `pageToken` want it. There is no `items` in an empty list.
-pub fn page(
-    request: &Request,
-    kind: &str,
-    collection: &str,
-    items: Vec<Value>,
-) -> Result<Response, ErrorResponse> {
-    let filter = Filter::of(request)?;
-    let wanted: Vec<Value> = items
-        .into_iter()
-        .filter(|item| filter.holds(item))
-        .collect();
-    // 500 is both the default and the most; the token is the place where the next page begins.
-    let size = request
-        .query("maxResults")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(500)
-        .clamp(1, 500);
-    let from: usize = match request.query("pageToken") {
-        None | Some("") => 0,
-        Some(token) => token.parse().map_err(|_| {
-            ErrorResponse::invalid(format!(
-                "Invalid value for field 'pageToken': '{token}'. The page token is invalid."
-            ))
-        })?,
-    };
-    let page: Vec<&Value> = wanted.iter().skip(from).take(size).collect();
-    let mut body = json!({"kind": kind, "id": collection});
-    if !page.is_empty() {
-        body["items"] = json!(page);
-    }
-    if wanted.len() > from + size {
-        body["nextPageToken"] = json!((from + size).to_string());
-    }
-    body["selfLink"] = json!(scope::link(collection));
-    Ok(body.into())
 }
 
 fn kind(scope: &Scope) -> String {

@@ -10,6 +10,8 @@ mod groups;
 mod lists;
 mod networks;
 mod operations;
+mod pages;
+mod printed;
 mod ranges;
 mod resource;
 mod routers;

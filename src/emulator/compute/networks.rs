@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::operations;
 use super::resource;
 use super::scope::{self, Scope};
-use super::{operations, ranges};
 use crate::answer::{ErrorResponse, Response};
 use crate::names;
 use crate::operation::{Effect, Failure};
@@ -39,19 +39,6 @@ pub fn patched(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value,
     let path = names::path(old["selfLink"].as_str().unwrap_or_default()).to_owned();
     with_derived(&path, &mut new);
     Ok(new)
-}
-
-/// The network with the links of its subnetworks, which are its own only in print.
-pub fn shown(world: &World, key: &str, value: &Value) -> Value {
-    let mut value = value.clone();
-    let subnetworks: Vec<Value> = ranges::subnetworks(world, names::path(key))
-        .into_iter()
-        .map(|one| one["selfLink"].clone())
-        .collect();
-    if !subnetworks.is_empty() {
-        value["subnetworks"] = json!(subnetworks);
-    }
-    value
 }
 
 /// DELETE. A network in use is not refused: its operation fails, as recorded.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::lists;
+use super::pages;
 use super::scope::{self, Scope};
 use crate::answer::{ErrorResponse, Response};
 use crate::clock;
@@ -107,7 +107,7 @@ pub fn list(world: &World, request: &Request, scope: &Scope) -> Result<Response,
     let prefix = scope::key(&format!("{}/operations/", scope.path));
     let items = world.operations(&prefix).into_iter().map(printed).collect();
     let collection = format!("{}/operations", scope.path);
-    lists::page(request, "compute#operationList", &collection, items)
+    pages::page(request, "compute#operationList", &collection, items)
 }
 
 fn located(request: &Request, scope: &Scope) -> (String, String) {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::scope::{self, Scope};
-use super::{catalogue, networks, operations};
+use super::{catalogue, operations, printed};
 use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::names;
@@ -133,16 +133,7 @@ pub fn delete(
 pub fn get(world: &World, request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     let (path, key) = located(request, scope);
     let value = world.get(&key).ok_or_else(|| scope::missing(&path))?;
-    Ok(shown(world, &key, value).into())
-}
-
-/// A resource as it is printed: a network's subnetworks are read from the subnetworks.
-pub fn shown(world: &World, key: &str, value: &Value) -> Value {
-    if value["kind"] == "compute#network" {
-        networks::shown(world, key, value)
-    } else {
-        value.clone()
-    }
+    Ok(printed::printed(world, &key, value).into())
 }
 
 /// The path and the key of the resource that the request's path names.

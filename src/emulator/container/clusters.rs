@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::gke_side_effects::{self, GkeSideEffects};
+use super::footprint::NetworkFootprint;
+use super::gke_side_effects;
 use super::location::Location;
 use super::new_cluster::{self, NewCluster};
 use super::operations;
@@ -115,7 +116,7 @@ fn provisioning(mut cluster: Value) -> Value {
 }
 
 /// The name of the range that GKE makes for pods.
-fn pods_range(footprint: &GkeSideEffects) -> String {
+fn pods_range(footprint: &NetworkFootprint) -> String {
     format!("gke-{}-pods-{}", footprint.cluster, footprint.hash)
 }
 
@@ -196,7 +197,7 @@ pub fn delete(
             .unwrap_or_default()
             .to_owned()
     };
-    let footprint = GkeSideEffects {
+    let footprint = NetworkFootprint {
         network: text("/networkConfig/network"),
         subnetwork: text("/networkConfig/subnetwork"),
         cluster: name.clone(),

@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::gke_side_effects::GkeSideEffects;
+use super::footprint::NetworkFootprint;
 use super::location::Location;
-use super::new_cluster;
 use crate::names;
 
 /// Addresses: public ones from the ranges reserved for documentation, the private one from the control plane's range.
-pub fn give(cluster: &mut Value, place: &Location, footprint: &GkeSideEffects) {
+pub fn give(cluster: &mut Value, place: &Location, footprint: &NetworkFootprint) {
     let hash = names::hash(&footprint.hash);
     let public = format!(
         "{}.{}",
@@ -28,10 +27,7 @@ pub fn give(cluster: &mut Value, place: &Location, footprint: &GkeSideEffects) {
     cluster["masterAuth"] = json!({"clientCertificateConfig": {}});
     cluster["privateClusterConfig"]["publicEndpoint"] = json!(public);
     cluster["privateClusterConfig"]["privateEndpoint"] = json!(private);
-    let long: String = new_cluster::long_hex(&footprint.hash)
-        .chars()
-        .take(36)
-        .collect();
+    let long: String = names::long_hex(&footprint.hash).chars().take(36).collect();
     let dns = format!(
         "gke-{long}-{}.{}.gke.goog",
         place.project.number, place.location

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::gke_side_effects::GkeSideEffects;
+use super::footprint::NetworkFootprint;
 use super::location::Location;
 use crate::clock;
 use crate::compute;
@@ -110,7 +110,7 @@ pub fn node_tag(cluster: &str, hash: &str) -> String {
 pub fn render(
     world: &mut World,
     place: &Location,
-    of: &GkeSideEffects,
+    of: &NetworkFootprint,
     rule: &ClusterFirewall,
     from: &str,
 ) -> (String, Value) {

@@ -1,10 +1,11 @@
-//! What GKE does to a cluster's network behind everybody's back: a subnetwork for the control plane, firewall rules, an
-//! endpoint group, a range for pods. And what it forgets when the cluster goes.
+//! What GKE adds to a cluster's network on its own: a subnetwork for the control plane, firewall rules, an endpoint group, a
+//! range for pods; and what of it stays behind when the cluster is deleted.
 
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
 use super::firewalls::{self, TrafficSource};
+use super::footprint::NetworkFootprint;
 use super::location::Location;
 use crate::answer::ErrorResponse;
 use crate::clock;
@@ -13,28 +14,7 @@ use crate::names;
 use crate::operation::Effect;
 use crate::world::World;
 
-/// A cluster as its network sees it.
-#[derive(Debug, Clone)]
-pub struct GkeSideEffects {
-    /// `projects/p/global/networks/n`.
-    pub network: String,
-    /// `projects/p/regions/r/subnetworks/s`.
-    pub subnetwork: String,
-    /// The cluster's name.
-    pub cluster: String,
-    /// The first eight digits of its id.
-    pub hash: String,
-    /// The control plane's range, if the cluster is private.
-    pub master: Option<Ipv4Net>,
-}
-
-impl GkeSideEffects {
-    /// The name of the subnetwork that holds the control plane's range.
-    pub fn master_subnetwork(&self) -> String {
-        let hash = names::hex(&format!("{} {}", self.cluster, self.hash), 8);
-        format!("gke-{}-{hash}-pe-subnet", self.cluster)
-    }
-
+impl NetworkFootprint {
     /// Refuses a range for the control plane that something in the network has.
     ///
     /// # Errors
@@ -89,15 +69,6 @@ impl GkeSideEffects {
         )
     }
 
-    /// The endpoint group's name.
-    fn group(&self) -> String {
-        let end = names::hex(&format!("{} default-http-backend", self.hash), 8);
-        format!(
-            "k8s1-{}-kube-system-default-http-backend-80-{end}",
-            self.hash
-        )
-    }
-
     /// What goes with the cluster, and what follows when GKE collects its leftovers.
     pub fn vanish(&self, world: &World, place: &Location) -> Vec<Effect> {
         let project = &place.project.id;
@@ -134,11 +105,6 @@ impl GkeSideEffects {
             effects: later,
         });
         effects
-    }
-
-    /// The name of a rule.
-    pub fn rule(&self, end: &str) -> String {
-        format!("gke-{}-{}-{end}", self.cluster, self.hash)
     }
 
     fn pe_subnetwork(

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::answer::ErrorResponse;
 use crate::names;
-use crate::projects;
+use crate::project_lookup;
 use crate::world::{Project, World};
 
 /// A location in a project.
@@ -22,7 +22,7 @@ impl Location {
     /// # Errors
     /// 403 for a project or a location that cannot be.
     pub fn of(world: &mut World, name: &str) -> Result<Location, ErrorResponse> {
-        let project = projects::named(world, name)?;
+        let project = project_lookup::named(world, name)?;
         let location = names::segment(name, "locations")
             .unwrap_or_default()
             .to_owned();

@@ -8,6 +8,7 @@ mod config;
 mod defaults;
 mod endpoints;
 mod firewalls;
+mod footprint;
 mod gke_side_effects;
 mod location;
 mod network;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::config;
 use super::defaults;
 use super::endpoints;
-use super::gke_side_effects::GkeSideEffects;
+use super::footprint::NetworkFootprint;
 use super::location::Location;
 use super::network;
 use super::versions;
@@ -27,7 +27,7 @@ pub struct NewCluster {
     /// Its node pools as they were sent.
     pub pools: Vec<Value>,
     /// What it does to its network.
-    pub footprint: GkeSideEffects,
+    pub footprint: NetworkFootprint,
     /// The range of its pods, if somebody named one.
     pub pods: Option<Ipv4Net>,
 }
@@ -55,8 +55,8 @@ pub fn cluster(
         || sent.pointer("/networkConfig/defaultEnablePrivateNodes") == Some(&json!(true));
     let master = network::master_range(sent, private)?;
     let serial = world.count("container.cluster");
-    let id = long_hex(&format!("{} {name} {serial}", place.path()));
-    let footprint = GkeSideEffects {
+    let id = names::long_hex(&format!("{} {name} {serial}", place.path()));
+    let footprint = NetworkFootprint {
         network: network.clone(),
         subnetwork: subnetwork.clone(),
         cluster: name.to_owned(),
@@ -198,11 +198,4 @@ fn check_identity(place: &Location, cluster: &Value) -> Result<(), ErrorResponse
         "Invalid value for workload_pool: \"{pool}\". Must be \"{}.svc.id.goog\".",
         place.project.id
     )))
-}
-
-/// 64 hexadecimal digits that depend on `seed` alone.
-pub fn long_hex(seed: &str) -> String {
-    (0..4)
-        .map(|part| names::hex(&format!("{seed} {part}"), 16))
-        .collect()
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{exists, missing, page, records, zone};
+use super::lookup::{exists, missing, page, zone};
+use super::records;
 use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::operation::{Dialect, Operation, Start};

@@ -3,6 +3,7 @@
 //! DNSSEC, forwarding, peering and routing policies are stored as sent and mean nothing here.
 
 mod changes;
+mod lookup;
 mod records;
 mod zones;
 
@@ -84,77 +85,4 @@ fn project(world: &mut World, request: &Request) -> Result<Response, ErrorRespon
         },
     })
     .into())
-}
-
-/// A page of `items` under `field`, as `maxResults` and `pageToken` want it.
-fn page(
-    request: &Request,
-    kind: &str,
-    field: &str,
-    items: &[Value],
-) -> Result<Response, ErrorResponse> {
-    let from: usize = match request.query("pageToken") {
-        None | Some("") => 0,
-        Some(token) => token.parse().map_err(|_| {
-            ErrorResponse::invalid(format!(
-                "Invalid value for 'parameters.pageToken': '{token}'"
-            ))
-        })?,
-    };
-    let size = request
-        .query("maxResults")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(100)
-        .clamp(1, 100_usize);
-    let page: Vec<&Value> = items.iter().skip(from).take(size).collect();
-    let mut body = json!({ "kind": kind });
-    body[field] = json!(page);
-    if items.len() > from + size {
-        body["nextPageToken"] = json!((from + size).to_string());
-    }
-    Ok(body.into())
-}
-
-/// The key of a zone of the request's project.
-fn zone_key(request: &Request, zone: &str) -> String {
-    names::key(
-        "dns",
-        &format!("projects/{}/managedZones/{zone}", request.param("project")),
-    )
-}
-
-/// The zone that a request's path names, by name or number: its key and value.
-fn zone(world: &World, request: &Request) -> Result<(String, Value), ErrorResponse> {
-    let name = request.param("managedZone");
-    let key = zone_key(request, name);
-    if let Some(value) = world.get(&key) {
-        return Ok((key, value.clone()));
-    }
-    let all = world.list(&names::key(
-        "dns",
-        &format!("projects/{}/managedZones", request.param("project")),
-    ));
-    let numbered = all.into_iter().find(|(_, value)| value["id"] == name);
-    numbered
-        .map(|(key, value)| (key.to_owned(), value.clone()))
-        .ok_or_else(|| missing("parameters.managedZone", name))
-}
-
-/// What is said of a thing that is not there.
-fn missing(what: &str, name: &str) -> ErrorResponse {
-    ErrorResponse::not_found(format!(
-        "The '{what}' resource named '{name}' does not exist."
-    ))
-}
-
-/// What is said of a thing that is there already.
-fn exists(what: &str, name: &str) -> ErrorResponse {
-    ErrorResponse::already_exists(format!(
-        "The resource '{what}' named '{name}' already exists"
-    ))
-}
-
-/// What is said of a value that cannot be.
-fn invalid(what: &str, value: &str) -> ErrorResponse {
-    ErrorResponse::invalid(format!("Invalid value for '{what}': '{value}'"))
 }

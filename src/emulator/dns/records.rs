@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{exists, invalid, missing, page, zone};
+use super::lookup::{exists, invalid, missing, page, zone};
 use crate::answer::{ErrorResponse, Response};
 use crate::request::Request;
 use crate::world::World;

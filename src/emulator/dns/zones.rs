@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{exists, invalid, page, records, zone, zone_key};
+use super::lookup::{exists, invalid, page, zone, zone_key};
+use super::records;
 use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::names;

@@ -3,12 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::operations::{self, HubAction};
-use super::{
-    answer_page, idle, key, mask, members, membership_features, memberships, names, numbered,
-    public, stored, vacant,
-};
+use super::resource::{answer_page, idle, key, mask, members, numbered, public, stored, vacant};
+use super::{membership_specs, memberships};
 use crate::answer::{ErrorResponse, Response};
 use crate::clock;
+use crate::names;
 use crate::operation::Effect;
 use crate::request::Request;
 use crate::world::{Project, World};
@@ -155,7 +154,7 @@ pub fn delete(
     stored(world, name)?;
     idle(world, name)?;
     let id = names::leaf(name);
-    let below = membership_features::of_feature(world, project, id);
+    let below = membership_specs::of_feature(world, project, id);
     if !below.is_empty() && !request.flag("force") {
         // Documented of `force`; no record of the words.
         return Err(ErrorResponse::failed_precondition(format!(
@@ -181,30 +180,6 @@ pub fn delete(
     Ok(operations::begin(world, request, project, deed, effects))
 }
 
-/// Refuses the half of a feature that the fleet does not have. No record of the words.
-pub fn check_enabled(world: &World, project: &Project, feature: &str) -> Result<(), ErrorResponse> {
-    let name = name(project, feature);
-    match world.get(&key(&name)) {
-        Some(_) => Ok(()),
-        None => Err(ErrorResponse::failed_precondition(format!(
-            "Feature '{name}' is not enabled in the fleet."
-        ))),
-    }
-}
-
-/// What the mesh feature wants of every new member, if it says so.
-pub fn default_mesh(world: &World, project: &Project) -> Option<Value> {
-    let feature = world.get(&key(&name(project, "servicemesh")))?;
-    feature.pointer("/fleetDefaultMemberConfig/mesh").cloned()
-}
-
-fn name(project: &Project, feature: &str) -> String {
-    format!(
-        "projects/{}/locations/global/features/{feature}",
-        project.id
-    )
-}
-
 /// The effects of the `membershipSpecs` of a body.
 fn specs(
     world: &World,
@@ -215,7 +190,7 @@ fn specs(
     let sent = body["membershipSpecs"].as_object().into_iter().flatten();
     sent.map(|(name, spec)| {
         let membership = memberships::named(world, project, name)?;
-        Ok(membership_features::set_by_v1(
+        Ok(membership_specs::set_by_v1(
             world,
             &membership,
             feature,
@@ -244,7 +219,7 @@ fn print(world: &World, project: &Project, feature: Value) -> Value {
     let mut printed = public(feature);
     let id = names::leaf(printed["name"].as_str().unwrap_or_default()).to_owned();
     let (mut specs, mut states) = (Map::new(), Map::new());
-    for (membership, spec, state) in membership_features::of_feature(world, project, &id) {
+    for (membership, spec, state) in membership_specs::of_feature(world, project, &id) {
         let key = numbered(&membership, project);
         states.extend(state.map(|state| (key.clone(), state)));
         specs.insert(key, spec);

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::operations::{self, HubAction};
-use super::{answer_page, key, members, names, stored, vacant};
+use super::resource::{answer_page, key, members, stored, vacant};
 use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::lro;
+use crate::names;
 use crate::operation::Effect;
 use crate::request::Request;
 use crate::world::{Project, World};

@@ -3,21 +3,14 @@
 
 use serde_json::{Value, json};
 
-use super::mesh::Implementation;
+use super::membership_specs::{self, object, state};
 use super::operations::{self, HubAction};
-use super::{answer_page, features, idle, key, mask, mesh, missing, public, stored, vacant};
+use super::resource::{answer_page, idle, key, mask, missing, public, stored, vacant};
 use crate::answer::{ErrorResponse, Response};
-use crate::clock;
-use crate::kubernetes::Cluster;
 use crate::names;
 use crate::operation::Effect;
 use crate::request::Request;
 use crate::world::{Project, World};
-
-/// Since when the present management of the mesh is asked for.
-const SINCE: &str = "_since";
-/// What Google chose, then, to run the control plane with.
-const IMPLEMENTATION: &str = "_implementation";
 
 /// GET.
 pub fn get(world: &World, request: &Request) -> Result<Response, ErrorResponse> {
@@ -111,7 +104,7 @@ fn begin(
     let (membership, feature) = name.split_once("/features/").ok_or_else(|| missing(name))?;
     stored(world, membership)?;
     idle(world, name)?;
-    features::check_enabled(world, project, feature)?;
+    membership_specs::check_enabled(world, project, feature)?;
     // What the mask does not name stays as it was; a new half has no mask to go by.
     let before = world.get(&key(name)).cloned();
     let fields = if verb == "update" {
@@ -149,26 +142,6 @@ fn begin(
     Ok(operations::begin(world, request, project, deed, effects))
 }
 
-/// The half with this spec. The clock of the mesh starts again only when its management changes.
-fn object(world: &World, name: &str, before: Option<&Value>, spec: Value) -> Value {
-    let now = world.now();
-    let management = |spec: &Value| spec.pointer("/servicemesh/management").cloned();
-    let same = before.filter(|half| management(&half["spec"]) == management(&spec));
-    let since = same.and_then(|half| half[SINCE].as_i64()).unwrap_or(now);
-    let implementation = same
-        .and_then(|half| half[IMPLEMENTATION].as_str())
-        .unwrap_or_else(|| chosen(world, name).word())
-        .to_owned();
-    let born = before
-        .and_then(|half| half["createTime"].as_str())
-        .map_or_else(|| clock::utc(now), str::to_owned);
-    let mut half = json!({"name": name, "spec": spec, "createTime": born, "updateTime": clock::utc(now), SINCE: since, IMPLEMENTATION: implementation});
-    if let Some(labels) = before.and_then(|half| half.get("labels")) {
-        half["labels"] = labels.clone();
-    }
-    half
-}
-
 fn print(world: &World, name: &str, half: Value) -> Value {
     let state = state(world, name, &half);
     let mut printed = public(half);
@@ -177,149 +150,4 @@ fn print(world: &World, name: &str, half: Value) -> Value {
         printed["state"] = state;
     }
     printed
-}
-
-/// What Google chooses for a fleet: Traffic Director, unless a cluster of the fleet runs a control plane of its own.
-fn chosen(world: &World, name: &str) -> Implementation {
-    let project = names::segment(name, "projects").unwrap_or_default();
-    let prefix = key(&format!("projects/{project}/locations/"));
-    let members = world.shuffled(&prefix, |key| {
-        let (_, rest) = key.rsplit_once("/memberships/").unwrap_or_default();
-        !rest.is_empty() && !rest.contains('/')
-    });
-    let mut clusters = members
-        .into_iter()
-        .filter_map(|(_, member)| world.cluster(&super::memberships::cluster_key(member)?));
-    if clusters.any(Cluster::has_control_plane) {
-        Implementation::Istiod
-    } else {
-        Implementation::TrafficDirector
-    }
-}
-
-/// What the feature says of the membership right now.
-fn state(world: &World, name: &str, half: &Value) -> Option<Value> {
-    let (membership, feature) = name.split_once("/features/")?;
-    if feature != "servicemesh" {
-        return None;
-    }
-    // The state is read off the clock each time, so nothing has to tick for it.
-    let cluster = world.get(&super::memberships::cluster_key(
-        world.get(&key(membership))?,
-    )?);
-    let has_identity = cluster.is_some_and(|cluster| {
-        cluster
-            .pointer("/workloadIdentityConfig/workloadPool")
-            .is_some()
-    });
-    mesh::state(&mesh::Situation {
-        automatic: half.pointer("/spec/servicemesh/management")
-            == Some(&json!("MANAGEMENT_AUTOMATIC")),
-        implementation: if half[IMPLEMENTATION] == Implementation::Istiod.word() {
-            Implementation::Istiod
-        } else {
-            Implementation::TrafficDirector
-        },
-        has_identity,
-        since: half[SINCE].as_i64().unwrap_or_default(),
-        now: world.now(),
-        takes: world.duration("mesh.control_plane"),
-    })
-}
-
-/// A feature's halves, with the key of v1's maps: `(membership's name, spec as v1 has it, state)`.
-pub fn of_feature(
-    world: &World,
-    project: &Project,
-    feature: &str,
-) -> Vec<(String, Value, Option<Value>)> {
-    let prefix = key(&format!("projects/{}/locations/", project.id));
-    let end = format!("/features/{feature}");
-    let found = world.shuffled(&prefix, |key| {
-        key.contains("/memberships/") && key.ends_with(&end)
-    });
-    found
-        .into_iter()
-        .map(|(key, half)| {
-            let name = names::path(key);
-            let membership = name.strip_suffix(&end).unwrap_or(name).to_owned();
-            (membership, as_v1(&half["spec"]), state(world, name, half))
-        })
-        .collect()
-}
-
-/// The implementation of the mesh's control plane in a cluster, by the cluster's key, once it is active there.
-pub fn mesh_of(world: &World, cluster: &str) -> Option<String> {
-    let all = world.shuffled("//gkehub.googleapis.com/projects/", |key| {
-        key.ends_with("/features/servicemesh") && key.contains("/memberships/")
-    });
-    all.into_iter().find_map(|(at, half)| {
-        let name = names::path(at);
-        let (membership, _) = name.split_once("/features/")?;
-        let member = world.get(&key(membership))?;
-        if super::memberships::cluster_key(member)? != cluster {
-            return None;
-        }
-        let state = state(world, name, half)?;
-        let plane = &state["servicemesh"]["controlPlaneManagement"];
-        let active = plane["state"] == "ACTIVE";
-        active.then(|| {
-            plane["implementation"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned()
-        })
-    })
-}
-
-/// The keys of the halves of a membership.
-pub fn of_membership(world: &World, membership: &str) -> Vec<String> {
-    world
-        .list(&key(&format!("{membership}/features")))
-        .into_iter()
-        .map(|(key, _)| key.to_owned())
-        .collect()
-}
-
-/// The effect of a spec that v1 sets for a membership; an empty one takes the half away.
-pub fn set_by_v1(world: &World, membership: &str, feature: &str, spec: &Value) -> Effect {
-    let name = format!("{membership}/features/{feature}");
-    let key = key(&name);
-    if spec.as_object().is_none_or(serde_json::Map::is_empty) {
-        return Effect::Remove { key };
-    }
-    let value = object(world, &name, world.get(&key), as_v2(spec));
-    Effect::Put { key, value }
-}
-
-/// What the fleet's features want of a new member.
-pub fn wanted_by_fleet(world: &World, project: &Project, membership: &str) -> Option<Effect> {
-    let wanted = features::default_mesh(world, project)?;
-    let spec = json!({"mesh": wanted, "origin": {"type": "FLEET"}});
-    Some(set_by_v1(world, membership, "servicemesh", &spec))
-}
-
-/// v1 calls the mesh's spec `mesh`, v2 `servicemesh`.
-fn as_v2(spec: &Value) -> Value {
-    renamed(spec, "mesh", "servicemesh")
-}
-
-fn as_v1(spec: &Value) -> Value {
-    renamed(spec, "servicemesh", "mesh")
-}
-
-fn renamed(spec: &Value, from: &str, to: &str) -> Value {
-    let fields = spec.as_object().into_iter().flatten();
-    fields
-        .map(|(name, value)| {
-            (
-                if name == from {
-                    to.to_owned()
-                } else {
-                    name.clone()
-                },
-                value.clone(),
-            )
-        })
-        .collect()
 }

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::operations::{self, HubAction};
-use super::{
-    answer_page, fleets, idle, key, mask, members, membership_features, missing, numbered, public,
-    stored, vacant,
+use super::resource::{
+    answer_page, idle, key, mask, members, missing, numbered, public, stored, vacant,
 };
+use super::{fleets, membership_specs};
 use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::lro;
@@ -135,7 +135,7 @@ pub fn delete(
     let name = request.param("name");
     let membership = stored(world, name)?;
     idle(world, name)?;
-    let below = membership_features::of_membership(world, name);
+    let below = membership_specs::of_membership(world, name);
     if !below.is_empty() && !request.flag("force") {
         // Documented of `force`; no record of the words.
         return Err(ErrorResponse::failed_precondition(format!(
@@ -150,10 +150,12 @@ pub fn delete(
         .map(|key| Effect::Remove { key })
         .collect();
     effects.push(Effect::Remove { key: key(name) });
-    effects.extend(cluster_key(&membership).map(|key| Effect::Merge {
-        key,
-        fields: [("fleet".to_owned(), Value::Null)].into_iter().collect(),
-    }));
+    effects.extend(
+        membership_specs::cluster_key(&membership).map(|key| Effect::Merge {
+            key,
+            fields: [("fleet".to_owned(), Value::Null)].into_iter().collect(),
+        }),
+    );
     let deed = HubAction {
         verb: "delete",
         target: name,
@@ -202,7 +204,7 @@ pub fn unregistered_by_gke(world: &World, cluster: &Value) -> Vec<Effect> {
     let name = format!("projects/{owner}/{rest}");
     match world.get(&key(&name)) {
         Some(membership) if membership.get(BY_GKE).is_some() => {
-            let below = membership_features::of_membership(world, &name);
+            let below = membership_specs::of_membership(world, &name);
             below
                 .into_iter()
                 .chain([key(&name)])
@@ -211,14 +213,6 @@ pub fn unregistered_by_gke(world: &World, cluster: &Value) -> Vec<Effect> {
         }
         _ => Vec::new(),
     }
-}
-
-/// The key of the cluster of a membership.
-pub fn cluster_key(membership: &Value) -> Option<String> {
-    let link = membership
-        .pointer("/endpoint/gkeCluster/resourceLink")?
-        .as_str()?;
-    Some(names::key("container", names::path(link)))
 }
 
 /// A membership by a name with the project's id or number in it.
@@ -360,7 +354,7 @@ fn joined(
         key: cluster.to_owned(),
         fields: fleet.into_iter().collect(),
     });
-    effects.extend(membership_features::wanted_by_fleet(world, project, name));
+    effects.extend(membership_specs::wanted_by_fleet(world, project, name));
     effects
 }
 

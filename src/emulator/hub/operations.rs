@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{answer_page, key, missing};
+use super::resource::{answer_page, key, missing};
 use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::lro;

@@ -3,35 +3,39 @@
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::call::{ApiCall, ApiReply, CallTarget};
+use super::call::{ApiCall, CallTarget};
 use super::cluster::Cluster;
+use super::controllers;
 use super::decode;
 use super::delete;
 use super::discovery;
 use super::exec;
-use super::kinds::{self, Verbs};
+use super::kinds;
 use super::log;
-use super::managed::Writer;
 use super::modify;
+use super::object;
 use super::openapi;
-use super::resource::{self, Resource};
+use super::reply::ApiReply;
+use super::requested::{options, stored};
+use super::resource::{Resource, Verbs};
 use super::reviews;
 use super::scale;
 use super::selectors::Selector;
+use super::served_kinds;
 use super::status::Status;
 use super::table;
 use super::watch::Watch;
-use super::write::{self, WriteOptions};
+use super::write;
 
 /// Answers a request.
 ///
 /// # Errors
 /// What Kubernetes would refuse.
 pub fn answer(cluster: &mut Cluster, call: &ApiCall) -> Result<ApiReply, Status> {
-    cluster.tick();
+    controllers::tick(cluster);
     let reply = route(cluster, call);
     if call.method != "GET" {
-        cluster.tick();
+        controllers::tick(cluster);
     }
     reply
 }
@@ -56,7 +60,7 @@ fn route(cluster: &mut Cluster, call: &ApiCall) -> Result<ApiReply, Status> {
     let Some(target) = CallTarget::of(&call.path) else {
         return Ok(ApiReply::Nowhere);
     };
-    let Some(resource) = resource::find(
+    let Some(resource) = served_kinds::find(
         &cluster.store,
         &target.group,
         &target.version,
@@ -123,7 +127,7 @@ fn collection(
                 &options(cluster, call, target, false)?,
             )?;
             Ok(ApiReply::created(
-                write::printed(resource, &target.version, &created),
+                object::printed(resource, &target.version, &created),
                 warnings,
             ))
         }
@@ -175,23 +179,6 @@ fn subresource(
     }
 }
 
-/// The object that a request is about.
-///
-/// # Errors
-/// 404.
-pub fn stored(
-    cluster: &Cluster,
-    resource: &Resource,
-    target: &CallTarget,
-    name: &str,
-) -> Result<Value, Status> {
-    let namespace = target.namespace.as_deref().unwrap_or_default();
-    cluster
-        .get(resource, namespace, name)
-        .cloned()
-        .ok_or_else(|| Status::not_found(resource, name))
-}
-
 fn shown(
     call: &ApiCall,
     resource: &Resource,
@@ -199,7 +186,7 @@ fn shown(
     object: &Value,
     cluster: &Cluster,
 ) -> ApiReply {
-    let printed = write::printed(resource, &target.version, object);
+    let printed = object::printed(resource, &target.version, object);
     if call.wants_table() {
         let revision = object["metadata"]["resourceVersion"].clone();
         return ApiReply::ok(table::table(
@@ -211,29 +198,6 @@ fn shown(
         ));
     }
     ApiReply::ok(printed)
-}
-
-/// How a request writes.
-///
-/// # Errors
-/// 400 for a dry run that does not exist.
-pub fn options(
-    cluster: &Cluster,
-    call: &ApiCall,
-    target: &CallTarget,
-    applies: bool,
-) -> Result<WriteOptions, Status> {
-    let writer = Writer {
-        manager: call.manager(),
-        applies,
-        api_version: resource::api_version(&target.group, &target.version),
-        subresource: target.subresource.clone().unwrap_or_default(),
-        time: cluster.time(),
-    };
-    Ok(WriteOptions {
-        writer,
-        dry_run: call.dry_run()?,
-    })
 }
 
 fn list(
@@ -264,7 +228,7 @@ fn list(
     let mut items = Vec::new();
     let mut last = String::new();
     while let Some((key, object)) = matching.next_if(|_| limit == 0 || items.len() < limit) {
-        items.push(write::printed(resource, &target.version, object));
+        items.push(object::printed(resource, &target.version, object));
         last = key.to_owned();
     }
     let left = matching.count();
@@ -290,7 +254,7 @@ fn list(
     if !resource.custom {
         items
             .iter_mut()
-            .for_each(|item| write::forget(item, &["apiVersion", "kind"]));
+            .for_each(|item| object::forget(item, &["apiVersion", "kind"]));
     }
     Ok(ApiReply::ok(json!({
         "kind": format!("{}List", resource.kind),

@@ -1,9 +1,6 @@
-//! A request to a cluster's API, taken apart, and what can be answered.
-
-use serde_json::Value;
+//! A request to a cluster's API, taken apart.
 
 use super::status::Status;
-use super::watch::Watch;
 
 /// A request.
 #[derive(Debug, Clone, Default)]
@@ -126,57 +123,6 @@ impl CallTarget {
             name: name.map(str::to_owned),
             subresource: subresource.map(str::to_owned),
         })
-    }
-}
-
-/// An answer.
-#[derive(Debug, Clone)]
-pub enum ApiReply {
-    /// An object or a list.
-    Object {
-        /// The HTTP code.
-        code: u16,
-        /// The body.
-        body: Value,
-        /// What else the client is told, a `Warning` header each.
-        warnings: Vec<String>,
-    },
-    /// Something that is not an object, with its content type; `keep` lets the client keep it for ever.
-    Document {
-        /// The content type.
-        content_type: &'static str,
-        /// The body.
-        body: String,
-        /// Whether it never changes under this address.
-        keep: bool,
-    },
-    /// A path that no handler is for: the server's words, and no object.
-    Nowhere,
-    /// A stream of changes.
-    Watch(Box<Watch>),
-    /// A container's log.
-    Log(super::log::Tail),
-    /// A command in a container: the connection becomes a WebSocket.
-    Exec(super::exec::Run),
-}
-
-impl ApiReply {
-    /// 200 with an object.
-    pub fn ok(body: Value) -> ApiReply {
-        ApiReply::Object {
-            code: 200,
-            body,
-            warnings: Vec::new(),
-        }
-    }
-
-    /// 201 with an object.
-    pub fn created(body: Value, warnings: Vec<String>) -> ApiReply {
-        ApiReply::Object {
-            code: 201,
-            body,
-            warnings,
-        }
     }
 }
 

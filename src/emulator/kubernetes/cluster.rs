@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::controllers;
 use super::reach::Inbound;
 use super::resource::Resource;
 use super::store::Store;
@@ -106,17 +105,15 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// A cluster with what every cluster has from the start.
-    pub fn new(site: Site, authority: Authority, clock: Clock, pace: Pace) -> Cluster {
-        let mut cluster = Cluster {
+    /// A cluster without objects.
+    pub fn empty(site: Site, authority: Authority, clock: Clock, pace: Pace) -> Cluster {
+        Cluster {
             site,
             authority,
             clock,
             pace,
             ..Cluster::default()
-        };
-        controllers::furnish(&mut cluster);
-        cluster
+        }
     }
 
     /// Gives a cluster that was read from a file its clock and pace.
@@ -139,15 +136,15 @@ impl Cluster {
         time(self.now())
     }
 
-    /// Lets the controllers do what there is to do now: nothing, if nothing has changed and nothing is due.
-    pub fn tick(&mut self) {
-        let now = self.now();
+    /// Whether there may be work for the controllers: something has changed since they settled, or is due.
+    pub fn has_work(&self, now: Millis) -> bool {
         let due = self.next_due().is_some_and(|due| due <= now);
-        if self.settled == Some(self.store.revision()) && !due {
-            return;
-        }
-        controllers::run(self);
-        // Whoever waited has looked; what is left waited for something that has gone.
+        self.settled != Some(self.store.revision()) || due
+    }
+
+    /// Notes that the controllers, which began at `now`, have nothing left to do.
+    pub fn set_settled(&mut self, now: Millis) {
+        // Every controller has looked at its waits: one that is over and still here belonged to an object that is gone.
         self.waits.retain(|_, due| *due > now);
         self.settled = Some(self.store.revision());
     }

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::cluster::Cluster;
+use super::object;
 use super::resource;
-use super::write;
+use super::served_kinds;
 use crate::container;
 use crate::dns;
 use crate::names;
@@ -73,12 +74,12 @@ fn tagged(pool: &Value, tag: &str) -> Value {
 
 /// The cluster's objects as clients get them.
 fn objects(cluster: &Cluster) -> Vec<Value> {
-    let kinds = resource::all(&cluster.store);
+    let kinds = served_kinds::all(&cluster.store);
     let of = |kind: &resource::Resource| -> Vec<Value> {
         let version = kind.versions.first().map_or("v1", String::as_str);
         let found = cluster.store.list(&kind.prefix(None)).into_iter();
         found
-            .map(|(_, object)| write::printed(kind, version, object))
+            .map(|(_, object)| object::printed(kind, version, object))
             .collect()
     };
     // Definitions are the largest objects and decide nothing.

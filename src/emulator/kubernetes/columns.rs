@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::object::plain;
 use super::resource::Resource;
-use super::write::plain;
 
 /// What is in a column.
 pub enum Cell {

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::call::ApiReply;
 use super::cluster::Cluster;
-use super::kinds::Verbs;
-use super::resource::{self, Resource, api_version};
+use super::reply::ApiReply;
+use super::resource::Verbs;
+use super::resource::{Resource, api_version};
+use super::served_kinds;
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
@@ -30,7 +31,7 @@ pub fn version(cluster: &Cluster) -> Value {
 /// Answers a path of discovery; None if it is none.
 pub fn answer(cluster: &Cluster, path: &str, accept: &str) -> Option<ApiReply> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let kinds = || resource::all(&cluster.store);
+    let kinds = || served_kinds::all(&cluster.store);
     // Older clients offer v2beta1 alone and cannot read v2; they get the plain form.
     let together = accept.contains("as=APIGroupDiscoveryList") && accept.contains("v=v2;");
     let body = match parts.as_slice() {

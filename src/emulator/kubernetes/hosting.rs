@@ -9,10 +9,11 @@ use std::sync::Arc;
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::cluster::{Cluster, Pool, Site};
+use super::cluster::{Pool, Site};
+use super::controllers;
 use super::handle::Keeper;
+use super::ingress_rules;
 use super::mesh;
-use super::reach;
 use super::server::{self, Serving};
 use super::tls::Authority;
 use crate::hub;
@@ -75,7 +76,10 @@ pub fn refresh(world: &mut World, key: &str) {
         let Ok(authority) = Authority::new() else {
             return;
         };
-        world.add_cluster(key, Cluster::new(site.clone(), authority, clock, pace));
+        world.add_cluster(
+            key,
+            controllers::new_cluster(site.clone(), authority, clock, pace),
+        );
     }
     world.change_cluster(key, |cluster| {
         cluster.run(clock, pace);
@@ -83,7 +87,7 @@ pub fn refresh(world: &mut World, key: &str) {
         if let Some(implementation) = &mesh {
             mesh::ready(cluster, implementation, revision);
         }
-        cluster.tick();
+        controllers::tick(cluster);
     });
 }
 
@@ -172,7 +176,7 @@ fn site(world: &World, key: &str, cluster: &Value) -> Site {
         pools,
         inbound: master
             .ok()
-            .map(|range| reach::inbound(world, &text("/networkConfig/network"), range)),
+            .map(|range| ingress_rules::inbound(world, &text("/networkConfig/network"), range)),
     }
 }
 

@@ -5,9 +5,10 @@
 
 use serde_json::{Value, json};
 
+use super::object;
+use super::object::plain;
 use super::selectors;
 use super::store::Store;
-use super::write::plain;
 
 /// The image that both templates put in.
 const PROXY: &str = "gke.gcr.io/asm/proxyv2:1.28.2-asm.4-distroless";
@@ -162,7 +163,7 @@ fn as_sidecar(pod: &mut Value, revision: &str) {
         "--run-validation",
         "--skip-rule-apply"
     ]);
-    super::write::forget(&mut validation, &["ports", "readinessProbe", "env"]);
+    object::forget(&mut validation, &["ports", "readinessProbe", "env"]);
     first.insert(0, validation);
     pod["spec"]["initContainers"] = json!(first);
     if let Some(containers) = pod["spec"]["containers"].as_array_mut() {
@@ -175,14 +176,15 @@ fn as_sidecar(pod: &mut Value, revision: &str) {
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::kubernetes::cluster::{Cluster, Site};
+    use crate::kubernetes::cluster::Site;
+    use crate::kubernetes::controllers;
     use crate::kubernetes::mesh;
     use crate::kubernetes::tls::Authority;
     use crate::pace::Pace;
 
     #[test]
     fn labels_of_namespace_and_pod_decide() {
-        let mut cluster = Cluster::new(
+        let mut cluster = controllers::new_cluster(
             Site::default(),
             Authority::default(),
             Clock::At(0),

@@ -1,15 +1,6 @@
 //! The table of built-in kinds: adding a row adds the kind to discovery, to the routes, to the schemas and to validation.
 
-use super::resource::{Column, Resource};
-
-/// What may be done with objects of a kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verbs {
-    /// Everything.
-    All,
-    /// Created and answered, never kept: reviews.
-    Review,
-}
+use super::resource::{Column, Resource, Verbs};
 
 /// A row: group, version, kind, plural, short names, and what the flags say.
 struct BuiltinKind(

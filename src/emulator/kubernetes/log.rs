@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::call::ApiCall;
+use super::object::plain;
 use super::resource::Resource;
 use super::status::Status;
-use super::write::plain;
 
 /// What a client wants to read.
 #[derive(Debug, Clone, PartialEq, Eq)]

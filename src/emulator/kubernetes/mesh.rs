@@ -10,6 +10,7 @@ use super::crd;
 use super::managed::Writer;
 use super::resource;
 use super::schema;
+use super::served_kinds;
 use super::store::Store;
 use super::write::{self, WriteOptions};
 use crate::clock::Millis;
@@ -172,7 +173,7 @@ pub fn ready(cluster: &mut Cluster, implementation: &str, revision: &str) {
 
 fn install(cluster: &mut Cluster, api_version: &str, kind: &str, namespace: &str, object: Value) {
     let (group, _) = api_version.split_once('/').unwrap_or(("", api_version));
-    let Some(resource) = resource::of_kind(&cluster.store, group, kind) else {
+    let Some(resource) = served_kinds::of_kind(&cluster.store, group, kind) else {
         return;
     };
     let options = WriteOptions {

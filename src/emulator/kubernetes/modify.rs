@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::api::{options, stored};
-use super::call::{ApiCall, ApiReply, CallTarget};
+use super::call::{ApiCall, CallTarget};
 use super::cluster::Cluster;
 use super::decode;
 use super::managed;
+use super::object;
 use super::patch;
+use super::reply::ApiReply;
+use super::requested::{options, stored};
 use super::resource::Resource;
 use super::status::{Cause, Status};
 use super::validate;
@@ -56,7 +58,7 @@ pub fn answer(
     )?;
     Ok(ApiReply::Object {
         code: 200,
-        body: write::printed(resource, &target.version, &written),
+        body: object::printed(resource, &target.version, &written),
         warnings,
     })
 }
@@ -72,7 +74,7 @@ fn patched(
         return Err(Status::unknown_type());
     }
     let wanted = decode::value(call)?;
-    let mut new = write::printed(resource, &target.version, old);
+    let mut new = object::printed(resource, &target.version, old);
     match content_type {
         "application/merge-patch+json" => json::merge(&mut new, &wanted),
         "application/json-patch+json" => patch::json(&mut new, &wanted)?,
@@ -136,15 +138,15 @@ fn apply(
     match cluster.get(resource, &namespace, name).cloned() {
         Some(live) => {
             let mut merged = managed::applied(resource, &live, &config, &options.writer, force)?;
-            write::forget(&mut merged, &["apiVersion", "kind"]);
+            object::forget(&mut merged, &["apiVersion", "kind"]);
             // A version in what is applied is a condition; none in it is none.
-            write::forget(&mut merged["metadata"], &["resourceVersion"]);
+            object::forget(&mut merged["metadata"], &["resourceVersion"]);
             if let Some(version) = config["metadata"].get("resourceVersion") {
                 merged["metadata"]["resourceVersion"] = version.clone();
             }
             validate::check(resource, &target.version, &merged)?;
             let written = write::update(cluster, resource, &live, merged, &options)?;
-            Ok(ApiReply::ok(write::printed(
+            Ok(ApiReply::ok(object::printed(
                 resource,
                 &target.version,
                 &written,
@@ -165,7 +167,7 @@ fn apply(
             let none = json!({"metadata": {"name": name}});
             let mut fresh = managed::applied(resource, &none, &config, &options.writer, force)?;
             let managed = fresh["metadata"]["managedFields"].clone();
-            write::forget(&mut fresh, &["apiVersion", "kind"]);
+            object::forget(&mut fresh, &["apiVersion", "kind"]);
             let mut created = write::create(cluster, resource, &namespace, fresh, &options)?;
             // Who states nothing but a name owns nothing, and an object without owners has no list of them.
             if !managed.is_null() {
@@ -178,7 +180,7 @@ fn apply(
                     .amend(&resource.key(&namespace, name), created);
             }
             Ok(ApiReply::created(
-                write::printed(resource, &target.version, &created),
+                object::printed(resource, &target.version, &created),
                 Vec::new(),
             ))
         }

@@ -6,10 +6,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::call::{ApiCall, ApiReply};
+use super::call::ApiCall;
 use super::cluster::Cluster;
-use super::resource::{self, Resource};
+use super::reply::ApiReply;
+use super::resource::Resource;
 use super::schema;
+use super::served_kinds;
 use super::status::Status;
 use crate::names;
 
@@ -18,7 +20,7 @@ use crate::names;
 /// # Errors
 /// 404 for a group and version that is not served.
 pub fn answer(cluster: &Cluster, path: &str, call: &ApiCall) -> Result<ApiReply, Status> {
-    let kinds = resource::all(&cluster.store);
+    let kinds = served_kinds::all(&cluster.store);
     let Some(path) = path.strip_prefix("/openapi/v3/") else {
         return Ok(ApiReply::ok(index(&kinds)));
     };

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::cluster::Cluster;
 use super::defaults;
 use super::inject;
+use super::object::plain;
 use super::resource::Resource;
 use super::status::{Cause, Status};
 use super::webhook_service;
-use super::write::plain;
 
 /// Completes a new pod.
 ///

@@ -1,83 +1,23 @@
-//! Which TCP ports of its nodes a private cluster's control plane reaches: what the network's ingress rules say of its range.
+//! Which TCP ports of its nodes a private cluster's control plane reaches.
 //!
-//! The control plane of a private cluster calls webhooks over the network's peering, where nothing comes in that no rule lets
-//! in. Only this way is looked at; no packet of a pod or a node is.
+//! The control plane of a private cluster calls webhooks over the network's peering, which needs an ingress rule. Only this way
+//! is considered; traffic of pods and nodes is not.
 
-use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::names;
-use crate::world::World;
-
-/// An ingress rule, as far as the control plane is concerned.
+/// An ingress rule for traffic from the control plane.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inbound {
     /// Whether it allows; it denies otherwise.
     pub allows: bool,
-    /// From which port to which.
+    /// Ranges of ports: the first and the last.
     pub ports: Vec<(u16, u16)>,
-    /// Service accounts or network tags of the machines that it is for; all machines where there are none.
+    /// Service accounts or network tags of the machines that it applies to; empty for all machines.
     pub targets: Vec<String>,
 }
 
-/// The rules of a network (`projects/p/global/networks/n`) for TCP from all of `range`, in the order in which they decide.
-pub fn inbound(world: &World, network: &str, range: Ipv4Net) -> Vec<Inbound> {
-    let project = names::segment(network, "projects").unwrap_or_default();
-    let rules = names::key("compute", &format!("projects/{project}/global/firewalls"));
-    let mut found: Vec<(i64, Inbound)> = world
-        .list(&rules)
-        .into_iter()
-        .filter(|(_, rule)| rule["direction"] == "INGRESS" && rule["disabled"] != true)
-        .filter(|(_, rule)| rule["network"].as_str().map(names::path) == Some(network))
-        .filter(|(_, rule)| {
-            texts(&rule["sourceRanges"])
-                .iter()
-                .filter_map(|source| source.parse::<Ipv4Net>().ok())
-                .any(|source| source.contains(&range))
-        })
-        .map(|(_, rule)| (rule["priority"].as_i64().unwrap_or(1000), read(rule)))
-        .collect();
-    // Of rules of one priority those that deny come first.
-    found.sort_by_key(|(priority, rule)| (*priority, rule.allows));
-    found.into_iter().map(|(_, rule)| rule).collect()
-}
-
-fn read(rule: &Value) -> Inbound {
-    let allows = rule["allowed"].is_array();
-    let lines = &rule[if allows { "allowed" } else { "denied" }];
-    let tcp = lines.as_array().into_iter().flatten().filter(|line| {
-        let protocol = line["IPProtocol"].as_str().unwrap_or_default();
-        matches!(protocol, "tcp" | "6" | "all")
-    });
-    let ports = tcp.flat_map(|line| match texts(&line["ports"]) {
-        none if none.is_empty() => vec![(0, u16::MAX)],
-        some => some.iter().filter_map(|text| span(text)).collect(),
-    });
-    Inbound {
-        allows,
-        ports: ports.collect(),
-        targets: [
-            texts(&rule["targetServiceAccounts"]),
-            texts(&rule["targetTags"]),
-        ]
-        .concat(),
-    }
-}
-
-/// `443`, `8000-9000`.
-fn span(text: &str) -> Option<(u16, u16)> {
-    let (from, to) = text.split_once('-').unwrap_or((text, text));
-    Some((from.parse().ok()?, to.parse().ok()?))
-}
-
-fn texts(list: &Value) -> Vec<String> {
-    let texts = list.as_array().into_iter().flatten();
-    texts.filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-/// Whether `port` is open on a machine that goes by these service accounts and tags. The first rule about it decides; without
-/// one, nothing comes in.
+/// Whether `port` is open on a machine with these service accounts and tags. The first rule that applies decides; without one,
+/// the port is closed.
 pub fn is_open(rules: &[Inbound], machine: &[String], port: u16) -> bool {
     let about = |rule: &&Inbound| {
         let target = rule.targets.is_empty() || rule.targets.iter().any(|t| machine.contains(t));
@@ -88,84 +28,4 @@ pub fn is_open(rules: &[Inbound], machine: &[String], port: u16) -> bool {
                 .any(|(from, to)| (*from..=*to).contains(&port))
     };
     rules.iter().find(about).is_some_and(|rule| rule.allows)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn world(rules: &[Value]) -> World {
-        let mut world = World::default();
-        for (n, rule) in rules.iter().enumerate() {
-            let mut stored = json!({"direction": "INGRESS", "priority": 1000, "disabled": false, "sourceRanges": ["10.5.0.0/28"],
-                "network": "https://www.googleapis.com/compute/v1/projects/p/global/networks/n"});
-            for (field, value) in rule.as_object().unwrap() {
-                stored[field] = value.clone();
-            }
-            world.put(
-                format!("//compute.googleapis.com/projects/p/global/firewalls/r{n}"),
-                stored,
-            );
-        }
-        world
-    }
-
-    #[test]
-    fn the_first_rule_about_a_port_of_a_machine_decides() {
-        let webhook = json!({"allowed": [{"IPProtocol": "tcp", "ports": ["15017"]}], "targetServiceAccounts": ["sa@p"]});
-        let with = |field: &str, value: Value| {
-            let mut rule = webhook.clone();
-            rule[field] = value;
-            rule
-        };
-        let tcp = json!([{"IPProtocol": "tcp"}]);
-        let udp = json!([{"IPProtocol": "udp"}]);
-        let elsewhere = json!("https://www.googleapis.com/compute/v1/projects/p/global/networks/m");
-        let cases = [
-            (vec![], false),
-            (vec![webhook.clone()], true),
-            (vec![with("direction", json!("EGRESS"))], false),
-            (vec![with("disabled", json!(true))], false),
-            (vec![with("network", elsewhere)], false),
-            (vec![with("sourceRanges", json!(["10.5.0.0/29"]))], false),
-            (vec![with("sourceRanges", json!(["10.0.0.0/8"]))], true),
-            (
-                vec![with("targetServiceAccounts", json!(["other@p"]))],
-                false,
-            ),
-            (vec![with("targetServiceAccounts", json!([]))], true),
-            (vec![with("allowed", tcp.clone())], true),
-            (vec![with("allowed", udp)], false),
-            (
-                vec![with(
-                    "allowed",
-                    json!([{"IPProtocol": "tcp", "ports": ["15000-15020"]}]),
-                )],
-                true,
-            ),
-            (vec![webhook.clone(), json!({"denied": tcp})], false),
-            (
-                vec![webhook.clone(), json!({"denied": tcp, "priority": 1001})],
-                true,
-            ),
-            (
-                vec![webhook.clone(), json!({"denied": tcp, "priority": 999})],
-                false,
-            ),
-        ];
-        for (rules, open) in cases {
-            let found = inbound(
-                &world(&rules),
-                "projects/p/global/networks/n",
-                "10.5.0.0/28".parse().unwrap(),
-            );
-            assert_eq!(
-                is_open(&found, &["sa@p".to_owned()], 15017),
-                open,
-                "{rules:?}"
-            );
-        }
-    }
 }

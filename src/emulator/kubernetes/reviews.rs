@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::call::{ApiCall, ApiReply, CallTarget};
+use super::call::{ApiCall, CallTarget};
 use super::cluster::Cluster;
 use super::decode;
+use super::object;
+use super::reply::ApiReply;
 use super::resource::Resource;
 use super::status::Status;
-use super::write;
 
 /// Answers a review.
 ///
@@ -41,9 +42,9 @@ pub fn answer(
     if resource.kind == "SelfSubjectReview" {
         review["metadata"]["creationTimestamp"] = json!(cluster.time());
     }
-    write::forget(&mut review, &["apiVersion", "kind"]);
+    object::forget(&mut review, &["apiVersion", "kind"]);
     Ok(ApiReply::created(
-        write::printed(resource, &target.version, &review),
+        object::printed(resource, &target.version, &review),
         warnings,
     ))
 }

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::api::options;
-use super::call::{ApiCall, ApiReply, CallTarget};
+use super::call::{ApiCall, CallTarget};
 use super::cluster::Cluster;
 use super::decode;
+use super::object;
 use super::patch;
+use super::reply::ApiReply;
+use super::requested::options;
 use super::resource::Resource;
 use super::status::Status;
 use super::write;
@@ -19,7 +21,7 @@ pub fn of(workload: &Value) -> Value {
         .into_iter()
         .flatten();
     let selector: Vec<String> = labels
-        .map(|(key, value)| format!("{key}={}", write::plain(value)))
+        .map(|(key, value)| format!("{key}={}", object::plain(value)))
         .collect();
     json!({
         "kind": "Scale",

@@ -20,10 +20,11 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use super::api;
-use super::call::{ApiCall, ApiReply};
+use super::call::ApiCall;
 use super::cluster::Cluster;
 use super::handle::{ClusterHandle, Keeper};
 use super::listener::TlsListener;
+use super::reply::ApiReply;
 use super::socket;
 use super::status::Status;
 use super::stream;

@@ -8,6 +8,7 @@ use futures_util::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::sync::watch::Receiver;
 
+use super::controllers;
 use super::handle::ClusterHandle;
 use super::log::Tail;
 use super::watch::Watch;
@@ -72,7 +73,7 @@ pub fn watch(handle: Arc<ClusterHandle>, mut watch: Watch) -> Body {
     let mut marked: Option<Millis> = None;
     body(&handle, move || {
         let found = inner.with(|cluster| {
-            cluster.tick();
+            controllers::tick(cluster);
             (watch.next(cluster), cluster.now(), cluster.next_due())
         });
         let Ok((events, now, due)) = found else {
@@ -113,7 +114,7 @@ pub fn log(handle: Arc<ClusterHandle>, tail: Tail) -> Body {
     let mut sent: Option<usize> = None;
     body(&handle, move || {
         let found = inner.with(|cluster| {
-            cluster.tick();
+            controllers::tick(cluster);
             let all = cluster.log(&tail.log);
             let lost = cluster.lost(&tail.log);
             let from = sent

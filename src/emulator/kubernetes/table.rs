@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::columns::{self, Cell};
+use super::object;
 use super::resource::Resource;
 use crate::clock::Millis;
 
@@ -65,7 +66,7 @@ fn cell(cell: &Cell, object: &Value, now: Millis) -> Value {
             [one] => (*one).clone(),
             many => json!(
                 many.iter()
-                    .map(|one| super::write::plain(one))
+                    .map(|one| object::plain(one))
                     .collect::<Vec<_>>()
                     .join(",")
             ),

@@ -381,12 +381,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::kubernetes::{kinds, mesh, resource, store::Store};
+    use crate::kubernetes::{kinds, mesh, served_kinds, store::Store};
 
     fn kind(name: &str) -> Resource {
         let mut store = Store::default();
         mesh::define(&mut store, 0);
-        let known = resource::all(&store).into_iter().chain(kinds::built_in());
+        let known = served_kinds::all(&store)
+            .into_iter()
+            .chain(kinds::built_in());
         known.into_iter().find(|one| one.kind == name).unwrap()
     }
 

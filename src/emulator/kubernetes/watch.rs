@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::call::{ApiCall, CallTarget};
 use super::cluster::Cluster;
+use super::object;
 use super::resource::Resource;
 use super::selectors::Selector;
 use super::status::Status;
 use super::store::WatchEvent;
 use super::table;
-use super::write;
 use crate::clock::Millis;
 
 /// How long a watch lasts when its client names no limit; then the client watches again. Kubernetes: 30 to 60 minutes.
@@ -152,7 +152,7 @@ impl Watch {
     }
 
     fn event(&self, kind: &str, object: &Value, now: Millis) -> Value {
-        let printed = write::printed(&self.resource, &self.version, object);
+        let printed = object::printed(&self.resource, &self.version, object);
         let revision = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
         let object = if self.table {
             table::table(

@@ -5,9 +5,9 @@
 use serde_json::Value;
 
 use super::cluster::Cluster;
+use super::object::plain;
 use super::reach;
 use super::status::Status;
-use super::write::plain;
 
 /// Whether a webhook answers. One that does not, and may be left out, is left out.
 ///
@@ -120,6 +120,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::kubernetes::cluster::{Pool, Site};
+    use crate::kubernetes::controllers;
     use crate::kubernetes::reach::Inbound;
     use crate::kubernetes::tls::Authority;
     use crate::pace::Pace;
@@ -136,7 +137,8 @@ mod tests {
             inbound,
             ..Site::default()
         };
-        let mut cluster = Cluster::new(site, Authority::default(), Clock::At(0), Pace::Zero);
+        let mut cluster =
+            controllers::new_cluster(site, Authority::default(), Clock::At(0), Pace::Zero);
         let labels = json!({"cloud.google.com/gke-nodepool": "default-pool"});
         for (key, object) in [
             ("nodes//n", json!({"metadata": {"labels": labels}})),

@@ -12,10 +12,13 @@ use reqwest::{Certificate, Client};
 use serde_json::{Value, json};
 
 use super::api;
-use super::call::{ApiCall, ApiReply, CallTarget};
+use super::call::{ApiCall, CallTarget};
 use super::cluster::Cluster;
+use super::object;
+use super::reply::ApiReply;
 use super::resource::{self, Resource};
 use super::selectors;
+use super::served_kinds;
 use super::status::Status;
 use crate::loopback;
 
@@ -136,7 +139,7 @@ struct AdmissionRequest {
 impl AdmissionRequest {
     fn of(cluster: &Cluster, call: &ApiCall) -> Option<AdmissionRequest> {
         let target = CallTarget::of(&call.path)?;
-        let resource = resource::find(
+        let resource = served_kinds::find(
             &cluster.store,
             &target.group,
             &target.version,
@@ -201,7 +204,7 @@ impl AdmissionRequest {
                 namespace.as_deref().unwrap_or_default(),
                 name,
             );
-            found.map(|old| super::write::printed(&self.resource, version, old))
+            found.map(|old| object::printed(&self.resource, version, old))
         });
         let mut object = Value::Null;
         if self.operation != "DELETE" {

@@ -6,6 +6,7 @@ use super::admission;
 use super::cluster::Cluster;
 use super::defaults;
 use super::managed::{self, Writer};
+use super::object::{forget, is_over, plain};
 use super::resource::Resource;
 use super::status::{Cause, Status};
 
@@ -192,16 +193,6 @@ fn differs(old: &Value, new: &Value) -> bool {
     own(old) != own(new)
 }
 
-/// Whether the object is being deleted and nothing holds it any more.
-pub fn is_over(object: &Value) -> bool {
-    let none = |list: &Value| list.as_array().is_none_or(Vec::is_empty);
-    object["metadata"].get("deletionTimestamp").is_some()
-        && none(&object["metadata"]["finalizers"])
-        && none(&object["spec"]["finalizers"])
-        // A pod with a grace period goes when its containers have stopped.
-        && object["metadata"]["deletionGracePeriodSeconds"].as_u64().unwrap_or(0) == 0
-}
-
 fn keep(cluster: &mut Cluster, key: &str, object: Value, dry_run: bool) -> Value {
     if dry_run {
         object
@@ -235,15 +226,6 @@ fn without_nulls(value: &mut Value) {
     }
 }
 
-/// Removes fields, if they are there.
-pub fn forget(object: &mut Value, names: &[&str]) {
-    if let Some(fields) = object.as_object_mut() {
-        for name in names {
-            fields.shift_remove(*name);
-        }
-    }
-}
-
 /// Metadata first and status last, as objects are printed.
 fn ordered(object: Value) -> Value {
     let Value::Object(mut fields) = object else {
@@ -256,34 +238,4 @@ fn ordered(object: Value) -> Value {
     sorted.extend(fields);
     sorted.extend(status.map(|status| ("status".to_owned(), status)));
     Value::Object(sorted)
-}
-
-/// An object as clients get it: with its version and kind, and with schemas written out.
-pub fn printed(resource: &Resource, version: &str, object: &Value) -> Value {
-    let mut printed = Map::new();
-    printed.insert(
-        "apiVersion".to_owned(),
-        json!(resource.api_version(version)),
-    );
-    printed.insert("kind".to_owned(), json!(resource.kind));
-    printed.extend(object.as_object().cloned().unwrap_or_default());
-    let mut printed = Value::Object(printed);
-    if resource.kind == "CustomResourceDefinition" {
-        for version in printed["spec"]["versions"]
-            .as_array_mut()
-            .into_iter()
-            .flatten()
-        {
-            let schema = &mut version["schema"]["openAPIV3Schema"];
-            *schema = super::schema::resolved(schema).clone();
-        }
-    }
-    printed
-}
-
-/// A text without its quotes.
-pub fn plain(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
 }

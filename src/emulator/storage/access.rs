@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::bucket_key;
+use super::bucket_lookup::bucket_key;
 use super::objects::MEDIA;
 use crate::names;
 use crate::pod::Denied;

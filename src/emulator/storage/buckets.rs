@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{bucket, bucket_key, etag, preconditions, touched};
+use super::bucket_lookup::{bucket, bucket_key};
+use super::generations::{etag, preconditions, touched};
 use crate::answer::{ErrorResponse, Response};
 use crate::clock::{self, Millis};
 use crate::request::Request;

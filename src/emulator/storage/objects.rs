@@ -4,7 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{bucket, checksums, etag, preconditions, touched};
+use super::bucket_lookup::bucket;
+use super::checksums;
+use super::generations::{etag, preconditions, touched};
 use crate::answer::{Body, ErrorResponse, Response};
 use crate::clock;
 use crate::request::Request;

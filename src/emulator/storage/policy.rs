@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{bucket, checksums};
+use super::bucket_lookup::bucket;
+use super::checksums;
 use crate::answer::{ErrorResponse, Response};
 use crate::etag;
 use crate::policy;

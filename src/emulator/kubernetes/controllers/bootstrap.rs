@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::addresses;
 use super::super::cluster::Cluster;
-use super::make;
+use super::objects::make;
 
 /// Namespaces of every cluster.
 const NAMESPACES: &[&str] = &[
@@ -22,8 +22,8 @@ const SERVICES: &[(&str, u16)] = &[
     ("default-http-backend", 80),
 ];
 
-/// Puts them in.
-pub fn furnish(cluster: &mut Cluster) {
+/// Creates them.
+pub fn run(cluster: &mut Cluster) {
     let services = cluster.site.services.clone();
     let mut all: Vec<(&str, &str, Value)> = Vec::new();
     for name in NAMESPACES {

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::super::addresses;
 use super::super::cluster::Cluster;
 use super::super::log;
-use super::super::write::plain;
-use super::{leaving, objects, save, set_condition, text};
+use super::super::object::plain;
+use super::objects::{leaving, objects, save, set_condition, text};
 
 /// An image that only an injecting webhook can fill in; without one it cannot be pulled.
 const UNFILLED: &str = "auto";

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::{Value, json};
 
 use super::super::cluster::Cluster;
-use super::super::delete::{self, FOREGROUND};
+use super::super::deletion::{self, FOREGROUND};
+use super::super::object;
 use super::super::resource;
-use super::super::write;
-use super::{leaving, make, objects, save, set_condition, text};
+use super::super::served_kinds;
+use super::objects::{leaving, make, objects, save, set_condition, text};
 
 /// Does what there is to do.
 pub fn run(cluster: &mut Cluster) {
@@ -58,7 +59,7 @@ fn empty(cluster: &mut Cluster, name: &str, mut namespace: Value) {
     if !cluster.elapsed(format!("namespace {name}"), "kubernetes.namespace.delete") {
         return;
     }
-    let kinds = resource::all(&cluster.store);
+    let kinds = served_kinds::all(&cluster.store);
     let mut left = 0;
     for kind in kinds.iter().filter(|kind| kind.namespaced) {
         let inside: Vec<Value> = cluster
@@ -69,16 +70,16 @@ fn empty(cluster: &mut Cluster, name: &str, mut namespace: Value) {
             .collect();
         for object in inside {
             let over = leaving(&object)
-                || delete::begin(cluster, kind, object, "Background", Some(0)).is_some();
+                || deletion::begin(cluster, kind, object, "Background", Some(0)).is_some();
             left += usize::from(over);
         }
     }
     if left > 0 {
         tell_what_is_left(cluster, name, namespace, &kinds);
     } else {
-        write::forget(&mut namespace["spec"], &["finalizers"]);
+        object::forget(&mut namespace["spec"], &["finalizers"]);
         let key = format!("namespaces//{name}");
-        if write::is_over(&namespace) {
+        if object::is_over(&namespace) {
             cluster.store.remove(&key);
         } else {
             cluster.store.put(&key, namespace);
@@ -159,7 +160,7 @@ fn collect(cluster: &mut Cluster) {
     let mut owning: HashSet<&str> = HashSet::new();
     let mut orphans: Vec<(String, Value)> = Vec::new();
     for (key, object) in &everything {
-        let owners: Vec<&str> = delete::owners(object)
+        let owners: Vec<&str> = object::owners(object)
             .map(|owner| text(&owner["uid"]))
             .collect();
         let stands = |owner: &&str| standing.get(*owner) == Some(&true);
@@ -177,16 +178,16 @@ fn collect(cluster: &mut Cluster) {
         .collect();
     for (key, object) in orphans {
         let full = key.split('/').next().unwrap_or_default();
-        let kinds = resource::all(&cluster.store);
+        let kinds = served_kinds::all(&cluster.store);
         if let Some(kind) = kinds.iter().find(|kind| kind.full() == full) {
-            delete::begin(cluster, kind, object, "Background", None);
+            deletion::begin(cluster, kind, object, "Background", None);
         }
     }
     for (key, mut object) in free {
         if let Some(finalizers) = object["metadata"]["finalizers"].as_array_mut() {
             finalizers.retain(|one| one != FOREGROUND);
         }
-        if write::is_over(&object) {
+        if object::is_over(&object) {
             cluster.store.remove(&key);
         } else {
             cluster.store.put(&key, object);

@@ -1,34 +1,44 @@
-//! What the cluster does by itself: nodes appear, workloads become pods, pods find nodes and start, what is deleted goes.
+//! What a cluster does by itself: nodes appear, workloads become pods, pods are scheduled and started, deleted objects go.
 //!
-//! Each controller looks at the objects and does the next thing; they run until there is nothing left to do. What takes time
-//! waits for its instant, see [`Cluster::elapsed`]. StatefulSets and Jobs are kept and not played; memory and processors are
+//! Each controller looks at the objects and does the next thing; they run until nothing is left to do. What takes time waits
+//! until it is due, see [`Cluster::elapsed`]. StatefulSets and Jobs are stored and have no controller; memory and processors are
 //! never short.
 
 mod bootstrap;
 mod kubelet;
 mod lifecycle;
 mod nodes;
+mod objects;
 mod policies;
 mod replicas;
 mod rollout;
 mod scheduler;
 
-use serde_json::{Value, json};
+use super::cluster::{Cluster, Site};
+use super::tls::Authority;
+use crate::clock::Clock;
+use crate::pace::Pace;
 
-use super::cluster::Cluster;
-use super::kinds;
-use super::managed::{self, Writer};
-use super::resource::{Resource, key};
-use super::status::Status;
-use super::write::{self, WriteOptions};
-
-pub use bootstrap::furnish;
-
-/// More rounds than any chain of causes here is long; a mistake must not hang the server.
+/// More rounds than any chain of causes needs. It keeps a defect from hanging the server.
 const ROUNDS: usize = 64;
 
-/// Does what there is to do now.
-pub fn run(cluster: &mut Cluster) {
+/// A cluster with the objects that every cluster has from the start.
+pub fn new_cluster(site: Site, authority: Authority, clock: Clock, pace: Pace) -> Cluster {
+    let mut cluster = Cluster::empty(site, authority, clock, pace);
+    bootstrap::run(&mut cluster);
+    cluster
+}
+
+/// Lets the controllers do what is to be done now: nothing, if nothing has changed and nothing is due.
+pub fn tick(cluster: &mut Cluster) {
+    let now = cluster.now();
+    if cluster.has_work(now) {
+        run(cluster);
+        cluster.set_settled(now);
+    }
+}
+
+fn run(cluster: &mut Cluster) {
     for _ in 0..ROUNDS {
         let before = cluster.store.revision();
         nodes::run(cluster);
@@ -42,195 +52,4 @@ pub fn run(cluster: &mut Cluster) {
             return;
         }
     }
-}
-
-/// All objects of a built-in kind: `deployments.apps`.
-fn objects(cluster: &Cluster, full: &str) -> Vec<Value> {
-    cluster
-        .store
-        .list(&format!("{full}/"))
-        .into_iter()
-        .map(|(_, object)| object.clone())
-        .collect()
-}
-
-/// Writes an object back as it now is, in its controller's name.
-fn save(cluster: &mut Cluster, full: &str, mut object: Value) {
-    if full == "pods" {
-        let conditions = object["status"]["conditions"].as_array_mut();
-        for condition in conditions.into_iter().flatten() {
-            condition["lastProbeTime"] = Value::Null;
-        }
-    }
-    let text = |field: &str| {
-        object["metadata"][field]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let key = key(full, &text("namespace"), &text("name"));
-    let old = cluster.store.get(&key).cloned().unwrap_or_default();
-    if old != object
-        && let Some(resource) = resource(full)
-    {
-        let manager = match full {
-            "pods" if old["spec"]["nodeName"].is_string() => "kubelet",
-            "pods" => "kube-scheduler",
-            _ => "kube-controller-manager",
-        };
-        let of_status = old["status"] != object["status"];
-        let writer = Writer {
-            manager: manager.to_owned(),
-            applies: false,
-            api_version: resource.api_version(&resource.versions[0]),
-            subresource: if of_status { "status" } else { "" }.to_owned(),
-            time: cluster.time(),
-        };
-        managed::updated(&resource, &old, &mut object, &writer);
-    }
-    cluster.store.put(&key, object);
-}
-
-/// The built-in kind of a full name, `deployments.apps`.
-fn resource(full: &str) -> Option<Resource> {
-    let mut all = kinds::built_in().into_iter();
-    all.find(|resource| resource.full() == full)
-}
-
-/// Makes an object as the cluster's own controllers do.
-fn make(
-    cluster: &mut Cluster,
-    kind: &str,
-    namespace: &str,
-    object: Value,
-) -> Result<Value, Status> {
-    let found: Option<Resource> = kinds::built_in()
-        .into_iter()
-        .find(|resource| resource.kind == kind);
-    let resource = found.ok_or_else(Status::no_such_path)?;
-    let writer = Writer {
-        manager: "kube-controller-manager".to_owned(),
-        applies: false,
-        api_version: resource.api_version(&resource.versions[0]),
-        subresource: String::new(),
-        time: cluster.time(),
-    };
-    write::create(
-        cluster,
-        &resource,
-        namespace,
-        object,
-        &WriteOptions {
-            writer,
-            dry_run: false,
-        },
-    )
-}
-
-/// What an owner writes into what it makes.
-fn owner(api_version: &str, kind: &str, object: &Value) -> Value {
-    json!([{
-        "apiVersion": api_version,
-        "kind": kind,
-        "name": object["metadata"]["name"],
-        "uid": object["metadata"]["uid"],
-        "controller": true,
-        "blockOwnerDeletion": true,
-    }])
-}
-
-/// Whether `owner` controls the object.
-fn owned(object: &Value, owner: &Value) -> bool {
-    let mut owners = super::delete::owners(object);
-    owners.any(|reference| {
-        reference["uid"] == owner["metadata"]["uid"] && reference["controller"] == true
-    })
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
-fn leaving(object: &Value) -> bool {
-    object["metadata"].get("deletionTimestamp").is_some()
-}
-
-/// Whether a pod is ready.
-fn ready(pod: &Value) -> bool {
-    condition(pod, "Ready") == Some("True")
-}
-
-fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a str> {
-    let mut conditions = object["status"]["conditions"].as_array()?.iter();
-    conditions.find(|condition| condition["type"] == kind)?["status"].as_str()
-}
-
-/// Sets a condition; the time of its transition changes only with its status.
-fn set_condition(
-    object: &mut Value,
-    time: &str,
-    kind: &str,
-    status: bool,
-    reason: &str,
-    message: &str,
-) {
-    let status = if status { "True" } else { "False" };
-    let mut conditions = object["status"]["conditions"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    let before = conditions
-        .iter()
-        .find(|condition| condition["type"] == kind);
-    let since = before
-        .filter(|condition| condition["status"] == status)
-        .map_or_else(
-            || json!(time),
-            |condition| condition["lastTransitionTime"].clone(),
-        );
-    let mut condition = json!({"type": kind, "status": status, "lastTransitionTime": since});
-    for (field, value) in [("reason", reason), ("message", message)] {
-        if !value.is_empty() {
-            condition[field] = json!(value);
-        }
-    }
-    match conditions
-        .iter_mut()
-        .find(|condition| condition["type"] == kind)
-    {
-        Some(there) => *there = condition,
-        None => conditions.push(condition),
-    }
-    object["status"]["conditions"] = json!(conditions);
-}
-
-/// Tells what happened to an object, as `kubectl get events` shows it.
-fn tell(
-    cluster: &mut Cluster,
-    kind: &str,
-    about: &Value,
-    from: &str,
-    normal: bool,
-    reason: &str,
-    message: &str,
-) {
-    let (namespace, name) = (
-        text(&about["metadata"]["namespace"]).to_owned(),
-        text(&about["metadata"]["name"]),
-    );
-    let time = cluster.time();
-    let event = json!({
-        "metadata": {"generateName": format!("{name}.")},
-        "involvedObject": {"apiVersion": if kind == "Pod" { "v1" } else { "apps/v1" }, "kind": kind, "namespace": namespace, "name": name, "uid": about["metadata"]["uid"]},
-        "reason": reason,
-        "message": message,
-        "type": if normal { "Normal" } else { "Warning" },
-        "source": {"component": from},
-        "reportingComponent": from,
-        "firstTimestamp": time,
-        "lastTimestamp": time,
-        "count": 1,
-    });
-    // A namespace that goes takes no more news.
-    let _ = make(cluster, "Event", &namespace, event);
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::addresses;
 use super::super::cluster::{Cluster, Pool, letters};
-use super::{make, objects, save, set_condition, text};
+use super::objects::{make, objects, save, set_condition, text};
 
 /// Makes the nodes that are missing and removes those whose pool is gone.
 pub fn run(cluster: &mut Cluster) {

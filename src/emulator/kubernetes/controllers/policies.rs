@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::cluster::Cluster;
 use super::super::selectors;
-use super::{objects, ready, save, set_condition, text};
+use super::objects::{objects, ready, save, set_condition, text};
 
 /// Writes how things stand.
 pub fn run(cluster: &mut Cluster) {

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::super::cluster::Cluster;
-use super::super::delete;
+use super::super::deletion;
 use super::super::kinds;
-use super::{
-    leaving, make, objects, owned, owner, ready, save, scheduler, set_condition, tell, text,
+use super::objects::{
+    condition, leaving, make, objects, owned, owner, ready, save, set_condition, tell, text,
 };
+use super::scheduler;
 
 /// Makes and removes pods.
 pub fn run(cluster: &mut Cluster) {
@@ -48,7 +49,7 @@ fn stop(cluster: &mut Cluster, pod: Value) {
         .into_iter()
         .find(|kind| kind.kind == "Pod")
     {
-        delete::begin(cluster, &kind, pod, "Background", None);
+        deletion::begin(cluster, &kind, pod, "Background", None);
     }
 }
 
@@ -78,7 +79,7 @@ fn replica_set(cluster: &mut Cluster, mut set: Value) {
     if serving > 0 {
         (status["readyReplicas"], status["availableReplicas"]) = (json!(serving), json!(serving));
     }
-    let failed_before = super::condition(&set, "ReplicaFailure").is_some();
+    let failed_before = condition(&set, "ReplicaFailure").is_some();
     if let Some(message) = &failure {
         status["conditions"] = set["status"]["conditions"].clone();
         set["status"] = status;

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::super::cluster::{Cluster, letters};
-use super::super::write::plain;
-use super::{leaving, make, objects, owned, owner, save, set_condition, text};
+use super::super::object::plain;
+use super::objects::{leaving, make, objects, owned, owner, save, set_condition, text};
 
 const SETS: &str = "replicasets.apps";
 const REVISION: &str = "deployment.kubernetes.io/revision";

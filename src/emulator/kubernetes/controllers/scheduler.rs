@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::cluster::Cluster;
 use super::super::selectors;
-use super::{leaving, objects, save, set_condition, tell, text};
+use super::objects::{leaving, objects, save, set_condition, tell, text};
 
 /// Finds nodes for pods that have none.
 pub fn run(cluster: &mut Cluster) {

@@ -1,6 +1,6 @@
 //! From tokens to steps.
 
-use super::ScriptError;
+use super::script_error::ScriptError;
 use super::words::{Piece, Redirect, Token, Word, bare};
 
 /// How many commands a loop may be written out to.

@@ -5,11 +5,13 @@
 //! are refused by name before anything runs.
 
 mod compile;
+mod script_error;
 mod words;
 
 use std::collections::BTreeMap;
 
 use compile::Step;
+pub use script_error::ScriptError;
 pub use words::Redirect;
 use words::{Piece, Word};
 
@@ -20,41 +22,6 @@ pub struct Command {
     pub words: Vec<String>,
     /// Where its output goes.
     pub redirect: Redirect,
-}
-
-/// Why a script is refused, in a shell's words (dash's).
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ScriptError {
-    /// A shell has it and this one has not.
-    #[error("{0} is not supported by the emulated shell")]
-    NotEmulated(String),
-    /// A quote does not end.
-    #[error("unterminated quoted string")]
-    UnterminatedQuote,
-    /// `${` without its end.
-    #[error("bad substitution")]
-    BadSubstitution,
-    /// `for` without a name.
-    #[error("syntax error: bad for loop variable")]
-    BadLoopVariable,
-    /// A word that may not stand where it stands.
-    #[error("syntax error: \"{found}\" unexpected{}", expectation(.expecting.as_deref()))]
-    Unexpected {
-        /// The word.
-        found: String,
-        /// The one that would have to stand there, if only one may.
-        expecting: Option<String>,
-    },
-    /// The script ends before a word that has to come.
-    #[error("syntax error: end of file unexpected{}", expectation(Some(.expecting)))]
-    UnexpectedEnd {
-        /// That word.
-        expecting: String,
-    },
-}
-
-fn expectation(word: Option<&str>) -> String {
-    word.map_or_else(String::new, |word| format!(" (expecting \"{word}\")"))
 }
 
 /// A script that its shell refuses, as the shell prints it: `sh: 1: unterminated quoted string`.

@@ -1,6 +1,6 @@
 //! A script's text as words and operators: quotes, backslashes, variables.
 
-use super::ScriptError;
+use super::script_error::ScriptError;
 
 /// A piece of a word.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,22 @@
+//! Resources of compute as they are printed: as they are stored, except for networks.
+
+use serde_json::{Value, json};
+
+use super::ranges;
+use crate::names;
+use crate::world::World;
+
+/// A resource as it is printed. A network lists its subnetworks, which are stored in the subnetworks only.
+pub fn printed(world: &World, key: &str, value: &Value) -> Value {
+    let mut value = value.clone();
+    if value["kind"] == "compute#network" {
+        let subnetworks: Vec<Value> = ranges::subnetworks(world, names::path(key))
+            .into_iter()
+            .map(|one| one["selfLink"].clone())
+            .collect();
+        if !subnetworks.is_empty() {
+            value["subnetworks"] = json!(subnetworks);
+        }
+    }
+    value
+}
