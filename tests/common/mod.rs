@@ -2,13 +2,13 @@
 
 pub mod breaks;
 pub mod certified;
+pub mod changed_steps;
 pub mod cloud;
 pub mod dice;
 pub mod discovery;
 pub mod emulator;
 pub mod faults;
 pub mod faulty;
-pub mod inside;
 pub mod kill;
 pub mod kubernetes;
 pub mod methods;
@@ -16,7 +16,6 @@ pub mod middle;
 pub mod mutation;
 pub mod program;
 pub mod rehearsal;
-pub mod rest;
 pub mod rewriting;
 pub mod session;
 pub mod source;

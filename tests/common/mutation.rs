@@ -2,10 +2,10 @@
 
 use provision::google::{Api, Call};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::cloud::{Cloud, FIREWALLS};
-use super::rest::Inside;
+use super::kubernetes::BlockingClient;
 
 /// The bucket of the test's project.
 const BUCKET: &str = "b/egress-demo-bucket/iam";
@@ -37,28 +37,28 @@ pub enum Undo {
 
 impl Change {
     /// Does it.
-    pub fn make(&self, cloud: &Cloud, inside: &Inside) -> Undo {
+    pub fn make(&self, cloud: &Cloud, cluster: &BlockingClient) -> Undo {
         match self {
             Change::Merge { path, body } => {
                 let path = match path.split_once('?') {
                     None => path.clone(),
                     Some((list, _)) => {
-                        let found = inside.get(path);
+                        let found = cluster.get(path);
                         let name = found["items"][0]["metadata"]["name"].as_str().unwrap();
                         format!("{list}/{name}")
                     }
                 };
-                let before = inside.get(&path);
-                inside.merge(&path, body.clone());
+                let before = cluster.get(&path);
+                cluster.merge(&path, body.clone());
                 Undo::Merge(path, inverse(body, &before))
             }
             Change::Delete(path) => {
-                let before = inside.get(path);
-                inside.call("DELETE", path, "application/json", &json!({}));
+                let before = cluster.get(path);
+                cluster.delete(path);
                 Undo::Apply(path.clone(), stated(before))
             }
             Change::Create { path, body } => {
-                inside.post(path, body.clone());
+                cluster.post(path, body.clone());
                 let name = body["metadata"]["name"].as_str().unwrap();
                 Undo::Delete(format!("{path}/{name}"))
             }
@@ -89,16 +89,16 @@ impl Change {
 
 impl Undo {
     /// Changes it back.
-    pub fn make(self, cloud: &Cloud, inside: &Inside) {
+    pub fn make(self, cloud: &Cloud, cluster: &BlockingClient) {
         match self {
-            Undo::Merge(path, body) => drop(inside.merge(&path, body)),
+            Undo::Merge(path, body) => drop(cluster.merge(&path, body)),
             // As ours: what comes after may be applied without asking anybody.
             Undo::Apply(path, object) => {
                 let path = format!("{path}?fieldManager=provision&force=true");
-                inside.call("PATCH", &path, "application/apply-patch+yaml", &object);
+                cluster.call("PATCH", &path, "application/apply-patch+yaml", &object);
             }
             Undo::Delete(path) => {
-                inside.call("DELETE", &path, "application/json", &json!({}));
+                cluster.delete(&path);
             }
             Undo::Firewall(path, body) => {
                 cloud.call(Call::patch(Api::Compute, path).json(body));

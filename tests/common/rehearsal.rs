@@ -8,7 +8,7 @@ use provision::google::{Api, Call};
 use serde_json::{Value, json};
 
 use super::cloud::{Cloud, PROJECT};
-use super::inside::Inside;
+use super::kubernetes::BlockingClient;
 use super::program::{Said, User};
 
 /// Somebody's cluster, and a user who rehearses in it.
@@ -26,7 +26,7 @@ impl Rehearsal {
     /// In a cluster with Istio.
     pub fn new() -> Rehearsal {
         let rehearsal = Rehearsal::bare("cluster1");
-        rehearsal.inside().install_istiod();
+        rehearsal.cluster().install_istiod();
         rehearsal
     }
 
@@ -49,8 +49,8 @@ impl Rehearsal {
     }
 
     /// Somebody else in the cluster.
-    pub fn inside(&self) -> Inside {
-        Inside::of(&self.cloud, self.name)
+    pub fn cluster(&self) -> BlockingClient {
+        BlockingClient::named(&self.cloud, self.name)
     }
 
     /// Runs a verb with the kubeconfig named.

@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::common::changed_steps::changed_steps;
 use crate::common::cloud::{Cloud, pointed_at};
+use crate::common::kubernetes::BlockingClient;
 use crate::common::program::{Said, User};
-use crate::common::rest::{Inside, changed_steps};
 use crate::common::rewriting::Rewriting;
 use crate::common::webhook::Webhook;
 use axum::Router;
@@ -255,7 +256,7 @@ fn a_kind_of_object_that_nobody_defines_is_named() {
     );
     let names = json!({"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"});
     let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
-    Inside::of(&cloud).post(
+    BlockingClient::of(&cloud).post(
         "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
         json!({
             "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
@@ -271,12 +272,12 @@ fn a_kind_of_object_that_nobody_defines_is_named() {
 fn a_webhook_that_refuses_is_heard_in_its_own_words() {
     let cloud = Cloud::new();
     cloud.run(&["up", "--yes", "--through", "mesh"]).ends(0);
-    let inside = Inside::of(&cloud);
+    let cluster = BlockingClient::of(&cloud);
     let webhook =
         Webhook::refusing(json!({"code": 403, "message": "[egress] no Gateway without an owner"}));
     let rule = json!({"apiGroups": ["networking.istio.io"], "apiVersions": ["*"], "operations": ["CREATE", "UPDATE"], "resources": ["gateways"]});
     let configurations = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
-    inside.post(
+    cluster.post(
         configurations,
         json!({
             "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
@@ -311,9 +312,9 @@ fn a_webhook_that_refuses_is_heard_in_its_own_words() {
 fn fields_of_somebody_else_are_left_or_taken_over_as_told() {
     let cloud = Cloud::new();
     cloud.run(&["up", "--yes", "--through", "mesh"]).ends(0);
-    let inside = Inside::of(&cloud);
+    let cluster = BlockingClient::of(&cloud);
     let namespaces = "/api/v1/namespaces";
-    inside.post(
+    cluster.post(
         &format!("{namespaces}?fieldManager=kubectl-create"),
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-x", "labels": {"team": "red", "cost": "7"}}}),
     );
@@ -328,7 +329,7 @@ fn fields_of_somebody_else_are_left_or_taken_over_as_told() {
         ],
     );
     let team_x = format!("{namespaces}/team-x");
-    assert_eq!(inside.get(&team_x)["metadata"]["labels"]["team"], "red");
+    assert_eq!(cluster.get(&team_x)["metadata"]["labels"]["team"], "red");
 
     // `plan` shows it like any other change, and goes on with the other steps.
     let plan = ["plan", "--through", "test-application"];
@@ -359,7 +360,7 @@ fn fields_of_somebody_else_are_left_or_taken_over_as_told() {
 
     let forced = [&up[..], &["--force-conflicts"]].concat();
     cloud.run(&forced).ends(0);
-    let labels = inside.get(&team_x)["metadata"]["labels"].clone();
+    let labels = cluster.get(&team_x)["metadata"]["labels"].clone();
     assert_eq!(
         (&labels["team"], &labels["cost"]),
         (&json!("x"), &json!("7")),
@@ -370,7 +371,7 @@ fn fields_of_somebody_else_are_left_or_taken_over_as_told() {
         .ends(0);
 
     // The same of an object of ours that somebody changes afterwards.
-    inside.merge(
+    cluster.merge(
         &format!("{namespaces}/team-y?fieldManager=kubectl-label"),
         json!({"metadata": {"labels": {"team": "blue"}}}),
     );
@@ -382,7 +383,7 @@ fn fields_of_somebody_else_are_left_or_taken_over_as_told() {
         ],
     );
     cloud.run(&forced).ends(0);
-    let team_y = inside.get(&format!("{namespaces}/team-y"));
+    let team_y = cluster.get(&format!("{namespaces}/team-y"));
     assert_eq!(team_y["metadata"]["labels"]["team"], "y");
 }
 
@@ -390,18 +391,18 @@ fn fields_of_somebody_else_are_left_or_taken_over_as_told() {
 fn a_namespace_that_does_not_go_is_told_with_what_holds_it() {
     let cloud = Cloud::new();
     cloud.run(&["up", "--yes", "--through", "mesh"]).ends(0);
-    let inside = Inside::of(&cloud);
+    let cluster = BlockingClient::of(&cloud);
     let namespaces = "/api/v1/namespaces";
-    inside.post(
+    cluster.post(
         namespaces,
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-x"}}),
     );
     let maps = format!("{namespaces}/team-x/configmaps");
-    inside.post(
+    cluster.post(
         &maps,
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held", "finalizers": ["example.com/hold"]}}),
     );
-    inside.call(
+    cluster.call(
         "DELETE",
         &format!("{namespaces}/team-x"),
         "application/json",
@@ -433,7 +434,7 @@ fn a_namespace_that_does_not_go_is_told_with_what_holds_it() {
             "left: team-x exists and is not ready",
         ],
     );
-    inside.merge(
+    cluster.merge(
         &format!("{maps}/held"),
         json!({"metadata": {"finalizers": null}}),
     );

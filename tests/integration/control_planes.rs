@@ -2,7 +2,7 @@
 //! cluster, and Google's own where Google runs it with istiod.
 
 use crate::common::cloud::{Cloud, FIREWALLS, PROJECT};
-use crate::common::inside::Inside;
+use crate::common::kubernetes::BlockingClient;
 use crate::common::program::says_as_wanted;
 use provision::google::{Api, Call};
 use serde_json::{Value, json};
@@ -10,18 +10,18 @@ use serde_json::{Value, json};
 const RULE: &str = "allow-ingress-api-server-to-webhook";
 
 /// The revisions that injected the pods of a namespace, with how many containers each pod has.
-fn injected(inside: &Inside, namespace: &str) -> Vec<(String, usize)> {
+fn injected(cluster: &BlockingClient, namespace: &str) -> Vec<(String, usize)> {
     let told = |pod: &Value| {
         let revision = &pod["metadata"]["annotations"]["istio.io/rev"];
         let containers = pod["spec"]["containers"].as_array().unwrap().len();
         (revision.as_str().unwrap_or_default().to_owned(), containers)
     };
-    inside.pods(namespace).iter().map(told).collect()
+    cluster.pods(namespace).iter().map(told).collect()
 }
 
-fn is_available(inside: &Inside, namespace: &str, name: &str) -> bool {
-    let found = inside
-        .get("apps/v1", "Deployment", namespace, name)
+fn is_available(cluster: &BlockingClient, namespace: &str, name: &str) -> bool {
+    let found = cluster
+        .object("apps/v1", "Deployment", namespace, name)
         .unwrap();
     let conditions = found["status"]["conditions"]
         .as_array()
@@ -32,8 +32,8 @@ fn is_available(inside: &Inside, namespace: &str, name: &str) -> bool {
 }
 
 /// What keeps a deployment from having its pods, in Kubernetes' words.
-fn refusal(inside: &Inside, namespace: &str, name: &str) -> Option<String> {
-    let found = inside.get("apps/v1", "Deployment", namespace, name)?;
+fn refusal(cluster: &BlockingClient, namespace: &str, name: &str) -> Option<String> {
+    let found = cluster.object("apps/v1", "Deployment", namespace, name)?;
     let conditions = found["status"]["conditions"].as_array()?;
     let refused = conditions.iter().find(|c| c["type"] == "ReplicaFailure")?;
     Some(refused["message"].as_str()?.to_owned())
@@ -46,8 +46,8 @@ fn an_istiod_that_somebody_has_installed_carries_the_whole_tutorial() {
     cloud
         .run(&[&["up", "--through", "cluster"][..], &in_cluster].concat())
         .ends(0);
-    let inside = Inside::of(&cloud, "cluster1");
-    inside.install_istiod();
+    let cluster = BlockingClient::of(&cloud);
+    cluster.install_istiod();
     cloud.run(&[&["up"][..], &in_cluster].concat()).ends(0);
     let plan = cloud.run(&["plan"]).ends(0).out;
     assert!(says_as_wanted(&plan), "{plan}");
@@ -55,11 +55,11 @@ fn an_istiod_that_somebody_has_installed_carries_the_whole_tutorial() {
     // Injection is istiod's, by its webhook for the default; Google has no part in it.
     for (namespace, containers) in [("istio-egress", 1), ("team-x", 2), ("team-y", 2)] {
         let expected = vec![("asm-1282-4".to_owned(), containers)];
-        assert_eq!(injected(&inside, namespace), expected, "{namespace}");
+        assert_eq!(injected(&cluster, namespace), expected, "{namespace}");
     }
     assert_eq!(cloud.there("gkehub", "servicemesh"), Vec::<String>::new());
     let telemetry =
-        |name: &str| inside.get("telemetry.istio.io/v1", "Telemetry", "istio-system", name);
+        |name: &str| cluster.object("telemetry.istio.io/v1", "Telemetry", "istio-system", name);
     let logging = telemetry("enable-envoy").unwrap()["spec"]["accessLogging"].take();
     assert_eq!(logging, json!([{"providers": [{"name": "envoy"}]}]));
     assert_eq!(telemetry("enable-envoy-disable-sd"), None);
@@ -67,11 +67,11 @@ fn an_istiod_that_somebody_has_installed_carries_the_whole_tutorial() {
 
     // The rule is what lets the API server call istiod: without it no pod is admitted, and the next `up` mends that.
     cloud.call(Call::delete(Api::Compute, format!("{FIREWALLS}/{RULE}")));
-    inside.delete_pods("team-x");
-    inside.until("a pod is refused", |inside| {
-        refusal(inside, "team-x", "test").is_some()
+    cluster.delete_pods("team-x");
+    cluster.until("a pod is refused", |cluster| {
+        refusal(cluster, "team-x", "test").is_some()
     });
-    let said = refusal(&inside, "team-x", "test").unwrap();
+    let said = refusal(&cluster, "team-x", "test").unwrap();
     assert_eq!(
         said,
         "Internal error occurred: failed calling webhook \"namespace.sidecar-injector.istio.io\": failed to call webhook: Post \
@@ -79,10 +79,10 @@ fn an_istiod_that_somebody_has_installed_carries_the_whole_tutorial() {
     );
     let said = cloud.run(&["up", "--yes"]).ends(0);
     assert!(said.out.contains("1 created"), "{}", said.out);
-    inside.until("a pod is admitted", |inside| {
-        is_available(inside, "team-x", "test")
+    cluster.until("a pod is admitted", |cluster| {
+        is_available(cluster, "team-x", "test")
     });
-    assert_eq!(injected(&inside, "team-x"), [("asm-1282-4".to_owned(), 2)]);
+    assert_eq!(injected(&cluster, "team-x"), [("asm-1282-4".to_owned(), 2)]);
 
     cloud.run(&["down", "--yes"]).ends(0);
     assert_eq!(cloud.there("compute", "vpc-network"), Vec::<String>::new());
@@ -102,7 +102,7 @@ fn google_runs_the_control_plane_with_istiod_where_the_fleet_has_one_already() {
     cloud.call(Call::post(Api::Container, zone.clone()).json(body));
     let older = || cloud.call(Call::get(Api::Container, format!("{zone}/older")));
     while older()["status"] != "RUNNING" {}
-    Inside::of(&cloud, "older").install_istiod();
+    BlockingClient::named(&cloud, "older").install_istiod();
 
     cloud.run(&["up", "--yes"]).ends(0);
     let plan = cloud.run(&["plan"]).ends(0).out;
@@ -119,18 +119,18 @@ fn google_runs_the_control_plane_with_istiod_where_the_fleet_has_one_already() {
         (&json!("ISTIOD"), &json!("ACTIVE"))
     );
 
-    let inside = Inside::of(&cloud, "cluster1");
+    let cluster = BlockingClient::of(&cloud);
     for (namespace, containers) in [("istio-egress", 1), ("team-x", 2), ("team-y", 2)] {
         let expected = vec![("asm-managed".to_owned(), containers)];
-        assert_eq!(injected(&inside, namespace), expected, "{namespace}");
+        assert_eq!(injected(&cluster, namespace), expected, "{namespace}");
     }
     // Its configuration is where this implementation has it; the log is switched on without it.
     assert!(
-        inside
-            .get("v1", "ConfigMap", "istio-system", "istio-asm-managed")
+        cluster
+            .object("v1", "ConfigMap", "istio-system", "istio-asm-managed")
             .is_some()
     );
-    let telemetry = inside.get(
+    let telemetry = cluster.object(
         "telemetry.istio.io/v1",
         "Telemetry",
         "istio-system",
@@ -139,7 +139,7 @@ fn google_runs_the_control_plane_with_istiod_where_the_fleet_has_one_already() {
     assert!(telemetry.is_some());
     // Nothing of ours in the other cluster.
     assert_eq!(
-        Inside::of(&cloud, "older").pods("team-x"),
+        BlockingClient::named(&cloud, "older").pods("team-x"),
         Vec::<Value>::new()
     );
 }

@@ -1,35 +1,29 @@
-//! What pods get when they ask: the tutorial's requests in the environment that `up` leaves, the proxies' logs of them, and what
-//! changes when an object goes.
+//! Requests from pods in the environment after `up`: the tutorial's answers, the proxies' logs of them, and what changes when an object
+//! is deleted.
 
 use std::time::{Duration, Instant};
 
 use crate::common::cloud::{Cloud, PROJECT};
-use crate::common::kubernetes::exec::Server;
-use base64::Engine as _;
-use reqwest::{Certificate, Client, Method};
+use crate::common::kubernetes::BlockingClient;
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
 
-/// How long something may take that the cluster does by itself.
+/// How long the cluster's controllers and proxies may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The environment, and a client of its cluster.
 struct Plane {
-    runtime: Runtime,
-    client: Client,
-    endpoint: String,
-    authority: Vec<u8>,
-    // Dropped last: the cluster is in it.
+    cluster: BlockingClient,
+    // Dropped last: it serves the cluster.
     cloud: Cloud,
 }
 
-/// What a command in a pod has done.
+/// The result of a command in a pod.
 #[derive(Debug, PartialEq, Eq)]
-struct Said {
+struct ExecResult {
     out: String,
     err: String,
     code: u64,
-    /// The last word, if it is not about an exit code.
+    /// The error of the channel, if it is not an exit code.
     message: String,
 }
 
@@ -38,51 +32,10 @@ impl Plane {
     fn after_up(args: &[&str]) -> Plane {
         let cloud = Cloud::new();
         cloud.run(&[&["up", "--yes"], args].concat()).ends(0);
-        let runtime = Runtime::new().unwrap();
-        let cluster = format!(
-            "http://{}/container.googleapis.com/v1/projects/{PROJECT}/locations/us-central1-a/clusters/cluster1",
-            cloud.address()
-        );
-        let cluster: Value = runtime.block_on(async {
-            let answer = reqwest::get(cluster).await.unwrap();
-            serde_json::from_str(&answer.text().await.unwrap()).unwrap()
-        });
-        let encoded = cluster["masterAuth"]["clusterCaCertificate"]
-            .as_str()
-            .unwrap();
-        let authority = base64::engine::general_purpose::STANDARD
-            .decode(encoded)
-            .unwrap();
-        let client = Client::builder()
-            .timeout(Duration::from_secs(20))
-            .tls_certs_only([Certificate::from_pem(&authority).unwrap()])
-            .build()
-            .unwrap();
         Plane {
-            runtime,
-            client,
-            endpoint: cluster["endpoint"].as_str().unwrap().to_owned(),
-            authority,
+            cluster: BlockingClient::of(&cloud),
             cloud,
         }
-    }
-
-    fn call(&self, method: &str, path: &str, body: &Value) -> Value {
-        let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let request = self
-            .client
-            .request(method, format!("https://{}{path}", self.endpoint));
-        let request = request
-            .bearer_auth("a-token")
-            .header("content-type", "application/json");
-        let text = self.runtime.block_on(async {
-            let answer = request.body(body.to_string()).send().await.unwrap();
-            let status = answer.status();
-            let text = answer.text().await.unwrap();
-            assert!(status.is_success(), "{path}: {status} {text}");
-            text
-        });
-        serde_json::from_str(&text).unwrap_or(json!(text))
     }
 
     /// The first pod of a namespace with this label, once it runs.
@@ -90,7 +43,7 @@ impl Plane {
         let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector={label}");
         let until = std::time::Instant::now() + PATIENCE;
         loop {
-            let list = self.call("GET", &path, &Value::Null);
+            let list = self.cluster.get(&path);
             let pods = list["items"].as_array().unwrap();
             let ready = |pod: &&Value| {
                 pod["status"]["phase"] == "Running"
@@ -100,29 +53,14 @@ impl Plane {
                 return pod["metadata"]["name"].as_str().unwrap().to_owned();
             }
             assert!(std::time::Instant::now() < until, "{list:#}");
-            // The cluster does nothing between two looks, so there is nothing else to wait for.
+            // There is no event to wait for.
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
     /// Runs a command in a container of a namespace's test application.
-    fn exec_in(&self, namespace: &str, pod: &str, container: &str, command: &[&str]) -> Said {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        for word in command {
-            query.append_pair("command", word);
-        }
-        query.append_pair("container", container);
-        query
-            .append_pair("stdout", "true")
-            .append_pair("stderr", "true");
-        let query = query.finish();
-        let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/exec");
-        let server = Server {
-            endpoint: &self.endpoint,
-            authority: &self.authority,
-        };
-        let running = server.exec(&path, "v5.channel.k8s.io", &query, &[]);
-        let (_, said) = self.runtime.block_on(running);
+    fn exec_in(&self, namespace: &str, pod: &str, container: &str, command: &[&str]) -> ExecResult {
+        let said = self.cluster.exec(namespace, pod, container, command);
         let channel = |wanted: u8| -> String {
             let texts = said.iter().filter(|(channel, _)| *channel == wanted);
             texts.map(|(_, text)| text.as_str()).collect()
@@ -131,7 +69,7 @@ impl Plane {
         let code = last
             .pointer("/details/causes/0/message")
             .and_then(Value::as_str);
-        Said {
+        ExecResult {
             out: channel(1),
             err: channel(2),
             code: code.and_then(|code| code.parse().ok()).unwrap_or_default(),
@@ -142,7 +80,7 @@ impl Plane {
         }
     }
 
-    fn exec(&self, namespace: &str, command: &str) -> Said {
+    fn exec(&self, namespace: &str, command: &str) -> ExecResult {
         let pod = self.pod(namespace, "app=test");
         let words: Vec<&str> = command.split(' ').collect();
         self.exec_in(namespace, &pod, "test", &words)
@@ -158,7 +96,7 @@ impl Plane {
         }
     }
 
-    /// The lines of a proxy's log that bear a mark, once there are so many: it writes them some time after what they tell of.
+    /// The lines of a proxy's log that contain a mark, once there are so many: the proxy buffers its lines.
     fn marked(&self, namespace: &str, label: &str, mark: &str, count: usize) -> Vec<String> {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -187,7 +125,7 @@ impl Plane {
     fn log(&self, namespace: &str, label: &str) -> Vec<String> {
         let pod = self.pod(namespace, label);
         let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/log?container=istio-proxy");
-        let text = self.call("GET", &path, &Value::Null);
+        let text = self.cluster.get(&path);
         let lines = text
             .as_str()
             .unwrap()
@@ -209,7 +147,7 @@ fn the_tutorials_requests_get_the_tutorials_answers() {
         ("team-x", "http://example.com", "200"),
         ("team-x", "https://example.com", "200"),
         ("team-x", "http://httpbin.org", "403"),
-        // The policy for port 443 asks for nobody's name.
+        // The policy for port 443 names no principal.
         ("team-x", "https://httpbin.org", "200"),
         ("team-y", "http://httpbin.org", "403"),
         ("team-y", "http://httpbin.org/status/418", "418"),
@@ -224,7 +162,7 @@ fn the_tutorials_requests_get_the_tutorials_answers() {
         requests.map(|(namespace, url, want)| (namespace, url, want.to_owned()))
     );
 
-    // The tutorial's own words of what one sees.
+    // What the tutorial's text says that one sees.
     let head = plane.exec("team-x", "curl -sI http://example.com");
     assert!(head.out.starts_with("HTTP/1.1 200 OK\r\n"), "{head:?}");
     assert!(head.out.contains("\r\nserver: envoy\r\n"), "{head:?}");
@@ -291,16 +229,14 @@ fn the_tutorials_requests_get_the_tutorials_answers() {
         "{stranger:?}"
     );
 
-    // Around the sidecar there is no way out: packets go nowhere, and curl says so when its patience ends.
+    // A pod without a sidecar gets no answer: packets are dropped, and curl times out.
     let bare = json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": "bare", "labels": {"sidecar.istio.io/inject": "false"}},
         "spec": {"containers": [{"name": "test", "image": "gcr.io/google.com/cloudsdktool/cloud-sdk:slim"}]},
     });
-    plane.call("POST", "/api/v1/namespaces/team-x/pods", &bare);
-    while plane.call("GET", "/api/v1/namespaces/team-x/pods/bare", &Value::Null)["status"]["phase"]
-        != "Running"
-    {
+    plane.cluster.post("/api/v1/namespaces/team-x/pods", bare);
+    while plane.cluster.get("/api/v1/namespaces/team-x/pods/bare")["status"]["phase"] != "Running" {
         std::thread::sleep(Duration::from_millis(10));
     }
     let words = [
@@ -320,7 +256,7 @@ fn the_tutorials_requests_get_the_tutorials_answers() {
         (28, "5.000000", timed_out)
     );
 
-    // In the proxy's image there is nothing but the proxy.
+    // The proxy's image contains nothing but the proxy.
     let missing = plane.exec_in(
         "team-x",
         &pod,
@@ -351,48 +287,44 @@ fn the_tutorials_requests_get_the_tutorials_answers() {
         "{configs:#?}"
     );
 
-    // The objects decide: without them the answers are others.
+    // The answers depend on the objects.
     let policies = "/apis/security.istio.io/v1/namespaces/istio-egress/authorizationpolicies";
-    plane.call(
-        "DELETE",
-        &format!("{policies}/egress-team-x-to-example-com"),
-        &Value::Null,
-    );
+    plane
+        .cluster
+        .delete(&format!("{policies}/egress-team-x-to-example-com"));
     assert_eq!(plane.status("team-x", "http://example.com"), "403");
     assert_eq!(plane.status("team-x", "https://example.com"), "200");
     let routes = "/apis/networking.istio.io/v1/namespaces/istio-egress/virtualservices";
-    plane.call(
-        "DELETE",
-        &format!("{routes}/httpbin-org-through-egress-gateway"),
-        &Value::Null,
-    );
+    plane
+        .cluster
+        .delete(&format!("{routes}/httpbin-org-through-egress-gateway"));
     assert_ne!(
         plane.status("team-y", "http://httpbin.org/status/418"),
         "418"
     );
     let metadata = "/apis/networking.istio.io/v1/namespaces/istio-egress/serviceentries/metadata-google-internal";
-    plane.call("DELETE", metadata, &Value::Null);
+    plane.cluster.delete(metadata);
     let nobody = plane.exec("team-x", "gcloud auth list");
     assert!(
         nobody.err.contains("No credentialed accounts"),
         "{nobody:?}"
     );
 
-    // And so does Telemetry about the logs.
+    // The logs depend on Telemetry.
     let before = plane.logs_after("logged-1");
     let telemetry = "/apis/telemetry.istio.io/v1/namespaces/istio-system/telemetries";
-    let list = plane.call("GET", telemetry, &Value::Null);
+    let list = plane.cluster.get(telemetry);
     let all = list["items"].as_array().unwrap();
     for one in all {
         let name = one["metadata"]["name"].as_str().unwrap();
-        plane.call("DELETE", &format!("{telemetry}/{name}"), &Value::Null);
+        plane.cluster.delete(&format!("{telemetry}/{name}"));
     }
     plane.exec("team-x", "curl -s -A unheard http://example.com");
     assert_eq!(plane.status("team-x", "https://example.com"), "200");
     for one in all {
         let (metadata, spec) = (&one["metadata"]["name"], &one["spec"]);
         let again = json!({"apiVersion": list["apiVersion"], "kind": "Telemetry", "metadata": {"name": metadata}, "spec": spec});
-        plane.call("POST", telemetry, &again);
+        plane.cluster.post(telemetry, again);
     }
     let mut after = plane.logs_after("logged-2");
     for lines in &mut after {

@@ -1,6 +1,6 @@
 //! A cluster's Kubernetes API over https: objects, refusals, patches, ownership of fields.
 
-use crate::common::kubernetes::{Inside, deployment, told};
+use crate::common::kubernetes::{EmulatedCluster, deployment, reason_and_message};
 use serde_json::{Value, json};
 
 const MERGE: &str = "application/merge-patch+json";
@@ -11,8 +11,8 @@ fn config_map(name: &str, data: Value) -> Value {
 
 #[tokio::test]
 async fn a_token_is_needed_and_any_will_do() {
-    let inside = Inside::start().await;
-    let refused = inside
+    let cluster = EmulatedCluster::start().await;
+    let refused = cluster
         .bare("GET", "/api/v1/namespaces")
         .send()
         .await
@@ -25,7 +25,7 @@ async fn a_token_is_needed_and_any_will_do() {
         "message": "Unauthorized", "reason": "Unauthorized", "code": 401})
     );
     for credentials in ["Basic YTpi", "Bearer", "Bearer ", "a-token"] {
-        let said = inside
+        let said = cluster
             .bare("GET", "/api/v1/namespaces")
             .header("authorization", credentials);
         assert_eq!(said.send().await.unwrap().status(), 401, "{credentials:?}");
@@ -36,30 +36,30 @@ async fn a_token_is_needed_and_any_will_do() {
         ("sec-fetch-site", "cross-site"),
     ] {
         for path in ["/version", "/api/v1/namespaces"] {
-            let page = inside.request("GET", path).header(header, value);
+            let page = cluster.request("GET", path).header(header, value);
             let status = page.send().await.unwrap().status();
             assert_eq!(status, 403, "{header}: {value}: {path}");
         }
     }
     for path in ["/version", "/livez", "/readyz"] {
         assert_eq!(
-            inside.bare("GET", path).send().await.unwrap().status(),
+            cluster.bare("GET", path).send().await.unwrap().status(),
             200,
             "{path}"
         );
     }
-    let (_, version) = inside.get("/version").await;
+    let (_, version) = cluster.get("/version").await;
     assert!(
         version["gitVersion"].as_str().unwrap().contains("-gke."),
         "{version}"
     );
-    assert_eq!(inside.get("/api/v1/namespaces").await.0, 200);
+    assert_eq!(cluster.get("/api/v1/namespaces").await.0, 200);
 }
 
 #[tokio::test]
 async fn a_cluster_listens_on_loopback_alone() {
-    let inside = Inside::start().await;
-    let (host, port) = inside.endpoint.split_once(':').unwrap();
+    let cluster = EmulatedCluster::start().await;
+    let (host, port) = cluster.endpoint.split_once(':').unwrap();
     let port: u16 = port.parse().unwrap();
     assert_eq!(host, "127.0.0.1");
     std::net::TcpStream::connect((host, port)).unwrap();
@@ -69,9 +69,9 @@ async fn a_cluster_listens_on_loopback_alone() {
 
 #[tokio::test]
 async fn a_body_without_end_is_not_read_to_its_end() {
-    let inside = Inside::start().await;
+    let cluster = EmulatedCluster::start().await;
     let data = json!({"a": "x".repeat((3 << 20) + 1)});
-    let sent = inside
+    let sent = cluster
         .request("POST", "/api/v1/namespaces/default/configmaps")
         .json(&config_map("long", data))
         .send()
@@ -80,7 +80,7 @@ async fn a_body_without_end_is_not_read_to_its_end() {
     if let Ok(answer) = sent {
         assert_eq!(answer.status().as_u16(), 413);
     }
-    let (status, _) = inside
+    let (status, _) = cluster
         .get("/api/v1/namespaces/default/configmaps/long")
         .await;
     assert_eq!(status, 404);
@@ -88,17 +88,17 @@ async fn a_body_without_end_is_not_read_to_its_end() {
 
 #[tokio::test]
 async fn a_cluster_that_is_deleted_answers_no_longer() {
-    let inside = Inside::start().await;
+    let cluster = EmulatedCluster::start().await;
     let path = format!(
         "{}/clusters/cluster1",
         crate::common::emulator::longrunning::ZONE
     );
-    let begun = inside.cloud.delete(&path).await;
-    inside
+    let begun = cluster.cloud.delete(&path).await;
+    cluster
         .cloud
         .finish(crate::common::emulator::longrunning::ZONE, begun)
         .await;
-    assert!(inside.request("GET", "/version").send().await.is_err());
+    assert!(cluster.request("GET", "/version").send().await.is_err());
 }
 
 #[tokio::test]
@@ -119,19 +119,20 @@ async fn what_is_inside_survives_a_restart_and_so_does_the_authority() {
             crate::common::emulator::longrunning::ZONE
         ))
         .await;
-    let inside = Inside::of(cloud).await;
-    let made = inside
+    let cluster = EmulatedCluster::of(cloud).await;
+    let made = cluster
         .create(
             "/api/v1/namespaces/default/configmaps",
             config_map("kept", json!({"a": "1"})),
         )
         .await;
-    let authority = inside.authority.clone();
+    let authority = cluster.authority.clone();
     // Nothing is said on the way out that was not said before: as after a kill.
-    let Inside { cloud, .. } = inside;
+    let EmulatedCluster { cloud, .. } = cluster;
     cloud.running.stop().await;
 
-    let again = Inside::join(crate::common::emulator::Cloud::with("0", Some(state)).await).await;
+    let again =
+        EmulatedCluster::join(crate::common::emulator::Cloud::with("0", Some(state)).await).await;
     assert_eq!(again.authority, authority);
     let (status, found) = again
         .get("/api/v1/namespaces/default/configmaps/kept")
@@ -145,9 +146,9 @@ async fn what_is_inside_survives_a_restart_and_so_does_the_authority() {
 
 #[tokio::test]
 async fn refusals_are_worded_as_kubernetes_words_them() {
-    let inside = Inside::start().await;
+    let cluster = EmulatedCluster::start().await;
     let maps = "/api/v1/namespaces/default/configmaps";
-    inside.create(maps, config_map("a", json!({}))).await;
+    cluster.create(maps, config_map("a", json!({}))).await;
     let service = |ports: Value| json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {"ports": ports}});
     let namespace =
         |name: &str| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
@@ -214,25 +215,25 @@ async fn refusals_are_worded_as_kubernetes_words_them() {
         ),
     ];
     for (path, body, code, reason, message) in cases {
-        let (status, refused) = inside.post(&path, body).await;
+        let (status, refused) = cluster.post(&path, body).await;
         assert_eq!(
-            (status, told(&refused)),
+            (status, reason_and_message(&refused)),
             (code, (reason, message)),
             "{path}"
         );
         assert_eq!(refused["code"], code);
     }
-    let (status, refused) = inside.post("/api/v1/namespaces", namespace("Team")).await;
-    assert_eq!((status, told(&refused).0), (422, "Invalid"));
-    let (status, refused) = inside.get("/api/v1/namespaces/default/pods/none").await;
+    let (status, refused) = cluster.post("/api/v1/namespaces", namespace("Team")).await;
+    assert_eq!((status, reason_and_message(&refused).0), (422, "Invalid"));
+    let (status, refused) = cluster.get("/api/v1/namespaces/default/pods/none").await;
     assert_eq!(
-        (status, told(&refused)),
+        (status, reason_and_message(&refused)),
         (404, ("NotFound", "pods \"none\" not found"))
     );
     assert_eq!(refused["details"], json!({"name": "none", "kind": "pods"}));
-    let (status, refused) = inside.delete("/api/v1/namespaces/default").await;
+    let (status, refused) = cluster.delete("/api/v1/namespaces/default").await;
     assert_eq!(
-        (status, told(&refused).1),
+        (status, reason_and_message(&refused).1),
         (
             403,
             "namespaces \"default\" is forbidden: this namespace may not be deleted"
@@ -242,10 +243,10 @@ async fn refusals_are_worded_as_kubernetes_words_them() {
 
 #[tokio::test]
 async fn lists_are_selected_and_come_in_pieces() {
-    let inside = Inside::start().await;
+    let cluster = EmulatedCluster::start().await;
     let maps = "/api/v1/namespaces/default/configmaps";
     for name in ["a", "b", "c"] {
-        inside.create(maps, config_map(name, json!({}))).await;
+        cluster.create(maps, config_map(name, json!({}))).await;
     }
     let names = |list: &Value| -> Vec<String> {
         let items = list["items"].as_array().unwrap().iter();
@@ -253,15 +254,15 @@ async fn lists_are_selected_and_come_in_pieces() {
             .map(|item| item["metadata"]["name"].as_str().unwrap().to_owned())
             .collect()
     };
-    let (_, some) = inside
+    let (_, some) = cluster
         .get(&format!("{maps}?labelSelector=app%20in%20(a,c)"))
         .await;
     assert_eq!(names(&some), ["a", "c"]);
-    let (_, one) = inside
+    let (_, one) = cluster
         .get(&format!("{maps}?fieldSelector=metadata.name%3Db"))
         .await;
     assert_eq!(names(&one), ["b"]);
-    let (_, first) = inside
+    let (_, first) = cluster
         .get(&format!("{maps}?labelSelector=app&limit=2"))
         .await;
     assert_eq!(
@@ -269,22 +270,22 @@ async fn lists_are_selected_and_come_in_pieces() {
         (vec!["a".into(), "b".into()], &json!(1))
     );
     let token = first["metadata"]["continue"].as_str().unwrap();
-    let (_, rest) = inside
+    let (_, rest) = cluster
         .get(&format!(
             "{maps}?labelSelector=app&limit=2&continue={token}"
         ))
         .await;
     assert_eq!(names(&rest), ["c"]);
     assert!(rest["metadata"].get("continue").is_none());
-    let (status, _) = inside.get(&format!("{maps}?continue=nonsense")).await;
+    let (status, _) = cluster.get(&format!("{maps}?continue=nonsense")).await;
     assert_eq!(status, 410);
 }
 
 #[tokio::test]
 async fn patches_change_what_they_say_and_dry_runs_nothing() {
-    let inside = Inside::start().await;
+    let cluster = EmulatedCluster::start().await;
     let path = "/api/v1/namespaces/default/configmaps/a";
-    let made = inside
+    let made = cluster
         .create(
             "/api/v1/namespaces/default/configmaps",
             config_map("a", json!({"k": "1"})),
@@ -292,25 +293,25 @@ async fn patches_change_what_they_say_and_dry_runs_nothing() {
         .await;
     assert_eq!(made["metadata"]["managedFields"][0]["manager"], "tests");
     let dry = format!("{path}?dryRun=All");
-    let (_, tried) = inside
-        .call("PATCH", &dry, MERGE, &json!({"data": {"k": "2"}}))
+    let (_, tried) = cluster
+        .send("PATCH", &dry, MERGE, &json!({"data": {"k": "2"}}))
         .await;
     assert_eq!(tried["data"]["k"], "2");
-    assert_eq!(inside.get(path).await.1, made);
-    let (_, same) = inside
-        .call("PATCH", path, MERGE, &json!({"data": {"k": "1"}}))
+    assert_eq!(cluster.get(path).await.1, made);
+    let (_, same) = cluster
+        .send("PATCH", path, MERGE, &json!({"data": {"k": "1"}}))
         .await;
     assert_eq!(same, made, "a patch that changes nothing makes no revision");
     let steps = json!([{"op": "replace", "path": "/data/k", "value": "3"}]);
-    let (_, third) = inside
-        .call("PATCH", path, "application/json-patch+json", &steps)
+    let (_, third) = cluster
+        .send("PATCH", path, "application/json-patch+json", &steps)
         .await;
     assert_eq!(third["data"]["k"], "3");
     let mut old = made.clone();
     old["data"]["k"] = json!("4");
-    let (status, refused) = inside.call("PUT", path, "application/json", &old).await;
+    let (status, refused) = cluster.send("PUT", path, "application/json", &old).await;
     assert_eq!(
-        (status, told(&refused)),
+        (status, reason_and_message(&refused)),
         (
             409,
             (
@@ -319,20 +320,23 @@ async fn patches_change_what_they_say_and_dry_runs_nothing() {
             )
         )
     );
-    let (status, refused) = inside.call("PATCH", path, "text/plain", &json!({})).await;
-    assert_eq!((status, told(&refused).0), (415, "UnsupportedMediaType"));
+    let (status, refused) = cluster.send("PATCH", path, "text/plain", &json!({})).await;
+    assert_eq!(
+        (status, reason_and_message(&refused).0),
+        (415, "UnsupportedMediaType")
+    );
 }
 
 #[tokio::test]
 async fn who_applies_owns_and_others_are_told() {
-    let inside = Inside::start().await;
+    let cluster = EmulatedCluster::start().await;
     let path = "/apis/apps/v1/namespaces/default/deployments/web";
-    let (status, made) = inside.apply(path, "provision", deployment("web")).await;
+    let (status, made) = cluster.apply(path, "provision", deployment("web")).await;
     assert_eq!(status, 201, "{made:#}");
-    let before = inside
+    let before = cluster
         .until(path, |found| found["status"]["availableReplicas"] == 1)
         .await;
-    let (status, same) = inside.apply(path, "provision", deployment("web")).await;
+    let (status, same) = cluster.apply(path, "provision", deployment("web")).await;
     assert_eq!(
         (status, &same),
         (200, &before),
@@ -340,8 +344,8 @@ async fn who_applies_owns_and_others_are_told() {
     );
 
     let mut scaled = json!({"spec": {"replicas": 2}});
-    inside
-        .call(
+    cluster
+        .send(
             "PATCH",
             &format!("{path}?fieldManager=kubectl-edit"),
             MERGE,
@@ -350,9 +354,9 @@ async fn who_applies_owns_and_others_are_told() {
         .await;
     scaled = deployment("web");
     scaled["spec"]["replicas"] = json!(3);
-    let (status, refused) = inside.apply(path, "provision", scaled.clone()).await;
+    let (status, refused) = cluster.apply(path, "provision", scaled.clone()).await;
     assert_eq!(
-        (status, told(&refused)),
+        (status, reason_and_message(&refused)),
         (
             409,
             (
@@ -362,16 +366,16 @@ async fn who_applies_owns_and_others_are_told() {
         )
     );
     assert_eq!(refused["details"]["causes"][0]["field"], ".spec.replicas");
-    let (status, forced) = inside
+    let (status, forced) = cluster
         .apply(&format!("{path}?force=true"), "provision", scaled)
         .await;
     assert_eq!((status, &forced["spec"]["replicas"]), (200, &json!(3)));
 
     let mut wrong = deployment("web");
     wrong["spec"]["replicaz"] = json!(1);
-    let (status, refused) = inside.apply(path, "provision", wrong).await;
+    let (status, refused) = cluster.apply(path, "provision", wrong).await;
     assert_eq!(
-        (status, told(&refused).1),
+        (status, reason_and_message(&refused).1),
         (
             500,
             "failed to create typed patch object (/web; apps/v1, Kind=Deployment): .spec.replicaz: field not declared in schema"
@@ -381,16 +385,16 @@ async fn who_applies_owns_and_others_are_told() {
 
 #[tokio::test]
 async fn namespaces_come_furnished_and_go_with_what_is_in_them() {
-    let inside = Inside::start().await;
-    inside.namespace("team-x", json!({"team": "x"})).await;
-    let (_, namespace) = inside.get("/api/v1/namespaces/team-x").await;
+    let cluster = EmulatedCluster::start().await;
+    cluster.namespace("team-x", json!({"team": "x"})).await;
+    let (_, namespace) = cluster.get("/api/v1/namespaces/team-x").await;
     assert_eq!(
         namespace["metadata"]["labels"],
         json!({"team": "x", "kubernetes.io/metadata.name": "team-x"})
     );
     for path in ["serviceaccounts/default", "configmaps/kube-root-ca.crt"] {
         assert_eq!(
-            inside
+            cluster
                 .get(&format!("/api/v1/namespaces/team-x/{path}"))
                 .await
                 .0,
@@ -400,15 +404,15 @@ async fn namespaces_come_furnished_and_go_with_what_is_in_them() {
     }
     let mut held = config_map("held", json!({}));
     held["metadata"]["finalizers"] = json!(["example.com/wait"]);
-    inside
+    cluster
         .create("/api/v1/namespaces/team-x/configmaps", held)
         .await;
-    let (status, leaving) = inside.delete("/api/v1/namespaces/team-x").await;
+    let (status, leaving) = cluster.delete("/api/v1/namespaces/team-x").await;
     assert_eq!(
         (status, &leaving["status"]["phase"]),
         (200, &json!("Terminating"))
     );
-    let (status, refused) = inside
+    let (status, refused) = cluster
         .post(
             "/api/v1/namespaces/team-x/configmaps",
             config_map("late", json!({})),
@@ -418,25 +422,25 @@ async fn namespaces_come_furnished_and_go_with_what_is_in_them() {
         (status, &refused["details"]["causes"][0]["reason"]),
         (403, &json!("NamespaceTerminating"))
     );
-    inside
+    cluster
         .until("/api/v1/namespaces/team-x/serviceaccounts", |list| {
             list["items"] == json!([])
         })
         .await;
     assert_eq!(
-        inside.get("/api/v1/namespaces/team-x").await.0,
+        cluster.get("/api/v1/namespaces/team-x").await.0,
         200,
         "the namespace waits for the finalizer"
     );
-    inside
-        .call(
+    cluster
+        .send(
             "PATCH",
             "/api/v1/namespaces/team-x/configmaps/held",
             MERGE,
             &json!({"metadata": {"finalizers": null}}),
         )
         .await;
-    inside
+    cluster
         .until("/api/v1/namespaces/team-x", |found| found["code"] == 404)
         .await;
 }

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::common::emulator::longrunning::ZONE;
-use crate::common::kubernetes::exec::Server;
-use crate::common::kubernetes::{Inside, deployment};
+use crate::common::kubernetes::{EmulatedCluster, deployment};
 use futures_util::StreamExt as _;
 use reqwest::{Certificate, Client, Version};
 use tokio_tungstenite::tungstenite::protocol::Message;
@@ -12,16 +11,16 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 #[tokio::test]
 async fn both_versions_of_http_are_served() {
-    let inside = Inside::start().await;
-    let certificate = Certificate::from_pem(&inside.authority).unwrap();
+    let cluster = EmulatedCluster::start().await;
+    let certificate = Certificate::from_pem(&cluster.authority).unwrap();
     let old = Client::builder()
         .tls_certs_only([certificate])
         .http1_only()
         .build()
         .unwrap();
-    let url = format!("https://{}/version", inside.endpoint);
+    let url = format!("https://{}/version", cluster.endpoint);
     let requests = [
-        (inside.request("GET", "/version"), Version::HTTP_2),
+        (cluster.request("GET", "/version"), Version::HTTP_2),
         (old.get(url), Version::HTTP_11),
     ];
     for (request, version) in requests {
@@ -32,13 +31,13 @@ async fn both_versions_of_http_are_served() {
 
 #[tokio::test]
 async fn a_client_without_a_handshake_delays_no_other() {
-    let inside = Inside::start().await;
+    let cluster = EmulatedCluster::start().await;
     let mut silent = Vec::new();
     for _ in 0..10 {
-        silent.push(std::net::TcpStream::connect(&inside.endpoint).unwrap());
+        silent.push(std::net::TcpStream::connect(&cluster.endpoint).unwrap());
     }
     let began = std::time::Instant::now();
-    assert_eq!(inside.get("/version").await.0, 200);
+    assert_eq!(cluster.get("/version").await.0, 200);
     assert!(
         began.elapsed() < Duration::from_secs(5),
         "{:?}",
@@ -49,31 +48,27 @@ async fn a_client_without_a_handshake_delays_no_other() {
 
 #[tokio::test]
 async fn what_goes_on_ends_with_the_cluster() {
-    let inside = Inside::start().await;
+    let cluster = EmulatedCluster::start().await;
     let deployments = "/apis/apps/v1/namespaces/default/deployments";
-    inside.create(deployments, deployment("web")).await;
-    let list = inside
+    cluster.create(deployments, deployment("web")).await;
+    let list = cluster
         .until("/api/v1/namespaces/default/pods", |list| {
             list["items"][0]["status"]["phase"] == "Running"
         })
         .await;
     let pod = list["items"][0]["metadata"]["name"].as_str().unwrap();
-    let server = Server {
-        endpoint: &inside.endpoint,
-        authority: &inside.authority,
-    };
     let path = format!("/api/v1/namespaces/default/pods/{pod}/exec");
     // It waits for input that does not come.
     let query = "command=cat&stdin=true&stdout=true";
-    let (mut command, _) = server.open(&path, "v5.channel.k8s.io", query).await;
+    let (mut command, _) = cluster.open(&path, "v5.channel.k8s.io", query).await;
     let watch = "/api/v1/namespaces/kube-system/configmaps?watch=true&timeoutSeconds=300";
-    let watch = inside.request("GET", watch).send().await.unwrap();
+    let watch = cluster.request("GET", watch).send().await.unwrap();
 
-    let begun = inside
+    let begun = cluster
         .cloud
         .delete(&format!("{ZONE}/clusters/cluster1"))
         .await;
-    inside.cloud.finish(ZONE, begun).await;
+    cluster.cloud.finish(ZONE, begun).await;
     let ends = async {
         let last = command.next().await.unwrap().unwrap();
         // With the code Normal, kubectl would exit with 0.

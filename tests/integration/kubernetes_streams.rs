@@ -1,7 +1,6 @@
 //! What goes on for a while: watches, logs that are followed, commands over WebSocket; and what kubectl reads before it asks.
 
-use crate::common::kubernetes::exec::Server;
-use crate::common::kubernetes::{Inside, deployment};
+use crate::common::kubernetes::{EmulatedCluster, deployment};
 use serde_json::{Value, json};
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
@@ -23,8 +22,8 @@ fn events(text: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn a_watch_tells_what_happens_after_its_revision() {
-    let inside = Inside::start().await;
-    let (_, list) = inside.get(MAPS).await;
+    let cluster = EmulatedCluster::start().await;
+    let (_, list) = cluster.get(MAPS).await;
     let revision = list["metadata"]["resourceVersion"]
         .as_str()
         .unwrap()
@@ -32,18 +31,18 @@ async fn a_watch_tells_what_happens_after_its_revision() {
     let path = format!(
         "{MAPS}?watch=true&resourceVersion={revision}&timeoutSeconds=2&labelSelector=app=a"
     );
-    let watching = tokio::spawn(inside.request("GET", &path).send());
-    inside.create(MAPS, config_map("one", "a")).await;
-    inside.create(MAPS, config_map("two", "b")).await;
+    let watching = tokio::spawn(cluster.request("GET", &path).send());
+    cluster.create(MAPS, config_map("one", "a")).await;
+    cluster.create(MAPS, config_map("two", "b")).await;
     let relabel = |app: &str| json!({"metadata": {"labels": {"app": app}}});
     let merge = "application/merge-patch+json";
-    inside
-        .call("PATCH", &format!("{MAPS}/two"), merge, &relabel("a"))
+    cluster
+        .send("PATCH", &format!("{MAPS}/two"), merge, &relabel("a"))
         .await;
-    inside
-        .call("PATCH", &format!("{MAPS}/one"), merge, &relabel("b"))
+    cluster
+        .send("PATCH", &format!("{MAPS}/one"), merge, &relabel("b"))
         .await;
-    inside.delete(&format!("{MAPS}/two")).await;
+    cluster.delete(&format!("{MAPS}/two")).await;
     let told = events(&watching.await.unwrap().unwrap().text().await.unwrap());
     assert_eq!(
         told,
@@ -54,7 +53,7 @@ async fn a_watch_tells_what_happens_after_its_revision() {
     let path = format!(
         "{MAPS}?watch=true&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&timeoutSeconds=1"
     );
-    let told = inside
+    let told = cluster
         .request("GET", &path)
         .send()
         .await
@@ -71,12 +70,12 @@ async fn a_watch_tells_what_happens_after_its_revision() {
 
 #[tokio::test]
 async fn discovery_is_told_at_once_or_piece_by_piece() {
-    let inside = Inside::start().await;
+    let cluster = EmulatedCluster::start().await;
     let newer =
         "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
     let older = "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
     for (accept, kind) in [(newer, "APIGroupDiscoveryList"), (older, "APIGroupList")] {
-        let answer = inside
+        let answer = cluster
             .request("GET", "/apis")
             .header("accept", accept)
             .send()
@@ -92,7 +91,7 @@ async fn discovery_is_told_at_once_or_piece_by_piece() {
             (kind, accept == newer)
         );
     }
-    let (_, resources) = inside.get("/apis/apps/v1").await;
+    let (_, resources) = cluster.get("/apis/apps/v1").await;
     let scale = resources["resources"]
         .as_array()
         .unwrap()
@@ -103,11 +102,11 @@ async fn discovery_is_told_at_once_or_piece_by_piece() {
         (&scale["kind"], &scale["verbs"]),
         (&json!("Scale"), &json!(["get", "patch", "update"]))
     );
-    let (_, index) = inside.get("/openapi/v3").await;
+    let (_, index) = cluster.get("/openapi/v3").await;
     let url = index["paths"]["apis/apps/v1"]["serverRelativeURL"]
         .as_str()
         .unwrap();
-    let (_, document) = inside.get(url).await;
+    let (_, document) = cluster.get(url).await;
     let schemas = document["components"]["schemas"].as_object().unwrap();
     let mut missing: Vec<String> = Vec::new();
     let text = document.to_string();
@@ -122,10 +121,10 @@ async fn discovery_is_told_at_once_or_piece_by_piece() {
 
 #[tokio::test]
 async fn a_table_shows_what_kubectl_shows() {
-    let inside = Inside::start().await;
-    inside.create(MAPS, config_map("one", "a")).await;
+    let cluster = EmulatedCluster::start().await;
+    cluster.create(MAPS, config_map("one", "a")).await;
     let accept = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
-    let answer = inside
+    let answer = cluster
         .request("GET", &format!("{MAPS}?labelSelector=app=a"))
         .header("accept", accept)
         .send()
@@ -145,30 +144,26 @@ async fn a_table_shows_what_kubectl_shows() {
 
 /// Runs a command in a pod of the namespace `default`; what came on each channel.
 async fn exec(
-    inside: &Inside,
+    cluster: &EmulatedCluster,
     pod: &str,
     protocol: &'static str,
     query: &str,
     input: &[&[u8]],
 ) -> (String, Vec<(u8, String)>) {
-    let server = Server {
-        endpoint: &inside.endpoint,
-        authority: &inside.authority,
-    };
     let path = format!("/api/v1/namespaces/default/pods/{pod}/exec");
-    server.exec(&path, protocol, query, input).await
+    cluster.exec(&path, protocol, query, input).await
 }
 
 #[tokio::test]
 async fn commands_run_over_both_versions_of_the_channel() {
-    let inside = Inside::start().await;
-    inside
+    let cluster = EmulatedCluster::start().await;
+    cluster
         .create(
             "/apis/apps/v1/namespaces/default/deployments",
             deployment("web"),
         )
         .await;
-    let list = inside
+    let list = cluster
         .until("/api/v1/namespaces/default/pods", |list| {
             list["items"][0]["status"]["phase"] == "Running"
         })
@@ -177,7 +172,7 @@ async fn commands_run_over_both_versions_of_the_channel() {
     let done = json!({"metadata": {}, "status": "Success"}).to_string();
     for protocol in ["v5.channel.k8s.io", "v4.channel.k8s.io"] {
         let (spoken, said) = exec(
-            &inside,
+            &cluster,
             pod,
             protocol,
             "command=echo&command=hi&stdout=true&stderr=true",
@@ -191,7 +186,7 @@ async fn commands_run_over_both_versions_of_the_channel() {
     }
     let input: [&[u8]; 2] = [b"\0some input", b"\xff\0"];
     let (_, said) = exec(
-        &inside,
+        &cluster,
         pod,
         "v5.channel.k8s.io",
         "command=cat&stdin=true&stdout=true",
@@ -200,7 +195,7 @@ async fn commands_run_over_both_versions_of_the_channel() {
     .await;
     assert_eq!(said, [(1, "some input".to_owned()), (3, done)]);
     let (_, said) = exec(
-        &inside,
+        &cluster,
         pod,
         "v5.channel.k8s.io",
         "command=ls&stdout=true&stderr=true",
@@ -212,7 +207,7 @@ async fn commands_run_over_both_versions_of_the_channel() {
         (said[0].0, &verdict["details"]["causes"][0]["message"]),
         (2, &json!("127"))
     );
-    let (status, refused) = inside
+    let (status, refused) = cluster
         .get(&format!(
             "/api/v1/namespaces/default/pods/{pod}/exec?command=true"
         ))
@@ -222,7 +217,7 @@ async fn commands_run_over_both_versions_of_the_channel() {
         (400, &json!("BadRequest")),
         "not without an upgrade"
     );
-    let (status, refused) = inside
+    let (status, refused) = cluster
         .get(&format!(
             "/api/v1/namespaces/default/pods/{pod}/log?container=other"
         ))

@@ -1,7 +1,7 @@
 //! Validating webhooks of an emulated cluster: who is asked about what, and what becomes of an answer, or of none.
 
 use crate::common::cloud::Cloud;
-use crate::common::rest::Inside;
+use crate::common::kubernetes::BlockingClient;
 use crate::common::webhook::Webhook;
 use serde_json::{Value, json};
 
@@ -32,8 +32,8 @@ fn map(name: &str, data: &str) -> Value {
 fn a_webhook_has_its_say_about_what_its_rules_name() {
     let cloud = Cloud::new();
     cloud.run(&["up", "--yes", "--through", "cluster"]).ends(0);
-    let inside = Inside::of(&cloud);
-    inside.post(MAPS, map("there", "1"));
+    let cluster = BlockingClient::of(&cloud);
+    cluster.post(MAPS, map("there", "1"));
     let webhook = Webhook::refusing(json!({"message": "no"}));
     let here = webhook.client_config();
     let gone = json!({"service": {"namespace": "default", "name": "gone", "path": "/v"}});
@@ -114,8 +114,8 @@ fn a_webhook_has_its_say_about_what_its_rules_name() {
         ),
         (&far, json!({}), ("POST", MAPS), map("new", "1"), outside),
     ] {
-        inside.post(CONFIGURATIONS, configuration(client, other.clone()));
-        let (code, answer) = inside.answer(method, path, "application/json", &body);
+        cluster.post(CONFIGURATIONS, configuration(client, other.clone()));
+        let (code, answer) = cluster.send(method, path, "application/json", &body);
         let (expected_code, words) = expected;
         if expected_code == 0 {
             assert!(code < 300, "{other} {method} {path}: {answer:#}");
@@ -124,16 +124,16 @@ fn a_webhook_has_its_say_about_what_its_rules_name() {
             assert_eq!(said, expected, "{other} {method} {path} {words}");
         }
         let own = format!("{CONFIGURATIONS}/maps");
-        inside.call("DELETE", &own, "application/json", &json!({}));
+        cluster.delete(&own);
     }
     // Nothing of what was refused is there.
     assert_eq!(
-        inside
-            .answer("GET", &format!("{MAPS}/new"), "", &json!({}))
+        cluster
+            .send("GET", &format!("{MAPS}/new"), "", &json!({}))
             .0,
         404
     );
-    assert_eq!(inside.get(&there)["data"]["k"], "1");
+    assert_eq!(cluster.get(&there)["data"]["k"], "1");
     let asked = webhook.asked();
     let operations: Vec<&Value> = asked
         .iter()

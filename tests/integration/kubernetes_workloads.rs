@@ -1,6 +1,6 @@
 //! What an emulated cluster does by itself: nodes, workloads, scheduling, the mesh.
 
-use crate::common::kubernetes::{Inside, deployment, told};
+use crate::common::kubernetes::{EmulatedCluster, deployment, reason_and_message};
 use serde_json::{Value, json};
 
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
@@ -18,8 +18,8 @@ fn running(list: &Value) -> bool {
 
 #[tokio::test]
 async fn nodes_are_those_of_the_pools() {
-    let inside = Inside::start().await;
-    let (_, list) = inside
+    let cluster = EmulatedCluster::start().await;
+    let (_, list) = cluster
         .get("/api/v1/nodes?labelSelector=cloud.google.com/gke-nodepool=gateway")
         .await;
     let [node] = items(&list).as_slice() else {
@@ -34,7 +34,7 @@ async fn nodes_are_those_of_the_pools() {
         node["spec"]["taints"],
         json!([{"key": "dedicated", "value": "gateway", "effect": "NoSchedule"}])
     );
-    let (_, list) = inside.get("/api/v1/nodes").await;
+    let (_, list) = cluster.get("/api/v1/nodes").await;
     let mut ranges: Vec<&str> = items(&list)
         .iter()
         .map(|node| node["spec"]["podCIDR"].as_str().unwrap())
@@ -48,11 +48,11 @@ async fn nodes_are_those_of_the_pools() {
 
 #[tokio::test]
 async fn a_deployment_becomes_pods_and_is_restarted_without_a_gap() {
-    let inside = Inside::start().await;
+    let cluster = EmulatedCluster::start().await;
     let path = format!("{DEPLOYMENTS}/web");
-    inside.create(DEPLOYMENTS, deployment("web")).await;
+    cluster.create(DEPLOYMENTS, deployment("web")).await;
     let pods = "/api/v1/namespaces/default/pods?labelSelector=app=web";
-    let first = inside.until(pods, running).await;
+    let first = cluster.until(pods, running).await;
     let pod = &items(&first)[0];
     assert!(
         pod["spec"]["nodeName"]
@@ -69,10 +69,10 @@ async fn a_deployment_becomes_pods_and_is_restarted_without_a_gap() {
         "{pod}"
     );
     let restart = json!({"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}}}}});
-    let (status, _) = inside.call("PATCH", &path, STRATEGIC, &restart).await;
+    let (status, _) = cluster.send("PATCH", &path, STRATEGIC, &restart).await;
     assert_eq!(status, 200);
     let old = pod["metadata"]["name"].clone();
-    let second = inside
+    let second = cluster
         .until(pods, |list| {
             let pods = list["items"].as_array().unwrap();
             assert!(
@@ -83,36 +83,36 @@ async fn a_deployment_becomes_pods_and_is_restarted_without_a_gap() {
         })
         .await;
     assert!(running(&second));
-    let done = inside.get(&path).await.1;
+    let done = cluster.get(&path).await.1;
     assert_eq!(
         done["metadata"]["annotations"]["deployment.kubernetes.io/revision"],
         "2"
     );
     let scale = format!("{path}/scale");
-    inside
-        .call(
+    cluster
+        .send(
             "PATCH",
             &scale,
             "application/merge-patch+json",
             &json!({"spec": {"replicas": 3}}),
         )
         .await;
-    inside
+    cluster
         .until(&scale, |scale| scale["status"]["replicas"] == 3)
         .await;
-    inside.delete(&path).await;
-    inside.until(pods, |list| list["items"] == json!([])).await;
+    cluster.delete(&path).await;
+    cluster.until(pods, |list| list["items"] == json!([])).await;
 }
 
 #[tokio::test]
 async fn a_gateway_waits_until_it_has_nodes() {
-    let inside = Inside::start().await;
+    let cluster = EmulatedCluster::start().await;
     let mut gateway = deployment("gw");
     gateway["spec"]["template"]["spec"]["affinity"] = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
         "nodeSelectorTerms": [{"matchExpressions": [{"key": "cloud.google.com/gke-nodepool", "operator": "In", "values": ["gateway"]}]}]}}});
-    inside.create(DEPLOYMENTS, gateway.clone()).await;
+    cluster.create(DEPLOYMENTS, gateway.clone()).await;
     let pods = "/api/v1/namespaces/default/pods?labelSelector=app=gw";
-    let list = inside
+    let list = cluster
         .until(pods, |list| !list["items"].as_array().unwrap().is_empty())
         .await;
     let condition = &items(&list)[0]["status"]["conditions"][0];
@@ -125,10 +125,10 @@ async fn a_gateway_waits_until_it_has_nodes() {
         "0/4 nodes are available: 1 node(s) had untolerated taint {dedicated: gateway}, 3 node(s) didn't match Pod's node affinity/selector. preemption: 0/4 nodes are available: 4 Preemption is not helpful for scheduling."
     );
     let tolerates = json!({"spec": {"template": {"spec": {"tolerations": [{"key": "dedicated", "operator": "Equal", "value": "gateway"}]}}}});
-    inside
-        .call("PATCH", &format!("{DEPLOYMENTS}/gw"), STRATEGIC, &tolerates)
+    cluster
+        .send("PATCH", &format!("{DEPLOYMENTS}/gw"), STRATEGIC, &tolerates)
         .await;
-    let list = inside.until(pods, running).await;
+    let list = cluster.until(pods, running).await;
     assert!(
         items(&list)[0]["spec"]["nodeName"]
             .as_str()
@@ -139,48 +139,48 @@ async fn a_gateway_waits_until_it_has_nodes() {
 
 #[tokio::test]
 async fn the_mesh_comes_with_its_kinds_and_injects() {
-    let inside = Inside::start().await;
+    let cluster = EmulatedCluster::start().await;
     let entries = "/apis/networking.istio.io/v1beta1/namespaces/default/serviceentries?fieldValidation=Strict";
     let entry = |spec: Value| json!({"apiVersion": "networking.istio.io/v1beta1", "kind": "ServiceEntry", "metadata": {"name": "e"}, "spec": spec});
     let spec = json!({"hosts": ["example.com"], "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}], "resolution": "DNS", "location": "MESH_EXTERNAL"});
     assert_eq!(
-        inside.post(entries, entry(spec.clone())).await.0,
+        cluster.post(entries, entry(spec.clone())).await.0,
         404,
         "not before the mesh is ready"
     );
-    inside
+    cluster
         .namespace("team-x", json!({"istio-injection": "enabled"}))
         .await;
-    inside.mesh().await;
+    cluster.mesh().await;
 
-    inside.create(entries, entry(spec.clone())).await;
-    let (_, other) = inside
+    cluster.create(entries, entry(spec.clone())).await;
+    let (_, other) = cluster
         .get("/apis/networking.istio.io/v1/namespaces/default/serviceentries/e")
         .await;
     assert_eq!(
         (&other["apiVersion"], &other["spec"]),
         (&json!("networking.istio.io/v1"), &spec)
     );
-    let (status, refused) = inside
+    let (status, refused) = cluster
         .post(entries, entry(json!({"hosts": ["a"], "protz": []})))
         .await;
     assert_eq!(
-        (status, told(&refused).1),
+        (status, reason_and_message(&refused).1),
         (
             400,
             "ServiceEntry in version \"v1beta1\" cannot be handled as a ServiceEntry: strict decoding error: unknown field \"spec.protz\""
         )
     );
-    let (_, revision) = inside.get("/apis/mesh.cloud.google.com/v1beta1/namespaces/istio-system/controlplanerevisions/asm-managed").await;
+    let (_, revision) = cluster.get("/apis/mesh.cloud.google.com/v1beta1/namespaces/istio-system/controlplanerevisions/asm-managed").await;
     assert_eq!(revision["status"]["conditions"][0]["reason"], "Provisioned");
 
-    inside
+    cluster
         .create(
             "/apis/apps/v1/namespaces/team-x/deployments",
             deployment("test"),
         )
         .await;
-    let list = inside
+    let list = cluster
         .until("/api/v1/namespaces/team-x/pods", running)
         .await;
     let names: Vec<&Value> = items(&list)[0]["spec"]["containers"]
@@ -190,8 +190,8 @@ async fn the_mesh_comes_with_its_kinds_and_injects() {
         .map(|one| &one["name"])
         .collect();
     assert_eq!(names, ["test", "istio-proxy"]);
-    inside.create(DEPLOYMENTS, deployment("plain")).await;
-    let list = inside
+    cluster.create(DEPLOYMENTS, deployment("plain")).await;
+    let list = cluster
         .until(
             "/api/v1/namespaces/default/pods?labelSelector=app=plain",
             running,
@@ -208,41 +208,41 @@ async fn the_mesh_comes_with_its_kinds_and_injects() {
 
 #[tokio::test]
 async fn a_cluster_that_is_left_alone_stays_as_it_is() {
-    let inside = Inside::start().await;
-    inside
+    let cluster = EmulatedCluster::start().await;
+    cluster
         .namespace("team-x", json!({"istio-injection": "enabled"}))
         .await;
-    inside.mesh().await;
+    cluster.mesh().await;
     let deployments = "/apis/apps/v1/namespaces/team-x/deployments";
-    inside.create(deployments, deployment("test")).await;
+    cluster.create(deployments, deployment("test")).await;
     let mut nowhere = deployment("nowhere");
     nowhere["spec"]["template"]["spec"]["nodeSelector"] = json!({"no": "node"});
-    inside.create(deployments, nowhere).await;
+    cluster.create(deployments, nowhere).await;
     let pods = "/api/v1/namespaces/team-x/pods";
-    inside
+    cluster
         .until(&format!("{pods}?labelSelector=app=test"), running)
         .await;
-    inside
+    cluster
         .until("/api/v1/namespaces/kube-system/pods", running)
         .await;
     let revision =
-        async || inside.get("/api/v1/pods").await.1["metadata"]["resourceVersion"].clone();
+        async || cluster.get("/api/v1/pods").await.1["metadata"]["resourceVersion"].clone();
     assert_eq!(revision().await, revision().await);
 
-    inside
+    cluster
         .delete(&format!("{deployments}/test?propagationPolicy=Foreground"))
         .await;
-    inside
+    cluster
         .until(&format!("{deployments}/test"), |found| found["code"] == 404)
         .await;
-    inside
+    cluster
         .until(&format!("{pods}?labelSelector=app=test"), |list| {
             list["items"] == json!([])
         })
         .await;
-    inside.delete("/api/v1/namespaces/team-x").await;
-    inside
+    cluster.delete("/api/v1/namespaces/team-x").await;
+    cluster
         .until("/api/v1/namespaces/team-x", |found| found["code"] == 404)
         .await;
-    assert_eq!(inside.get(pods).await.1["items"], json!([]));
+    assert_eq!(cluster.get(pods).await.1["items"], json!([]));
 }

@@ -138,16 +138,16 @@ fn a_cluster_without_istio_or_without_nodes_is_refused_with_what_to_do() {
         ],
     );
     // The gateway's node is as any other is where nobody has labelled one.
-    let inside = own.inside();
+    let cluster = own.cluster();
     let gateway = "cloud.google.com/gke-nodepool";
     let is_gateway = |name: &String| name.contains("-gateway-");
-    let node = inside
+    let node = cluster
         .names("v1", "Node", "")
         .into_iter()
         .find(is_gateway)
         .unwrap();
-    inside.label("v1", "Node", &node, gateway, None);
-    inside.taint(&node, None);
+    cluster.label("v1", "Node", &node, gateway, None);
+    cluster.taint(&node, None);
     let up = ["up", "--yes", "--through", "cluster"];
     let said = own.named(&up).ends(1);
     let hint = said
@@ -171,9 +171,9 @@ fn a_cluster_without_istio_or_without_nodes_is_refused_with_what_to_do() {
         match verb {
             "label" => {
                 let (key, value) = what.split_once('=').unwrap();
-                inside.label("v1", "Node", node, key, Some(value));
+                cluster.label("v1", "Node", node, key, Some(value));
             }
-            "taint" => inside.taint(node, Some(what)),
+            "taint" => cluster.taint(node, Some(what)),
             other => panic!("{other}"),
         }
     }
@@ -184,14 +184,14 @@ fn a_cluster_without_istio_or_without_nodes_is_refused_with_what_to_do() {
 #[test]
 fn what_stands_there_and_is_not_ours_stops_the_run() {
     let own = Rehearsal::new();
-    let inside = own.inside();
+    let cluster = own.cluster();
     let policy = |mode: &str| {
         json!({
             "apiVersion": "security.istio.io/v1beta1", "kind": "PeerAuthentication",
             "metadata": {"name": "default", "namespace": "istio-system"}, "spec": {"mtls": {"mode": mode}},
         })
     };
-    inside.apply(&policy("PERMISSIVE"));
+    cluster.apply(&policy("PERMISSIVE"));
     refused(
         &own,
         &["up", "--yes"],
@@ -203,19 +203,19 @@ fn what_stands_there_and_is_not_ours_stops_the_run() {
             "STRICT",
         ],
     );
-    inside.apply(&policy("STRICT"));
+    cluster.apply(&policy("STRICT"));
     // Nobody is put into a namespace where others live, be it as wanted.
     let labels = json!({"istio-injection": "enabled"});
-    inside.apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-x", "labels": labels}}));
+    cluster.apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-x", "labels": labels}}));
     refused(
         &own,
         &["up", "--yes"],
         1,
         &["Namespace/team-x already exists in the cluster and was not created by provision"],
     );
-    inside.delete("v1", "Namespace", "", "team-x");
-    inside.until("team-x is gone", |inside| {
-        inside.get("v1", "Namespace", "", "team-x").is_none()
+    cluster.delete_object("v1", "Namespace", "", "team-x");
+    cluster.until("team-x is gone", |cluster| {
+        cluster.object("v1", "Namespace", "", "team-x").is_none()
     });
     // What is equal is nobody's loss: it stays whose it is, also when ours goes.
     let said = own
@@ -229,14 +229,18 @@ fn what_stands_there_and_is_not_ours_stops_the_run() {
         said.err
     );
     own.emulated(&["down", "--yes"]).ends(0);
-    let there = inside.get(
+    let there = cluster.object(
         "security.istio.io/v1beta1",
         "PeerAuthentication",
         "istio-system",
         "default",
     );
     assert!(there.is_some());
-    assert!(inside.get("v1", "Namespace", "", "istio-egress").is_none());
+    assert!(
+        cluster
+            .object("v1", "Namespace", "", "istio-egress")
+            .is_none()
+    );
 }
 
 #[test]
@@ -244,10 +248,10 @@ fn what_others_put_into_our_namespace_does_not_go_with_it() {
     let own = Rehearsal::new();
     own.named(&["up", "--yes", "--through", "second-namespace"])
         .ends(0);
-    let inside = own.inside();
+    let cluster = own.cluster();
     let theirs = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "theirs", "namespace": "team-y"},
         "spec": {"ports": [{"port": 80}]}});
-    inside.apply(&theirs);
+    cluster.apply(&theirs);
     let said = own.emulated(&["down", "--yes"]).ends(1);
     assert!(
         said.err
@@ -256,11 +260,15 @@ fn what_others_put_into_our_namespace_does_not_go_with_it() {
         said.err
     );
     assert!(said.err.contains("move or delete them"), "{}", said.err);
-    assert!(inside.get("v1", "Service", "team-y", "theirs").is_some());
-    assert!(inside.get("v1", "Namespace", "", "team-x").is_none());
-    inside.delete("v1", "Service", "team-y", "theirs");
+    assert!(
+        cluster
+            .object("v1", "Service", "team-y", "theirs")
+            .is_some()
+    );
+    assert!(cluster.object("v1", "Namespace", "", "team-x").is_none());
+    cluster.delete_object("v1", "Service", "team-y", "theirs");
     own.emulated(&["down", "--yes"]).ends(0);
-    assert!(inside.get("v1", "Namespace", "", "team-y").is_none());
+    assert!(cluster.object("v1", "Namespace", "", "team-y").is_none());
 }
 
 #[test]
@@ -301,7 +309,7 @@ fn a_journal_speaks_of_one_cluster() {
     own.named(&["up", "--yes", "--through", "egress-gateway"])
         .ends(0);
     let uid = |own: &Rehearsal| {
-        let system = own.inside().get("v1", "Namespace", "", "kube-system");
+        let system = own.cluster().object("v1", "Namespace", "", "kube-system");
         system.unwrap()["metadata"]["uid"]
             .as_str()
             .unwrap()
@@ -330,8 +338,8 @@ fn a_journal_speaks_of_one_cluster() {
     // The same cluster by another name is the same cluster.
     own.named(&["down", "--yes", "--context", "other"]).ends(0);
     assert!(
-        own.inside()
-            .get("v1", "Namespace", "", "istio-egress")
+        own.cluster()
+            .object("v1", "Namespace", "", "istio-egress")
             .is_none()
     );
     // When nothing stands any more the emulator alone is itself again, a managed mesh included.
@@ -391,7 +399,11 @@ fn the_clusters_half_goes_to_that_cluster_and_only_ours_leaves_it_again() {
         "{}",
         said.err
     );
-    assert!(own.inside().get("v1", "Namespace", "", "team-x").is_some());
+    assert!(
+        own.cluster()
+            .object("v1", "Namespace", "", "team-x")
+            .is_some()
+    );
     // From here on the journal knows which cluster it is.
     let plan = own.emulated(&["plan"]).ends(0);
     assert!(says_as_wanted(&plan.out), "{}", plan.out);

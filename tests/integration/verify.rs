@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::common::cloud::{Cloud, FIREWALLS, pointed_at};
+use crate::common::kubernetes::BlockingClient;
 use crate::common::mutation::Change;
 use crate::common::program::{Said, User, below};
-use crate::common::rest::Inside;
 use crate::common::rewriting::Rewriting;
 use provision::google::{Api, Call};
 use serde::Deserialize;
@@ -121,17 +121,17 @@ fn every_claim_holds_after_its_chapter_and_fails_when_what_it_claims_is_broken()
             .run(&["up", "--yes", "--force-conflicts", "--through", chapter])
             .ends(0);
         cloud.run(&["verify", "--through", chapter]).ends(0);
-        let inside = rows_of
+        let cluster = rows_of
             .peek()
             .is_some_and(|row| row.through == *chapter)
-            .then(|| Inside::of(&cloud));
-        while let Some((row, inside)) = rows_of
+            .then(|| BlockingClient::of(&cloud));
+        while let Some((row, cluster)) = rows_of
             .next_if(|row| row.through == *chapter)
-            .zip(inside.as_ref())
+            .zip(cluster.as_ref())
         {
-            let undo = row.change.make(&cloud, inside);
+            let undo = row.change.make(&cloud, cluster);
             let broken = until_unmet(&cloud, chapter, &row.broken());
-            undo.make(&cloud, inside);
+            undo.make(&cloud, cluster);
             wrong.extend(broken.err().map(|why| format!("{}: {why}", row.claim)));
         }
         // That each is changed back, the rows after it show; the last one is looked at here.

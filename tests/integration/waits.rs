@@ -1,8 +1,9 @@
 //! What users wait for: nodes with their taint, kinds of objects, pods with their proxy where they belong; and namespaces that
 //! name the revision which injects.
 
+use crate::common::changed_steps::changed_steps;
 use crate::common::cloud::Cloud;
-use crate::common::rest::{Inside, changed_steps};
+use crate::common::kubernetes::BlockingClient;
 use serde_json::{Value, json};
 
 const WAITS: &[&str] = &[
@@ -58,15 +59,15 @@ fn a_wait_shows_as_one_before_and_after() {
 }
 
 /// The labels of a namespace by which injection is chosen, and the revision that injected its pods.
-fn injected(inside: &Inside, namespace: &str) -> (Value, Vec<String>) {
+fn injected(cluster: &BlockingClient, namespace: &str) -> (Value, Vec<String>) {
     let path = format!("/api/v1/namespaces/{namespace}");
-    let labels = inside.get(&path)["metadata"]["labels"].clone();
+    let labels = cluster.get(&path)["metadata"]["labels"].clone();
     let chosen = ["istio-injection", "istio.io/rev"];
     let labels = chosen
         .iter()
         .filter_map(|key| Some(((*key).to_owned(), labels.get(*key)?.clone())))
         .collect::<serde_json::Map<_, _>>();
-    let pods = inside.get(&format!("{path}/pods"));
+    let pods = cluster.get(&format!("{path}/pods"));
     let pods = pods["items"].as_array().unwrap().iter();
     let by = pods
         .filter(|pod| pod["metadata"].get("deletionTimestamp").is_none())
@@ -102,15 +103,15 @@ fn namespaces_name_the_revision_where_that_is_asked_for() {
         cloud.run(&args).ends(0)
     };
     up("revision");
-    let inside = Inside::of(&cloud);
+    let cluster = BlockingClient::of(&cloud);
     let by_revision = json!({"istio.io/rev": "asm-managed"});
     for namespace in ["istio-egress", "team-x"] {
         let expected = (by_revision.clone(), vec!["asm-managed".to_owned()]);
-        assert_eq!(injected(&inside, namespace), expected, "{namespace}");
+        assert_eq!(injected(&cluster, namespace), expected, "{namespace}");
     }
-    assert_eq!(injected(&inside, "team-y").0, by_revision);
+    assert_eq!(injected(&cluster, "team-y").0, by_revision);
     let deployment = "/apis/apps/v1/namespaces/istio-egress/deployments/istio-egressgateway";
-    let revision = |at: &str| inside.get(deployment).pointer(at).cloned();
+    let revision = |at: &str| cluster.get(deployment).pointer(at).cloned();
     let (own, of_pods) = (
         "/metadata/labels/istio.io~1rev",
         "/spec/template/metadata/labels/istio.io~1rev",
@@ -126,7 +127,7 @@ fn namespaces_name_the_revision_where_that_is_asked_for() {
 
     up("default");
     for namespace in ["istio-egress", "team-x", "team-y"] {
-        let (labels, _) = injected(&inside, namespace);
+        let (labels, _) = injected(&cluster, namespace);
         assert_eq!(labels, json!({"istio-injection": "enabled"}), "{namespace}");
     }
     assert_eq!(
@@ -142,7 +143,7 @@ fn the_revision_of_a_control_plane_in_the_cluster_is_istiods_label() {
     cloud.run(&["up", "--yes", "--through", "mesh"]).ends(0);
     let labels = json!({"app": "istiod", "istio.io/rev": "asm-1282-4"});
     let pod = json!({"containers": [{"name": "discovery", "image": "pilot"}]});
-    Inside::of(&cloud).post(
+    BlockingClient::of(&cloud).post(
         "/apis/apps/v1/namespaces/istio-system/deployments",
         json!({
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "istiod-asm-1282-4", "labels": labels},
@@ -211,8 +212,8 @@ fn a_pod_that_injection_passed_over_is_told_with_the_reason() {
     let told = "injection missing: istio-revision-tag-default-asm-managed would inject the proxy: the pod is older than this webhook";
     assert!(said.err.contains(told), "{}", said.err);
     let restart = json!({"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}}}});
-    let inside = Inside::of(&cloud);
-    inside.merge("/apis/apps/v1/namespaces/team-x/deployments/test", restart);
+    let cluster = BlockingClient::of(&cloud);
+    cluster.merge("/apis/apps/v1/namespaces/team-x/deployments/test", restart);
     cloud.run(&up).ends(0);
 }
 

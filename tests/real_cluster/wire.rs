@@ -15,7 +15,7 @@ use provision::google::{Api, Call};
 use serde_json::{Value, json};
 
 use crate::common::cloud::{Cloud, PROJECT};
-use crate::common::inside::Inside;
+use crate::common::kubernetes::BlockingClient;
 use crate::common::program::{Said, User};
 use crate::lab::Lab;
 use recorder::{Line, Recorder};
@@ -146,7 +146,7 @@ fn emulated(lab: &Lab, cloud: &Cloud) -> Side {
     let through = ["up", "--yes", "--through", "cluster"];
     let plane = ["--set", "control_plane=in-cluster"];
     cloud.run(&[&through[..], &plane].concat()).ends(0);
-    Inside::of(cloud, "cluster1").install_istiod();
+    BlockingClient::named(cloud, "cluster1").install_istiod();
     let path = format!("v1/projects/{PROJECT}/locations/us-central1-a/clusters/cluster1");
     let cluster = cloud.call(Call::get(Api::Container, path));
     let own = {

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use crate::common::breaks::breaks;
 use crate::common::emulator::Cloud;
-use crate::common::kubernetes::Inside;
+use crate::common::kubernetes::EmulatedCluster;
 use crate::common::program::{User, below};
 use egress::{log, request::Request};
 use proptest::prelude::*;
@@ -382,14 +382,14 @@ fn any_request_to_an_emulated_cluster_is_answered() {
         objects.chain([test]).flat_map(calls).collect();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     // With all of the tutorial in it, so that what is broken finds something to break.
-    let inside = runtime.block_on(async {
-        let inside = Inside::start().await;
-        inside.mesh().await;
+    let cluster = runtime.block_on(async {
+        let cluster = EmulatedCluster::start().await;
+        cluster.mesh().await;
         for (method, path, body) in &requests {
-            inside.call(method, path, "application/json", body).await;
+            cluster.send(method, path, "application/json", body).await;
         }
         let pods = "/api/v1/namespaces/team-x/pods";
-        let found = inside
+        let found = cluster
             .until(pods, |list| {
                 list["items"]
                     .as_array()
@@ -409,7 +409,7 @@ fn any_request_to_an_emulated_cluster_is_answered() {
                 Value::Null,
             ));
         }
-        inside
+        cluster
     });
     let types = prop::sample::select(vec![
         "application/json",
@@ -433,7 +433,7 @@ fn any_request_to_an_emulated_cluster_is_answered() {
             &(bent(KUBERNETES_QUERY), types, accepts),
             |(bent, content_type, accept)| {
                 let (method, path, body) = bent.apply(bent.row.get(&requests));
-                let request = inside
+                let request = cluster
                     .request(&method, &path)
                     .header("content-type", content_type)
                     .header("accept", accept)

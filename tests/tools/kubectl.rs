@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::common::cloud::{Cloud, PROJECT};
-use crate::common::inside::Inside;
+use crate::common::kubernetes::BlockingClient;
 use crate::common::session::{Row, Session, rows};
 use emulator::exports;
 use provision::google::{Api, Call};
@@ -195,7 +195,7 @@ fn the_real_kubectl_runs_the_tutorial() {
         what_gcloud_makes(&cloud);
         // The tutorial has no command for the access log: it links to this.
         let telemetry: Value = serde_saphyr::from_str(ACCESS_LOGS).unwrap();
-        Inside::of(&cloud, "cluster1").apply(&telemetry);
+        BlockingClient::of(&cloud).apply(&telemetry);
         let folder = tempfile::tempdir().unwrap();
         let session = Session {
             folder: folder.path(),
@@ -211,7 +211,7 @@ fn the_real_kubectl_runs_the_tutorial() {
         let mut all = with_label(TUTORIAL, "asm-managed");
         all.extend(rows(BEYOND));
         let mut diagnostics = wrong(&all);
-        Inside::of(&cloud, "cluster1").install_istiod();
+        BlockingClient::of(&cloud).install_istiod();
         let in_cluster = with_label(IN_CLUSTER, "asm-1282-4");
         diagnostics.extend(wrong(&in_cluster));
         all.extend(in_cluster);

@@ -10,15 +10,11 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-/// Where a cluster is, and who signs for it.
-pub struct Server<'a> {
-    pub endpoint: &'a str,
-    pub authority: &'a [u8],
-}
+use super::client::ClusterClient;
 
-impl Server<'_> {
-    /// Opens a WebSocket for what `query` says at `path` (`/api/v1/namespaces/n/pods/p/exec`): the socket, and the protocol that
-    /// was chosen.
+impl ClusterClient {
+    /// Opens a WebSocket for what `query` says at `path` (`/api/v1/namespaces/n/pods/p/exec`). Returns the socket, and the protocol
+    /// that the server chose.
     pub async fn open(
         &self,
         path: &str,
@@ -27,12 +23,12 @@ impl Server<'_> {
     ) -> (WebSocketStream<TlsStream<TcpStream>>, String) {
         let mut roots = rustls::RootCertStore::empty();
         let certificate =
-            rustls::pki_types::CertificateDer::from_pem_slice(self.authority).unwrap();
+            rustls::pki_types::CertificateDer::from_pem_slice(&self.authority).unwrap();
         roots.add(certificate).unwrap();
         let config = rustls::ClientConfig::builder()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let stream = TcpStream::connect(self.endpoint).await.unwrap();
+        let stream = TcpStream::connect(&self.endpoint).await.unwrap();
         let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
         let stream = connector
             .connect("127.0.0.1".try_into().unwrap(), stream)
@@ -50,7 +46,7 @@ impl Server<'_> {
         (socket, spoken.to_owned())
     }
 
-    /// Runs what `query` says at `path`: the protocol that was chosen, and what came on each channel.
+    /// Runs the command of `query` at `path`. Returns the protocol that the server chose, and the frames of each channel.
     pub async fn exec(
         &self,
         path: &str,
@@ -63,13 +59,13 @@ impl Server<'_> {
             let frame = Message::Binary(frame.to_vec().into());
             socket.send(frame).await.unwrap();
         }
-        let mut said = Vec::new();
+        let mut frames = Vec::new();
         while let Some(Ok(message)) = socket.next().await {
             if let Message::Binary(bytes) = message {
                 let (channel, text) = bytes.split_first().unwrap();
-                said.push((*channel, String::from_utf8(text.to_vec()).unwrap()));
+                frames.push((*channel, String::from_utf8(text.to_vec()).unwrap()));
             }
         }
-        (spoken, said)
+        (spoken, frames)
     }
 }

@@ -1,35 +1,44 @@
-//! A cluster that runs in an emulated cloud, and a client of its Kubernetes API.
+//! Emulated clusters, and the one client that tests have for their Kubernetes API: [`ClusterClient`], and [`BlockingClient`] over it for
+//! tests that are not async.
 
-pub mod exec;
+mod blocking;
+mod client;
+mod exec;
+mod istiod;
 
+use std::ops::Deref;
 use std::time::Duration;
 
-use base64::Engine as _;
-use reqwest::{Certificate, Client, Method};
 use serde_json::{Value, json};
 
 use crate::common::emulator::Cloud;
 use crate::common::emulator::longrunning::{ZONE, cluster_body};
 
-/// How long something may take that the cluster does by itself.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub use blocking::BlockingClient;
+pub use client::ClusterClient;
 
-/// A cluster from inside.
-pub struct Inside {
+/// A cluster in an emulated cloud, with a client.
+pub struct EmulatedCluster {
     pub cloud: Cloud,
-    pub endpoint: String,
-    pub authority: Vec<u8>,
-    client: Client,
+    pub client: ClusterClient,
 }
 
-impl Inside {
-    /// The tutorial's cluster: three nodes for everybody, one that is tainted for the gateway.
-    pub async fn start() -> Inside {
-        Inside::of(Cloud::with_vpc().await).await
+impl Deref for EmulatedCluster {
+    type Target = ClusterClient;
+
+    fn deref(&self) -> &ClusterClient {
+        &self.client
+    }
+}
+
+impl EmulatedCluster {
+    /// The tutorial's cluster: three nodes without a taint, and one with the gateway's taint.
+    pub async fn start() -> EmulatedCluster {
+        EmulatedCluster::of(Cloud::with_vpc().await).await
     }
 
     /// The tutorial's cluster in a cloud that has a network for it.
-    pub async fn of(cloud: Cloud) -> Inside {
+    pub async fn of(cloud: Cloud) -> EmulatedCluster {
         let mut body = cluster_body();
         body["fleet"] = json!({"project": "demo-proj"});
         body["nodePools"].as_array_mut().unwrap().push(json!({
@@ -39,118 +48,20 @@ impl Inside {
         let clusters = format!("{ZONE}/clusters");
         let begun = cloud.post(&clusters, json!({"cluster": body})).await;
         cloud.finish(&clusters, begun).await;
-        Inside::join(cloud).await
+        EmulatedCluster::join(cloud).await
     }
 
-    /// A client of the cluster as Google's side describes it now.
-    pub async fn join(cloud: Cloud) -> Inside {
+    /// The cluster that exists in the cloud.
+    pub async fn join(cloud: Cloud) -> EmulatedCluster {
         let (_, cluster) = cloud.get(&format!("{ZONE}/clusters/cluster1")).await;
-        let encoded = cluster["masterAuth"]["clusterCaCertificate"]
-            .as_str()
-            .unwrap();
-        let authority = base64::engine::general_purpose::STANDARD
-            .decode(encoded)
-            .unwrap();
-        let client = Client::builder()
-            .timeout(Duration::from_secs(20))
-            .tls_certs_only([Certificate::from_pem(&authority).unwrap()])
-            .build()
-            .unwrap();
-        let endpoint = cluster["endpoint"].as_str().unwrap().to_owned();
-        Inside {
+        EmulatedCluster {
+            client: ClusterClient::of(&cluster),
             cloud,
-            endpoint,
-            authority,
-            client,
         }
     }
 
-    /// A request with the token that everybody has.
-    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
-        self.bare(method, path)
-            .bearer_auth("a-token")
-            .header("user-agent", "tests/1")
-    }
-
-    /// A request without a token.
-    pub fn bare(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
-        let method = Method::from_bytes(method.as_bytes()).unwrap();
-        self.client
-            .request(method, format!("https://{}{path}", self.endpoint))
-    }
-
-    /// A call with a body of this type; null is none.
-    pub async fn call(
-        &self,
-        method: &str,
-        path: &str,
-        content_type: &str,
-        body: &Value,
-    ) -> (u16, Value) {
-        let mut request = self.request(method, path);
-        if !body.is_null() {
-            request = request
-                .header("content-type", content_type)
-                .body(body.to_string());
-        }
-        let response = request.send().await.unwrap();
-        let status = response.status().as_u16();
-        let text = response.text().await.unwrap();
-        (status, serde_json::from_str(&text).unwrap_or(json!(text)))
-    }
-
-    pub async fn get(&self, path: &str) -> (u16, Value) {
-        self.call("GET", path, "", &Value::Null).await
-    }
-
-    pub async fn delete(&self, path: &str) -> (u16, Value) {
-        self.call("DELETE", path, "", &Value::Null).await
-    }
-
-    pub async fn post(&self, path: &str, body: Value) -> (u16, Value) {
-        self.call("POST", path, "application/json", &body).await
-    }
-
-    /// Creates an object that nobody refuses.
-    pub async fn create(&self, path: &str, body: Value) -> Value {
-        let (status, created) = self.post(path, body).await;
-        assert_eq!(status, 201, "{created:#}");
-        created
-    }
-
-    /// Server-side apply.
-    pub async fn apply(&self, path: &str, manager: &str, body: Value) -> (u16, Value) {
-        let separator = if path.contains('?') { '&' } else { '?' };
-        let path = format!("{path}{separator}fieldManager={manager}");
-        self.call("PATCH", &path, "application/apply-patch+yaml", &body)
-            .await
-    }
-
-    /// Looks until what is there is as wanted.
-    pub async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let looking = async {
-            loop {
-                let (_, found) = self.get(path).await;
-                if wanted(&found) {
-                    return found;
-                }
-                // The cluster does nothing between two looks, so there is nothing else to wait for.
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        match tokio::time::timeout(PATIENCE, looking).await {
-            Ok(found) => found,
-            Err(_) => panic!("{path} is still {:#}", self.get(path).await.1),
-        }
-    }
-
-    /// Makes a namespace with these labels.
-    pub async fn namespace(&self, name: &str, labels: Value) {
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
-        self.create("/api/v1/namespaces", namespace).await;
-    }
-
-    /// Begins something of the fleet's, as often as an API that was just enabled refuses it, and waits until it is over.
+    /// Sends a request to the fleet's API and waits for its operation. An API that was just enabled refuses requests for a while, so
+    /// a refusal is repeated.
     async fn begin(&self, method: &str, path: &str, body: Value) {
         let mut begun = self.cloud.call(method, path, Some(body.clone())).await;
         while begun.0 == 403 {
@@ -163,7 +74,7 @@ impl Inside {
             .await;
     }
 
-    /// Turns the mesh on and waits until it is there.
+    /// Enables the managed mesh and waits until its CustomResourceDefinitions exist.
     pub async fn mesh(&self) {
         self.cloud.enable(&["mesh"]).await;
         let hub = "/gkehub.googleapis.com";
@@ -204,7 +115,7 @@ pub fn deployment(name: &str) -> Value {
 }
 
 /// The reason and the message of a refusal.
-pub fn told(refusal: &Value) -> (&str, &str) {
+pub fn reason_and_message(refusal: &Value) -> (&str, &str) {
     (
         refusal["reason"].as_str().unwrap_or_default(),
         refusal["message"].as_str().unwrap_or_default(),

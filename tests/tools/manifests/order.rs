@@ -88,7 +88,7 @@ fn nothing_comes_before_what_it_needs() {
     for control_plane in ["managed", "in-cluster"] {
         for chapter in &tutorial.chapters {
             let steps = super::steps(&tutorial, control_plane, &chapter.name);
-            let graph = Graph::new(&steps, &[]).unwrap();
+            let graph = Graph::new(&steps).unwrap();
             for step in steps.iter().filter(|step| step.kind == "kubernetes.object") {
                 let before = graph.transitive_needs(&step.id);
                 for other in steps.iter().filter(|other| is_needed(step, other)) {
@@ -112,7 +112,7 @@ fn what_is_waited_for_is_made_before() {
     let tutorial = super::tutorial();
     for control_plane in ["managed", "in-cluster"] {
         let steps = super::steps(&tutorial, control_plane, "direct-access");
-        let graph = Graph::new(&steps, &[]).unwrap();
+        let graph = Graph::new(&steps).unwrap();
         let mut waits = BTreeSet::new();
         for step in steps
             .iter()
