@@ -70,15 +70,7 @@ pub const NOT_SERVED: &[(&str, &str)] = &[
         "cloudbilling.services.skus.list",
         "prices change by the month, and made-up ones would mislead",
     ),
-    ("compute.addresses.get", "no step makes an address"),
-    ("compute.addresses.list", "no step makes an address"),
-    (
-        "compute.addresses.aggregatedList",
-        "no step makes an address",
-    ),
-    ("compute.addresses.insert", "no step makes an address"),
-    ("compute.addresses.delete", "no step makes an address"),
-    ("compute.addresses.setLabels", "no step makes an address"),
+    ("compute.addresses.setLabels", "no step labels an address"),
     (
         "compute.securityPolicies.get",
         "no step makes a Cloud Armor policy",

@@ -61,6 +61,7 @@ const DURATIONS: &[(&str, Millis, Millis)] = &[
     ("compute.subnetworks.delete", 12_000, UNATTENDED),
     ("compute.routers.insert", 10_000, UNATTENDED),
     ("compute.routers.patch", 10_000, UNATTENDED),
+    ("compute.addresses.insert", 3_000, UNATTENDED),
     ("compute.firewalls.insert", 8_000, UNATTENDED),
     ("compute.firewalls.delete", 8_000, UNATTENDED),
     (

@@ -11,6 +11,7 @@ pub static ROWS: &[&ResourceSpec] = &[
     &SUBNETWORK,
     &ROUTER,
     &FIREWALL,
+    &ADDRESS,
     &ENDPOINT_GROUP,
     &SERVICE_ACCOUNT,
     &MANAGED_ZONE,
@@ -94,7 +95,10 @@ static ROUTER: ResourceSpec = ResourceSpec {
     collection: "routers",
     path: "projects/{project}/regions/{region}/routers/{router}",
     fixed: &["network"],
-    lists: &[("nats", ListSemantics::Keyed("name"))],
+    lists: &[
+        ("nats", ListSemantics::Keyed("name")),
+        ("nats.natIps", ListSemantics::Set),
+    ],
     outputs: &["selfLink"],
     lock: Some("router {project}/{region}/{router}"),
     ..COMPUTE
@@ -116,6 +120,23 @@ static FIREWALL: ResourceSpec = ResourceSpec {
         ("targetServiceAccounts", ListSemantics::Set),
     ],
     outputs: &["selfLink"],
+    ..COMPUTE
+};
+
+/// A static external address of a region. It has no PATCH, so every difference is told.
+static ADDRESS: ResourceSpec = ResourceSpec {
+    kind: "compute.address",
+    says: "a static external address",
+    collection: "addresses",
+    path: "projects/{project}/regions/{region}/addresses/{address}",
+    update: UpdateMethod::Never,
+    settled: Some(ReadyField {
+        field: "status",
+        good: &["RESERVED", "IN_USE"],
+        bad: &[],
+        why: None,
+    }),
+    outputs: &["selfLink", "address"],
     ..COMPUTE
 };
 

@@ -143,15 +143,19 @@ pub fn without_tests(text: &str) -> &str {
 pub fn paths(text: &str, depth: usize) -> Vec<String> {
     let code = code(text, Blank::CommentsAndText);
     let up = "super::".repeat(depth);
-    let mut found = Vec::new();
-    for prefix in ["crate::", up.as_str()]
-        .into_iter()
+    let prefixes = ["crate::", up.as_str()].into_iter();
+    prefixes
         .filter(|prefix| !prefix.is_empty())
-    {
-        for (at, _) in code.match_indices(prefix) {
-            if !code[..at].ends_with(|c: char| is_word(c) || c == ':') {
-                tree("", &code[at + prefix.len()..], &mut found);
-            }
+        .flat_map(|prefix| paths_after(&code, prefix))
+        .collect()
+}
+
+/// Every path that follows a prefix, without it. The code has no comments and no texts any more.
+pub fn paths_after(code: &str, prefix: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices(prefix) {
+        if !code[..at].ends_with(|c: char| is_word(c) || c == ':') {
+            tree("", &code[at + prefix.len()..], &mut found);
         }
     }
     found

@@ -19,7 +19,7 @@ const UP: &[&str] = &[
     "--through",
     "nat",
     "--pace",
-    "real/10",
+    "real/4",
 ];
 /// The same from another shell.
 const FOLLOW: &[&str] = &["up", "--emulate", "--yes", "--through", "nat", "--follow"];

@@ -39,6 +39,7 @@ mod rows;
 mod secrets;
 mod signals;
 mod state_folder;
+mod static_address;
 mod steps;
 mod up_down;
 mod verify;

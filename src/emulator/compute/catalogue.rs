@@ -82,7 +82,7 @@ const REGION_QUOTAS: &[(&str, f64, &str)] = &[
     ("DISKS_TOTAL_GB", 81_920.0, ""),
     ("SSD_TOTAL_GB", 500.0, ""),
     ("IN_USE_ADDRESSES", 8.0, ""),
-    ("STATIC_ADDRESSES", 8.0, ""),
+    ("STATIC_ADDRESSES", 8.0, "addresses"),
 ];
 
 /// The names of all regions.

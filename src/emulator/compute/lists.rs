@@ -11,6 +11,17 @@ use crate::answer::{ErrorResponse, Response};
 use crate::request::Request;
 use crate::world::World;
 
+/// The places that a collection can have members in, as an aggregated list names them.
+#[derive(Debug, Clone, Copy)]
+pub enum Scopes {
+    /// Every region.
+    Regions,
+    /// `global`, and every region.
+    GlobalAndRegions,
+    /// `global`, and every zone.
+    GlobalAndZones,
+}
+
 /// GET on a collection.
 pub fn list(world: &World, request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     catalogue::known(scope)?;
@@ -28,12 +39,13 @@ pub fn aggregated(
     world: &World,
     request: &Request,
     scope: &Scope,
+    scopes: Scopes,
 ) -> Result<Response, ErrorResponse> {
     let filter = Filter::of(request)?;
     let prefix = scope::key(&format!("{}/", scope.path));
     let within = format!("/{}/", scope.collection);
     let mut items: Map<String, Value> = Map::new();
-    for place in places(&scope.collection) {
+    for place in places(scopes) {
         items.insert(place, json!({}));
     }
     for (key, value) in world.shuffled(&prefix, |key| key.contains(&within)) {
@@ -72,24 +84,16 @@ pub fn aggregated(
 }
 
 fn kind(scope: &Scope) -> String {
-    format!(
-        "compute#{}",
-        scope
-            .collection
-            .strip_suffix('s')
-            .unwrap_or(&scope.collection)
-    )
+    format!("compute#{}", scope.singular())
 }
 
-/// The scopes that a collection can have members in, as an aggregated list names them.
-fn places(collection: &str) -> Vec<String> {
-    if collection == "networkEndpointGroups" {
-        let global = std::iter::once("global".to_owned());
-        return global
-            .chain(catalogue::zone_names().map(|zone| format!("zones/{zone}")))
-            .collect();
+fn places(scopes: Scopes) -> Vec<String> {
+    let global = std::iter::once("global".to_owned());
+    let regions = catalogue::region_names().map(|region| format!("regions/{region}"));
+    let zones = catalogue::zone_names().map(|zone| format!("zones/{zone}"));
+    match scopes {
+        Scopes::Regions => regions.collect(),
+        Scopes::GlobalAndRegions => global.chain(regions).collect(),
+        Scopes::GlobalAndZones => global.chain(zones).collect(),
     }
-    catalogue::region_names()
-        .map(|region| format!("regions/{region}"))
-        .collect()
 }

@@ -1,9 +1,11 @@
-//! Compute Engine: networks, subnetworks, routers, firewall rules, network endpoint groups and the catalogue around them.
+//! Compute Engine: networks, subnetworks, routers, firewall rules, addresses, network endpoint groups and the catalogue around them.
 //!
-//! No instance, disk or address: node machines belong to GKE and are never asked for here. Auto mode networks, IPv6 and
+//! No instance or disk: node machines belong to GKE and are never asked for here. Auto mode networks, IPv6 and
 //! shared VPC are refused or left out.
 
+mod addresses;
 mod catalogue;
+mod collections;
 mod filter;
 mod firewalls;
 mod groups;
@@ -25,6 +27,7 @@ pub use subnetworks::conflict as range_conflict;
 use super::answer::{ErrorResponse, Response};
 use super::request::Request;
 use super::world::World;
+use collections::Collection;
 use scope::Scope;
 
 /// Serves one request to compute.
@@ -34,39 +37,14 @@ use scope::Scope;
 pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let scope = Scope::of(request);
     operations::check_request_id(request)?;
-    match request.method_id.trim_start_matches("compute.") {
-        "networks.insert" => resource::insert(world, request, &scope, networks::draft),
-        "networks.patch" => resource::change(world, request, &scope, networks::patched),
+    let method = request.method_id.trim_start_matches("compute.");
+    match method {
         "networks.delete" => networks::delete(world, request, &scope),
-        "networks.get" => resource::get(world, request, &scope),
         "networks.getEffectiveFirewalls" => networks::effective_firewalls(world, request, &scope),
-        "subnetworks.insert" => resource::insert(world, request, &scope, subnetworks::draft),
-        "subnetworks.patch" => resource::change(world, request, &scope, subnetworks::patched),
         "subnetworks.setPrivateIpGoogleAccess" => {
             resource::change(world, request, &scope, subnetworks::with_google_access)
         }
-        "routers.insert" => resource::insert(world, request, &scope, routers::draft),
-        "routers.patch" => resource::change(world, request, &scope, routers::patched),
-        "routers.update" => resource::change(world, request, &scope, routers::replaced),
         "routers.getRouterStatus" => routers::status(world, request, &scope),
-        "firewalls.insert" => resource::insert(world, request, &scope, firewalls::draft),
-        "firewalls.patch" => resource::change(world, request, &scope, firewalls::patched),
-        "firewalls.update" => resource::change(world, request, &scope, firewalls::replaced),
-        "subnetworks.delete"
-        | "routers.delete"
-        | "firewalls.delete"
-        | "networkEndpointGroups.delete" => resource::delete(world, request, &scope),
-        "subnetworks.get" | "routers.get" | "firewalls.get" | "networkEndpointGroups.get" => {
-            resource::get(world, request, &scope)
-        }
-        "networks.list"
-        | "subnetworks.list"
-        | "routers.list"
-        | "firewalls.list"
-        | "networkEndpointGroups.list" => lists::list(world, request, &scope),
-        "subnetworks.aggregatedList"
-        | "routers.aggregatedList"
-        | "networkEndpointGroups.aggregatedList" => lists::aggregated(world, request, &scope),
         "globalOperations.get" | "regionOperations.get" | "zoneOperations.get" => {
             operations::get(world, request, &scope)
         }
@@ -83,6 +61,12 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResp
         "zones.list" => catalogue::zones(request, &scope),
         "machineTypes.get" => catalogue::machine_type(request, &scope),
         "machineTypes.list" => catalogue::machine_types(request, &scope),
-        _ => Err(ErrorResponse::not_served(&request.method_id)),
+        _ => {
+            let (collection, verb) = method.split_once('.').unwrap_or_default();
+            match Collection::find(collection) {
+                Some(row) => row.serve(world, request, &scope, verb),
+                None => Err(ErrorResponse::not_served(&request.method_id)),
+            }
+        }
     }
 }

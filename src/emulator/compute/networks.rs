@@ -56,7 +56,7 @@ pub fn delete(
         Some(user) => Err(Failure {
             code: "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE".to_owned(),
             http: 400,
-            message: resource::in_use("networks", &path, user),
+            message: resource::in_use("network", &path, user),
         }),
         None => Ok(vec![Effect::Remove { key: key.clone() }]),
     };

@@ -1,8 +1,8 @@
-//! Resources of compute as they are printed: as they are stored, except for networks.
+//! Resources of compute as they are printed: as they are stored, except for networks and addresses.
 
 use serde_json::{Value, json};
 
-use super::ranges;
+use super::{ranges, scope};
 use crate::names;
 use crate::world::World;
 
@@ -16,6 +16,15 @@ pub fn printed(world: &World, key: &str, value: &Value) -> Value {
             .collect();
         if !subnetworks.is_empty() {
             value["subnetworks"] = json!(subnetworks);
+        }
+    }
+    if value["kind"] == "compute#address" {
+        // Where something refers to it, it is in use.
+        let users = world.users(key);
+        if !users.is_empty() {
+            let links = users.iter().map(|user| scope::link(names::path(user)));
+            value["users"] = links.collect();
+            value["status"] = json!("IN_USE");
         }
     }
     value

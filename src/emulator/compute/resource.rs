@@ -112,7 +112,7 @@ pub fn delete(
     let old = existing(world, &path, &key)?;
     if let Some(user) = world.users(&key).first() {
         return Err(ErrorResponse::in_use(in_use(
-            &scope.collection,
+            &scope.singular(),
             &path,
             user,
         )));
@@ -174,13 +174,17 @@ pub fn network(world: &World, scope: &Scope, body: &Value) -> Result<String, Err
 }
 
 /// `"The network resource 'projects/…' is already being used by 'projects/…'"`: recorded of networks and health checks.
-pub fn in_use(collection: &str, path: &str, user: &str) -> String {
-    let kind = match collection {
-        "networkEndpointGroups" => "network_endpoint_group",
-        other => other.strip_suffix('s').unwrap_or(other),
-    };
+pub fn in_use(kind: &str, path: &str, user: &str) -> String {
+    // `networkEndpointGroup` is `network_endpoint_group` there.
+    let mut words = String::new();
+    for c in kind.chars() {
+        if c.is_ascii_uppercase() {
+            words.push('_');
+        }
+        words.push(c.to_ascii_lowercase());
+    }
     format!(
-        "The {kind} resource '{path}' is already being used by '{}'",
+        "The {words} resource '{path}' is already being used by '{}'",
         names::path(user)
     )
 }
@@ -190,6 +194,21 @@ pub fn merged(old: &Value, sent: &Value) -> Value {
     let mut new = old.clone();
     json::merge(&mut new, sent);
     new
+}
+
+/// A new value that is what was sent.
+pub fn sent(_: &World, _: &Scope, body: &Value) -> Result<Value, ErrorResponse> {
+    Ok(body.clone())
+}
+
+/// A value after a PATCH: the fields that were sent, and the others as they were.
+pub fn patched(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, ErrorResponse> {
+    keep_immutable(old, merged(old, sent))
+}
+
+/// A value after a PUT: what was sent.
+pub fn replaced(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, ErrorResponse> {
+    keep_immutable(old, sent.clone())
 }
 
 /// The fields that a resource keeps for life, whatever a PATCH or PUT sends back.
@@ -237,10 +256,7 @@ fn exists(path: &str) -> ErrorResponse {
 
 /// Gives a new resource what every resource has.
 fn new_resource(world: &mut World, scope: &Scope, path: &str, drafted: Value) -> Value {
-    let kind = match scope.collection.strip_suffix('s') {
-        Some(singular) => format!("compute#{singular}"),
-        None => format!("compute#{}", scope.collection),
-    };
+    let kind = format!("compute#{}", scope.singular());
     let mut value = Map::new();
     value.insert("kind".to_owned(), json!(kind));
     value.insert("id".to_owned(), json!(world.next_id().to_string()));

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::resource;
 use super::scope::{self, Scope};
+use super::{addresses, resource};
 use crate::answer::{ErrorResponse, Response};
 use crate::request::Request;
 use crate::world::World;
@@ -13,18 +13,32 @@ pub fn draft(world: &World, scope: &Scope, body: &Value) -> Result<Value, ErrorR
     let network = resource::network(world, scope, body)?;
     let mut value = resource::merged(&json!({ "encryptedInterconnectRouter": false }), body);
     value["network"] = json!(scope::link(&network));
-    with_nats(value)
+    with_nats(world, scope, value)
 }
 
 /// A router after a PATCH: `nats` is replaced whole if it is sent, and stays as it is if it is not (`{}` changes nothing).
-pub fn patched(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, ErrorResponse> {
-    with_nats(resource::keep_immutable(old, resource::merged(old, sent))?)
+pub fn patched(
+    world: &World,
+    scope: &Scope,
+    old: &Value,
+    sent: &Value,
+) -> Result<Value, ErrorResponse> {
+    with_nats(
+        world,
+        scope,
+        resource::keep_immutable(old, resource::merged(old, sent))?,
+    )
 }
 
 /// A router after a PUT.
-pub fn replaced(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, ErrorResponse> {
+pub fn replaced(
+    world: &World,
+    scope: &Scope,
+    old: &Value,
+    sent: &Value,
+) -> Result<Value, ErrorResponse> {
     let fresh = resource::merged(&json!({ "encryptedInterconnectRouter": false }), sent);
-    with_nats(resource::keep_immutable(old, fresh)?)
+    with_nats(world, scope, resource::keep_immutable(old, fresh)?)
 }
 
 /// What runs on a router: its NATs, none of which serves an endpoint, for there are no instances here.
@@ -43,7 +57,7 @@ pub fn status(world: &World, request: &Request, scope: &Scope) -> Result<Respons
 }
 
 /// Checks a router's NATs and fills in what Google fills in; an empty list is no field.
-fn with_nats(mut router: Value) -> Result<Value, ErrorResponse> {
+fn with_nats(world: &World, scope: &Scope, mut router: Value) -> Result<Value, ErrorResponse> {
     let Some(nats) = router["nats"].as_array() else {
         if let Value::Object(fields) = &mut router {
             fields.remove("nats");
@@ -56,6 +70,18 @@ fn with_nats(mut router: Value) -> Result<Value, ErrorResponse> {
             return Err(ErrorResponse::invalid(format!(
                 "Invalid value for field 'resource.nats[{at}].name': '{}'. Duplicate NAT name.",
                 nat["name"].as_str().unwrap_or_default()
+            )));
+        }
+    }
+    for (at, nat) in nats.iter().enumerate() {
+        let field = format!("nats[{at}].natIps");
+        addresses::exist(world, scope, &field, &nat["natIps"])?;
+        let manual = nat["natIpAllocateOption"] == "MANUAL_ONLY";
+        let listed = nat["natIps"].as_array().is_some_and(|all| !all.is_empty());
+        // That one needs the other is documented; the text is not recorded.
+        if manual != listed {
+            return Err(ErrorResponse::invalid(format!(
+                "Invalid value for field 'resource.{field}': ''. NAT IPs must be given with MANUAL_ONLY, and only with it."
             )));
         }
     }
@@ -103,8 +129,8 @@ mod tests {
 
     #[test]
     fn a_patch_replaces_all_nats_or_none() {
-        let old = with_nats(json!({"name": "r", "nats": [nat("a")]})).unwrap();
         let (world, scope) = (World::default(), Scope::of(&Request::default()));
+        let old = with_nats(&world, &scope, json!({"name": "r", "nats": [nat("a")]})).unwrap();
         let cases = [
             (json!({}), vec!["a"]),
             (json!({"nats": []}), vec![]),

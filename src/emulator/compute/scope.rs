@@ -57,11 +57,17 @@ impl Scope {
 
     /// The name of the resource that a GET, PATCH or DELETE is about: the path's parameter named after the collection.
     pub fn name<'a>(&self, request: &'a Request) -> &'a str {
-        request.param(
-            self.collection
-                .strip_suffix('s')
-                .unwrap_or(&self.collection),
-        )
+        request.param(&self.singular())
+    }
+
+    /// The name of one member: `network`, `address`, `securityPolicy`.
+    pub fn singular(&self) -> String {
+        let plural = self.collection.as_str();
+        if let Some(stem) = plural.strip_suffix("ies") {
+            return format!("{stem}y");
+        }
+        let stem = plural.strip_suffix("sses").map(|stem| format!("{stem}ss"));
+        stem.unwrap_or_else(|| plural.strip_suffix('s').unwrap_or(plural).to_owned())
     }
 }
 
