@@ -9,7 +9,7 @@ use super::clock::Millis;
 pub struct Response {
     /// The HTTP status.
     pub http: u16,
-    /// What the body is.
+    /// The content type of the body.
     pub body: Body,
     /// Headers beside the usual ones.
     pub headers: Vec<(&'static str, String)>,

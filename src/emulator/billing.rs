@@ -8,7 +8,7 @@ use super::project_lookup;
 use super::request::Request;
 use super::world::{Project, World};
 
-/// The account that pays for every project that nobody linked to another one.
+/// The billing account of every project that is not linked to another one.
 const ACCOUNT: &str = "billingAccounts/01A2B3-C4D5E6-F7A8B9";
 
 /// Serves one call.
@@ -30,12 +30,12 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResp
     }
 }
 
-/// Whether somebody pays for the project.
+/// Whether billing is enabled for the project.
 pub fn enabled(world: &World, project: &Project) -> bool {
     info(world, project)["billingEnabled"] == json!(true)
 }
 
-/// Takes the account away that pays: a project that was just created has none.
+/// Removes the billing account: a project that was just created has none.
 pub fn unlink(world: &mut World, project: &Project) {
     put(world, project, "");
 }
@@ -69,7 +69,7 @@ fn key(project: &Project) -> String {
     )
 }
 
-/// Unlike most services this one prints empty and false.
+/// Unlike most services this one prints fields that are empty or false.
 fn render(project: &Project, account: &str) -> Value {
     let id = &project.id;
     json!({

@@ -57,7 +57,7 @@ pub struct Parameter {
     pub repeated: bool,
     /// A regular expression that the whole value must match.
     pub pattern: Option<String>,
-    /// The values it may have, where they are counted.
+    /// The allowed values, if they are enumerated.
     #[serde(rename = "enum", default)]
     pub values: Vec<String>,
 }

@@ -20,7 +20,7 @@ use super::request::{Request, Upload};
 use super::schema::Violation;
 use super::world::World;
 
-/// The reason, never printed, of a refusal by a front end that does not know the API.
+/// The reason of a refusal by a front end that does not know the API. It is never printed.
 const UNHEARD_OF: &str = "unheardOf";
 
 /// A call as it came, alone or as a part of a batch.
@@ -125,7 +125,7 @@ fn admit(
     let Some(named) = project_of(request, query) else {
         return Ok(());
     };
-    // Resource Manager alone still knows a project that was deleted.
+    // Only Resource Manager still knows a deleted project.
     let project = match row.name {
         "cloudresourcemanager" => world
             .project(&named)
@@ -155,9 +155,9 @@ fn admit(
     let since = world
         .enabled_since(&project.id, &service)
         .ok_or_else(disabled)?;
-    // An API that was enabled a moment ago goes on refusing (reported; for how long is nowhere said).
+    // An API that was enabled a moment ago still refuses requests (reported; the duration is not documented).
     if world.now() < since + world.duration("services.propagation") {
-        // A front end that has not heard of the API at all answers a page (reported; how often is nowhere said).
+        // A front end that does not know the API yet answers with a page (reported; how often is not documented).
         let asked = world.count(&format!("front.young/{}/{service}", project.id));
         return Err(match asked % 3 {
             2 => ErrorResponse {

@@ -96,7 +96,7 @@ fn find(world: &mut World, name: &str) -> Result<(String, String), ErrorResponse
     Ok((names::path(&key).to_owned(), key))
 }
 
-/// One read of an account: while it is young every second one, beginning with the first, misses it.
+/// One read of an account: while it is new, every second read does not find it, beginning with the first.
 fn seen(world: &mut World, name: &str, key: &str) -> Result<(), ErrorResponse> {
     let young = world
         .get(key)

@@ -4,20 +4,20 @@ use super::account_visibility;
 use super::names;
 use super::world::World;
 
-/// How a member stands.
+/// Whether a member can be bound in a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// It may be bound.
+    /// It can be bound.
     Fine,
     /// A service account that does not exist, or is not visible yet.
     NoAccount(String),
     /// A workload identity pool of a project in which no cluster has ever had one.
     NoPool(String),
-    /// Not a kind of member.
+    /// Its type is unknown.
     NoType,
 }
 
-/// Kinds of members whose existence nobody checks here.
+/// Types of members whose existence is not checked.
 const UNCHECKED: &[&str] = &[
     "user",
     "group",
@@ -30,7 +30,7 @@ const UNCHECKED: &[&str] = &[
     "projectViewer",
 ];
 
-/// Judges a member as it would be judged in a policy that is being set.
+/// Checks a member of a policy that is being set.
 pub fn standing(world: &World, member: &str) -> Standing {
     if ["allUsers", "allAuthenticatedUsers"].contains(&member) {
         return Standing::Fine;
@@ -67,7 +67,7 @@ fn is_googles(local: &str, domain: &str) -> bool {
     agent || !domain.ends_with(".iam.gserviceaccount.com")
 }
 
-/// The key of a workload identity pool, `p.svc.id.goog`. It is there from the first cluster with it on, and stays.
+/// The key of a workload identity pool, `p.svc.id.goog`. It exists from the first cluster with workload identity on, and stays.
 pub fn pool_key(pool: &str) -> String {
     let project = pool.strip_suffix(".svc.id.goog").unwrap_or(pool);
     names::key(
@@ -103,7 +103,7 @@ mod tests {
                 "serviceAccount:old@demo-proj.iam.gserviceaccount.com",
                 Standing::Fine,
             ),
-            // Made a moment ago: not visible yet.
+            // Created a moment ago: not visible yet.
             (
                 "serviceAccount:new@demo-proj.iam.gserviceaccount.com",
                 gone("new@demo-proj.iam.gserviceaccount.com"),

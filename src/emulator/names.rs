@@ -34,7 +34,7 @@ pub fn region_of(zone: &str) -> &str {
     zone.rsplit_once('-').map_or(zone, |(region, _)| region)
 }
 
-/// A stable 64-bit hash (FNV-1a, then mixed): what looks random in the real thing has to be the same in every run here.
+/// A stable 64-bit hash (FNV-1a, then mixed): what is random at Google has to be the same in every run here.
 pub fn hash(text: &str) -> u64 {
     let fnv = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
         (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)

@@ -1,6 +1,6 @@
-//! IAM policies: read, replaced as a whole under an etag, and full of other people's members.
+//! IAM policies: read, and replaced as a whole under an etag.
 //!
-//! It decides nothing about access: every caller may do everything here. Roles are not looked up either, beyond the few
+//! Policies grant and deny nothing here: every caller may do everything. Roles are not looked up either, except for those
 //! that a service account can grant at all.
 
 use base64::Engine as _;
@@ -20,15 +20,15 @@ use super::world::{Project, World};
 pub struct Resource {
     /// The key of the policy in the state.
     key: String,
-    /// The bindings of a policy that nobody has set yet.
+    /// The bindings of a policy that has not been set yet.
     seed: Vec<(String, Vec<String>)>,
     /// Whether only roles about service accounts can be granted.
     account: bool,
 }
 
 impl Resource {
-    /// A project: its policy has members before anybody touches it, among them Google's own service agents and an
-    /// account that somebody deleted.
+    /// A project: its policy has members from the start, among them Google's own service agents and an
+    /// account that was deleted.
     pub fn project(project: &Project) -> Resource {
         Resource {
             key: names::key(
@@ -49,13 +49,13 @@ impl Resource {
         }
     }
 
-    /// The key under which the policy is stored, if somebody has set it.
+    /// The key under which the policy is stored once it has been set.
     pub fn key(&self) -> &str {
         &self.key
     }
 }
 
-/// What a project of some age looks like: one human, Google's agents, and the remains of a deleted account.
+/// The bindings of a project of some age: one user, Google's agents, and a deleted account.
 fn seed(project: &Project) -> Vec<(String, Vec<String>)> {
     let number = project.number;
     let agent =
@@ -161,7 +161,7 @@ pub fn set(world: &mut World, resource: &Resource, body: &Value) -> Result<Value
     get(world, resource, 3)
 }
 
-/// Which of the permissions asked the caller has: all of them.
+/// Which of the requested permissions the caller has: all of them.
 ///
 /// # Errors
 /// 400 for a wildcard.
@@ -183,7 +183,7 @@ pub fn test(body: &Value) -> Result<Value, ErrorResponse> {
     })
 }
 
-/// Refuses a list of bindings with a member that cannot be, in Google's words.
+/// Refuses a list of bindings with an invalid member.
 ///
 /// # Errors
 /// 400; the whole list is refused.
@@ -220,7 +220,7 @@ pub fn check_members(world: &mut World, bindings: &Value) -> Result<(), ErrorRes
     Ok(())
 }
 
-/// Turns the bindings of an account that is being deleted into what Google leaves of them, in every policy there is.
+/// Renames an account that is being deleted in all policies, as Google does: `deleted:serviceAccount:…?uid=…`.
 pub fn bury(world: &mut World, email: &str, unique_id: &str) {
     let alive = json!(format!("serviceAccount:{email}"));
     let dead = json!(format!("deleted:serviceAccount:{email}?uid={unique_id}"));
@@ -247,7 +247,7 @@ pub fn bury(world: &mut World, email: &str, unique_id: &str) {
                 changed = true;
             }
         }
-        // Whoever read the policy before would write the living name back.
+        // A client that read the policy before would write the old name back.
         if changed && key.contains("/iamPolicy") {
             policy["etag"] = json!(etag);
         }

@@ -7,7 +7,7 @@ use super::world::{Project, World};
 /// The active project that `name` means: `projects/p/…`, `p`, or its number.
 ///
 /// # Errors
-/// 403, Google's answer for a project that is missing, deleted or somebody else's.
+/// 403, Google's answer for a project that is missing, deleted or owned by another.
 pub fn named(world: &mut World, name: &str) -> Result<Project, ErrorResponse> {
     let project = known(world, name)?;
     let gone = world

@@ -186,7 +186,7 @@ fn create(world: &mut World, request: &Request) -> Result<Response, ErrorRespons
             "project_id contains invalid characters",
         ));
     }
-    // The id is taken as soon as anybody has used it.
+    // An id is taken once it has been used.
     if world.projects().iter().any(|known| known.id == id) {
         return Err(ErrorResponse::already_exists(
             "Requested entity already exists",

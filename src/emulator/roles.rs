@@ -1,6 +1,6 @@
 //! Predefined roles: the ones that this environment grants, described as IAM describes them.
 //!
-//! Google has two thousand; a role that is not in the table can be granted, it just cannot be described.
+//! Google has two thousand. A role that is not in the table can be granted, but not read.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Whether a JSON value fits a schema of a discovery document, for requests and for answers.
 //!
-//! Requests are held to more than Google holds them to: field names in camelCase only, no string for a boolean.
-//! Defaults are not filled in and nothing is said about values that depend on other values; that is the services' part.
+//! Requests are checked more strictly than Google checks them: field names in camelCase only, no string for a boolean.
+//! Defaults are not filled in, and values that depend on other values are not checked: the services do both.
 
 use serde_json::{Map, Value};
 
@@ -10,9 +10,9 @@ use super::document::{Document, Schema};
 /// One thing that is wrong with a request or an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Where, in Google's notation: `cluster.node_pools[0].config`; empty for the whole.
+    /// The field, in Google's notation: `cluster.node_pools[0].config`; empty for the whole.
     pub field: String,
-    /// What, in Google's words.
+    /// Google's message.
     pub message: String,
     /// `errors[].reason`: `invalid`, `required`, `badRequest`.
     pub reason: &'static str,
@@ -183,7 +183,7 @@ impl Walk<'_> {
                 && !kept.contains_key(name)
             {
                 let field = join(at, name);
-                // compute and storage name the field so; no record of the other services' words.
+                // compute and storage name the field so; the texts of the other services are not recorded.
                 self.refuse(
                     &field,
                     "required",

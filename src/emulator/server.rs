@@ -27,7 +27,7 @@ use super::world::World;
 
 /// The largest body that is read.
 const BODY_LIMIT: usize = 64 << 20;
-/// `operations.wait` holds the line for two minutes at most.
+/// The longest wait of `operations.wait`.
 const LONGEST_WAIT: Millis = 120_000;
 /// How many requests are remembered.
 const SEEN_LIMIT: usize = 100_000;
@@ -55,7 +55,7 @@ pub enum StartError {
         "the emulator listens on loopback only, not on {0}: it does not check credentials; use 127.0.0.1"
     )]
     NotLoopback(SocketAddr),
-    /// The address cannot be had.
+    /// The address cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
     /// The state file cannot be used.
@@ -97,12 +97,12 @@ impl Running {
         world.objects_in_clusters()
     }
 
-    /// Ends it: no new connection is taken, requests under way are answered, long polls with what there is to say now.
+    /// Stops it: no new connection is accepted, and requests under way are answered, long polls with the present state.
     pub async fn stop(self) {
         // An error means that it has ended already.
         let _ = self.stop.send(true);
         let _ = self.task.await;
-        // The clusters' servers know this one and it knows them; somebody has to let go.
+        // The clusters' servers and this one hold references to each other.
         *lock(&self.shared.hosting) = Hosting::default();
     }
 }
@@ -126,7 +126,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     serve(settings, true).await
 }
 
-/// Starts an emulator that reads its state file and never writes it: for looking while another one is at work.
+/// Starts an emulator that reads its state file and never writes it: for verbs that only look, beside a running emulator.
 ///
 /// # Errors
 /// As [`start`].
@@ -161,7 +161,7 @@ async fn serve(settings: Settings, keeps: bool) -> Result<Running, StartError> {
         .with_state(Arc::clone(&shared));
     let task = tokio::spawn(async move {
         let served = axum::serve(listener, router).with_graceful_shutdown(ended(stopping));
-        // The listener itself never fails; what a connection suffers is that connection's.
+        // The listener never fails; an error of a connection ends that connection only.
         let _ = served.await;
     });
     Ok(Running {
@@ -172,9 +172,9 @@ async fn serve(settings: Settings, keeps: bool) -> Result<Running, StartError> {
     })
 }
 
-/// Resolves when the emulator is told to stop.
+/// Resolves when the emulator is to stop.
 async fn ended(mut stopping: watch::Receiver<bool>) {
-    // An error means that nobody is left who could tell.
+    // An error means that the sender is gone.
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
@@ -234,7 +234,7 @@ impl Shared {
         batch::reply(&replies)
     }
 
-    /// Answers a call; for a long poll the world is asked again when there may be something to say.
+    /// Answers a call. A long poll looks at the world again when it may have changed.
     async fn answer(self: &Arc<Self>, call: &Call) -> Reply {
         let began = Clock::System.now();
         loop {
@@ -245,7 +245,7 @@ impl Shared {
                 {
                     let pause = (until.min(began + LONGEST_WAIT) - now).max(1);
                     let pause = Duration::from_millis(pause.unsigned_abs());
-                    // Whichever comes first: something to say, or the end.
+                    // Whichever comes first: a possible change, or the stop.
                     let _ = tokio::time::timeout(pause, ended(self.stopping.clone())).await;
                 }
                 _ => {
@@ -256,13 +256,13 @@ impl Shared {
         }
     }
 
-    /// One look at the world. A change is on disk before anybody hears of it.
+    /// One look at the world. A change is on disk before its answer is sent.
     fn once(self: &Arc<Self>, call: &Call) -> (Reply, Millis) {
         let mut world = lock(&self.world);
         world.tick();
         self.reconcile(&mut world);
         let reply = front::answer(&mut world, call);
-        // An operation that ended by being asked about may have made a cluster run.
+        // This request may have ended the operation that makes a cluster run.
         self.reconcile(&mut world);
         if world.take_changed()
             && let Err(error) = self.state.save(&world)
@@ -274,7 +274,7 @@ impl Shared {
         (reply, world.now())
     }
 
-    /// Clusters that run have servers, and those that are gone have none.
+    /// Starts servers for clusters that run, and stops those of clusters that are gone.
     fn reconcile(self: &Arc<Self>, world: &mut World) {
         let keeper: Arc<dyn Keeper> = Arc::clone(self) as Arc<dyn Keeper>;
         let mut hosting = lock(&self.hosting);
@@ -333,7 +333,7 @@ fn plain(status: StatusCode, text: &str) -> Response<Body> {
     response
 }
 
-/// A panic elsewhere leaves data that is still whole: every change is made by one call.
+/// A panic in another thread leaves consistent data, because every change is made by one call.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

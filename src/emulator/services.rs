@@ -15,7 +15,7 @@ use super::request::Request;
 use super::world::{Project, World};
 use super::{billing, lro, paging, project_lookup};
 
-/// What Google answers with when there is nothing to do; nobody can poll it.
+/// The name of the operation that Google answers with when there is nothing to do. It cannot be polled.
 const NOTHING: &str = "operations/noop.DONE_OPERATION";
 
 /// The package of the answers' types.
@@ -65,7 +65,7 @@ pub fn is_enabled(world: &World, project: &Project, api: &Api) -> bool {
     world.enabled_since(&project.id, &api.host()).is_some() || (api.at_first && !disabled)
 }
 
-/// Where it is noted that an API was disabled which every project has at first.
+/// The key of a note that an API is disabled that every project has from the start.
 fn disabled_key(project: &Project, api: &Api) -> String {
     names::key(
         "serviceusage",
@@ -215,7 +215,7 @@ fn enabled_response(project: &Project, asked: &[&Api], form: Form) -> Value {
     }
 }
 
-/// Services that cost money need somebody who pays; the operation says so, not the request.
+/// Services that cost money need a billing account; the operation fails without one, not the request.
 fn unpaid(world: &World, project: &Project, missing: &[&Api]) -> Option<Failure> {
     let billed: Vec<String> = missing
         .iter()
@@ -251,7 +251,7 @@ fn disable(
         .collect();
     if !users.is_empty() && request.body["disableDependentServices"] != json!(true) {
         let hosts: Vec<String> = users.iter().map(|api| api.host()).collect();
-        // No record of these words; the status and the need to say so are documented.
+        // The text is not recorded; the status and the reason are documented.
         return Err(ErrorResponse::failed_precondition(format!(
             "The service {} is depended on by the following active service(s): {}; Please specify \
              disable_dependent_services=true if you want to proceed with disabling all services.",

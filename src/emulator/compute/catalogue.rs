@@ -102,7 +102,7 @@ pub fn zone_names() -> impl Iterator<Item = String> {
 /// Checks that the scope's region or zone is one of Google's.
 ///
 /// # Errors
-/// 400 as compute words it.
+/// 400 with compute's text.
 pub fn known(scope: &Scope) -> Result<(), ErrorResponse> {
     if let Some(region) = scope.region()
         && region_names().all(|known| known != region)

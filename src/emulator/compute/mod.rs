@@ -1,6 +1,6 @@
 //! Compute Engine: networks, subnetworks, routers, firewall rules, addresses, network endpoint groups and the catalogue around them.
 //!
-//! No instance or disk: node machines belong to GKE and are never asked for here. Auto mode networks, IPv6 and
+//! No instance or disk: node machines belong to GKE and are not in this API. Auto mode networks, IPv6 and
 //! shared VPC are refused or left out.
 
 mod addresses;
@@ -33,7 +33,7 @@ use scope::Scope;
 /// Serves one request to compute.
 ///
 /// # Errors
-/// What Google would refuse, in Google's words.
+/// What Google would refuse, with Google's text.
 pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let scope = Scope::of(request);
     operations::check_request_id(request)?;

@@ -86,8 +86,8 @@ pub fn effective_firewalls(
     Ok(json!({ "firewalls": rules }).into())
 }
 
-/// What Google makes of what was sent: a network with unique local addresses gets a /48 of its own, one without does not say
-/// so, and a profile is named by its whole link.
+/// Google's changes to what was sent: a network with unique local addresses gets a /48 of its own, one without has no such
+/// field, and a profile is named by its whole link.
 fn with_derived(path: &str, value: &mut Value) {
     if value["enableUlaInternalIpv6"] == json!(true) && value["internalIpv6Range"].is_null() {
         let hex = names::hex(path, 7);

@@ -44,7 +44,7 @@ pub fn begin(
     printed(&operation).into()
 }
 
-/// The operation that this request, told by its request id, has begun before.
+/// The operation that a request with the same request id has begun before.
 pub fn remembered(world: &World, request: &Request, scope: &Scope) -> Option<Response> {
     let id = request.query("requestId")?;
     world
@@ -55,7 +55,7 @@ pub fn remembered(world: &World, request: &Request, scope: &Scope) -> Option<Res
 /// Checks the request id, if there is one.
 ///
 /// # Errors
-/// 400 for what is no UUID, or the zero one; that is documented, the text is not recorded.
+/// 400 for anything but a UUID, and for the zero UUID. That is documented; the text is not recorded.
 pub fn check_request_id(request: &Request) -> Result<(), ErrorResponse> {
     match request.query("requestId") {
         Some(id) if !Uuid::parse_str(id).is_ok_and(|uuid| !uuid.is_nil()) => {
@@ -76,7 +76,7 @@ pub fn get(world: &mut World, request: &Request, scope: &Scope) -> Result<Respon
         .ok_or_else(|| scope::missing(&path))
 }
 
-/// POST `…/wait`: the line is held until the operation is over, for two minutes at most.
+/// POST `…/wait`: the answer comes when the operation is over, after two minutes at the latest.
 pub fn wait(
     world: &mut World,
     request: &Request,

@@ -143,7 +143,7 @@ pub fn located(request: &Request, scope: &Scope) -> (String, String) {
     (path, key)
 }
 
-/// The resource, if it is there and nothing is being done to it.
+/// The resource, if it exists and no operation on it is running.
 pub fn existing(world: &World, path: &str, key: &str) -> Result<Value, ErrorResponse> {
     let value = world.get(key).ok_or_else(|| scope::missing(path))?;
     match world.in_flight(key) {
@@ -152,7 +152,7 @@ pub fn existing(world: &World, path: &str, key: &str) -> Result<Value, ErrorResp
     }
 }
 
-/// Checks that the network a body refers to is there and not about to go; returns its path.
+/// Checks that the network that a body refers to exists and is not being changed; returns its path.
 ///
 /// # Errors
 /// The text for a missing network is not recorded; that for one in the middle of a change is as recorded of a DELETE.
@@ -254,7 +254,7 @@ fn exists(path: &str) -> ErrorResponse {
     ErrorResponse::already_exists(format!("The resource '{path}' already exists"))
 }
 
-/// Gives a new resource what every resource has.
+/// A new resource, with the fields that every resource has.
 fn new_resource(world: &mut World, scope: &Scope, path: &str, drafted: Value) -> Value {
     let kind = format!("compute#{}", scope.singular());
     let mut value = Map::new();

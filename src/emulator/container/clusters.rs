@@ -37,7 +37,7 @@ pub fn create(
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_owned();
-    // All that can be refused is refused before anything is touched.
+    // All that can be refused is refused before anything is changed.
     let NewCluster {
         mut cluster,
         pools: sent_pools,
@@ -72,7 +72,7 @@ pub fn create(
         pools::set_pods(&mut pool, &cluster);
         pools::coming(world, place, &name, pool)
     }));
-    // From the first cluster with workload identity on, the project's pool of identities is there for good.
+    // From the first cluster with workload identity on, the project's identity pool exists for ever.
     if let Some(pool) = cluster
         .pointer("/workloadIdentityConfig/workloadPool")
         .and_then(Value::as_str)

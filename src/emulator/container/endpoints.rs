@@ -1,4 +1,4 @@
-//! The control plane's addresses, and the fields in which a cluster tells them.
+//! The control plane's addresses, and the fields of a cluster that hold them.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::footprint::NetworkFootprint;
 use super::location::Location;
 use crate::names;
 
-/// Addresses: public ones from the ranges reserved for documentation, the private one from the control plane's range.
+/// Sets the addresses: public ones from the ranges reserved for documentation, the private one from the control plane's range.
 pub fn give(cluster: &mut Value, place: &Location, footprint: &NetworkFootprint) {
     let hash = names::hash(&footprint.hash);
     let public = format!(
@@ -51,7 +51,7 @@ pub fn give(cluster: &mut Value, place: &Location, footprint: &NetworkFootprint)
     set_endpoints(cluster);
 }
 
-/// Writes what `ipEndpointsConfig` says of public and global access into the older fields that say it too.
+/// Copies public and global access from `ipEndpointsConfig` to the older fields for it.
 pub fn set_endpoints(cluster: &mut Value) {
     let private_config = cluster["privateClusterConfig"].clone();
     let ip = &mut cluster["controlPlaneEndpointsConfig"]["ipEndpointsConfig"];

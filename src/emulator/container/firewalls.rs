@@ -1,6 +1,6 @@
 //! The firewall rules that GKE makes for a cluster.
 //!
-//! Their names and what they are for are documented; no recording shows one.
+//! Their names and purposes are documented; none is recorded.
 
 use serde_json::{Value, json};
 
@@ -106,7 +106,7 @@ pub fn node_tag(cluster: &str, hash: &str) -> String {
     format!("gke-{cluster}-{hash}-node")
 }
 
-/// A rule as compute stores it: its key and itof.
+/// A rule as compute stores it: its key and its value.
 pub fn render(
     world: &mut World,
     place: &Location,
@@ -124,7 +124,7 @@ pub fn render(
         line
     };
     let lines: Vec<Value> = rule.lines.iter().map(line).collect();
-    // The read-only kubelet port is closed to all but the pods.
+    // The read-only kubelet port is open to pods only.
     let verdict = if rule.end == "exkubelet" {
         "denied"
     } else {

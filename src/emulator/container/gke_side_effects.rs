@@ -31,7 +31,7 @@ impl NetworkFootprint {
         }
     }
 
-    /// Puts it all there.
+    /// Creates all of it.
     pub fn appear(&self, world: &mut World, place: &Location, pods: &str) {
         if let Some(master) = self.master {
             let (key, value) = self.pe_subnetwork(world, place, master);
@@ -69,7 +69,7 @@ impl NetworkFootprint {
         )
     }
 
-    /// What goes with the cluster, and what follows when GKE collects its leftovers.
+    /// What is deleted with the cluster, and what GKE deletes later.
     pub fn vanish(&self, world: &World, place: &Location) -> Vec<Effect> {
         let project = &place.project.id;
         let remove = |path: String| Effect::Remove {
@@ -162,7 +162,7 @@ pub fn add_pods_range(
     Some(range)
 }
 
-/// Takes that range away again.
+/// Removes that range.
 pub fn remove_pods_range(world: &mut World, subnetwork: &str, name: &str) {
     let Some(stored) = world.edit(&names::key("compute", subnetwork)) else {
         return;

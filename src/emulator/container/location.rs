@@ -17,10 +17,10 @@ pub struct Location {
 }
 
 impl Location {
-    /// The place that a name (`projects/p/locations/l/…`) speaks of.
+    /// The location in a name (`projects/p/locations/l/…`).
     ///
     /// # Errors
-    /// 403 for a project or a location that cannot be.
+    /// 403 for an invalid project or location.
     pub fn of(world: &mut World, name: &str) -> Result<Location, ErrorResponse> {
         let project = project_lookup::named(world, name)?;
         let location = names::segment(name, "locations")
@@ -48,7 +48,7 @@ impl Location {
         }
     }
 
-    /// The zones that nodes are in: itself, or three of the region in no order anybody should rely on.
+    /// The zones of nodes: itself, or three of the region, in no particular order.
     pub fn zones(&self) -> Vec<String> {
         if self.is_zone() {
             return vec![self.location.clone()];
@@ -68,7 +68,7 @@ impl Location {
         names::key("container", &format!("{}/{below}", self.path()))
     }
 
-    /// As messages and links have it: a zone's things are under `zones`, whatever the request said.
+    /// The path in messages and links: what is in a zone is under `zones`, whatever the request used.
     pub fn legacy_path(&self, below: &str) -> String {
         self.legacy(&self.project.id, below)
     }

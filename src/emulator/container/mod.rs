@@ -1,7 +1,7 @@
 //! Kubernetes Engine: clusters and node pools, what GKE puts into their network, and what it leaves there.
 //!
-//! Only what the API says about a cluster; the cluster's own Kubernetes API is somebody else's. Autopilot, sandboxes,
-//! upgrades and maintenance are not played: their fields are kept and printed, nothing follows from them.
+//! Only what the API says about a cluster; its Kubernetes API is in [`crate::kubernetes`]. Autopilot, sandboxes,
+//! upgrades and maintenance are not emulated: their fields are stored and printed, and have no effect.
 
 mod clusters;
 mod config;
@@ -28,7 +28,7 @@ use location::Location;
 /// Serves one call.
 ///
 /// # Errors
-/// What Google would refuse, in Google's words.
+/// What Google would refuse, with Google's text.
 pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let name = request
         .params

@@ -16,26 +16,26 @@ use crate::lro;
 use crate::names;
 use crate::world::World;
 
-/// Messages that are not printed when they were sent empty, where others are: recorded.
+/// Messages that, unlike others, are not printed if they were sent empty (recorded).
 const SILENT: &[(&str, &str)] = &[("", "networkPolicy"), ("maintenancePolicy", "window")];
 
-/// A cluster to be.
+/// A cluster that is being created.
 #[derive(Debug)]
 pub struct NewCluster {
     /// The cluster as it will be when it runs, without its node pools.
     pub cluster: Value,
     /// Its node pools as they were sent.
     pub pools: Vec<Value>,
-    /// What it does to its network.
+    /// Where it lies in its network.
     pub footprint: NetworkFootprint,
-    /// The range of its pods, if somebody named one.
+    /// The range of its pods, if the request names one.
     pub pods: Option<Ipv4Net>,
 }
 
 /// Makes the cluster of a request, or refuses to.
 ///
 /// # Errors
-/// 400 for what does not fit together. Where the words are not recorded they are ours; the reasons are Google's.
+/// 400 for values that contradict each other. Texts that are not recorded are the emulator's; the reasons are Google's.
 pub fn cluster(
     world: &mut World,
     place: &Location,
@@ -110,7 +110,7 @@ pub fn cluster(
         }
     }
     if let Some(fields) = cluster["ipAllocationPolicy"].as_object_mut() {
-        // Asked once, at creation.
+        // An option of the creation only.
         fields.remove("createSubnetwork");
     }
     if let Some(range) = pods {
@@ -127,7 +127,7 @@ pub fn cluster(
     })
 }
 
-/// Writes the pods' range into its three homes.
+/// Writes the pods' range into its three fields.
 pub fn set_pods(cluster: &mut Value, range: Ipv4Net) {
     let range = range.to_string();
     cluster["clusterIpv4Cidr"] = json!(range);

@@ -10,7 +10,7 @@ use crate::operation::{Dialect, Operation, Start};
 use crate::request::Request;
 use crate::world::World;
 
-/// POST on the collection: the records are changed at once, the name servers hear of it later.
+/// POST on the collection: the records change at once, and on the name servers later.
 pub fn create(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let (zone_key, zone) = zone(world, request)?;
     let sent = |field: &str| request.body[field].as_array().cloned().unwrap_or_default();
@@ -92,7 +92,7 @@ fn with_kind(record: &Value) -> Value {
 /// The record sets of a zone after a change.
 ///
 /// # Errors
-/// A deletion that matches nothing (404) or not exactly (412), an addition that exists (409) or cannot be (400).
+/// A deletion that matches nothing (404) or not exactly (412), an addition that exists (409) or is invalid (400).
 fn applied(
     zone: &Value,
     mut records: Vec<Value>,

@@ -1,6 +1,6 @@
 //! Cloud DNS: managed zones, record sets, changes. It keeps records; what a pod resolves is evaluated over them elsewhere.
 //!
-//! DNSSEC, forwarding, peering and routing policies are stored as sent and mean nothing here.
+//! DNSSEC, forwarding, peering and routing policies are stored as sent and have no effect.
 
 mod changes;
 mod lookup;
@@ -17,7 +17,7 @@ use super::world::World;
 /// Serves one request to DNS.
 ///
 /// # Errors
-/// What Google would refuse, in Google's words.
+/// What Google would refuse, with Google's text.
 pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     match request.method_id.trim_start_matches("dns.") {
         "managedZones.create" => zones::create(world, request),
@@ -63,7 +63,7 @@ pub fn seen_by(world: &World, project: &str, network: &str) -> Vec<(Value, Vec<V
     seen.map(with_records).collect()
 }
 
-/// A project's quotas, as they are before anybody asks for more.
+/// A project's default quotas.
 fn project(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let project = world
         .project(request.param("project"))

@@ -40,7 +40,7 @@ pub fn is_name(text: &str) -> bool {
 /// A record set as it will be stored: checked, with its kind. `what` names it in a refusal: `entity.change.additions[0]`.
 ///
 /// # Errors
-/// 400 for what no record set of this zone can be.
+/// 400 for an invalid record set.
 pub fn checked(zone: &Value, sent: &Value, what: &str) -> Result<Value, ErrorResponse> {
     let text = |field: &str| sent[field].as_str().unwrap_or_default();
     let name = text("name").to_ascii_lowercase();
@@ -82,7 +82,7 @@ pub fn checked(zone: &Value, sent: &Value, what: &str) -> Result<Value, ErrorRes
 /// Refuses a name with a CNAME beside anything else, among the record sets that a zone would have.
 ///
 /// # Errors
-/// 400 as Google words it.
+/// 400 with Google's text.
 pub fn cname_alone(records: &[Value], added: &Value, what: &str) -> Result<(), ErrorResponse> {
     let same_name = records
         .iter()
@@ -168,7 +168,7 @@ pub fn patch(world: &mut World, request: &Request) -> Result<Response, ErrorResp
     Ok(new.into())
 }
 
-/// DELETE. What a zone was born with stays.
+/// DELETE. The record sets that a zone has from its creation stay.
 pub fn delete(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let (zone, key, record) = found(world, request)?;
     keeps_apex(&zone, &record, "parameters.name")?;
@@ -179,7 +179,7 @@ pub fn delete(world: &mut World, request: &Request) -> Result<Response, ErrorRes
 /// Refuses to delete the NS or SOA of a zone's own name.
 ///
 /// # Errors
-/// 400 as Google words it.
+/// 400 with Google's text.
 pub fn keeps_apex(zone: &Value, record: &Value, what: &str) -> Result<(), ErrorResponse> {
     let kind = record["type"].as_str().unwrap_or_default();
     if record["name"] != zone["dnsName"] || !matches!(kind, "NS" | "SOA") {
@@ -229,7 +229,7 @@ const TYPES: &[&str] = &[
     "PTR", "SOA", "SPF", "SRV", "SSHFP", "SVCB", "TLSA", "TXT",
 ];
 
-/// Whether a datum can be one of a record set of this type; only what the tutorial uses is looked at closely.
+/// Whether a datum is valid in a record set of this type; only the types of the tutorial are checked closely.
 fn fits(kind: &str, data: &str) -> bool {
     match kind {
         "A" => data.parse::<std::net::Ipv4Addr>().is_ok(),

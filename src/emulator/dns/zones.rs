@@ -103,7 +103,7 @@ pub fn change(
     if whole && let Value::Object(fields) = &mut new {
         fields.retain(|field, _| field != "labels");
     }
-    // What is not here is for life: the name, the domain, who sees it.
+    // Other fields cannot change: the name, the domain, the visibility.
     for field in [
         "description",
         "labels",
@@ -135,7 +135,7 @@ pub fn change(
     .into())
 }
 
-/// DELETE: of an empty zone, which has the record sets it was born with and no other.
+/// DELETE: of an empty zone, which has only the record sets of its creation.
 pub fn delete(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let (key, value) = zone(world, request)?;
     let records = records::of(world, &key);
@@ -244,7 +244,7 @@ fn name_servers(private: bool, dns_name: &str) -> Vec<String> {
         .collect()
 }
 
-/// The two record sets that a zone is born with.
+/// The two record sets that a zone has from its creation.
 fn apex(private: bool, zone: &Value) -> [(&'static str, Value); 2] {
     let servers = &zone["nameServers"];
     let first = servers[0].as_str().unwrap_or_default();

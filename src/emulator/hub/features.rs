@@ -44,7 +44,7 @@ pub fn create(
     let id = request.query("featureId").unwrap_or_default().to_owned();
     let name = format!("{}/features/{id}", request.param("parent"));
     if names::segment(&name, "locations") != Some("global") {
-        // Features are global; no record of the words.
+        // Features are global. The text is not recorded.
         return Err(ErrorResponse::bad_request(format!(
             "Location of '{name}' must be 'global'."
         )));
@@ -84,8 +84,8 @@ pub fn create(
     Ok(operations::begin(world, request, project, deed, effects))
 }
 
-/// PATCH. Recorded by those who maintain a client: a mask of `membershipSpecs` merges by key, and a key with an empty spec
-/// takes that one away.
+/// PATCH. Reported by the maintainers of a client: a mask of `membershipSpecs` merges by key, and a key with an empty spec
+/// removes that one.
 pub fn patch(
     world: &mut World,
     request: &Request,
@@ -141,7 +141,7 @@ pub fn patch(
     Ok(operations::begin(world, request, project, deed, effects))
 }
 
-/// DELETE: with `force` the memberships' halves go too, without it they forbid it.
+/// DELETE: with `force` the membership features are deleted too; without it they forbid the deletion.
 pub fn delete(
     world: &mut World,
     request: &Request,
@@ -156,7 +156,7 @@ pub fn delete(
     let id = names::leaf(name);
     let below = membership_specs::of_feature(world, project, id);
     if !below.is_empty() && !request.flag("force") {
-        // Documented of `force`; no record of the words.
+        // Documented of `force`. The text is not recorded.
         return Err(ErrorResponse::failed_precondition(format!(
             "Feature '{name}' has membership specs. Set 'force' to true to delete it with them."
         )));

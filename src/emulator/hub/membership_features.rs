@@ -1,5 +1,4 @@
-//! The half of a feature that belongs to one membership: v2's membership features, and v1's `membershipSpecs`, which are
-//! two ways to say the same thing and are kept once.
+//! Membership features, v2: the part of a feature that belongs to one membership.
 
 use serde_json::{Value, json};
 
@@ -105,7 +104,7 @@ fn begin(
     stored(world, membership)?;
     idle(world, name)?;
     membership_specs::check_enabled(world, project, feature)?;
-    // What the mask does not name stays as it was; a new half has no mask to go by.
+    // What the mask does not name stays as it was; a new membership feature has no mask.
     let before = world.get(&key(name)).cloned();
     let fields = if verb == "update" {
         mask(request)?

@@ -13,12 +13,12 @@ use crate::names;
 use crate::operation::Effect;
 use crate::world::{Project, World};
 
-/// Since when the present management of the mesh is asked for.
+/// The field with the time since which the mesh's present management has been requested.
 const SINCE: &str = "_since";
-/// What Google chose, then, to run the control plane with.
+/// The field with the implementation that Google chose for the control plane then.
 const IMPLEMENTATION: &str = "_implementation";
 
-/// The half with this spec. The clock of the mesh starts again only when its management changes.
+/// The membership feature with this spec. The time of the mesh starts again only when its management changes.
 pub fn object(world: &World, name: &str, before: Option<&Value>, spec: Value) -> Value {
     let now = world.now();
     let management = |spec: &Value| spec.pointer("/servicemesh/management").cloned();
@@ -56,13 +56,13 @@ fn chosen(world: &World, name: &str) -> Implementation {
     }
 }
 
-/// What the feature says of the membership right now.
+/// The present state of the membership in the feature.
 pub fn state(world: &World, name: &str, half: &Value) -> Option<Value> {
     let (membership, feature) = name.split_once("/features/")?;
     if feature != "servicemesh" {
         return None;
     }
-    // The state is read off the clock each time, so nothing has to tick for it.
+    // The state is computed from the clock each time, so no timer is needed.
     let cluster = world.get(&cluster_key(world.get(&key(membership))?)?);
     let has_identity = cluster.is_some_and(|cluster| {
         cluster
@@ -84,7 +84,7 @@ pub fn state(world: &World, name: &str, half: &Value) -> Option<Value> {
     })
 }
 
-/// A feature's halves, with the key of v1's maps: `(membership's name, spec as v1 has it, state)`.
+/// A feature's membership features, with the key of v1's maps: `(membership's name, spec as v1 has it, state)`.
 pub fn of_feature(
     world: &World,
     project: &Project,
@@ -129,7 +129,7 @@ pub fn mesh_of(world: &World, cluster: &str) -> Option<String> {
     })
 }
 
-/// The keys of the halves of a membership.
+/// The keys of a membership's features.
 pub fn of_membership(world: &World, membership: &str) -> Vec<String> {
     world
         .list(&key(&format!("{membership}/features")))
@@ -138,7 +138,7 @@ pub fn of_membership(world: &World, membership: &str) -> Vec<String> {
         .collect()
 }
 
-/// The effect of a spec that v1 sets for a membership; an empty one takes the half away.
+/// The effect of a spec that v1 sets for a membership; an empty one removes the membership feature.
 pub fn set_by_v1(world: &World, membership: &str, feature: &str, spec: &Value) -> Effect {
     let name = format!("{membership}/features/{feature}");
     let key = key(&name);
@@ -149,7 +149,7 @@ pub fn set_by_v1(world: &World, membership: &str, feature: &str, spec: &Value) -
     Effect::Put { key, value }
 }
 
-/// Refuses the half of a feature that the fleet does not have. No record of the words.
+/// Refuses a membership feature if the feature is not enabled in the fleet. The text is not recorded.
 pub fn check_enabled(world: &World, project: &Project, feature: &str) -> Result<(), ErrorResponse> {
     let name = name(project, feature);
     match world.get(&key(&name)) {
@@ -160,7 +160,7 @@ pub fn check_enabled(world: &World, project: &Project, feature: &str) -> Result<
     }
 }
 
-/// What the mesh feature wants of every new member, if it says so.
+/// The mesh feature's default configuration of new members, if it has one.
 fn default_mesh(world: &World, project: &Project) -> Option<Value> {
     let feature = world.get(&key(&name(project, "servicemesh")))?;
     feature.pointer("/fleetDefaultMemberConfig/mesh").cloned()
@@ -173,7 +173,7 @@ fn name(project: &Project, feature: &str) -> String {
     )
 }
 
-/// What the fleet's features want of a new member.
+/// The effect of the fleet's default configuration on a new member.
 pub fn wanted_by_fleet(world: &World, project: &Project, membership: &str) -> Option<Effect> {
     let wanted = default_mesh(world, project)?;
     let spec = json!({"mesh": wanted, "origin": {"type": "FLEET"}});

@@ -123,7 +123,7 @@ pub fn patch(
     Ok(operations::begin(world, request, project, deed, effects))
 }
 
-/// DELETE: with `force` its features go too, without it they forbid it.
+/// DELETE: with `force` its features are deleted too; without it they forbid the deletion.
 pub fn delete(
     world: &mut World,
     request: &Request,
@@ -137,7 +137,7 @@ pub fn delete(
     idle(world, name)?;
     let below = membership_specs::of_membership(world, name);
     if !below.is_empty() && !request.flag("force") {
-        // Documented of `force`; no record of the words.
+        // Documented of `force`. The text is not recorded.
         return Err(ErrorResponse::failed_precondition(format!(
             "Resource '{name}' has nested resources. If the API supports cascading delete, set 'force' to true to delete it and its nested resources."
         )));
@@ -241,7 +241,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// The cluster that a membership is to be for; it must be there. No record of the words.
+    /// The cluster of a new membership, which must exist. The text is not recorded.
     fn of(world: &World, link: &str) -> Result<Cluster, ErrorResponse> {
         let key = names::key("container", names::path(link));
         // gcloud takes the host from where it sends its requests: `//127.0.0.1:4010/container.googleapis.com/projects/…`.
@@ -277,7 +277,7 @@ impl Cluster {
         )
     }
 
-    /// Only a cluster that issues identities can be told to, and only its own.
+    /// An issuer can be set only for a cluster that issues identities, and only its own.
     fn check_issuer(&self, sent: &Value) -> Result<(), ErrorResponse> {
         match sent
             .pointer("/authority/issuer")
@@ -336,7 +336,7 @@ fn object(world: &World, name: &str, cluster: &Cluster, identity: bool) -> Value
 }
 
 /// What a new membership changes: itself, the fleet if it is the first, the cluster's own field, and what the fleet's
-/// features want of every member.
+/// features configure by default.
 fn joined(
     world: &World,
     project: &Project,
@@ -362,7 +362,7 @@ fn fleet_of(project: &Project, membership: &str) -> Value {
     json!({"project": project.id, "membership": format!("//gkehub.googleapis.com/{}", numbered(membership, project))})
 }
 
-/// No record of the words.
+/// The text is not recorded.
 fn check_id(id: &str) -> Result<(), ErrorResponse> {
     let fine = (1..=63).contains(&id.len())
         && id.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())

@@ -1,7 +1,7 @@
-//! Fleets (GKE Hub), v1 and v2: memberships, features and their membership halves, of which only the service mesh does anything.
+//! Fleets (GKE Hub), v1 and v2: memberships, features and membership features, of which only the service mesh has an effect.
 //!
 //! Ids and numbers of a project are both accepted in the keys of a feature's maps; the number comes back. Other features than
-//! `servicemesh` can be enabled and say nothing.
+//! `servicemesh` can be enabled and have no effect.
 
 mod features;
 mod fleets;
@@ -23,7 +23,7 @@ use super::world::World;
 /// Serves one call.
 ///
 /// # Errors
-/// What Google would refuse, in Google's words.
+/// What Google would refuse, with Google's text.
 pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     let name = request
         .params

@@ -1,4 +1,4 @@
-//! Fleet operations: `google.longrunning.Operation` with metadata that says what is done to what.
+//! Fleet operations: `google.longrunning.Operation`, with verb and target in the metadata.
 
 use serde_json::{Value, json};
 

@@ -25,12 +25,12 @@ pub fn flush_interval(cluster: &Cluster) -> Duration {
 }
 
 /// Buffers what proxies log of a request that began at `began`, if Telemetry objects enable it. Returns the number of lines.
-pub fn buffer(cluster: &mut Cluster, account: &Trace, began: Millis) -> usize {
+pub fn buffer(cluster: &mut Cluster, trace: &Trace, began: Millis) -> usize {
     let mut count = 0;
     // The remote port of each proxy on the way: the local port of the connection that the proxy before it opened.
     let mut called: Vec<(&Object, u16)> = Vec::new();
     let mut caller = ephemeral(cluster);
-    for line in &account.lines {
+    for line in &trace.lines {
         let upstream_port = ephemeral(cluster);
         let known = called.iter().find(|(pod, _)| *pod == &line.pod);
         let remote_port = match known {
@@ -138,7 +138,7 @@ mod tests {
                 json!({"metadata": {"labels": {}}}),
             );
         }
-        let account = Trace {
+        let trace = Trace {
             hops: Vec::new(),
             got: CallerOutcome::Failure(Failure::TlsReset),
             waits: Duration::ZERO,
@@ -152,7 +152,7 @@ mod tests {
             ],
             unknown: Vec::new(),
         };
-        assert_eq!(buffer(&mut cluster, &account, 0), 3);
+        assert_eq!(buffer(&mut cluster, &trace, 0), 3);
         flush(&mut cluster, 3);
         // The caller's port and the proxy's own, from the end of a line: `OWN LOCAL REMOTE SNI ROUTE`.
         let ports = |pod: &str| -> Vec<(String, String)> {
@@ -183,7 +183,7 @@ mod tests {
         );
         assert!(cluster.log("team-x/nobody/istio-proxy").is_empty());
 
-        let count = buffer(&mut cluster, &account, 0);
+        let count = buffer(&mut cluster, &trace, 0);
         cluster.store.remove("pods/team-x/sidecar");
         cluster.forget_logs("team-x/sidecar/");
         flush(&mut cluster, count);

@@ -66,7 +66,7 @@ fn route(cluster: &mut Cluster, call: &ApiCall) -> Result<ApiReply, Status> {
         &target.version,
         &target.plural,
     ) else {
-        // Groups of the server's own have a handler, which knows no such kind; others have none.
+        // The server's own groups have a handler, which does not know the kind; other groups have none.
         let mut own = kinds::built_in().into_iter();
         let is_own =
             own.any(|one| one.group == target.group && one.versions.contains(&target.version));
@@ -96,7 +96,7 @@ fn route(cluster: &mut Cluster, call: &ApiCall) -> Result<ApiReply, Status> {
     Ok(reply)
 }
 
-/// What everybody is told who uses a version that is on its way out.
+/// The warning about a deprecated version.
 fn deprecated(target: &CallTarget) -> Option<String> {
     let told = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
     (target.group.is_empty() && target.plural == "endpoints").then(|| told.to_owned())
@@ -234,7 +234,7 @@ fn list(
     let left = matching.count();
     let mut metadata = json!({"resourceVersion": cluster.store.revision().to_string()});
     if resource.custom {
-        // What the API server reads without a type of its own it also prints where it is empty.
+        // For kinds without a Go type the API server also prints the empty field.
         metadata["continue"] = json!("");
     }
     if left > 0 {

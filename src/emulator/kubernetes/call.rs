@@ -11,11 +11,11 @@ pub struct ApiCall {
     pub path: String,
     /// The query, decoded, in its order.
     pub query: Vec<(String, String)>,
-    /// What the client would like to get.
+    /// The formats that the client accepts.
     pub accept: String,
-    /// What the body is.
+    /// The content type of the body.
     pub content_type: String,
-    /// Who it says it is: `kubectl/v1.33.1 …`.
+    /// The user agent: `kubectl/v1.33.1 …`.
     pub agent: String,
     /// The body.
     pub body: Vec<u8>,
@@ -39,19 +39,19 @@ impl ApiCall {
             .collect()
     }
 
-    /// Whether a query parameter says yes.
+    /// Whether a query parameter is `true` or `1`.
     pub fn flag(&self, name: &str) -> bool {
         matches!(self.query(name), Some("true" | "1"))
     }
 
-    /// Whether a table is wanted rather than the objects.
+    /// Whether the client asks for a table instead of the objects.
     pub fn wants_table(&self) -> bool {
         self.accept.contains("as=Table")
             && self.accept.contains("v=v1;") | self.accept.contains("v=v1,")
             || self.accept.ends_with("as=Table;v=v1")
     }
 
-    /// Who owns the fields that this request sets.
+    /// The manager of the fields that this request sets.
     pub fn manager(&self) -> String {
         let agent = self.agent.split('/').next().unwrap_or_default();
         self.query("fieldManager")
@@ -59,7 +59,7 @@ impl ApiCall {
             .to_owned()
     }
 
-    /// Whether nothing is to be kept.
+    /// Whether the request is a dry run.
     ///
     /// # Errors
     /// 422 for anything but `All`.

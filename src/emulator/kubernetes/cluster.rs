@@ -1,4 +1,4 @@
-//! A cluster as its Kubernetes API knows it: objects, and what is about to happen to them. All of it is data.
+//! A cluster as its Kubernetes API knows it: objects, logs, and waits of the controllers. All of it is data.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -34,12 +34,12 @@ pub struct Pool {
     pub taints: Vec<Value>,
     /// `e2-medium`.
     pub machine: String,
-    /// The service account and the network tags by which firewall rules know its nodes.
+    /// The service account and the network tags of its nodes, for firewall rules.
     #[serde(default)]
     pub goes_by: Vec<String>,
 }
 
-/// What Google knows of the cluster and the cluster shows.
+/// What the cluster shows of Google's description of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Site {
     /// The cluster's name.
@@ -48,15 +48,15 @@ pub struct Site {
     pub project: String,
     /// The version of the control plane: `1.33.5-gke.1080000`.
     pub version: String,
-    /// Where pods live: `10.1.0.0/16`.
+    /// The range of pods: `10.1.0.0/16`.
     pub pods: String,
-    /// Where services live.
+    /// The range of services.
     pub services: String,
-    /// Where nodes live.
+    /// The range of nodes.
     pub nodes: String,
     /// The pools that run.
     pub pools: Vec<Pool>,
-    /// What its control plane reaches of its nodes; none for a cluster whose control plane is not behind firewall rules.
+    /// The ingress rules for its control plane; none if the control plane is not behind firewall rules.
     #[serde(default)]
     pub inbound: Option<Vec<Inbound>>,
 }
@@ -75,11 +75,11 @@ pub struct BufferedLine {
 /// A cluster.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Cluster {
-    /// What Google knows of it.
+    /// Google's description of it.
     pub site: Site,
     /// Its objects.
     pub store: Store,
-    /// Who signs for it.
+    /// Its certificate authority.
     pub authority: Authority,
     /// The revision of the mesh that injects proxies, when there is one.
     pub mesh: Option<String>,
@@ -149,7 +149,7 @@ impl Cluster {
         self.settled = Some(self.store.revision());
     }
 
-    /// What Google knows of the cluster now.
+    /// Takes over Google's present description of the cluster.
     pub fn set_site(&mut self, site: &Site) {
         if self.site != *site {
             self.site = site.clone();
@@ -157,12 +157,12 @@ impl Cluster {
         }
     }
 
-    /// When there will be something to do without anybody asking.
+    /// When the next wait of a controller is over.
     pub fn next_due(&self) -> Option<Millis> {
         self.waits.values().min().copied()
     }
 
-    /// Whether `what`, which takes as long as [`Pace::duration`] says of `takes`, is over; the first question starts it.
+    /// Whether the wait `what` is over. The first call starts it; it lasts [`Pace::duration`] of `takes`.
     pub fn elapsed(&mut self, what: String, takes: &str) -> bool {
         let now = self.now();
         let due = now + self.pace.duration(takes);

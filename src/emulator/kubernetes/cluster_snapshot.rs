@@ -1,4 +1,4 @@
-//! What a pod's programs meet outside: the network around the cluster and who they are to Google, read from the world.
+//! The network around a cluster, and the Google identity of its pods, read from the world.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::world::World;
 use egress::snapshot::Snapshot;
 use egress::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
 
-/// Everything that has a say in a request that leaves one of the cluster's pods.
+/// Everything that a request from one of the cluster's pods depends on.
 pub fn snapshot(world: &World, key: &str, cluster: &Cluster) -> Snapshot {
     Snapshot::read(&sources(world, key, cluster))
 }
@@ -82,14 +82,14 @@ fn objects(cluster: &Cluster) -> Vec<Value> {
             .map(|(_, object)| object::printed(kind, version, object))
             .collect()
     };
-    // Definitions are the largest objects and decide nothing.
+    // Definitions are the largest objects and have no effect on requests.
     let deciding = kinds
         .iter()
         .filter(|kind| kind.kind != "CustomResourceDefinition");
     deciding.flat_map(of).collect()
 }
 
-/// Who a pod is to Google: the account that its Kubernetes account is annotated with, and whether that lets it act as it.
+/// A pod's identity at Google: the account in the annotation of its Kubernetes account, and whether it may act as that account.
 pub fn identity(world: &World, cluster: &Cluster, namespace: &str, account: &str) -> Identity {
     let project = cluster.site.project.clone();
     let pool = format!("{project}.svc.id.goog");
@@ -100,7 +100,7 @@ pub fn identity(world: &World, cluster: &Cluster, namespace: &str, account: &str
         found["metadata"]["annotations"]["iam.gke.io/gcp-service-account"].as_str()
     });
     let (email, impersonates) = match annotated {
-        // Without an annotation the pod is nobody but itself, which needs nobody's leave.
+        // Without an annotation the pod has its own identity, which needs no permission.
         None => (pool, true),
         Some(email) => {
             let member = format!("serviceAccount:{pool}[{namespace}/{account}]");

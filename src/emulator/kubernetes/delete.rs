@@ -30,7 +30,7 @@ impl DeleteOptions {
     fn of(call: &ApiCall) -> Result<DeleteOptions, Status> {
         let body = match decode::value(call) {
             Ok(body) => body,
-            // Options come as an object of any format; what matters of them may also stand in the query.
+            // A body that cannot be read counts as none: the options may also stand in the query.
             Err(_) => Value::Null,
         };
         let text = |value: &Value| value.as_str().map(str::to_owned);
@@ -103,7 +103,7 @@ pub fn one(
 /// Deletes what a selector selects.
 ///
 /// # Errors
-/// 400 for a selector that is none.
+/// 400 for an invalid selector.
 pub fn all(
     cluster: &mut Cluster,
     call: &ApiCall,

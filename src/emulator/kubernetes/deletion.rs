@@ -56,7 +56,7 @@ pub fn begin(
             object["metadata"]["generation"] = json!(generation + 1);
         }
     }
-    // A namespace has no grace: it goes when what is in it has gone.
+    // A namespace has no grace period: it is removed when it is empty.
     if resource.kind != "Namespace" {
         object["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
     }

@@ -1,4 +1,4 @@
-//! Commands in containers: what is asked to run, what it does there, and the last word about it.
+//! Commands in containers: the request, what the command does there, and its final status.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ pub struct Run {
     pub command: Vec<String>,
     /// Whether the client sends input.
     pub stdin: bool,
-    /// Whether output and errors are one.
+    /// Whether there is a terminal, on which output and errors are one stream.
     pub tty: bool,
     /// The Kubernetes service account that the pod runs as.
     pub account: String,
@@ -37,7 +37,7 @@ pub struct Run {
     pub address: String,
 }
 
-/// What a request wants to run.
+/// The command that a request is to run.
 ///
 /// # Errors
 /// 400 for no command, or a container that is not there or does not run.
@@ -71,7 +71,7 @@ pub fn reads(run: &Run) -> bool {
         && matches!(files.first().map(String::as_str), None | Some("-"))
 }
 
-/// What a command does in the pod of `run`, over the world as it is now; none where the container has no such program.
+/// What a command does in the pod of `run`, in the present world; none if the container has no such program.
 pub fn outcome(world: &World, key: &str, run: &Run, command: &[String]) -> Option<ProgramResult> {
     let cluster = world.cluster(key)?;
     let network = ClusterNetwork {
@@ -98,12 +98,12 @@ pub fn outcome(world: &World, key: &str, run: &Run, command: &[String]) -> Optio
     pod::run(command, &seat)
 }
 
-/// What becomes of a command whose program is not there.
+/// The outcome of a command whose program is missing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Missing {
-    /// The real container has it or may have it: the emulated one says what it has, and ends as a shell would.
+    /// The real container has it or may have it: the emulated one lists its programs, and exits as a shell would.
     Here(ProgramResult),
-    /// The real container has not either: the last word is the runtime's.
+    /// The real container does not have it either: the container runtime's error.
     There(Value),
 }
 
@@ -129,7 +129,7 @@ pub fn missing(run: &Run, command: &[String]) -> Missing {
     Missing::Here(ProgramResult::failed(127, complaint))
 }
 
-/// The last word on the error channel.
+/// The final status on the error channel.
 pub fn verdict(code: u8) -> Value {
     if code == 0 {
         return json!({"metadata": {}, "status": "Success"});

@@ -87,20 +87,20 @@ async fn command(
                 if redirect.err_nowhere || (redirect.err_to_out && redirect.out_nowhere) => {}
             ProgramOutput::Err(text) => output.write(!redirect.err_to_out, &text).await?,
             ProgramOutput::Wait(time) => pass(handle, time).await,
-            ProgramOutput::Asked(account) => asked(handle, &account).await,
+            ProgramOutput::Asked(trace) => asked(handle, &trace).await,
         }
     }
     Some(Ok(code))
 }
 
 /// A request takes its time; later it is in the logs.
-async fn asked(handle: &Arc<ClusterHandle>, account: &Trace) {
+async fn asked(handle: &Arc<ClusterHandle>, trace: &Trace) {
     let began = handle.with(|cluster| cluster.now());
-    pass(handle, account.waits).await;
+    pass(handle, trace.waits).await;
     // A cluster that was deleted meanwhile logs nothing.
     let Ok((late, count)) = handle.with(|cluster| {
         let began = began.as_ref().copied().unwrap_or_default();
-        let count = access_log::buffer(cluster, account, began);
+        let count = access_log::buffer(cluster, trace, began);
         (access_log::flush_interval(cluster), count)
     }) else {
         return;

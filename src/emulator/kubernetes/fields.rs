@@ -40,7 +40,7 @@ pub fn leaves(object: &Value, schema: &Value) -> BTreeMap<Path, Value> {
     found
 }
 
-/// Metadata that nobody owns.
+/// Metadata without an owner.
 fn is_the_servers(path: &Path) -> bool {
     const SERVERS: &[&str] = &[
         "name",

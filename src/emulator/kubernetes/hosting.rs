@@ -1,6 +1,6 @@
-//! From Google's side to the clusters' side: a cluster that runs has a server, one that is gone has none.
+//! The servers of the clusters: a cluster that runs has one, and a cluster that is gone has none.
 //!
-//! What the Kubernetes side shows of Google's (nodes of pools, the mesh) is read from the world each time, so there is no
+//! What a cluster shows of Google's side (nodes of pools, the mesh) is read from the world each time, so there is no
 //! second copy that could differ.
 
 use std::collections::BTreeMap;
@@ -27,8 +27,8 @@ pub struct Hosting {
 }
 
 impl Hosting {
-    /// Starts and stops servers as the world has it now. A cluster whose server cannot start keeps an address that nobody
-    /// answers, as one does that is down.
+    /// Starts and stops servers for the clusters of the present world. A cluster whose server cannot start keeps an address
+    /// that does not answer.
     pub fn reconcile(&mut self, world: &mut World, keeper: &Arc<dyn Keeper>) {
         let wanted: Vec<String> = clusters(world);
         self.servers.retain(|key, _| wanted.contains(key));
@@ -47,7 +47,7 @@ impl Hosting {
     }
 }
 
-/// The clusters that have an API server: all but those that are being made.
+/// The clusters that have an API server: all except those that are being created.
 fn clusters(world: &World) -> Vec<String> {
     let found = world.shuffled("//container.googleapis.com/projects/", |key| {
         key.split("/clusters/")
@@ -60,7 +60,7 @@ fn clusters(world: &World) -> Vec<String> {
     running.map(|(key, _)| key.to_owned()).collect()
 }
 
-/// Brings what a cluster shows of Google's side up to date. Nothing happens for a cluster that does not run.
+/// Updates what a cluster shows of Google's side. Does nothing for a cluster that does not run.
 pub fn refresh(world: &mut World, key: &str) {
     let Some(stored) = world
         .get(key)
@@ -101,7 +101,7 @@ fn revision(cluster: &Value) -> &'static str {
 }
 
 fn start(world: &World, key: &str, keeper: &Arc<dyn Keeper>) -> Option<Serving> {
-    // The port of the last time if it is free, so that clients' files stay good.
+    // The previous port if it is free, so that clients' files stay valid.
     let before = world.get(key)?["endpoint"]
         .as_str()
         .and_then(|endpoint| endpoint.strip_prefix("127.0.0.1:"));
@@ -109,14 +109,14 @@ fn start(world: &World, key: &str, keeper: &Arc<dyn Keeper>) -> Option<Serving> 
     server::serve(Arc::clone(keeper), key, world.cluster(key)?, port).ok()
 }
 
-/// Where Google's description of a cluster says where it is.
+/// The fields of Google's description that hold a cluster's address.
 const ADDRESSES: &[&str] = &[
     "/endpoint",
     "/privateClusterConfig/publicEndpoint",
     "/controlPlaneEndpointsConfig/ipEndpointsConfig/publicEndpoint",
 ];
 
-/// Writes where the cluster is and whom it trusts into what Google says of it.
+/// Writes the cluster's address and certificate authority into Google's description of it.
 fn announce(world: &mut World, key: &str, endpoint: &str) {
     let (Some(inside), Some(stored)) = (world.cluster(key), world.get(key)) else {
         return;

@@ -1,7 +1,7 @@
 //! The mesh's proxy in pods: which pods get it, and what they look like then.
 //!
 //! Which pods: those that an injecting webhook's selectors choose, read from the webhook objects themselves. What the proxy
-//! does is no business of this module.
+//! does is not known here.
 
 use serde_json::{Value, json};
 

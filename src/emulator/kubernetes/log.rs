@@ -1,4 +1,4 @@
-//! Logs of containers. What is in them is written by whoever plays the container.
+//! Requests for the logs of containers.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::object::plain;
 use super::resource::Resource;
 use super::status::Status;
 
-/// What a client wants to read.
+/// A request for a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tail {
     /// The key of the log, see [`key`].
@@ -18,7 +18,7 @@ pub struct Tail {
     pub uid: String,
     /// Whether to wait for more.
     pub follow: bool,
-    /// How many of the last lines; all without.
+    /// How many of the last lines; all if none.
     pub last: Option<usize>,
 }
 

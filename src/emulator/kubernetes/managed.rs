@@ -111,7 +111,7 @@ fn write(object: &mut Value, entries: &[Entry]) {
     }
 }
 
-/// Notes that `writer` has made `new` out of `old`: it owns what it changed, and nobody owns what is gone.
+/// Records that `writer` has made `new` out of `old`: it owns what it changed; what is gone has no owner.
 pub fn updated(resource: &Resource, old: &Value, new: &mut Value, writer: &Writer) {
     let before = fields::leaves(old, &resource.schema);
     let after = fields::leaves(new, &resource.schema);
@@ -120,7 +120,7 @@ pub fn updated(resource: &Resource, old: &Value, new: &mut Value, writer: &Write
         .filter(|(path, value)| before.get(*path) != Some(value))
         .map(|(path, _)| path.clone())
         .collect();
-    // Who sends an object back without the list has not given up anything.
+    // A client that sends an object without the list gives up nothing.
     let mut entries = entries(old);
     for entry in &mut entries {
         entry.set.retain(|path| after.contains_key(path));
@@ -264,7 +264,7 @@ fn merge(schema: Option<&Value>, live: &Value, config: &Value) -> Value {
     }
 }
 
-/// The managers of an object and how many fields each has: for tests and for evidence.
+/// The managers of an object and how many fields each has: for tests.
 #[cfg(test)]
 pub fn owners(object: &Value) -> std::collections::BTreeMap<String, Vec<String>> {
     let told = |entry: Entry| {

@@ -1,6 +1,6 @@
 //! What managed Cloud Service Mesh puts into a cluster when it is ready: definitions, its revision, the injecting webhook.
 //!
-//! Names, conditions and words are those that Google's installer and reports of real clusters show. The webhook is an object
+//! Names, conditions and messages are those of Google's installer and of reports from real clusters. The webhook is an object
 //! like any other: injection itself is done by [`super::inject`].
 
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use super::store::Store;
 use super::write::{self, WriteOptions};
 use crate::clock::Millis;
 
-/// Who writes here, as the status of real revisions shows.
+/// The field manager, as the status of real revisions shows it.
 const MANAGER: &str = "Google-GKEHub-Controllers-Servicemesh";
 const GROUP: &str = "mesh.cloud.google.com";
 
@@ -57,7 +57,7 @@ fn istio_definition(name: &str, row: &Value) -> Value {
                 "name": version,
                 "served": true,
                 "storage": *version == row["storage"],
-                // The schema is a fixture; it is written out when somebody reads the definition.
+                // The schema is a fixture; the reference is resolved when the definition is read.
                 "schema": {"openAPIV3Schema": {"$ref": format!("istio/{name}")}},
                 "subresources": {"status": {}},
             });
@@ -180,7 +180,7 @@ fn install(cluster: &mut Cluster, api_version: &str, kind: &str, namespace: &str
         writer: writer(cluster, api_version),
         dry_run: false,
     };
-    // Something of that name may be there from before: what users made stays as they made it.
+    // An object of that name may exist: a user's object stays as it is.
     let _ = write::create(cluster, &resource, namespace, object, &options);
 }
 

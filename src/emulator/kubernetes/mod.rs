@@ -1,9 +1,9 @@
 //! An emulated cluster's Kubernetes API: https on a loopback port of its own, one for each cluster that runs.
 //!
 //! Good enough that the real kubectl and Kubernetes clients run against it: discovery, schemas, every form of patch with the
-//! ownership of fields, watches, tables, logs, exec; and controllers that play what a user waits for: nodes, workloads, pods,
+//! ownership of fields, watches, tables, logs, exec; and controllers for what a user waits for: nodes, workloads, pods,
 //! the mesh's injection. It evaluates no permissions, calls no mutating webhooks (it knows whether one would be answered),
-//! converts between no versions that differ, and runs no container: what `exec` starts in one is played
+//! does not convert between versions that differ, and runs no container: what `exec` starts there is emulated
 //! ([`crate::pod`]).
 
 mod access_log;

@@ -15,7 +15,7 @@ use super::status::{Cause, Status};
 use super::validate;
 use super::write;
 
-/// What a patch may be.
+/// The content types of patches.
 const PATCHES: &[&str] = &[
     "application/json-patch+json",
     "application/merge-patch+json",
@@ -139,7 +139,7 @@ fn apply(
         Some(live) => {
             let mut merged = managed::applied(resource, &live, &config, &options.writer, force)?;
             object::forget(&mut merged, &["apiVersion", "kind"]);
-            // A version in what is applied is a condition; none in it is none.
+            // A version in the applied object is a precondition.
             object::forget(&mut merged["metadata"], &["resourceVersion"]);
             if let Some(version) = config["metadata"].get("resourceVersion") {
                 merged["metadata"]["resourceVersion"] = version.clone();
@@ -169,12 +169,12 @@ fn apply(
             let managed = fresh["metadata"]["managedFields"].clone();
             object::forget(&mut fresh, &["apiVersion", "kind"]);
             let mut created = write::create(cluster, resource, &namespace, fresh, &options)?;
-            // Who states nothing but a name owns nothing, and an object without owners has no list of them.
+            // A client that states only a name owns nothing, and an object without owners has no list of them.
             if !managed.is_null() {
                 created["metadata"]["managedFields"] = managed;
             }
             if !options.dry_run {
-                // The list of owners is part of the first revision; nobody can have seen the object without it.
+                // The list of owners is part of the first revision, so no client sees the object without it.
                 created = cluster
                     .store
                     .amend(&resource.key(&namespace, name), created);

@@ -58,7 +58,7 @@ pub fn admit(cluster: &mut Cluster, resource: &Resource, pod: &mut Value) -> Res
     Ok(())
 }
 
-/// A node may be away for five minutes before its pods are given up.
+/// A pod stays for five minutes on a node that is not reachable.
 fn tolerate(spec: &mut Value) {
     let mut tolerations = spec["tolerations"].as_array().cloned().unwrap_or_default();
     for key in [

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-/// What may be done with objects of a kind.
+/// The verbs that a kind supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verbs {
     /// Everything.
     All,
-    /// Created and answered, never kept: reviews.
+    /// Only POST, and nothing is stored: reviews.
     Review,
 }
 
@@ -41,7 +41,7 @@ pub struct Resource {
     pub categories: Vec<String>,
     /// Whether its objects live in namespaces.
     pub namespaced: bool,
-    /// What can be done with it.
+    /// The verbs that it supports.
     pub verbs: Verbs,
     /// `status`, `scale`, `log`, `exec`.
     pub subresources: Vec<String>,

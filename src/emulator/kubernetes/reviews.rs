@@ -1,4 +1,4 @@
-//! Reviews: questions put as objects that are answered and never kept. Everybody may do everything here, and that is what it says.
+//! Reviews of access and identity: objects that are answered and not stored. The answer is that everything is allowed.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use super::status::Status;
 /// Answers a review.
 ///
 /// # Errors
-/// 405 for anything but POST, 400 for a body that is none.
+/// 405 for anything but POST, 400 for an invalid body.
 pub fn answer(
     cluster: &Cluster,
     call: &ApiCall,

@@ -38,7 +38,7 @@ pub fn of(workload: &Value) -> Value {
 /// Changes it.
 ///
 /// # Errors
-/// 400 for a body that is no scale, 409 if the workload has changed.
+/// 400 for an invalid body, 409 if the workload has changed.
 pub fn answer(
     cluster: &mut Cluster,
     call: &ApiCall,

@@ -65,9 +65,9 @@ pub fn top<'a>(schema: &'a Value, name: &str) -> Option<&'a Value> {
 pub enum Shape {
     /// An object, field by field.
     Fields,
-    /// A list of objects that are told apart by these fields.
+    /// A list of objects with these fields as key.
     Keyed(Vec<String>),
-    /// A list without doubles.
+    /// A list without duplicates.
     Set,
     /// As a whole.
     Whole,
@@ -94,7 +94,7 @@ pub fn shape(schema: Option<&Value>, value: &Value) -> Shape {
     }
 }
 
-/// What tells an item of a keyed list from the others; a port that does not say its protocol is a TCP port.
+/// The key of an item of a keyed list. The default protocol of a port is TCP.
 pub fn key_of(item: &Value, keys: &[String]) -> Vec<(String, Value)> {
     keys.iter()
         .filter_map(|key| match item.get(key) {

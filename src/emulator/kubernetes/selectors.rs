@@ -31,7 +31,7 @@ impl Selector {
     /// The selector of a request.
     ///
     /// # Errors
-    /// 400 for text that is no selector or a field that this kind cannot be selected by.
+    /// 400 for an invalid selector, or a field that this kind cannot be selected by.
     pub fn of(
         resource: &Resource,
         labels: Option<&str>,
@@ -59,7 +59,7 @@ impl Selector {
         Ok(Selector { labels, fields })
     }
 
-    /// Whether an object is meant.
+    /// Whether an object matches.
     pub fn matches(&self, object: &Value) -> bool {
         let labels = &object["metadata"]["labels"];
         self.labels

@@ -1,4 +1,4 @@
-//! Refusals, as Kubernetes words them: the `Status` object.
+//! Refusals with Kubernetes' texts: the `Status` object.
 
 use serde_json::{Value, json};
 
@@ -117,7 +117,7 @@ impl Status {
         Status::new(400, "BadRequest", message)
     }
 
-    /// 401: no token, or one whose time is over.
+    /// 401: no token, or an expired one.
     pub fn unauthorized() -> Status {
         Status::new(401, "Unauthorized", "Unauthorized")
     }
@@ -171,7 +171,7 @@ impl Status {
         status
     }
 
-    /// 422: the object makes no sense. Causes are (field, reason, message).
+    /// 422: the object is invalid.
     pub fn invalid(resource: &Resource, name: &str, causes: &[Cause]) -> Status {
         let told: Vec<String> = causes
             .iter()
@@ -201,7 +201,7 @@ impl Status {
         )
     }
 
-    /// 500: what the real server says when applied configuration does not fit the schema.
+    /// 500: the real server's answer if an applied object does not fit the schema.
     pub fn untyped(message: impl Into<String>) -> Status {
         Status::new(500, "", message)
     }
@@ -233,12 +233,12 @@ pub struct Cause {
     pub field: String,
     /// `FieldValueInvalid`, `FieldValueRequired`, …
     pub reason: &'static str,
-    /// What, in Kubernetes' words.
+    /// Kubernetes' message.
     pub message: String,
 }
 
 impl Cause {
-    /// A value that cannot be.
+    /// An invalid value.
     pub fn invalid(field: impl Into<String>, value: &Value, why: &str) -> Cause {
         Cause {
             field: field.into(),
@@ -261,7 +261,7 @@ impl Cause {
         }
     }
 
-    /// A value that is none of a few.
+    /// A value that is not among the allowed ones.
     pub fn unsupported(field: impl Into<String>, value: &Value, supported: &[String]) -> Cause {
         let supported: Vec<String> = supported.iter().map(|one| format!("{one:?}")).collect();
         let message = format!(

@@ -1,11 +1,11 @@
-//! The cluster's objects, one revision for all of them, and the changes that watchers have yet to hear of.
+//! The cluster's objects, with one revision for all of them, and the changes for watchers.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// How many changes are remembered for watchers; who asks for older ones has to list again.
+/// How many changes are remembered for watchers. A watcher of older ones has to list again.
 const REMEMBERED: usize = 4_096;
 
 /// What happened to an object.
@@ -34,7 +34,7 @@ pub struct StoreChange {
     pub before: Option<Value>,
 }
 
-/// The objects of a cluster. What they mean is not known here.
+/// The objects of a cluster, without knowledge of their kinds.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Store {
     objects: BTreeMap<String, Value>,
@@ -70,7 +70,7 @@ impl Store {
             .collect()
     }
 
-    /// Writes an object and gives it the next revision, unless it is as it was. Says how it is now.
+    /// Writes an object and gives it the next revision, unless it is unchanged. Returns it as it is now.
     pub fn put(&mut self, key: &str, mut object: Value) -> Value {
         let before = self.objects.get(key);
         if let Some(before) = before {
@@ -100,7 +100,7 @@ impl Store {
         object
     }
 
-    /// Removes an object; says how it was, with the revision of its end.
+    /// Removes an object. Returns it as it was, with the revision of its removal.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         let before = self.objects.remove(key)?;
         self.revision += 1;

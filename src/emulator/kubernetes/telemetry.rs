@@ -1,4 +1,4 @@
-//! Whether a proxy writes an access log: what Telemetry objects say, else what the mesh's configuration says.
+//! Whether a proxy writes an access log: decided by Telemetry objects, otherwise by the mesh's configuration.
 //!
 //! As in Istio, the object nearest to the workload that says anything about access logs decides: one that selects it, else its
 //! namespace's, else the root namespace's; among several the oldest. Filters by expression are not evaluated: such a log has

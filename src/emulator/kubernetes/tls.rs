@@ -11,14 +11,14 @@ use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use serde::{Deserialize, Serialize};
 
-/// A certificate authority. It is kept with the cluster, so that a client's file stays good over a restart.
+/// A certificate authority. It is stored with the cluster, so that a client's file stays valid over a restart.
 #[derive(Default, Clone, Serialize, Deserialize)]
 pub struct Authority {
     certificate: String,
     key: String,
 }
 
-/// The key is nobody's business.
+/// The key is not printed.
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authority").finish_non_exhaustive()
@@ -58,7 +58,7 @@ impl Authority {
     /// A server's side of TLS, with a fresh certificate for this machine's loopback.
     ///
     /// # Errors
-    /// The kept key is damaged.
+    /// The stored key is damaged.
     pub fn server(&self) -> Result<ServerConfig, TlsError> {
         let issuer = Issuer::new(parameters()?, KeyPair::from_pem(&self.key)?);
         let names = [
@@ -87,7 +87,7 @@ impl Authority {
     }
 }
 
-/// What the authority says of itself: the same every time, as its name is how its signatures are followed back to it.
+/// The authority's parameters: the same every time, because a certificate names its issuer.
 fn parameters() -> Result<CertificateParams, rcgen::Error> {
     let mut parameters = CertificateParams::new(Vec::<String>::new())?;
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

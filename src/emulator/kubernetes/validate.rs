@@ -1,6 +1,6 @@
-//! An object against its schema: fields nobody knows, values of the wrong kind, and what the schema demands.
+//! An object against its schema: unknown fields, values of the wrong type, and the schema's requirements.
 //!
-//! Built-in kinds are refused where the real server's decoder stops; custom kinds as its schema validation words it.
+//! Built-in kinds are refused where the real server's decoder stops; custom kinds with the texts of its schema validation.
 //! Rules in CEL are not evaluated.
 
 use serde_json::Value;
@@ -132,7 +132,7 @@ pub fn check(resource: &Resource, version: &str, object: &Value) -> Result<(), S
     }
 }
 
-/// A value that Go would not decode, in the words of `encoding/json`'s UnmarshalTypeError.
+/// A value that Go would not decode, as in `encoding/json`'s UnmarshalTypeError.
 #[derive(Debug, thiserror::Error)]
 #[error("json: cannot unmarshal {found} into Go struct field {field} of type {wanted}")]
 struct UnmarshalTypeError {

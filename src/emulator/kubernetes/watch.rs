@@ -23,9 +23,9 @@ pub struct Watch {
     prefix: String,
     selector: Selector,
     since: u64,
-    /// Whether everything there is has to be told first.
+    /// Whether the existing objects come first.
     initial: bool,
-    /// Whether the end of that is marked.
+    /// Whether a bookmark marks their end.
     marked: bool,
     bookmarks: bool,
     table: bool,
@@ -38,7 +38,7 @@ impl Watch {
     /// The watch that a request asks for.
     ///
     /// # Errors
-    /// 400 for a revision that is no number, 410 for one that is forgotten.
+    /// 400 for an invalid revision, 410 for one that is forgotten.
     pub fn of(
         cluster: &Cluster,
         call: &ApiCall,
@@ -105,7 +105,7 @@ impl Watch {
                 .before
                 .as_ref()
                 .is_some_and(|before| self.selector.matches(before));
-            // An object that is selected no longer is gone for this watcher, and the other way round.
+            // An object that is no longer selected is deleted for this watcher, and the other way round.
             let kind = match (before, now) {
                 (false, true) => "ADDED",
                 (true, true) => "MODIFIED",
@@ -135,12 +135,12 @@ impl Watch {
         events
     }
 
-    /// Whether this watcher wants to hear how far the revisions are.
+    /// Whether this watcher asked for bookmarks.
     pub fn wants_bookmarks(&self) -> bool {
         self.bookmarks
     }
 
-    /// How far this watch has come.
+    /// A bookmark with the present revision.
     pub fn bookmark(&self) -> Value {
         let metadata =
             json!({"resourceVersion": self.since.to_string(), "creationTimestamp": null});

@@ -1,6 +1,6 @@
-//! Whether somebody answers a webhook: its service is there, has a pod that serves, and the control plane reaches the pod.
+//! Whether a webhook would answer: its service exists, has a pod that is ready, and the control plane reaches the pod.
 //!
-//! No webhook is called; what one would do is done by [`super::inject`].
+//! No webhook is called; the effect of one is in [`super::inject`].
 
 use serde_json::Value;
 
@@ -9,10 +9,10 @@ use super::object::plain;
 use super::reach;
 use super::status::Status;
 
-/// Whether a webhook answers. One that does not, and may be left out, is left out.
+/// Whether a webhook answers. One that does not is skipped if its failure policy allows that.
 ///
 /// # Errors
-/// 500 in the API server's words, where nothing may be admitted without it.
+/// 500 with the API server's text, if its failure policy forbids that.
 pub fn called(cluster: &Cluster, hook: &Value) -> Result<bool, Status> {
     let Some(why) = silence(cluster, &hook["clientConfig"]["service"]) else {
         return Ok(true);
@@ -39,7 +39,7 @@ fn port(service: &Value) -> u64 {
     service["port"].as_u64().unwrap_or(443)
 }
 
-/// Why nobody answers at a service; none where somebody does. A webhook without a service is a URL: Google's, and up.
+/// Why a service does not answer; none if it does. A webhook without a service has a URL: Google's, which answers.
 fn silence(cluster: &Cluster, service: &Value) -> Option<String> {
     let (namespace, name) = (service["namespace"].as_str()?, service["name"].as_str()?);
     let Some(found) = cluster.store.get(&format!("services/{namespace}/{name}")) else {
@@ -70,7 +70,7 @@ fn silence(cluster: &Cluster, service: &Value) -> Option<String> {
         let target = target(entry, pod).unwrap_or_default();
         reaches(cluster, &plain(&pod["spec"]["nodeName"]), target)
     };
-    // Its packets are dropped, so that nobody refuses and the time runs out.
+    // Its packets are dropped, so the connection times out instead of being refused.
     let all = serving.iter().all(reached);
     (!all).then(|| "context deadline exceeded".to_owned())
 }

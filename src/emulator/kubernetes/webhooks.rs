@@ -1,9 +1,9 @@
-//! Validating webhooks: asked before a user's write is kept, and heard in the API server's words.
+//! Validating webhooks: called before a user's write is stored, and reported with the API server's texts.
 //!
-//! One that is named by an https address of this machine is really asked. Any other address counts as out of reach, as this
-//! emulator leaves the machine for nobody; a Service stands for pods that do not run here, so one that is there agrees and one
-//! that is not there is out of reach. Mutating webhooks, match conditions and equivalent versions are not looked at, nor are
-//! what the cluster's own controllers write. Sentences and codes are those of Kubernetes' source (own knowledge, no record).
+//! A webhook at an https address of this machine is really called. Any other address counts as unreachable, because this
+//! emulator calls no other machine. A Service stands for pods that do not run here, so one that exists allows everything, and one
+//! that does not exist is unreachable. Mutating webhooks, match conditions and equivalent versions are not supported, nor are
+//! webhooks called for what the cluster's own controllers write. Texts and codes are those of Kubernetes' source (not recorded).
 
 use std::time::Duration;
 
@@ -27,13 +27,13 @@ const CONFIGURATIONS: &str = "validatingwebhookconfigurations.admissionregistrat
 /// Kubernetes' own default.
 const TIMEOUT: u64 = 10;
 
-/// Why a webhook cannot be asked at all.
+/// Why a webhook cannot be called at all.
 #[derive(Debug, Clone, thiserror::Error)]
 enum Unreachable {
-    /// Its address is another machine's.
+    /// Its address is that of another machine.
     #[error("the emulator calls only this machine")]
     Outside,
-    /// Its Service is not there.
+    /// Its Service does not exist.
     #[error("service {0:?} not found")]
     NoService(String),
 }
@@ -41,10 +41,10 @@ enum Unreachable {
 /// Why a webhook gives no answer.
 #[derive(Debug, thiserror::Error)]
 enum WebhookError {
-    /// It cannot be asked.
+    /// It cannot be called.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
-    /// It was asked in vain: its certificate, the connection, or an answer that is no review.
+    /// The call failed: its certificate, the connection, or an answer that is not a review.
     #[error(transparent)]
     Http(reqwest::Error),
 }
@@ -56,7 +56,7 @@ impl From<reqwest::Error> for WebhookError {
     }
 }
 
-/// A webhook to ask, and what to ask it.
+/// A call of a webhook.
 pub struct AdmissionCall {
     name: String,
     address: String,
@@ -68,7 +68,7 @@ pub struct AdmissionCall {
     review: Value,
 }
 
-/// The webhooks to ask about a request, each with the object as it would be kept.
+/// The webhooks to call for a request, each with the object as it would be stored.
 ///
 /// # Errors
 /// 400 for a dry run that a webhook cannot take part in.
@@ -129,7 +129,7 @@ pub fn questions(cluster: &mut Cluster, call: &ApiCall) -> Result<Vec<AdmissionC
     Ok(questions)
 }
 
-/// A request that webhooks may have a word in.
+/// A request that webhooks may refuse.
 struct AdmissionRequest {
     target: CallTarget,
     resource: Resource,
@@ -145,7 +145,7 @@ impl AdmissionRequest {
             &target.version,
             &target.plural,
         )?;
-        // Webhooks have no say about webhooks.
+        // Webhooks are not called for webhook configurations.
         if target.subresource.is_some() || resource.group == "admissionregistration.k8s.io" {
             return None;
         }
@@ -188,7 +188,7 @@ impl AdmissionRequest {
         })
     }
 
-    /// What a webhook is told; none of a request that is refused anyway.
+    /// The review that a webhook gets; none for a request that is refused anyway.
     fn request(&self, cluster: &mut Cluster, call: &ApiCall) -> Result<Option<Value>, Status> {
         let CallTarget {
             group,
@@ -238,7 +238,7 @@ impl AdmissionRequest {
 }
 
 impl AdmissionCall {
-    /// None for a webhook whose Service is there: nothing runs behind it that could say no.
+    /// None for a webhook whose Service exists: nothing runs behind it that could refuse.
     fn of(cluster: &Cluster, hook: &Value, request: &Value) -> Option<AdmissionCall> {
         let config = &hook["clientConfig"];
         let service = &config["service"];
@@ -277,10 +277,10 @@ impl AdmissionCall {
         })
     }
 
-    /// Asks it.
+    /// Calls it.
     ///
     /// # Errors
-    /// What it refuses, in its own words; 500 where it cannot be asked and that is not to be ignored.
+    /// Its refusal with its own text; 500 if it cannot be called and its failure policy is not to ignore that.
     pub async fn ask(&self) -> Result<(), Status> {
         let answer = match &self.unreachable {
             Some(why) => Err(why.clone().into()),
@@ -309,7 +309,7 @@ impl AdmissionCall {
         Ok(review["response"].take())
     }
 
-    /// A refusal as the API server words it.
+    /// A refusal with the API server's text.
     fn denied(&self, status: &Value) -> Status {
         let by = format!("admission webhook {:?} denied the request", self.name);
         let message = match (text(&status["message"]), text(&status["reason"])) {

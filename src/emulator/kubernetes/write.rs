@@ -13,13 +13,13 @@ use super::status::{Cause, Status};
 /// How to write.
 #[derive(Debug, Clone)]
 pub struct WriteOptions {
-    /// Who writes.
+    /// The writer.
     pub writer: Writer,
-    /// Whether nothing is to be kept.
+    /// Whether the request is a dry run.
     pub dry_run: bool,
 }
 
-/// Keeps a new object.
+/// Stores a new object.
 ///
 /// # Errors
 /// What Kubernetes would refuse.
@@ -96,7 +96,7 @@ pub fn create(
     Ok(keep(cluster, &key, ordered(object), options.dry_run))
 }
 
-/// Replaces an object by what a client made of it. A subresource changes its own part alone, and the whole never that part.
+/// Replaces an object by a client's new version. A subresource changes only its own part, and the main resource never that part.
 ///
 /// # Errors
 /// What Kubernetes would refuse.
@@ -201,7 +201,7 @@ fn keep(cluster: &mut Cluster, key: &str, object: Value, dry_run: bool) -> Value
     }
 }
 
-/// Kind and version belong to the answer, not to what is kept; nulls are fields that are not there.
+/// Kind and version belong to the answer, not to what is stored; null means that a field is missing.
 fn strip(object: &mut Value) {
     forget(object, &["apiVersion", "kind"]);
     // Empty lists and maps of the metadata are not kept, whatever the kind.

@@ -1,4 +1,4 @@
-//! The programs that need nothing but themselves.
+//! The programs that make no requests: echo, cat and sleep.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub fn echo(words: &[String]) -> ProgramResult {
     }
 }
 
-/// `cat` of files, of which there are none but `/dev/null`. What it does with its input is the business of whoever has it.
+/// `cat` of files, of which there is only `/dev/null`. Input is handled where the connection is (exec).
 pub fn cat(files: &[String]) -> ProgramResult {
     let mut ran = ProgramResult::default();
     for file in files

@@ -1,4 +1,4 @@
-//! Where a program sits: its pod and container, who it is to Google, what it reaches.
+//! What a program runs in: its pod and container, its identity at Google, its network.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use egress::trace::Trace;
 pub enum PodContainer {
     /// The application's: the tutorial's image, Google's SDK on Debian.
     Application,
-    /// The mesh's proxy, whose image has next to nothing in it.
+    /// The mesh's proxy, whose distroless image has almost no programs.
     Proxy,
 }
 
@@ -34,7 +34,7 @@ impl PodContainer {
 pub enum Denied {
     /// There is no such bucket.
     NoBucket,
-    /// There is no such object in it, which only one who may list it is told.
+    /// There is no such object in it. Only a caller who may list the bucket learns that.
     NoObject,
     /// The caller may not read it.
     NotAllowed,
@@ -48,7 +48,7 @@ pub trait Network: run::Network {
 
 /// The network of a cluster, with the metadata server that each of its nodes has.
 pub struct ClusterNetwork {
-    /// What has a say in a request.
+    /// What requests depend on.
     pub snapshot: Snapshot,
     /// What the metadata server knows.
     pub identity: Identity,
@@ -66,7 +66,7 @@ impl Network for ClusterNetwork {
     }
 }
 
-/// Where a program sits.
+/// What a program runs in.
 pub struct ExecContext<'a> {
     /// The pod.
     pub from: Source,
@@ -78,7 +78,7 @@ pub struct ExecContext<'a> {
     pub terminal: bool,
     /// The time, as a `Date` header has it.
     pub date: String,
-    /// How long the pod's proxy gathers lines of its log before it writes them.
+    /// How long the pod's proxy buffers the lines of its log.
     pub flush: Duration,
     /// The Google account that the metadata server names.
     pub identity: String,

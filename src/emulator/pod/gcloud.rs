@@ -1,7 +1,7 @@
-//! gcloud and gsutil in a pod: who am I, and what does an object hold.
+//! gcloud and gsutil in a pod: the active account, and the content of an object.
 //!
 //! Both get their identity from the metadata server, which the network has to let them reach, as it has to let them reach
-//! Cloud Storage. What they print of a connection that fails is not recorded; the rest is in gcloud's words.
+//! Cloud Storage. Their messages for a failed connection are not recorded; the other messages are.
 
 use super::exec_context::{Denied, ExecContext};
 use super::run::ProgramResult;
@@ -43,7 +43,7 @@ pub fn gsutil(arguments: &[String], seat: &ExecContext) -> ProgramResult {
     }
 }
 
-/// Asks for `url`; says the status, or why there is none.
+/// Requests `url`: the status, or why there is none.
 fn ask(ran: &mut ProgramResult, seat: &ExecContext, url: &str) -> Result<u16, Failure> {
     let Ok(mut request) = Request::get(&seat.from.namespace, url) else {
         return Err(Failure::NoSuchHost);
@@ -98,7 +98,7 @@ fn storage_cat(name: &str, urls: &[&str], seat: &ExecContext) -> ProgramResult {
     ran
 }
 
-/// Why an object's text is not shown, in gcloud's and gsutil's words.
+/// Why an object's text is not shown, with gcloud's and gsutil's messages.
 #[derive(Debug, thiserror::Error)]
 enum ReadError {
     /// There is no such object, or the text is no URL of one.
@@ -113,7 +113,7 @@ enum ReadError {
         /// The bucket.
         bucket: String,
     },
-    /// The metadata server says nobody's name.
+    /// The metadata server names no account.
     #[error(
         "You do not currently have an active account selected.\nPlease run:\n\n  $ gcloud auth login\n\nto obtain new credentials."
     )]
@@ -176,7 +176,7 @@ fn read(ran: &mut ProgramResult, url: &str, seat: &ExecContext) -> Result<String
     })
 }
 
-/// What Python's urllib3 says of a connection that fails.
+/// The message of Python's urllib3 for a failed connection.
 fn urllib3(failure: Failure) -> &'static str {
     match failure {
         Failure::NoSuchHost | Failure::NoDns => {

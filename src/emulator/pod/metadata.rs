@@ -1,6 +1,6 @@
 //! GKE's metadata server: what it answers once a request has reached it.
 //!
-//! It names the pod's Google account and its project. A token is only for show here: nobody looks at one.
+//! It names the pod's Google account and its project. Its tokens have no meaning: they are not checked anywhere.
 
 use egress::request::{Request, Scheme};
 use egress::trace::{CallerOutcome, Trace};
@@ -8,7 +8,7 @@ use egress::trace::{CallerOutcome, Trace};
 /// Its names and its address.
 const HOSTS: &[&str] = &["metadata.google.internal", "metadata", "169.254.169.254"];
 
-/// Who a pod is to Google.
+/// A pod's identity at Google.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The account that the metadata server names.
@@ -19,7 +19,7 @@ pub struct Identity {
     pub project: String,
 }
 
-/// Puts the metadata server's own words into the account of a request that reached it.
+/// Puts the metadata server's answer into the trace of a request that reached it.
 pub fn answered(mut account: Trace, request: &Request, identity: &Identity) -> Trace {
     let asked = request.scheme == Scheme::Http && HOSTS.contains(&request.host.as_str());
     let reached = account.stopped_at().is_none();

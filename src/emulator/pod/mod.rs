@@ -1,7 +1,7 @@
 //! The programs of emulated pods: what `kubectl exec` runs there.
 //!
-//! No program runs. Each is played from its command line and from what the network makes of its requests, which is evaluated
-//! over the objects that are there ([`egress`]); what one does is data ([`run::ProgramResult`]), played by whoever has the clock.
+//! No program runs. What a program does follows from its command line and from the results of its requests, which are evaluated
+//! over the cluster's objects ([`egress`]). It is data ([`run::ProgramResult`]), and [`crate::kubernetes`] executes it in time.
 
 mod basics;
 pub mod curl;
@@ -44,7 +44,7 @@ const PROGRAMS: &[(PodContainer, &str, Program)] = &[
     (PodContainer::Proxy, "pilot-agent", proxy::pilot_agent),
 ];
 
-/// What a command does; none where its program is not in the container.
+/// What a command does; none if its program is not in the container.
 pub fn run(command: &[String], seat: &ExecContext) -> Option<ProgramResult> {
     let (first, arguments) = command.split_first()?;
     // Without the directory it is in.

@@ -1,7 +1,7 @@
 //! `pilot-agent request`: the admin interface of the proxy, as clients use it to see its configuration.
 //!
-//! Of Envoy's answers there are those fields that name things, outbound clusters with their type and DestinationRule, and how
-//! long it gathers lines of its log. What the proxy counts and how it is connected is not played.
+//! Of Envoy's answers there are names, outbound clusters with their type and DestinationRule, and how
+//! long it buffers the lines of its log. Statistics and connections are not emulated.
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
-//! What a program does, told in order: it writes, it asks the network, it waits, it ends.
+//! What a program does, in order: it writes, it makes requests, it waits, it ends.
 //!
-//! Data: whoever plays it decides how long a wait is and where the words go.
+//! This is data: how long a wait takes and where output goes is decided where it is executed.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub enum ProgramOutput {
     Out(String),
     /// It writes to its errors.
     Err(String),
-    /// It makes a request and has what it gets.
+    /// It makes a request and gets the result.
     Asked(Box<Trace>),
     /// It waits.
     Wait(Duration),
@@ -30,7 +30,7 @@ pub struct ProgramResult {
 }
 
 impl ProgramResult {
-    /// A program that wrote `text` and was content.
+    /// A program that wrote `text` and succeeded.
     pub fn said(text: impl Into<String>) -> ProgramResult {
         let mut ran = ProgramResult::default();
         ran.out(text);
@@ -63,7 +63,7 @@ impl ProgramResult {
         }
     }
 
-    /// It asks and waits for what comes.
+    /// It makes a request and waits for the result.
     pub fn asked(&mut self, account: Trace) {
         self.acts.push(ProgramOutput::Asked(Box::new(account)));
     }
@@ -89,9 +89,9 @@ impl ProgramResult {
     }
 }
 
-/// The network, as a program sees it: who asks what, and what becomes of it.
+/// The network, as a program sees it.
 pub trait Network {
-    /// The account of a request.
+    /// The trace of a request.
     fn trace(&self, request: &Request) -> Trace;
 }
 

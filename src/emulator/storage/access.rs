@@ -10,8 +10,8 @@ use crate::names;
 use crate::pod::Denied;
 use crate::world::World;
 
-/// Predefined roles that hold `storage.objects.get`, and whether they hold `storage.objects.list` too, without which nobody is
-/// told that an object is missing.
+/// Predefined roles with `storage.objects.get`, and whether they have `storage.objects.list` too, without which a caller is not
+/// told that an object does not exist.
 const READERS: &[(&str, bool)] = &[
     ("roles/storage.admin", true),
     ("roles/storage.legacyObjectOwner", false),
@@ -24,7 +24,7 @@ const READERS: &[(&str, bool)] = &[
 /// The text of an object, for a service account by its address.
 ///
 /// # Errors
-/// What Cloud Storage would say.
+/// Cloud Storage's reason.
 pub fn read(world: &World, bucket: &str, object: &str, account: &str) -> Result<String, Denied> {
     let key = bucket_key(bucket);
     let found = world.get(&key).ok_or(Denied::NoBucket)?;

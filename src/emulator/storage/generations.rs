@@ -6,7 +6,7 @@ use super::checksums;
 use crate::answer::ErrorResponse;
 use crate::request::Request;
 
-/// Holds the request's `if…Match` parameters against what is there; nothing there counts as generation 0.
+/// Checks the request's `if…Match` parameters; an object that does not exist has generation 0.
 ///
 /// # Errors
 /// 412.

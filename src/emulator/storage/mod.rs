@@ -21,7 +21,7 @@ use super::world::World;
 /// Serves one request to storage.
 ///
 /// # Errors
-/// What Google would refuse, in Google's words.
+/// What Google would refuse, with Google's text.
 pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
     match request.method_id.trim_start_matches("storage.") {
         "buckets.insert" => buckets::insert(world, request),

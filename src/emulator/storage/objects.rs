@@ -181,7 +181,7 @@ pub fn delete(world: &mut World, request: &Request) -> Result<Response, ErrorRes
     Ok(Response::no_content())
 }
 
-/// What a client may say of an object beside its content type.
+/// The metadata that a client may set, beside the content type.
 const CHANGEABLE: &[&str] = &[
     "metadata",
     "cacheControl",

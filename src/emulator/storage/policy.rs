@@ -70,7 +70,7 @@ pub fn test(world: &World, request: &Request) -> Result<Response, ErrorResponse>
     Ok(body.into())
 }
 
-/// The policy as it is, or as it is born: the project's owners, editors and viewers keep their old rights.
+/// The policy as it was set, or the default: the project's owners, editors and viewers have their legacy roles.
 fn stored(world: &World, key: &str, bucket: &Value, request: &Request) -> Value {
     if let Some(policy) = world.get(&format!("{key}/iamPolicy")) {
         return policy.clone();

@@ -1,4 +1,4 @@
-//! The kubelets: containers of pods that have a node start, and stop when their pod goes.
+//! The kubelets: containers of scheduled pods start, and stop when their pod is deleted.
 
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ pub fn run(cluster: &mut Cluster) {
     }
 }
 
-/// Containers stop well before the grace is over, and a pod whose containers have stopped is gone.
+/// Containers stop well before the grace period is over; then the pod is removed.
 fn end(cluster: &mut Cluster, pod: &Value, uid: String) {
     let held = pod["metadata"]["finalizers"]
         .as_array()
@@ -157,7 +157,7 @@ fn start(cluster: &mut Cluster, mut pod: Value, uid: String) {
     save(cluster, "pods", pod);
 }
 
-/// A proxy says when it is ready.
+/// The log line of a proxy that is ready.
 fn greet(cluster: &mut Cluster, pod: &Value, containers: &[Value]) {
     if containers
         .iter()

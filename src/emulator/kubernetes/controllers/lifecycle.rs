@@ -1,5 +1,5 @@
-//! Namespaces come with an account and the cluster's certificate and go with all that is in them; what an owner that is gone
-//! owned goes too.
+//! Namespaces get a service account and the cluster's certificate, and are deleted with all that is in them. The objects of a
+//! deleted owner are deleted too.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -12,7 +12,7 @@ use super::super::resource;
 use super::super::served_kinds;
 use super::objects::{leaving, make, objects, save, set_condition, text};
 
-/// Does what there is to do.
+/// Does what is to be done now.
 pub fn run(cluster: &mut Cluster) {
     for namespace in objects(cluster, "namespaces") {
         let name = text(&namespace["metadata"]["name"]).to_owned();
@@ -31,7 +31,7 @@ fn equip(cluster: &mut Cluster, name: &str) {
         .get(&format!("serviceaccounts/{name}/default"))
         .is_none()
     {
-        // The namespace is there and stays, so this is not refused.
+        // The namespace exists and is not being deleted, so this is not refused.
         let _ = make(
             cluster,
             "ServiceAccount",
@@ -54,7 +54,7 @@ fn equip(cluster: &mut Cluster, name: &str) {
     }
 }
 
-/// Removes what is in a namespace that goes, and the namespace when nothing is left.
+/// Removes what is in a namespace that is being deleted, and then the namespace.
 fn empty(cluster: &mut Cluster, name: &str, mut namespace: Value) {
     if !cluster.elapsed(format!("namespace {name}"), "kubernetes.namespace.delete") {
         return;
@@ -87,7 +87,7 @@ fn empty(cluster: &mut Cluster, name: &str, mut namespace: Value) {
     }
 }
 
-/// Says in a namespace's conditions what still keeps it: how many of which kind, held by which finalizers.
+/// Writes into a namespace's conditions what delays its deletion: how many objects of which kind, and which finalizers.
 ///
 /// Types, reasons and sentences are those of Kubernetes' namespace controller (own knowledge, no record).
 fn tell_what_is_left(
@@ -148,7 +148,7 @@ fn tell_what_is_left(
     }
 }
 
-/// Deletes what has an owner that is no longer there, and lets go of owners whose possessions are gone.
+/// Deletes objects whose owner is gone, and removes the finalizer of owners whose dependents are gone.
 fn collect(cluster: &mut Cluster) {
     let everything = cluster.store.list("");
     let uid = |object: &Value| text(&object["metadata"]["uid"]).to_owned();
@@ -195,7 +195,7 @@ fn collect(cluster: &mut Cluster) {
     }
 }
 
-/// Whether the object waits for what it owns.
+/// Whether the object waits for its dependents.
 fn held(object: &Value) -> bool {
     let finalizers = object["metadata"]["finalizers"].as_array();
     finalizers.is_some_and(|all| all.iter().any(|one| one == FOREGROUND))

@@ -1,4 +1,4 @@
-//! Autoscalers and disruption budgets: they say how things stand. Load is never measured, so nothing is ever scaled by it.
+//! Autoscalers and disruption budgets: their status. Load is not measured, so nothing is scaled by it.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::super::cluster::Cluster;
 use super::super::selectors;
 use super::objects::{objects, ready, save, set_condition, text};
 
-/// Writes how things stand.
+/// Updates their status.
 pub fn run(cluster: &mut Cluster) {
     for autoscaler in objects(cluster, "horizontalpodautoscalers.autoscaling") {
         autoscale(cluster, autoscaler);

@@ -1,4 +1,4 @@
-//! ReplicaSets and DaemonSets: as many pods as are wanted, no more.
+//! ReplicaSets and DaemonSets: the desired number of pods.
 
 use serde_json::{Value, json};
 
@@ -128,7 +128,7 @@ fn daemon_set(cluster: &mut Cluster, mut set: Value) {
         let mut pod = pod_of("DaemonSet", &set);
         pod["spec"]["nodeName"] = json!(node);
         let namespace = text(&set["metadata"]["namespace"]).to_owned();
-        // Refused in a namespace that goes; then nothing is missing.
+        // Refused in a namespace that is being deleted; then no pod is missing.
         let _ = make(cluster, "Pod", &namespace, pod);
     }
     let pods = pods_of(cluster, &set);

@@ -155,7 +155,7 @@ fn shift(deployment: &Value, sets: &mut [Value], current: usize) {
         if at == current {
             continue;
         }
-        // Pods of an old template that are not ready serve nobody.
+        // Pods of an old template that are not ready serve no requests.
         let idle = replicas(set).saturating_sub(count(&set["status"]["availableReplicas"]));
         let fewer = (spare + idle).min(replicas(set));
         spare = spare.saturating_sub(fewer.saturating_sub(idle));
@@ -250,7 +250,7 @@ fn report(cluster: &Cluster, deployment: &mut Value, sets: &[Value], current: us
     date(deployment, &before, &time);
 }
 
-/// Says of each condition since when it has said what it says; its transition alone is when its status changed.
+/// Sets the update time of each changed condition; the transition time changes only with the status.
 fn date(deployment: &mut Value, before: &Value, time: &str) {
     let said = |one: &Value| ["type", "status", "reason", "message"].map(|name| one[name].clone());
     let conditions = deployment["status"]["conditions"].as_array_mut();
@@ -264,7 +264,7 @@ fn date(deployment: &mut Value, before: &Value, time: &str) {
     }
 }
 
-/// Old sets are kept for going back, as many as the deployment wants.
+/// Keeps as many old sets for a rollback as the deployment says.
 fn prune(cluster: &mut Cluster, deployment: &Value) {
     let limit = usize::try_from(
         deployment["spec"]["revisionHistoryLimit"]

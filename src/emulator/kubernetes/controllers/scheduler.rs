@@ -88,7 +88,7 @@ fn schedule(cluster: &mut Cluster, mut pod: Value) {
     );
 }
 
-/// What the scheduler says when no node fits.
+/// The scheduler's message when no node fits.
 fn unschedulable(nodes: usize, obstacles: &BTreeMap<String, usize>) -> String {
     if nodes == 0 {
         return "no nodes available to schedule pods".to_owned();
@@ -147,7 +147,7 @@ fn holds(term: &Value, node: &Value) -> bool {
     let field = |expression: &Value| {
         selectors::expression_holds(expression, node["metadata"]["name"].as_str())
     };
-    // A term that says nothing chooses nothing.
+    // An empty term selects nothing.
     !(labels.is_empty() && fields.is_empty())
         && labels.iter().all(label)
         && fields.iter().all(field)

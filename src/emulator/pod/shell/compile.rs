@@ -39,7 +39,7 @@ struct Compiler<'a> {
 /// The steps of a script.
 ///
 /// # Errors
-/// A shell's words for what is wrong.
+/// A token as a shell's error message has it.
 pub fn compile(tokens: &[Token], braces: bool, strict: bool) -> Result<Vec<Step>, ScriptError> {
     let mut compiler = Compiler {
         tokens,

@@ -1,7 +1,7 @@
-//! `sh -c` and `bash -c`, as far as people use them around curl: lists, `for`, `while`, `until`, `if`, variables, `/dev/null`.
+//! `sh -c` and `bash -c`, as far as they are used around curl: lists, `for`, `while`, `until`, `if`, variables, `/dev/null`.
 //!
-//! A script is compiled to a flat program whose steps are commands and jumps; the commands are run one at a time by whoever
-//! plays it, so that each sees the world as it is at its turn. Pipes, substitution of commands, files, functions and arithmetic
+//! A script is compiled to a flat program whose steps are commands and jumps. The caller runs the commands one at a time,
+//! so that each sees the present world. Pipes, substitution of commands, files, functions and arithmetic
 //! are refused by name before anything runs.
 
 mod compile;
@@ -47,7 +47,7 @@ impl Shell {
     /// The script of a command, if it is a shell's: `sh -c SCRIPT`.
     ///
     /// # Errors
-    /// The shell's complaint about the script.
+    /// The shell's error about the script.
     pub fn of(command: &[String]) -> Option<Result<Shell, ShellError>> {
         let [shell, flags, script, ..] = command else {
             return None;
@@ -106,7 +106,7 @@ impl Shell {
         }
     }
 
-    /// Whether nothing in the script says that it ends: it has a `while` or an `until`.
+    /// Whether the script may run for ever: it has a `while` or an `until`.
     pub fn may_never_end(&self) -> bool {
         let back = |(at, step): (usize, &Step)| matches!(step, Step::Jump(to) if *to <= at);
         self.steps.iter().enumerate().any(back)

@@ -1,6 +1,6 @@
 //! Why a script is refused.
 
-/// Why a script is refused, in a shell's words (dash's).
+/// Why a script is refused, with dash's messages.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScriptError {
     /// The emulated shell does not support it.

@@ -73,13 +73,13 @@ const fn redirect(out_nowhere: bool, err_nowhere: bool, err_to_out: bool) -> Red
 
 const OPERATORS: &[&str] = &["&&", "||", ";", "\n"];
 
-/// What a shell has and this one has not.
+/// What a shell has and this one does not support.
 const UNKNOWN: &[&str] = &["|", "&", "(", ")", "<", ">", "`", "$(", "${#", "*", "[["];
 
 /// Reads a script.
 ///
 /// # Errors
-/// What is not known here, or a quote that does not end.
+/// Unsupported syntax, or a quote that does not end.
 pub fn read(script: &str) -> Result<Vec<Token>, ScriptError> {
     let mut tokens = Vec::new();
     let mut rest = script;
