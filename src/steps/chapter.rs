@@ -1,4 +1,4 @@
-//! One chapter's file: the chapter itself, then its steps as they are written, references still open.
+//! One chapter's file: the chapter itself, then its steps and patches as they are written. References are not resolved here.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::diagnostic::Diagnostics;
 use super::fields::Fields;
 use super::manifest::{self, Manifests};
+use super::patch::{self, is_patch};
 use super::tutorial::{Chapter, Template};
 use super::yaml::{Node, Tree, Where};
 use super::{SourceLocation, Step, refs};
@@ -17,10 +18,10 @@ const STEP_FIELDS: &[&str] = &[
     "step", "says", "kind", "at", "want", "from", "needs", "within", "keep", "when",
 ];
 
-/// What a step waits when it says nothing: what is quick at Google takes seconds, and what is slow says so.
+/// How long a step without `within` waits. Most resources take seconds; steps for slow ones have a `within`.
 const WITHIN: Duration = Duration::from_secs(10 * 60);
 
-/// Nothing takes longer; more is a slip of the pen.
+/// The longest wait that is accepted. No resource takes longer, so more is a mistake.
 const WITHIN_AT_MOST: Duration = Duration::from_secs(6 * 3600);
 
 /// The chapter and the steps of one file. `name` is the file's, without folder and ending.
@@ -42,10 +43,17 @@ pub(super) fn read(
         return None;
     };
     let chapter = read_chapter(file, name, first, diagnostics);
-    let steps = rest
-        .iter()
+    let (patches, steps): (Vec<&Node>, Vec<&Node>) =
+        rest.iter().partition(|document| is_patch(document));
+    let steps = steps
+        .into_iter()
         .map(|document| read_step(file, &chapter.name, document, manifests, diagnostics))
         .collect();
+    let patches: Vec<patch::Patch> = patches
+        .into_iter()
+        .map(|document| patch::read(file, document, diagnostics))
+        .collect();
+    let steps = patch::expand(steps, &patches, diagnostics);
     Some((chapter, steps))
 }
 
@@ -58,7 +66,7 @@ fn read_chapter(file: &str, name: &str, document: &Node, diagnostics: &mut Diagn
         says: fields.prose("says"),
         source: source.clone(),
     };
-    // The number in front orders the files; the rest is what the reader calls the chapter.
+    // The number only orders the files. The rest is the chapter's name.
     match name.split_once('-') {
         Some((number, rest))
             if !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()) =>
@@ -105,7 +113,7 @@ fn read_step(
     }
     let within = within(&mut fields);
     let keep = fields.flag("keep");
-    let when = when(&mut fields);
+    let when = condition(&mut fields);
     let texts = texts(&mut fields);
     let needs_at: Vec<(SourceLocation, String)> = fields
         .texts("needs")
@@ -113,15 +121,9 @@ fn read_step(
         .map(|(line, need)| (fields.place_at(line), need))
         .collect();
     let mut needs: BTreeSet<String> = needs_at.iter().map(|(_, need)| need.clone()).collect();
-    // A reference is a need: nobody writes it twice.
-    let references = refs::find(&Value::Object(at.clone()))
-        .into_iter()
-        .chain(refs::find(&want));
-    needs.extend(
-        references
-            .filter(|found| !found.is_param())
-            .map(|found| found.step),
-    );
+    // A reference is a need, so nobody has to write both.
+    needs.extend(references(&Value::Object(at.clone())));
+    needs.extend(references(&want));
     let step = Step {
         id,
         chapter: chapter.to_owned(),
@@ -142,7 +144,7 @@ fn read_step(
     }
 }
 
-/// What is written in the step, or in the file that it names; both, and the step's is merged over the file's.
+/// The step's `want`, or the object of the file that it names. If there are both, `want` is merged into the object.
 fn want(fields: &mut Fields<'_>, manifests: &Manifests) -> Value {
     let written = fields.get("want").map(Node::value);
     let Some(node) = fields.get("from") else {
@@ -185,7 +187,17 @@ fn within(fields: &mut Fields<'_>) -> Duration {
     }
 }
 
-fn when(fields: &mut Fields<'_>) -> Vec<(String, Value, SourceLocation)> {
+/// The steps that a value refers to.
+pub(super) fn references(value: &Value) -> Vec<String> {
+    let found = refs::find(value).into_iter();
+    found
+        .filter(|reference| !reference.is_param())
+        .map(|reference| reference.step)
+        .collect()
+}
+
+/// The parameters' values in `when`.
+pub(super) fn condition(fields: &mut Fields<'_>) -> Vec<(String, Value, SourceLocation)> {
     let mut when = Vec::new();
     for (key, node) in fields.mapping("when") {
         match &node.tree {
@@ -204,7 +216,8 @@ fn when(fields: &mut Fields<'_>) -> Vec<(String, Value, SourceLocation)> {
     when
 }
 
-fn texts(fields: &mut Fields<'_>) -> Vec<(SourceLocation, String)> {
+/// Every text of the step's data, with its place. Complains about references in field names.
+pub(super) fn texts(fields: &mut Fields<'_>) -> Vec<(SourceLocation, String)> {
     let mut texts = Vec::new();
     let mut found = Vec::new();
     for name in ["at", "want", "needs"] {
@@ -225,7 +238,8 @@ fn texts(fields: &mut Fields<'_>) -> Vec<(SourceLocation, String)> {
     texts
 }
 
-fn is_id(id: &str) -> bool {
+/// Whether a text can be the name of a step.
+pub(super) fn is_id(id: &str) -> bool {
     id.starts_with(|c: char| c.is_ascii_lowercase())
         && id
             .chars()

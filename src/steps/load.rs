@@ -260,6 +260,6 @@ mod tests {
         }
     }
 
-    const LINE: &str = "(step|param|chapter|says|kind|at|want|needs|within|keep|when|of|min|default|---|  x|  - y|choices)\
+    const LINE: &str = "(step|patch|steps|param|chapter|says|kind|at|want|needs|within|keep|when|of|min|default|---|  x|  - y|choices)\
         (: |:|)([a-z0-9]{0,3}|[\\[\\]{},'\"&*!|>%@`$-]{0,3}|\\$\\{[a-z.]{0,4}\\}|\\{a: b\\}|\\[c\\]|90s|true)";
 }

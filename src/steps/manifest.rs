@@ -130,6 +130,18 @@ pub(super) fn locate(at: &mut Map<String, Value>, want: &mut Value) -> Vec<Strin
     wrong
 }
 
+/// The first field by which an object is found that `patched` has otherwise than `object`. None if `object` is no Kubernetes object.
+pub(super) fn moved(object: &Value, patched: &Value) -> Option<&'static str> {
+    let fields = ["apiVersion", "kind", "metadata.name", "metadata.namespace"];
+    let pointers = fields.map(|field| format!("/{}", field.replace('.', "/")));
+    let is_object = pointers[..OWN.len()]
+        .iter()
+        .all(|pointer| text_at(object, pointer).is_some());
+    let mut both = fields.into_iter().zip(&pointers);
+    let differs = both.find(|(_, pointer)| object.pointer(pointer) != patched.pointer(pointer));
+    differs.map(|(field, _)| field).filter(|_| is_object)
+}
+
 /// Complains about an object that two steps state under two versions of its API. To the cluster it is one object, and
 /// the later one would not take the earlier one's place.
 pub(super) fn one_version<'a>(

@@ -1,8 +1,9 @@
 //! The tutorial as data: steps in, order out. No clock, no network, and no knowledge of what a kind can do.
 //!
-//! `steps/` holds one file a chapter, in the tutorial's own order; its first document names the chapter, every further
-//! one is a step; `steps/manifests/` holds Kubernetes objects that steps want, one a file. [`Tutorial::load`] reads and checks them, [`Tutorial::resolve`] gives the parameters their values,
-//! [`Tutorial::select`] makes the list of [`Step`]s that hold for those values, and [`graph`] puts them in order.
+//! `steps/` holds one file for each chapter, in the tutorial's own order. Its first document names the chapter, and every other one
+//! is a step or a patch of steps. `steps/manifests/` holds Kubernetes objects that steps want, one in each file. [`Tutorial::load`] reads
+//! and checks them, [`Tutorial::resolve`] gives the parameters their values, [`Tutorial::select`] makes the list of [`Step`]s that exist
+//! for those values, and [`graph`] puts them in order.
 //!
 //! The only file access is that of [`Source`], and it stays within the folder it is given.
 
@@ -13,6 +14,7 @@ pub mod graph;
 mod load;
 mod manifest;
 mod params;
+mod patch;
 mod references;
 pub mod refs;
 mod resolve_params;

@@ -31,11 +31,11 @@ pub struct Tutorial {
 /// A step as it is written.
 #[derive(Debug, Clone)]
 pub(super) struct Template {
-    /// The step with open references.
+    /// The step, with references that are not resolved.
     pub step: Step,
-    /// The parameters' values for which it holds, each with the place where that is written.
+    /// The values of parameters for which the step exists, each with the place where it is written.
     pub when: Vec<(String, Value, SourceLocation)>,
-    /// Every text in `at`, `want` and `needs`, with its place: for complaints about references.
+    /// Every text in `at`, `want` and `needs`, with its place, for diagnostics about references.
     pub texts: Vec<(SourceLocation, String)>,
     /// Where each of its `needs` is written.
     pub needs_at: Vec<(SourceLocation, String)>,
