@@ -20,6 +20,7 @@ pub mod refs;
 mod resolve_params;
 mod select;
 mod source;
+mod step_fields;
 #[cfg(test)]
 mod testing;
 mod tutorial;

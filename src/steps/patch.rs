@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::SourceLocation;
-use super::chapter::{condition, is_id, references, texts};
 use super::diagnostic::{Diagnostics, unknown};
 use super::fields::Fields;
 use super::manifest;
+use super::step_fields::{condition, is_id, references, texts};
 use super::tutorial::Template;
 use super::yaml::{Node, Tree};
 
