@@ -154,8 +154,14 @@ impl Session {
             (of_journal("region"), of_journal("zone")),
         );
         given.insert("project".to_owned(), project.clone().into());
-        for (name, value) in [("region", region), ("zone", zone)] {
-            match value {
+        let flags = [
+            ("region", region, global.region.is_some()),
+            ("zone", zone, global.zone.is_some()),
+        ];
+        for (name, value, is_flag) in flags {
+            // gcloud's settings hold for all that a user does; steps that have no such parameter do not need them.
+            let is_param = tutorial.params.iter().any(|param| param.name == name);
+            match value.filter(|_| is_flag || is_param) {
                 Some(value) => given.insert(name.to_owned(), value.into()),
                 None => given.remove(name),
             };

@@ -34,7 +34,7 @@ async fn an_address_is_reserved_then_in_use_and_only_then_cannot_be_deleted() {
     let mut reserved = Vec::new();
     for name in ["one", "two"] {
         let body = Some(json!({ "name": name }));
-        cloud.operate("POST", &compute(ADDRESSES), body).await;
+        cloud.operate("POST", ADDRESSES, body).await;
         let (_, address) = cloud.get(&compute(&format!("{ADDRESSES}/{name}"))).await;
         assert_eq!(
             (&address["kind"], &address["status"], &address["users"]),
@@ -51,7 +51,7 @@ async fn an_address_is_reserved_then_in_use_and_only_then_cannot_be_deleted() {
 
     let one = compute(&format!("{ADDRESSES}/one"));
     let body = Some(router(&["one"]));
-    cloud.operate("POST", &compute(ROUTERS), body).await;
+    cloud.operate("POST", ROUTERS, body).await;
     let (_, address) = cloud.get(&one).await;
     assert_eq!(address["status"], "IN_USE");
     assert_eq!(address["users"], json!([format!("{LINK}/{ROUTERS}/r")]));
@@ -64,7 +64,7 @@ async fn an_address_is_reserved_then_in_use_and_only_then_cannot_be_deleted() {
         )
     );
     cloud
-        .operate("DELETE", &compute(&format!("{ADDRESSES}/two")), None)
+        .operate("DELETE", &format!("{ADDRESSES}/two"), None)
         .await;
     for refused in [
         json!({"name": "x", "addressType": "INTERNAL"}),
