@@ -155,7 +155,11 @@ async fn clear(worker: &Worker, kind: Kind, thing: &ResourceId) -> Result<bool, 
     let what = format!("list the leftovers in {}", thing.short());
     let leftovers = listed.map_err(|error| Failure::of(&what, &error))?;
     for leftover in &leftovers {
-        let text = format!("GKE left {leftover} in {}; removing it", thing.short());
+        let text = format!(
+            "deleting {} {}, which GKE left",
+            leftover.kind,
+            leftover.short()
+        );
         worker.emit(Event::Warned {
             step: worker.step.clone(),
             text,

@@ -66,7 +66,12 @@ impl Plan {
             if changes.is_empty() {
                 continue;
             }
-            let _ = writeln!(text, "{}  {}\n", paint.strong(&chapter.name), chapter.title);
+            let (name, title) = (&chapter.name, &chapter.title);
+            text += &paint.strong(name).to_string();
+            text += &match name.len() + 2 + title.chars().count() <= WIDTH {
+                true => format!("  {title}\n\n"),
+                false => format!("\n{}\n", folded("  ", title)),
+            };
             for (step, found) in changes {
                 self.step(&mut text, step, found, paint);
             }
@@ -145,13 +150,14 @@ impl Plan {
             Change::Pending(_) => (paint.change("."), " waits".to_owned()),
             Change::None => return,
         };
-        let _ = writeln!(
-            text,
-            "  {mark} {}  {}{}",
-            paint.strong(&step.id),
-            paint.faint(step.kind.name()),
-            paint.faint(&note)
-        );
+        let (id, kind) = (&step.id, step.kind.name());
+        let _ = write!(text, "  {mark} {}  {}", paint.strong(id), paint.faint(kind));
+        // A note that does not fit beside it goes below.
+        if 6 + id.len() + kind.len() + note.len() <= WIDTH {
+            let _ = writeln!(text, "{}", paint.faint(&note));
+        } else {
+            let _ = write!(text, "\n{}", folded("      ", note.trim()));
+        }
         *text += &folded("      ", step.says.trim());
         match &found.change {
             Change::Create => {

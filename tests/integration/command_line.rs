@@ -155,6 +155,12 @@ fn bad_steps_are_told_with_file_and_line() {
             "12: b: `a` (compute.network) gives no `selfLnk`, did you mean `selfLink`?",
         ),
         (
+            "---\nstep: a\nsays: A check.\nkind: check.analysis\nat: {project: p, location: l, cluster: c, namespace: n}\nwant: {codes: []}\n"
+                .to_owned()
+                + &net("b", "needs: [a]\n"),
+            "11: b: needs the check `a`; a check creates nothing",
+        ),
+        (
             net("a", "") + &net("a", ""),
             "12: step `a` is defined twice, first at bad/10-one.yaml:5",
         ),
@@ -348,4 +354,18 @@ fn every_verb_that_is_named_is_there() {
         }
     }
     assert!(named > 40, "{named}");
+}
+
+#[test]
+fn a_plan_fits_a_terminal_of_80_columns() {
+    let user = User::new();
+    for flags in [&[][..], &["--set", "control_plane=in-cluster"]] {
+        let plan = user
+            .run(&[&["plan", "--emulate"], flags].concat())
+            .ends(3)
+            .out;
+        // A name or a value without a blank is not broken.
+        let wide = |line: &&str| line.chars().count() > 80 && line.trim().contains(' ');
+        assert_eq!(plan.lines().find(wide), None);
+    }
 }
