@@ -166,7 +166,7 @@ impl ErrorResponse {
         ErrorResponse::new(403, "forbidden", "PERMISSION_DENIED", message)
     }
 
-    /// 403 as it is said of a project that is missing or somebody else's.
+    /// 403, the answer for a project that is missing or owned by another.
     pub fn no_project() -> ErrorResponse {
         ErrorResponse::forbidden("The caller does not have permission")
     }

@@ -13,7 +13,7 @@ pub struct Api {
     pub title: &'static str,
     /// The services that are enabled with it.
     pub needs: &'static [&'static str],
-    /// Whether somebody has to pay before it can be enabled.
+    /// Whether enabling it needs a billing account.
     pub billed: bool,
     /// Whether a new project has it.
     pub at_first: bool,

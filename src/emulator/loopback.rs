@@ -1,6 +1,6 @@
 //! Who may talk to the emulator: programs of this machine, and no page in its browser.
 //!
-//! It asks nobody for credentials. A page of another origin could still reach a port on loopback, directly or by a name that
+//! It asks for no credentials. A page of another origin could still reach a port on loopback, directly or by a name that
 //! resolves to it, so the names in `Host` and `Origin` are looked at, and what a browser says of a request that has no
 //! `Origin` (Fetch Metadata: an image's address, a link). A page that a program of this machine serves is that program's.
 

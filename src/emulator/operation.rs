@@ -117,7 +117,7 @@ pub struct Operation {
     pub target: String,
     /// When it began.
     pub began: Millis,
-    /// When it ends if nobody looks.
+    /// When it ends if it is not polled.
     pub due: Millis,
     /// When it ended.
     pub ended: Option<Millis>,
@@ -142,7 +142,7 @@ impl Operation {
         self.ended.is_some()
     }
 
-    /// The operation as somebody sees it who is told that it is not done yet.
+    /// The operation as a poll shows it that answers "not done".
     #[must_use]
     pub fn unfinished(mut self) -> Operation {
         self.ended = None;

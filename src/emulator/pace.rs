@@ -49,7 +49,7 @@ impl fmt::Display for Pace {
     }
 }
 
-/// An operation that nobody polls ends by itself after this long at pace 0: a client that was killed finds the world settled.
+/// How long an operation that is not polled lasts at pace 0: after a kill, a client finds no operation in progress.
 const UNATTENDED: Millis = 1_000;
 
 /// What takes time, in real milliseconds and at pace 0. Method ids are the discovery documents' own, with the newest name of

@@ -75,7 +75,7 @@ fn replace(path: &Path, world: &World) -> io::Result<()> {
     let mut fresh = path.as_os_str().to_owned();
     fresh.push(".new");
     let fresh = PathBuf::from(fresh);
-    // What a kill has left there, or somebody else has put there.
+    // A leftover of a killed process, or another file.
     match fs::remove_file(&fresh) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

@@ -29,7 +29,7 @@ pub fn replaced(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value
     checked(resource::keep_immutable(old, completed(sent))?)
 }
 
-/// A rule with what Google adds: a rule that names nobody is about everybody.
+/// A rule with what Google adds: without a source, or a destination for egress, it applies to all addresses.
 fn completed(sent: &Value) -> Value {
     let defaults = json!({"direction": "INGRESS", "priority": 1000, "disabled": false, "logConfig": {"enable": false}});
     let mut rule = resource::merged(&defaults, sent);

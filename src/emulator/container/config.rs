@@ -1,4 +1,4 @@
-//! How GKE prints what it was told: defaults filled in, proto3's zeros left out, settings that have two homes in both.
+//! How GKE prints what was sent: defaults filled in, proto3's zeros left out, settings with two fields in both.
 
 use ipnet::Ipv4Net;
 use serde_json::{Map, Value, json};

@@ -1,10 +1,10 @@
-//! What GKE says of a cluster that nobody told otherwise: from recorded clusters, as `v1` prints it.
+//! The default fields of a cluster: from recorded clusters, as `v1` prints them.
 
 use serde_json::{Value, json};
 
 use crate::names;
 
-/// What every cluster says that nobody told otherwise.
+/// The fields of every cluster that its request does not set.
 pub fn cluster(id: &str) -> Value {
     let mut components = [
         "SYSTEM_COMPONENTS",

@@ -8,7 +8,7 @@ use crate::answer::ErrorResponse;
 use crate::names;
 use crate::world::World;
 
-/// The range that services get when nobody names one.
+/// The range of services if the request names none.
 pub const SERVICES: &str = "34.118.224.0/20";
 
 /// The paths of network and subnetwork, which must be there and belong together.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::clock::{self, Millis};
 
-/// What Google runs a managed control plane with. Nobody can ask for one: Google chooses.
+/// The implementation of a managed control plane. Google chooses it; a request cannot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Implementation {
     /// Traffic Director: what new fleets get.
@@ -42,7 +42,7 @@ pub struct Situation {
     pub takes: Millis,
 }
 
-/// The membership's state; none at first, when nobody has looked at it yet.
+/// The membership's state; none at first, before Google has set it.
 pub fn state(situation: &Situation) -> Option<Value> {
     let Situation {
         automatic,

@@ -60,7 +60,7 @@ pub fn value(call: &ApiCall) -> Result<Value, Status> {
 /// The object of a body: of the kind that the path names, with fields that its kind has.
 ///
 /// # Errors
-/// 400 for another kind, another name or, under strict validation, fields nobody knows.
+/// 400 for another kind, another name or, under strict validation, unknown fields.
 pub fn object(
     call: &ApiCall,
     resource: &Resource,
@@ -127,7 +127,7 @@ pub fn fits(object: &Value, resource: &Resource, target: &CallTarget) -> Result<
     }
 }
 
-/// What happens about fields nobody knows, as the request wants it: refused, told, or nothing.
+/// What the request wants for unknown fields: an error, a warning, or nothing.
 ///
 /// # Errors
 /// 400 under `fieldValidation=Strict`.

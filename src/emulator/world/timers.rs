@@ -148,7 +148,7 @@ impl World {
         operations.chain(timers).min_by_key(|(due, _)| *due)
     }
 
-    /// Ends an operation that nobody looked at; at pace 0 its first poll will still say "not done".
+    /// Ends an operation that was not polled; at pace 0 its first poll will still answer "not done".
     fn end_unattended(&mut self, key: &str, due: Millis) {
         let polled = self
             .operations
@@ -233,7 +233,7 @@ mod tests {
         let cases: &[(Pace, &[(Millis, bool)])] = &[
             (Pace::Zero, &[(0, false), (0, true), (0, true)]),
             (Pace::Zero, &[(999, false), (999, true)]),
-            // It has ended unattended, and still nobody sees that at once.
+            // It has ended without a poll, and its first poll still does not show that.
             (Pace::Zero, &[(5_000, false), (5_000, true)]),
             (Pace::Real(1), &[(0, false), (999, false), (1_000, true)]),
             (Pace::Real(1), &[(1_000, true)]),
