@@ -8,7 +8,7 @@ use std::fmt;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use super::checks::CheckResult;
+use super::checks::result::CheckResult;
 use super::clusters::Clients;
 use super::difference::FieldDiff;
 use super::path_template::{self, PathError};

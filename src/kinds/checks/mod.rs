@@ -13,7 +13,7 @@ mod log;
 mod objects;
 mod pods;
 mod request;
-mod result;
+pub(super) mod result;
 
 use serde_json::{Map, Value};
 
