@@ -1,4 +1,5 @@
-//! One thing towards being gone: finish open work - look - intend - delete - wait - done. Only what the journal says is ours.
+//! One resource to delete: finish open work - read - announce - delete - wait - record. It deletes only what the journal records
+//! as ours.
 
 use std::time::Duration;
 
@@ -20,13 +21,13 @@ use super::worker::Worker;
 use crate::google::{Class, retry};
 use crate::kinds::{Kind, Observed, ResourceId};
 
-/// How often a deletion is tried while something uses the thing and nothing moves, and the pauses in between: some 25 s
-/// in all, which outlasts what Google removes by itself after a cluster, and does not outlast a reader.
+/// How often a delete is tried while something uses the resource and nothing changes, and the pauses in between: some 25 s in
+/// all. That is longer than Google needs to remove its own resources after a cluster, and short enough for the user to wait.
 const IN_USE: (usize, Duration, Duration) =
     (9, Duration::from_millis(100), Duration::from_secs(15));
 
-/// Removes the thing, or our parts of a set. `want` is what its step states, references as they are; `inside` are things that
-/// go with it.
+/// Deletes the resource, or our parts of a set. `want` is the step's body with its references unfilled; `inside` are resources
+/// that are deleted with it.
 pub async fn absent(
     worker: &Worker,
     kind: Kind,
@@ -48,7 +49,7 @@ pub async fn absent(
         .filter(|open| open.verb == ChangeVerb::Delete)
         .map(|open| open.request.clone());
     if let (Some(open), None) = (&open, &cut_off) {
-        // A creation or a change nobody saw the end of: it is over, and what is there is ours.
+        // A create or an update whose end was not seen: it is over, and the live resource is ours.
         let took = 0;
         worker
             .write(Entry::Done {
@@ -85,7 +86,7 @@ pub async fn absent(
     })
 }
 
-/// Sends the deletion, again while something that is on its way out still uses the thing.
+/// Sends the delete, and repeats it while something that is being deleted still uses the resource.
 async fn remove(
     worker: &Worker,
     kind: Kind,
@@ -147,7 +148,7 @@ async fn remove(
     }
 }
 
-/// Clears away what GKE left inside the thing, each told before it goes. Says whether there was anything.
+/// Deletes what GKE left inside the resource, and reports each before its deletion. Returns whether there was anything.
 async fn clear(worker: &Worker, kind: Kind, thing: &ResourceId) -> Result<bool, Failure> {
     let listed = worker
         .unless_stopped(kind.leftovers(&worker.clients, &thing.at))
@@ -194,7 +195,7 @@ async fn clear(worker: &Worker, kind: Kind, thing: &ResourceId) -> Result<bool, 
     Ok(!leftovers.is_empty())
 }
 
-/// What is gone already is not ours any more; the journal learns it as a deletion that had nothing to do.
+/// Records that the resource is not ours any more, since it is gone already: as a delete that had nothing to do.
 async fn forget(
     worker: &Worker,
     kind: Kind,

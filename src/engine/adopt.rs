@@ -1,8 +1,8 @@
-//! Finding what an earlier run made where the journal does not say so: by name, by every field that the step states, and by
-//! our mark where the API keeps one. Nothing is changed and nothing is written: what is found is told, and a person decides.
+//! Finds what an earlier run created when the journal does not record it: by name, by every field that the step sets, and by our
+//! mark where the API stores one. It changes nothing and writes nothing: it reports what it finds, and the user decides.
 //!
-//! What is still being made is waited for where nothing can be seen of it before (compute shows nothing until its operation
-//! is over), and compared as it is where something can (a cluster shows what it is going to be).
+//! A resource that is still being created is waited for if nothing of it can be read before (compute shows nothing until its
+//! operation is over), and compared as it is if something can be read (a cluster shows its final configuration).
 
 use serde_json::{Map, Value};
 
@@ -17,7 +17,7 @@ use super::worker::Worker;
 use crate::google::Class;
 use crate::kinds::{FieldDiff, Observed};
 
-/// Looks at a step's thing and tells what speaks for it.
+/// Reads a step's resource and reports the evidence that it is ours.
 pub async fn find(
     worker: &Worker,
     wanted: &DesiredResource,
@@ -29,7 +29,7 @@ pub async fn find(
         differs: false,
         outputs,
     };
-    // What is done and not made is nobody's.
+    // An action that creates no resource has no owner.
     if !kind.is_deletable() {
         return Ok(settled(Map::new()));
     }
@@ -47,7 +47,7 @@ pub async fn find(
     Ok(settled(outputs.unwrap_or_default()))
 }
 
-/// What is there, after what runs on it is over where nothing can be seen before.
+/// The live resource. If nothing can be read while an operation runs on it, waits for the end of that operation.
 async fn look(
     worker: &Worker,
     wanted: &DesiredResource,
@@ -61,12 +61,12 @@ async fn look(
     let what = format!("read {} {}", kind.name(), thing.short());
     let failed = |error| Failure::of(&what, &error);
     let mut waited = false;
-    // Of a thing that hides, one read that does not find it proves nothing.
+    // For a kind whose resources are hidden at first, one read that does not find it proves nothing.
     let mut reads = kind.reads();
     loop {
         let look = kind.look(&worker.clients, &thing.at, want, parts);
         match worker.unless_stopped(look).await? {
-            // An API that is off has no resources.
+            // A disabled API has no resources.
             Err(error) if error.class == Class::ApiDisabled => return Ok(None),
             // The mark can be read even where an apply would be refused (somebody else owns a field).
             Err(_) if kind.has_our_mark(want, &Value::Null).is_some() => {
@@ -103,13 +103,13 @@ async fn look(
             worker.within,
             &*worker.clients.watch,
         );
-        // However it ended: what is there now decides.
+        // Whether it succeeded or failed: the live resource decides.
         let _ = worker.unless_stopped(wait).await?;
         (waited, reads) = (true, 1);
     }
 }
 
-/// What speaks for what was found, the parts of a set that it is about, and what differs. Pure.
+/// The evidence for the live resource, the parts of a set that it concerns, and the fields that differ. Pure.
 fn weigh(
     wanted: &DesiredResource,
     tracked: Option<&TrackedResource>,
@@ -125,7 +125,7 @@ fn weigh(
         true => kind.diff(want, live),
         false => Vec::new(),
     };
-    // Of a set, those that are there as wanted.
+    // Of a set, the parts that exist as wanted.
     let same: Vec<String> = kind
         .present(&parts, live)
         .into_iter()
@@ -150,7 +150,7 @@ fn weigh(
         Some(true) => Evidence::Mark,
         Some(false) => Evidence::Unmarked,
         None if !wanted.unknown.is_empty() => Evidence::Unknown(wanted.unknown.clone()),
-        // A network that is missing on an allow list is no other cluster.
+        // A network that is missing on an allow list does not make it another cluster.
         None => match Change::of(fields.clone(), whose(*kind, false, None, &[])) {
             Change::None | Change::Update(_) => Evidence::Equal,
             _ => Evidence::Differs,
@@ -198,7 +198,7 @@ mod tests {
             applied["spec"] = 2.into();
             json!({"live": live, "applied": applied})
         };
-        // (kind, what the step wants, what is not known yet, what is there, what speaks for it, parts, fields that differ)
+        // (kind, desired resource, unknown steps, live resource, evidence, parts, number of fields that differ)
         type Case = (
             &'static str,
             Value,

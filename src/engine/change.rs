@@ -1,57 +1,57 @@
-//! What stands between what is and what should be: pure data. `plan` prints it, `up` acts on it.
+//! The difference between the live resource and the desired one: pure data. `plan` prints it, `up` acts on it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::kinds::FieldDiff;
 
-/// What a step would do, or did find.
+/// What a step would do, or what it found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "change", content = "fields", rename_all = "kebab-case")]
 pub enum Change {
-    /// It is as wanted.
+    /// The resource is as wanted.
     None,
-    /// It is not there.
+    /// The resource does not exist.
     Create,
     /// These fields differ and can be changed.
     Update(Vec<FieldDiff>),
-    /// It is ours and should not be there.
+    /// The resource is ours and should not exist.
     Delete,
-    /// These fields differ and nobody can change them.
+    /// These fields differ and cannot be changed.
     Fixed(Vec<FieldDiff>),
-    /// These fields differ, and some have an owner who would lose them: nothing is sent unless that was asked for.
+    /// These fields differ, and some have an owner who would lose them: nothing is sent unless the user asked for it.
     Conflict(Vec<FieldDiff>),
-    /// It is there, differs, and we did not make it.
+    /// The resource exists and differs, and we did not create it.
     Foreign(Vec<FieldDiff>),
-    /// It is there, we did not make it, and it is to count as ours; these fields differ and can be changed.
+    /// The resource exists, we did not create it, and it is to be adopted; these fields differ and can be changed.
     Adopt(Vec<FieldDiff>),
-    /// It cannot be said before these steps are done.
+    /// The change is not known before these steps are done.
     Waits(Vec<String>),
-    /// What the step waits for is not so yet; why.
+    /// The condition that the step waits for does not hold yet; the reason.
     Pending(String),
 }
 
-/// Whose a thing is, for the comparison.
+/// The owner of a resource, for the comparison.
 #[derive(Debug, Clone, Copy)]
 pub struct Ownership<'a> {
-    /// Whether the journal says that we made it.
+    /// Whether the journal records that we created it.
     pub ours: bool,
     /// The parts of a set that are ours.
     pub parts: &'a [String],
-    /// Whether fields of others are taken over, because the user said so.
+    /// Whether fields of other field managers are taken over, because the user asked for it.
     pub taken_over: bool,
-    /// Whether adding to it takes nothing from others.
+    /// Whether an addition to it takes nothing from others.
     pub shared: bool,
-    /// The list in which adding ours among others' is nobody's harm.
+    /// The list to which our items can be added without harm to the items of others.
     pub shared_list: Option<&'a str>,
-    /// Something that is wanted already exists and was not created by provision, and a person said to take it over.
+    /// Whether the user asked to adopt it: something wanted exists that provision did not create.
     pub adopt: bool,
 }
 
 impl Change {
-    /// What to do about fields that differ.
+    /// The change for fields that differ.
     pub fn of(fields: Vec<FieldDiff>, whose: Ownership<'_>) -> Change {
         let harmless = |field: &FieldDiff| {
-            // Adding where nothing stands takes nothing from anybody: a member, a record, a network on an allow list.
+            // An addition to an empty place takes nothing from others: a member, a record, a network on an allow list.
             let added = field.have.is_null() && !field.fixed;
             let shared = whose.shared || whose.shared_list.is_some_and(|list| field.path == list);
             (added && shared) || whose.parts.contains(&field.path)
@@ -125,7 +125,7 @@ mod tests {
             (vec![], whose(false), "none"),
             (vec![], adopt, "adopt"),
             (vec![field("a", json!(1), false)], adopt, "adopt"),
-            // What cannot become as wanted stays whose it is.
+            // A resource that cannot become as wanted keeps its owner.
             (vec![field("a", json!(1), true)], adopt, "foreign"),
             (vec![field("a", json!(1), false)], whose(true), "update"),
             (vec![field("a", json!(1), true)], whose(true), "fixed"),

@@ -1,4 +1,4 @@
-//! One claim: looked at until it holds, or until that was waited for long enough. Nothing is sent that changes anything.
+//! One claim: checked until it holds, or until its time limit. It sends nothing that changes anything.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use super::failure::Failure;
 use super::worker::Worker;
 use crate::google::retry;
 
-/// First and longest pause between two looks: a policy takes seconds to reach the proxies.
+/// First and longest pause between two checks: a policy takes seconds to reach the proxies.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
-/// Looks until the claim holds, at most `settle`.
+/// Checks until the claim holds, at most for `settle`.
 pub async fn hold(
     worker: &Worker,
     wanted: &DesiredResource,
@@ -61,6 +61,6 @@ pub async fn hold(
         worker.waiting(format!("{}, now {}", seen.expected, seen.seen));
         worker.pause(pause).await?;
     }
-    // What is no claim has nothing to hold.
+    // A kind that is not a check has no claim.
     Ok(settled(StepOutcome::Looked))
 }

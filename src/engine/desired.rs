@@ -1,36 +1,36 @@
-//! What a step should bring about, and how it ended: data.
+//! The desired resource of a step, and the step's result: data.
 
 use serde_json::{Map, Value};
 
 use super::event::StepOutcome;
 use crate::kinds::{Kind, ResourceId};
 
-/// What a step is to bring about.
+/// The desired resource of a step.
 #[derive(Clone)]
 pub struct DesiredResource {
-    /// The thing.
+    /// The resource.
     pub thing: ResourceId,
-    /// Its kind.
+    /// The resource's kind.
     pub kind: Kind,
-    /// What it should look like, references filled.
+    /// The desired body, with its references filled.
     pub want: Value,
-    /// Steps that must be done before the rest of `want` is known; only a run that does not act meets any.
+    /// Steps that must be done before the rest of `want` is known; only a run that changes nothing has any.
     pub unknown: Vec<String>,
-    /// Things to be made inside it by the same request, if it is made.
+    /// Resources that the same request creates inside it, if it is created.
     pub inside: Vec<(ResourceId, Value)>,
-    /// The step whose request would bring this one along.
+    /// The step whose request would include this resource.
     pub with: Option<String>,
-    /// That request was sent in this run.
+    /// Whether that request was sent in this run.
     pub came_along: bool,
-    /// What is there and not ours is to count as ours.
+    /// Whether an existing resource that is not ours is to be adopted.
     pub adopt: bool,
 }
 
-/// How a step ended, and what others may know of its thing.
+/// A step's result, with the fields that other steps may use.
 pub struct Converged {
-    /// How.
+    /// How the step ended.
     pub outcome: StepOutcome,
-    /// Whether a run that acts would do something.
+    /// Whether a run that changes resources would do something.
     pub differs: bool,
     /// Fields that other steps may refer to.
     pub outputs: Map<String, Value>,

@@ -1,4 +1,4 @@
-//! All that a screen may know. The engine and the screen meet here and nowhere else; a retry is an event, not a log line.
+//! The events, which are all that a screen gets from the engine: there is no other path. A retry is an event, not a log line.
 
 use std::time::Duration;
 
@@ -10,82 +10,82 @@ use super::entry::ChangeVerb;
 use super::evidence::Evidence;
 use crate::kinds::{FieldDiff, ResourceId};
 
-/// Something that happened, as `--output json` prints it: one object a line.
+/// An event, as `--output json` prints it: one object a line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
-    /// A run begins.
+    /// A run starts.
     RunStarted {
-        /// Its verb.
+        /// The run's verb.
         verb: String,
         /// The project.
         project: String,
-        /// How many steps it looks at.
+        /// The number of its steps.
         steps: usize,
     },
-    /// A step begins.
+    /// A step starts.
     StepStarted {
         /// The step.
         step: String,
         /// Its kind.
         kind: String,
-        /// What readers call the thing.
+        /// The resource's name, as messages show it.
         name: String,
-        /// Milliseconds that it took the last time, where the journal knows.
+        /// Milliseconds that it took the last time, where the journal has it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expected: Option<u64>,
     },
-    /// A step has looked and compared.
+    /// A step has read the live resource and compared it.
     Looked {
         /// The step.
         step: String,
-        /// What it found.
+        /// The result of the comparison.
         #[serde(flatten)]
         change: Change,
-        /// Whether the thing is ours.
+        /// Whether the resource is ours.
         ours: bool,
-        /// What it should be, as far as that is known.
+        /// The desired resource, as far as it is known.
         want: Value,
-        /// The step whose request brings it along.
+        /// The step whose request includes it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         inside: Option<String>,
     },
-    /// What stands under a step's name, and whether it may count as ours.
+    /// The live resource under a step's name, and whether it may count as ours.
     Found {
         /// The step.
         step: String,
-        /// The thing.
+        /// The resource.
         thing: ResourceId,
-        /// What speaks for it, or against it.
+        /// The evidence for or against it.
         evidence: Evidence,
-        /// The parts of a set that it is about.
+        /// The parts of a set that it concerns.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         parts: Vec<String>,
-        /// The fields that are not as the step wants them.
+        /// The fields that differ from what the step wants.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         fields: Vec<FieldDiff>,
     },
-    /// Work of an earlier run is taken up again.
+    /// A step continues an open request of an earlier run.
     Reattached {
         /// The step.
         step: String,
-        /// What was being done.
+        /// The request's verb.
         verb: ChangeVerb,
-        /// Since when.
+        /// The time at which it was announced.
         since: String,
     },
-    /// A request that changes something is about to leave.
+    /// A request that changes something is about to be sent.
     Sending {
         /// The step.
         step: String,
-        /// What it does.
+        /// The request's verb.
         verb: ChangeVerb,
     },
     /// The step waits for something.
     Waiting {
         /// The step.
         step: String,
-        /// For what.
+        /// What it waits for.
         on: String,
     },
     /// A request is about to be repeated.
@@ -94,56 +94,56 @@ pub enum Event {
         step: String,
         /// The request.
         call: String,
-        /// Why.
+        /// The reason.
         why: String,
-        /// Which attempt failed, from 1.
+        /// The number of the attempt that failed, from 1.
         attempt: u32,
-        /// Milliseconds until the next.
+        /// Milliseconds until the next attempt.
         after: u64,
     },
-    /// Something worth knowing that stops nothing.
+    /// A warning, which does not stop the step.
     Warned {
         /// The step.
         step: String,
-        /// What.
+        /// The text of the warning.
         text: String,
     },
-    /// A claim was looked at until it held, or until that was waited for in vain.
+    /// A claim was checked until it held, or until the time limit.
     Claimed {
         /// The step.
         step: String,
         /// Whether it holds.
         holds: bool,
-        /// What it expected.
+        /// What the claim expects.
         expected: String,
-        /// What it saw.
+        /// What was observed.
         seen: String,
-        /// What decides otherwise than expected, where that is known.
+        /// What decides differently than expected, where that is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hint: Option<String>,
     },
-    /// A step came to its end.
+    /// A step ended.
     Finished {
         /// The step.
         step: String,
-        /// How.
+        /// How it ended.
         outcome: StepOutcome,
-        /// Milliseconds since it began.
+        /// Milliseconds since the step started.
         took: u64,
     },
     /// A step failed.
     Failed {
         /// The step.
         step: String,
-        /// What, where, and Google's own words.
+        /// The error, its location, and Google's own message.
         error: String,
-        /// What to do.
+        /// What to do about it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hint: Option<String>,
-        /// What exists because of it.
+        /// What exists as a result.
         left: String,
     },
-    /// A step was not begun because another failed.
+    /// A step was not started because another failed.
     Blocked {
         /// The step.
         step: String,
@@ -152,29 +152,29 @@ pub enum Event {
     },
     /// The run ended.
     RunFinished {
-        /// How.
+        /// How it ended.
         how: RunOutcome,
-        /// How many steps came to which end.
+        /// The number of steps by outcome.
         tally: Tally,
-        /// Milliseconds since it began.
+        /// Milliseconds since the run started.
         took: u64,
     },
 }
 
-/// How a run came to its end.
+/// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunOutcome {
-    /// Every step came to a good end.
+    /// Every step succeeded.
     Done,
     /// A step failed, or the journal could not be written.
     Failed,
-    /// It was asked to stop.
+    /// The user stopped it.
     Interrupted,
 }
 
 impl RunOutcome {
-    /// As the journal has it.
+    /// The outcome, as the journal records it.
     pub fn word(self) -> &'static str {
         match self {
             RunOutcome::Done => "done",
@@ -184,27 +184,27 @@ impl RunOutcome {
     }
 }
 
-/// How a step came to its end.
+/// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepOutcome {
-    /// It was made.
+    /// The resource was created.
     Created,
-    /// It was changed.
+    /// The resource was changed.
     Updated,
-    /// It was there, was not ours, and is from now on.
+    /// The resource existed and was not ours. It is ours from now on.
     Adopted,
-    /// It was as wanted.
+    /// The resource was as wanted.
     Unchanged,
-    /// It was removed.
+    /// The resource was deleted.
     Deleted,
-    /// It was gone already.
+    /// The resource was deleted before.
     Gone,
-    /// It stays, on purpose.
+    /// The resource is kept on purpose.
     Kept,
-    /// It goes with the thing that holds it.
+    /// The resource is deleted with its parent.
     WithParent,
-    /// It was only looked at.
+    /// The resource was only read.
     Looked,
     /// The claim holds.
     Holds,
@@ -213,7 +213,7 @@ pub enum StepOutcome {
 }
 
 impl StepOutcome {
-    /// As readers see it.
+    /// The outcome, as messages show it.
     pub fn word(self) -> &'static str {
         match self {
             StepOutcome::Created => "created",
@@ -231,36 +231,36 @@ impl StepOutcome {
     }
 }
 
-/// How many steps came to which end.
+/// The number of steps by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Tally {
-    /// Made.
+    /// Resources that were created.
     pub created: usize,
-    /// Changed.
+    /// Resources that were changed.
     pub updated: usize,
-    /// Taken over.
+    /// Resources that were adopted.
     pub adopted: usize,
-    /// As wanted.
+    /// Resources as wanted.
     pub unchanged: usize,
-    /// Removed.
+    /// Resources that were deleted.
     pub deleted: usize,
-    /// Kept on purpose.
+    /// Resources kept on purpose.
     pub kept: usize,
-    /// Not as wanted, and only looked at.
+    /// Resources that differ and were only read.
     pub different: usize,
     /// Claims that hold.
     pub holds: usize,
     /// Claims that do not.
     pub unmet: usize,
-    /// Failed.
+    /// Steps that failed.
     pub failed: usize,
-    /// Not begun because another failed.
+    /// Steps that were not started because another failed.
     pub blocked: usize,
 }
 
 impl Tally {
-    /// Counts one more.
+    /// Counts one more step.
     pub fn count(&mut self, outcome: StepOutcome) {
         match outcome {
             StepOutcome::Created => self.created += 1,
@@ -276,7 +276,7 @@ impl Tally {
     }
 }
 
-/// Whole milliseconds.
+/// The duration in whole milliseconds.
 pub fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,7 +1,7 @@
-//! The log of a run's events, in a file beside the journal: what a second shell follows a run by.
+//! The log of a run's events, in a file beside the journal: a second shell follows the run by it.
 //!
-//! It decides nothing and survives nothing: the journal does. Each run that acts begins a new one; whoever still reads the
-//! old one keeps it. A log that cannot be written is none, and no reason to stop.
+//! It decides nothing and does not have to survive a crash: the journal does. Each run that changes resources starts a new log; a
+//! process that still reads the old one can continue. A log that cannot be written is dropped, and the run continues.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -17,7 +17,7 @@ use super::private::private_file;
 /// The file's name in the environment's folder.
 pub const FILE: &str = "events.jsonl";
 
-/// One line after the first.
+/// One line after the header.
 #[derive(Serialize, Deserialize)]
 struct EventLogLine {
     at: String,
@@ -30,17 +30,17 @@ struct EventLogLine {
 pub struct EventLog(Option<File>);
 
 impl EventLog {
-    /// Begins a log, whose first line is the run, as the journal will have it.
+    /// Starts a log, whose first line is the run, as the journal will record it.
     pub fn begin(folder: &Path, run: &Run) -> EventLog {
         let path = folder.join(FILE);
-        // Not emptied but replaced: who reads the old one goes on reading the old one.
+        // Replaced, not truncated: a process that reads the old log continues to read the old one.
         let _ = std::fs::remove_file(&path);
         let mut log = EventLog(private_file(&path, OpenOptions::new().create_new(true)).ok());
         log.write(serde_json::to_string(run));
         log
     }
 
-    /// Adds an event.
+    /// Appends an event.
     pub fn tell(&mut self, event: &Event) {
         let at = now();
         let event = event.clone();
@@ -57,23 +57,23 @@ impl EventLog {
     }
 }
 
-/// The first line of the log in a folder.
+/// The first line of a folder's log.
 pub fn header(folder: &Path) -> Option<Run> {
     EventLogTail::open(folder).map(|tail| tail.run)
 }
 
-/// A log that is being read while it grows.
+/// A log that is read while it grows.
 pub struct EventLogTail {
-    /// The run whose events it holds.
+    /// The run that writes the log.
     pub run: Run,
     file: BufReader<File>,
     path: PathBuf,
-    /// The beginning of a line whose end is not written yet.
+    /// The start of a line whose end is not written yet.
     rest: String,
 }
 
 impl EventLogTail {
-    /// Opens the log of a folder; none where there is none or its first line is not written yet.
+    /// Opens a folder's log; none if there is no log or its first line is not complete.
     pub fn open(folder: &Path) -> Option<EventLogTail> {
         let path = folder.join(FILE);
         let mut file = BufReader::new(File::open(&path).ok()?);
@@ -88,10 +88,10 @@ impl EventLogTail {
         })
     }
 
-    /// The events that were added since, each with its time since the run began. A line that cannot be read is passed over:
-    /// another version of the program may have written it.
+    /// The events that were appended since the last read, each with its time since the start of the run. A line that cannot be
+    /// parsed is skipped: another version of provision may have written it.
     pub fn read(&mut self) -> Vec<(Duration, Event)> {
-        // Whole characters only: a line is written at once, and read again where it was not whole.
+        // Whole characters only: a line is written at once, and is read again if it was not complete.
         if self.file.read_to_string(&mut self.rest).is_err() {
             return Vec::new();
         }
@@ -104,12 +104,12 @@ impl EventLogTail {
             .collect()
     }
 
-    /// The time since the run began.
+    /// The time since the start of the run.
     pub fn age(&self) -> Duration {
         since(&self.run.at, &now())
     }
 
-    /// Whether another run has begun a log of its own.
+    /// Whether another run has started a log of its own.
     pub fn is_replaced(&self) -> bool {
         use std::os::unix::fs::MetadataExt;
         match (
@@ -122,7 +122,7 @@ impl EventLogTail {
     }
 }
 
-/// The time between two of the journal's times; none where they cannot be read.
+/// The time between two of the journal's timestamps; zero if one cannot be parsed.
 fn since(from: &str, to: &str) -> Duration {
     let at = |text: &str| text.parse::<jiff::Timestamp>().ok();
     match (at(from), at(to)) {
@@ -156,7 +156,7 @@ mod tests {
         }
     }
 
-    /// Some of every shape that an event has.
+    /// Events of several variants, with every shape of their fields.
     fn events() -> Vec<Event> {
         let step = || "s".to_owned();
         let fields = vec![FieldDiff {

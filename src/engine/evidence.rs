@@ -2,28 +2,28 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What speaks for a thing being what an earlier run made, or against it.
+/// The evidence for or against an earlier run having created a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Evidence {
-    /// There is nothing of this name.
+    /// No resource has this name.
     Absent,
-    /// The journal says that it is ours.
+    /// The journal records that it is ours.
     Journal,
-    /// It is there and as the step wants it.
+    /// It exists and is as the step wants it.
     Equal,
     /// It carries our mark.
     Mark,
-    /// It is there and is something else.
+    /// It exists and differs.
     Differs,
-    /// It is there without the mark that ours would carry.
+    /// It exists without the mark that ours would carry.
     Unmarked,
-    /// It cannot be compared before these steps' things are there.
+    /// It cannot be compared before these steps' resources exist.
     Unknown(Vec<String>),
 }
 
 impl Evidence {
-    /// Whether it is enough to count the thing as ours, if a person says yes.
+    /// Whether it is enough to count the resource as ours, if the user confirms.
     pub fn suffices(&self) -> bool {
         matches!(self, Evidence::Equal | Evidence::Mark)
     }

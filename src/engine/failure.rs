@@ -1,4 +1,4 @@
-//! Why a step did not come to its end: what failed, in Google's own words, what to do, and what is left behind.
+//! Why a step failed: the error, Google's own message, what to do, and what is left behind.
 
 use std::sync::Arc;
 
@@ -7,56 +7,56 @@ use crate::kinds::FieldDiff;
 
 use super::journal::JournalError;
 
-/// What most failures leave.
+/// What most failures leave behind.
 pub const NOTHING: &str = "nothing new";
 
-/// Why a step did not come to its end.
+/// Why a step did not finish.
 #[derive(Debug, Clone)]
 pub enum Failure {
-    /// It failed.
+    /// The step failed.
     Told(StepFailure),
-    /// The run was asked to stop; nothing is wrong.
+    /// The user stopped the run; nothing is wrong.
     Stopped,
 }
 
-/// A failure with what a reader needs beside the error.
+/// A failure, with what the user needs beside the error.
 #[derive(Debug, Clone)]
 pub struct StepFailure {
     /// What went wrong.
     pub error: StepError,
-    /// What to do.
+    /// What to do about it.
     pub hint: Option<String>,
-    /// What exists because of it.
+    /// What exists as a result.
     pub left: String,
 }
 
 /// What went wrong with a step.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StepError {
-    /// A call failed.
+    /// An API call failed.
     #[error("{what}: {source}")]
     Call {
-        /// What it was for: `create compute.network vpc-network`.
+        /// The call's purpose: `create compute.network vpc-network`.
         what: String,
-        /// The call's error, in Google's own words.
+        /// The call's error, with Google's own message.
         source: Box<ApiError>,
     },
-    /// The journal takes nothing more, so that nothing more is sent.
+    /// The journal cannot be written, so nothing more is sent.
     #[error("the journal cannot be written: {0}")]
     Journal(#[source] Arc<JournalError>),
-    /// What is there is not what the step needs, and nobody can mend that from here.
+    /// The live state is not what the step needs, and provision cannot repair it.
     #[error("{0}")]
     State(String),
     /// The step waits for itself.
     #[error("dependency cycle: it waits for a step that waits for it")]
     Cycle,
-    /// The program's own fault.
+    /// A bug in provision.
     #[error("the step panicked: {0}")]
     Panicked(String),
 }
 
 impl Failure {
-    /// A call that failed and left nothing.
+    /// A failed call that left nothing behind.
     pub fn of(what: &str, error: &ApiError) -> Failure {
         Failure::Told(StepFailure {
             error: StepError::Call {
@@ -68,7 +68,7 @@ impl Failure {
         })
     }
 
-    /// A state that nobody can mend from here.
+    /// A state that provision cannot repair.
     pub fn new(error: String, hint: &str) -> Failure {
         Failure::Told(StepFailure {
             error: StepError::State(error),
@@ -77,7 +77,7 @@ impl Failure {
         })
     }
 
-    /// The same, with what is left.
+    /// The same failure, with what is left behind.
     pub fn leaving(self, left: String) -> Failure {
         match self {
             Failure::Told(told) => Failure::Told(StepFailure { left, ..told }),
@@ -85,7 +85,7 @@ impl Failure {
         }
     }
 
-    /// The same, after something was done: `left` where the failure itself says of nothing.
+    /// The same failure after a change was made: `left` replaces what is left behind if the failure itself left nothing.
     pub fn after(self, left: String) -> Failure {
         match self {
             Failure::Told(told) if told.left == NOTHING => {
@@ -95,7 +95,7 @@ impl Failure {
         }
     }
 
-    /// The class of the answer, where there was one.
+    /// The class of the API error, where there is one.
     pub fn class(&self) -> Option<Class> {
         match self {
             Failure::Told(StepFailure {
@@ -118,7 +118,7 @@ impl From<Arc<JournalError>> for Failure {
     }
 }
 
-/// Fields that differ, for one line of an error.
+/// Fields that differ, as one line of an error.
 pub fn differences(fields: &[FieldDiff]) -> String {
     let each = fields.iter().map(|field| {
         let owner = field.owner.as_ref();

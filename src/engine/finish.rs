@@ -1,4 +1,4 @@
-//! Finishing what an earlier run left open: re-attach to the operation Google still runs, or find it again.
+//! Finishes what an earlier run left open: it polls the operation that Google still runs, or finds it again.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use super::worker::Worker;
 use crate::google::{ApiError, Class, Operation, retry};
 use crate::kinds::{Kind, ResourceId};
 
-/// First and longest pause after a refusal to tell how far an operation is.
+/// First and longest pause after a failed poll of an operation.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
-/// What is known of open work after asking.
+/// The state of an open request after polling.
 pub enum Finished {
-    /// It came to its end, and the journal says so.
+    /// The request ended, and the journal records it.
     Ended,
-    /// Nobody knows whether the request took effect; a look decides, and the same id may be used again.
+    /// Unknown whether the request took effect: a read of the live resource decides, and the same id may be used again.
     Lost,
 }
 
-/// Asks Google about open work and waits for it.
+/// Finds the operation of an open request and waits for it.
 pub async fn finish(
     worker: &Worker,
     kind: Kind,
@@ -34,7 +34,7 @@ pub async fn finish(
     let what = format!("{} {} {}", open.verb.word(), kind.name(), thing.short());
     let operation = match &open.operation {
         Some(operation) => Some(operation.clone()),
-        // The answer was lost, perhaps with the request still at work: one that runs now names what it works on.
+        // The answer was lost, and the request may still be running: an operation that runs now names its target.
         None => match kind.running(&worker.clients, &thing.at).await {
             Ok(found) => found,
             Err(error) if matches!(error.class, Class::NotFound | Class::ApiDisabled) => None,
@@ -52,10 +52,10 @@ pub async fn finish(
         since: open.since.clone(),
     });
     let entry = match ended(worker, kind, &operation).await? {
-        // A creation is done when the thing was seen; what is known now is that its request is over.
+        // A create is done when the resource was seen; what is known now is that its request is over.
         OperationEnd::Done | OperationEnd::Unknown => return Ok(Finished::Lost),
         OperationEnd::Failed(error) => failed(&thing.key(), &error.message, left_of(open.verb)),
-        // The request may still be at work: it stays open.
+        // The request may still be running: it stays open.
         OperationEnd::Unseen(error) => {
             let says = format!("{} may exist: {what} is still in progress", thing.short());
             return Err(Failure::of(&what, &error).leaving(says));
@@ -65,20 +65,20 @@ pub async fn finish(
     Ok(Finished::Ended)
 }
 
-/// How an operation ended, as far as it could be seen.
+/// How an operation ended, as far as it could be polled.
 pub enum OperationEnd {
-    /// Well.
+    /// It succeeded.
     Done,
-    /// In error.
+    /// It failed.
     Failed(ApiError),
-    /// Google forgets operations in time; what there is now decides.
+    /// Unknown, since Google deletes operations after some time: the live resource decides.
     Unknown,
-    /// It could not be seen: what it works on may yet come about.
+    /// It could not be polled: its target may still be created.
     Unseen(ApiError),
 }
 
-/// Waits for an operation. A refusal to tell how far it is says nothing about the operation: one that time mends is waited out,
-/// and nothing is sent a second time because of it.
+/// Waits for an operation. A failed poll says nothing about the operation: a temporary error is waited out, and nothing is sent a
+/// second time because of it.
 pub async fn ended(
     worker: &Worker,
     kind: Kind,

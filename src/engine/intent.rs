@@ -3,18 +3,18 @@
 use super::entry::ChangeVerb;
 use crate::kinds::{Kind, ResourceId};
 
-/// What is to be announced.
+/// A request to announce.
 pub struct Intent<'a> {
-    /// The thing.
+    /// The resource.
     pub thing: &'a ResourceId,
-    /// Its kind.
+    /// The resource's kind.
     pub kind: Kind,
-    /// What happens to it.
+    /// What the request does to it.
     pub verb: ChangeVerb,
     /// The parts of a set that it concerns.
     pub parts: Vec<String>,
-    /// Things that the same request makes or removes inside it.
+    /// Resources inside it that the same request creates or deletes.
     pub inside: Vec<ResourceId>,
-    /// The id of the same request, announced before and cut off.
+    /// The request's id, if it was announced before and cut off.
     pub request: Option<String>,
 }

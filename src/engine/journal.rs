@@ -1,8 +1,8 @@
-//! The journal as a file: what is ours and what is open, on disk before the request it announces.
+//! The journal as a file: it records what is ours and which requests are open, on disk before each request is sent.
 //!
-//! It is never asked what exists: the cloud is. A damaged record is seen and not believed (`replay`); a torn last line (a
-//! crash while writing) is cut off. A journal of a newer format is read, never written. The lock is the file's own: it dies
-//! with the process that holds it, so nothing ever needs to be unlocked by hand.
+//! It does not decide what exists: the cloud does. A damaged record is detected and skipped (`replay`); a torn last line (a crash
+//! during a write) is cut off. A journal in a newer format is read, never written. The lock is a lock on the file: it ends with
+//! the process that holds it, so nothing ever needs to be unlocked by hand.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -17,41 +17,41 @@ use super::state::State;
 /// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The file system said no.
+    /// The file system returned an error.
     #[error("{path}: {source}")]
     Io {
         /// The file.
         path: String,
-        /// What it said.
+        /// The error.
         source: io::Error,
     },
-    /// Another run holds it.
+    /// Another run holds the lock.
     #[error("another run holds this environment{}", .holder.as_ref().map_or_else(String::new, |run| format!(": {}", run.who())))]
     Held {
-        /// Who, where that was said.
+        /// That run, where it is known.
         holder: Option<Box<Run>>,
     },
-    /// Lines in the middle cannot be believed.
+    /// Records before the end are not valid.
     #[error("{path}{}", told(.damage))]
     Damaged {
         /// The file.
         path: String,
-        /// Which lines, and what is lost with them.
+        /// The damaged lines, and what is lost with them.
         damage: Box<Replay>,
     },
-    /// It was written by a newer program.
+    /// A newer version of provision wrote it.
     #[error(
         "{path}: the journal has format {found}, but this version of provision writes format {FORMAT}"
     )]
     Newer {
         /// The file.
         path: String,
-        /// Its format.
+        /// The journal's format.
         found: u32,
     },
 }
 
-/// Which lines are damaged, and what is lost with them.
+/// The damaged lines, and what is lost with them.
 fn told(damage: &Replay) -> String {
     let lost = match damage.lost.len() {
         0 => "the affected steps are unknown".to_owned(),
@@ -74,7 +74,7 @@ fn told(damage: &Replay) -> String {
     }
 }
 
-/// The first of many, and how many more there are: an error is read at night.
+/// The first of many, and the number of the others: an error message must stay short.
 fn some(words: &[String]) -> String {
     const ENOUGH: usize = 12;
     match words.len().checked_sub(ENOUGH) {
@@ -83,40 +83,40 @@ fn some(words: &[String]) -> String {
     }
 }
 
-/// The journal of one environment, open for writing: no other process can.
+/// The journal of one environment, open for writing and locked against other processes.
 #[derive(Debug)]
 pub struct Journal {
     file: File,
     path: PathBuf,
-    /// What the lines add up to.
+    /// The state that the records add up to.
     pub state: State,
-    /// How many records it has.
+    /// The number of records.
     records: u64,
-    /// A record could not be written whole: another after it would turn a torn last line into damage in the middle.
+    /// A record was not written in full: another after it would turn a torn last line into damage in the middle.
     torn: bool,
 }
 
-/// A journal that is held and perhaps damaged: for whoever is about to rebuild it.
+/// A journal that is locked and may be damaged: for a caller that rebuilds it.
 #[derive(Debug)]
 pub struct LockedJournal {
     file: File,
     path: PathBuf,
-    /// What can be believed of it, and what cannot.
+    /// The valid records and the damaged ones.
     pub read: Replay,
 }
 
 impl Journal {
-    /// Opens for writing, making folder and file where they are not; only one process at a time can.
+    /// Opens the journal for writing, and creates the folder and the file if they are missing. Only one process at a time can.
     pub fn open(path: &Path) -> Result<Journal, JournalError> {
         LockedJournal::open(path)?.whole()
     }
 
-    /// The same, after waiting for as long as another process holds it. Blocks its thread.
+    /// The same, after waiting until no other process holds the lock. Blocks its thread.
     pub fn wait(path: &Path) -> Result<Journal, JournalError> {
         LockedJournal::of(path, |file| file.lock())?.whole()
     }
 
-    /// Reads without the lock, for verbs that change nothing; an absent journal is an empty one.
+    /// Reads without the lock, for verbs that change nothing; a missing journal counts as an empty one.
     pub fn read(path: &Path) -> Result<State, JournalError> {
         let read = Journal::look(path)?;
         if read.damaged.is_empty() {
@@ -128,7 +128,7 @@ impl Journal {
         })
     }
 
-    /// Reads without the lock what can be believed.
+    /// Reads the valid records, without the lock.
     pub fn look(path: &Path) -> Result<Replay, JournalError> {
         match std::fs::read(path) {
             Ok(bytes) => Ok(replay(&bytes)),
@@ -137,8 +137,8 @@ impl Journal {
         }
     }
 
-    /// Appends one entry; on return it is on disk. After a failure nothing more is written: the next run begins with what
-    /// is whole.
+    /// Appends one entry; on return it is on disk. After a failure nothing more is written: the next run starts from the records
+    /// that are whole.
     pub fn write(&mut self, entry: &Entry) -> Result<(), JournalError> {
         let io = io_at(&self.path);
         if self.torn {
@@ -161,7 +161,7 @@ impl Journal {
 }
 
 impl LockedJournal {
-    /// Takes hold of a journal, whatever it says, making folder and file where they are not.
+    /// Locks a journal, damaged or not, and creates the folder and the file if they are missing.
     pub fn open(path: &Path) -> Result<LockedJournal, JournalError> {
         LockedJournal::of(path, |file| match file.try_lock() {
             Ok(()) => Ok(()),
@@ -193,7 +193,7 @@ impl LockedJournal {
                 }
                 Err(error) => return Err(io(error)),
             }
-            // The lock is that of a file, and the path may lead to another one by now.
+            // The lock belongs to a file, and the path may name another file by now.
             if is_at(&file, path) {
                 break file;
             }
@@ -211,7 +211,7 @@ impl LockedJournal {
         Ok(LockedJournal { file, path, read })
     }
 
-    /// The journal, if all of it can be believed. A torn last line is cut off: its request waited for it to be whole.
+    /// The journal, if every record is valid. A torn last line is cut off: its request is not sent before the line is whole.
     pub fn whole(self) -> Result<Journal, JournalError> {
         let LockedJournal {
             mut file,
@@ -240,8 +240,8 @@ impl LockedJournal {
         })
     }
 
-    /// The journal with `first` as its next line. One that is damaged is copied beside (the path of the copy is
-    /// returned) and then replaced, in one step that no crash can split, by what of it can be believed.
+    /// The journal with `first` as its next record. A damaged journal is copied to a file beside it (the copy's path is returned)
+    /// and then replaced by its valid records. The replacement is atomic, even in a crash.
     pub fn rebuilt(self, first: &Entry) -> Result<(Journal, Option<PathBuf>), JournalError> {
         if self.read.damaged.is_empty() {
             let mut journal = self.whole()?;
@@ -260,13 +260,13 @@ impl LockedJournal {
         ));
         std::fs::copy(&self.path, &kept).map_err(&io)?;
         let new = beside(".new");
-        // What a kill has left there, or somebody else has put there while he could.
+        // A file that a killed run left, or that another user wrote while the folder was open to him.
         match std::fs::remove_file(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
             _ => {}
         }
         let file = private_file(&new, OpenOptions::new().create_new(true)).map_err(&io)?;
-        // Held before it has the name: there is no moment at which another process could take it.
+        // Locked before it is renamed: there is no moment at which another process could lock it.
         file.lock().map_err(&io)?;
         let mut journal = Journal {
             file,
@@ -291,10 +291,10 @@ impl LockedJournal {
     }
 }
 
-/// Who holds a journal: the run that began to log its events, or the last that the journal names.
+/// The run that holds a journal: the one that started the event log, or the last one in the journal.
 fn holder(path: &Path) -> Option<Run> {
     let logged = path.parent().and_then(event_log::header);
-    // The holder may be in the middle of a line: what it said before is enough to name it.
+    // The holder may be in the middle of writing a line: the records before it are enough to name it.
     let journalled = Journal::look(path)
         .ok()
         .and_then(|read| read.state.last_run);
@@ -321,7 +321,7 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// A new file is there after a power cut only if its folder says so.
+/// Syncs the folder: a new file survives a power cut only if its folder's entry is on disk.
 fn sync_folder(path: &Path) -> Result<(), JournalError> {
     let Some(folder) = path.parent() else {
         return Ok(());
@@ -331,18 +331,18 @@ fn sync_folder(path: &Path) -> Result<(), JournalError> {
         .map_err(io_at(path))
 }
 
-/// Takes from others what an earlier copy or an unpacked archive gave them.
+/// Removes permissions of other users, which an earlier copy or an unpacked archive may have set.
 fn keep_private(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt;
     let open = |about: std::fs::Metadata| about.permissions().mode() & 0o077 != 0;
     if std::fs::metadata(path).is_ok_and(open) {
-        // A file system without modes has none to take.
+        // A file system without modes has no permissions to remove.
         let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
     }
 }
 
-/// Refuses what belongs to another user, who could change what the journal says is ours, and `down` would delete it. Root is
-/// not asked: in a container it works on folders of the users outside.
+/// Refuses a file of another user, who could change what the journal records as ours, and `down` would delete it. Root is exempt:
+/// in a container it works on folders of users outside.
 fn is_ours(about: io::Result<std::fs::Metadata>) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
     let (owner, we) = (about?.uid(), rustix::process::geteuid().as_raw());
@@ -354,11 +354,11 @@ fn is_ours(about: io::Result<std::fs::Metadata>) -> io::Result<()> {
     )))
 }
 
-/// The journal, as far as a run may touch it.
+/// A run's access to the journal.
 pub enum JournalAccess<'a> {
-    /// For runs that act.
+    /// For runs that change resources.
     Write(&'a mut Journal),
-    /// For runs that only look.
+    /// For runs that only read.
     Read(&'a State),
 }
 
@@ -377,7 +377,7 @@ mod tests {
             how: "done".to_owned(),
         };
         journal.write(&entry).unwrap();
-        // A handle that cannot be written to stands for a disk that is full, and a good one for space that was made.
+        // A handle that cannot be written to represents a full disk, and a good one represents space that was freed.
         let good = std::mem::replace(&mut journal.file, File::open(&path).unwrap());
         journal.write(&entry).unwrap_err();
         journal.file = good;

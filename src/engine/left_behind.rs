@@ -1,4 +1,4 @@
-//! What a failed request left behind: it looks, says it in a sentence, and closes the intent with the same truth.
+//! What a failed request left behind: it reads the live resource, reports it in a sentence, and closes the intent accordingly.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use super::worker::Worker;
 use crate::google::{ApiError, MayHaveApplied};
 use crate::kinds::Observed;
 
-/// The entry that closes an intent which did not come to a good end.
+/// The record that closes an intent of a request that failed.
 pub fn failed(key: &str, message: &str, left: LeftBehind) -> Entry {
     Entry::Failed {
         at: now(),
@@ -19,7 +19,7 @@ pub fn failed(key: &str, message: &str, left: LeftBehind) -> Entry {
     }
 }
 
-/// What a failed operation leaves as a rule; a look corrects it before anybody is told.
+/// What a failed operation leaves behind as a rule; a read corrects it before the failure is reported.
 pub fn left_of(verb: ChangeVerb) -> LeftBehind {
     match verb {
         ChangeVerb::Create => LeftBehind::Unknown,
@@ -27,7 +27,7 @@ pub fn left_of(verb: ChangeVerb) -> LeftBehind {
     }
 }
 
-/// Closes the intent of a request that failed with the truth about what is left: it looks.
+/// Closes the intent of a failed request with what is left behind, by a read of the live resource.
 pub async fn account(
     worker: &Worker,
     intent: &Intent<'_>,
@@ -50,7 +50,8 @@ pub async fn account(
         {
             (LeftBehind::Nothing, NOTHING.to_owned())
         }
-        // It may still be at work, or hide as a new account does: one look that does not find it proves nothing.
+        // The request may still be running, or its resource may be hidden like a new account: one read that does not find it
+        // proves nothing.
         (ChangeVerb::Create, Ok(Observed::Absent)) if !error.of_operation => (
             LeftBehind::Unknown,
             format!(
@@ -66,7 +67,7 @@ pub async fn account(
             LeftBehind::Something,
             format!("{short} exists, perhaps unchanged"),
         ),
-        // It may be on its way out.
+        // The delete may still be running.
         (ChangeVerb::Delete, Ok(_))
             if !error.of_operation && error.left_machine != MayHaveApplied::No =>
         {

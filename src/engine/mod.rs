@@ -1,4 +1,4 @@
-//! The one loop: it looks, compares, announces, sends, waits; and knows no verb, no screen and no resource by name.
+//! The loop of every run: read, compare, announce, send, wait. It depends on no verb, no screen and no particular resource.
 
 mod absent;
 pub mod adopt;

@@ -1,10 +1,10 @@
-//! What is there and cannot become what is wanted: why, in which fields, and the way out.
+//! Errors for a live resource that cannot become the desired one: the reason, the fields, and what to do.
 
 use super::desired::DesiredResource;
 use super::failure::{Failure, differences};
 use crate::kinds::FieldDiff;
 
-/// It is there and not ours.
+/// The resource exists and is not ours.
 pub fn foreign(wanted: &DesiredResource, fields: &[FieldDiff]) -> Failure {
     let hint = if fields.iter().any(|field| field.fixed) {
         "delete or rename the existing resource, or use another project: it cannot be changed to match the step"
@@ -21,7 +21,7 @@ pub fn foreign(wanted: &DesiredResource, fields: &[FieldDiff]) -> Failure {
     )
 }
 
-/// Somebody else owns some of the fields that differ.
+/// Another field manager owns some of the fields that differ.
 pub fn conflict(wanted: &DesiredResource, fields: &[FieldDiff]) -> Failure {
     let hint = "remove these fields from the step, or take them over with --force-conflicts";
     in_the_way(
@@ -32,7 +32,7 @@ pub fn conflict(wanted: &DesiredResource, fields: &[FieldDiff]) -> Failure {
     )
 }
 
-/// Nobody can change some of the fields that differ.
+/// Some of the fields that differ cannot be changed.
 pub fn fixed(wanted: &DesiredResource, fields: &[FieldDiff]) -> Failure {
     let hint = "change the step to match the live resource, or run `provision down` and `provision up` to recreate it";
     in_the_way(

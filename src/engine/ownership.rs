@@ -1,4 +1,4 @@
-//! Whose a resource is, by what the journal records and by what is there. Pure.
+//! Who owns a resource, by the journal and by the live resource. Pure.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::desired::DesiredResource;
 use super::state::TrackedResource;
 use crate::kinds::Kind;
 
-/// Whose a thing is, as far as the journal knows; `force` says that fields of Kubernetes objects are taken over.
+/// The owner of a resource, as far as the journal records it; `force` takes over the fields of Kubernetes objects.
 pub fn whose<'a>(
     kind: Kind,
     force: bool,
@@ -24,7 +24,7 @@ pub fn whose<'a>(
     }
 }
 
-/// What the journal knows of the thing, unless what is there is another: made anew by somebody else.
+/// What the journal records of the resource, unless the live resource is another one, which somebody else recreated.
 pub fn still_ours<'a>(
     kind: Kind,
     want: &Value,
@@ -37,7 +37,7 @@ pub fn still_ours<'a>(
     })
 }
 
-/// Whether something that is wanted is there and not ours: the thing, or a part of a set.
+/// Whether something wanted exists and is not ours: the resource, or a part of a set.
 pub fn is_theirs(wanted: &DesiredResource, whose: Ownership<'_>, live: &Value) -> bool {
     let kind = wanted.kind;
     if !kind.is_deletable() {

@@ -1,4 +1,4 @@
-//! One step towards being there: finish open work - look - compare - intend - send - wait - done.
+//! One step whose resource should exist: finish open work - read - compare - announce - send - wait - record.
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -20,7 +20,7 @@ use super::worker::Worker;
 use crate::google::Class;
 use crate::kinds::{Observed, ResourceId};
 
-/// Looks and compares, and does nothing about it.
+/// Reads and compares, and changes nothing.
 pub async fn look_only(
     worker: &Worker,
     wanted: &DesiredResource,
@@ -30,7 +30,7 @@ pub async fn look_only(
         thing, kind, want, ..
     } = wanted;
     let parts = kind.parts(want);
-    // What is not known yet cannot be asked about.
+    // Values that are not known yet cannot be sent with the read.
     let known_want = if wanted.unknown.is_empty() {
         want
     } else {
@@ -41,7 +41,7 @@ pub async fn look_only(
         .unless_stopped(kind.look(&worker.clients, &thing.at, known_want, &parts))
         .await?
     {
-        // An API that is off has no resources.
+        // A disabled API has no resources.
         Err(error) if error.class == Class::ApiDisabled => Observed::Absent,
         look => look.map_err(|error| Failure::of(&what, &error))?,
     };
@@ -89,7 +89,7 @@ pub async fn look_only(
     })
 }
 
-/// Brings the thing about.
+/// Makes the resource exist as wanted.
 pub async fn present(
     worker: &Worker,
     wanted: &DesiredResource,
@@ -107,7 +107,7 @@ pub async fn present(
     }
 
     let found = match at_rest(worker, kind, thing, want, &parts).await? {
-        // A kind that is seen only after several reads may hide at the first.
+        // A kind that needs several reads may miss the resource at the first.
         Observed::Here(_) if open.is_some() => {
             Observed::Here(confirmed(worker, kind, thing, want, &parts).await?)
         }
@@ -130,7 +130,7 @@ pub async fn present(
             correct(worker, wanted, tracked, live, created).await
         }
         Observed::Absent | Observed::Settling(_) => {
-            // A deletion that was cut off has taken effect; a creation has not, and may be sent again as itself.
+            // An interrupted delete has taken effect; an interrupted create has not, and may be sent again under its id.
             let again = open
                 .as_ref()
                 .filter(|open| open.verb == ChangeVerb::Create)
@@ -143,7 +143,7 @@ pub async fn present(
     }
 }
 
-/// Makes the thing and waits until it is seen.
+/// Creates the resource and waits until it is visible.
 async fn create(
     worker: &Worker,
     wanted: &DesiredResource,
@@ -207,7 +207,7 @@ async fn create(
                 outputs: kind.outputs_of(&live),
             })
         }
-        // Ours, if we had asked for it before; a look that found nothing may have looked in the wrong place.
+        // Ours, if we had requested it before; a read that found nothing may have used the wrong location.
         SendResult::AlreadyThere { since, ours }
             if ours || cut_off || tracked.is_some_and(|tracked| tracked.ours) =>
         {
@@ -233,7 +233,7 @@ async fn create(
     }
 }
 
-/// Compares what is there and changes what differs. `created` says that the thing is ours since this run.
+/// Compares the live resource and changes what differs. `created` means that this run created the resource.
 async fn correct(
     worker: &Worker,
     wanted: &DesiredResource,
@@ -252,10 +252,10 @@ async fn correct(
         ours,
         ..whose(*kind, force, tracked, &our_parts)
     };
-    // What this run made is ours by its intent.
+    // What this run created is ours by its intent.
     let adopt = wanted.adopt && !created && is_theirs(wanted, whose, &live);
     let change = Change::of(kind.diff(want, &live), Ownership { adopt, ..whose });
-    // Whose a condition is nobody asks.
+    // A condition has no owner.
     if !kind.is_wait() {
         worker.emit(Event::Looked {
             step: worker.step.clone(),
@@ -329,7 +329,7 @@ async fn correct(
     })
 }
 
-/// Writes down that what is there is ours from now on.
+/// Records that the live resource is ours from now on.
 async fn adopt_it(
     worker: &Worker,
     wanted: &DesiredResource,
@@ -350,7 +350,7 @@ async fn adopt_it(
     worker.write(adopted).await
 }
 
-/// Closes work whose end was not seen, by what a look found. Says whether the thing was made by it.
+/// Closes a request whose end was not seen, by what a read found. Returns whether the request created the resource.
 async fn close(
     worker: &Worker,
     thing: &ResourceId,
@@ -399,13 +399,13 @@ async fn done(worker: &Worker, thing: &ResourceId, since: Instant) -> Result<(),
         .await
 }
 
-/// The list of the parent's body that things made inside it go into.
+/// The list in the parent's body to which resources created inside it are added.
 fn inside_list(inside: &[(ResourceId, Value)]) -> Option<&'static str> {
     let (first, _) = inside.first()?;
     Some(first.kind()?.created_with_parent()?.field)
 }
 
-/// What a thing made inside another looks like there: its body with its name.
+/// A resource in its parent's body: its own body with its name.
 fn named(thing: &ResourceId, want: &Value) -> Value {
     let mut body = want.clone();
     body["name"] = thing.short().into();

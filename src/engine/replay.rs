@@ -1,63 +1,62 @@
-//! Reading a journal's bytes: what they add up to, which lines cannot be believed, and what goes on being known without
-//! them. Pure; no file.
+//! Reads a journal's bytes: the state of its records, the damaged lines, and what remains known without them. Pure: reads no file.
 //!
-//! A record that cannot be believed takes with it what it said and nothing else: those before and after it have checksums of
-//! their own. A line after it that makes no sense alone (the end of a request whose announcement is lost) is lost with it.
+//! A damaged record loses its own content and nothing else: the records before and after it have checksums of their own. A later
+//! record that is meaningless alone (the end of a request whose announcement is lost) is lost with it.
 
 use std::collections::BTreeSet;
 
 use super::entry::{Entry, FORMAT, LeftBehind, LineError};
 use super::state::{IllegalEntry, State};
 
-/// What the bytes of a journal add up to.
+/// The content of a journal.
 #[derive(Debug, Default)]
 pub struct Replay {
-    /// The fold of every line that can be believed.
+    /// The fold of every valid record.
     pub state: State,
-    /// How many bytes are whole lines; what follows is a torn last line, whose request was never sent.
+    /// The number of bytes in whole lines; the rest is a torn last line, whose request was never sent.
     pub whole: u64,
-    /// How many records it has, those that cannot be believed included.
+    /// The number of records, including the damaged ones.
     pub records: u64,
-    /// The lines that cannot be believed.
+    /// The damaged lines.
     pub damaged: Vec<DamagedLine>,
-    /// What is lost with them: steps, or keys of things where no line names a step.
+    /// What is lost with them: steps, or keys of resources where no line names a step.
     pub lost: BTreeSet<String>,
-    /// The lines that can be believed, as another journal may begin with them.
+    /// The valid records, as another journal may start with them.
     pub believed: Vec<Entry>,
 }
 
-/// A line that cannot be believed.
+/// A damaged line.
 #[derive(Debug)]
 pub struct DamagedLine {
-    /// Which, from 1.
+    /// The line's number, from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The reason.
     pub why: Damage,
 }
 
-/// What is wrong with a line.
+/// The reason why a line is damaged.
 #[derive(Debug, thiserror::Error)]
 pub enum Damage {
-    /// It cannot be read.
+    /// It cannot be parsed.
     #[error(transparent)]
     Line(#[from] LineError),
-    /// It stands behind its own place: a copy.
+    /// Its number has already been passed: it is a copy.
     #[error("record {number} found where record {next} was expected")]
     OutOfPlace {
-        /// Its number.
+        /// The line's number.
         number: u64,
-        /// The number that would follow.
+        /// The number that was expected.
         next: u64,
     },
-    /// Records before it are gone.
+    /// Records before it are missing.
     #[error("{}", gap(*.first, *.last))]
     Gap {
-        /// The first of them.
+        /// The number of the first missing record.
         first: u64,
-        /// The last.
+        /// The number of the last missing record.
         last: u64,
     },
-    /// It cannot follow those before it.
+    /// It cannot follow the records before it.
     #[error(transparent)]
     Order(#[from] IllegalEntry),
 }
@@ -69,7 +68,7 @@ fn gap(first: u64, last: u64) -> String {
     }
 }
 
-/// Reads the lines.
+/// Replays a journal's bytes.
 pub fn replay(bytes: &[u8]) -> Replay {
     let mut all = Replay::default();
     for (index, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
@@ -77,7 +76,7 @@ pub fn replay(bytes: &[u8]) -> Replay {
             break;
         };
         all.whole += line.len() as u64 + 1;
-        // What a newer program wrote after its own `Run` need not be understood to be kept.
+        // What a newer version wrote after its own `Run` need not be understood to be kept.
         if all.state.format > FORMAT {
             continue;
         }
@@ -103,11 +102,11 @@ pub fn replay(bytes: &[u8]) -> Replay {
 }
 
 impl Replay {
-    /// Takes a line whose checksum holds, if it is in its place.
+    /// Applies a line with a valid checksum, if its number is in order.
     fn numbered(&mut self, line: usize, number: u64, entry: Entry) {
         let next = self.records + 1;
         if number < next {
-            // What a copy says is said, and known, in its own place.
+            // The content of a copy has been applied in its own place.
             let why = Damage::OutOfPlace { number, next };
             return self.damaged.push(DamagedLine { line, why });
         }
@@ -122,7 +121,7 @@ impl Replay {
         self.take(line, entry);
     }
 
-    /// Takes a line whose checksum holds.
+    /// Applies a line with a valid checksum.
     fn take(&mut self, line: usize, entry: Entry) {
         let illegal = match self.state.take(&entry) {
             Ok(()) => return self.believed.push(entry),
@@ -133,8 +132,8 @@ impl Replay {
             let why = illegal.into();
             return self.damaged.push(DamagedLine { line, why });
         }
-        // It follows from what is lost. The announcement of a request stands by itself: whatever was open on its thing had
-        // come to an end that is lost.
+        // It follows a lost record. The announcement of a request is valid by itself: whatever was open on its resource had an
+        // end, which is lost.
         if let Entry::Intent { at, thing, .. } = &entry {
             let end = Entry::Failed {
                 at: at.clone(),
@@ -164,7 +163,7 @@ fn names(entry: &Entry) -> Option<String> {
     }
 }
 
-/// What a line that cannot be believed seems to be about: told to a reader, and never relied upon.
+/// The step or the key that a damaged line seems to name: shown to the user, and never relied upon.
 fn about(line: &str) -> Option<String> {
     ["\"step\":\"", "\"key\":\""].iter().find_map(|field| {
         let (_, rest) = line.split_once(field)?;
@@ -225,7 +224,7 @@ mod tests {
         }
     }
 
-    /// The lines with those of these numbers damaged.
+    /// Replays the entries, with the lines of these numbers damaged.
     fn read(entries: &[Entry], damaged: &[usize]) -> Replay {
         let lines = entries.iter().enumerate().map(|(index, entry)| {
             let line = entry.seal(index as u64 + 1).unwrap();
@@ -251,7 +250,7 @@ mod tests {
             intent("a", Delete),
             done("a"),
         ];
-        // (lines damaged, what is lost, whether a and b are ours after it)
+        // (damaged lines, what is lost, whether a is ours, whether b is ours)
         let cases: [(&[usize], &[&str], bool, bool); 6] = [
             (&[], &[], false, true),
             (&[1], &[], false, true),
@@ -281,7 +280,7 @@ mod tests {
                 ours_b,
                 "{damaged:?}"
             );
-            // What is believed is a journal of its own.
+            // The valid records form a journal of their own.
             let mut again = State::default();
             again.take(&run()).unwrap();
             for entry in &read.believed {

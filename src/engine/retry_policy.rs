@@ -1,13 +1,13 @@
-//! How long a refusal is worth waiting out, by its class. Pure; the transport's own retries are the client's matter.
+//! How long a refusal is retried, by its class. Pure; the transport's own retries belong to the client.
 //!
-//! Sources: an account is seen everywhere within about a minute, an API within minutes of being switched on, a cluster's
-//! operation takes as long as it takes (facts recorded and reported; none of these is documented with a bound).
+//! Sources: an account is visible everywhere within about a minute, an API within minutes after it was enabled, and a cluster's
+//! operation has no known bound (recorded and reported; none of these is documented with a bound).
 
 use std::time::Duration;
 
 use crate::google::{Class, retry};
 
-/// How long to go on asking, if at all. `within` is the step's own limit.
+/// How long to retry, if at all. `within` is the step's own limit.
 pub fn patience(class: Class, within: Duration) -> Option<Duration> {
     let at_most = |limit: Duration| Some(within.min(limit));
     let minutes = |n: u64| at_most(Duration::from_secs(n * 60));
@@ -15,16 +15,16 @@ pub fn patience(class: Class, within: Duration) -> Option<Duration> {
         Class::Busy => Some(within),
         Class::NotReady | Class::AccountNotVisible | Class::AlreadyExists => minutes(3),
         Class::IdentityPoolMissing => minutes(2),
-        // A front end that does not know an API yet answers no JSON.
+        // A front end that does not know an API yet returns an answer that is not JSON.
         Class::ApiDisabled | Class::NotJson => minutes(5),
         Class::PolicyConflict => minutes(1),
-        // The transport has tried as long where it may; what it may not repeat is repeated here, where its intent is known.
+        // The transport has retried as long where it may; what it may not repeat is repeated here, where its intent is known.
         Class::LostConnection | Class::ServerFault => at_most(retry::PATIENCE),
         _ => None,
     }
 }
 
-/// What a reader is told while a refusal is waited out.
+/// The reason that is reported while a refusal is waited out.
 pub fn reason(class: Class) -> &'static str {
     match class {
         Class::Busy => "another operation is in progress on it",
@@ -48,7 +48,7 @@ mod tests {
     fn no_refusal_is_waited_out_for_longer_than_the_step_allows() {
         let second = Duration::from_secs(1);
         let hour = Duration::from_secs(3600);
-        // class, minutes at most where the step has an hour
+        // (class, limit in minutes where the step has an hour)
         let cases = [
             (Class::Busy, Some(60)),
             (Class::NotReady, Some(3)),

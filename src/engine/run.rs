@@ -1,4 +1,4 @@
-//! The loop: one owner of what is ready, of the journal and of events; steps at work beside each other where order allows.
+//! The loop: one owner of the scheduler, the journal and the events; steps run concurrently where their order allows.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,24 +22,24 @@ use super::worker::{Locks, OwnerRequest, Worker};
 use crate::google::Client;
 use crate::kinds::Clusters;
 
-/// How many steps are at work at once. Google's quotas allow more; a reader's eyes do not.
+/// The number of steps that run at once. Google's quotas allow more, but a reader could not follow more.
 const AT_ONCE: usize = 12;
-/// After being asked to stop: how long requests that have left may take to reach the journal.
+/// After a stop: the time in which requests that were sent may still reach the journal.
 const LAST_WORDS: Duration = Duration::from_millis(4500);
 
 /// How a run ended.
 #[derive(Debug)]
 pub struct RunEnd {
-    /// The counts.
+    /// The number of steps by outcome.
     pub tally: Tally,
-    /// Whether it was asked to stop.
+    /// Whether the run was asked to stop.
     pub stopped: bool,
-    /// The journal failed: nothing more was sent.
+    /// The journal's error: nothing was sent after it.
     pub journal: Option<Arc<JournalError>>,
 }
 
 impl RunEnd {
-    /// In a word.
+    /// The outcome.
     pub fn how(&self) -> RunOutcome {
         if self.stopped {
             RunOutcome::Interrupted
@@ -51,7 +51,7 @@ impl RunEnd {
     }
 }
 
-/// Runs the tasks. `tell` hears every event in order; `stop` turns true when the run should end.
+/// Runs the tasks. `tell` gets every event in order; `stop` becomes true when the run should end.
 pub async fn run(
     client: &Client,
     clusters: Clusters,
@@ -63,7 +63,7 @@ pub async fn run(
     let began = Instant::now();
     let (owner, mut asks) = mpsc::unbounded_channel();
     let mut work: JoinSet<(Instant, Result<Converged, Failure>)> = JoinSet::new();
-    // Which step a task of `work` carries out: a task that panics does not give that back.
+    // The step of each task in `work`: a task that panics does not return it.
     let mut steps = HashMap::new();
     let mut board = Scheduler::new(tasks);
     let mut ended = RunEnd {
@@ -77,7 +77,7 @@ pub async fn run(
     tokio::pin!(last_words);
 
     loop {
-        // Asked here and not where it is heard: the last step may have given up before that.
+        // Checked here and not only where the signal arrives: the last step may have given up before that.
         if !ended.stopped && *stop.borrow() {
             ended.stopped = true;
             last_words.as_mut().reset(Instant::now() + LAST_WORDS);
@@ -149,7 +149,7 @@ pub async fn run(
         tokio::select! {
             Some(ask) = asks.recv() => answer(ask, &mut book, &mut tell, &mut ended),
             Some(done) = work.join_next_with_id() => {
-                // What the step said before it ended comes before its end.
+                // A step's events are emitted before its end.
                 while let Ok(ask) = asks.try_recv() {
                     answer(ask, &mut book, &mut tell, &mut ended);
                 }
@@ -164,7 +164,7 @@ pub async fn run(
                     Err(Failure::Stopped) => {}
                 }
             }
-            // Where nobody can say stop any more, nobody has.
+            // A closed channel is not a stop.
             Ok(_) = stopping.wait_for(|stop| *stop), if !ended.stopped => {}
             () = &mut last_words, if ended.stopped => break,
         }
@@ -322,7 +322,7 @@ mod tests {
     #[tokio::test]
     async fn a_run_that_was_asked_to_stop_says_so_and_no_other_does() {
         let client = Client::new(Endpoints::emulator("http://127.0.0.1:9"), Auth::none()).unwrap();
-        // Often, because who is heard first is a matter of luck.
+        // Repeated, because the order of the signals is random.
         for _ in 0..50 {
             for asked in [true, false] {
                 let (say, stop) = watch::channel(asked);
@@ -350,7 +350,7 @@ mod tests {
         };
         let second = Duration::from_secs(1);
         let tasks = vec![
-            // No clock holds an instant that far away: to reckon it panics.
+            // Adding so long a duration to an instant overflows, and panics.
             task("first", &[], Duration::MAX),
             task("second", &["first"], second),
             task("third", &["second"], second),

@@ -1,4 +1,4 @@
-//! The scheduler: which task may begin, what the ones before it gave, and its references filled. No clock, no network.
+//! The scheduler: which task may start, the outputs of those before it, and its filled references. No clock, no network.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,43 +19,43 @@ use super::worker::Worker;
 use crate::kinds::{Kind, ResourceId};
 use crate::steps::refs;
 
-/// Who is ready, who is done, and what they gave.
+/// The tasks of a run: which are waiting, which are done, and their outputs.
 pub struct Scheduler {
     tasks: BTreeMap<String, Task>,
-    /// Not begun yet, in the order in which they were given.
+    /// Not started yet, in the order in which they were given.
     waiting: Vec<String>,
     done: BTreeSet<String>,
     outputs: BTreeMap<String, Map<String, Value>>,
-    /// Those that were made in this run.
+    /// Tasks whose resources this run created.
     created: BTreeSet<String>,
-    /// Hosts of APIs that are enabled for sure.
+    /// Hosts of APIs that are known to be enabled.
     enabled: BTreeSet<String>,
 }
 
-/// Why a task that is ready is not begun.
+/// Why a ready task is not started.
 pub enum NotPrepared {
     /// There is nothing to do for it.
     Settled(StepOutcome),
-    /// Where it is cannot be said before these steps are done.
+    /// Its location is not known before these steps are done.
     Waits(Vec<String>),
 }
 
 /// A task with its references filled.
 pub enum Job {
-    /// Look and compare.
+    /// Read and compare.
     Look(DesiredResource, Option<TrackedResource>),
-    /// Bring it about.
+    /// Make the resource exist as wanted.
     Present(DesiredResource, Option<TrackedResource>),
-    /// Find out what stands under its name.
+    /// Find the live resource under the step's name.
     Find(DesiredResource, Option<TrackedResource>),
-    /// See whether it holds, waiting at most this long.
+    /// Check whether the claim holds, for at most this long.
     Claim(DesiredResource, Duration),
-    /// Remove it.
+    /// Delete the resource.
     Absent(Kind, Box<TrackedResource>, Value, Vec<ResourceId>),
 }
 
 impl Scheduler {
-    /// A scheduler of tasks none of which has begun.
+    /// A scheduler of tasks that have not started.
     pub fn new(tasks: Vec<Task>) -> Scheduler {
         let waiting = tasks.iter().map(|task| task.step.id.clone()).collect();
         let tasks = tasks
@@ -72,22 +72,22 @@ impl Scheduler {
         }
     }
 
-    /// A task.
+    /// The task with this id.
     pub fn task(&self, id: &str) -> &Task {
         &self.tasks[id]
     }
 
-    /// Takes those that never became ready although nothing they wait for failed.
+    /// Takes the tasks that never became ready although nothing that they wait for failed.
     pub fn stuck(&mut self) -> Vec<String> {
         std::mem::take(&mut self.waiting)
     }
 
-    /// Hosts of APIs that are enabled for sure.
+    /// Hosts of APIs that are known to be enabled.
     pub fn enabled(&self) -> &BTreeSet<String> {
         &self.enabled
     }
 
-    /// Takes the first task that may begin.
+    /// Takes the first task that may start.
     pub fn next_ready(&mut self) -> Option<String> {
         let ready = self.waiting.iter().position(|id| {
             self.tasks[id]
@@ -98,7 +98,7 @@ impl Scheduler {
         Some(self.waiting.remove(ready))
     }
 
-    /// Notes that a task came to a good end, with what others may know of its thing.
+    /// Records that a task succeeded, with the outputs that other steps may use.
     pub fn done(&mut self, id: &str, outputs: Map<String, Value>) {
         let step = &self.tasks[id].step;
         self.enabled.extend(step.kind.enables(&step.want));
@@ -106,12 +106,12 @@ impl Scheduler {
         self.outputs.insert(id.to_owned(), outputs);
     }
 
-    /// Notes that a task's thing was made in this run.
+    /// Records that this run created a task's resource.
     pub fn made(&mut self, id: &str) {
         self.created.insert(id.to_owned());
     }
 
-    /// Takes away every task that was to come after a failed one.
+    /// Takes every task that was to come after a failed one.
     pub fn block(&mut self, failed: &str) -> Vec<String> {
         let mut blocked = Vec::new();
         let mut causes = vec![failed.to_owned()];
@@ -128,7 +128,7 @@ impl Scheduler {
         blocked
     }
 
-    /// Fills a task's references from what others gave, and says what is to be done for it.
+    /// Fills a task's references from the outputs of others, and returns what to do for it.
     pub fn prepare(&self, id: &str, book: &JournalAccess<'_>) -> Result<Job, NotPrepared> {
         let task = self.task(id);
         let state = match book {
@@ -181,8 +181,8 @@ impl Scheduler {
         }
     }
 
-    /// The task's thing and what it should look like. `parent` is a step whose thing does not exist yet but whose names
-    /// are known from where it will be.
+    /// The task's desired resource. `parent` is a step whose resource does not exist yet but whose names are known from its
+    /// location.
     fn wanted(
         &self,
         id: &str,
@@ -236,7 +236,7 @@ impl Scheduler {
 }
 
 impl Job {
-    /// What readers call its thing.
+    /// The resource's name, as messages show it.
     pub fn name(&self) -> String {
         match self {
             Job::Look(wanted, _)
@@ -247,7 +247,7 @@ impl Job {
         }
     }
 
-    /// What the journal knows of its thing.
+    /// What the journal records of the resource.
     pub fn tracked(&self) -> Option<&TrackedResource> {
         match self {
             Job::Look(_, tracked) | Job::Present(_, tracked) | Job::Find(_, tracked) => {
@@ -258,7 +258,7 @@ impl Job {
         }
     }
 
-    /// Does it.
+    /// Carries out the job.
     pub async fn carry_out(self, worker: &Worker) -> Result<Converged, Failure> {
         match self {
             Job::Look(wanted, tracked) => look_only(worker, &wanted, tracked.as_ref()).await,

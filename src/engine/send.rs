@@ -1,5 +1,5 @@
-//! One request that changes something, from its announcement to its end: intend (on disk), send, record the operation (on
-//! disk), wait. Refusals that time mends are waited out here.
+//! One request that changes something, from its announcement to its end: announce (on disk), send, record the operation (on
+//! disk), wait. Temporary refusals are waited out here.
 
 use std::time::Duration;
 
@@ -18,26 +18,26 @@ use super::worker::Worker;
 use crate::google::{ApiError, Class, MayHaveApplied, retry};
 use crate::kinds::{MutationResult, Observed};
 
-/// What became of it.
+/// The result of a request.
 pub enum SendResult {
-    /// Google took it and has done it; the intent is still open until the thing was seen.
+    /// Google has accepted and completed it; the intent is still open until the resource was read.
     Done {
-        /// When the intent was announced.
+        /// The time of the announcement.
         since: Instant,
     },
-    /// It is there already (create): whoever made it.
+    /// The resource to create exists already, whoever created it.
     AlreadyThere {
-        /// When the intent was announced.
+        /// The time of the announcement.
         since: Instant,
-        /// An earlier try of the same intent may have made it: its answer was lost.
+        /// Whether an earlier attempt of the same intent may have created it: its answer was lost.
         ours: bool,
     },
 }
 
-/// First and longest pause between two tries of the same request.
+/// First and longest pause between two attempts of the same request.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
-/// Announces the request and carries it out. The caller closes the intent once it has seen the thing.
+/// Announces the request and carries it out. The caller closes the intent once it has read the resource.
 pub async fn carry_out<F, R>(
     worker: &Worker,
     intent: Intent<'_>,
@@ -100,7 +100,7 @@ where
                         return Ok(SendResult::Done { since });
                     }
                     OperationEnd::Failed(error) => error,
-                    // It was sent, and may still be at work: the intent stays open, and the next run waits for it.
+                    // It was sent, and may still be running: the intent stays open, and the next run waits for it.
                     OperationEnd::Unseen(error) => {
                         let says = format!(
                             "{} may exist: {what} is still in progress",
@@ -117,7 +117,7 @@ where
                 match is_there(worker, &intent).await {
                     Ok(true) => return Ok(SendResult::AlreadyThere { since, ours }),
                     Err(Failure::Stopped) => return Err(Failure::Stopped),
-                    // One replica knows a thing that another does not know yet, or not any more: asked again, they agree.
+                    // One replica knows a resource that another does not know yet, or no longer: at a later request they agree.
                     Ok(false) | Err(Failure::Told(_)) => error,
                 }
             }
@@ -131,7 +131,7 @@ where
         match (patient, pauses.next()) {
             (Some(_), Some(pause)) => {
                 if error.of_operation {
-                    // This request has come to its end, and its id with it: the next one is another.
+                    // This request has ended, and its id with it: the next one gets a new id.
                     worker
                         .write(failed(&key, &error.message, left_of(intent.verb)))
                         .await?;
@@ -165,8 +165,8 @@ fn announcement(worker: &Worker, intent: &Intent<'_>, request: &str) -> Entry {
     }
 }
 
-/// Whether the same request can do better a little later: what an operation ended with is its own end, and a change that was
-/// made of a state which somebody has changed since has to be made anew.
+/// Whether the same request can succeed a little later. The error of an operation is final, and an update that was computed from
+/// a state which another client has changed since must be computed again.
 fn mends(error: &ApiError, verb: ChangeVerb) -> bool {
     match error.class {
         Class::LostConnection | Class::ServerFault => !error.of_operation,
@@ -175,7 +175,7 @@ fn mends(error: &ApiError, verb: ChangeVerb) -> bool {
     }
 }
 
-/// Whether what an API says is there already can be seen.
+/// Whether a resource that exists according to the API can be read.
 async fn is_there(worker: &Worker, intent: &Intent<'_>) -> Result<bool, Failure> {
     let (kind, thing) = (intent.kind, intent.thing);
     let seen = agreed(worker, kind, thing, &Value::Null, &intent.parts).await?;

@@ -1,89 +1,89 @@
-//! What the journal's lines add up to: a fold with one `match` of legal transitions. Pure; no file, no clock.
+//! The state that the journal's records add up to: a fold with one `match` of legal transitions. Pure: no file, no clock.
 
 use super::entry::{ChangeVerb, Entry, LeftBehind, Run};
 use crate::google::Operation;
 use crate::kinds::ResourceId;
 use crate::kinds::Step;
 
-/// The environment as the journal knows it.
+/// The environment, as the journal records it.
 #[derive(Debug, Clone, Default)]
 pub struct State {
-    /// The newest format that any run wrote.
+    /// The newest format of any run.
     pub format: u32,
     /// The last run.
     pub last_run: Option<Run>,
-    /// Whether it came to its end.
+    /// Whether the last run ended.
     pub ended: bool,
-    /// Every thing that was ever spoken of, in the order of its first intent.
+    /// Every resource that was ever recorded, in the order of its first record.
     pub things: Vec<TrackedResource>,
 }
 
-/// What the journal knows of one thing.
+/// What the journal records of one resource.
 #[derive(Debug, Clone)]
 pub struct TrackedResource {
-    /// The thing.
+    /// The resource.
     pub thing: ResourceId,
-    /// Its key.
+    /// The resource's key.
     pub key: String,
-    /// The step that last spoke of it.
+    /// The id of the step that last recorded it.
     pub step: String,
-    /// Whether we made it, or may have.
+    /// Whether we created it, or may have.
     pub ours: bool,
-    /// When our creation was seen to be over; none where it was somebody else's.
+    /// When our create was seen to be complete; none where somebody else created it.
     pub made: Option<String>,
     /// The parts of a set that we added, or may have.
     pub parts: Vec<String>,
-    /// The request that has not come to its end.
+    /// The request that has not ended.
     pub open: Option<OpenRequest>,
-    /// Milliseconds that its last creation took.
+    /// Milliseconds that its last create took.
     pub took: Option<u64>,
 }
 
-/// A request that has not come to its end.
+/// A request that has not ended.
 #[derive(Debug, Clone)]
 pub struct OpenRequest {
-    /// What it does.
+    /// The request's verb.
     pub verb: ChangeVerb,
-    /// The id under which it may be repeated.
+    /// The id under which the request may be repeated.
     pub request: String,
-    /// When it was announced.
+    /// The time at which it was announced.
     pub since: String,
-    /// How to ask how far it is, where Google said so.
+    /// How to poll the operation, where Google returned one.
     pub operation: Option<Operation>,
     /// The parts of a set that it concerns.
     pub parts: Vec<String>,
-    /// Things that it makes inside this one.
+    /// Resources that it creates inside this one.
     pub inside: Vec<ResourceId>,
 }
 
-/// A line that cannot follow those before it.
+/// A record that cannot follow those before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IllegalEntry {
-    /// No run has begun.
+    /// No run has started.
     #[error("a record before the first run")]
     BeforeAnyRun,
-    /// A request is announced on a thing whose last one has no end.
+    /// It announces a request on a resource whose last request is open.
     #[error("{key}: {} recorded while {} is open", .verb.word(), .open.word())]
     AlreadyOpen {
-        /// The thing.
+        /// The resource's key.
         key: String,
-        /// What is announced.
+        /// The verb that is announced.
         verb: ChangeVerb,
-        /// What is open.
+        /// The verb that is open.
         open: ChangeVerb,
     },
-    /// It speaks of a request that was not announced.
+    /// It concerns a request that was not announced.
     #[error("{key}: {what} without an intent")]
     NoIntent {
-        /// The thing.
+        /// The resource's key.
         key: String,
-        /// What it says of the request: `sent`, `done`.
+        /// The record's type: `sent`, `done`.
         what: &'static str,
     },
 }
 
 impl State {
-    /// Takes one more line.
+    /// Applies one more record.
     pub fn take(&mut self, entry: &Entry) -> Result<(), IllegalEntry> {
         let needs_run = !matches!(entry, Entry::Run(_) | Entry::End { .. });
         if needs_run && self.last_run.is_none() {
@@ -92,7 +92,7 @@ impl State {
         self.take_alone(entry)
     }
 
-    /// The same where the run that it belongs to is lost.
+    /// The same for a record whose run is lost.
     pub fn take_alone(&mut self, entry: &Entry) -> Result<(), IllegalEntry> {
         match entry {
             Entry::Run(run) => {
@@ -120,7 +120,7 @@ impl State {
                 inside,
             } => {
                 let tracked = self.tracked(thing, step);
-                // A request that was cut off may be announced again: a creation as itself, by its id; a deletion in any way.
+                // A request that was cut off may be announced again: a create only under its id, a delete in any way.
                 if let Some(open) = &tracked.open
                     && (open.verb != *verb
                         || (*verb == ChangeVerb::Create && open.request != *request))
@@ -156,22 +156,22 @@ impl State {
         Ok(())
     }
 
-    /// What is known of a thing.
+    /// What is recorded of a resource.
     pub fn get(&self, key: &str) -> Option<&TrackedResource> {
         self.things.iter().find(|tracked| tracked.key == key)
     }
 
-    /// Whether we made it, or may have: an open creation counts.
+    /// Whether we created it, or may have: an open create counts.
     pub fn is_ours(&self, key: &str) -> bool {
         self.get(key).is_some_and(TrackedResource::is_ours)
     }
 
-    /// Everything of ours, in the order in which it was first made.
+    /// Every resource of ours, in the order of its first record.
     pub fn ours(&self) -> impl Iterator<Item = &TrackedResource> {
         self.things.iter().filter(|tracked| tracked.is_ours())
     }
 
-    /// Whether anything of ours is there that could be removed.
+    /// Whether a resource of ours may exist that can be deleted.
     pub fn stands(&self) -> bool {
         let is_made =
             |tracked: &TrackedResource| tracked.thing.kind().is_none_or(|kind| kind.is_deletable());
@@ -223,7 +223,7 @@ impl State {
             .ok_or_else(|| no_intent(key, what))
     }
 
-    /// What a request that came to its end means for whose the thing is.
+    /// Applies the end of a request to the ownership of its resource.
     fn apply_outcome(
         &mut self,
         key: &str,
@@ -238,7 +238,7 @@ impl State {
                 ChangeVerb::Create if left != LeftBehind::Nothing => tracked.ours = true,
                 ChangeVerb::Delete if finished => {
                     tracked.ours = false;
-                    // A creation in it whose end nobody saw went with it.
+                    // An open create inside it ended with it.
                     tracked.open = None;
                     tracked.parts.clear();
                 }
@@ -253,7 +253,7 @@ impl State {
                 ChangeVerb::Create | ChangeVerb::Update,
                 LeftBehind::Something | LeftBehind::Unknown,
             ) => {
-                // A set is ours by its parts; what stood there before stays somebody else's.
+                // A set is ours by its parts; the parts that existed before stay somebody else's.
                 if open.verb == ChangeVerb::Create || !open.parts.is_empty() {
                     tracked.ours = true;
                     tracked.made = done.map(|(at, _)| at.to_owned());
@@ -265,7 +265,7 @@ impl State {
                 tracked.ours = false;
                 tracked.parts.clear();
             }
-            // Nothing was made; or what could not be removed is still ours.
+            // Nothing was created, or what could not be deleted is still ours.
             _ => {}
         }
     }
@@ -280,12 +280,12 @@ impl TrackedResource {
         }
     }
 
-    /// Whether a step speaks of this thing: by its id, or because it came along with another one's request.
+    /// Whether a step declares this resource: by its id, or because another step's request included it.
     pub fn is_of(&self, step: &Step) -> bool {
         self.thing.kind == step.kind.name() && (self.step == step.id || self.thing.at == step.at)
     }
 
-    /// Whether we made it, or may have: an open creation counts.
+    /// Whether we created it, or may have: an open create counts.
     pub fn is_ours(&self) -> bool {
         self.ours
             || self

@@ -1,4 +1,4 @@
-//! What a journal adds up to, line by line.
+//! The state that a journal's records add up to, case by case.
 
 use super::entry::FORMAT;
 use super::entry::{ChangeVerb, Entry, LeftBehind, Run};
@@ -69,7 +69,7 @@ fn failed(left: LeftBehind) -> Entry {
     }
 }
 
-/// What a row of entries adds up to: `ours` or `-`, then what is open.
+/// The state after these entries: `ours` or `-`, then what is open.
 fn said(entries: &[Entry]) -> String {
     let mut state = State::default();
     for entry in entries {

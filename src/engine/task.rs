@@ -8,39 +8,39 @@ use crate::kinds::{ResourceId, Step};
 
 /// One step of a run.
 pub struct Task {
-    /// The step; of a thing that no step speaks of any more, made up from the journal.
+    /// The step; for a resource that no step declares any more, reconstructed from the journal.
     pub step: Step,
-    /// Ids of tasks that must come to a good end before it begins.
+    /// Ids of tasks that must succeed before it starts.
     pub after: BTreeSet<String>,
-    /// What it is towards.
+    /// The state to reach.
     pub goal: TaskGoal,
 }
 
-/// What a task is towards.
+/// The state that a task must reach.
 pub enum TaskGoal {
-    /// The thing is there, as the step wants it; tasks whose things its create may bring along.
+    /// The resource exists and is as the step wants it.
     Present {
-        /// Ids of those tasks.
+        /// Ids of the tasks whose resources its create may include.
         inside: Vec<String>,
-        /// The task whose create may bring this one's thing along.
+        /// The task whose create may include this resource.
         with: Option<String>,
-        /// What is there and not ours is to count as ours.
+        /// Whether an existing resource that provision did not create is to be adopted.
         adopt: bool,
     },
-    /// It is known what stands under the step's name, and what speaks for it being ours.
+    /// The live resource under the step's name is known, and the evidence that provision created it.
     Found,
     /// A claim holds.
     Holds {
-        /// How long to wait for that.
+        /// How long to wait until it holds.
         settle: Duration,
     },
-    /// What the journal says is ours is gone.
+    /// The resource that the journal records as ours is deleted.
     Absent {
-        /// What the journal knows.
+        /// What the journal records of it.
         tracked: Box<TrackedResource>,
-        /// Things that go with it.
+        /// Resources that are deleted with it.
         inside: Vec<ResourceId>,
-        /// It goes with the thing that holds it: there is nothing to do for it.
+        /// It is deleted with its parent: this task sends nothing.
         with: bool,
     },
 }

@@ -1,4 +1,4 @@
-//! What a run is made of: tasks from steps, towards being there or towards being gone. Pure.
+//! Builds the tasks of a run from the steps and the journal: to create resources, to delete them, or to check them. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::kinds::Step;
 use crate::steps::graph::Graph;
 use crate::steps::{Diagnostic, Diagnostics, SourceLocation};
 
-/// How long to wait for a thing that no step speaks of any more.
+/// The time limit for a resource that no step declares any more.
 const WITHIN: Duration = Duration::from_secs(30 * 60);
 
-/// Tasks that bring every step about. A step whose thing may come along with its parent's create makes the parent wait
-/// for what it needs itself: waiting for a service account is cheaper than a second operation on the cluster.
+/// Tasks that create every step's resource. If a resource may be created with its parent, the parent waits for its needs too:
+/// waiting for a service account is cheaper than a second operation on the cluster.
 ///
 /// # Errors
-/// A cycle that the needs of such steps make.
+/// A cycle that the needs of such steps cause.
 pub fn present(steps: &[Step], graph: &Graph) -> Result<Vec<Task>, Diagnostics> {
     let parents: BTreeMap<&str, &str> = steps
         .iter()
@@ -49,7 +49,7 @@ pub fn present(steps: &[Step], graph: &Graph) -> Result<Vec<Task>, Diagnostics> 
     Ok(tasks.collect())
 }
 
-/// Tasks that bring about steps that need nothing but what exists.
+/// Tasks for steps that need only what exists.
 pub fn alone(steps: Vec<Step>) -> Vec<Task> {
     let goal = || TaskGoal::Present {
         inside: Vec::new(),
@@ -64,7 +64,7 @@ pub fn alone(steps: Vec<Step>) -> Vec<Task> {
     tasks.collect()
 }
 
-/// The same tasks, which count what is there and not ours as ours.
+/// The same tasks, which adopt existing resources that are not ours.
 pub fn adopting(mut tasks: Vec<Task>) -> Vec<Task> {
     for task in &mut tasks {
         if let TaskGoal::Present { adopt, .. } = &mut task.goal {
@@ -74,7 +74,7 @@ pub fn adopting(mut tasks: Vec<Task>) -> Vec<Task> {
     tasks
 }
 
-/// Tasks that find out what stands under every step's name.
+/// Tasks that find the live resource under every step's name.
 pub fn found(steps: &[Step], graph: &Graph) -> Vec<Task> {
     let tasks = steps.iter().map(|step| Task {
         step: step.clone(),
@@ -84,7 +84,7 @@ pub fn found(steps: &[Step], graph: &Graph) -> Vec<Task> {
     tasks.collect()
 }
 
-/// Tasks that see whether every claim holds, side by side: a claim needs nothing but what it is about.
+/// Tasks that check every claim, in parallel: a claim needs only the resources that it concerns.
 pub fn checks(steps: &[Step], settle: Duration) -> Vec<Task> {
     let tasks = steps.iter().map(|step| Task {
         step: step.clone(),
@@ -94,7 +94,7 @@ pub fn checks(steps: &[Step], settle: Duration) -> Vec<Task> {
     tasks.collect()
 }
 
-/// The step whose create may bring this one's thing along: unless what it needs can only be had after that.
+/// The step whose create may include this step's resource; none if one of this step's needs must come after that create.
 fn parent<'a>(child: &Step, steps: &'a [Step], graph: &Graph) -> Option<&'a str> {
     let inside = child.kind.created_with_parent()?;
     let needs = graph.needs(&child.id);
@@ -107,10 +107,10 @@ fn parent<'a>(child: &Step, steps: &'a [Step], graph: &Graph) -> Option<&'a str>
     (!later).then_some(&parent.id)
 }
 
-/// Tasks that remove everything of ours, in reverse order: a thing goes when everything of ours that needs it is gone.
+/// Tasks that delete every resource of ours, in reverse order: a resource is deleted after every resource of ours that needs it.
 ///
-/// What no step speaks of any more (a name that was changed since) goes before everything that was made earlier. Where the cluster
-/// is somebody's own it `stays`: what is in it goes by itself.
+/// A resource that no step declares any more (its name was changed since) is deleted before everything that was created earlier.
+/// If the cluster is the user's own, it is kept (`stays`): each resource in it is deleted by itself.
 ///
 /// # Errors
 /// A resource in the journal of a kind that this version does not know.
@@ -124,7 +124,7 @@ pub fn absent(
         let alone = stays && inner.thing.kind().is_some_and(|kind| kind.is_in_cluster());
         !alone && goes_with(inner, outer)
     };
-    // Whether the second is removed only after the first: because the first needs it.
+    // Whether the second is deleted only after the first, because the first needs it.
     let waits_for = |first: &Option<&Step>, second: Option<&Step>| match (first, second) {
         (Some(first), Some(second)) => graph.transitive_needs(&first.id).contains(&second.id),
         _ => false,
@@ -144,8 +144,8 @@ pub fn absent(
             if !needs_me || goes_with(ours[other], tracked) {
                 continue;
             }
-            // What goes with its holder is gone when the holder is: unless that waits for this one itself, as a cluster does
-            // for its membership.
+            // A resource that is deleted with its holder is gone when the holder is: unless the holder waits for this one itself,
+            // as a cluster does for its membership.
             let holder = ours
                 .iter()
                 .position(|holder| goes_with(ours[other], holder));
@@ -166,7 +166,8 @@ pub fn absent(
             .filter(|other| goes_with(other, tracked))
             .map(|other| other.thing.clone())
             .collect();
-        // What came along with a creation whose end nobody saw is ours as soon as that is over, and goes with this one too.
+        // What was included in a create whose end was not seen is ours as soon as that create is over, and is deleted with this
+        // one too.
         for came_along in tracked.open.iter().flat_map(|open| &open.inside) {
             if !inside.contains(came_along) {
                 inside.push(came_along.clone());
@@ -188,12 +189,12 @@ pub fn absent(
             },
         });
     }
-    // The youngest first, so that readers see the order in which things go.
+    // The youngest first, so that the output shows the order of the deletes.
     tasks.reverse();
     Ok(tasks)
 }
 
-/// A name for every thing of ours, and the step that speaks of it; no step twice.
+/// An id for every resource of ours, and the step that declares it; no step twice.
 fn names<'a>(ours: &[&TrackedResource], steps: &'a [Step]) -> Vec<(String, Option<&'a Step>)> {
     let mut taken = BTreeSet::new();
     let named = ours.iter().map(|tracked| {
@@ -206,7 +207,7 @@ fn names<'a>(ours: &[&TrackedResource], steps: &'a [Step]) -> Vec<(String, Optio
     named.collect()
 }
 
-/// Whether `inner` is removed by removing `outer`.
+/// Whether `inner` is deleted by deleting `outer`.
 fn goes_with(inner: &TrackedResource, outer: &TrackedResource) -> bool {
     let parent = inner.thing.kind().and_then(|kind| kind.parent());
     parent == Some(outer.thing.kind.as_str())
@@ -217,7 +218,7 @@ fn goes_with(inner: &TrackedResource, outer: &TrackedResource) -> bool {
             .all(|(key, value)| inner.thing.at.get(key) == Some(value))
 }
 
-/// A step for a thing that no step speaks of.
+/// A step for a resource that no step declares.
 fn orphan(id: &str, tracked: &TrackedResource) -> Result<Step, Diagnostics> {
     let thing = &tracked.thing;
     let kind = thing.kind().ok_or_else(|| {
@@ -291,7 +292,7 @@ mod tests {
         };
         assert_eq!(inside, std::slice::from_ref(&pool));
 
-        // `down` sees the creation's end, and removes the cluster: nothing of it is ours any more.
+        // `down` sees the create's end, and deletes the cluster: nothing of it is ours any more.
         for entry in [done(), intent(ChangeVerb::Delete, inside), done()] {
             state.take_alone(&entry).unwrap();
         }

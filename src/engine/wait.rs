@@ -1,4 +1,4 @@
-//! Looking at a thing until it has come to rest, or until enough reads in a row agree.
+//! Reads a resource until it is at rest, or until enough reads in a row agree.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use super::worker::Worker;
 use crate::google::{Class, retry};
 use crate::kinds::{Kind, Observed, ResourceId};
 
-/// First and longest pause between two looks.
+/// First and longest pause between two reads.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// The longest pause between two looks at something in a cluster. Its API server is one hop away and pods become ready within
+/// The longest pause between two reads of a resource in a cluster. Its API server is one hop away and pods become ready within
 /// seconds, so a longer pause would be most of the wait.
 const IN_CLUSTER: Duration = Duration::from_millis(500);
-/// Between two of several reads that must agree: each is meant to meet another of Google's replicas.
+/// The pause between two of several reads that must agree: each is meant to reach another of Google's replicas.
 pub(super) const NEXT_READ: Duration = Duration::from_millis(200);
 
-/// How long a thing that was just made may hide behind a refusal.
+/// How long a resource that was just created may answer with a 403.
 const HIDDEN: Duration = Duration::from_secs(60);
 
-/// The pauses between two looks at a resource of this kind.
+/// The pauses between two reads of a resource of this kind.
 fn pauses(kind: Kind) -> impl Iterator<Item = Duration> {
     let longest = match kind.is_in_cluster() {
         true => IN_CLUSTER,
@@ -31,7 +31,7 @@ fn pauses(kind: Kind) -> impl Iterator<Item = Duration> {
     retry::delays(PAUSES.0, longest)
 }
 
-/// Looks once; an API that was switched on and is not usable yet, or a cluster that is not ready to answer, is waited for.
+/// Reads once. It waits for an API that was enabled and is not usable yet, and for a cluster that is not ready to answer.
 async fn look(
     worker: &Worker,
     kind: Kind,
@@ -66,7 +66,7 @@ async fn look(
     Ok(Observed::Absent)
 }
 
-/// Looks until the thing is not on its way anywhere: absent, here, or broken.
+/// Reads until the resource is not changing: absent, here, or broken.
 pub async fn at_rest(
     worker: &Worker,
     kind: Kind,
@@ -86,7 +86,7 @@ pub async fn at_rest(
                     "{what}: timed out after {} s: {why}",
                     worker.within.as_secs()
                 );
-                // A wait knows best what to do when it was in vain.
+                // A wait's own reason says best what to do after its timeout.
                 let hint = match kind {
                     _ if !kind.is_deletable() => &worker.says,
                     _ => kind.deletion_hint(),
@@ -106,8 +106,8 @@ pub async fn at_rest(
     Ok(Observed::Absent)
 }
 
-/// Looks until as many reads in a row agree, on being there or not, as the kind asks: of a thing that hides after it was made,
-/// one read that does not find it proves nothing.
+/// Reads until as many reads in a row as the kind needs agree on whether the resource exists: for a kind whose resources are
+/// hidden at first, one read that does not find it proves nothing.
 pub async fn agreed(
     worker: &Worker,
     kind: Kind,
@@ -129,7 +129,7 @@ pub async fn agreed(
     Ok(last)
 }
 
-/// Looks until the thing was found as often in a row as its kind asks.
+/// Reads until the resource was found as often in a row as its kind needs.
 pub async fn confirmed(
     worker: &Worker,
     kind: Kind,
@@ -143,7 +143,7 @@ pub async fn confirmed(
     let mut found = 0;
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
         let seen = match at_rest(worker, kind, thing, want, parts).await {
-            // A replica that has not heard of an account yet may say that it is forbidden (reported, not recorded).
+            // A replica that does not know a new account yet may answer with 403 (reported, not recorded).
             Err(failure) if hides(reads, &failure) && since.elapsed() < HIDDEN => Observed::Absent,
             seen => seen?,
         };
@@ -183,12 +183,12 @@ pub async fn confirmed(
         .leaving(format!("{} was created", thing.short())))
 }
 
-/// Whether a refusal may come from a replica that does not know the thing yet.
+/// Whether a 403 may come from a replica that does not know the resource yet.
 fn hides(reads: u32, failure: &Failure) -> bool {
     reads > 1 && failure.class() == Some(Class::PermissionDenied)
 }
 
-/// Looks until the thing is gone.
+/// Reads until the resource is gone.
 pub async fn gone(
     worker: &Worker,
     kind: Kind,

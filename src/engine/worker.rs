@@ -1,5 +1,5 @@
-//! What a step at work may use: the clients of Google and the cluster, the owner (who alone writes the journal and tells events), locks, and
-//! the word to stop.
+//! What a running step may use: the clients of Google and the cluster, the owner (which alone writes the journal and emits
+//! events), locks, and the stop signal.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,33 +16,33 @@ use crate::google::{Class, Client, Watch};
 use crate::kinds::Step;
 use crate::kinds::{Clients, Clusters, Kind};
 
-/// What a worker asks of the owner.
+/// A worker's request to the owner.
 pub enum OwnerRequest {
-    /// Write this, and say when it is on disk.
+    /// Write this entry, and reply when it is on disk.
     Write(Box<Entry>, oneshot::Sender<Result<(), Arc<JournalError>>>),
-    /// Tell this.
+    /// Emit this event.
     Tell(Event),
 }
 
-/// What a step at work may use.
+/// What a running step may use.
 #[derive(Clone)]
 pub struct Worker {
     /// The step's id.
     pub step: String,
-    /// The step's reason, which of a wait says what it waits for.
+    /// The step's reason; for a wait it describes what the step waits for.
     pub says: String,
-    /// The clients of Google and the cluster; their watch tells the owner.
+    /// The clients of Google and the cluster; their watch reports to the owner.
     pub clients: Clients,
-    /// How long to wait for the step's thing.
+    /// The time limit for the step's resource.
     pub within: Duration,
-    /// Hosts of APIs that this run has found or made enabled: a refusal by one of these passes.
+    /// Hosts of APIs that this run has enabled or seen enabled: a refusal by one of these is temporary.
     pub enabled: BTreeSet<String>,
     owner: mpsc::UnboundedSender<OwnerRequest>,
     locks: Locks,
     stop: watch::Receiver<bool>,
 }
 
-/// One lock a name, made when first asked for.
+/// One lock for each name, created at its first use.
 #[derive(Clone, Default)]
 pub struct Locks(Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>);
 
@@ -78,7 +78,7 @@ impl Worker {
         }
     }
 
-    /// How long to go on asking after this refusal, if at all.
+    /// How long to retry after this refusal, if at all.
     pub fn patience(&self, class: Class, kind: Kind) -> Option<Duration> {
         let enabled = self.enabled.contains(kind.api().host());
         let young = matches!(class, Class::ApiDisabled | Class::NotJson);
@@ -95,13 +95,13 @@ impl Worker {
         Ok(written.await.map_err(|_| Failure::Stopped)??)
     }
 
-    /// Tells an event.
+    /// Emits an event.
     pub fn emit(&self, event: Event) {
-        // Nobody left to be told is no reason to fail.
+        // A missing receiver is no reason to fail.
         let _ = self.owner.send(OwnerRequest::Tell(event));
     }
 
-    /// Says what the step waits for.
+    /// Reports what the step waits for.
     pub fn waiting(&self, on: impl Into<String>) {
         self.emit(Event::Waiting {
             step: self.step.clone(),
@@ -123,17 +123,17 @@ impl Worker {
         Some(lock.lock_owned().await)
     }
 
-    /// Whether the run was asked to stop: nothing new may be sent.
+    /// Whether the run was asked to stop: no new request may be sent.
     pub fn stopping(&self) -> bool {
         *self.stop.borrow()
     }
 
-    /// Pauses, unless the run is asked to stop meanwhile.
+    /// Pauses, unless the run is stopped meanwhile.
     pub async fn pause(&self, time: Duration) -> Result<(), Failure> {
         self.unless_stopped(tokio::time::sleep(time)).await
     }
 
-    /// Waits for what can be given up at any moment because nothing depends on its answer being seen.
+    /// Awaits work that can be dropped at any moment because nothing depends on its result.
     pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
         let mut stop = self.stop.clone();
         tokio::select! {
@@ -143,7 +143,7 @@ impl Worker {
     }
 }
 
-/// Passes on what the client of Google says, under the step's name.
+/// Forwards the reports of Google's client, under the step's id.
 struct ProgressWatch {
     step: String,
     owner: mpsc::UnboundedSender<OwnerRequest>,
