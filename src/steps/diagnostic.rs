@@ -1,4 +1,4 @@
-//! What is wrong with the data, and where: all of it at once, so that a file is mended in one sitting.
+//! The errors in the data, with their locations: all of them at once, so that a file can be fixed in one edit.
 
 use std::fmt;
 
@@ -6,17 +6,17 @@ use super::SourceLocation;
 
 use crate::text::{nearest, quoted};
 
-/// One thing that is wrong.
+/// One error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Where it is written; none for what came from the command line.
+    /// The location; none for an error on the command line.
     pub place: Option<SourceLocation>,
-    /// What is wrong: a lowercase fragment, with the nearest names where a name is unknown.
+    /// The error: a lowercase fragment, with the nearest names for an unknown name.
     pub text: String,
 }
 
 impl Diagnostic {
-    /// A complaint about something written at `place`.
+    /// An error in the text at `place`.
     pub fn at(place: &SourceLocation, text: impl Into<String>) -> Self {
         Self {
             place: Some(place.clone()),
@@ -24,7 +24,7 @@ impl Diagnostic {
         }
     }
 
-    /// A complaint about something that no file holds.
+    /// An error that is in no file.
     pub fn nowhere(text: impl Into<String>) -> Self {
         Self {
             place: None,
@@ -42,12 +42,12 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Everything that is wrong, in the order of files and lines; one complaint a line.
+/// All errors, in the order of files and lines; one line each.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// `value` when there is nothing to complain about; otherwise the complaints, sorted.
+    /// `value` if there is no error; otherwise the errors, sorted.
     pub(super) fn or<T>(mut self, value: T) -> Result<T, Diagnostics> {
         if self.0.is_empty() {
             return Ok(value);
@@ -83,7 +83,7 @@ impl fmt::Display for Diagnostics {
 
 impl std::error::Error for Diagnostics {}
 
-/// ``unknown WHAT `name`, did you mean `a` or `b`?``; without anything near, all the names when they are few.
+/// ``unknown WHAT `name`, did you mean `a` or `b`?``; if no name is near, all names, if these are few.
 pub(super) fn unknown<'a>(
     what: &str,
     name: &str,

@@ -1,4 +1,4 @@
-//! The fields of one document, read by name; what is missing, unknown or of the wrong type is complained about at its line.
+//! The fields of one document, read by name; a missing or unknown field, or one of the wrong type, is reported at its line.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::SourceLocation;
 use super::diagnostic::{Diagnostics, unknown};
 use super::yaml::{Key, Node, Tree};
 
-/// One document's fields, and where complaints about them go.
+/// One document's fields, and the list of its errors.
 pub(super) struct Fields<'a> {
     file: &'a str,
     line: usize,
@@ -15,7 +15,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of `node`; none, and a complaint, when it is no mapping or has a field that is not `known`.
+    /// The fields of `node`; none, and an error, if it is not a mapping or has a field that is not `known`.
     pub fn of(
         file: &'a str,
         node: &'a Node,
@@ -40,7 +40,7 @@ impl<'a> Fields<'a> {
             return read;
         };
         read.fields = fields;
-        // The document is known by its first field, whatever stands in what order.
+        // The document is identified by the first of the `known` fields, wherever it is written.
         if let Some((key, _)) = fields
             .iter()
             .find(|(key, _)| known.first() == Some(&key.name.as_str()))
@@ -55,7 +55,7 @@ impl<'a> Fields<'a> {
         read
     }
 
-    /// The line of the field that names the document (`step:`), or the document's first.
+    /// The line of the field that identifies the document (`step:`), or the document's first line.
     pub fn place(&self) -> SourceLocation {
         self.place_at(self.line)
     }
@@ -72,7 +72,7 @@ impl<'a> Fields<'a> {
         self.diagnostics.add(&place, text);
     }
 
-    /// The field, where it is written.
+    /// The field, with its location.
     pub fn get(&self, name: &str) -> Option<&'a Node> {
         self.fields
             .iter()
@@ -80,7 +80,7 @@ impl<'a> Fields<'a> {
             .map(|(_, node)| node)
     }
 
-    /// A text that must be there and not be empty.
+    /// A text that is required and must not be empty.
     pub fn text(&mut self, name: &str) -> String {
         match self.get(name) {
             None => self.complain(self.line, format!("missing field `{name}`")),
@@ -97,7 +97,7 @@ impl<'a> Fields<'a> {
         String::new()
     }
 
-    /// A text in running words: line breaks become spaces.
+    /// A text as prose: line breaks become spaces.
     pub fn prose(&mut self, name: &str) -> String {
         self.text(name)
             .split_whitespace()
@@ -105,7 +105,7 @@ impl<'a> Fields<'a> {
             .join(" ")
     }
 
-    /// `true` or `false`; `false` when it is not there.
+    /// `true` or `false`; `false` if it is missing.
     pub fn flag(&mut self, name: &str) -> bool {
         match self.get(name) {
             None => false,
@@ -129,7 +129,7 @@ impl<'a> Fields<'a> {
         found
     }
 
-    /// A list of texts with their lines; empty when it is not there.
+    /// A list of texts with their lines; empty if it is missing.
     pub fn texts(&mut self, name: &str) -> Vec<(usize, String)> {
         let Some(node) = self.get(name) else {
             return Vec::new();
@@ -148,7 +148,7 @@ impl<'a> Fields<'a> {
         texts
     }
 
-    /// A mapping's fields; empty when it is not there.
+    /// A mapping's fields; empty if it is missing.
     pub fn mapping(&mut self, name: &str) -> &'a [(Key, Node)] {
         match self.get(name) {
             Some(Node {

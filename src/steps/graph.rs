@@ -1,4 +1,4 @@
-//! Which step needs which, without a cycle. Pure.
+//! The dependencies between steps, without a cycle. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,17 +7,17 @@ use super::diagnostic::{Diagnostic, Diagnostics, unknown};
 
 static NOTHING: BTreeSet<String> = BTreeSet::new();
 
-/// Which step needs which. Every need is a step of the graph, and there is no cycle.
+/// The dependencies between steps. Every dependency is a step of the graph, and there is no cycle.
 #[derive(Debug, Clone)]
 pub struct Graph {
     needs: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Graph {
-    /// The graph of `steps`, which stand in the tutorial's order.
+    /// The graph of `steps`, which are in the tutorial's order.
     ///
     /// # Errors
-    /// Two steps of one name, a need that is no step, a cycle (named in full).
+    /// Two steps with one id, an unknown dependency, a cycle (printed in full).
     pub fn new<K>(steps: &[Step<K>]) -> Result<Graph, Diagnostics> {
         let mut diagnostics = Diagnostics::default();
         let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -39,7 +39,7 @@ impl Graph {
         Graph { needs }.without_cycle(steps)
     }
 
-    /// The graph with needs that the steps do not state: pairs of a step and one that it needs.
+    /// The graph with dependencies that the steps do not declare: pairs of a step and one that it needs.
     ///
     /// # Errors
     /// A cycle.
@@ -64,7 +64,7 @@ impl Graph {
         self.needs.get(id).unwrap_or(&NOTHING)
     }
 
-    /// All that must be done before `id`, directly or through others; without `id` itself.
+    /// All steps that must be done before `id`, directly or indirectly; without `id` itself.
     pub fn transitive_needs(&self, id: &str) -> BTreeSet<String> {
         let mut all = BTreeSet::new();
         let mut open: Vec<&String> = self.needs(id).iter().collect();
@@ -85,7 +85,7 @@ impl Graph {
     }
 }
 
-/// The steps that could be done one after the other; a step in a cycle or behind one is missing.
+/// The steps that can be ordered; a step in a cycle, or one that needs such a step, is missing.
 fn placeable(needs: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<&str> {
     let mut dependents: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (id, of_step) in needs {
@@ -117,7 +117,7 @@ fn placeable(needs: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<&str> {
     placed
 }
 
-/// Follows needs among the steps that found no place until one comes up again.
+/// Follows the dependencies among the steps that cannot be ordered until one repeats.
 fn cycle<K>(
     steps: &[Step<K>],
     needs: &BTreeMap<String, BTreeSet<String>>,
@@ -135,7 +135,7 @@ fn cycle<K>(
             break;
         }
         path.push(id);
-        // Every unplaced step needs an unplaced step, else it would have been placed.
+        // Every step that cannot be ordered needs another such step; otherwise it could be ordered.
         next = needs.get(id).and_then(|n| {
             n.iter()
                 .map(String::as_str)

@@ -1,4 +1,4 @@
-//! All files of a folder to a [`Tutorial`] whose every reference leads somewhere. Complains about everything at once.
+//! Reads all files of a folder into a [`Tutorial`] whose references all resolve. It reports all errors at once.
 
 use super::SourceLocation;
 use super::chapter;
@@ -14,14 +14,14 @@ impl Tutorial {
     /// Reads and checks a folder.
     ///
     /// # Errors
-    /// Everything that is wrong in any file: what is no YAML, unknown and missing fields, names that are there twice,
-    /// references that lead nowhere, forward, or in a circle.
+    /// All errors in any file: text that is not YAML, unknown and missing fields, duplicate names, references that are unknown,
+    /// forward, or circular.
     pub fn load(source: &Source) -> Result<Tutorial, Diagnostics> {
         parse(&source::files(source)?)
     }
 }
 
-/// The files' texts to a tutorial. Pure.
+/// Parses the files' texts into a tutorial. Pure.
 pub(super) fn parse(files: &[File]) -> Result<Tutorial, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let mut tutorial = Tutorial {
@@ -72,7 +72,7 @@ pub(super) fn parse(files: &[File]) -> Result<Tutorial, Diagnostics> {
             );
         }
     }
-    // What a file that could not be read would have held is not missing.
+    // What an unreadable file would have defined is not reported as missing.
     if !skipped {
         check(&tutorial, &mut diagnostics);
     }
@@ -90,7 +90,7 @@ impl Tutorial {
         }
         self.chapters.push(chapter);
         for template in templates {
-            // It was complained about, and nothing can refer to it.
+            // It has been reported, and nothing can refer to it.
             if template.step.id.is_empty() {
                 continue;
             }
@@ -123,7 +123,7 @@ mod tests {
         );
         assert_eq!(step.want, serde_json::json!({"n": [1, true]}));
         assert_eq!((step.within.as_secs(), step.keep), (90, true));
-        // A step is where its name is, whatever comes before it.
+        // A step's location is that of its name, whatever precedes it.
         assert_eq!(step.source.to_string(), "steps/20-second.yaml:8");
         let names: Vec<&str> = tutorial
             .chapters

@@ -1,8 +1,8 @@
-//! A Kubernetes object that a step wants: a file under `manifests/`, or written in the step itself. Pure.
+//! A Kubernetes object that a step wants: a file in `manifests/`, or written in the step itself. Pure.
 //!
-//! Which objects there are and what their fields mean is the cluster's to know. Here it is only where one is: its
-//! version, kind, namespace and name become part of the step's `at`, so that a later chapter's version of an object
-//! takes the place of the earlier one, whichever way each is written.
+//! Which objects exist and what their fields mean is known to the cluster, not here. This module only locates an object: its
+//! version, kind, namespace and name become part of the step's `at`, so that a later chapter's version of an object replaces the
+//! earlier one, in whichever way each is written.
 
 use std::collections::BTreeMap;
 
@@ -13,18 +13,18 @@ use super::fields::Fields;
 use super::yaml::{Node, Tree};
 use super::{SourceLocation, Step};
 
-/// The folder beside the chapters that holds the objects.
+/// The folder beside the chapters that contains the objects.
 pub(super) const FOLDER: &str = "manifests";
 
-/// What an object says of itself and `at` must not say again.
+/// The fields that an object sets itself and that `at` must not repeat.
 const OWN: &[&str] = &["apiVersion", "kind", "name"];
 
-/// The objects by the name that steps give them, `manifests/NAME.yaml`; nothing where a file was complained about.
+/// The objects by the name that steps use, `manifests/NAME.yaml`; none for a file with an error.
 #[derive(Debug, Default)]
 pub(super) struct Manifests(BTreeMap<String, Option<Value>>);
 
 impl Manifests {
-    /// Takes in a file's object. `documents` is none when the file is no YAML, which has been told.
+    /// Adds a file's object. `documents` is none if the file is not YAML, which has been reported.
     pub fn add(
         &mut self,
         name: &str,
@@ -36,7 +36,7 @@ impl Manifests {
         self.0.insert(name.to_owned(), object);
     }
 
-    /// The object that a step names in `from`; nothing, and a complaint, when there is none.
+    /// The object that a step names in `from`; none, and an error, if there is no such object.
     pub fn named(&self, name: &str, line: usize, fields: &mut Fields<'_>) -> Option<Value> {
         if let Some(object) = self.0.get(name) {
             return object.clone();
@@ -53,13 +53,13 @@ impl Manifests {
     }
 }
 
-/// Whether a file's name is one of an object: directly in the folder.
+/// Whether a file's name is that of an object: directly in the folder.
 pub(super) fn is_name(name: &str) -> bool {
     name.split_once('/')
         .is_some_and(|(folder, file)| folder == FOLDER && !file.is_empty() && !file.contains('/'))
 }
 
-/// The one object of a file, if it is one that `kubectl apply -f` would take.
+/// The one object of a file, if `kubectl apply -f` would accept it.
 fn read(shown: &str, documents: &[Node], diagnostics: &mut Diagnostics) -> Option<Value> {
     let place = |line| SourceLocation {
         file: shown.to_owned(),
@@ -98,8 +98,8 @@ fn read(shown: &str, documents: &[Node], diagnostics: &mut Diagnostics) -> Optio
     (diagnostics.0.len() == before).then_some(object)
 }
 
-/// Puts where an object is into `at`, and the namespace of `at` into an object that has none, as `kubectl -n` does.
-/// What is no object stays as it is. Returns what is wrong.
+/// Copies the location of an object into `at`, and the namespace of `at` into an object that has none, as `kubectl -n` does. A
+/// value that is not an object is unchanged. Returns the errors.
 pub(super) fn locate(at: &mut Map<String, Value>, want: &mut Value) -> Vec<String> {
     let own: Vec<Value> = ["/apiVersion", "/kind", "/metadata/name"]
         .iter()
@@ -130,7 +130,7 @@ pub(super) fn locate(at: &mut Map<String, Value>, want: &mut Value) -> Vec<Strin
     wrong
 }
 
-/// The first field by which an object is found that `patched` has otherwise than `object`. None if `object` is no Kubernetes object.
+/// The first identifying field in which `patched` differs from `object`. None if `object` is not a Kubernetes object.
 pub(super) fn moved(object: &Value, patched: &Value) -> Option<&'static str> {
     let fields = ["apiVersion", "kind", "metadata.name", "metadata.namespace"];
     let pointers = fields.map(|field| format!("/{}", field.replace('.', "/")));
@@ -142,8 +142,8 @@ pub(super) fn moved(object: &Value, patched: &Value) -> Option<&'static str> {
     differs.map(|(field, _)| field).filter(|_| is_object)
 }
 
-/// Complains about an object that two steps state under two versions of its API. To the cluster it is one object, and
-/// the later one would not take the earlier one's place.
+/// Reports an object that two steps declare in two versions of its API. To the cluster it is one object, and the later step would
+/// not replace the earlier one.
 pub(super) fn one_version<'a>(
     steps: impl IntoIterator<Item = &'a Step>,
     diagnostics: &mut Diagnostics,
@@ -153,7 +153,7 @@ pub(super) fn one_version<'a>(
         let Some(version) = step.at.get("apiVersion").and_then(Value::as_str) else {
             continue;
         };
-        // `apps` of `apps/v1`, nothing of `v1`.
+        // `apps` for `apps/v1`, empty for `v1`.
         let group = version.split_once('/').map_or("", |(group, _)| group);
         let mut rest: Vec<String> = step
             .at
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn where_an_object_is_comes_from_the_object() {
-        // (lines of the step; kind, namespace and name of its `at`; the namespace in the object)
+        // (lines of the step; kind, namespace and name of its `at`; namespace in the object)
         for (lines, at, namespace) in [
             ("from: manifests/gateway.yaml", "Gateway n/out", "n"),
             (
@@ -229,7 +229,7 @@ mod tests {
                 "ServiceAccount team/x-${param.mode}",
                 "team",
             ),
-            // What lacks a version, or a name, is something else's.
+            // A value without a version or a name is not an object.
             ("want: {kind: dns, metadata: {name: x}}", "- -/-", "-"),
             (
                 "at: {name: y}\nwant: {apiVersion: v1, kind: x}",
@@ -292,7 +292,7 @@ mod tests {
     fn what_is_wrong_is_told_with_its_line() {
         let from = "from: manifests/a.yaml";
         let elsewhere = "is not a file in the folder `manifests`, such as manifests/gateway.yaml";
-        // (lines of the step, from line 8; text of the file; what is told: `2` is the chapter, `a` the file)
+        // (lines of the step, from line 8; text of the file; expected message: `2` is the chapter, `a` the file)
         for (lines, object, told) in [
             (
                 "from: manifests/b.yaml",

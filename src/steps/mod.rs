@@ -41,33 +41,33 @@ pub use source::Source;
 pub use tutorial::{Chapter, Tutorial};
 pub use values::ParamType;
 
-/// One thing the tutorial says should exist.
+/// One resource that the tutorial declares.
 #[derive(Debug, Clone)]
 pub struct Step<K = String> {
     /// The name that references and messages use; unique in the tutorial.
     pub id: String,
-    /// The chapter it stands in.
+    /// The name of its chapter.
     pub chapter: String,
     /// The tutorial's reason, in a sentence.
     pub says: String,
-    /// Its kind: as written, a name such as `compute.network`; after binding, what that name stands for.
+    /// The kind: as written, a name such as `compute.network`; after binding, the kind with this name.
     pub kind: K,
-    /// Where the thing is: fills the path of its kind.
+    /// The location of the resource: the values in its kind's path.
     pub at: Map<String, Value>,
-    /// What it should look like, in the API's own JSON; only the fields we care about.
+    /// The desired body, in the API's own JSON; only the fields that matter here.
     pub want: Value,
-    /// Steps that must be done before: those referred to, and those named in `needs`.
+    /// Steps that must be done before: those in references, and those in `needs`.
     pub needs: BTreeSet<String>,
-    /// How long to wait for it before giving up.
+    /// The time limit for it.
     pub within: Duration,
-    /// `down` leaves it.
+    /// Whether `down` keeps it.
     pub keep: bool,
-    /// Where the step is written.
+    /// The location of the step.
     pub source: SourceLocation,
 }
 
 impl<K> Step<K> {
-    /// The same step with another word for its kind.
+    /// The same step with its kind in another form.
     pub fn with_kind<L>(self, kind: L) -> Step<L> {
         Step {
             kind,
@@ -84,10 +84,10 @@ impl<K> Step<K> {
     }
 }
 
-/// A file and a line, for complaints.
+/// A file and a line, for error messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceLocation {
-    /// The file, as the reader would name it: `steps/20-network.yaml`.
+    /// The file's path, as messages show it: `steps/20-network.yaml`.
     pub file: String,
     /// The line, from 1.
     pub line: usize,

@@ -1,4 +1,4 @@
-//! What may be set about a run, as it is written: the file of parameters. Pure.
+//! The parameters of a run, as they are written: the parameter file. Pure.
 
 use serde_json::Value;
 
@@ -9,18 +9,18 @@ use super::refs;
 use super::values::ParamType;
 use super::yaml::Node;
 
-/// Something a user may or must set.
+/// A value that a user may or must set.
 #[derive(Debug, Clone)]
 pub struct Param {
     /// The name, as in `--set NAME=VALUE` and `${param.NAME}`.
     pub name: String,
-    /// What it decides, in a sentence.
+    /// Its effect, in a sentence.
     pub says: String,
-    /// The values it takes.
+    /// The type of its values.
     pub of: ParamType,
-    /// The value when none is given; may refer to parameters written above it. None: it must be given.
+    /// The value if none is given; may refer to parameters written above it. None: a value is required.
     pub default: Option<Value>,
-    /// Where it is written.
+    /// The parameter's location.
     pub source: SourceLocation,
 }
 
@@ -28,7 +28,7 @@ pub(super) const PARAM_FIELDS: &[&str] = &[
     "param", "says", "of", "min", "max", "choices", "each", "default",
 ];
 
-/// The words of `of:`.
+/// The types in `of:`.
 const TYPES: &[&str] = &[
     "project-id",
     "region",
@@ -65,7 +65,7 @@ pub(super) fn read(file: &str, documents: &[Node], diagnostics: &mut Diagnostics
     params
 }
 
-/// The parameter, and whether there was nothing to complain about.
+/// The parameter, and whether it has no error.
 fn read_one(file: &str, document: &Node, diagnostics: &mut Diagnostics) -> Option<(Param, bool)> {
     let before = diagnostics.0.len();
     let mut fields = Fields::of(file, document, PARAM_FIELDS, diagnostics);
@@ -83,7 +83,7 @@ fn read_one(file: &str, document: &Node, diagnostics: &mut Diagnostics) -> Optio
     let of = param_type(&mut fields);
     let default = fields.get("default").map(Node::value);
     let good = diagnostics.0.len() == before;
-    // A parameter of an unknown type still is one: nobody who refers to it is to blame.
+    // A parameter with an unknown type still exists: references to it are not errors.
     let of = of.unwrap_or(ParamType::Text);
     (!name.is_empty()).then_some((
         Param {
@@ -161,7 +161,7 @@ fn param_type(fields: &mut Fields<'_>) -> Option<ParamType> {
     Some(found)
 }
 
-/// `min` and `max`, which must lie between `least` and `most`; these two when they are not written.
+/// `min` and `max`, which must be between `least` and `most`; these are the defaults.
 fn bounds(fields: &mut Fields<'_>, least: i64, most: i64) -> (i64, i64) {
     let mut bound = |name: &str, otherwise: i64| {
         let found = fields.integer(name).unwrap_or(otherwise);
@@ -194,7 +194,7 @@ fn check_default(param: &Param, above: &[Param], diagnostics: &mut Diagnostics) 
             diagnostics.add(&param.source, text);
         }
     }
-    // A default that refers to others is checked when they have their values.
+    // A default that refers to other parameters is checked when these have their values.
     if found.is_empty()
         && let Err(why) = param.of.take(default)
     {

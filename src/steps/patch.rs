@@ -1,8 +1,8 @@
-//! A patch: steps of the same chapter once more, with some fields changed, for certain values of parameters.
+//! A patch: steps of the same chapter again, with some fields changed, for certain values of parameters.
 //!
-//! A patch is only a short form. It expands to a step for each step that it names, `STEP-PATCH`, with the same kind, place and
-//! needs. Because a later step about the same thing replaces the earlier one, the patched step takes the place of the named one
-//! wherever its `when` holds. A patch cannot change which thing the step is about.
+//! A patch is only a short form. It expands to one step, `STEP-PATCH`, for each step that it names, with the same kind, location
+//! and dependencies. A later step for the same resource replaces the earlier one, so the patched step replaces the named one
+//! wherever its `when` holds. A patch cannot change which resource the step declares.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use super::step_fields::{condition, is_id, references, texts};
 use super::tutorial::Template;
 use super::yaml::{Node, Tree};
 
-/// The field that makes a document a patch.
+/// The field that identifies a patch.
 const PATCH: &str = "patch";
 const FIELDS: &[&str] = &[PATCH, "steps", "says", "when", "want"];
 
@@ -25,7 +25,7 @@ const FIELDS: &[&str] = &[PATCH, "steps", "says", "when", "want"];
 pub(super) struct Patch {
     name: String,
     says: String,
-    /// The steps that it names, each with the place where that is written.
+    /// The steps that it names, each with its location.
     steps: Vec<(SourceLocation, String)>,
     when: Vec<(String, Value, SourceLocation)>,
     want: Value,
@@ -125,7 +125,7 @@ fn patched(
     Template {
         step,
         when: base.when.iter().chain(&patch.when).cloned().collect(),
-        // What is wrong with the rest is reported for the step itself.
+        // Errors in the other fields are reported for the step itself.
         texts: patch.texts.clone(),
         needs_at: Vec::new(),
     }
@@ -167,7 +167,7 @@ mod tests {
         let when: Vec<(&str, &Value)> = tutorial.when("b-more").collect();
         assert_eq!(when, [("mode", &json!("two"))]);
 
-        // It takes the step's place where its `when` holds.
+        // It replaces the step if its `when` holds.
         let select = |mode: &str| -> Vec<String> {
             let params = BTreeMap::from([("mode".to_owned(), mode.into())]);
             let params = params
@@ -244,7 +244,7 @@ mod tests {
             let found = with(&format!("{STEPS}{patch}")).unwrap_err();
             assert!(found.contains(told), "{to}: {found}");
         }
-        // Two patches of one name do not fit on one step.
+        // Two patches with one name cannot apply to one step.
         let found = with(&format!("{STEPS}{PATCH}---\n{PATCH}")).unwrap_err();
         assert!(found.contains("step `b-more` is defined twice"), "{found}");
     }

@@ -1,6 +1,6 @@
-//! Whether what the steps refer to is there: parameters, other steps, conditions, and no circle. Pure.
+//! Checks what the steps refer to: parameters, other steps and conditions exist, and there is no cycle. Pure.
 //!
-//! Whether a step gives the field that is referred to is not known here: that is its kind's.
+//! Whether a step has the field in a reference is not known here: that belongs to its kind.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::tutorial::Template;
 use super::values::ParamType;
 use super::{SourceLocation, Step, Tutorial, manifest, refs};
 
-/// Complains about every reference, need and condition that leads nowhere, forward, or in a circle.
+/// Reports every reference, dependency and condition that is unknown, forward, or circular.
 pub(super) fn check(tutorial: &Tutorial, diagnostics: &mut Diagnostics) {
     let chapters: BTreeMap<&str, usize> = tutorial
         .chapters
@@ -51,7 +51,7 @@ pub(super) fn check(tutorial: &Tutorial, diagnostics: &mut Diagnostics) {
     manifest::one_version(tutorial.steps(), diagnostics);
     if diagnostics.0.is_empty() {
         let mut steps: Vec<Step> = tutorial.steps().cloned().collect();
-        // Which step such a need means is known when the parameters are.
+        // Such a dependency is known only when the parameters have their values.
         steps
             .iter_mut()
             .for_each(|step| step.needs.retain(|need| !need.contains("${")));
@@ -61,7 +61,7 @@ pub(super) fn check(tutorial: &Tutorial, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// What references may lead to.
+/// The possible targets of references.
 struct ReferenceTargets<'a> {
     params: BTreeMap<&'a str, &'a ParamType>,
     steps: BTreeMap<&'a str, &'a Template>,
@@ -114,7 +114,7 @@ impl ReferenceTargets<'_> {
             return diagnostics.add(place, unknown("step", id, self.steps.keys().copied()));
         };
         let chapter = |template: &Template| self.chapters.get(template.step.chapter.as_str());
-        // `--through` a chapter would leave the reference without its step.
+        // With `--through` the earlier chapter, the reference would have no step.
         if chapter(target) > chapter(from) {
             let text = format!(
                 "step `{id}` is in a later chapter, `{}`",

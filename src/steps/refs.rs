@@ -1,22 +1,22 @@
-//! `${step.field.path}` and `${param.name}` in a value: found, and filled from what is known. There is nothing else
-//! between `${` and `}`: no condition, no default, no function. `$${` stands for `${` itself.
+//! `${step.field.path}` and `${param.name}` in a value: finds them, and fills them with known values. Nothing else is allowed
+//! between `${` and `}`: no condition, no default, no function. `$${` is an escape for `${`.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value;
 
-/// One reference: to a field of another step, or, where `step` is `param`, to a parameter.
+/// One reference: to a field of another step, or, if `step` is `param`, to a parameter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ref {
-    /// The id of the step referred to, or `param`.
+    /// The id of the step, or `param`.
     pub step: String,
-    /// The field of what the step gives, as a path with dots (`masterAuth.clusterCaCertificate`); the name of a parameter.
+    /// The field of the step's outputs, as a path with dots (`masterAuth.clusterCaCertificate`); the name of a parameter.
     pub field: String,
 }
 
 impl Ref {
-    /// Whether it is to a parameter, not to a step.
+    /// Whether it refers to a parameter and not to a step.
     pub fn is_param(&self) -> bool {
         self.step == PARAM
     }
@@ -28,11 +28,11 @@ impl fmt::Display for Ref {
     }
 }
 
-/// The word that no step may have as its id.
+/// The word that no step may use as its id.
 pub(super) const PARAM: &str = "param";
 
-/// All references in a value, in the order of reading, each as often as it stands there. Text that is no reference
-/// is passed over; [`super::Tutorial::load`] has complained about it.
+/// All references in a value, in reading order, with repetitions. Text that is not a valid reference is skipped;
+/// [`super::Tutorial::load`] has reported it.
 pub fn find(value: &Value) -> Vec<Ref> {
     let mut found = Vec::new();
     walk(value, &mut |text| {
@@ -44,8 +44,8 @@ pub fn find(value: &Value) -> Vec<Ref> {
     found
 }
 
-/// The value with every reference replaced by what `known` says. A text that is one reference and nothing else takes
-/// the type of what it refers to; within a longer text only texts, numbers, `true` and `false` can stand.
+/// The value with every reference replaced by what `known` returns. A text that is exactly one reference takes the type of its
+/// value; within a longer text only strings, numbers and booleans are allowed.
 ///
 /// # Errors
 /// The references that could not be filled: unknown, or a list or an object within a longer text.
@@ -59,8 +59,8 @@ pub fn fill(value: &Value, known: &dyn Fn(&Ref) -> Option<Value>) -> Result<Valu
     }
 }
 
-/// The value with the references that `known` knows replaced, and the others and `$${` left as they are: what comes
-/// out can be filled again.
+/// The value with the references that `known` resolves replaced, and the others and `$${` unchanged: the result can be filled
+/// again.
 pub(super) fn fill_some(value: &Value, known: &dyn Fn(&Ref) -> Option<Value>) -> Value {
     map(value, &mut |text| {
         let pieces = pieces(text);
@@ -79,7 +79,7 @@ pub(super) fn fill_some(value: &Value, known: &dyn Fn(&Ref) -> Option<Value>) ->
     })
 }
 
-/// The value with references to the keys of `leads_to` made into references to what stands beside them.
+/// The value with references to the keys of `leads_to` changed to references to the corresponding values.
 pub(super) fn rename(value: &Value, leads_to: &BTreeMap<String, String>) -> Value {
     map(value, &mut |text| {
         let parts = pieces(text).into_iter().map(|piece| match piece {
@@ -95,7 +95,7 @@ pub(super) fn rename(value: &Value, leads_to: &BTreeMap<String, String>) -> Valu
     })
 }
 
-/// The first thing in `text` that begins as a reference and is none.
+/// The first part of `text` that starts like a reference and is not valid.
 pub(super) fn broken(text: &str) -> Option<String> {
     pieces(text).into_iter().find_map(|piece| match piece {
         Piece::Broken(text) => Some(text.to_owned()),
@@ -115,7 +115,7 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
-        // `$${`: the dollar before belongs to the escape.
+        // `$${`: the dollar sign before belongs to the escape.
         if rest[..at].ends_with('$') {
             push_text(&mut pieces, &rest[..at - 1]);
             pieces.push(Piece::Escape);
@@ -250,7 +250,7 @@ mod tests {
                 Ok(json!("${vpc.selfLink} costs 5$")),
             ),
             (json!("$$${vpc.selfLink}"), Ok(json!("$${vpc.selfLink}"))),
-            // What is filled in is not read again.
+            // A value that was filled in is not parsed again.
             (json!("${param.odd}"), Ok(json!("a${b.c}"))),
             (json!(7), Ok(json!(7))),
         ] {

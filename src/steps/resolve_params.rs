@@ -1,4 +1,4 @@
-//! Parameters get their values: from what is given, else from their defaults; each checked alone, then together. Pure.
+//! Gives the parameters their values: from the given ones, else from their defaults; each is checked alone, then together. Pure.
 
 use std::collections::BTreeMap;
 
@@ -18,17 +18,17 @@ use super::values::ParamType;
 pub struct Params(BTreeMap<String, Value>);
 
 impl Params {
-    /// The value of a parameter, in the form that steps get it.
+    /// The value of a parameter, in the form that steps use.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
-    /// All names and values, by name.
+    /// All names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// What a reference to a parameter stands for.
+    /// The value of a reference to a parameter.
     pub(super) fn of(&self, reference: &Ref) -> Option<Value> {
         if reference.is_param() {
             self.0.get(&reference.field).cloned()
@@ -39,12 +39,12 @@ impl Params {
 }
 
 impl Tutorial {
-    /// The parameters' values: those given, the defaults for the others. Given values usually are texts from a command
-    /// line; what was settled before is taken as it is.
+    /// The parameters' values: the given ones, and the defaults for the others. Given values usually are texts from a command
+    /// line; values from an earlier run are taken unchanged.
     ///
     /// # Errors
-    /// Unknown names, values of the wrong type or range, a parameter without value, a zone outside the region, ranges
-    /// that overlap: all of them at once.
+    /// Unknown names, values of the wrong type or range, a parameter without a value, a zone outside the region, overlapping
+    /// ranges: all of them at once.
     pub fn resolve(&self, given: &BTreeMap<String, Value>) -> Result<Params, Diagnostics> {
         let mut diagnostics = Diagnostics::default();
         let mut settled = Params::default();
@@ -64,7 +64,7 @@ impl Tutorial {
                 Ok(Some(value)) => {
                     settled.0.insert(param.name.clone(), value);
                 }
-                // Its default waits for a parameter that was complained about.
+                // Its default depends on a parameter whose error has been reported.
                 Ok(None) => {}
                 Err(diagnostic) => diagnostics.0.push(diagnostic),
             }
@@ -123,8 +123,8 @@ fn zones_lie_in_their_region(params: &[Param], settled: &Params, diagnostics: &m
     }
 }
 
-// A network refuses a range that overlaps another of its own, and GKE takes one for the control plane beside the
-// subnet's: asked late, that is a failure in the middle of a run.
+// A network refuses a range that overlaps another of its own, and GKE takes one for the control plane beside the subnet's:
+// without this check, that is a failure in the middle of a run.
 fn ranges_lie_apart(params: &[Param], settled: &Params, diagnostics: &mut Diagnostics) {
     let ranges: Vec<(&str, Ipv4Net)> = params
         .iter()

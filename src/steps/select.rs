@@ -1,4 +1,4 @@
-//! The steps that hold for these parameters, through this chapter, each thing once.
+//! Selects the steps that exist for these parameters, through this chapter, one for each resource.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,22 @@ use super::graph::Graph;
 use super::tutorial::Template;
 use super::{Params, Step, Tutorial, refs};
 
-/// The steps that hold, and which of them needs which.
+/// The selected steps, and the dependencies between them.
 #[derive(Debug, Clone)]
 pub struct Selection<K = String> {
     /// The steps, in the tutorial's order.
     pub steps: Vec<Step<K>>,
-    /// Their needs.
+    /// Their dependencies.
     pub graph: Graph,
 }
 
 impl Tutorial {
-    /// The steps in the tutorial's order, up to and with chapter `through` (all without it): those whose `when` holds,
-    /// with the parameters' values in `at`, `want` and `needs`. Where a later step is about the same thing as an earlier
-    /// one (same kind and same `at`), only the later is there, in its own place, and references to the earlier lead to it.
+    /// The steps in the tutorial's order, through chapter `through` (all chapters without it): those whose `when` holds, with the
+    /// parameters' values in `at`, `want` and `needs`. If a later step has the same resource as an earlier one (same kind and
+    /// same `at`), only the later exists, in its own position, and references to the earlier resolve to it.
     ///
     /// # Errors
-    /// An unknown chapter, with the nearest names; needs that lead nowhere or in a circle for these parameters.
+    /// An unknown chapter, with the nearest names; dependencies that are unknown or circular for these parameters.
     pub fn select(&self, params: &Params, through: Option<&str>) -> Result<Selection, Diagnostics> {
         let chapters = self.through(through)?;
         let mut steps: Vec<Step> = self
@@ -55,7 +55,7 @@ impl Tutorial {
 }
 
 fn holds(template: &Template, params: &Params) -> bool {
-    // As texts: `3` and `"3"` are the same to somebody who writes YAML.
+    // Compared as texts: `3` and `"3"` mean the same to an author of YAML.
     template.when.iter().all(|(name, value, _)| {
         params
             .get(name)
@@ -90,7 +90,7 @@ fn filled(template: &Template, params: &Params) -> Step {
 fn supersede(steps: &mut Vec<Step>) {
     let mut leads_to: BTreeMap<String, String> = BTreeMap::new();
     for (n, step) in steps.iter().enumerate() {
-        // The last about a thing stands for all of them.
+        // The last step for a resource replaces all others.
         let last = steps[n + 1..]
             .iter()
             .rev()
@@ -169,7 +169,7 @@ mod tests {
                 None,
                 "user<-gate-again gate-again<- late<-gate-again",
             ),
-            // At another place it is another thing.
+            // At another location it is another resource.
             (
                 "two",
                 Some("second"),
@@ -224,7 +224,7 @@ mod tests {
         };
         assert_eq!(select("two").unwrap(), "late<-only-two");
         let told = "steps/20-second.yaml:5: step `late` needs an unknown step `only-one`, known are `gate`, `user` or `late`";
-        // The one that was probably meant is not there in this mode, so it is not named.
+        // The step that was probably meant does not exist in this mode, so it is not suggested.
         assert_eq!(select("one").unwrap_err(), told);
     }
 

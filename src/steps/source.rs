@@ -1,4 +1,4 @@
-//! Where the chapters come from: the folder inside the program, or one on disk. Nothing outside the folder is read.
+//! The source of the chapters: the folder in the program, or one on disk. Nothing outside the folder is read.
 
 use std::fs;
 use std::io::Read;
@@ -10,17 +10,17 @@ use super::SourceLocation;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::manifest::FOLDER;
 
-// Adding a chapter is adding its file: nobody lists the files. build.rs has a file that is new in the folder seen, and
+// To add a chapter, add its file: there is no list of files. build.rs makes cargo notice a new file in the folder, and
 // tests/integration/steps/mod.rs compares this copy with the folder.
 static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/steps");
 
-/// As a reader would name the folder inside the program.
+/// The name of the embedded folder, as messages show it.
 const EMBEDDED_NAME: &str = "steps";
 
-/// More than the tutorial will ever have.
+/// More files than the tutorial will ever have.
 const MAX_FILES: usize = 200;
 
-/// The largest file that is read into memory; how much of it is YAML we accept is decided in `yaml`.
+/// The largest file that is read into memory; `yaml` has its own limits for the YAML in it.
 const MAX_BYTES: u64 = 1024 * 1024;
 
 /// The file of parameters; every other YAML file is a chapter.
@@ -29,14 +29,13 @@ pub(super) const PARAMS_FILE: &str = "params.yaml";
 /// A folder of steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// The one that travels inside the program.
+    /// The folder that is embedded in the program.
     Embedded,
-    /// One on disk (`--steps DIR`).
+    /// A folder on disk (`--steps DIR`).
     Dir(PathBuf),
 }
 
-/// A file that was read: its name in the folder (`manifests/NAME.yaml` for an object), how a reader would name it, and
-/// its text.
+/// A file that was read: its name in the folder (`manifests/NAME.yaml` for an object), its path in messages, and its text.
 #[derive(Debug, Clone)]
 pub(super) struct File {
     pub name: String,
@@ -44,8 +43,8 @@ pub(super) struct File {
     pub text: String,
 }
 
-/// The YAML files at the top of the folder and those in its folder `manifests`, in the order of their names. Other
-/// folders in it and other files are passed over.
+/// The YAML files at the top of the folder and those in its folder `manifests`, in the order of their names. Other folders and
+/// other files are skipped.
 pub(super) fn files(source: &Source) -> Result<Vec<File>, Diagnostics> {
     let mut files = match source {
         Source::Embedded => embedded()?,
@@ -59,7 +58,7 @@ fn embedded() -> Result<Vec<File>, Diagnostics> {
     let objects = EMBEDDED.get_dir(FOLDER).into_iter().flat_map(Dir::files);
     let mut files = Vec::new();
     for file in EMBEDDED.files().chain(objects) {
-        // The path begins at the folder: `20-network.yaml`, `manifests/gateway.yaml`.
+        // The path is relative to the folder: `20-network.yaml`, `manifests/gateway.yaml`.
         let name = file.path().to_string_lossy().into_owned();
         if !is_yaml(&name) {
             continue;
@@ -84,7 +83,7 @@ fn on_disk(dir: &Path) -> Result<Vec<File>, Diagnostics> {
     diagnostics.or(files)
 }
 
-/// The YAML files in a folder of `dir` (its top when `folder` is empty) that lie in `inside`.
+/// The YAML files in a folder of `dir` (its top if `folder` is empty) that are located in `inside`.
 fn listed(
     dir: &Path,
     folder: &str,
@@ -129,22 +128,22 @@ fn unread(folder: &Path, error: &std::io::Error) -> Diagnostics {
 /// Why a file of the folder is not read.
 #[derive(Debug, thiserror::Error)]
 enum FileError {
-    /// The file system says no.
+    /// The file system returned an error.
     #[error("cannot be read: {0}")]
     Io(#[from] std::io::Error),
-    /// It is somewhere else.
+    /// It is outside the folder.
     #[error("a symbolic link that leads out of the folder")]
     Outside,
     /// It is a pipe, a device or a folder.
     #[error("not a file")]
     NotAFile,
-    /// It is longer than anybody writes.
+    /// It is longer than any real file.
     #[error("{length} bytes; the limit is {MAX_BYTES}")]
     TooLong {
         /// Its length in bytes.
         length: u64,
     },
-    /// It holds something else than text.
+    /// It is not UTF-8.
     #[error("not UTF-8 text")]
     NotText(#[source] std::io::Error),
 }
@@ -155,7 +154,7 @@ fn read(path: &Path, inside: &Path) -> Result<String, FileError> {
         return Err(FileError::Outside);
     }
     let about = fs::metadata(&real)?;
-    // A pipe or a device would have us wait for ever.
+    // Reading a pipe or a device could block forever.
     if !about.is_file() {
         return Err(FileError::NotAFile);
     }
@@ -164,7 +163,7 @@ fn read(path: &Path, inside: &Path) -> Result<String, FileError> {
         return Err(FileError::TooLong { length });
     }
     let mut text = String::new();
-    // No more than that even where it grows meanwhile.
+    // At most this length, even if the file grows meanwhile.
     let read =
         fs::File::open(&real).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text));
     read.map(|_| text).map_err(|error| match error.kind() {
@@ -253,7 +252,7 @@ mod tests {
         std::os::unix::fs::symlink("10-pipe.yaml", at("30-link.yaml")).unwrap();
         std::os::unix::fs::symlink("/dev/zero", at("40-device.yaml")).unwrap();
         std::os::unix::fs::symlink("50-circle.yaml", at("50-circle.yaml")).unwrap();
-        // Nobody will ever write to the pipe.
+        // The pipe has no writer.
         let (send, receive) = std::sync::mpsc::channel();
         let source = Source::Dir(dir.path().into());
         std::thread::spawn(move || send.send(files(&source).unwrap_err().to_string()));

@@ -35,7 +35,7 @@ pub(super) fn condition(fields: &mut Fields<'_>) -> Vec<(String, Value, SourceLo
     when
 }
 
-/// Every text of the step's data, with its place. Complains about references in field names.
+/// Every text in the step's data, with its location. Reports references in field names.
 pub(super) fn texts(fields: &mut Fields<'_>) -> Vec<(SourceLocation, String)> {
     let mut texts = Vec::new();
     let mut found = Vec::new();

@@ -11,7 +11,7 @@ pub(super) const FIRST: &str = "chapter: first\ntitle: First\nsays: it begins\n-
     step: a\nsays: s\nkind: k\nat: {project: \"${param.project}\"}\n---\n\
     step: sometimes\nsays: s\nkind: k\nat: {x: y}\nwhen: {mode: two}\n";
 
-/// The second chapter: a head of three lines and a divider, then these lines from line 5.
+/// The second chapter: a header of three lines and a divider, then these lines from line 5.
 pub(super) fn with(second: &str) -> Result<Tutorial, String> {
     let second = format!("chapter: second\ntitle: Second\nsays: it goes on\n---\n{second}");
     of_texts(&[
@@ -24,7 +24,7 @@ pub(super) fn with(second: &str) -> Result<Tutorial, String> {
 
 pub(super) const STEP: &str = "step: b\nsays: s\nkind: k\nat: {z: z}\n";
 
-/// What a folder with these files holds.
+/// The tutorial of a folder with these files.
 pub(super) fn of_texts(files: &[(&str, &str)]) -> Result<Tutorial, Diagnostics> {
     let file = |(name, text): &(&str, &str)| File {
         name: (*name).to_owned(),

@@ -1,4 +1,4 @@
-//! The tutorial as it is written: parameters, chapters, and steps with open references. Data.
+//! The tutorial as it is written: parameters, chapters, and steps with unresolved references. Data.
 
 use serde_json::Value;
 
@@ -12,16 +12,16 @@ pub struct Chapter {
     pub name: String,
     /// The tutorial's heading.
     pub title: String,
-    /// What the chapter is for.
+    /// The chapter's purpose.
     pub says: String,
-    /// Where it is written.
+    /// The chapter's location.
     pub source: SourceLocation,
 }
 
-/// The tutorial as this program knows it.
+/// The tutorial, as it was loaded.
 #[derive(Debug, Clone)]
 pub struct Tutorial {
-    /// What may be set, in the order of its file.
+    /// The parameters, in the order of their file.
     pub params: Vec<Param>,
     /// The chapters, in the tutorial's order.
     pub chapters: Vec<Chapter>,
@@ -31,24 +31,24 @@ pub struct Tutorial {
 /// A step as it is written.
 #[derive(Debug, Clone)]
 pub(super) struct Template {
-    /// The step, with references that are not resolved.
+    /// The step, with unresolved references.
     pub step: Step,
-    /// The values of parameters for which the step exists, each with the place where it is written.
+    /// The values of parameters for which the step exists, each with its location.
     pub when: Vec<(String, Value, SourceLocation)>,
-    /// Every text in `at`, `want` and `needs`, with its place, for diagnostics about references.
+    /// Every text in `at`, `want` and `needs`, with its location, for diagnostics about references.
     pub texts: Vec<(SourceLocation, String)>,
-    /// Where each of its `needs` is written.
+    /// The location of each of its `needs`.
     pub needs_at: Vec<(SourceLocation, String)>,
 }
 
 impl Tutorial {
-    /// All steps as they are written, in the tutorial's order: references open, `when` not applied, superseded ones
+    /// All steps as they are written, in the tutorial's order: references unresolved, `when` not applied, superseded steps
     /// included.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.templates.iter().map(|template| &template.step)
     }
 
-    /// The parameters' values for which a step is there; none: always.
+    /// The parameters' values for which a step exists; none: always.
     pub fn when(&self, id: &str) -> impl Iterator<Item = (&str, &Value)> {
         let of_step = self
             .templates

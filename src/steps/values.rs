@@ -1,4 +1,4 @@
-//! The types of parameters, and which values each takes. Pure: what Google says of a name beyond its form is Google's.
+//! The types of parameters, and the values that each accepts. Pure: Google's further rules for names are not checked here.
 
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
@@ -6,35 +6,35 @@ use serde_json::{Value, json};
 use super::diagnostic::unknown;
 use crate::text::quoted;
 
-/// The values a parameter takes.
+/// The type of a parameter's values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParamType {
-    /// The id of a Google Cloud project: 6-30 small letters, digits and hyphens.
+    /// The id of a Google Cloud project: 6-30 lowercase letters, digits and hyphens.
     ProjectId,
-    /// A region, as in `us-central1`.
+    /// A region, such as `us-central1`.
     Region,
-    /// A zone of the region, as in `us-central1-a`.
+    /// A zone of the region, such as `us-central1-a`.
     Zone,
-    /// An RFC 1035 label of at most so many characters: a lowercase letter, then lowercase letters, digits and hyphens.
+    /// An RFC 1035 label of limited length: a lowercase letter, then lowercase letters, digits and hyphens.
     Name {
-        /// The most characters.
+        /// The greatest length in characters.
         max: usize,
     },
-    /// The name of a storage bucket: 3-63 small letters, digits, hyphens, underscores and dots.
+    /// The name of a storage bucket: 3-63 lowercase letters, digits, hyphens, underscores and dots.
     Bucket,
-    /// An IPv4 range in CIDR notation, with a prefix length between the two. No two of these parameters may overlap.
+    /// An IPv4 range in CIDR notation, with a prefix length within these bounds. No two of these parameters may overlap.
     Cidr {
         /// The shortest prefix.
         min: u8,
         /// The longest prefix.
         max: u8,
     },
-    /// IPv4 ranges, separated by commas or as a list; an address alone is a range of one.
+    /// IPv4 ranges, separated by commas or as a list; a single address is a range of one.
     CidrList {
-        /// The field that holds the range, where an API wants each in an object of its own.
+        /// The field that contains the range, if an API wants each range in an object.
         each: Option<String>,
     },
-    /// A whole number between the two.
+    /// A whole number within these bounds.
     Integer {
         /// The smallest.
         min: i64,
@@ -47,18 +47,18 @@ pub enum ParamType {
     Text,
 }
 
-/// Why a value is not taken: a fragment that begins with the value.
+/// Why a value is not accepted: a fragment that starts with the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
-    /// It is something else than the type asks for.
+    /// It does not have the expected type.
     #[error("{given} is not {expected}")]
     Type {
         /// The value: a text in backquotes, anything else as JSON.
         given: String,
-        /// What the type is, as [`ParamType::is`] says.
+        /// The expected type, as [`ParamType::is`] returns it.
         expected: String,
     },
-    /// It is none of the words to choose from.
+    /// It is not one of the allowed words.
     #[error("{}", unknown("value", .given, .choices.iter().map(String::as_str)))]
     Choice {
         /// The value.
@@ -66,12 +66,12 @@ pub enum ValueError {
         /// The words.
         choices: Vec<String>,
     },
-    /// It is no range.
+    /// It is not a range.
     #[error("`{given}` is not an IPv4 range, such as 10.0.0.0/24")]
     Range {
         /// The value.
         given: String,
-        /// What is wrong with it.
+        /// The parse error.
         source: ipnet::AddrParseError,
     },
     /// It is an address within a range.
@@ -85,10 +85,10 @@ pub enum ValueError {
 }
 
 impl ParamType {
-    /// The value in the form that steps get it, from what a file or a command line says.
+    /// The value in the form that steps use, from a value in a file or on a command line.
     ///
     /// # Errors
-    /// Why the value is none of this type.
+    /// Why the value does not have this type.
     pub fn take(&self, given: &Value) -> Result<Value, ValueError> {
         if let ParamType::CidrList { each } = self {
             return take_ranges(given, each.as_deref());
@@ -146,7 +146,7 @@ impl ParamType {
         }
     }
 
-    /// What a value of this type is, for help and complaints: `an integer from 1 to 9`.
+    /// A description of this type's values, for help and error messages: `an integer from 1 to 9`.
     pub fn is(&self) -> String {
         match self {
             ParamType::ProjectId => {
@@ -184,7 +184,7 @@ impl ParamType {
         }
     }
 
-    /// Whether values of this type are lists, which cannot stand within a longer text.
+    /// Whether values of this type are lists, which are not allowed within a longer text.
     pub(super) fn is_list(&self) -> bool {
         matches!(self, ParamType::CidrList { .. })
     }
@@ -204,7 +204,7 @@ fn take_ranges(given: &Value, each: Option<&str>) -> Result<Value, ValueError> {
             .collect(),
         Value::Array(items) => items
             .iter()
-            // A value that went through here before, from a journal for example, is taken as it is.
+            // A value that was accepted before, from a journal for example, is taken unchanged.
             .map(|item| each.and_then(|field| item.get(field)).unwrap_or(item))
             .map(|item| {
                 item.as_str()

@@ -1,7 +1,7 @@
-//! YAML text to a tree that knows its lines. Plain YAML only: no anchors, no aliases, no merge keys, no tags.
+//! Parses YAML text into a tree with line numbers. Plain YAML only: no anchors, no aliases, no merge keys, no tags.
 //!
-//! The tree is read whole before anybody looks at its fields, so that one reading can complain about every wrong
-//! field, each at its own line. What a field means is not known here.
+//! The whole tree is read before its fields are, so that one pass can report every wrong field, each at its own line. The meaning
+//! of a field is not known here.
 
 use std::fmt;
 
@@ -13,20 +13,20 @@ use serde_saphyr::{Spanned, options::MergeKeyPolicy};
 use super::SourceLocation;
 use super::diagnostic::Diagnostic;
 
-/// Limits of one file. The tutorial's longest is far below; what is above is a mistake or an attack.
+/// Limits of one file. The tutorial's longest file is far below; a file above them is a mistake or an attack.
 const MAX_BYTES: usize = 256 * 1024;
 const MAX_DOCUMENTS: usize = 200;
 const MAX_NODES: usize = 20_000;
 const MAX_DEPTH: usize = 32;
 
-/// A value and the line it begins on, from 1.
+/// A value and its first line, counted from 1.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub line: usize,
     pub tree: Tree,
 }
 
-/// What YAML can say.
+/// A YAML value.
 #[derive(Debug, Clone)]
 pub(super) enum Tree {
     Scalar(Value),
@@ -56,7 +56,7 @@ impl Node {
         }
     }
 
-    /// What a reader would call it.
+    /// The value's type, as messages show it.
     pub fn is_a(&self) -> &'static str {
         match &self.tree {
             Tree::Scalar(Value::Null) => "nothing",
@@ -68,7 +68,7 @@ impl Node {
         }
     }
 
-    /// Calls `seen` with every text in the tree, keys included, and its line.
+    /// Calls `seen` with every text in the tree, including keys, and its line.
     pub fn texts(&self, seen: &mut dyn FnMut(usize, &str, Where)) {
         match &self.tree {
             Tree::Scalar(Value::String(text)) => seen(self.line, text, Where::Value),
@@ -84,17 +84,17 @@ impl Node {
     }
 }
 
-/// Where in a mapping a text stands.
+/// The position of a text in a mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Where {
     Key,
     Value,
 }
 
-/// The documents of one file; empty ones are left out.
+/// The documents of one file; empty ones are omitted.
 ///
 /// # Errors
-/// One complaint: after a syntax error nothing that follows can be trusted.
+/// One error: after a syntax error nothing that follows is reliable.
 pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Node>, Diagnostic> {
     let place = |line| SourceLocation {
         file: file.to_owned(),
@@ -138,7 +138,7 @@ pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Node>, Diagnostic>
     }
 }
 
-/// Whether a character would do something to the reader's terminal, or to the order in which a text is read.
+/// Whether a character would affect the terminal, or the order in which a text is read.
 fn is_odd(c: char) -> bool {
     let reorders = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     reorders || (c.is_control() && !matches!(c, '\n' | '\t'))
@@ -160,7 +160,7 @@ fn why(error: &serde_saphyr::Error) -> String {
         }
     }
     let text = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-    // The library closes its text with the position; ours stands in front.
+    // The library ends its text with the location; ours is at the start.
     let line = text.lines().next().unwrap_or_default();
     line.split(" at line ").next().unwrap_or(line).to_owned()
 }
