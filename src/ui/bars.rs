@@ -1,4 +1,4 @@
-//! A bar for each step at work: what it is, what it waits for, how long already and how long the last time.
+//! One progress bar for each running step: its name, what it waits for, its elapsed time and its last duration.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -10,10 +10,10 @@ use super::lines::Lines;
 use super::{Paint, plain, time};
 use crate::engine::event::Event;
 
-/// Nothing is drawn for what is over before a reader could see it.
+/// No bar is drawn before this time since the start of the run: a shorter run would end before it could be read.
 const FIRST_DRAW: Duration = Duration::from_millis(250);
 
-/// Draws bars under the lines that stay.
+/// Draws bars below the permanent lines.
 pub struct Bars {
     all: MultiProgress,
     lines: Lines,
@@ -21,7 +21,7 @@ pub struct Bars {
 }
 
 impl Bars {
-    /// On stderr.
+    /// Draws on stderr.
     pub fn new(paint: Paint, verbose: bool) -> Bars {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         Bars {
@@ -31,17 +31,17 @@ impl Bars {
         }
     }
 
-    /// The time since it began.
+    /// The time since the run started.
     pub fn elapsed(&self) -> Duration {
         self.lines.elapsed()
     }
 
-    /// The run began so long ago, elsewhere.
+    /// Sets the start of a run that started elsewhere: `ago` is the time since then.
     pub fn began(&mut self, ago: Duration) {
         self.lines.began(ago);
     }
 
-    /// Shows one event; `at` is its time since the run began.
+    /// Shows one event; `at` is its time since the start of the run.
     pub fn show(&mut self, event: &Event, at: Duration) {
         match event {
             Event::StepStarted {
@@ -53,7 +53,7 @@ impl Bars {
                 let ago = self.lines.elapsed().saturating_sub(at);
                 let bar = ProgressBar::hidden().with_message(plain(name));
                 let bar = bar.with_elapsed(ago);
-                // The template is fixed; a broken one leaves the default.
+                // The template is fixed; if it were invalid, the default style would stay.
                 if let Ok(style) =
                     ProgressStyle::with_template("  {elapsed:>4} {prefix:<32} {wide_msg}")
                 {
@@ -85,15 +85,15 @@ impl Bars {
                 shown.enable_steady_tick(Duration::from_millis(200));
             }
         }
-        // A line that stays says what a bar said while it was there: only what is not over at once.
+        // Waits are shown only in the bar. Every other event also has its permanent line.
         let waiting = matches!(event, Event::Waiting { .. });
         if let Some(text) = self.lines.line(event, at).filter(|_| !waiting) {
-            // Nobody reading is no reason to fail.
+            // A closed stderr is no reason to fail.
             let _ = self.all.suspend(|| writeln!(std::io::stderr(), "{text}"));
         }
     }
 
-    /// Takes all bars away.
+    /// Removes all bars.
     pub fn clear(&mut self) {
         for (_, bar) in self.bars.drain() {
             bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! What holds and what does not: a line a claim by chapter, then who gets what from where at a glance.
+//! The results of the checks: one line for each claim by chapter, then a matrix of the requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -9,11 +9,11 @@ use crate::engine::event::Event;
 use crate::kinds::Step;
 use crate::steps::Chapter;
 
-/// What looking at every claim found.
+/// The results of all claims.
 #[derive(Default)]
 pub struct CheckReport {
     found: BTreeMap<String, CheckRow>,
-    /// Those that were not looked at, because this cluster has not what they ask; what that is.
+    /// Claims that were not checked, because this cluster lacks what they need; what that is.
     not_here: BTreeMap<String, String>,
 }
 
@@ -25,7 +25,7 @@ struct CheckRow {
 }
 
 impl CheckReport {
-    /// Takes in one event.
+    /// Processes one event.
     pub fn hear(&mut self, event: &Event) {
         if let Event::Claimed {
             step,
@@ -45,12 +45,12 @@ impl CheckReport {
         }
     }
 
-    /// Takes in a claim that is not looked at, because only GKE has what it asks.
+    /// Records a claim that is not checked, because only GKE has what it needs.
     pub fn not_here(&mut self, step: &str, only_gke: &str) {
         self.not_here.insert(step.to_owned(), plain(only_gke));
     }
 
-    /// Everything, for a reader.
+    /// The report as text.
     pub fn text(&self, chapters: &[Chapter], steps: &[Step], paint: Paint) -> String {
         let mut text = String::new();
         for chapter in chapters {
@@ -148,16 +148,16 @@ impl CheckReport {
     }
 }
 
-/// A request's cell: its status or how curl ended; with a mark where that, or the body, is not what was expected. Pure.
+/// A request's cell: its status or how curl ended, with a mark if that or the body is not as expected. Pure.
 fn cell(found: &CheckRow) -> String {
-    // Of a body that is another only the body is seen: the rest was as expected.
+    // If the body differs, only the body is reported: the status was as expected.
     let told = match found.seen.starts_with('"') {
         true => &found.expected,
         false => &found.seen,
     };
     let first = told.split([':', '"']).next().unwrap_or_default().trim();
     let got = first.starts_with("curl ") || first.parse::<u16>().is_ok();
-    // Nothing was sent: a pod was not there, or does not run.
+    // Nothing was sent: a pod was missing or not running.
     let first = if got { first } else { "none" };
     format!("{first}{}", if found.holds { "" } else { " !" })
 }

@@ -1,4 +1,4 @@
-//! The account of a request for a reader: a line a hop, the object that decides, why the others did not apply.
+//! The trace of a request as text: one line for each hop, the object that decides, and why the others did not apply.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -9,8 +9,8 @@ use egress::matrix::Cell;
 use egress::request::{Request, Source};
 use egress::trace::{CallerOutcome, Hop, HopLocation, Trace};
 
-/// The account, from the caller to the answer. Why objects did not apply is told where the request stops, and `verbose` tells
-/// it everywhere.
+/// The trace, from the caller to the answer. The reasons why objects did not apply are shown at the hop where the request stops,
+/// and with `verbose` at every hop.
 pub fn text(request: &Request, account: &Trace, verbose: bool, paint: Paint) -> String {
     let mut text = format!(
         "{}\n",
@@ -37,7 +37,8 @@ pub fn text(request: &Request, account: &Trace, verbose: bool, paint: Paint) -> 
     text
 }
 
-/// Who reaches what: a row a destination, a column a namespace; then what stops those that are stopped.
+/// Which namespace reaches what: one row for each destination, one column for each namespace; then the reasons of the stopped
+/// requests.
 pub fn matrix(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> String {
     let mut rows = vec![vec!["request".to_owned()]];
     rows[0].extend(callers.iter().map(|caller| plain(&caller.namespace)));
@@ -79,7 +80,7 @@ fn word(place: HopLocation) -> &'static str {
     }
 }
 
-/// One hop; `whole` with every object that did not apply.
+/// One hop; with `whole`, every object that did not apply.
 fn line(hop: &Hop, whole: bool, paint: Paint) -> String {
     let ruling = &hop.ruling;
     let arrow = match ruling.passes {
@@ -107,7 +108,7 @@ fn line(hop: &Hop, whole: bool, paint: Paint) -> String {
     text
 }
 
-/// What the caller gets.
+/// The caller's result.
 fn got(account: &Trace, paint: Paint) -> String {
     let waits = account.waits.as_secs();
     let after = match waits {
@@ -128,7 +129,7 @@ fn got(account: &Trace, paint: Paint) -> String {
         }
     };
     if let CallerOutcome::Answer(answer) = &account.got {
-        // A page says nothing here; what a proxy says of itself does.
+        // The body of a successful page is not shown here; a proxy's error message is.
         if answer.status >= 400 && !answer.body.is_empty() {
             let first = answer.body.lines().next().unwrap_or_default();
             let _ = writeln!(text, "  body: {}", plain(first));

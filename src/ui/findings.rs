@@ -1,4 +1,4 @@
-//! What the analyzers found, for a reader: what is wrong, and what to write instead.
+//! The analyzers' findings as text: the problem, and what to write instead.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use super::table::folded;
 use super::{Paint, plain};
 use egress::analyze::{Finding, Level};
 
-/// The findings, the gravest first.
+/// The findings, the most severe first.
 pub fn text(found: &[Finding], namespace: Option<&str>, paint: Paint) -> String {
     let mut text = String::new();
     for finding in found {

@@ -1,4 +1,4 @@
-//! A line for what happened: for logs, pipes and terminals that cannot do better.
+//! One line for each event: for logs, pipes and terminals without bars.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use super::{Paint, plain, printable, time};
 use crate::engine::change::Change;
 use crate::engine::event::{Event, StepOutcome};
 
-/// A step that waits says so again after this time, if there is something new to say.
+/// The shortest time after which a waiting step reports again.
 const QUIET: Duration = Duration::from_secs(5);
 
 /// Turns events into lines.
@@ -15,16 +15,16 @@ pub struct Lines {
     paint: Paint,
     verbose: bool,
     began: Instant,
-    /// The time of the event that is being told, since the run began.
+    /// The time of the current event since the start of the run.
     at: Duration,
-    /// What each step at work is about, and when it last said something.
+    /// The resource of each running step, and the time of its last line.
     steps: HashMap<String, (String, Instant)>,
-    /// How many steps were not begun, by the one that failed.
+    /// The number of steps that were not started, by the one that failed.
     blocked: BTreeMap<String, usize>,
 }
 
 impl Lines {
-    /// Begins now.
+    /// Starts now.
     pub fn new(paint: Paint, verbose: bool) -> Lines {
         Lines {
             paint,
@@ -36,17 +36,17 @@ impl Lines {
         }
     }
 
-    /// The time since it began.
+    /// The time since the run started.
     pub fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// The run began so long ago, elsewhere.
+    /// Sets the start of a run that started elsewhere: `ago` is the time since then.
     pub fn began(&mut self, ago: Duration) {
         self.began = Instant::now().checked_sub(ago).unwrap_or(self.began);
     }
 
-    /// The line for an event, where it deserves one, as it may be written to a terminal; `at` is its time since the run began.
+    /// The line for an event, if it has one, safe for a terminal; `at` is the event's time since the start of the run.
     pub fn line(&mut self, event: &Event, at: Duration) -> Option<String> {
         self.at = at;
         self.text(event).map(|text| printable(&text))
@@ -122,13 +122,13 @@ impl Lines {
                 None
             }
             Event::RunFinished { .. } => self.not_begun(),
-            // Told together at the end, where they can be compared.
+            // Shown together at the end, where they can be compared.
             Event::Claimed { .. } => None,
             Event::RunStarted { .. } | Event::Looked { .. } | Event::Found { .. } => None,
         }
     }
 
-    /// Whether a step may say what it waits for: not all the time, and not before a reader wonders.
+    /// Whether a step may report what it waits for: not continuously, and not during the first seconds.
     fn is_due(&mut self, step: &str) -> bool {
         let Some((_, last)) = self.steps.get_mut(step) else {
             return self.verbose;
@@ -140,7 +140,7 @@ impl Lines {
         due
     }
 
-    /// One line for each failure that others waited for.
+    /// One line for each failure that blocked other steps.
     fn not_begun(&mut self) -> Option<String> {
         let blocked = std::mem::take(&mut self.blocked);
         let lines = blocked.iter().map(|(by, count)| {
@@ -199,7 +199,7 @@ impl Lines {
     }
 }
 
-/// A failure, as every screen shows it. Lines that others' words bring along stand in, so that none of them reads as one of ours.
+/// A failure, as every screen shows it. Further lines of foreign text are indented, so that none of them looks like one of ours.
 pub fn failed(paint: Paint, step: &str, error: &str, hint: Option<&str>, left: &str) -> String {
     let words = |text: &str| plain(text).trim_end().replace('\n', "\n  ");
     let mut text = format!("{} {step}: {}", paint.bad("error:"), words(error));

@@ -1,4 +1,4 @@
-//! Events in, text out: bars on a terminal, lines elsewhere, JSON when asked. Sees events, changes and steps only.
+//! Turns events into output: bars on a terminal, lines elsewhere, JSON on request. It depends only on events, changes and steps.
 
 mod bars;
 pub mod checks;
@@ -18,18 +18,18 @@ use serde::Serialize;
 use crate::engine::event::Event;
 pub use paint::Paint;
 
-/// Where a run's events are shown.
+/// The output of a run's events.
 pub enum Screen {
     /// One JSON object a line, on stdout.
     Json,
-    /// A line for what happened, on stderr.
+    /// One line for each event, on stderr.
     Lines(lines::Lines),
-    /// A bar for each step at work, on stderr.
+    /// A bar for each running step, on stderr.
     Bars(bars::Bars),
 }
 
 impl Screen {
-    /// The screen for this terminal, or for none.
+    /// The screen for a terminal, or for another stderr.
     pub fn new(json: bool, terminal: bool, paint: Paint, verbose: bool) -> Screen {
         match (json, terminal) {
             (true, _) => Screen::Json,
@@ -38,7 +38,7 @@ impl Screen {
         }
     }
 
-    /// Shows one event that happens now. A reader who went away is no reason to stop.
+    /// Shows one event that happens now. A closed output is no reason to stop.
     pub fn show(&mut self, event: &Event) {
         let at = match self {
             Screen::Json => Duration::ZERO,
@@ -48,7 +48,7 @@ impl Screen {
         self.show_at(event, at);
     }
 
-    /// Shows one event of a run that began elsewhere: `at` is its time since that.
+    /// Shows one event of a run that started elsewhere: `at` is its time since that start.
     pub fn show_at(&mut self, event: &Event, at: Duration) {
         match self {
             Screen::Json => {
@@ -63,7 +63,7 @@ impl Screen {
         }
     }
 
-    /// The run began so long ago, elsewhere.
+    /// Sets the start of a run that started elsewhere: `ago` is the time since then.
     pub fn began(&mut self, ago: Duration) {
         match self {
             Screen::Json => {}
@@ -72,7 +72,7 @@ impl Screen {
         }
     }
 
-    /// Takes away what is not meant to stay.
+    /// Removes what is not permanent.
     pub fn clear(&mut self) {
         if let Screen::Bars(bars) = self {
             bars.clear();
@@ -80,7 +80,7 @@ impl Screen {
     }
 }
 
-/// A length of time for a reader: `0.4s`, `12s`, `3m05s`.
+/// A duration as text: `0.4s`, `12s`, `3m05s`.
 pub fn time(millis: u64) -> String {
     let seconds = millis / 1000;
     match seconds {
@@ -90,14 +90,14 @@ pub fn time(millis: u64) -> String {
     }
 }
 
-/// Text from outside without what would move a terminal's cursor, change its colours or turn the direction of reading.
+/// Foreign text without characters that move a terminal's cursor, change its colours or reverse the direction of the text.
 pub fn plain(text: &str) -> String {
     let safe = |c| if moves(c) { '\u{fffd}' } else { c };
     text.chars().map(safe).collect()
 }
 
-/// Text on its way to a reader: as [`plain`], but for the colours that [`Paint`] gives. What is made of outside text is
-/// plain already; this is for what was forgotten.
+/// Text for the terminal: as [`plain`], but with the colours of [`Paint`]. Foreign text should be plain already; this is for text
+/// that was missed.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -117,10 +117,10 @@ pub fn printable(text: &str) -> String {
     out
 }
 
-/// A value as one line of JSON. Somebody may look at it on a terminal: what would move that stands in it as an escape, which
-/// is the same to whoever reads JSON.
+/// A value as one line of JSON. It may be shown on a terminal: a character that would affect the terminal is escaped, which is
+/// equivalent in JSON.
 pub fn json_line(value: &impl Serialize) -> String {
-    // Nothing that is told here can fail to be JSON.
+    // No value that is printed here can fail to serialize.
     let json = serde_json::to_string(value).unwrap_or_default();
     let mut line = String::with_capacity(json.len() + 1);
     for c in json.chars() {
@@ -132,7 +132,7 @@ pub fn json_line(value: &impl Serialize) -> String {
     line + "\n"
 }
 
-/// Whether a terminal does something else with a character than show it: controls, and marks that reorder what is shown.
+/// Whether a terminal acts on a character instead of showing it: controls, and marks that reorder the text.
 fn moves(c: char) -> bool {
     let reorders = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     reorders || (c.is_control() && !matches!(c, '\n' | '\t'))

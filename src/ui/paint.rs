@@ -1,4 +1,4 @@
-//! Colour, where it is wanted: the meaning never depends on it.
+//! Colour, where it is enabled: the meaning never depends on it.
 
 use anstyle::{AnsiColor, Style};
 
@@ -10,7 +10,7 @@ const BAD: Style = AnsiColor::Red.on_default();
 const STRONG: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();
 
-/// The length of the code that a text begins with, where it is one of ours.
+/// The length of the escape code at the start of a text, if it is one of ours.
 pub(super) fn code(text: &str) -> Option<usize> {
     if !text.starts_with('\u{1b}') {
         return None;
@@ -21,7 +21,7 @@ pub(super) fn code(text: &str) -> Option<usize> {
     ours.find(|code| text.starts_with(*code)).map(String::len)
 }
 
-/// Whether and how to colour.
+/// Whether to use colour.
 #[derive(Debug, Clone, Copy)]
 pub struct Paint(bool);
 
@@ -41,7 +41,7 @@ impl Paint {
         self.with(CHANGE, text)
     }
 
-    /// Something that goes or failed.
+    /// Something that is deleted or failed.
     pub fn bad(self, text: &str) -> String {
         self.with(BAD, text)
     }
@@ -51,7 +51,7 @@ impl Paint {
         self.with(STRONG, text)
     }
 
-    /// An aside.
+    /// Secondary text.
     pub fn faint(self, text: &str) -> String {
         self.with(FAINT, text)
     }

@@ -1,4 +1,4 @@
-//! A plan that an engineer can read and approve: what, why in the tutorial's words, and with which values.
+//! A plan to read and approve: each change, its reason in the tutorial's words, and its values.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use crate::kinds::FieldDiff;
 use crate::kinds::Step;
 use crate::steps::Chapter;
 
-/// What looking at every step found.
+/// The changes that the steps need.
 #[derive(Default)]
 pub struct Plan {
     found: HashMap<String, PlannedStep>,
@@ -27,7 +27,7 @@ struct PlannedStep {
 }
 
 impl Plan {
-    /// Takes in one event.
+    /// Processes one event.
     pub fn hear(&mut self, event: &Event) {
         if let Event::Looked {
             step,
@@ -47,14 +47,14 @@ impl Plan {
         }
     }
 
-    /// Whether a run that acts would do something.
+    /// Whether `up` would change nothing.
     pub fn is_empty(&self) -> bool {
         self.found
             .values()
             .all(|found| !found.change.is_difference())
     }
 
-    /// The text.
+    /// The plan as text.
     pub fn text(&self, chapters: &[Chapter], steps: &[Step], paint: Paint) -> String {
         let mut text = String::new();
         for chapter in chapters {
@@ -79,7 +79,7 @@ impl Plan {
         text + &self.summary() + "\n"
     }
 
-    /// One line: how many of what.
+    /// The counts of the changes, in one line.
     pub fn summary(&self) -> String {
         let count = |wanted: &dyn Fn(&Change) -> bool| {
             self.found
@@ -152,7 +152,7 @@ impl Plan {
         };
         let (id, kind) = (&step.id, step.kind.name());
         let _ = write!(text, "  {mark} {}  {}", paint.strong(id), paint.faint(kind));
-        // A note that does not fit beside it goes below.
+        // A note that does not fit in the line goes below.
         if 6 + id.len() + kind.len() + note.len() <= WIDTH {
             let _ = writeln!(text, "{}", paint.faint(&note));
         } else {
@@ -198,7 +198,7 @@ impl Plan {
         text.push('\n');
     }
 
-    /// What a thing that is made inside its parent's create says about it.
+    /// The note of a resource that its parent's create includes.
     fn along(&self, found: &PlannedStep) -> Option<String> {
         let parent = found.inside.as_ref()?;
         let made = matches!(self.found.get(parent)?.change, Change::Create);
@@ -206,7 +206,7 @@ impl Plan {
     }
 }
 
-/// A value under its path; what does not fit beside it goes below.
+/// A value beside its path; one that does not fit in the line goes below.
 fn line(text: &mut String, path: &str, value: &str) {
     let (indent, value) = ("        ", plain(value));
     if indent.len() + path.len() + 2 + value.len() <= WIDTH {
@@ -220,7 +220,7 @@ fn line(text: &mut String, path: &str, value: &str) {
     }
 }
 
-/// A body as lines of path and value; lists of plain values stay in one line.
+/// A body as lines of path and value; a list of scalars stays in one line.
 fn flat(value: &Value) -> Vec<(String, String)> {
     fn walk(path: String, value: &Value, out: &mut Vec<(String, String)>) {
         match value {
@@ -247,7 +247,7 @@ fn flat(value: &Value) -> Vec<(String, String)> {
                     .iter()
                     .find_map(|key| item.get(key)?.as_str());
                     match (key, item) {
-                        // An item that is only a name, or a list with few fields, reads best in one line.
+                        // An item that is only a name, or a list with few fields, is most readable in one line.
                         (_, Value::Object(fields)) if fields.values().all(|v| !v.is_object()) => {
                             out.push((path.clone(), pairs(item)))
                         }
@@ -273,7 +273,7 @@ fn pairs(item: &Value) -> String {
         .join(", ")
 }
 
-/// A value as people write it: no quotes, lists with commas, references as what they wait for.
+/// A value in its usual notation: no quotes, lists with spaces, references with the step that they wait for.
 fn short(value: &Value) -> String {
     match value {
         Value::String(text) => known_after(text),

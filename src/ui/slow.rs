@@ -1,26 +1,26 @@
-//! Where the time of a run went: the steps that took longest, in a line at its end.
+//! The slowest steps of a run, in one line at its end.
 //!
-//! Steps run beside each other, so their times do not add up to the run's.
+//! Steps run concurrently, so their times do not add up to the run's.
 
 use super::table::WIDTH;
 use super::time;
 use crate::engine::event::{Event, StepOutcome, Tally};
 
-/// A reader does not ask where less than this went, in milliseconds.
+/// A run that took less than this gets no line, in milliseconds.
 const WORTH_A_WORD: u64 = 5_000;
-/// How many steps are named.
+/// The number of steps that are named.
 const NAMED: usize = 5;
-/// A step of less than this is not slow, in milliseconds.
+/// A step that took less than this is not slow, in milliseconds.
 const AT_ONCE: u64 = 100;
 
-/// The steps of a run that came to a good end, with their milliseconds.
+/// The steps of a run that succeeded, with their milliseconds.
 #[derive(Default)]
 pub struct Slow {
     steps: Vec<(u64, String)>,
 }
 
 impl Slow {
-    /// Takes in one event.
+    /// Processes one event.
     pub fn hear(&mut self, event: &Event) {
         if let Event::Finished {
             step,
@@ -34,8 +34,8 @@ impl Slow {
         }
     }
 
-    /// The slowest first; nothing of a run that made and changed nothing, or that was over in `took` milliseconds before a
-    /// reader could wonder, unless everything is asked for.
+    /// The slowest first. None for a run that created and changed nothing and, unless `verbose`, for one whose `took`
+    /// milliseconds are too few to need an explanation.
     pub fn text(mut self, tally: Tally, took: u64, verbose: bool) -> Option<String> {
         let did = tally.created + tally.updated > 0;
         if !did || self.steps.is_empty() || (took < WORTH_A_WORD && !verbose) {
@@ -91,7 +91,7 @@ mod tests {
             (4, 400_000, false, Some(line)),
             (4, 4_999, false, None),
             (4, 4_999, true, Some(line)),
-            // It only looked.
+            // This run only read.
             (0, 400_000, true, None),
         ] {
             assert_eq!(

@@ -1,4 +1,4 @@
-//! Columns and lines for a reader: of a table the widest cell decides, of a text the terminal.
+//! Columns and folded text: the widest cell sets a column's width, the terminal that of a text.
 
 /// Rows as lines, two spaces between columns, nothing after the last.
 pub fn columns(rows: &[Vec<String>]) -> String {
@@ -23,11 +23,11 @@ pub fn columns(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// Width of texts: what is read in an 80-column terminal and pasted into reviews.
+/// The width of texts: that of an 80-column terminal, and of text that is pasted into reviews.
 pub const WIDTH: usize = 80;
 
-/// A text in lines of [`WIDTH`]: the first begins with `first`, the others below the end of that. A word is never broken: a
-/// cluster's name, a URL or a command is to be copied whole.
+/// A text in lines of [`WIDTH`]: the first starts with `first`, the others are indented by its length. A word is never broken:
+/// the name of a cluster, a URL or a command can be copied whole.
 pub fn folded(first: &str, said: &str) -> String {
     let below = " ".repeat(first.chars().count());
     let options = textwrap::Options::new(WIDTH)
