@@ -1,4 +1,4 @@
-//! The flags that several verbs share, and their help. A verb's own arguments stand in its file in `command/`.
+//! The flags that several verbs share, and their help. A verb's own arguments are in its file in `command/`.
 
 use std::path::PathBuf;
 

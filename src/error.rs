@@ -7,10 +7,10 @@ use crate::engine::journal::JournalError;
 use crate::google::SetupError;
 use crate::steps::Diagnostics;
 
-/// How a command ends, as its caller sees it.
+/// How a command ended, for its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// As asked.
+    /// Success.
     Done = 0,
     /// A step failed.
     Failed = 1,
@@ -34,14 +34,14 @@ impl From<RunOutcome> for Exit {
     }
 }
 
-/// Why a command ends before or outside its run.
+/// The error of a command, before or outside its run.
 #[derive(Debug)]
 pub struct CommandError {
     /// The exit code.
     pub exit: Exit,
-    /// What is wrong, a line each.
+    /// The errors, one line each.
     pub errors: Vec<String>,
-    /// What to do.
+    /// What to do about them.
     pub hint: Option<String>,
 }
 
@@ -129,7 +129,7 @@ impl From<SetupError> for CommandError {
     }
 }
 
-/// The number that the shell sees.
+/// The exit code for the shell.
 pub fn code(exit: Exit) -> u8 {
     exit as u8
 }

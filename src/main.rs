@@ -1,4 +1,4 @@
-//! Parse, run, exit.
+//! Parses the command line, runs it, and exits.
 
 use std::process::ExitCode;
 
@@ -7,21 +7,21 @@ use clap::Parser;
 use provision::command::Cli;
 use provision::{command, error};
 
-/// A core file would hold the tokens of the run, and it stays on the disk.
+/// Disables core files: one would contain the tokens of the run, and stays on the disk.
 fn no_core_file() {
     use rustix::process::{Resource, Rlimit, setrlimit};
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
     };
-    // A limit that is lower already is as good.
+    // A limit that is lower already is fine.
     let _ = setrlimit(Resource::Core, none);
 }
 
 fn main() -> ExitCode {
     no_core_file();
     let cli = Cli::parse();
-    // Fails only where a provider is installed already, which would be the same one.
+    // Fails only if a provider is installed already, which would be the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
             command::note(&halt.to_string());
             halt.exit
         });
-    // A request that nobody waits for any more must not hold the exit up.
+    // A request whose result is not needed any more must not delay the exit.
     runtime.shutdown_background();
     ExitCode::from(error::code(exit))
 }

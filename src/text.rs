@@ -1,11 +1,11 @@
-//! Words for people: what is long is cut, what is mistyped is guessed, and an error is told with its causes. Pure.
+//! Text for messages: it cuts long text, suggests names for a mistyped one, and joins an error with its causes. Pure.
 
 use std::error::Error;
 
-/// How much of somebody else's words is repeated, in characters.
+/// How much of a foreign text is repeated, in characters.
 const BEGINNING: usize = 2000;
 
-/// The beginning of somebody else's words, which are not always short.
+/// The beginning of a foreign text, which may be long.
 pub fn beginning(words: &str) -> String {
     match words.char_indices().nth(BEGINNING) {
         Some((end, _)) => format!("{} …", &words[..end]),
@@ -13,8 +13,8 @@ pub fn beginning(words: &str) -> String {
     }
 }
 
-/// Up to three names that are a typing mistake away from `name`, the nearest first: an edit in three letters, or one begins with
-/// the other.
+/// Up to three names that are a typing mistake away from `name`, the nearest first: at most one edit for three letters, or one
+/// name starts with the other.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let name = name.to_lowercase();
     let mut near: Vec<(usize, &str)> = known
@@ -60,7 +60,8 @@ pub fn errors<'a>(
     std::iter::successors(Some(error), |&error| error.source())
 }
 
-/// The error with its causes, as one line: `error: cause: cause of the cause`. A cause that was said already, because the error before it repeats its words, is left out.
+/// The error with its causes, as one line: `error: cause: cause of the cause`. A cause whose text the error before it already
+/// contains is left out.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut words = String::new();
     for error in errors(error) {
@@ -74,7 +75,7 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     words
 }
 
-/// A YAML error without the lines around its place, which may hold somebody's token or key.
+/// A YAML error without the lines around its location, which may contain a token or a key.
 pub fn without_snippet(error: serde_saphyr::Error) -> serde_saphyr::Error {
     match error {
         serde_saphyr::Error::WithSnippet { error, .. } => *error,

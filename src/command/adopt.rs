@@ -1,5 +1,5 @@
-//! `adopt`: a journal that was lost or damaged is rebuilt from what is in the cloud. Nothing in the cloud is changed: what
-//! speaks for being ours is shown, a person says yes, and the journal says so from then on.
+//! `adopt`: rebuilds a journal that was lost or damaged from the live resources. Nothing in the cloud is changed: it shows the
+//! evidence that a resource is ours, the user confirms, and from then on the journal records it.
 
 use clap::Args;
 use serde_json::json;
@@ -33,7 +33,7 @@ pub struct AdoptArgs {
     yes: bool,
 }
 
-/// One thing that was looked for.
+/// One resource that was looked for.
 struct Candidate {
     step: String,
     thing: ResourceId,
@@ -145,7 +145,7 @@ fn heard(event: &Event) -> Option<Candidate> {
     }
 }
 
-/// What speaks for it, or against it, in words.
+/// The evidence for or against it, in words.
 fn why(found: &Candidate) -> String {
     let differing = || {
         let each = found
@@ -180,7 +180,7 @@ fn why(found: &Candidate) -> String {
     }
 }
 
-/// What would be adopted, what would not, and why; then how many of what.
+/// What would be adopted, what would not, and why; then the counts.
 fn text(found: &[Candidate], unseen: usize) -> String {
     let row = |mark: &str, found: &Candidate| {
         let kind = found.thing.kind.clone();

@@ -1,4 +1,4 @@
-//! `analyze`: what is wrong with the mesh's configuration, as istioctl's analyzers would say it, and what they do not say.
+//! `analyze`: problems in the mesh's configuration that istioctl's analyzers report, and some that they do not report.
 
 use clap::Args;
 

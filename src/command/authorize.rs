@@ -1,4 +1,4 @@
-//! `authorize`: the allow list of the cluster's API server and nothing else. Never makes a cluster.
+//! `authorize`: changes the allow list of the cluster's API server and nothing else. It never creates a cluster.
 
 use clap::Args;
 use serde_json::{Map, Value};
@@ -44,7 +44,7 @@ pub async fn authorize(global: &Global, _args: AuthorizeArgs) -> Result<Exit, Co
     };
     for step in &lists {
         let look = match step.kind.look(&clients, &step.at, &step.want, &[]).await {
-            // An API that is off has no clusters.
+            // A disabled API has no clusters.
             Err(error) if error.class == Class::ApiDisabled => Observed::Absent,
             look => look.map_err(|error| CommandError {
                 exit: Exit::Failed,
@@ -76,7 +76,7 @@ pub async fn authorize(global: &Global, _args: AuthorizeArgs) -> Result<Exit, Co
 /// The step with nothing but its allow list, if its kind has one.
 fn only_allow_list(step: &Step) -> Option<Step> {
     let path = step.kind.allow_list()?;
-    // The switch beside the list goes with it: a list that is off lets everybody in.
+    // The switch beside the list is kept too: a list that is off allows everyone.
     let (holder, _) = path.rsplit_once('.')?;
     let value = holder
         .split('.')

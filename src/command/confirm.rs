@@ -1,11 +1,11 @@
-//! Asking a person, where there is one.
+//! Asks the user for confirmation, if there is a terminal.
 
 use std::io::{IsTerminal, Write};
 
 use super::signals;
 use crate::error::{CommandError, Exit};
 
-/// Refuses to act where nobody can be asked and nobody has said yes.
+/// Fails if there is no terminal to ask for confirmation and `--yes` is not given.
 pub fn require_confirmation(verb: &str, yes: bool) -> Result<(), CommandError> {
     if yes || std::io::stdin().is_terminal() {
         return Ok(());
@@ -19,18 +19,18 @@ pub fn require_confirmation(verb: &str, yes: bool) -> Result<(), CommandError> {
     ))
 }
 
-/// Asks; anything but `yes` or `y` is no.
+/// Asks a question; anything but `yes` or `y` is no.
 pub async fn agreed(question: &str) -> Result<bool, CommandError> {
     let answer = answer(format!("{question} [y/N]")).await?;
     Ok(matches!(answer.as_deref(), Some("y" | "yes")))
 }
 
-/// Asks for a word to be typed.
+/// Asks the user to type a word.
 pub async fn typed(question: &str, word: &str) -> Result<bool, CommandError> {
     Ok(answer(question.to_owned()).await?.as_deref() == Some(word))
 }
 
-/// Asks, and reads a line from stdin; none where it is closed. Being asked to stop is an answer too.
+/// Asks, and reads a line from stdin; none if stdin is closed. A stop signal is an error.
 async fn answer(question: String) -> Result<Option<String>, CommandError> {
     let mut stop = signals::listen();
     let read = tokio::task::spawn_blocking(move || {

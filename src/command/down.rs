@@ -39,7 +39,7 @@ pub struct DownArgs {
     delete_project: bool,
 }
 
-/// Removes what is ours.
+/// Deletes the resources that are ours.
 pub async fn down(global: &Global, args: DownArgs) -> Result<Exit, CommandError> {
     let DownArgs {
         yes,
@@ -100,7 +100,7 @@ pub async fn down(global: &Global, args: DownArgs) -> Result<Exit, CommandError>
     Ok(exit)
 }
 
-/// Deletes the project itself, after its id was typed.
+/// Deletes the project itself, after the user has typed its id.
 async fn delete(
     session: &Session,
     ready: &Prepared,
@@ -156,7 +156,7 @@ async fn delete(
     Ok(Exit::Done)
 }
 
-/// What `down` would remove, the first to go first.
+/// What `down` would delete, in the order of deletion.
 fn listed(tasks: &[Task]) -> String {
     let rows: Vec<Vec<String>> = tasks
         .iter()

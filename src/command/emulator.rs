@@ -1,4 +1,4 @@
-//! `emulator`: serves Google's APIs on a loopback port until it is told to stop.
+//! `emulator`: serves Google's APIs on a loopback port until it is stopped.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -38,7 +38,7 @@ pub enum EmulatorVerb {
     Env,
 }
 
-/// Serves, or prints how to reach an emulator.
+/// Serves, or prints the variables that point to an emulator.
 pub async fn emulator(global: &Global, args: EmulatorArgs) -> Result<Exit, CommandError> {
     match args.what {
         Some(EmulatorVerb::Env) => {
@@ -49,7 +49,7 @@ pub async fn emulator(global: &Global, args: EmulatorArgs) -> Result<Exit, Comma
     }
 }
 
-/// Serves, and says where on stdout.
+/// Serves, and prints the address to stdout.
 async fn serve(
     global: &Global,
     listen: SocketAddr,
@@ -80,7 +80,7 @@ async fn serve(
         running.addr()
     ));
     let mut stop = signals::listen();
-    // An error means that nobody can say stop any more; signals then end the process by themselves.
+    // On an error no stop can arrive any more; signals then end the process by themselves.
     let _ = stop.wait_for(|stop| *stop).await;
     running.stop().await;
     Ok(Exit::Done)

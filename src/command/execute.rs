@@ -1,4 +1,4 @@
-//! Running a verb's tasks: on the engine, before the reader's eyes, and into the log that others follow.
+//! Runs a verb's tasks: on the engine, on the screen, and into the log by which others follow the run.
 
 use super::output::note;
 use super::presenter::RunPresenter;
@@ -12,16 +12,16 @@ use crate::engine::state::State;
 use crate::engine::task::Task;
 use crate::error::Exit;
 
-/// What the program needs to know of a verb that runs steps.
+/// The properties of a verb that runs steps.
 #[derive(Debug, Clone, Copy)]
 pub struct VerbSpec {
-    /// Its name on the command line and in the journal.
+    /// The verb's name on the command line and in the journal.
     pub name: &'static str,
-    /// Whether this machine's address is looked up for it.
+    /// Whether the verb looks up this machine's address.
     pub looks_up: bool,
 }
 
-/// Runs tasks that change something, shows what happens and logs it.
+/// Runs tasks that change something, shows their events and logs them.
 pub async fn change(
     session: &Session,
     verb: VerbSpec,
@@ -36,7 +36,7 @@ pub async fn change(
     execute(session, verb, ready, tasks, access, &mut presenter, also).await
 }
 
-/// Runs tasks that only look; `also` hears every event.
+/// Runs tasks that only read; `also` gets every event.
 pub async fn look(
     session: &Session,
     verb: VerbSpec,
@@ -77,7 +77,7 @@ async fn execute(
     ended
 }
 
-/// Says what stopped a run that changes something, if anything did; how it ended, as an exit code.
+/// Reports what stopped a run that changes something, if anything did, and returns its outcome as an exit code.
 pub fn close(session: &Session, verb: VerbSpec, ended: &RunEnd) -> Exit {
     let verb = verb.name;
     if let Some(error) = &ended.journal {

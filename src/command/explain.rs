@@ -69,7 +69,7 @@ pub async fn explain(global: &Global, args: ExplainArgs) -> Result<Exit, Command
     Ok(Exit::Done)
 }
 
-/// The matrix for programs, a cell a line.
+/// The matrix for programs, one line for each cell.
 fn lines(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> String {
     let rows = callers.iter().zip(cells);
     let line = |(caller, request, cell): (&Source, &Request, &Cell)| {
@@ -84,7 +84,7 @@ fn lines(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> Strin
 }
 
 impl ExplainArgs {
-    /// The request; none where every namespace and host is evaluated.
+    /// The request; none if every namespace and host is evaluated.
     fn request(&self) -> Result<Option<Request>, CommandError> {
         let (Some(namespace), Some(url)) = (&self.namespace, &self.url) else {
             return Ok(None);

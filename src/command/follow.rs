@@ -1,5 +1,5 @@
-//! Following the run that holds the environment: its events are shown as its own terminal would show them, and when it ends
-//! its result is ours. It is over the moment its lock can be had; a run that died without a word is taken over.
+//! Follows the run that holds the environment: it shows that run's events as its own terminal would, and returns its result. The
+//! run is over as soon as its lock is free; a run that died without an end is taken over.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ use crate::engine::event_log::EventLogTail;
 use crate::engine::journal::{Journal, JournalError};
 use crate::error::{CommandError, Exit};
 
-/// Between two reads of the log. The lock is awaited; a file that grows cannot be.
+/// The pause between two reads of the log. The lock can be awaited, a growing file cannot.
 const NEXT_READ: Duration = Duration::from_millis(100);
 
 /// How following ended.
 pub enum FollowEnd {
-    /// The run came to its end, or following it was ended.
+    /// The run ended, or the user stopped following it.
     Ended(Exit),
-    /// The run died, or was given up before it began: the environment is ours.
+    /// The run died, or was cancelled before it started: the environment is ours.
     Free(Box<Journal>),
 }
 
-/// Whether the run that holds the environment does what was asked for here.
+/// Whether the run that holds the environment does the same as the one requested here.
 pub fn is_same(holder: &Run, ours: &Run) -> bool {
-    // What this machine's address is does not matter: it is added to what is there.
+    // This machine's address does not matter: it is added to the existing ones.
     let given = |run: &Run| {
         let mut given = run.given.clone();
         given.remove(super::session::AUTHORIZED);
@@ -39,7 +39,7 @@ pub fn is_same(holder: &Run, ours: &Run) -> bool {
         && given(holder) == given(ours)
 }
 
-/// Follows the run that holds the environment until it ends, which `ours` would have done the same.
+/// Follows the run that holds the environment until it ends; `ours` would have done the same.
 pub async fn follow(session: &Session, ours: &Run, holder: Run) -> Result<FollowEnd, CommandError> {
     let path = session.journal_path();
     let mut free = tokio::task::spawn_blocking(move || Journal::wait(&path));
@@ -74,7 +74,7 @@ pub async fn follow(session: &Session, ours: &Run, holder: Run) -> Result<Follow
                 }
                 () = tokio::time::sleep(NEXT_READ) => {}
             }
-            // Somebody else was quicker to go on after it.
+            // Another process was faster to continue after it.
             if let Some(next) = shown.next(session) {
                 break next;
             }
@@ -95,7 +95,7 @@ pub async fn follow(session: &Session, ours: &Run, holder: Run) -> Result<Follow
     }
 }
 
-/// A run of another process, as its log tells it.
+/// A run of another process, read from its log.
 struct RunView {
     run: String,
     tail: Option<EventLogTail>,
@@ -113,14 +113,14 @@ impl RunView {
         }
     }
 
-    /// Shows what was added to the log.
+    /// Shows what was appended to the log.
     fn read(&mut self) {
         for (at, event) in self.tail.iter_mut().flat_map(EventLogTail::read) {
             self.presenter.show_at(&event, at);
         }
     }
 
-    /// The run that has taken the place of the one that is shown.
+    /// The run that has replaced the one that is shown.
     fn next(&self, session: &Session) -> Option<Run> {
         if self.tail.as_ref().is_some_and(|tail| !tail.is_replaced()) {
             return None;

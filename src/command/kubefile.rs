@@ -23,7 +23,7 @@ pub(super) const LISTS: [&str; 3] = ["clusters", "users", "contexts"];
 pub(super) const FIELDS: [&str; 3] = ["apiVersion", "kind", "current-context"];
 /// The longest file that is read, in bytes: thousands of clusters.
 const LONGEST: u64 = 16 << 20;
-/// As many links as Linux itself follows.
+/// The number of links that Linux itself follows.
 const LINKS: usize = 40;
 
 /// Why a kubeconfig is left as it was.
@@ -78,7 +78,7 @@ pub fn merge(file: &Path, ours: &Value) -> Result<(), KubefileError> {
     merge_while(file, ours, || {})
 }
 
-/// [`merge`], with something that happens between the reading and the writing.
+/// [`merge`], with a callback between the reading and the writing.
 pub(super) fn merge_while(
     file: &Path,
     ours: &Value,
@@ -190,7 +190,7 @@ pub(super) fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
     }
     let mut beside = file.as_os_str().to_owned();
     beside.push(format!(".{}", uuid::Uuid::new_v4()));
-    // `create_new`: a file that is there already would keep its mode, and a link would lead elsewhere.
+    // `create_new`: an existing file would keep its mode, and a link would lead elsewhere.
     let mut new = OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -19,7 +19,7 @@ fn ours() -> Value {
     })
 }
 
-/// A kubeconfig with what kubectl writes and what people add to it.
+/// A kubeconfig with what kubectl writes and what users add to it.
 const THEIRS: &str = "# mine
 apiVersion: v1
 clusters:
@@ -50,7 +50,7 @@ users:
         b
 ";
 
-/// The text of a merge that changes something.
+/// The text after a merge that changes something.
 fn changed(old: &str) -> String {
     merged(old, &ours()).unwrap().unwrap()
 }
@@ -67,7 +67,7 @@ fn other_entries_and_unknown_fields_survive() {
         .push(ours()["users"][0].clone());
     expected["current-context"] = json!("gke_p_z_c");
     assert_eq!(parse(&text).unwrap(), expected);
-    // What each of the odd scalars above means to kubectl, which reads YAML 1.1.
+    // The value of each of the odd scalars above in YAML 1.1, which kubectl reads.
     assert_eq!(expected["users"][0]["user"]["token"], "0123");
     assert_eq!(expected["users"][0]["user"]["tokenFile"], "a\nb\n");
     assert_eq!(expected["preferences"]["colors"], true);
@@ -96,7 +96,7 @@ fn a_file_with_the_same_content_is_not_written() {
     let file = folder.path().join("config");
     fs::write(&file, THEIRS).unwrap();
     merge(&file, &ours()).unwrap();
-    // A comment that somebody adds afterwards stays, because a second merge changes nothing.
+    // A comment that is added afterwards stays, because a second merge changes nothing.
     let text = format!("# mine\n{}", fs::read_to_string(&file).unwrap());
     fs::write(&file, &text).unwrap();
     let before = fs::metadata(&file).unwrap();
@@ -225,15 +225,15 @@ fn a_kill_in_the_middle_leaves_the_old_file() {
     assert_eq!(io::read_to_string(before).unwrap(), THEIRS);
 }
 
-/// A line that may stand in a kubeconfig.
+/// A line that may occur in a kubeconfig.
 const LINE: &str = "(clusters|users|contexts|current-context|kind|apiVersion|x|  cluster|  server|  - name|- name|- cluster|---|# c|)\
     (: |:|)(Config|gke_p_z_c|kind|[a-z0-9]{0,3}|[\\[\\]{},'\"&*!|>%@`#-]{0,3}|\\[\\]|\\{a: b\\}|null|~|true| # y)";
 
-/// A string that a careless writer of YAML would leave without quotes, or would cut.
+/// A string that a careless YAML writer would leave unquoted, or would cut.
 const ODD: &str = "(|0|1|\\+1|-0|0123|089|0o17|0x1F|0b1|1_0|1e3|1\\.|\\.5|\\.inf|\\.nan|1:20|2001-01-01|y|n|yes|No|ON|off|true|False|~|null|\
     =|<<|-|\\?|---|%a|@a|`a|!a|&a|\\*a|#|a #b|a: b|a:|\\[a|\\{a|a,b|'a'|\"a\"| a |a  b|\ta|a\r\nb|\n\na\n\n|  a\n b|---\na|[ -~]{0,90}|\\PC{0,9}|[\u{0}-\u{ff}]{0,5})";
 
-/// JSON in ASCII. It is YAML too, and states each character without doubt.
+/// JSON in ASCII. It is YAML too, and represents each character unambiguously.
 fn ascii(value: &Value) -> String {
     let mut text = String::new();
     for character in value.to_string().chars() {
@@ -262,7 +262,7 @@ fn others(config: &Value, list: &str) -> Vec<Value> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// Whatever a file contains: it is refused, or all that is not ours is in it as before, and ours with it.
+    /// Any file content is either refused, or everything that is not ours is kept and ours is added.
     #[test]
     fn any_file_is_refused_or_kept(lines in proptest::collection::vec(LINE, 0..14), head in any::<bool>()) {
         let head = if head { "kind: Config\nclusters:\n" } else { "" };

@@ -1,5 +1,5 @@
-//! The verbs. Each is a file that holds its arguments, its help and what it does; this file lists them. What several verbs stand on
-//! has files of its own: the session, the run lock, the execution of tasks and its presenter.
+//! The verbs. Each is a file with its arguments, its help and its code; this file lists them. What several verbs share has files
+//! of its own: the session, the run lock, the execution of tasks and its presenter.
 
 mod adopt;
 mod analyze;
@@ -83,10 +83,10 @@ pub enum Verb {
     Man(man::ManArgs),
 }
 
-/// Carries out a command line.
+/// Runs a command line.
 ///
 /// # Errors
-/// What the verb could not do, with its exit code.
+/// The verb's error, with its exit code.
 pub async fn carry_out(cli: Cli) -> Result<Exit, CommandError> {
     let global = &cli.global;
     own_cluster::check_flags(global)?;

@@ -1,4 +1,4 @@
-//! A user's own cluster (`--kubeconfig`): which one is meant, and that it is the one in which our objects are. Nothing is changed.
+//! The user's own cluster (`--kubeconfig`): which one is requested, and whether our objects are in it. Nothing is changed.
 
 use std::path::{Path, PathBuf};
 
@@ -8,32 +8,31 @@ use crate::engine::state::State;
 use crate::error::CommandError;
 use crate::kinds::own::{ClusterIdentity, OwnCluster, OwnClusterError};
 
-/// What parameters are in a rehearsal where nothing else is said: a cluster of one's own has no managed control plane, and is
-/// small.
+/// The default parameters of a rehearsal: the user's own cluster has no managed control plane, and is small.
 const DEFAULTS: &[(&str, &str)] = &[
     ("control_plane", "in-cluster"),
     ("nodes", "1"),
     ("gateway_nodes", "1"),
 ];
 
-/// The cluster that a run is about, before it was asked anything.
+/// The cluster that a run would use, before any request to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestedCluster {
     file: PathBuf,
     context: Option<String>,
-    /// The cluster in which something of ours stands.
+    /// The cluster that contains objects of ours.
     remembered: Option<ClusterIdentity>,
 }
 
-/// The parameters' values that hold in a rehearsal.
+/// The default parameters of a rehearsal.
 pub fn defaults(rehearses: bool) -> &'static [(&'static str, &'static str)] {
     if rehearses { DEFAULTS } else { &[] }
 }
 
-/// The cluster that the flags name, or the one in which something of ours stands. Pure.
+/// The cluster that the flags name, or the one that contains objects of ours. Pure.
 ///
 /// # Errors
-/// A cluster of one's own is named, and something stands in the emulated one.
+/// The user's own cluster is named, but resources of ours are in the emulated one.
 pub fn meant(
     global: &Global,
     project: &str,
@@ -69,7 +68,7 @@ pub fn meant(
 /// Checks that the flags go together.
 ///
 /// # Errors
-/// The flag that lacks another.
+/// A flag that requires another one.
 pub fn check_flags(global: &Global) -> Result<(), CommandError> {
     if global.kubeconfig.is_some() && !global.emulate {
         return Err(CommandError::usage(
@@ -87,10 +86,10 @@ pub fn check_flags(global: &Global) -> Result<(), CommandError> {
 }
 
 impl RequestedCluster {
-    /// Asks the cluster who it is, and says so in a line.
+    /// Reads the cluster's identity, and reports it in one line.
     ///
     /// # Errors
-    /// The kubeconfig leads nowhere; the cluster does not answer; it is another one than that in which something of ours stands.
+    /// The kubeconfig has no such cluster; the cluster does not answer; it is not the one that contains objects of ours.
     pub async fn meet(&self, project: &str, folder: &Path) -> Result<OwnCluster, CommandError> {
         let found = OwnCluster::open(&self.file, self.context.as_deref()).await;
         let own = found.map_err(|closed| self.closed(closed, folder))?;
@@ -144,7 +143,7 @@ impl RequestedCluster {
     }
 }
 
-/// What to do where the cluster in which something of ours stood is no more.
+/// What to do if the cluster that contained objects of ours no longer exists.
 fn gone(folder: &Path) -> String {
     format!(
         "if the cluster of the journal was deleted, remove {}: nothing else remains",
@@ -152,7 +151,7 @@ fn gone(folder: &Path) -> String {
     )
 }
 
-/// How kubectl reaches the cluster.
+/// The kubectl command for the cluster.
 pub fn kubectl(identity: &ClusterIdentity) -> String {
     format!(
         "kubectl --kubeconfig {} --context {}",
@@ -161,7 +160,7 @@ pub fn kubectl(identity: &ClusterIdentity) -> String {
     )
 }
 
-/// A word as a shell takes it.
+/// A word, quoted for a shell if needed.
 pub fn quoted(word: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || "/._-@:=+,".contains(c);
     match !word.is_empty() && word.chars().all(bare) {

@@ -48,7 +48,7 @@ pub async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, CommandError>
     })
 }
 
-/// Looks at everything that the tasks are about, and collects what they would change.
+/// Reads everything that the tasks concern, and collects what they would change.
 pub async fn planned(
     session: &Session,
     verb: VerbSpec,
@@ -63,7 +63,7 @@ pub async fn planned(
     (plan, ended)
 }
 
-/// Prints a plan for people.
+/// Prints a plan as text.
 pub fn show(session: &Session, ready: &Prepared, plan: &Plan) {
     say(&plan.text(&session.tutorial.chapters, &ready.steps, session.paint.0));
 }

@@ -1,7 +1,7 @@
-//! What the steps will have made, as the evaluator reads it: nothing is asked of anybody. Pure.
+//! The resources that the steps will create, as the evaluator reads them: no request is sent. Pure.
 //!
-//! What Google gives a thing when it is made is foreseen where it follows from its name (a service account's address). Of what is
-//! in every cluster without a step only the namespaces are here; the rest, as its DNS, is the evaluator's to know.
+//! A value that Google sets when a resource is created is predicted if it follows from the name (a service account's address). Of
+//! what every cluster has without a step, only the namespaces are here; the evaluator knows the rest, such as DNS.
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ use crate::steps::refs;
 use egress::object::Object;
 use egress::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
 
-/// Namespaces that no step makes: Kubernetes' own, and the one that the mesh brings.
+/// Namespaces that no step creates: Kubernetes' own, and the one of the mesh.
 const NAMESPACES: [&str; 5] = [
     "default",
     "kube-node-lease",
@@ -55,7 +55,7 @@ pub fn of_steps(steps: &[Step]) -> SnapshotInput {
     let subnetwork = subnetwork.map_or(Value::Null, |(_, _, want)| want.clone());
     let namespace =
         |name| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-    // A step's own comes after, and is what counts.
+    // A step's own namespace comes later in the list, and replaces these.
     let kubernetes = NAMESPACES.map(namespace).into_iter();
     let kubernetes = kubernetes.chain(of("kubernetes.object").map(|(_, _, want)| want.clone()));
     SnapshotInput {
@@ -69,12 +69,12 @@ pub fn of_steps(steps: &[Step]) -> SnapshotInput {
     }
 }
 
-/// The value with references to what is not made yet replaced by what it will be, where that can be foreseen.
+/// The value with references to future resources replaced by predicted values, where these can be predicted.
 fn fill(value: &Value, steps: &[Step]) -> Value {
     let foreseen = |reference: &refs::Ref| {
         let step = steps.iter().find(|step| step.id == reference.step)?;
         let thing = ResourceId::new(step.kind, step.at.clone());
-        // What cannot be foreseen decides nothing about a request.
+        // A value that cannot be predicted decides nothing about a request.
         Some(
             thing
                 .predict(&reference.field)
@@ -84,7 +84,7 @@ fn fill(value: &Value, steps: &[Step]) -> Value {
     refs::fill(value, &foreseen).unwrap_or_else(|_| value.clone())
 }
 
-/// The addresses that the cluster and its subnetwork ask for; the tutorial's where they say nothing.
+/// The ranges that the cluster and its subnetwork set; the tutorial's where they set none.
 fn ranges(cluster: &Value, subnetwork: &Value) -> ClusterRanges {
     let usual = ClusterRanges::default();
     let range = |value: Option<&Value>| value.and_then(Value::as_str)?.parse().ok();
@@ -117,8 +117,8 @@ fn mesh(cluster: &Value) -> MeshInstall {
     }
 }
 
-/// The same with a user's objects, each instead of the one of the same kind and name where there is one: Kubernetes objects,
-/// and firewall rules as Google's API lists them.
+/// The sources with the user's objects added, each in place of the object with the same kind and name if there is one: Kubernetes
+/// objects, and firewall rules as Google's API lists them.
 pub fn with(mut sources: SnapshotInput, objects: Vec<Value>) -> SnapshotInput {
     for object in objects {
         if object.get("apiVersion").is_some() {
@@ -135,29 +135,29 @@ pub fn with(mut sources: SnapshotInput, objects: Vec<Value>) -> SnapshotInput {
     sources
 }
 
-/// Why a file's text gives no objects.
+/// Why a file's text contains no objects.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// It is no YAML.
+    /// It is not YAML.
     #[error(transparent)]
     Yaml(#[from] serde_saphyr::Error),
-    /// It holds nothing.
+    /// It contains no document.
     #[error("it contains no object")]
     Empty,
-    /// One of its documents is something else.
+    /// One of its documents is not an object.
     #[error(
         "object {number} is neither a Kubernetes object nor a Compute Engine firewall rule: it has no `apiVersion` and `kind`"
     )]
     NoObject {
-        /// Which, from 1.
+        /// The document's number, from 1.
         number: usize,
     },
 }
 
-/// The objects in a file's text: YAML documents or JSON, lists taken apart.
+/// The objects in a file's text: YAML documents or JSON, with lists split into their items.
 ///
 /// # Errors
-/// What is no object.
+/// Text that is not YAML, without an object, or with a document that is not an object.
 pub fn objects(text: &str) -> Result<Vec<Value>, ManifestError> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(text)?;
     let mut objects = Vec::new();

@@ -1,5 +1,5 @@
-//! The one presenter of a run, for a run of this process and for one of another process that is followed: its events on the
-//! screen, and its closing line.
+//! The presenter of a run of this process, or of another process's run that is followed: it shows the events on the screen, and
+//! the closing line.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -15,14 +15,14 @@ pub struct RunPresenter {
     screen: Screen,
     slow: Slow,
     steps: usize,
-    /// Whether the run ends with a line that counts what was done.
+    /// Whether the run ends with a line of counts.
     closes: bool,
     verbose: bool,
     how: Option<RunOutcome>,
 }
 
 impl RunPresenter {
-    /// For a run that changes something: it ends with a closing line, unless a program reads it.
+    /// For a run that changes something: it ends with a closing line, unless the output is for programs.
     pub fn of_changes(session: &Session) -> RunPresenter {
         RunPresenter {
             closes: !session.json(),
@@ -30,7 +30,7 @@ impl RunPresenter {
         }
     }
 
-    /// For a run that only looks; `json` says whether its events are the output.
+    /// For a run that only reads; with `json`, its events are the output.
     pub fn of_looks(session: &Session, json: bool) -> RunPresenter {
         let terminal = std::io::stderr().is_terminal();
         let (paint, verbose) = (session.paint.1, session.global.verbose);
@@ -44,7 +44,7 @@ impl RunPresenter {
         }
     }
 
-    /// For a run of another process that began so long ago.
+    /// For a run of another process; `age` is the time since its start.
     pub fn of_other_run(session: &Session, age: Duration) -> RunPresenter {
         let mut presenter = RunPresenter::of_changes(session);
         presenter.screen.began(age);
@@ -58,19 +58,19 @@ impl RunPresenter {
         self.close(event);
     }
 
-    /// Shows an event of another process's run; `at` is the time since that run began.
+    /// Shows an event of another process's run; `at` is the time since that run started.
     pub fn show_at(&mut self, event: &Event, at: Duration) {
         self.slow.hear(event);
         self.screen.show_at(event, at);
         self.close(event);
     }
 
-    /// Removes what is not meant to stay on the screen.
+    /// Removes temporary lines from the screen.
     pub fn clear(&mut self) {
         self.screen.clear();
     }
 
-    /// How the run ended, if its end was shown.
+    /// The outcome of the run, if its end was shown.
     pub fn how(&self) -> Option<RunOutcome> {
         self.how
     }
@@ -114,7 +114,7 @@ fn closing(steps: usize, tally: Tally, took: u64) -> String {
         .collect();
     let said = match (said.is_empty(), steps) {
         (true, 0) => "nothing to do".to_owned(),
-        // It was asked to stop.
+        // The run was stopped.
         (true, _) => "nothing finished".to_owned(),
         (false, _) => said.join(", "),
     };

@@ -1,6 +1,6 @@
-//! A rehearsal in a user's own cluster (`--emulate --kubeconfig`): what must be true before the first change.
+//! A rehearsal in the user's own cluster (`--emulate --kubeconfig`): what must be true before the first change.
 //!
-//! Nothing is changed here, neither in the cluster nor in the emulator nor in the journal.
+//! Nothing is changed here: not the cluster, not the emulator, not the journal.
 
 use super::own_cluster::{kubectl, quoted};
 use super::session::{Prepared, Session};
@@ -18,18 +18,18 @@ use crate::kinds::Step;
 use crate::kinds::nodes::RequiredPool;
 use crate::ui::plain;
 
-/// The step's kind that waits for Istio's kinds of objects.
+/// The kind of step that waits for Istio's kinds of objects.
 const DEFINITIONS: &str = "kubernetes.definitions";
-/// The step's kind that waits for nodes.
+/// The kind of step that waits for nodes.
 const NODES: &str = "kubernetes.nodes";
-/// The step's kind that is an object in the cluster.
+/// The kind of step whose resource is an object in the cluster.
 const OBJECT: &str = "kubernetes.object";
 
-/// Looks at everything before the first change: whether the cluster has Istio's kinds of objects and the nodes that the steps ask
-/// for, and whether what stands there under our names is ours. Google's half is looked at too, because objects refer to it.
+/// Reads everything before the first change: whether the cluster has Istio's kinds of objects and the nodes that the steps want,
+/// and whether objects that exist under our names are ours. Google's half is read too, because objects refer to it.
 ///
 /// # Errors
-/// What is missing or in the way, a line each.
+/// What is missing or in the way, one line each.
 pub async fn before(
     session: &Session,
     ready: &Prepared,
@@ -82,7 +82,7 @@ pub async fn before(
             ),
         ));
     }
-    // Steps are looked at side by side; a command to copy is the same each time.
+    // Steps are read concurrently; a command to copy must be the same each time.
     found.pools.sort_by(|a, b| a.name.cmp(&b.name));
     if !found.pools.is_empty() {
         let lack = own
@@ -122,14 +122,14 @@ pub async fn before(
     })
 }
 
-/// What was seen before the first change.
+/// The findings before the first change.
 #[derive(Default)]
 struct Preflight {
-    /// What is missing of Istio.
+    /// Missing parts of Istio.
     istio: Vec<String>,
     /// Pools that lack something.
     pools: Vec<RequiredPool>,
-    /// What cannot be looked at, and what is not ours.
+    /// What cannot be read, and what is not ours.
     errors: Vec<String>,
     hint: Option<String>,
 }
@@ -165,13 +165,13 @@ impl Preflight {
     }
 }
 
-/// Why an object of the cluster that is not ours is in the way; none where it is not. A namespace is in the way even where it is as
-/// wanted: what would be put into it concerns everybody who lives there. `force` says that fields of others may be changed. Pure.
+/// Why an object of the cluster that is not ours is in the way; none if it is not. A namespace is in the way even if it is as
+/// wanted: objects in it would affect everyone who uses it. With `force`, fields of others may be changed. Pure.
 fn foreign_object(step: &Step, change: &Change, force: bool) -> Option<String> {
     let is_namespace = step.at.get("kind").is_some_and(|kind| kind == "Namespace");
     let fields: &[FieldDiff] = match change {
         Change::Conflict(fields) | Change::Fixed(fields) | Change::Foreign(fields) => fields,
-        // Fields that nobody has stated: the object is somebody's all the same.
+        // No field manager owns these fields, but the object is still somebody else's.
         Change::Update(fields) if !force => fields,
         Change::None if is_namespace => &[],
         Change::Waits(_) if is_namespace => &[],
@@ -191,7 +191,7 @@ fn foreign_object(step: &Step, change: &Change, force: bool) -> Option<String> {
     ))
 }
 
-/// The question's words for the cluster.
+/// The words for the cluster in the question.
 pub fn and_in(session: &Session) -> String {
     let own = session.own.as_ref();
     own.map_or_else(String::new, |own| {

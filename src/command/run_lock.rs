@@ -1,4 +1,4 @@
-//! What a run that acts holds: the journal, and with it the environment, and the log that others follow it by.
+//! The lock of a run that changes something: the journal, which locks the environment, and the log by which others follow the run.
 
 use super::output::note;
 use super::session::Session;
@@ -8,17 +8,17 @@ use crate::engine::event_log::EventLog;
 use crate::engine::journal::{Journal, JournalError};
 use crate::error::CommandError;
 
-/// The environment, held until this is dropped or the process ends, however it ends.
+/// The lock on the environment, until this is dropped or the process ends in any way.
 pub struct RunLock {
     /// The journal.
     pub journal: Journal,
-    /// The log of its events.
+    /// The log of the run's events.
     pub log: EventLog,
     run: Run,
 }
 
 impl RunLock {
-    /// Takes hold of the environment for a verb; `asked` is what was asked of it beside the parameters.
+    /// Locks the environment for a verb; `asked` are the verb's arguments beside the parameters.
     pub fn take(
         session: &Session,
         verb: &str,
@@ -28,7 +28,7 @@ impl RunLock {
         Ok(RunLock::of(session, journal, verb, asked))
     }
 
-    /// The same with a journal that is held already.
+    /// The same with a journal that is locked already.
     pub fn of(session: &Session, journal: Journal, verb: &str, asked: Vec<String>) -> RunLock {
         let run = run(session, verb, asked);
         if let Some(last) = &journal.state.last_run
@@ -46,20 +46,20 @@ impl RunLock {
         RunLock { journal, log, run }
     }
 
-    /// Writes the first line of the run, with what is given by now: a resume asks for the same.
+    /// Writes the first record of the run, with the parameters known by now: a resume uses the same.
     pub fn begin(&mut self, session: &Session) -> Result<(), CommandError> {
         self.run.given = session.given();
         Ok(self.journal.write(&Entry::Run(self.run.clone()))?)
     }
 }
 
-/// Begins the log of a run that holds the environment, which from here on outlives its terminal.
+/// Starts the log of a run that holds the environment. From here on the run outlives its terminal.
 pub fn begin(session: &Session, run: &Run) -> EventLog {
     signals::outlive_terminal();
     EventLog::begin(&session.folder, run)
 }
 
-/// The run that begins now.
+/// The run that starts now.
 pub fn run(session: &Session, verb: &str, asked: Vec<String>) -> Run {
     Run {
         at: now(),
@@ -79,7 +79,7 @@ pub fn run(session: &Session, verb: &str, asked: Vec<String>) -> Run {
     }
 }
 
-/// This machine's name; empty where it has none that can be read.
+/// This machine's name; empty if it cannot be read.
 fn host() -> String {
     let name =
         std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME"));

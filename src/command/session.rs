@@ -1,4 +1,4 @@
-//! Everything a verb stands on: the tutorial with its parameters, the journal, the way to Google or to the emulator.
+//! What every verb needs: the tutorial with its parameters, the journal, and the client for Google or the emulator.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use crate::steps::graph::Graph;
 use crate::steps::{Selection, Source, Tutorial};
 use crate::ui::Paint;
 
-/// What a verb stands on before it looks at any step.
+/// What a verb needs before it reads any step.
 pub struct Session {
     /// The flags.
     pub global: Global,
@@ -30,31 +30,31 @@ pub struct Session {
     pub project: String,
     /// The folder of its journal.
     pub folder: PathBuf,
-    /// What the journal said when the verb began.
+    /// The journal's state at the start of the verb.
     pub state: State,
-    /// Whether fields of Kubernetes objects that somebody else owns are taken over.
+    /// Whether fields of Kubernetes objects are taken over from other field managers.
     pub force: bool,
-    /// How to colour what goes to stdout, and what goes to stderr.
+    /// The colours for stdout and for stderr.
     pub paint: (Paint, Paint),
-    /// The cluster of somebody's own that stands in for the emulated one, where one is meant.
+    /// The user's own cluster that replaces the emulated one, where one is requested.
     pub meant: Option<RequestedCluster>,
-    /// The same, once it has answered.
+    /// The same cluster, once it has answered.
     pub own: Option<OwnCluster>,
-    /// Region, zone and parameters that were given, now or to the last run.
+    /// Region, zone and parameters that the user gave, now or in the last run.
     given: BTreeMap<String, Value>,
 }
 
-/// The steps of one run, and the way to the cloud.
+/// The steps of one run, and its clients.
 pub struct Prepared {
-    /// The steps that make or do something, parameters filled in.
+    /// The steps that create or do something, with their parameters filled in.
     pub steps: Vec<Step>,
-    /// The steps that claim something.
+    /// The steps that check a claim.
     pub checks: Vec<Step>,
-    /// Which of them needs which.
+    /// The dependencies between them.
     pub graph: Graph,
     /// The client.
     pub client: Client,
-    /// The cluster of somebody's own that stands in for the emulated one.
+    /// The user's own cluster that replaces the emulated one.
     own: Option<OwnCluster>,
     /// The emulator serves until this is dropped.
     _emulator: Option<emulator::Running>,
@@ -79,27 +79,27 @@ impl Prepared {
         }
     }
 
-    /// The way to clusters; `force` says that fields that somebody else owns are taken over.
+    /// The clients of clusters; with `force`, fields are taken over from other field managers.
     pub fn clusters(&self, force: bool) -> Clusters {
         Clusters::new(force, self.own.clone())
     }
 }
 
-/// The parameter that holds the networks on the cluster's allow list.
+/// The parameter with the networks on the cluster's allow list.
 pub const AUTHORIZED: &str = "authorized_networks";
 
-/// The process's own environment.
+/// A variable of the process's environment.
 pub fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
 impl Session {
-    /// Loads the tutorial and reads the journal; nothing is sent.
+    /// Loads the tutorial and reads the journal; no request is sent.
     pub fn open(global: &Global) -> Result<Session, CommandError> {
         Session::with(global, Journal::read)
     }
 
-    /// The same where the journal may be damaged: what can be believed of it counts.
+    /// The same for a journal that may be damaged: its valid records count.
     pub fn open_anyway(global: &Global) -> Result<Session, CommandError> {
         Session::with(global, |path| Journal::look(path).map(|read| read.state))
     }
@@ -159,7 +159,7 @@ impl Session {
             ("zone", zone, global.zone.is_some()),
         ];
         for (name, value, is_flag) in flags {
-            // gcloud's settings hold for all that a user does; steps that have no such parameter do not need them.
+            // gcloud's settings apply to everything that a user does; steps without such a parameter do not need them.
             let is_param = tutorial.params.iter().any(|param| param.name == name);
             match value.filter(|_| is_flag || is_param) {
                 Some(value) => given.insert(name.to_owned(), value.into()),
@@ -199,20 +199,20 @@ impl Session {
         })
     }
 
-    /// Whether to print for programs.
+    /// Whether the output is for programs.
     pub fn json(&self) -> bool {
         self.global.output == Output::Json
     }
 
-    /// The steps through a chapter, for a run that asks the cloud. `looks_up` says that this machine's address matters
-    /// enough to ask the internet for it; otherwise the last known one does.
+    /// The steps through a chapter, for a run that sends requests to the cloud. With `looks_up`, this machine's address is looked
+    /// up on the internet; otherwise the last known one is used.
     pub async fn ready(
         &mut self,
         through: Option<&str>,
         looks_up: bool,
         keeps: bool,
     ) -> Result<Prepared, CommandError> {
-        // What is wrong with the input is told before anything is asked of anybody.
+        // Errors in the input are reported before any request is sent.
         let steps = self.steps(through)?;
         self.meet().await?;
         let own = self.own.clone();
@@ -236,7 +236,7 @@ impl Session {
         Ok(Prepared::new(steps, client, own, _emulator))
     }
 
-    /// Where a cluster of somebody's own is meant: asks it who it is, once, and says so.
+    /// If the user's own cluster is requested, reads its identity, once, and reports it.
     pub async fn meet(&mut self) -> Result<(), CommandError> {
         if let (Some(meant), None) = (&self.meant, &self.own) {
             self.own = Some(meant.meet(&self.project, &self.folder).await?);
@@ -244,11 +244,11 @@ impl Session {
         Ok(())
     }
 
-    /// The steps through a chapter with what is given so far.
+    /// The steps through a chapter, with the parameters known so far.
     pub fn steps(&self, through: Option<&str>) -> Result<Selection<Kind>, CommandError> {
         let mut given = self.given.clone();
         if self.has_param(AUTHORIZED) {
-            // Until this machine's address is known; the emulator lets loopback in whatever the list says.
+            // Until this machine's address is known; the emulator allows loopback whatever the list contains.
             given
                 .entry(AUTHORIZED.to_owned())
                 .or_insert_with(|| self.last_known_networks());
@@ -268,17 +268,17 @@ impl Session {
         Ok(kinds::bind(self.tutorial.select(&params, through)?)?)
     }
 
-    /// Region, zone and parameters that were given, now or to the last run.
+    /// Region, zone and parameters that the user gave, now or in the last run.
     pub fn given(&self) -> Map<String, Value> {
         self.given.clone().into_iter().collect()
     }
 
-    /// Where the journal is.
+    /// The journal's path.
     pub fn journal_path(&self) -> PathBuf {
         self.folder.join("journal.jsonl")
     }
 
-    /// The way to Google, or to an emulator of its own whose state is kept only by runs that act.
+    /// The client for Google, or for an emulator of this process whose state is kept only by runs that change something.
     async fn client(
         &self,
         keeps: bool,
@@ -348,8 +348,8 @@ pub fn pace(global: &Global) -> Result<emulator::Pace, CommandError> {
     })
 }
 
-/// The parameters of the last run, as long as anything it made is there: a resume asks for the same environment. This
-/// machine's address is not among them, as it is looked up anew.
+/// The parameters of the last run, as long as anything that it created may exist: a resume wants the same environment. This
+/// machine's address is not among them, since it is looked up again.
 fn remembered(state: &State) -> BTreeMap<String, Value> {
     let last = state.last_run.as_ref().filter(|_| state.stands());
     let given = last.into_iter().flat_map(|last| last.given.clone());

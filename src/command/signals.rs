@@ -1,5 +1,5 @@
-//! Being asked to stop: once lets what has left reach the journal, twice is at once. And not being asked to: a run that acts
-//! outlives the terminal it was started on.
+//! The stop signals: the first lets requests in flight reach the journal, the second ends the process at once. A run that changes
+//! something also outlives the terminal on which it was started.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,10 +10,10 @@ use tokio::sync::watch;
 use super::output::note;
 use crate::error::Exit;
 
-/// Whether what would stop is only following another run.
+/// Whether this process only follows another run.
 static FOLLOWING: AtomicBool = AtomicBool::new(false);
 
-/// A word that turns true at the first SIGINT or SIGTERM; the second ends the process. Every call hears the same word.
+/// A channel that becomes true at the first SIGINT or SIGTERM; the second ends the process. Every call returns the same channel.
 pub fn listen() -> watch::Receiver<bool> {
     static WORD: OnceLock<watch::Receiver<bool>> = OnceLock::new();
     WORD.get_or_init(install).clone()
@@ -25,17 +25,17 @@ pub fn listen_following() -> watch::Receiver<bool> {
     listen()
 }
 
-/// From here on there is something of its own to stop again.
+/// From here on this process has a run of its own to stop again.
 pub fn listen_again() {
     FOLLOWING.store(false, Ordering::Relaxed);
 }
 
-/// From here on SIGHUP is heard and nothing follows from it: the terminal went away (a shell that was closed, a session that was
-/// dropped), the run did not. Writing to a terminal that is gone fails, which nobody minds.
+/// From here on SIGHUP is ignored: the terminal has closed (a closed shell, a dropped session), but the run continues. Writing to
+/// a closed terminal fails, which is harmless.
 pub fn outlive_terminal() {
     static WORD: OnceLock<()> = OnceLock::new();
     WORD.get_or_init(|| {
-        // Without a handler a hang-up ends the process at once, which is safe too: the next run goes on.
+        // Without a handler a hang-up ends the process at once, which is safe too: the next run continues.
         let Ok(mut hangup) = signal(SignalKind::hangup()) else {
             return;
         };

@@ -1,4 +1,5 @@
-//! What `explain` and `analyze` look at: the steps as if everything was there, or what is there; with a user's files laid over.
+//! The input of `explain` and `analyze`: the steps as if every resource existed, or the live resources; with the user's files
+//! added.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -13,12 +14,12 @@ use crate::kinds::{Clients, live_snapshot};
 use crate::text::did_you_mean;
 use egress::snapshot_input::SnapshotInput;
 
-/// Reads what a question is about.
+/// Reads the objects to evaluate.
 pub async fn sources(
     global: &Global,
     looks: &Subject,
 ) -> Result<(Session, SnapshotInput), CommandError> {
-    // Bad files are told before anything is asked of anybody.
+    // Errors in files are reported before any request is sent.
     let mut objects = Vec::new();
     for file in &looks.from {
         objects.extend(read(file)?);
@@ -36,7 +37,7 @@ pub async fn sources(
     Ok((session, planned_snapshot::with(sources, objects)))
 }
 
-/// That a namespace is there: what holds in one that is not would answer nobody's question.
+/// Checks that a namespace exists: an answer for a missing one would be useless.
 pub fn is_there(sources: &SnapshotInput, namespace: &str) -> Result<(), CommandError> {
     let namespaces = sources
         .kubernetes
@@ -65,7 +66,7 @@ fn read(file: &PathBuf) -> Result<Vec<serde_json::Value>, CommandError> {
     planned_snapshot::objects(&text).map_err(|error| bad(&error))
 }
 
-/// Of the steps alone nothing is asked of anybody: where no project is set, an example's will do.
+/// A session for the steps alone, which sends no request: if no project is set, the example's is used.
 fn session(global: &Global, through: Option<&str>) -> Result<Session, CommandError> {
     let laid = |global: &Global| {
         let session = Session::open(global)?;
@@ -79,7 +80,7 @@ fn session(global: &Global, through: Option<&str>) -> Result<Session, CommandErr
     })
 }
 
-/// What is there.
+/// The live resources.
 async fn live(ready: &Prepared) -> Result<SnapshotInput, CommandError> {
     let none = || {
         CommandError::failed(
@@ -99,7 +100,7 @@ async fn live(ready: &Prepared) -> Result<SnapshotInput, CommandError> {
     };
     let read = live_snapshot::read(&clients, &cluster.at).await;
     let read = read.or_else(|error| match error.class {
-        // Where the API is off there is none.
+        // If the API is disabled, there is no cluster.
         Class::ApiDisabled => Ok(None),
         _ => Err(error),
     });

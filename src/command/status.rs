@@ -1,4 +1,4 @@
-//! `status`: each step, whether it exists, whose it is, and since when a request is open. Nothing is changed.
+//! `status`: each step, whether its resource exists, whether it is ours, and since when a request is open. Nothing is changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +33,7 @@ pub async fn status(global: &Global, _args: StatusArgs) -> Result<Exit, CommandE
     let mut session = Session::open(global)?;
     let ready = session.ready(None, STATUS.looks_up, false).await?;
     let tasks = tasks::present(&ready.steps, &ready.graph)?;
-    // The rows are the output, for programs too; the run itself is shown to people alone.
+    // The rows are the output, for programs too; the run itself is shown only as text.
     let presenter = RunPresenter::of_looks(&session, false);
     let mut heard = Vec::new();
     let hear = |event: &Event| heard.push(event.clone());
@@ -43,10 +43,10 @@ pub async fn status(global: &Global, _args: StatusArgs) -> Result<Exit, CommandE
     Ok(ended.how().into())
 }
 
-/// Each step: live, ours, open since; then what is ours and no step speaks of.
+/// Each step: live, ours, open since; then resources of ours that no step declares.
 fn table(steps: &[Step], heard: &[Event], state: &State, as_json: bool) -> String {
     let mut live: BTreeMap<&str, &str> = BTreeMap::new();
-    // What somebody else made anew under the name of ours is not ours.
+    // What somebody else recreated under the name of a resource of ours is not ours.
     let mut anothers: BTreeSet<&str> = BTreeSet::new();
     for event in heard {
         match event {

@@ -1,4 +1,4 @@
-//! Which project, region and zone: from flags, the environment, gcloud's configuration and the journal, in this order. Pure.
+//! The project, region and zone: from flags, the environment, gcloud's configuration and the journal, in this order. Pure.
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +6,10 @@ use crate::error::CommandError;
 use crate::google::Environment;
 use crate::google::properties::{Properties, gcloud};
 
-/// What an emulated run uses where nothing is said.
+/// The defaults of an emulated run.
 const EMULATED: (&str, &str, &str) = ("egress-demo", "us-central1", "us-central1-a");
 
-/// What the flags say.
+/// The values of the flags.
 #[derive(Debug, Clone, Default)]
 pub struct TargetFlags<'a> {
     /// `--project`.
@@ -22,7 +22,7 @@ pub struct TargetFlags<'a> {
     pub emulate: bool,
 }
 
-/// Which project. `journalled` are the projects that have a journal.
+/// The project. `journalled` are the projects that have a journal.
 pub fn project(
     flags: &TargetFlags<'_>,
     env: Environment<'_>,
@@ -50,7 +50,7 @@ pub fn project(
             return Err(CommandError::usage(error, "set one with --project"));
         }
     };
-    // It becomes the name of a folder, so what could leave the folder is refused here and not only by the steps.
+    // It becomes the name of a folder, so anything that could leave the folder is refused here and not only by the steps.
     let fits = said.len() <= 63 && said.starts_with(|c: char| c.is_ascii_lowercase());
     if fits
         && said
@@ -68,14 +68,14 @@ pub fn project(
     }
 }
 
-/// Which region and zone; each may follow from the other. `journal` is what the last run used.
+/// The region and the zone; each may follow from the other. `journal` has the values of the last run.
 pub fn region_and_zone(
     flags: &TargetFlags<'_>,
     env: Environment<'_>,
     journal: (Option<String>, Option<String>),
 ) -> (Option<String>, Option<String>) {
     let outside = outside(flags, env);
-    // A level that names one of the two decides both: a region from here and a zone from there rarely fit.
+    // A level that sets one of the two decides both: a region and a zone from different levels rarely fit.
     let levels = [
         (
             flags.region.map(str::to_owned),
@@ -99,7 +99,7 @@ pub fn region_and_zone(
     }
 }
 
-/// The environment, and for runs that are not emulated gcloud's active configuration.
+/// The environment and, unless the run is emulated, gcloud's active configuration.
 fn outside(flags: &TargetFlags<'_>, env: Environment<'_>) -> Properties {
     if flags.emulate {
         Properties {
@@ -112,7 +112,7 @@ fn outside(flags: &TargetFlags<'_>, env: Environment<'_>) -> Properties {
     }
 }
 
-/// Where journals are kept.
+/// The folder of the journals.
 pub fn state_dir(flag: Option<&Path>, env: Environment<'_>) -> Result<PathBuf, CommandError> {
     let absolute = |name: &str| {
         env(name)
@@ -130,7 +130,7 @@ pub fn state_dir(flag: Option<&Path>, env: Environment<'_>) -> Result<PathBuf, C
         })
 }
 
-/// The projects that have a journal there.
+/// The projects that have a journal in the folder.
 pub fn journalled(state_dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(state_dir).into_iter().flatten().flatten();
     let with_journal = entries.filter(|entry| entry.path().join("journal.jsonl").is_file());

@@ -45,7 +45,7 @@ pub struct UpArgs {
 }
 
 impl UpArgs {
-    /// The flags that make one `up` do something else than another, in words.
+    /// The flags that distinguish one `up` from another, as arguments.
     fn words(&self, session: &Session) -> Vec<String> {
         let through = self.through.iter().map(|name| format!("--through {name}"));
         let adopt = self.adopt.then(|| "--adopt".to_owned());
@@ -65,13 +65,13 @@ pub async fn up(global: &Global, args: UpArgs) -> Result<Exit, CommandError> {
     // Bad input is refused before anything is locked, written or sent.
     session.steps(through)?;
     session.meet().await?;
-    // One run at a time, and the emulator's state with it, before anything is asked of the cloud.
+    // One run at a time, also for the emulator's state, before any request to the cloud.
     let mut hold = match take_or_follow(&session, &args).await? {
         Ok(hold) => hold,
         Err(exit) => return Ok(exit),
     };
     if session.own.is_some() {
-        // With an emulator that only looks: what is refused here has changed nothing anywhere.
+        // With a read-only emulator: an error here has changed nothing anywhere.
         let looking = session.ready(through, UP.looks_up, false).await?;
         rehearsal::before(&session, &looking, &hold.journal.state, args.adopt).await?;
     }
@@ -93,7 +93,7 @@ pub async fn up(global: &Global, args: UpArgs) -> Result<Exit, CommandError> {
     Ok(exit)
 }
 
-/// Shows what would be done and asks; nothing to do needs no answer.
+/// Shows the plan and asks for confirmation, unless there is nothing to do.
 async fn agreed_to_plan(
     session: &Session,
     ready: &Prepared,
@@ -117,8 +117,8 @@ async fn agreed_to_plan(
         .await?)
 }
 
-/// Takes hold of the environment. Where another run does there what this one would, it is followed; that run's result is
-/// this one's, and if it died the environment is ours.
+/// Locks the environment. If another run holds it and does what this one would, that run is followed: its result is returned, and
+/// if it died the environment is ours.
 async fn take_or_follow(
     session: &Session,
     args: &UpArgs,
@@ -149,10 +149,10 @@ async fn take_or_follow(
     })
 }
 
-/// Tells of what is as wanted and not ours: `down` will leave it, which is wrong if an earlier run made it.
+/// Warns about resources that are as wanted but not ours: `down` would leave them, which is wrong if an earlier run created them.
 fn tell_of_strangers(ready: &Prepared, journal: &Journal, exit: Exit) {
     let is_stranger = |step: &&Step| {
-        // What goes with its holder is whose its holder is; a cluster of somebody's own holds nothing of ours.
+        // A resource that is deleted with its holder has its holder's owner; the user's own cluster holds nothing of ours.
         let stays = |kind: Kind| kind.is_in_cluster() && ready.clusters(false).is_own();
         let alone = step.kind.is_deletable() && (step.kind.parent().is_none() || stays(step.kind));
         alone && !journal.state.ours().any(|tracked| tracked.is_of(step))

@@ -1,4 +1,4 @@
-//! `verify`: the tutorial's checks, carried out on what is there. Nothing is made, changed or removed.
+//! `verify`: the tutorial's checks, carried out on the live resources. Nothing is created, changed or deleted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub struct VerifyArgs {
     settle: Option<u64>,
 }
 
-/// How long a check may take to come true on Google Cloud: a managed control plane takes up to minutes over a policy.
+/// The time limit for a check on Google Cloud: a managed control plane takes up to minutes to apply a policy.
 const SETTLE: Duration = Duration::from_secs(120);
 
 /// Runs the checks through a chapter.
@@ -45,7 +45,7 @@ pub async fn verify(global: &Global, args: VerifyArgs) -> Result<Exit, CommandEr
     let through = args.through.as_deref();
     let ready = session.ready(through, VERIFY.looks_up, false).await?;
     somebody_answers(&ready).await?;
-    // The emulated data plane answers from the objects that are there: it has nothing to settle.
+    // The emulated data plane answers from the objects that exist: nothing takes effect with a delay.
     let emulated = ready.client.endpoints().is_loopback(Api::Container);
     let usual = match emulated && session.own.is_none() {
         true => Duration::ZERO,
@@ -78,7 +78,7 @@ pub async fn verify(global: &Global, args: VerifyArgs) -> Result<Exit, CommandEr
     })
 }
 
-/// Whether the cluster can be asked at all: where it cannot, that is said once, and not by every check.
+/// Checks whether the cluster answers at all: if not, this is reported once, and not by every check.
 async fn somebody_answers(ready: &Prepared) -> Result<(), CommandError> {
     let Some(check) = ready.checks.first() else {
         return Ok(());

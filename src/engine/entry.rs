@@ -1,4 +1,4 @@
-//! The journal's records: one JSON object a line, which begins with its number and ends in its own checksum. Pure; no file.
+//! The journal's records: one JSON object a line, which begins with its number and ends with its own checksum. Pure: reads no file.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -7,134 +7,134 @@ use crate::google::Operation;
 use crate::kinds::ResourceId;
 use crate::kinds::own::ClusterIdentity;
 
-/// The newest format that this program knows: a run may be about a cluster of somebody's own.
+/// The newest format that this program reads: its runs may act on the user's own cluster.
 pub const FORMAT: u32 = 2;
-/// The format of a run about Google's clusters or emulated ones, which every program reads. A program that knows no other must not
-/// act after a run about somebody's own cluster: it would take what stands there for gone.
+/// The format of a run on Google's clusters or emulated ones, which every version of the program reads. A version that reads only
+/// this format must not act after a run on the user's own cluster: it would take the existing resources for deleted.
 pub const FIRST_FORMAT: u32 = 1;
 
-/// One line.
+/// One record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "kebab-case")]
 pub enum Entry {
-    /// A run begins.
+    /// A run starts.
     Run(Run),
-    /// A request that changes something is about to be sent.
+    /// The time.
     Intent {
-        /// When.
+        /// The step's id, as messages show it.
         at: String,
-        /// The step, as readers know it.
+        /// The resource.
         step: String,
-        /// What it is about.
+        /// What the request does to it.
         thing: ResourceId,
         /// What is about to happen to it.
         verb: ChangeVerb,
         /// The id under which the request may be repeated.
         request: String,
-        /// The parts of a set that it concerns.
+        /// The parts of a set that the request concerns.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         parts: Vec<String>,
-        /// Things that the same request makes inside this one.
+        /// Resources that the same request creates inside this one.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         inside: Vec<ResourceId>,
     },
-    /// The request was accepted and Google goes on with it.
+    /// The request was accepted, and Google runs an operation for it.
     Sent {
-        /// When.
+        /// The time.
         at: String,
-        /// The thing's key.
+        /// The resource's key.
         key: String,
-        /// How to ask how far it is.
+        /// How to poll the operation.
         operation: Operation,
     },
-    /// It is as it was meant to be.
+    /// The resource is as the request wanted it.
     Done {
-        /// When.
+        /// The time.
         at: String,
-        /// The thing's key.
+        /// The resource's key.
         key: String,
         /// Milliseconds since the intent.
         took: u64,
     },
-    /// It is not.
+    /// The request failed.
     Failed {
-        /// When.
+        /// The time.
         at: String,
-        /// The thing's key.
+        /// The resource's key.
         key: String,
-        /// Google's own words.
+        /// Google's own message.
         message: String,
-        /// What exists because of it.
+        /// What exists as a result.
         left: LeftBehind,
     },
-    /// What an earlier run made, or somebody else did, counts as ours from now on: a person said so.
+    /// The user adopted what an earlier run created, or somebody else: it counts as ours from now on.
     Adopted {
-        /// When.
+        /// The time.
         at: String,
-        /// The step, as readers know it.
+        /// The step's id, as messages show it.
         step: String,
-        /// What it is about.
+        /// The resource.
         thing: ResourceId,
-        /// The parts of a set that it concerns.
+        /// The parts of a set that were adopted.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         parts: Vec<String>,
-        /// What spoke for it.
+        /// The evidence for it.
         why: String,
     },
-    /// The run ended by itself.
+    /// The run ended without being killed.
     End {
-        /// When.
+        /// The time.
         at: String,
-        /// How: `done`, `failed`, `interrupted`.
+        /// The outcome: `done`, `failed`, `interrupted`.
         how: String,
     },
 }
 
-/// The first line of a run.
+/// The first record of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    /// When.
+    /// The time.
     pub at: String,
-    /// The format of the lines that follow.
+    /// The format of the records that follow.
     pub format: u32,
-    /// A name for this run.
+    /// The run's name.
     pub run: String,
-    /// The verb that was asked for.
+    /// The command's verb.
     pub verb: String,
-    /// The process, so that a second run can say who holds the environment.
+    /// The process id, so that a second run can name the one that holds the environment.
     pub pid: u32,
-    /// The machine: a lock reaches no other.
+    /// The host: a lock does not reach other hosts.
     #[serde(default)]
     pub host: String,
-    /// What was asked of the verb beside the parameters, for example `--through mesh`: a second run that asks for the
-    /// same may follow this one.
+    /// The command's arguments beside the parameters, for example `--through mesh`: a second run with the same arguments may
+    /// follow this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<String>,
-    /// The version of the program.
+    /// The version of provision.
     pub program: String,
-    /// Whether the cloud was the emulator: the two never share a journal.
+    /// Whether the run used the emulator: runs with and without it never share a journal.
     pub emulated: bool,
-    /// The cluster of somebody's own that stood in for the emulated one.
+    /// The user's own cluster that replaced the emulated one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<ClusterIdentity>,
-    /// Project, region, zone and the parameters that were given.
+    /// Project, region, zone and the parameters that the user gave.
     pub given: Map<String, Value>,
 }
 
-/// What a request does to a thing.
+/// What a request does to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeVerb {
-    /// Makes it.
+    /// Creates it.
     Create,
     /// Changes it.
     Update,
-    /// Removes it.
+    /// Deletes it.
     Delete,
 }
 
 impl ChangeVerb {
-    /// As readers see it.
+    /// The verb, as messages show it.
     pub fn word(self) -> &'static str {
         match self {
             ChangeVerb::Create => "create",
@@ -144,41 +144,41 @@ impl ChangeVerb {
     }
 }
 
-/// What exists because of a failed request.
+/// What exists after a failed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LeftBehind {
-    /// Nothing that was not there before.
+    /// Nothing that did not exist before.
     Nothing,
-    /// Something that was not there before.
+    /// Something that did not exist before.
     Something,
-    /// Nobody knows: the answer was lost.
+    /// Unknown: the answer was lost.
     Unknown,
 }
 
-/// Why a line of a journal cannot be believed.
+/// Why a line of a journal is not valid.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
-    /// It is no text.
+    /// It is not UTF-8.
     #[error(transparent)]
     NotText(#[from] std::str::Utf8Error),
-    /// It does not end in a checksum.
+    /// It does not end with a checksum.
     #[error("no checksum")]
     NoChecksum,
-    /// It breaks off within its checksum.
+    /// It ends within its checksum.
     #[error("incomplete record")]
     NoEnd,
-    /// It is not as it was written.
+    /// It was changed after it was written.
     #[error("checksum does not match")]
     Checksum,
-    /// Its JSON is no entry's.
+    /// Its JSON is not an entry.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
 }
 
 impl Entry {
-    /// The entry as the line of this number, from 1: its JSON with the number as first field and the checksum of all that as
-    /// last. A checksum shows a line that is damaged; the number shows one that is gone or in another's place.
+    /// The entry as the line with this number, counted from 1: its JSON with the number as the first field and the checksum of
+    /// the rest as the last. A checksum detects a damaged line; the number detects one that is missing or moved.
     pub fn seal(&self, number: u64) -> serde_json::Result<String> {
         let entry = serde_json::to_string(self)?;
         let rest = entry.strip_prefix('{').unwrap_or(&entry);
@@ -190,7 +190,7 @@ impl Entry {
         ))
     }
 
-    /// The number and the entry of a line, if its checksum holds; otherwise why not. Lines of the first journals have no number.
+    /// The number and the entry of a line with a valid checksum; otherwise the reason. The first journals have no line numbers.
     pub fn unseal(line: &str) -> Result<(Option<u64>, Entry), LineError> {
         let (body, sum) = line
             .rsplit_once(",\"sum\":\"")
@@ -205,14 +205,14 @@ impl Entry {
     }
 }
 
-/// What every line says beside its entry.
+/// The fields of every line beside its entry.
 #[derive(Deserialize)]
 struct NumberedEntry {
     n: Option<u64>,
 }
 
 impl Run {
-    /// How a reader is told whose run it is.
+    /// The run's process, verb and start, as messages show it.
     pub fn who(&self) -> String {
         format!(
             "process {}, `provision {}`, since {}",
@@ -221,7 +221,7 @@ impl Run {
     }
 }
 
-/// Now, as the journal writes it: UTC, to the millisecond.
+/// The current time in the journal's format: UTC, in milliseconds.
 pub fn now() -> String {
     jiff::Timestamp::now()
         .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
