@@ -21,8 +21,8 @@ use super::worker::Worker;
 use crate::google::{Class, retry};
 use crate::kinds::{Kind, Observed, ResourceId};
 
-/// How often a delete is tried while something uses the resource and nothing changes, and the pauses in between: some 25 s in
-/// all. That is longer than Google needs to remove its own resources after a cluster, and short enough for the user to wait.
+/// How often a delete is repeated while something uses the resource and nothing changes, and the first and longest pause before
+/// it: some 40 s in all. That outlasts what Google removes by itself after a cluster, and is short enough for the user to wait.
 const IN_USE: (usize, Duration, Duration) =
     (9, Duration::from_millis(100), Duration::from_secs(15));
 

@@ -68,7 +68,7 @@ async fn look(
         match worker.unless_stopped(look).await? {
             // A disabled API has no resources.
             Err(error) if error.class == Class::ApiDisabled => return Ok(None),
-            // The mark can be read even where an apply would be refused (somebody else owns a field).
+            // The mark can be read even where an apply would be refused (another field manager owns a field).
             Err(_) if kind.has_our_mark(want, &Value::Null).is_some() => {
                 want = &Value::Null;
                 continue;

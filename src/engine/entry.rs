@@ -19,15 +19,15 @@ pub const FIRST_FORMAT: u32 = 1;
 pub enum Entry {
     /// A run starts.
     Run(Run),
-    /// The time.
+    /// A request that changes something is about to be sent.
     Intent {
-        /// The step's id, as messages show it.
+        /// The time.
         at: String,
-        /// The resource.
+        /// The step's id, as messages show it.
         step: String,
-        /// What the request does to it.
+        /// The resource.
         thing: ResourceId,
-        /// What is about to happen to it.
+        /// What the request does to it.
         verb: ChangeVerb,
         /// The id under which the request may be repeated.
         request: String,
@@ -67,7 +67,7 @@ pub enum Entry {
         /// What exists as a result.
         left: LeftBehind,
     },
-    /// The user adopted what an earlier run created, or somebody else: it counts as ours from now on.
+    /// The user adopted a resource that an earlier run or another client created: it counts as ours from now on.
     Adopted {
         /// The time.
         at: String,

@@ -169,7 +169,7 @@ pub enum RunOutcome {
     Done,
     /// A step failed, or the journal could not be written.
     Failed,
-    /// The user stopped it.
+    /// It was stopped.
     Interrupted,
 }
 
@@ -198,7 +198,7 @@ pub enum StepOutcome {
     Unchanged,
     /// The resource was deleted.
     Deleted,
-    /// The resource was deleted before.
+    /// The resource was already gone.
     Gone,
     /// The resource is kept on purpose.
     Kept,
@@ -243,11 +243,11 @@ pub struct Tally {
     pub adopted: usize,
     /// Resources as wanted.
     pub unchanged: usize,
-    /// Resources that were deleted.
+    /// Resources that were deleted, now or before, or that are deleted with their parent.
     pub deleted: usize,
     /// Resources kept on purpose.
     pub kept: usize,
-    /// Resources that differ and were only read.
+    /// Resources that differ and were only read, and claims that do not hold.
     pub different: usize,
     /// Claims that hold.
     pub holds: usize,

@@ -15,7 +15,7 @@ pub const NOTHING: &str = "nothing new";
 pub enum Failure {
     /// The step failed.
     Told(StepFailure),
-    /// The user stopped the run; nothing is wrong.
+    /// The run was stopped; nothing is wrong.
     Stopped,
 }
 

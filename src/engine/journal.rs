@@ -260,7 +260,7 @@ impl LockedJournal {
         ));
         std::fs::copy(&self.path, &kept).map_err(&io)?;
         let new = beside(".new");
-        // A file that a killed run left, or that another user wrote while the folder was open to him.
+        // A file that a killed run left, or that another user wrote while the folder was open to others.
         match std::fs::remove_file(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
             _ => {}
@@ -341,8 +341,8 @@ fn keep_private(path: &Path, mode: u32) {
     }
 }
 
-/// Refuses a file of another user, who could change what the journal records as ours, and `down` would delete it. Root is exempt:
-/// in a container it works on folders of users outside.
+/// Refuses a file or folder of another user, who could change what the journal records as ours, and `down` would delete it. Root
+/// is exempt: in a container it works on folders of users outside.
 fn is_ours(about: io::Result<std::fs::Metadata>) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
     let (owner, we) = (about?.uid(), rustix::process::geteuid().as_raw());

@@ -24,7 +24,7 @@ pub fn whose<'a>(
     }
 }
 
-/// What the journal records of the resource, unless the live resource is another one, which somebody else recreated.
+/// What the journal records of the resource, unless the live resource is another one, which another client recreated.
 pub fn still_ours<'a>(
     kind: Kind,
     want: &Value,

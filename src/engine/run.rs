@@ -22,7 +22,7 @@ use super::worker::{Locks, OwnerRequest, Worker};
 use crate::google::Client;
 use crate::kinds::Clusters;
 
-/// The number of steps that run at once. Google's quotas allow more, but a reader could not follow more.
+/// The number of steps that run at once. Google's quotas allow more, but a user could not follow more.
 const AT_ONCE: usize = 12;
 /// After a stop: the time in which requests that were sent may still reach the journal.
 const LAST_WORDS: Duration = Duration::from_millis(4500);

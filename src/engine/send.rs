@@ -25,7 +25,7 @@ pub enum SendResult {
         /// The time of the announcement.
         since: Instant,
     },
-    /// The resource to create exists already, whoever created it.
+    /// The resource to create exists already. It may be ours or not.
     AlreadyThere {
         /// The time of the announcement.
         since: Instant,

@@ -29,7 +29,7 @@ pub struct TrackedResource {
     pub step: String,
     /// Whether we created it, or may have.
     pub ours: bool,
-    /// When our create was seen to be complete; none where somebody else created it.
+    /// When our create was seen to be complete; none if it was not seen, or if provision did not create it.
     pub made: Option<String>,
     /// The parts of a set that we added, or may have.
     pub parts: Vec<String>,
@@ -77,7 +77,7 @@ pub enum IllegalEntry {
     NoIntent {
         /// The resource's key.
         key: String,
-        /// The record's type: `sent`, `done`.
+        /// The record's type: `sent`, `done` or `failed`.
         what: &'static str,
     },
 }
@@ -253,7 +253,7 @@ impl State {
                 ChangeVerb::Create | ChangeVerb::Update,
                 LeftBehind::Something | LeftBehind::Unknown,
             ) => {
-                // A set is ours by its parts; the parts that existed before stay somebody else's.
+                // A set is ours by its parts; the parts that existed before do not become ours.
                 if open.verb == ChangeVerb::Create || !open.parts.is_empty() {
                     tracked.ours = true;
                     tracked.made = done.map(|(at, _)| at.to_owned());
