@@ -122,7 +122,7 @@ fn read_step(
         .map(|(line, need)| (fields.place_at(line), need))
         .collect();
     let mut needs: BTreeSet<String> = needs_at.iter().map(|(_, need)| need.clone()).collect();
-    // A reference is a need, so nobody has to write both.
+    // A reference implies a dependency, so it need not be written twice.
     needs.extend(references(&Value::Object(at.clone())));
     needs.extend(references(&want));
     let step = Step {

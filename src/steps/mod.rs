@@ -1,9 +1,9 @@
 //! The tutorial as data: steps in, order out. No clock, no network, and no knowledge of what a kind can do.
 //!
-//! `steps/` holds one file for each chapter, in the tutorial's own order. Its first document names the chapter, and every other one
-//! is a step or a patch of steps. `steps/manifests/` holds Kubernetes objects that steps want, one in each file. [`Tutorial::load`] reads
-//! and checks them, [`Tutorial::resolve`] gives the parameters their values, [`Tutorial::select`] makes the list of [`Step`]s that exist
-//! for those values, and [`graph`] puts them in order.
+//! `steps/` contains one file for each chapter, in the tutorial's own order. Its first document names the chapter, and every other
+//! one is a step or a patch of steps. `steps/manifests/` contains Kubernetes objects that steps want, one in each file.
+//! [`Tutorial::load`] reads and checks them, [`Tutorial::resolve`] gives the parameters their values, [`Tutorial::select`] makes the
+//! list of [`Step`]s that exist for those values, and [`graph`] puts them in order.
 //!
 //! The only file access is that of [`Source`], and it stays within the folder it is given.
 
