@@ -85,7 +85,7 @@ impl Bars {
                 shown.enable_steady_tick(Duration::from_millis(200));
             }
         }
-        // Waits are shown only in the bar. Every other event also has its permanent line.
+        // Waits are shown only in the bar. Other events may also have a permanent line.
         let waiting = matches!(event, Event::Waiting { .. });
         if let Some(text) = self.lines.line(event, at).filter(|_| !waiting) {
             // A closed stderr is no reason to fail.

@@ -20,7 +20,7 @@ pub use paint::Paint;
 
 /// The output of a run's events.
 pub enum Screen {
-    /// One JSON object a line, on stdout.
+    /// One JSON object per line, on stdout.
     Json,
     /// One line for each event, on stderr.
     Lines(lines::Lines),

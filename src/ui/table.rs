@@ -1,6 +1,6 @@
 //! Columns and folded text: the widest cell sets a column's width, the terminal that of a text.
 
-/// Rows as lines, two spaces between columns, nothing after the last.
+/// Rows as lines, with two spaces between columns and none after the last.
 pub fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
