@@ -141,7 +141,7 @@ pub enum ManifestError {
     /// It is not YAML.
     #[error(transparent)]
     Yaml(#[from] serde_saphyr::Error),
-    /// It contains no document.
+    /// It contains no object.
     #[error("it contains no object")]
     Empty,
     /// One of its documents is not an object.

@@ -171,7 +171,7 @@ fn foreign_object(step: &Step, change: &Change, force: bool) -> Option<String> {
     let is_namespace = step.at.get("kind").is_some_and(|kind| kind == "Namespace");
     let fields: &[FieldDiff] = match change {
         Change::Conflict(fields) | Change::Fixed(fields) | Change::Foreign(fields) => fields,
-        // No field manager owns these fields, but the object is still somebody else's.
+        // No field manager owns these fields, but the object is still not ours.
         Change::Update(fields) if !force => fields,
         Change::None if is_namespace => &[],
         Change::Waits(_) if is_namespace => &[],

@@ -46,7 +46,7 @@ pub async fn status(global: &Global, _args: StatusArgs) -> Result<Exit, CommandE
 /// Each step: live, ours, open since; then resources of ours that no step declares.
 fn table(steps: &[Step], heard: &[Event], state: &State, as_json: bool) -> String {
     let mut live: BTreeMap<&str, &str> = BTreeMap::new();
-    // What somebody else recreated under the name of a resource of ours is not ours.
+    // A resource that another client recreated under the name of ours is not ours.
     let mut anothers: BTreeSet<&str> = BTreeSet::new();
     for event in heard {
         match event {

@@ -1,4 +1,4 @@
-//! The project, region and zone: from flags, the environment, gcloud's configuration and the journal, in this order. Pure.
+//! The project, region and zone: from flags, the environment, gcloud's configuration and the journal, in this order. It sends nothing.
 
 use std::path::{Path, PathBuf};
 
