@@ -29,7 +29,7 @@ pub enum Screen {
 }
 
 impl Screen {
-    /// The screen for a terminal, or for another stderr.
+    /// The screen for stderr as a terminal, or as a pipe or file.
     pub fn new(json: bool, terminal: bool, paint: Paint, verbose: bool) -> Screen {
         match (json, terminal) {
             (true, _) => Screen::Json,
