@@ -1,13 +1,13 @@
-//! What a cluster refuses, in the terms in which the engine tells failures apart, with advice. Pure.
+//! Translates a cluster's errors into the error classes that the engine knows, with advice. Pure.
 
 use crate::cluster::{ClusterError, ClusterErrorKind};
 use crate::google::{ApiError, Class, MayHaveApplied};
 
-/// The refusal of a cluster as an error of an API.
+/// A cluster's error as an [`ApiError`].
 pub fn of_cluster(error: ClusterError) -> ApiError {
     let (class, advice) = match error.fault {
         ClusterErrorKind::NotFound => (Class::NotFound, None),
-        // Its definition may be on its way.
+        // The definition (CRD) may not be established yet.
         ClusterErrorKind::UnknownKind => (
             Class::NotReady,
             Some(
@@ -43,7 +43,7 @@ pub fn of_cluster(error: ClusterError) -> ApiError {
             Class::BadRequest,
             Some("the cluster rejects the object as invalid: change the step"),
         ),
-        // A webhook's pod may be on its way up; a namespace on its way down.
+        // A webhook's pod may still be starting, or a namespace may still be terminating.
         ClusterErrorKind::Webhook => (
             Class::NotReady,
             Some(
@@ -84,7 +84,7 @@ pub fn of_cluster(error: ClusterError) -> ApiError {
     .caused_by(error)
 }
 
-/// The refusal of a user's own cluster, with advice: nothing that Google offers gives access to it.
+/// The error of a user's own cluster, with advice: nothing that Google offers gives access to such a cluster.
 pub fn of_own(error: ApiError) -> ApiError {
     let advice = match error.class {
         Class::Unauthenticated => Some(

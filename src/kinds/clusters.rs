@@ -1,4 +1,5 @@
-//! From the place of a cluster to a connection: asked of GKE once a run, kept while the token is good.
+//! Connections to clusters, found by a cluster's path. GKE is asked once per run, and a connection is kept while its token is
+//! valid.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,42 +19,43 @@ use super::path_template;
 use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::{Api, ApiError, Call, Class, Client, MayHaveApplied, Watch, retry};
 
-/// What every kind needs to reach Google and the clusters there.
+/// What every kind needs to reach Google and Google's clusters.
 #[derive(Clone)]
 pub struct Clients {
     /// The client of Google's APIs.
     pub client: Client,
     /// Receives retries and progress.
     pub watch: Arc<dyn Watch>,
-    /// Connections to clusters.
+    /// The connections to clusters.
     pub clusters: Clusters,
 }
 
 /// A cluster's path below the API's base.
 pub const PATH: &str = "v1/projects/{project}/locations/{location}/clusters/{cluster}";
 
-/// How long a cluster may be away: a zonal one has no API server for minutes while Google resizes or repairs its control
-/// plane (from GKE's documentation, no record).
+/// How long a cluster may be unreachable: a zonal cluster has no API server for minutes while Google resizes or repairs its
+/// control plane (GKE's documentation; not recorded).
 const AWAY: Duration = Duration::from_secs(5 * 60);
-/// How long one is tried that never answered: a connection that breaks may not break again, one that is dropped will be.
+/// How long to retry a cluster that has never answered. A connection that was reset may succeed on a retry; if packets are
+/// dropped, they will be dropped again.
 const UNKNOWN: Duration = Duration::from_secs(3);
-/// First and longest pause between two tries.
+/// The first and the longest pause between two attempts.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
-/// Connections to clusters, by path, each with the token it was made with.
+/// Connections to clusters, by path, each with the token that it was made with.
 #[derive(Clone, Default)]
 pub struct Clusters {
     connections: Arc<Mutex<HashMap<String, (String, ClusterClient)>>>,
     /// Whether a cluster has answered in this run.
     answered: Arc<AtomicBool>,
-    /// The cluster of somebody's own that stands in for Google's.
+    /// The user's own cluster that replaces Google's.
     own: Option<OwnCluster>,
-    /// Whether fields that somebody else owns are taken over.
+    /// Whether an apply takes over fields that another field manager owns.
     pub force: bool,
 }
 
 impl Clusters {
-    /// No connections yet; every place leads to `own`, where there is one.
+    /// Starts without connections. If `own` is given, every path leads to it.
     pub fn new(force: bool, own: Option<OwnCluster>) -> Clusters {
         Clusters {
             force,
@@ -62,14 +64,15 @@ impl Clusters {
         }
     }
 
-    /// Whether the cluster is somebody's own: it stays when Google's goes, and Google's network is not around it.
+    /// Whether the cluster is a user's own. Such a cluster remains when Google's is deleted, and it is not in Google's network.
     pub fn is_own(&self) -> bool {
         self.own.is_some()
     }
 }
 
-/// The connection to the cluster of `at`; none where there is no such cluster, or none yet. One of somebody's own is always there,
-/// whatever has become of Google's: what stands in it is seen before the first step, and is never taken for gone after the last.
+/// The connection to the cluster of `at`; `None` if there is no such cluster, or none yet. A user's own cluster always exists,
+/// whatever the state of Google's: its objects are read before the first step, and they are never assumed deleted after the last
+/// one.
 pub async fn connect(
     clients: &Clients,
     at: &Map<String, Value>,
@@ -85,7 +88,7 @@ pub async fn connect(
         .token()
         .await
         .map_err(|error| unsigned(&error).caused_by(error))?;
-    // An API that asks for no credentials has a cluster that takes any.
+    // If an API asks for no credentials, its clusters accept any token.
     let token = token.map_or_else(|| "anonymous".to_owned(), |token| token.reveal().to_owned());
     let mut connections = clients.clusters.connections.lock().await;
     if let Some((made_with, cluster)) = connections.get(&path)
@@ -106,7 +109,7 @@ pub async fn connect(
             .and_then(Value::as_str)
             .unwrap_or_default()
     };
-    // A cluster that is still being made has no endpoint, and nothing in it.
+    // A cluster that is still being created has no endpoint and no objects.
     if text("/status") == "PROVISIONING" {
         return Ok(None);
     }
@@ -130,12 +133,12 @@ pub async fn connect(
     Ok(Some(cluster))
 }
 
-/// Does `work`, and does it again while a cluster that has answered before cannot be reached or fails: it is on its way back. One
-/// that never answered does not let this machine in, and waiting would not change that. Everything asked of a cluster can
-/// be asked twice.
+/// Runs `work`, and repeats it while a cluster that has answered before is unreachable or fails, because it will come back. A
+/// cluster that has never answered does not admit this machine, and waiting would not change that. Every request to a cluster may
+/// be repeated.
 ///
 /// # Errors
-/// What `work` fails with.
+/// The error of `work`.
 pub async fn steadily<T, R>(clients: &Clients, work: impl Fn() -> R) -> Result<T, ApiError>
 where
     R: Future<Output = Result<T, ApiError>>,
@@ -183,17 +186,17 @@ where
     }
 }
 
-/// Does `work`; where the cluster refuses the token, once more with another, if another is to be had: a token that was good
-/// when a run began may have expired, or been revoked, in the middle of it.
+/// Runs `work`. If the cluster rejects the token, runs it once more with another token, if one is available: a token that was
+/// valid when a run began may expire or be revoked during the run.
 ///
 /// # Errors
-/// What `work` fails with.
+/// The error of `work`.
 async fn with_good_token<T, R>(clients: &Clients, work: &impl Fn() -> R) -> Result<T, ApiError>
 where
     R: Future<Output = Result<T, ApiError>>,
 {
     let auth = clients.client.auth();
-    // Without a token `work` tells why by itself.
+    // Without a token, `work` itself reports the reason.
     let used = auth.token().await.ok().flatten();
     match (work().await, used) {
         (Err(error), Some(used)) if error.class == Class::Unauthenticated => {
@@ -207,7 +210,7 @@ where
     }
 }
 
-/// A refusal with the advice that fits the cluster.
+/// An error with the advice that fits the cluster.
 pub fn advised(clients: &Clients, error: ApiError) -> ApiError {
     match &clients.clusters.own {
         Some(_) => of_own(error),
@@ -218,7 +221,7 @@ pub fn advised(clients: &Clients, error: ApiError) -> ApiError {
 /// The object that `at` names.
 ///
 /// # Errors
-/// What `at` lacks.
+/// A key that `at` lacks.
 pub fn object(at: &Map<String, Value>) -> Result<ObjectRef, ApiError> {
     ObjectRef::at(at).map_err(|error| ApiError::unsent("kubernetes.object", error).caused_by(error))
 }

@@ -1,8 +1,9 @@
-//! The conditions of a Kubernetes object, and how far its controller has got. Pure.
+//! The conditions of a Kubernetes object, and the progress of its controller. Pure.
 
 use serde_json::Value;
 
-/// Why a live object is not in a condition; none where it is. What its controller has not seen yet does not count. Pure.
+/// Why a live object does not meet a condition; `None` if it does. A status that is older than the object's generation does not
+/// count. Pure.
 pub fn missing(live: &Value, condition: &str) -> Option<String> {
     if let Some(why) = rolling(live) {
         return Some(why);
@@ -22,7 +23,7 @@ pub fn missing(live: &Value, condition: &str) -> Option<String> {
     }
 }
 
-/// What a controller has still to do before what is there is what was asked for; none where it is. Pure.
+/// What a controller still has to do until the live state is the requested one; `None` if nothing is left. Pure.
 pub fn rolling(live: &Value) -> Option<String> {
     let number = |pointer: &str| live.pointer(pointer).and_then(Value::as_i64);
     let (generation, observed) = (

@@ -1,6 +1,7 @@
-//! Waiting until a cluster knows kinds of objects: their definitions (CRDs) are there and established.
+//! Waits until a cluster knows kinds of objects: their definitions (CRDs) exist and are established.
 //!
-//! An object of a kind that is not established is refused as if its path did not exist, so the wait comes before the first.
+//! An object of a kind that is not established is rejected as if its path did not exist, so the wait comes before the first
+//! object.
 
 use serde_json::{Map, Value};
 
@@ -19,7 +20,7 @@ pub static WAIT: Wait = Wait::in_cluster(
     |clients, at, want| Box::pin(look(clients, at, want)),
 );
 
-/// Looks at the definitions that `want` names, and says which are not established.
+/// Reads the definitions that `want` names, and reports which are not established.
 async fn look(
     clients: &Clients,
     at: &Map<String, Value>,

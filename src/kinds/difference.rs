@@ -1,26 +1,26 @@
-//! The difference between what a step wants and what is there: pure, and only about the fields that the step states.
+//! The difference between what a step states and the live resource: pure, and only for the fields that the step states.
 //!
-//! Three equalities beside the plain one, each because Google answers otherwise than it was asked: a link equals its path and its last
-//! segment, a 64-bit integer equals its string, and a field that is not there equals its default (container and IAM
-//! drop defaults, compute prints them; facts recorded in fixtures/recorded).
+//! Beside plain equality there are three further equalities, each because Google's answer differs in form from the request: a
+//! link equals its path and its last segment, a 64-bit integer equals its string, and a missing field equals its default
+//! (container and IAM omit defaults, compute returns them; facts recorded in fixtures/recorded).
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::resource_spec::{ListSemantics, ResourceSpec, UpdateMethod};
 
-/// One field that is not as the step wants it.
+/// One field that differs from what the step states.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FieldDiff {
-    /// Its path, with dots; items of keyed lists as `nats[nat-config]`.
+    /// The path of the field, with dots; items of keyed lists as `nats[nat-config]`.
     pub path: String,
-    /// What is there.
+    /// The live value.
     pub have: Value,
-    /// What the step wants.
+    /// The value that the step states.
     pub want: Value,
-    /// Whether the API lets nobody change it.
+    /// Whether the API does not allow the field to change.
     pub fixed: bool,
-    /// Who else owns it; of a Kubernetes object's fields that an apply would take from somebody.
+    /// The other owner of a Kubernetes object's field that an apply would take over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
 }
@@ -45,8 +45,8 @@ pub fn diff(row: &ResourceSpec, want: &Value, live: &Value) -> Vec<FieldDiff> {
     found
 }
 
-/// The fields to send so that `live` becomes as wanted: whole top-level fields, in which what others put into
-/// shared lists stays.
+/// The fields to send so that `live` becomes `want`: whole top-level fields, which keep the items that others put into shared
+/// lists.
 pub fn patch(
     row: &ResourceSpec,
     fields: &[FieldDiff],
@@ -78,7 +78,7 @@ pub fn same_name(a: &str, b: &str) -> bool {
     }
 }
 
-/// Where a comparison stands: the path as shown, and the path as rows write it (without items of lists).
+/// The current position of a comparison: the path as shown, and the path as rows write it (without items of lists).
 #[derive(Default, Clone)]
 struct DiffPath {
     shown: String,
@@ -260,7 +260,7 @@ fn same(want: &Value, have: &Value) -> bool {
     }
 }
 
-/// `want` laid over `live`: in keyed lists and lists that hold ours among others', the others' items stay.
+/// `want` merged into `live`: keyed lists, and lists that contain our items and others', keep the others' items.
 fn merge(row: &ResourceSpec, plain: &str, want: &Value, live: &Value) -> Value {
     match (want, live) {
         (Value::Object(fields), _) => Value::Object(
@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn says_what_differs_and_nothing_else() {
         let link = "https://www.googleapis.com/compute/v1/projects/p/global/networks/vpc";
-        // (kind, want, live, the paths that differ; `!` marks a fixed one)
+        // (kind, want, live, the paths that differ; `!` marks a fixed field)
         let cases = [
             (
                 "compute.network",

@@ -1,15 +1,15 @@
-//! What shows that a Kubernetes object is ours when the journal does not: our mark, which is our field manager. Pure.
+//! Evidence that a Kubernetes object is ours when the journal does not know it: our mark, which is our field manager. Pure.
 //!
-//! An object names the field managers that applied it, and ours is one of them. Google's resources have no such place that every
-//! API shares (some have labels, which would differ from the tutorial's commands): there, the name and the fields that the step
-//! states are all there is.
+//! An object lists the field managers that applied it, and ours is one of them. Google's resources have no such field that all
+//! APIs share (some have labels, which would differ from the tutorial's commands). For them, the name and the fields that the
+//! step states are the only evidence.
 
 use serde_json::Value;
 
 use crate::cluster::MANAGER;
 
-/// Whether what a read found has our mark. A cluster forgets a manager that owns no field, so an object of which a step states
-/// only its name has no mark either: then none.
+/// Whether a live object has our mark. A cluster forgets a manager that owns no field, so an object of which a step states only
+/// the name cannot have a mark: the result is then `None`.
 pub fn has_our_mark(want: &Value, live: &Value) -> Option<bool> {
     if !states_more_than_a_name(want) {
         return None;
@@ -20,7 +20,7 @@ pub fn has_our_mark(want: &Value, live: &Value) -> Option<bool> {
     Some(managers.into_iter().any(ours))
 }
 
-/// Whether an object has a field that somebody could own.
+/// Whether an object states a field that a manager could own.
 fn states_more_than_a_name(want: &Value) -> bool {
     let fields = |value: &Value, but: &[&str]| {
         let fields = value.as_object().into_iter().flatten();

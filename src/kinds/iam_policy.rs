@@ -1,8 +1,8 @@
-//! Members of IAM policies: one read-modify-write for all of them, done again when somebody else wrote in between.
+//! Members of IAM policies: one read-modify-write for all of them, repeated if another client wrote in between.
 //!
-//! A policy belongs to everybody. Conditional bindings, strangers and `deleted:` members go back as they were read; only
-//! unconditional bindings of our roles are touched. The wire is that of facts recorded from gcloud: policy version 3 is
-//! asked for and written, the etag goes back.
+//! A policy is shared. Conditional bindings, other members and `deleted:` members are written back as they were read; only
+//! unconditional bindings of our roles are changed. The requests are those that were recorded from gcloud: policy version 3 is
+//! requested and written, and the etag is sent back.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ pub static POLICIES: &[IamPolicySpec] = &[
     },
 ];
 
-/// How often a policy is read again because somebody else wrote it in between.
+/// How often a policy is read again because another client wrote it in between.
 const CONFLICTS: usize = 10;
 
 #[async_trait]
@@ -81,7 +81,7 @@ impl KindSpec for IamPolicySpec {
         Effect::Resource
     }
 
-    /// A policy is read, changed and written whole.
+    /// A policy is read, changed and written as a whole.
     fn lock(&self, at: &Map<String, Value>) -> Option<String> {
         self.path(at).ok()
     }
@@ -104,7 +104,7 @@ impl KindSpec for IamPolicySpec {
         }
     }
 
-    /// Adds the pairs that are missing.
+    /// Adds the missing pairs.
     async fn create(
         &self,
         clients: &Clients,
@@ -116,7 +116,7 @@ impl KindSpec for IamPolicySpec {
         rewrite(self, clients, at, |live| with(live, &wanted)).await
     }
 
-    /// Removes the pairs. A policy whose resource is gone has none of them.
+    /// Removes the pairs. If the resource is gone, its policy has none of them.
     async fn delete(
         &self,
         clients: &Clients,
@@ -131,7 +131,7 @@ impl KindSpec for IamPolicySpec {
     }
 }
 
-/// The pairs of a policy or of a step's `want`, as `role member`; conditional bindings are not ours to count.
+/// The pairs of a policy or of a step's `want`, as `role member`. Conditional bindings are not ours and do not count.
 fn parts(policy: &Value) -> Vec<String> {
     let bindings = policy
         .get("bindings")
@@ -156,7 +156,7 @@ fn parts(policy: &Value) -> Vec<String> {
     .collect()
 }
 
-/// Reads, changes and writes; nothing is written where nothing changes. The etag makes repeating the write safe.
+/// Reads, changes and writes the policy; without a change nothing is written. The etag makes it safe to repeat the write.
 async fn rewrite(
     policy: &IamPolicySpec,
     clients: &Clients,
@@ -233,7 +233,7 @@ async fn write(
     clients.client.send(&call, &*clients.watch).await
 }
 
-/// The policy with the pairs in it: each in the unconditional binding of its role, or in a new one at the end.
+/// The policy with the pairs: each in the unconditional binding of its role, or in a new binding at the end.
 fn with(policy: &Value, pairs: &[String]) -> Value {
     let there = parts(policy);
     let mut policy = policy.clone();
@@ -261,7 +261,7 @@ fn with(policy: &Value, pairs: &[String]) -> Value {
     policy
 }
 
-/// The policy without the pairs; a binding that loses its last member goes.
+/// The policy without the pairs; a binding that loses its last member is removed.
 fn without(policy: &Value, pairs: &[String]) -> Value {
     let mut policy = policy.clone();
     let mut bindings = policy

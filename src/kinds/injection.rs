@@ -1,7 +1,8 @@
-//! Whether a pod has the mesh's proxy, and why it has none: read from the labels and the injecting webhooks. Pure but for the
-//! reading.
+//! Whether a pod has the mesh's proxy, and if not, why: read from the labels and the injection webhooks. Pure, except for the
+//! reads.
 //!
-//! How Istio's injecting webhooks select is in the webhooks themselves; the words of the labels are in its documentation.
+//! The selectors are read from Istio's injection webhooks themselves; the values of the labels are those in Istio's
+//! documentation.
 
 use egress::object::labels;
 use egress::selector::Selector;
@@ -12,9 +13,9 @@ use super::cluster_error::of_cluster;
 use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::ApiError;
 
-/// How the webhooks that inject are named, whatever stands before.
+/// The name of an injection webhook contains this, after any prefix.
 const INJECTS: &str = "sidecar-injector.istio.io";
-/// The label by which a pod wants none.
+/// The label with which a pod opts out of injection.
 const SWITCH: &str = "sidecar.istio.io/inject";
 
 /// What decides about injection in a namespace.
@@ -27,7 +28,7 @@ impl Injection {
     /// Reads the namespace and the webhooks.
     ///
     /// # Errors
-    /// What the cluster refuses.
+    /// The error of the cluster.
     pub async fn of(cluster: &ClusterClient, namespace: &str) -> Result<Injection, ApiError> {
         let object = |api: &str, kind: &str, name: &str| ObjectRef {
             api_version: api.to_owned(),

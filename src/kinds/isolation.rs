@@ -1,7 +1,7 @@
-//! What NetworkPolicies keep a pod's proxy from: a proxy that does not reach istiod or the cluster's DNS never gets ready, and says
-//! of neither.
+//! What NetworkPolicies block for a pod's proxy. A proxy that cannot reach istiod or the cluster's DNS never becomes ready, and
+//! reports neither.
 //!
-//! A managed control plane is none of the cluster's pods, and the way to it is not looked at here.
+//! A managed control plane is not one of the cluster's pods; the connection to it is not checked here.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use egress::injection::has_proxy;
 use egress::network_policy::{NetworkPolicy, OtherEnd, PodEnd, rule};
 use egress::object;
 
-/// Somebody whom a proxy cannot do without.
+/// A service that a proxy depends on.
 struct ProxyDependency {
     what: &'static str,
     namespace: &'static str,
@@ -20,8 +20,8 @@ struct ProxyDependency {
     port: u16,
 }
 
-/// Istio's own ports and labels: 15012 serves configuration and certificates. DNS has two Services' worth of labels, of which
-/// GKE and CoreDNS use one.
+/// Istio's own ports and labels: 15012 serves configuration and certificates. DNS has the labels of two Services; GKE and CoreDNS
+/// each use one of them.
 const NEEDED: &[ProxyDependency] = &[
     ProxyDependency {
         what: "istiod",
@@ -39,8 +39,8 @@ const NEEDED: &[ProxyDependency] = &[
     },
 ];
 
-/// What NetworkPolicies keep those of these pods from that have a proxy and are not ready. What cannot be read tells nothing: the
-/// wait is not about it.
+/// What NetworkPolicies block for those of these pods that have a proxy and are not ready. What cannot be read is not reported:
+/// the wait is not about it.
 pub async fn of(cluster: &ClusterClient, pods: &[Value]) -> Vec<String> {
     let mut kept = Vec::new();
     let waiting = pods.iter().filter(|pod| waits_for_its_proxy(pod));
@@ -104,7 +104,7 @@ async fn policies(cluster: &ClusterClient, namespace: &str) -> Option<Vec<Networ
     let like = inside(namespace, "networking.k8s.io/v1", "NetworkPolicy");
     let mut found = cluster.list(&like, "").await.ok()?;
     for policy in &mut found {
-        // Members of a list do not say what they are.
+        // The items of a list do not carry their kind.
         policy["kind"] = like.kind.as_str().into();
     }
     Some(found.iter().filter_map(NetworkPolicy::read).collect())
@@ -119,7 +119,7 @@ fn inside(namespace: &str, api_version: &str, kind: &str) -> ObjectRef {
     }
 }
 
-/// The pods of somebody who is needed, and the policies of both ends.
+/// The pods of a dependency, and the policies of both ends.
 struct DependencyPods<'a> {
     needed: &'a ProxyDependency,
     ends: Vec<PodEnd>,
@@ -144,7 +144,7 @@ impl<'a> DependencyPods<'a> {
         })
     }
 
-    /// Why a pod reaches none of them; none where it reaches one, or there is none. Pure.
+    /// Why a pod reaches none of them; `None` if it reaches one, or if there is none. Pure.
     fn kept_from(&self, from: &PodEnd) -> Option<String> {
         let ProxyDependency {
             what,
@@ -170,7 +170,7 @@ impl<'a> DependencyPods<'a> {
     }
 }
 
-/// The policies that isolate a pod, in words. Pure.
+/// The policies that isolate a pod, as text. Pure.
 fn isolating(policies: &[NetworkPolicy], direction: Direction, of: &PodEnd) -> String {
     let own = policies
         .iter()
@@ -249,7 +249,7 @@ mod tests {
                     "{kept} to pods of istio-system (NetworkPolicy team-x/by-google)"
                 )),
             ),
-            // One that is reached is enough.
+            // One reachable pod is enough.
             (vec![open(), googles()], vec![by_googles()], vec![], None),
             (vec![googles(), open()], vec![by_googles()], vec![], None),
             (vec![open(), googles()], vec![by_both()], vec![], None),

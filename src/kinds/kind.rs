@@ -1,4 +1,4 @@
-//! Every kind, by name. A kind is added here, and nowhere else.
+//! Every kind, by name. This is the only place where a kind is registered.
 
 use std::fmt;
 use std::ops::Deref;
@@ -16,7 +16,7 @@ use crate::google::ApiError;
 #[derive(Clone, Copy)]
 pub struct Kind(&'static dyn KindSpec);
 
-/// The kinds that are neither a row of a table, nor a wait, nor a check.
+/// The kinds that are neither a row of the table, nor a wait, nor a check.
 const BEHAVIOURS: [&dyn KindSpec; 5] = [
     &records::Records,
     &services::Services,
@@ -45,7 +45,7 @@ impl Kind {
         Kind::all().find(|kind| kind.name() == name)
     }
 
-    /// Whether it only waits for what others bring about.
+    /// Whether it only waits for something that others bring about.
     pub fn is_wait(&self) -> bool {
         self.effect() == Effect::Wait
     }
@@ -67,9 +67,10 @@ impl Kind {
         parts.cloned().collect()
     }
 
-    /// Whether `live` is another object than the one that we created: younger than `made`, the time at which its creation was
-    /// complete, and without our mark. The mark alone does not say so: it goes when somebody overwrites every field of ours.
-    /// Kubernetes counts in whole seconds, so an object that is created again within the second counts as the first.
+    /// Whether `live` is a different object than the one that we created: it was created after `made`, the time at which our
+    /// creation had finished, and it lacks our mark. The missing mark alone is no proof: it disappears when another manager
+    /// overwrites all our fields. Kubernetes' timestamps have whole seconds, so an object that is created again within the same
+    /// second counts as the first.
     pub fn is_anothers(&self, want: &Value, live: &Value, made: &str) -> bool {
         let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
         let created = self.created(live).and_then(time);
@@ -77,10 +78,10 @@ impl Kind {
         is_younger && self.has_our_mark(want, live) == Some(false)
     }
 
-    /// Reads it. A cluster that has answered before is asked again while it cannot be reached.
+    /// Reads the resource. A cluster that has answered before is asked again while it is unreachable.
     ///
     /// # Errors
-    /// What Google or the cluster refuses.
+    /// The error of Google or of the cluster.
     pub async fn look(
         &self,
         clients: &Clients,
@@ -119,7 +120,7 @@ impl ResourceId {
         }
     }
 
-    /// Its kind; none where the journal of another version names a kind that this one does not know.
+    /// Its kind; `None` if a journal of another version names a kind that this version does not know.
     pub fn kind(&self) -> Option<Kind> {
         Kind::named(&self.kind)
     }
@@ -131,7 +132,7 @@ impl ResourceId {
         format!("{} {path}", self.kind)
     }
 
-    /// The last part of its path: its name for a reader.
+    /// The last part of its path: its name for the reader.
     pub fn short(&self) -> String {
         let key = self.key();
         if self.kind().is_some_and(|kind| kind.is_check()) {
@@ -141,7 +142,7 @@ impl ResourceId {
         last.split('@').next().unwrap_or(last).to_owned()
     }
 
-    /// The value that an output of the resource will have, where it follows from the path: the address of a service account.
+    /// The value that an output of the resource will have, if it follows from the path: the address of a service account.
     pub fn predict(&self, output: &str) -> Option<Value> {
         match output {
             "name" => Some(self.short().into()),
@@ -185,7 +186,7 @@ mod tests {
         for (created, manager, expected) in [
             ("2026-11-29T19:00:01Z", "kubectl", true),
             ("2026-11-29T19:00:01Z", "provision", false),
-            // Somebody overwrote all that we had stated: it is still the same object.
+            // Another manager overwrote all fields that we had stated: it is still the same object.
             ("2026-11-29T19:00:00Z", "kubectl", false),
             ("2026-11-29T18:59:59Z", "kubectl", false),
             ("no time", "kubectl", false),
@@ -196,7 +197,7 @@ mod tests {
         }
         let theirs = object("2026-11-29T19:00:01Z", "kubectl");
         assert!(!kubernetes.is_anothers(&want, &theirs, "no time"));
-        // Nobody owns a field of an object that has nothing but a name.
+        // An object that states only its name has no field that a manager could own.
         assert!(!kubernetes.is_anothers(&json!({}), &theirs, made));
         assert!(!Kind(&records::Records).is_anothers(&want, &theirs, made));
     }

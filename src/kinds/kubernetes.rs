@@ -1,7 +1,7 @@
-//! A Kubernetes object by server-side apply: our fields become as stated, others' stay theirs.
+//! A Kubernetes object by server-side apply: our fields become as stated, and others keep their fields.
 //!
-//! What differs is asked of the cluster itself: an apply that only says what would be is held against what is. So
-//! defaults, mutating webhooks and other managers' fields need no knowledge here.
+//! The cluster itself computes the difference: the result of a dry-run apply is compared with the live object. So this module
+//! needs no knowledge of defaults, mutating webhooks and other managers' fields.
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
@@ -41,7 +41,7 @@ impl KindSpec for KubernetesObject {
         Effect::Resource
     }
 
-    /// Objects of the whole cluster have none.
+    /// Cluster-scoped objects have no namespace.
     fn optional_keys(&self) -> &'static [&'static str] {
         &["namespace"]
     }
@@ -114,7 +114,7 @@ impl KindSpec for KubernetesObject {
     }
 }
 
-/// Reads the object, and where a step wants it, what it would be after an apply.
+/// Reads the object and, if a step states it, its state after an apply (dry run).
 async fn look(
     clients: &Clients,
     at: &Map<String, Value>,
@@ -133,7 +133,8 @@ async fn look(
     if want.is_null() {
         return Ok(Observed::Here(json!({ "live": live })));
     }
-    // Without force first, also where it is wanted: it is the refusal that says whose fields would be taken over.
+    // The first attempt is without force, even if force is requested: only the conflict names the owners of the fields that would
+    // be taken over.
     let dry = |force| ApplyOptions {
         dry_run: true,
         force,
@@ -153,8 +154,8 @@ async fn look(
     }
 }
 
-/// What an object on its way out waits for: its own finalizers, and of a namespace what is left in it, in its conditions'
-/// words. Pure.
+/// What an object that is being deleted waits for: its own finalizers and, for a namespace, its remaining content, in the words
+/// of its conditions. Pure.
 fn going(live: &Value) -> String {
     let list = |at: &str| {
         live.pointer(at)
@@ -178,7 +179,7 @@ fn going(live: &Value) -> String {
     format!("being deleted: {}", why.join("; "))
 }
 
-/// What an apply would change, first what it would take from somebody. Pure.
+/// What an apply would change; the fields that it would take over from other managers come first. Pure.
 fn diff(live: &Value) -> Vec<FieldDiff> {
     let (Some(have), Some(want)) = (live.get("live"), live.get("applied")) else {
         return Vec::new();
@@ -190,7 +191,7 @@ fn diff(live: &Value) -> Vec<FieldDiff> {
     found
 }
 
-/// Fields that say nothing about what the object is to be.
+/// Fields that are not part of the desired state.
 fn is_bookkeeping(path: &str) -> bool {
     [
         "metadata.managedFields",
@@ -252,7 +253,7 @@ async fn apply(
     Ok(MutationResult::Now)
 }
 
-/// Deletes the object. In a cluster that is gone it is gone.
+/// Deletes the object. If the cluster is gone, the object is gone.
 async fn delete(clients: &Clients, at: &Map<String, Value>) -> Result<MutationResult, ApiError> {
     let object = object(at)?;
     if let Some(cluster) = connect(clients, at).await? {
@@ -261,7 +262,7 @@ async fn delete(clients: &Clients, at: &Map<String, Value>) -> Result<MutationRe
     Ok(MutationResult::Now)
 }
 
-/// What others may know: which object it is, and a word that changes when what it says changes.
+/// The outputs: the identity of the object, and a word that changes when the object's content changes.
 fn outputs(live: &Value) -> Map<String, Value> {
     let text = |pointer: &str| {
         live.pointer(pointer).map(|value| {

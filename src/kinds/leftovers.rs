@@ -1,7 +1,7 @@
-//! What GKE and its load balancing leave behind in a network, and which then keeps it and its subnetwork from being deleted.
+//! What GKE and its load balancing leave behind in a network, where it blocks the deletion of the network and its subnetwork.
 //!
-//! Only things in the given network and under the names that GKE itself gives count (public reports; no record of them all
-//! exists). A rule of the same network that somebody else wrote is never touched.
+//! Only resources in the given network with names that GKE itself gives count (public reports; there is no record of all of
+//! them). A user's firewall rule in the same network is never touched.
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ use super::path_template;
 use super::resource_id::ResourceId;
 use crate::google::{Api, ApiError, Call};
 
-/// GKE's leftovers in the network or subnetwork whose path is given, firewall rules first.
+/// GKE's leftovers in the network or subnetwork with the given path, firewall rules first.
 pub async fn inside(
     clients: &Clients,
     own: &str,
@@ -91,7 +91,7 @@ fn is_gke_rule(name: &str) -> bool {
             && (name.ends_with("-node-hc") || name.ends_with("-node-http-hc")))
 }
 
-/// `k8s1-<8 hex of the cluster>-…-<8 hex>`, as the ingress controller names them.
+/// `k8s1-<8 hex of the cluster>-…-<8 hex>`, the ingress controller's naming scheme.
 fn is_gke_group(name: &str) -> bool {
     let of_controller = || {
         let rest = name

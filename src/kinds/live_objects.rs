@@ -6,7 +6,7 @@ use super::cluster_error::of_cluster;
 use crate::cluster::{ClusterClient, ClusterErrorKind, ObjectRef};
 use crate::google::ApiError;
 
-/// The kinds that decide, and those that the analyzers look at.
+/// The kinds that decide, and those that the analyzers read.
 const KINDS: &[(&str, &str)] = &[
     ("v1", "Namespace"),
     ("v1", "Node"),
@@ -30,10 +30,10 @@ const KINDS: &[(&str, &str)] = &[
     ("extensions.istio.io/v1alpha1", "WasmPlugin"),
 ];
 
-/// The cluster's objects of all kinds that decide.
+/// The cluster's objects of all these kinds.
 ///
 /// # Errors
-/// The cluster does not answer, or forbids.
+/// The cluster does not answer, or denies access.
 pub(super) async fn objects(cluster: &ClusterClient) -> Result<Vec<Value>, ApiError> {
     let mut all = Vec::new();
     for (api_version, kind) in KINDS {
@@ -45,7 +45,7 @@ pub(super) async fn objects(cluster: &ClusterClient) -> Result<Vec<Value>, ApiEr
         };
         match cluster.list(&like, "").await {
             Ok(found) => all.extend(found.into_iter().map(|mut object| {
-                // Members of a list do not say what they are.
+                // The items of a list carry neither their API version nor their kind.
                 object["apiVersion"] = (*api_version).into();
                 object["kind"] = (*kind).into();
                 object

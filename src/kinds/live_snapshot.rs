@@ -1,4 +1,4 @@
-//! Everything that decides about a request from a pod, read live: the cluster's objects, and Google's around it.
+//! Everything that decides about a request from a pod, read live: the cluster's objects, and Google's resources around it.
 
 use serde_json::{Map, Value};
 
@@ -8,10 +8,10 @@ use super::{live_objects, own_mesh, path_template};
 use crate::google::{Api, ApiError, Call, Class, segment};
 use egress::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
 
-/// Reads it; none where there is no such cluster.
+/// Reads it; `None` if there is no such cluster. A kind that the cluster does not know has no objects.
 ///
 /// # Errors
-/// Google or the cluster does not answer, or forbids. A kind that the cluster does not know has no objects.
+/// Google or the cluster does not answer, or denies access.
 pub async fn read(
     clients: &Clients,
     at: &Map<String, Value>,
@@ -65,7 +65,7 @@ pub async fn read(
 }
 
 /// Gives a pool's nodes the network tag that GKE puts on every node of a cluster: `gke-CLUSTER-HASH-node`. The pool does not
-/// show it, and GKE's own firewall rules go by it. Pure.
+/// contain it, and GKE's own firewall rules select by it. Pure.
 fn mark(pool: &mut Value, cluster: &str, firewalls: &[Value]) {
     let is_of_nodes = |tag: &&Value| {
         let name = tag.as_str().and_then(|tag| tag.strip_prefix("gke-"));
@@ -90,7 +90,7 @@ async fn get(clients: &Clients, path: &str) -> Result<Value, ApiError> {
     clients.client.send(&call, &*clients.watch).await
 }
 
-/// The rules of the cluster's network.
+/// The firewall rules of the cluster's network.
 async fn firewalls(
     clients: &Clients,
     at: &Map<String, Value>,
@@ -107,7 +107,7 @@ async fn firewalls(
     Ok(rules)
 }
 
-/// The private zones that the cluster's network sees, with their records.
+/// The private zones that are visible to the cluster's network, with their records.
 async fn zones(
     clients: &Clients,
     at: &Map<String, Value>,
@@ -120,7 +120,7 @@ async fn zones(
         .list(&call, "managedZones", &*clients.watch)
         .await
     {
-        // An API that is off has no zones.
+        // If the API is disabled, there are no zones.
         Err(error) if error.class == Class::ApiDisabled => return Ok(Vec::new()),
         zones => zones?,
     };

@@ -1,8 +1,8 @@
-//! Waiting for the managed control plane of one membership, in Google's own words: nothing is changed.
+//! Waits for the managed control plane of one membership, and reports Google's own messages. Nothing is changed.
 //!
-//! The fleet feature's state speaks for every membership; ours is found by the end of its key, as Google writes it with the
-//! project's number. Being ACTIVE is what counts: the operation that asked for it was over in seconds (reported: five to
-//! fourteen minutes before).
+//! The fleet feature's state covers every membership; ours is found by the end of its key, because Google writes the key with the
+//! project's number. The state ACTIVE is what counts: the operation that requested it was done in seconds (reported: five to
+//! fourteen minutes earlier).
 
 use serde_json::{Map, Value};
 
@@ -40,7 +40,7 @@ async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Observed, Ap
     }
 }
 
-/// What a feature says of the membership whose key ends so. Pure.
+/// What a feature reports for the membership whose key ends with `ours`. Pure.
 fn state(feature: &Value, ours: &str) -> Observed {
     let states = feature
         .get("membershipStates")
@@ -76,7 +76,7 @@ fn state(feature: &Value, ours: &str) -> Observed {
     let said = [vec![word.to_owned()], details, errors.clone()]
         .concat()
         .join("; ");
-    // A condition of this severity is for people to mend; anything else Google goes on trying by itself.
+    // A condition of this severity needs a person to fix it; Google itself keeps retrying everything else.
     if errors.is_empty() {
         Observed::Settling(said)
     } else {

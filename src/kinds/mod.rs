@@ -1,6 +1,6 @@
 //! What a step can be: a plain Google resource (a row of `resource_table.rs`), a wait, a check, or one of a few behaviours.
 //!
-//! `spec.rs` says what a kind states and does, `kind.rs` lists them all, `step.rs` binds steps to them.
+//! `spec.rs` defines what a kind states and does, `kind.rs` lists all kinds, and `step.rs` binds steps to them.
 
 pub mod checks;
 mod cluster_error;

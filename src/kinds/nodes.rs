@@ -1,10 +1,10 @@
-//! The nodes of a cluster and the pools that they belong to. Pure: nothing is read here.
+//! The nodes of a cluster and the node pools that they belong to. Pure: nothing is read here.
 
 use serde_json::{Map, Value};
 
 use crate::cluster::ObjectRef;
 
-/// The label by which GKE says which pool a node is of.
+/// The label with which GKE marks the pool of a node.
 const POOL: &str = "cloud.google.com/gke-nodepool";
 
 /// Any node.
@@ -17,7 +17,7 @@ pub fn any() -> ObjectRef {
     }
 }
 
-/// The pool that a node is of, where it says so. Pure.
+/// The pool of a node, if its label names one. Pure.
 pub fn pool(node: &Value) -> Option<&str> {
     node.get("metadata")?.get("labels")?.get(POOL)?.as_str()
 }
@@ -27,7 +27,7 @@ pub fn of_pool(pool: &str) -> String {
     format!("{POOL}={pool}")
 }
 
-/// What the nodes of a pool lack of `want`: a `count` that is Ready, `taints` as kubectl writes them. Pure.
+/// What the nodes of a pool lack of `want`: a `count` of Ready nodes, `taints` in kubectl's notation. Pure.
 pub fn missing(nodes: &[Value], want: &Value) -> Option<String> {
     let count = want.get("count").and_then(Value::as_u64).unwrap_or(1);
     let unready: Vec<String> = nodes.iter().filter_map(unready).collect();
@@ -51,7 +51,7 @@ fn name(node: &Value) -> &str {
         .unwrap_or("?")
 }
 
-/// Why a node is not Ready, in its kubelet's words; none where it is.
+/// Why a node is not Ready, in its kubelet's words; `None` if it is Ready.
 fn unready(node: &Value) -> Option<String> {
     let conditions = node.pointer("/status/conditions").and_then(Value::as_array);
     let ready = conditions
@@ -79,16 +79,16 @@ fn carries(node: &Value, taint: &str) -> bool {
 /// A pool that a step waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequiredPool {
-    /// Its name: the label's value.
+    /// The name: the label's value.
     pub name: String,
-    /// How many nodes are to be Ready.
+    /// How many nodes must be Ready.
     pub count: u64,
-    /// The taints that each of them carries, as kubectl writes them.
+    /// The taints that each of the nodes must have, in kubectl's notation.
     pub taints: Vec<String>,
 }
 
 impl RequiredPool {
-    /// The pool of a step, from where it is and what it wants.
+    /// The required pool of a step, from its `at` and `want`.
     pub fn of(at: &Map<String, Value>, want: &Value) -> RequiredPool {
         let name = at.get("nodePool").and_then(Value::as_str);
         let taints = want.get("taints").and_then(Value::as_array);
@@ -101,18 +101,18 @@ impl RequiredPool {
     }
 }
 
-/// What the nodes of a cluster lack to be the pools that are asked for.
+/// What the nodes of a cluster lack to form the required pools.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingNodes {
-    /// What is missing, a pool or a node each.
+    /// What is missing: one entry per pool or node.
     pub says: Vec<String>,
-    /// What to have kubectl do about it: `label node NAME KEY=VALUE`, `taint node NAME KEY=VALUE:EFFECT`. Empty where labels do not
-    /// help, because there are too few nodes.
+    /// The kubectl arguments that correct it: `label node NAME KEY=VALUE`, `taint node NAME KEY=VALUE:EFFECT`. Empty if labels do
+    /// not help because there are too few nodes.
     pub kubectl: Vec<String>,
 }
 
-/// What a cluster's nodes lack of the pools; none where they lack nothing. Nodes of no pool that are Ready and take any pod are
-/// spread over the pools in their order. Pure.
+/// What a cluster's nodes lack of the pools; `None` if they lack nothing. Ready nodes without a pool that accept any pod are
+/// distributed over the pools in their order. Pure.
 pub fn lack(nodes: &[Value], pools: &[RequiredPool]) -> Option<MissingNodes> {
     let mut free: Vec<&str> = nodes
         .iter()
@@ -164,14 +164,14 @@ pub fn lack(nodes: &[Value], pools: &[RequiredPool]) -> Option<MissingNodes> {
     (!says.is_empty()).then_some(MissingNodes { says, kubectl })
 }
 
-/// The pool that a node says it is of.
+/// The pool that a node's label names.
 fn pool_of(node: &Value) -> &str {
     let labels = node.pointer("/metadata/labels");
     let pool = labels.and_then(|labels| labels.get(POOL));
     pool.and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Whether a node is of no pool, Ready, and takes pods that tolerate nothing.
+/// Whether a node belongs to no pool, is Ready, and accepts pods without tolerations.
 fn is_free(node: &Value) -> bool {
     let taints = node.pointer("/spec/taints").and_then(Value::as_array);
     let closed = |taint: &Value| taint["effect"] != "PreferNoSchedule";
@@ -215,7 +215,7 @@ mod tests {
                     "1 of 2 nodes are Ready; b: container runtime network not ready; c: has not reported yet",
                 ),
             ),
-            // A node more than asked for may still be on its way.
+            // An additional node may not be Ready yet.
             (
                 vec![
                     node("a", Some("True"), Value::Null),
@@ -271,7 +271,7 @@ mod tests {
             "label node w2 cloud.google.com/gke-nodepool=gateway",
         );
         let taint = "taint node w2 dedicated=gateway:NoSchedule";
-        // (nodes, how many things are said to be missing, what kubectl is to do)
+        // (nodes, number of reported deficiencies, kubectl arguments)
         let cases: [(Vec<Value>, usize, &[&str]); 6] = [
             (
                 vec![
@@ -305,7 +305,7 @@ mod tests {
                 0,
                 &[],
             ),
-            // One that is down is named.
+            // A node that is not Ready is named.
             (
                 vec![
                     node("w1", "default-pool", Value::Null, false),

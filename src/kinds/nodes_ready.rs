@@ -1,4 +1,4 @@
-//! Waiting until as many nodes of a pool as a step states are Ready, with its taints. Nothing is changed.
+//! Waits until as many nodes of a pool as a step states are Ready, with its taints. Nothing is changed.
 
 use serde_json::{Map, Value};
 
@@ -16,7 +16,7 @@ pub static WAIT: Wait = Wait::in_cluster(
     |clients, at, want| Box::pin(look(clients, at, want)),
 );
 
-/// Looks at the nodes of the pool.
+/// Reads the nodes of the pool.
 async fn look(
     clients: &Clients,
     at: &Map<String, Value>,

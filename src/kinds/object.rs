@@ -1,4 +1,4 @@
-//! An object in a bucket with its content, compared by the MD5 that Cloud Storage computes.
+//! An object in a bucket, with its content, which is compared by the MD5 that Cloud Storage computes.
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -12,7 +12,7 @@ use super::path_template;
 use super::spec::{Effect, KindSpec, MutationResult, Observed};
 use crate::google::{Api, ApiError, Call, Class};
 
-/// The object.
+/// The path of the object.
 const PATH: &str = "b/{bucket}/o/{object}";
 
 /// An object in a bucket.
@@ -77,7 +77,7 @@ impl KindSpec for StorageObject {
         sent.map(|_| MutationResult::Now)
     }
 
-    /// Deletes the object. Already gone is gone.
+    /// Deletes the object. An object that is already gone is a success.
     async fn delete(
         &self,
         clients: &Clients,
@@ -93,7 +93,7 @@ impl KindSpec for StorageObject {
     }
 }
 
-/// Content type and content. Pure.
+/// Differences in the content type and the content. Pure.
 fn diff(want: &Value, live: &Value) -> Vec<FieldDiff> {
     let field = |path: &str, have: &Value, want: Value| FieldDiff {
         path: path.to_owned(),
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn content_is_compared_by_its_md5() {
         let want = json!({"contentType": "text/plain", "content": "Hello, World!\n"});
-        // What `openssl md5 -binary | base64` says of it.
+        // The output of `openssl md5 -binary | base64` for it.
         let live = json!({"contentType": "text/plain", "md5Hash": "vqglL/ToD0FxnqE83wBycw=="});
         assert_eq!(diff(&want, &live), []);
         assert_eq!(

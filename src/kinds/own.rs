@@ -1,7 +1,6 @@
-//! A cluster of somebody's own, which stands in for Google's: who it is, and what it has to have before anything goes into it.
+//! A user's own cluster, which replaces Google's: its identity, and what it must have before anything is created in it.
 //!
-//! Nothing is changed here. Only the connection to the Kubernetes API is another one; Google's half of every step stays where
-//! it was.
+//! Nothing is changed here. Only the connection to the Kubernetes API is different; the Google part of every step is the same.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,60 +14,60 @@ pub use crate::cluster::NoEntry;
 use crate::cluster::{ClusterClient, KubeconfigEntry, ObjectRef};
 use crate::google::{ApiError, Class};
 
-/// How long the first question may take: somebody waits for the answer.
+/// The time limit of the first request: a user waits for the answer.
 const FIRST_ANSWER: Duration = Duration::from_secs(9);
 
-/// Which cluster, as the journal remembers it: the way to it, and what tells it from every other.
+/// The identity of a cluster, as the journal keeps it: how to reach it, and what distinguishes it from every other cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterIdentity {
-    /// The kubeconfig.
+    /// The path of the kubeconfig.
     pub file: String,
-    /// The context in it.
+    /// The context in the kubeconfig.
     pub context: String,
     /// The API server, for readers.
     pub server: String,
-    /// The UID of the namespace `kube-system`, which a cluster has from its first moment to its last.
+    /// The UID of the namespace `kube-system`, which exists as long as its cluster.
     pub uid: String,
 }
 
 impl ClusterIdentity {
-    /// How a reader is told which cluster it is.
+    /// The description of the cluster for readers.
     pub fn words(&self) -> String {
         format!("context {} at {}", self.context, self.server)
     }
 }
 
-/// A cluster of somebody's own that has answered.
+/// A user's own cluster that has answered.
 #[derive(Clone)]
 pub struct OwnCluster {
-    /// Which one.
+    /// The identity of the cluster.
     pub identity: ClusterIdentity,
-    /// As whom it is spoken to, where the kubeconfig says so.
+    /// The user of the connection, if the kubeconfig names one.
     pub user: Option<String>,
     pub(super) cluster: ClusterClient,
 }
 
-/// Why it cannot be spoken to.
+/// Why the cluster cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OwnClusterError {
-    /// The kubeconfig leads nowhere.
+    /// The kubeconfig leads to no cluster.
     #[error(transparent)]
     NoEntry(#[from] NoEntry),
-    /// The cluster does not answer, or does not let the caller in.
+    /// The cluster does not answer, or does not admit the caller.
     #[error("{at}: {source}")]
     Refused {
-        /// Where the kubeconfig leads.
+        /// The address to which the kubeconfig leads.
         at: String,
-        /// What happened.
+        /// The underlying error.
         source: Box<ApiError>,
     },
 }
 
 impl OwnCluster {
-    /// Follows an entry of a kubeconfig to its cluster and asks who that is.
+    /// Follows an entry of a kubeconfig to its cluster and reads the cluster's identity.
     ///
     /// # Errors
-    /// The entry leads nowhere; its plugin fails; the cluster does not answer within some seconds, or refuses.
+    /// The entry leads to no cluster; its plugin fails; the cluster does not answer within some seconds, or rejects the request.
     pub async fn open(file: &Path, context: Option<&str>) -> Result<OwnCluster, OwnClusterError> {
         let entry = KubeconfigEntry::read(file, context).await?;
         let at = format!("context {} at {}", entry.context, entry.server);
@@ -112,10 +111,10 @@ impl OwnCluster {
         })
     }
 
-    /// What its nodes lack of these pools; see [`nodes::MissingNodes`].
+    /// What the cluster's nodes lack of these pools; see [`nodes::MissingNodes`].
     ///
     /// # Errors
-    /// The cluster refuses.
+    /// The error of the cluster.
     pub async fn lacks(
         &self,
         pools: &[nodes::RequiredPool],

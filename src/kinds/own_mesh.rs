@@ -1,7 +1,7 @@
-//! The mesh of a cluster of somebody's own, as its control plane is configured, and what else of such a cluster decides about a
-//! request: its objects alone, as no network of Google's is around it.
+//! The mesh of a user's own cluster, as its control plane is configured, and what else of such a cluster decides about a request:
+//! only its objects, because the cluster is not in Google's network.
 //!
-//! Names of fields are those of Istio's MeshConfig; `istioctl install` puts it into the ConfigMap `istio`.
+//! The field names are those of Istio's MeshConfig; `istioctl install` puts it into the ConfigMap `istio`.
 
 use ipnet::Ipv4Net;
 use serde_json::Value;
@@ -14,13 +14,13 @@ use crate::google::ApiError;
 use egress::sidecar::OutboundPolicy;
 use egress::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
 
-/// Where `istioctl install` puts the control plane.
+/// The namespace into which `istioctl install` puts the control plane.
 const NAMESPACE: &str = "istio-system";
 
-/// Reads what decides; `pools` are the node pools that the nodes' labels speak of.
+/// Reads what decides; `pools` are the node pools that the nodes' labels name.
 ///
 /// # Errors
-/// The cluster does not answer, or forbids.
+/// The cluster does not answer, or denies access.
 pub async fn sources(
     clients: &Clients,
     cluster: &ClusterClient,
@@ -46,7 +46,7 @@ pub async fn sources(
     })
 }
 
-/// The mesh that a control plane's ConfigMap describes; Istio's defaults where it says nothing. Pure.
+/// The mesh that a control plane's ConfigMap describes, with Istio's defaults for missing fields. Pure.
 fn mesh(config: &Value, objects: &[Value]) -> MeshInstall {
     let usual = MeshInstall::default();
     let text = config.pointer("/data/mesh").and_then(Value::as_str);
@@ -72,7 +72,7 @@ fn mesh(config: &Value, objects: &[Value]) -> MeshInstall {
     }
 }
 
-/// Istio's version, major and minor, by the label that its installers put on istiod. Pure.
+/// Istio's version, major and minor, from the label that its installers put on istiod. Pure.
 fn version(objects: &[Value]) -> Option<(u32, u32)> {
     let istiod = objects.iter().find(|object| {
         object["kind"] == "Deployment" && object["metadata"]["labels"]["app"] == "istiod"
@@ -86,7 +86,8 @@ fn version(objects: &[Value]) -> Option<(u32, u32)> {
     })
 }
 
-/// Addresses of the cluster, for pods that do not exist yet: where its nodes say theirs. Pure.
+/// Address ranges of the cluster, for pods that do not exist yet: the pod range that a node reports, otherwise the defaults.
+/// Pure.
 fn ranges(objects: &[Value]) -> ClusterRanges {
     let usual = ClusterRanges::default();
     let nodes = objects.iter().filter(|object| object["kind"] == "Node");

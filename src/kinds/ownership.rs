@@ -1,21 +1,22 @@
-//! Fields of a Kubernetes object that somebody else owns and an apply would change: from the API server's refusal to their values.
+//! Fields of a Kubernetes object that another manager owns and an apply would change: from the API server's conflicts to their
+//! values.
 //!
-//! Paths are those of `managedFields` (`structured-merge-diff`): `.spec.ports[port=80,protocol="TCP"].name`. A name with dots in
-//! it is not set off, so that what it means is found in the object itself.
+//! Paths are those of `managedFields` (`structured-merge-diff`): `.spec.ports[port=80,protocol="TCP"].name`. A name that contains
+//! dots is not quoted, so its meaning is resolved in the object itself.
 
 use serde_json::Value;
 
 use super::difference::FieldDiff;
 use crate::cluster::Conflict;
 
-/// The fields of these conflicts, with what is there and what an apply would make of it; and `applied` with what is there in
-/// their place, for finding what else differs.
+/// The fields of these conflicts, with the live values and the values after an apply; and `applied` with the live values in their
+/// place, which shows what else differs.
 pub fn contested(live: &Value, applied: &Value, conflicts: &[Conflict]) -> (Vec<FieldDiff>, Value) {
     let mut rest = applied.clone();
     let mut fields: Vec<FieldDiff> = Vec::new();
     for Conflict { field, owner } in conflicts {
         let path = field.trim_start_matches('.');
-        // Two may own the same field.
+        // Two managers may own the same field.
         if let Some(known) = fields.iter_mut().find(|known| known.path == path) {
             known.owner = known.owner.take().map(|first| format!("{first}, {owner}"));
             continue;
@@ -37,7 +38,7 @@ pub fn contested(live: &Value, applied: &Value, conflicts: &[Conflict]) -> (Vec<
     (fields, rest)
 }
 
-/// The JSON pointer to what a path means in an object; none where it leads nowhere.
+/// The JSON pointer of a path in an object; `None` if the path leads nowhere.
 fn pointer(value: &Value, path: &str) -> Option<String> {
     if path.is_empty() {
         return Some(String::new());
@@ -58,14 +59,14 @@ fn pointer(value: &Value, path: &str) -> Option<String> {
     Some(format!("/{index}{}", pointer(item, rest)?))
 }
 
-/// What stands between the brackets that a path begins with, and what comes after them.
+/// The text between the brackets that a path begins with, and the rest after them.
 fn selector(path: &str) -> Option<(&str, &str)> {
     let inner = path.strip_prefix('[')?;
     let end = unquoted(inner, ']').next()?;
     Some((&inner[..end], &inner[end + 1..]))
 }
 
-/// Where a letter stands outside quotes.
+/// The positions of a character outside quotes.
 fn unquoted(text: &str, wanted: char) -> impl Iterator<Item = usize> {
     let (mut quoted, mut escaped) = (false, false);
     text.char_indices().filter_map(move |(at, letter)| {
@@ -80,7 +81,7 @@ fn unquoted(text: &str, wanted: char) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Whether an item of a list is the one: by its value, its keys or its number.
+/// Whether a selector selects an item of a list: by its value, its keys or its index.
 fn selects(selector: &str, index: usize, item: &Value) -> bool {
     let read = |text: &str| serde_json::from_str::<Value>(text).ok();
     if let Some(value) = selector.strip_prefix('=') {

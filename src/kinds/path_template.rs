@@ -1,4 +1,5 @@
-//! Paths from templates: `{x}` is filled from a step's `at`, percent-encoded as one segment. Nothing else.
+//! Paths from templates: `{x}` is replaced with a value of a step's `at`, percent-encoded as one segment. Nothing else is
+//! supported.
 
 use serde_json::{Map, Value};
 
@@ -7,15 +8,15 @@ use crate::google::{ApiError, segment};
 /// Why a template gives no path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// A key of the template is not said, or empty.
+    /// A key of the template is missing or empty.
     #[error("`at` has no `{0}`")]
     MissingKey(String),
-    /// A brace of the template has no end.
+    /// A brace of the template is not closed.
     #[error("unclosed brace in {0}")]
     UnclosedBrace(String),
 }
 
-/// The path to call; what `at` lacks becomes an error that was never sent.
+/// The path to call. A missing key of `at` becomes an error of a request that was never sent.
 pub fn path(template: &str, at: &Map<String, Value>) -> Result<String, ApiError> {
     fill(template, at).map_err(|error| ApiError::unsent(template, &error).caused_by(error))
 }
@@ -41,8 +42,8 @@ pub fn fill(template: &str, at: &Map<String, Value>) -> Result<String, PathError
     Ok(path)
 }
 
-/// The template of a Kubernetes object with its keys replaced: the version of an object has a slash of its own, and its
-/// namespace, where it has one, stands before its name.
+/// The template of a Kubernetes object with its keys replaced. The API version of an object contains a slash, and its namespace,
+/// if it has one, precedes its name.
 pub fn of_object(template: &str, at: &Map<String, Value>) -> Result<String, PathError> {
     let path = fill(template, at)?;
     let namespace = at.get("namespace").and_then(Value::as_str);
@@ -53,7 +54,7 @@ pub fn of_object(template: &str, at: &Map<String, Value>) -> Result<String, Path
     Ok(path.replace("%2F", "/"))
 }
 
-/// The keys of a template, each once, in order.
+/// The keys of a template, in order and without duplicates.
 pub fn keys(template: &'static str) -> Vec<&'static str> {
     let mut keys: Vec<&str> = Vec::new();
     for key in template

@@ -1,7 +1,7 @@
-//! Waiting until the pods of a Deployment run where they belong, each with its proxy; and why one does not.
+//! Waits until the pods of a Deployment run where they belong, each with its proxy, and reports why one does not.
 //!
-//! A Deployment is Available with pods that injection passed over or that run on the wrong nodes, and says of none that
-//! is missing why. What only a new pod can mend is not waited for.
+//! A Deployment can be Available although injection skipped some of its pods or they run on the wrong nodes, and it does not
+//! report why a pod is missing. The wait fails at once if only a new pod can fix the problem.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub static WAIT: Wait = Wait::in_cluster(
     |clients, at, want| Box::pin(look(clients, at, want)),
 );
 
-/// Looks at the Deployment's pods; `want` names the `nodePool` that they belong on.
+/// Reads the Deployment's pods; `want` names the `nodePool` that they belong on.
 async fn look(
     clients: &Clients,
     at: &Map<String, Value>,
@@ -67,7 +67,7 @@ async fn look(
     if let Some(bare) = seen.bare() {
         let injection = Injection::of(&cluster, text("namespace")).await?;
         let why = format!("injection missing: {}", injection.why_not(bare));
-        // Whether the Deployment still replaces its pods: then the next may have it.
+        // If the Deployment is still replacing its pods, the next one may have the proxy.
         return Ok(if conditions::rolling(&live).is_some() {
             Observed::Settling(why)
         } else {
@@ -81,8 +81,8 @@ async fn look(
     Ok(Observed::Settling([vec![why], more].concat().join("; ")))
 }
 
-/// What neither the Deployment nor its pods say of why they are not there: when they are tried again, what keeps them, and what their
-/// probes were answered.
+/// Reasons that neither the Deployment nor its pods report: when their creation is retried, what isolates them, and what their
+/// probes returned.
 async fn deeper(
     cluster: &ClusterClient,
     deployment: &ObjectRef,
@@ -95,7 +95,7 @@ async fn deeper(
     [again, kept, probes].concat()
 }
 
-/// The nodes that pods are on beside those of their pool.
+/// The nodes outside the pool that pods run on.
 async fn elsewhere(
     cluster: &ClusterClient,
     pods: &[Value],
@@ -118,7 +118,7 @@ async fn elsewhere(
     Ok(found)
 }
 
-/// The pods that a workload selects, but for those on their way out.
+/// The pods that a workload selects, without those that are being deleted.
 async fn of_workload(
     cluster: &ClusterClient,
     object: &ObjectRef,
@@ -142,7 +142,7 @@ async fn of_workload(
     Ok(pods)
 }
 
-/// What keeps the pods of a workload: unschedulable, an image that cannot be pulled, a container that does not start.
+/// What blocks the pods of a workload: unschedulable, an image that cannot be pulled, a container that does not start.
 pub async fn reasons(
     cluster: &ClusterClient,
     object: &ObjectRef,
@@ -160,18 +160,18 @@ struct DeploymentState<'a> {
     pods: &'a [Value],
     pool: &'a str,
     nodes: &'a [Value],
-    /// The other nodes that pods are on.
+    /// The other nodes that pods run on.
     others: &'a [Value],
 }
 
 impl<'a> DeploymentState<'a> {
-    /// A pod that injection passed over.
+    /// A pod that injection skipped.
     fn bare(&self) -> Option<&'a Value> {
         self.pods.iter().find(|pod| !has_proxy(&pod["spec"]))
     }
 
-    /// Whether a node is of the pool. In a cluster that is not GKE's nodes may be of no pool: whoever keeps pods from those says
-    /// so in the Deployment, and the scheduler heeds it.
+    /// Whether a node belongs to the pool. In a cluster that is not GKE's, nodes may belong to no pool: a user who keeps pods
+    /// away from those nodes configures that in the Deployment, and the scheduler respects it.
     fn is_at_home(&self, node: &str) -> bool {
         let of_none = self
             .others
@@ -183,11 +183,11 @@ impl<'a> DeploymentState<'a> {
             .any(|one| name(one) == node)
     }
 
-    /// What the pods lack; none where each runs where it belongs.
+    /// What the pods lack; `None` if each of them runs where it belongs.
     fn missing(&self) -> Option<String> {
         let mut lacking: Vec<String> = conditions::rolling(self.deployment).into_iter().collect();
         if self.pods.is_empty() {
-            // A webhook or a quota that refuses pods is told by the Deployment.
+            // If a webhook or a quota rejects pods, the Deployment reports it.
             let refused = condition(self.deployment, "ReplicaFailure");
             lacking.push(
                 refused.map_or_else(|| "no pods yet".to_owned(), |why| format!("no pods: {why}")),
@@ -215,7 +215,7 @@ impl<'a> DeploymentState<'a> {
     }
 }
 
-/// The message of a condition that holds.
+/// The message of a condition that is true.
 fn condition(object: &Value, kind: &str) -> Option<String> {
     let conditions = object.pointer("/status/conditions")?.as_array()?;
     let found = conditions
@@ -224,7 +224,7 @@ fn condition(object: &Value, kind: &str) -> Option<String> {
     Some(found["message"].as_str()?.to_owned())
 }
 
-/// The taint of the pool's nodes that the pod does not tolerate, where there is one.
+/// A taint of the pool's nodes that the pod does not tolerate, if there is one.
 fn untolerated(pod: &Value, nodes: &[Value]) -> Option<String> {
     let list = |value: &Value, at: &str| -> Vec<Value> {
         value
@@ -255,7 +255,7 @@ fn name(object: &Value) -> &str {
         .unwrap_or("?")
 }
 
-/// What keeps one pod; none where it is ready. Pure.
+/// What blocks one pod; `None` if it is ready. Pure.
 fn reason(pod: &Value) -> Option<String> {
     let list = |pointer: &str| {
         pod.pointer(pointer)
@@ -338,7 +338,7 @@ mod tests {
             json!({"metadata": {"name": "of-none", "labels": {}}}),
         ];
         for (deployment, pods, nodes, expected) in [
-            // In a cluster of somebody's own a node may be of no pool.
+            // In a user's own cluster, a node may belong to no pool.
             (
                 &done,
                 vec![pod(json!("of-none"), &running)],

@@ -1,4 +1,4 @@
-//! Waiting for an object of a cluster to be in a condition, and saying why it is not: nothing is changed.
+//! Waits for a condition of an object in a cluster, and reports why it does not hold. Nothing is changed.
 
 use serde_json::{Map, Value};
 
@@ -9,7 +9,7 @@ use super::wait::Wait;
 use super::{conditions, pods};
 use crate::google::ApiError;
 
-/// Waits for a condition of an object; the condition is part of the path, so two conditions of one object are two waits.
+/// Waits for a condition of an object. The condition is part of the path, so two conditions of one object are two waits.
 pub static WAIT: Wait = Wait {
     optional: &["namespace"],
     ..Wait::in_cluster(
@@ -19,7 +19,7 @@ pub static WAIT: Wait = Wait {
     )
 };
 
-/// Whether the object of `at` is in the condition that `at` names.
+/// Whether the object of `at` meets the condition that `at` names.
 async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Observed, ApiError> {
     let object = object(at)?;
     let Some(cluster) = connect(clients, at).await? else {

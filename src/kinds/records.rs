@@ -1,5 +1,6 @@
-//! Records of a Cloud DNS zone: all of a step's in one change, which is awaited. The zone's own SOA and NS are left alone:
-//! gcloud's transactions renew the SOA, the API does not ask for it (not recorded; stated by Google's documentation).
+//! Records of a Cloud DNS zone: all records of a step in one change, whose completion is awaited. The zone's own SOA and NS are
+//! left unchanged: gcloud's transactions renew the SOA, but the API does not require it (not recorded; stated by Google's
+//! documentation).
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
@@ -10,7 +11,7 @@ use super::path_template;
 use super::spec::{Effect, KindSpec, MutationResult, Observed, observed_set};
 use crate::google::{Api, ApiError, Call, Class, Dialect, Operation};
 
-/// The zone.
+/// The path of the zone.
 const PATH: &str = "projects/{project}/managedZones/{managedZone}";
 
 /// Record sets of a zone.
@@ -35,7 +36,7 @@ impl KindSpec for Records {
         Effect::Resource
     }
 
-    /// A zone is read, changed and written whole.
+    /// A zone is read, changed and written as a whole.
     fn lock(&self, at: &Map<String, Value>) -> Option<String> {
         self.path(at).ok()
     }
@@ -59,7 +60,7 @@ impl KindSpec for Records {
         Ok(observed_set(self, look(clients, at).await?, parts))
     }
 
-    /// Adds what is missing and replaces what differs, in one change.
+    /// Adds the missing record sets and replaces those that differ, in one change.
     async fn create(
         &self,
         clients: &Clients,
@@ -80,7 +81,7 @@ impl KindSpec for Records {
         _request: &str,
     ) -> Result<MutationResult, ApiError> {
         let live = look(clients, at).await?.unwrap_or_default();
-        // A deletion must repeat the record set exactly, so it is what was just read.
+        // A deletion must repeat the record set exactly, so the request contains what was just read.
         let deletions: Vec<&Value> = sets(&live)
             .filter(|there| parts.contains(&name(there)))
             .collect();
@@ -88,7 +89,7 @@ impl KindSpec for Records {
     }
 }
 
-/// Reads all record sets of the zone; none where the zone does not exist.
+/// Reads all record sets of the zone; `None` if the zone does not exist.
 async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
     let path = format!("{}/rrsets", path_template::path(PATH, at)?);
     match clients
@@ -102,7 +103,7 @@ async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Option<Value
     }
 }
 
-/// The record sets that are missing or say something else. Pure.
+/// The record sets that are missing or differ. Pure.
 fn diff(want: &Value, live: &Value) -> Vec<FieldDiff> {
     let differing = sets(want).filter_map(|wanted| {
         let there = sets(live).find(|there| name(there) == name(wanted));
@@ -175,7 +176,7 @@ fn name(set: &Value) -> String {
     format!("{} {}", text("name"), text("type"))
 }
 
-/// The same time to live and the same data, in any order.
+/// Whether both have the same time to live and the same data, in any order.
 fn same(wanted: &Value, there: &Value) -> bool {
     let data = |set: &Value| {
         let mut data: Vec<String> = set["rrdatas"]

@@ -1,17 +1,18 @@
-//! A ReplicaSet that may not make its pods: it tries again after pauses that double, up to 1000 s, and says nowhere when.
+//! A ReplicaSet that is not allowed to create its pods. It retries after pauses that double, up to 1000 s, and does not report
+//! when.
 //!
-//! Its events say when it tried first and last, and as its pauses double, the next is about as long after the last as that is
-//! after the first (client-go's `ItemExponentialFailureRateLimiter`, 5 ms to 1000 s). It is told and not mended: a wait changes
-//! nothing, and a restart of the rollout would replace the pods that run as well.
+//! Its events contain the times of the first and the last attempt. As the pauses double, the next attempt is about as long after
+//! the last one as the last one is after the first (client-go's `ItemExponentialFailureRateLimiter`, 5 ms to 1000 s). This is
+//! only reported, not corrected: a wait changes nothing, and a restart of the rollout would also replace the running pods.
 
 use serde_json::Value;
 
 use crate::cluster::{ClusterClient, ObjectRef};
 
-/// The longest pause of a controller.
+/// The longest pause of a controller, in seconds.
 const LONGEST: i64 = 1_000;
 
-/// When the ReplicaSets of a Deployment try again to make pods, where they are refused. What cannot be read tells nothing: the
+/// When the ReplicaSets of a Deployment retry the creation of pods that were rejected. What cannot be read is not reported: the
 /// wait is not about it.
 pub async fn of(cluster: &ClusterClient, deployment: &ObjectRef, live: &Value) -> Vec<String> {
     let mut told = Vec::new();
@@ -35,14 +36,14 @@ pub async fn of(cluster: &ClusterClient, deployment: &ObjectRef, live: &Value) -
     told
 }
 
-/// Whether pods could not be made. Pure.
+/// Whether the creation of pods failed. Pure.
 fn is_refused(live: &Value) -> bool {
     let conditions = live.pointer("/status/conditions").and_then(Value::as_array);
     let mut conditions = conditions.into_iter().flatten();
     conditions.any(|one| one["type"] == "ReplicaFailure" && one["status"] == "True")
 }
 
-/// When the next try is, by the events about failed ones; none where there are none. Pure.
+/// The time of the next attempt, from the events of the failed ones; `None` if there are no such events. Pure.
 fn next(name: &str, events: &[Value]) -> Option<String> {
     let time = |event: &Value, field: &str| event[field].as_str()?.parse::<jiff::Timestamp>().ok();
     let tries = events.iter().filter_map(|event| {
@@ -92,7 +93,7 @@ mod tests {
                 vec![event("18:00:00", "18:00:57")],
                 Some(again("18:00:57", "18:01:54")),
             ),
-            // Another message is another event.
+            // A different message is a different event.
             (
                 vec![event("18:02:00", "18:02:41"), event("17:00:00", "17:00:30")],
                 Some(again("18:02:41", "18:03:22")),

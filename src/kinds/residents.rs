@@ -1,7 +1,7 @@
-//! What others have put into a namespace of ours, in a cluster of somebody's own: with the namespace it would go.
+//! What others have put into one of our namespaces in a user's own cluster: it would be deleted with the namespace.
 //!
-//! Looked for is what people make on purpose: workloads, services, claims to storage, policies, objects of the mesh. What the cluster
-//! and the mesh put into every namespace by themselves (accounts, certificates, secrets, events) is nobody's loss.
+//! The search covers what people create on purpose: workloads, Services, PersistentVolumeClaims, policies, objects of the mesh.
+//! What the cluster and the mesh themselves put into every namespace (accounts, certificates, secrets, events) is no loss.
 
 use serde_json::{Map, Value};
 
@@ -10,7 +10,7 @@ use super::clusters::{Clients, connect, object};
 use crate::cluster::{ClusterErrorKind, ObjectRef};
 use crate::google::{ApiError, Class};
 
-/// The kinds that are looked for.
+/// The kinds that are searched for.
 const KINDS: &[(&str, &str)] = &[
     ("v1", "Pod"),
     ("v1", "Service"),
@@ -31,14 +31,14 @@ const KINDS: &[(&str, &str)] = &[
     ("security.istio.io/v1beta1", "PeerAuthentication"),
 ];
 
-/// What to do about them.
+/// The advice for the user.
 const ADVICE: &str = "the namespace is kept while it contains objects that provision did not create: move or delete them, then run again";
 
-/// That the object of `at` may be deleted: it is no namespace of somebody's own cluster, or nobody else lives in it. Everything of
-/// ours in it is gone by now.
+/// Checks that the object of `at` may be deleted: it is not a namespace of a user's own cluster, or it contains nothing of
+/// others'. Our own objects in it are deleted by now.
 ///
 /// # Errors
-/// Who lives there; what the cluster refuses.
+/// The objects that the namespace contains; the error of the cluster.
 pub async fn none(clients: &Clients, at: &Map<String, Value>) -> Result<(), ApiError> {
     let namespace = object(at)?;
     if !clients.clusters.is_own() || namespace.kind != "Namespace" {
@@ -81,7 +81,7 @@ pub async fn none(clients: &Clients, at: &Map<String, Value>) -> Result<(), ApiE
     })
 }
 
-/// An object that stands for itself: nothing made it that would make it again, and it is not on its way out. Pure.
+/// An object that no controller would create again and that is not being deleted. Pure.
 fn resident(kind: &str, live: &Value) -> Option<String> {
     let metadata = live.get("metadata")?;
     let owned = metadata["ownerReferences"]

@@ -1,4 +1,5 @@
-//! How a row is looked at, created, changed and deleted. Knows no particular resource: whatever differs is in the row.
+//! How the resource of a row is read, created, changed and deleted. This module knows no particular resource: everything that
+//! differs is in the row.
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
@@ -112,7 +113,7 @@ impl KindSpec for ResourceSpec {
         update(self, clients, at, want, live, request).await
     }
 
-    /// Deletes the resource. Already gone is gone.
+    /// Deletes the resource. A resource that is already gone is a success.
     async fn delete(
         &self,
         clients: &Clients,
@@ -186,7 +187,7 @@ fn readiness(row: &ResourceSpec, live: Value) -> Observed {
     }
 }
 
-/// Sends the request that makes the resource.
+/// Sends the request that creates the resource.
 async fn create(
     row: &ResourceSpec,
     clients: &Clients,
@@ -210,7 +211,7 @@ async fn create(
             .repeatable(),
         CreateMethod::Post { id, wrap, query } => {
             let (collection, name) = own.rsplit_once('/').unwrap_or(("", &own));
-            // An account's path ends in its e-mail address; its id is what stands before the `@`.
+            // An account's path ends in its e-mail address; its id is the part before the `@`.
             let name = name.split('@').next().unwrap_or(name).to_owned();
             let mut resource = want.clone();
             if let NameIn::Field(field) = id {
@@ -263,7 +264,7 @@ async fn update(
             Call::put(row.api, own).json(json!({ "update": { desired: body.get(field).cloned() } }))
         }
     };
-    // The same fields set to the same values twice are set once.
+    // Setting the same fields to the same values twice has the effect of setting them once.
     send(row, clients, call.repeatable(), request).await
 }
 
@@ -286,9 +287,9 @@ async fn send(
     Ok(operation.map_or(MutationResult::Now, MutationResult::Wait))
 }
 
-/// The operation that still runs on the resource, if there is one: how to find again a request whose answer was lost.
+/// The operation that is still running on the resource, if there is one: this finds a request whose answer was lost.
 ///
-/// Compute names its target in `targetLink`, container too (by project number), the fleet in `metadata.target`: the
+/// Compute names the target in `targetLink`, as does container (by project number), the fleet in `metadata.target`: the
 /// resource's own part of the path decides.
 async fn running(
     row: &ResourceSpec,
@@ -299,7 +300,7 @@ async fn running(
         return Ok(None);
     };
     let own = path_template::path(row.path, at)?;
-    // projects/P/global, projects/P/regions/R, v1/projects/P/locations/L: what stands before the collection.
+    // projects/P/global, projects/P/regions/R, v1/projects/P/locations/L: the part before the collection.
     let words: Vec<&str> = own.split('/').collect();
     let place = words
         .iter()
@@ -329,7 +330,7 @@ async fn running(
             .is_some_and(|link| link.ends_with(&format!("/{target}")))
     };
     for operation in operations.into_iter().flatten().filter(on_us) {
-        // The request that would have been answered with it: its path tells where to ask.
+        // A request that such an operation would have answered: its path determines where to ask.
         let asked = Call::delete(row.api, own.clone());
         if let Ok(Some(operation)) = Operation::of(dialect, &asked, operation) {
             return Ok(Some(operation));
@@ -338,7 +339,7 @@ async fn running(
     Ok(None)
 }
 
-/// The names of the top-level fields of a body, as `updateMask` wants them.
+/// The names of the top-level fields of a body, in the form of `updateMask`.
 fn mask(body: &Value) -> String {
     let names = body.as_object().into_iter().flat_map(Map::keys).cloned();
     names.collect::<Vec<_>>().join(",")

@@ -1,8 +1,8 @@
-//! What a plain Google resource is, as data: one `Row`, and nothing in it that could run.
+//! What a plain Google resource is, as data: one [`ResourceSpec`], which contains no code.
 //!
-//! The facts a row states (paths, verbs, id parameters, request ids, field names) are held against Google's discovery
-//! documents by `tests/integration/rows.rs`; what the documents cannot say (which list is a set, what may not run side by side) stands
-//! here with its reason.
+//! The facts that a row states (paths, verbs, id parameters, request ids, field names) are compared with Google's discovery
+//! documents by `tests/integration/rows.rs`. What the documents do not contain (which list is a set, which requests must not run
+//! concurrently) is documented here, with the reason.
 
 use crate::google::{Api, Dialect};
 
@@ -11,7 +11,7 @@ use crate::google::{Api, Dialect};
 pub struct ResourceSpec {
     /// The name that steps use, for example `compute.network`.
     pub kind: &'static str,
-    /// What it is, for `provision steps` and the docs.
+    /// A description, for `provision steps` and the docs.
     pub says: &'static str,
     /// The API that serves it.
     pub api: Api,
@@ -19,62 +19,62 @@ pub struct ResourceSpec {
     pub collection: &'static str,
     /// The resource's path below the API's base; `{x}` is filled from the step's `at`.
     pub path: &'static str,
-    /// How it comes into being.
+    /// How it is created.
     pub create: CreateMethod,
     /// How it is changed.
     pub update: UpdateMethod,
-    /// How the API says "not yet"; none where its answer is the end of it.
+    /// How the API reports an unfinished request; `None` if the answer is final.
     pub dialect: Option<Dialect>,
     /// Whether create, update and delete take a `requestId`, which makes repeating them safe.
     pub request_id: bool,
-    /// The field that tells whether it has come to rest.
+    /// The field that shows whether it is ready.
     pub settled: Option<ReadyField>,
-    /// How many reads in a row must find it before others may rely on it.
+    /// How many reads in a row must find it before other resources may rely on it.
     pub reads: u32,
-    /// Fields that cannot be changed once it exists; a difference there stops the step.
+    /// Fields that cannot change once it exists; a difference in them stops the step.
     pub fixed: &'static [&'static str],
-    /// Fields of what is there that a change must carry although they do not change.
+    /// Fields of the live resource that an update must contain although they do not change.
     pub carries: &'static [&'static str],
-    /// Lists in which order, or more than order, means nothing.
+    /// Lists in which the order, or more than the order, is irrelevant.
     pub lists: &'static [(&'static str, ListSemantics)],
-    /// Fields of the answer that other steps may refer to; only these are journalled.
+    /// Fields of the answer that other steps may refer to; only these are written to the journal.
     pub outputs: &'static [&'static str],
     /// Outputs that are known before the resource exists, and their templates; `{x}` is filled from the step's `at`.
     pub predicts: &'static [(&'static str, &'static str)],
-    /// What must not be changed by two requests at once; `{x}` is filled from the step's `at`.
+    /// What two requests must not change at the same time; `{x}` is filled from the step's `at`.
     pub lock: Option<&'static str>,
-    /// The kind whose create may bring this resource along, and the list it goes into.
+    /// The kind whose create request may create this resource too, and the list that contains it there.
     pub inside: Option<&'static ParentCreate>,
     /// The list of networks that may reach it, which `provision authorize` keeps up to date.
     pub allow_list: Option<&'static str>,
-    /// Whether others leave things inside it that are ours to clear away before it can go.
+    /// Whether others leave resources inside it that this program must delete before it can be deleted.
     pub leftovers: bool,
 }
 
-/// How a resource comes into being.
+/// How a resource is created.
 #[derive(Debug, Clone, Copy)]
 pub enum CreateMethod {
-    /// POST to the collection above it.
+    /// POST to the collection that contains it.
     Post {
-        /// Where the name goes.
+        /// The position of the name.
         id: NameIn,
-        /// The field of the body that holds the resource, where it is not the body itself.
+        /// The field of the body that contains the resource, if the resource is not the body itself.
         wrap: Option<&'static str>,
         /// Query parameters, filled from `at`.
         query: &'static [(&'static str, &'static str)],
     },
     /// PATCH of the resource itself with `allowMissing=true`.
     PatchAllowMissing,
-    /// Not by this program: it only clears away what others left.
+    /// Not by this program, which only deletes what others left.
     Never,
 }
 
-/// Where a new resource's name stands in the request that creates it.
+/// The position of a new resource's name in the create request.
 #[derive(Debug, Clone, Copy)]
 pub enum NameIn {
     /// In the resource, under this field.
     Field(&'static str),
-    /// Beside the wrapped resource, under this field of the body.
+    /// Beside the wrapped resource, in this field of the body.
     Beside(&'static str),
     /// In the query.
     Query(&'static str),
@@ -98,31 +98,31 @@ pub enum UpdateMethod {
     Never,
 }
 
-/// The field that tells whether a resource has come to rest.
+/// The field that shows whether a resource is ready.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadyField {
-    /// Path of the field, with dots.
+    /// The path of the field, with dots.
     pub field: &'static str,
-    /// Values at rest.
+    /// The values of a ready resource.
     pub good: &'static [&'static str],
-    /// Values that waiting does not mend.
+    /// The values that waiting does not change.
     pub bad: &'static [&'static str],
-    /// The field that says why, where the resource has one.
+    /// The field with the reason, if the resource has one.
     pub why: Option<&'static str>,
 }
 
-/// What a list means.
+/// The meaning of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListSemantics {
     /// The same items in any order.
     Set,
-    /// Items known by this field; items of others are left alone.
+    /// Items identified by this field; others' items are left unchanged.
     Keyed(&'static str),
-    /// Ours must be in it; others' may be too, and stay.
+    /// Contains our items; others' items may be in it and are kept.
     Holds,
 }
 
-/// The kind whose create may bring a resource along.
+/// The kind whose create request may create a resource too.
 #[derive(Debug, Clone, Copy)]
 pub struct ParentCreate {
     /// The parent's kind.

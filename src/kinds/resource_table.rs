@@ -23,7 +23,7 @@ pub static ROWS: &[&ResourceSpec] = &[
     &BUCKET,
 ];
 
-/// What most rows say; a row states what differs.
+/// The values that most rows have; a row states only what differs.
 const PLAIN: ResourceSpec = ResourceSpec {
     kind: "",
     says: "",
@@ -61,7 +61,7 @@ const COMPUTE: ResourceSpec = ResourceSpec {
     ..PLAIN
 };
 
-/// A VPC network. GKE and load balancing leave firewall rules and endpoint groups in it that nobody else removes.
+/// A VPC network. GKE and load balancing leave firewall rules and endpoint groups in it that nothing else deletes.
 static NETWORK: ResourceSpec = ResourceSpec {
     kind: "compute.network",
     says: "a VPC network",
@@ -73,13 +73,13 @@ static NETWORK: ResourceSpec = ResourceSpec {
     ..COMPUTE
 };
 
-/// A subnetwork. GKE adds secondary ranges of its own when none are named, so ours are known by their name.
+/// A subnetwork. If no secondary ranges are named, GKE adds its own, so ours are identified by name.
 static SUBNETWORK: ResourceSpec = ResourceSpec {
     kind: "compute.subnetwork",
     says: "a subnetwork with its secondary ranges",
     collection: "subnetworks",
     path: "projects/{project}/regions/{region}/subnetworks/{subnetwork}",
-    // Ranges of a live subnetwork are replaced by nobody without meaning to: stop and say so.
+    // Replacing the ranges of a live subnetwork must be a deliberate decision: the step stops and reports the difference.
     fixed: &["network", "ipCidrRange", "secondaryIpRanges"],
     carries: &["fingerprint"],
     lists: &[("secondaryIpRanges", ListSemantics::Keyed("rangeName"))],
@@ -123,7 +123,7 @@ static FIREWALL: ResourceSpec = ResourceSpec {
     ..COMPUTE
 };
 
-/// A static external address of a region. It has no PATCH, so every difference is told.
+/// A regional static external address. It has no PATCH, so every difference is only reported.
 static ADDRESS: ResourceSpec = ResourceSpec {
     kind: "compute.address",
     says: "a static external address",
@@ -140,7 +140,7 @@ static ADDRESS: ResourceSpec = ResourceSpec {
     ..COMPUTE
 };
 
-/// A network endpoint group: never made here, only cleared away where GKE has left one behind.
+/// A network endpoint group: never created here, only deleted if GKE has left one behind.
 static ENDPOINT_GROUP: ResourceSpec = ResourceSpec {
     kind: "compute.networkEndpointGroup",
     says: "a network endpoint group that GKE left behind",
@@ -151,8 +151,8 @@ static ENDPOINT_GROUP: ResourceSpec = ResourceSpec {
     ..COMPUTE
 };
 
-/// A service account. A read that finds it may be followed by one that does not (recorded: 200, 404, 200, 404), so three
-/// reads in a row must find it before anything may name it.
+/// A service account. A read that finds it may be followed by a read that does not (recorded: 200, 404, 200, 404), so three reads
+/// in a row must find it before other resources may name it.
 static SERVICE_ACCOUNT: ResourceSpec = ResourceSpec {
     kind: "iam.serviceAccount",
     says: "a service account",
@@ -164,7 +164,7 @@ static SERVICE_ACCOUNT: ResourceSpec = ResourceSpec {
         wrap: Some("serviceAccount"),
         query: &[],
     },
-    // Names and descriptions of accounts are nobody's security: an account that differs is told, not changed.
+    // Names and descriptions of accounts are not relevant to security: an account that differs is reported, not changed.
     update: UpdateMethod::Never,
     reads: 3,
     outputs: &["email", "uniqueId"],
@@ -188,10 +188,10 @@ static MANAGED_ZONE: ResourceSpec = ResourceSpec {
     ..PLAIN
 };
 
-/// One write at a time: GKE refuses a second operation on a cluster.
+/// One write at a time: GKE rejects a second operation on a cluster.
 const CLUSTER_LOCK: Option<&str> = Some("cluster {project}/{location}/{cluster}");
 
-/// A GKE cluster. Only its allow list is changed in place; every other difference is told.
+/// A GKE cluster. Only its allow list is changed in place; every other difference is reported.
 static CLUSTER: ResourceSpec = ResourceSpec {
     kind: "container.cluster",
     says: "a GKE cluster",
@@ -231,7 +231,7 @@ static CLUSTER: ResourceSpec = ResourceSpec {
     ..PLAIN
 };
 
-/// A GKE node pool. On its own it costs one to two minutes; inside the cluster's create it costs nothing.
+/// A GKE node pool. Created on its own it takes one to two minutes; created with the cluster it takes no extra time.
 static NODE_POOL: ResourceSpec = ResourceSpec {
     kind: "container.nodePool",
     says: "a GKE node pool",
@@ -270,7 +270,7 @@ static NODE_POOL: ResourceSpec = ResourceSpec {
     ..PLAIN
 };
 
-/// A fleet feature. Deleted without `force`: while another membership uses it, it is not ours to take away.
+/// A fleet feature. It is deleted without `force`: while another membership uses it, it must not be deleted.
 static FEATURE: ResourceSpec = ResourceSpec {
     kind: "gkehub.feature",
     says: "a fleet feature",
@@ -321,7 +321,7 @@ static MEMBERSHIP: ResourceSpec = ResourceSpec {
     ..PLAIN
 };
 
-/// A feature's settings for one membership (gkehub v2, as gcloud does it): no other membership is touched.
+/// A feature's settings for one membership (gkehub v2, as in gcloud): no other membership is changed.
 static MEMBERSHIP_FEATURE: ResourceSpec = ResourceSpec {
     kind: "gkehub.membershipFeature",
     says: "a fleet feature's settings for one membership",

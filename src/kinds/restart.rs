@@ -1,6 +1,7 @@
-//! Restarting the workloads of a namespace once per change of what the step names, as `kubectl rollout restart` does.
+//! Restarts the workloads of a namespace once per change of what the step names, as `kubectl rollout restart` does.
 //!
-//! The pods' template carries a word made of what it was restarted after; as long as that is the same, nothing happens.
+//! The pod template has an annotation with a word computed from what the restart depends on; as long as it is the same, nothing
+//! happens.
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
@@ -14,7 +15,7 @@ use crate::google::{Api, ApiError};
 
 /// The name that steps use.
 const KIND: &str = "kubernetes.restart";
-/// Beside the annotation of `kubectl rollout restart`: after what.
+/// The annotation beside that of `kubectl rollout restart`: what the restart came after.
 const AFTER: &str = "provision/restarted-after";
 const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 
@@ -32,7 +33,7 @@ impl KindSpec for Restart {
         Api::Container
     }
 
-    /// The namespace.
+    /// The path of the namespace.
     fn template(&self) -> &'static str {
         "projects/{project}/locations/{location}/clusters/{cluster}/restart/{namespace}"
     }
@@ -93,7 +94,7 @@ async fn look(
     Ok(Observed::Here(Value::Null))
 }
 
-/// Restarts the Deployments that were not.
+/// Restarts the Deployments that were not restarted yet.
 async fn restart(
     clients: &Clients,
     at: &Map<String, Value>,
@@ -142,7 +143,7 @@ fn like(at: &Map<String, Value>) -> ObjectRef {
     }
 }
 
-/// A word that changes when anything of what the step names does.
+/// A word that changes when anything that the step names changes.
 fn word(want: &Value) -> String {
     format!(
         "{:08x}",

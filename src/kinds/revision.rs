@@ -1,5 +1,5 @@
-//! The revision of the mesh's control plane, as the tutorial has its reader find it: of a managed one the name of the
-//! ControlPlaneRevision, of one in the cluster the label `istio.io/rev` of istiod's Deployment. Nothing is changed.
+//! The revision of the mesh's control plane, found as the tutorial tells its reader to find it: for a managed control plane the
+//! name of the ControlPlaneRevision, for one in the cluster the label `istio.io/rev` of istiod's Deployment. Nothing is changed.
 
 use std::collections::BTreeSet;
 
@@ -23,12 +23,12 @@ pub static WAIT: Wait = Wait {
     )
 };
 
-/// Where a control plane of either sort has its objects.
+/// The namespace of the objects of both sorts of control plane.
 const NAMESPACE: &str = "istio-system";
-/// Versions that Google's definition has had, the newer first.
+/// The versions that Google's definition (CRD) has had, the newer first.
 const VERSIONS: [&str; 2] = ["v1beta1", "v1alpha1"];
 
-/// Looks for the one revision of the control plane that `want` names.
+/// Reads the one revision of the control plane that `want` names.
 async fn look(
     clients: &Clients,
     at: &Map<String, Value>,
@@ -57,7 +57,7 @@ async fn look(
     })
 }
 
-/// Objects of a kind in the control plane's namespace; none where the cluster does not know the kind.
+/// Objects of a kind in the control plane's namespace; none if the cluster does not know the kind.
 async fn listed(
     cluster: &ClusterClient,
     api_version: &str,
@@ -76,7 +76,7 @@ async fn listed(
     }
 }
 
-/// The one revision among objects that are in a condition. Pure.
+/// The only revision among the objects that meet a condition. Pure.
 fn one<'a>(
     what: &str,
     condition: &str,

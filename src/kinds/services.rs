@@ -1,4 +1,4 @@
-//! APIs of a project: looked up and switched on in one batch each. Never switched off: other things may rely on them.
+//! The APIs of a project: read and enabled in one batch each. They are never disabled, because other resources may rely on them.
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use super::path_template;
 use super::spec::{Effect, KindSpec, MutationResult, Observed, observed_set};
 use crate::google::{Api, ApiError, Call, Dialect, Operation};
 
-/// The project.
+/// The path of the project.
 const PATH: &str = "v1/projects/{project}";
 
 /// APIs of a project.
@@ -56,7 +56,7 @@ impl KindSpec for Services {
         Ok(observed_set(self, Some(live), parts))
     }
 
-    /// Enables those that are disabled. Safe to repeat: an API that is enabled stays enabled.
+    /// Enables the disabled APIs. Safe to repeat: an enabled API stays enabled.
     async fn create(
         &self,
         clients: &Clients,
@@ -95,7 +95,7 @@ fn named(want: &Value) -> Vec<String> {
     names.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// Those that are on, of what `batchGet` answered; it names them by project number.
+/// The enabled APIs in the answer of `batchGet`, which names them by project number.
 fn enabled(live: &Value) -> Vec<String> {
     let services = live
         .get("services")

@@ -1,7 +1,7 @@
 //! What a kind states and does: one trait, with a default for everything that most kinds do not have.
 //!
 //! A kind reads, compares, creates, changes and deletes one resource. It does not know steps, their order, the journal or the
-//! screen, and no kind knows another.
+//! screen, and no kind knows another one.
 
 use std::fmt;
 
@@ -16,25 +16,25 @@ use super::resource_id::ResourceId;
 use super::resource_spec::ParentCreate;
 use crate::google::{Api, ApiError, Operation};
 
-/// What a read found.
+/// The result of a read.
 #[derive(Debug, Clone)]
 pub enum Observed {
-    /// The resource does not exist, or none of the parts that were asked for.
+    /// The resource does not exist, or has none of the requested parts.
     Absent,
-    /// It exists and is not ready; says why.
+    /// It exists and is not ready; the text is the reason.
     Settling(String),
-    /// It exists, and waiting will not make it ready; says why.
+    /// It exists, and waiting will not make it ready; the text is the reason.
     Broken(String),
     /// It exists and is ready.
     Here(Value),
 }
 
-/// How far a request that changes something got.
+/// The progress of a request that changes something.
 #[derive(Debug)]
 pub enum MutationResult {
-    /// The answer was the end of it.
+    /// The answer was final.
     Now,
-    /// Google continues with it; this is how to ask.
+    /// Google continues to work on it; the operation can be polled.
     Wait(Operation),
 }
 
@@ -43,26 +43,26 @@ pub enum MutationResult {
 pub enum Effect {
     /// A resource that can be deleted.
     Resource,
-    /// A change with nothing to delete afterwards.
+    /// A change that leaves nothing to delete.
     Action,
     /// Nothing: it waits for a condition that others bring about.
     Wait,
-    /// Nothing: it states what must hold, and `verify` looks.
+    /// Nothing: it states what must hold, and `verify` checks it.
     Check,
 }
 
 /// A kind of step.
 ///
-/// `at` fills the path of a kind, `want` is what a step states, `live` is what a read found.
+/// `at` fills the path of a kind, `want` is what a step states, `live` is the result of a read.
 #[async_trait]
 pub trait KindSpec: fmt::Debug + Send + Sync {
     /// The name that steps use, for example `compute.network`.
     fn name(&self) -> &'static str;
 
-    /// The API that serves it, or that serves the cluster that does.
+    /// The API that serves it, or that serves its cluster.
     fn api(&self) -> Api;
 
-    /// Its path below the API's base, with `{x}` where `at` goes in. Two steps with the same path are one resource.
+    /// Its path below the API's base, with `{x}` for values of `at`. Two steps with the same path are one resource.
     fn template(&self) -> &'static str;
 
     /// What a step of this kind leaves in the cloud.
@@ -73,12 +73,12 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         path_template::keys(self.template())
     }
 
-    /// Keys that `at` may have beside those.
+    /// Further keys that `at` may have.
     fn optional_keys(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// The fields that `want` may have, where the kind has a short list of them.
+    /// The fields that `want` may have, if the kind has a short list of them.
     fn fields(&self) -> Option<&'static [&'static str]> {
         None
     }
@@ -88,12 +88,12 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         false
     }
 
-    /// The kind of the resource that contains it and with which it is deleted.
+    /// The kind of the resource that contains it and is deleted with it.
     fn parent(&self) -> Option<&'static str> {
         self.is_in_cluster().then_some("container.cluster")
     }
 
-    /// Where the request that creates its parent may create it too.
+    /// Where the create request of its parent may create it too.
     fn created_with_parent(&self) -> Option<&'static ParentCreate> {
         None
     }
@@ -111,7 +111,7 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
             .collect()
     }
 
-    /// The value that an output will have, where it follows from the path.
+    /// The value that an output will have, if it follows from the path.
     fn predict(&self, _at: &Map<String, Value>, _output: &str) -> Option<Value> {
         None
     }
@@ -124,7 +124,7 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         path_template::fill(self.template(), at)
     }
 
-    /// A name for what two requests must not change at the same time.
+    /// The name of what two requests must not change at the same time.
     fn lock(&self, _at: &Map<String, Value>) -> Option<String> {
         None
     }
@@ -139,18 +139,18 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Whether adding to it where nothing stands takes nothing from others: a member of a policy, a record of a zone, a field that
+    /// Whether adding it where nothing exists takes nothing from others: a member of a policy, a record of a zone, a field that
     /// no field manager owns.
     fn is_shared(&self) -> bool {
         true
     }
 
-    /// Whether its API knows a field manager for each field, so that taking over fields needs --force-conflicts.
+    /// Whether its API records a field manager for each field, so that taking over fields needs --force-conflicts.
     fn has_field_managers(&self) -> bool {
         false
     }
 
-    /// What to do if it is still there long after its deletion was requested.
+    /// What to do if it still exists long after its deletion was requested.
     fn deletion_hint(&self) -> &'static str {
         "Google may still be working on it: run again to continue waiting"
     }
@@ -160,7 +160,7 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         Vec::new()
     }
 
-    /// The names of the parts, as the journal keeps them, where the kind is a set; otherwise none.
+    /// The names of the parts, as the journal keeps them, if the kind is a set; otherwise none.
     fn parts(&self, _want: &Value) -> Vec<String> {
         Vec::new()
     }
@@ -180,17 +180,17 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
             .collect()
     }
 
-    /// Whether `live` has our mark; none where its API has no place for one.
+    /// Whether `live` has our mark; `None` if its API has no field for one.
     fn has_our_mark(&self, _want: &Value, _live: &Value) -> Option<bool> {
         None
     }
 
-    /// When it was created, where `live` says so and creating it again gives a new one.
+    /// The creation time, if `live` has one and a new creation gives a new one.
     fn created<'a>(&self, _live: &'a Value) -> Option<&'a str> {
         None
     }
 
-    /// Reads it. `want` is null where no step wants it any more; `parts` are those that are asked for.
+    /// Reads it. `want` is null if no step states it any more; `parts` are the requested parts.
     async fn look(
         &self,
         clients: &Clients,
@@ -199,7 +199,7 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         parts: &[String],
     ) -> Result<Observed, ApiError>;
 
-    /// Creates it. `request` makes repeating the request safe, where the API takes such an id.
+    /// Creates it. `request` makes it safe to repeat the request, if the API accepts such an id.
     async fn create(
         &self,
         clients: &Clients,
@@ -208,7 +208,7 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         request: &str,
     ) -> Result<MutationResult, ApiError>;
 
-    /// Changes the fields that differ. By default, the request that creates it does that too.
+    /// Changes the fields that differ. By default, with the request that creates it.
     async fn update(
         &self,
         clients: &Clients,
@@ -231,7 +231,7 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         Ok(MutationResult::Now)
     }
 
-    /// The operation in progress on it: how to find a request again whose answer was lost.
+    /// The operation in progress on it: this finds a request whose answer was lost.
     async fn running(
         &self,
         _clients: &Clients,
@@ -240,7 +240,7 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         Ok(None)
     }
 
-    /// What others left inside it that must be deleted first; only what has their own names.
+    /// What others left inside it and must be deleted first; only resources with the names that those others give.
     async fn leftovers(
         &self,
         _clients: &Clients,
@@ -249,7 +249,7 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         Ok(Vec::new())
     }
 
-    /// What is there of a plain resource, whether it is ready or not.
+    /// The live state of a plain resource, whether it is ready or not.
     async fn read(
         &self,
         _clients: &Clients,
@@ -258,7 +258,7 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         Ok(None)
     }
 
-    /// The result of a check; none where the kind is no check.
+    /// The result of a check; `None` if the kind is not a check.
     async fn check(
         &self,
         _clients: &Clients,
@@ -268,7 +268,7 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         None
     }
 
-    /// The object that decides otherwise than a check expects, where that can be said.
+    /// The object that decides otherwise than a check expects, if it can be determined.
     async fn hint(
         &self,
         _clients: &Clients,
@@ -279,7 +279,7 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
     }
 }
 
-/// What a read of a set found: absent where none of `parts` is in it.
+/// The result of reading a set: absent if it contains none of `parts`.
 pub fn observed_set(spec: &dyn KindSpec, live: Option<Value>, parts: &[String]) -> Observed {
     match live {
         Some(live) if parts.is_empty() || has_any(spec, &live, parts) => Observed::Here(live),

@@ -1,4 +1,4 @@
-//! Steps bound to their kinds: after this a step carries its kind as a value, and nobody looks a name up again. Pure.
+//! Steps bound to their kinds. A bound step carries its kind as a value, so that the name is looked up only once. Pure.
 
 use serde_json::Value;
 
@@ -40,7 +40,7 @@ fn unknown(step: &crate::steps::Step) -> Diagnostic {
     )
 }
 
-/// What the steps say of kinds: that they exist, where their things are, and what they give.
+/// Validates what the steps state about kinds: that they exist, where their resources are, and what outputs they have.
 pub fn check(tutorial: &Tutorial) -> Result<(), Diagnostics> {
     let mut diagnostics = Vec::new();
     let kind_of = |id: &str| {
@@ -55,7 +55,7 @@ pub fn check(tutorial: &Tutorial) -> Result<(), Diagnostics> {
             continue;
         };
         let mut complain = |text: String| diagnostics.push(Diagnostic::at(&step.source, text));
-        // `up` does not run checks, so a step that waits for one would wait forever.
+        // `up` does not run checks, so a step that needs one would wait forever.
         let is_check = |need: &&String| kind_of(need).is_some_and(|kind| kind.is_check());
         for need in step.needs.iter().filter(is_check) {
             complain(format!(

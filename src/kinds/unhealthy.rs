@@ -1,12 +1,12 @@
-//! Why a pod that runs is not ready, as its kubelet words it: a pod's status names the container, and only an event says what its
-//! probe was answered.
+//! Why a running pod is not ready, in its kubelet's words. A pod's status names only the container; the result of its probe is
+//! only in an event.
 
 use serde_json::Value;
 
 use crate::cluster::ClusterClient;
 
-/// What probes of these pods were answered last, of those that run and are not ready. What cannot be read tells nothing: the wait
-/// is not about it.
+/// The last probe results of those of these pods that run and are not ready. What cannot be read is not reported: the wait is not
+/// about it.
 pub async fn of(cluster: &ClusterClient, pods: &[Value]) -> Vec<String> {
     let mut told = Vec::new();
     for pod in pods.iter().filter(|pod| runs_and_is_not_ready(pod)) {
@@ -36,7 +36,7 @@ fn runs_and_is_not_ready(pod: &Value) -> bool {
             .is_some_and(|phase| phase == "Running")
 }
 
-/// The message of the youngest event, on one line. Pure.
+/// The message of the newest event, on one line. Pure.
 fn last(events: &[Value]) -> Option<String> {
     // RFC 3339 in UTC sorts as text.
     let youngest = events

@@ -11,7 +11,7 @@ use super::path_template::{self, PathError};
 use super::spec::{Effect, KindSpec, MutationResult, Observed};
 use crate::google::{Api, ApiError};
 
-/// Looks whether the condition of a wait holds: why not yet, or why never.
+/// Decides whether the condition of a wait holds: if not, why not yet, or why never.
 pub type Look = for<'a> fn(
     &'a Clients,
     &'a Map<String, Value>,
@@ -22,15 +22,15 @@ pub type Look = for<'a> fn(
 pub struct Wait {
     /// The name that steps use.
     pub kind: &'static str,
-    /// Its path below the API's base. Two waits at the same path are one, so it names what is waited for.
+    /// The path below the API's base. Two waits at the same path are one, so the path names what is awaited.
     pub path: &'static str,
-    /// The API that serves it, or that serves the cluster that does.
+    /// The API that serves it, or that serves its cluster.
     pub api: Api,
-    /// Keys that `at` may have beside those of the path.
+    /// Further keys that `at` may have beside those of the path.
     pub optional: &'static [&'static str],
     /// What other steps may refer to.
     pub outputs: &'static [&'static str],
-    /// Whether the condition holds.
+    /// Decides whether the condition holds.
     pub look: Look,
 }
 

@@ -1,4 +1,4 @@
-//! Every wait: conditions that others bring about and that later steps need. A wait is a `static` in a file of its own.
+//! Every wait: conditions that others bring about and that later steps need. A wait is a `static` in its own file.
 
 use super::wait::Wait;
 use super::{definitions, mesh, nodes_ready, pods, ready, revision};

@@ -1,4 +1,4 @@
-//! What the analyzers say of what is in a namespace, by the codes that istioctl gives; notes of our own do not count.
+//! The findings of the analyzers in a namespace, by the codes that istioctl uses. The program's own notes do not count.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ pub static CHECK: Check = Check {
     hint: None,
 };
 
-/// Analyzes what is there and holds the codes against `want`.
+/// Analyzes the live objects and compares the codes with `want`.
 async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
     let wanted = want.get("codes").and_then(Value::as_array);
     let wanted: Vec<String> = wanted

@@ -15,13 +15,13 @@ use crate::kinds::clusters::{self, connect};
 use crate::kinds::path_template::{self, PathError};
 use crate::kinds::spec::{Effect, KindSpec, MutationResult, Observed};
 
-/// How long one command in a pod may take: a request that a firewall drops takes curl two minutes.
+/// The time limit of one command in a pod. curl needs two minutes for a request that a firewall drops.
 pub(super) const WITHIN: Duration = Duration::from_secs(150);
 
-/// The field that says what a check needs that only a cluster of Google has.
+/// The field that names what a check needs and only a cluster of Google's has.
 pub(super) const ONLY_GKE: &str = "only_gke";
 
-/// The path of a cluster, with which the path of every check begins.
+/// The path of a cluster. The path of every check begins with it.
 macro_rules! in_cluster {
     ($rest:literal) => {
         concat!(
@@ -32,10 +32,10 @@ macro_rules! in_cluster {
 }
 pub(super) use in_cluster;
 
-/// Looks whether a check holds.
+/// Decides whether a check holds.
 pub(super) type Look =
     for<'a> fn(&'a CheckTarget<'a>, &'a Value) -> BoxFuture<'a, Result<CheckResult, ApiError>>;
-/// Says what decides otherwise than a check expects; none where that cannot be said.
+/// Names what decides otherwise than a check expects; `None` if that cannot be determined.
 pub(super) type Hint =
     for<'a> fn(&'a Clients, &'a Map<String, Value>, &'a Value) -> BoxFuture<'a, Option<String>>;
 
@@ -43,9 +43,9 @@ pub(super) type Hint =
 pub struct Check {
     /// The name that steps use.
     pub kind: &'static str,
-    /// What it is about; the keys are those that `at` has.
+    /// The path of what is checked; its keys are those that `at` must have.
     pub path: &'static str,
-    /// Keys that `at` may have beside those.
+    /// Further keys that `at` may have.
     pub optional: &'static [&'static str],
     /// The fields that `want` may have.
     pub fields: &'static [&'static str],
@@ -53,29 +53,29 @@ pub struct Check {
     pub(super) hint: Option<Hint>,
 }
 
-/// What a check needs that only a cluster of Google has, in its step's words; none where any cluster will do. Pure.
+/// What a check needs and only a cluster of Google's has, in the words of its step; `None` if any cluster will do. Pure.
 pub fn only_gke(want: &Value) -> Option<&str> {
     want.get(ONLY_GKE)?.as_str()
 }
 
-/// The cluster that a check looks at, and the place in it.
+/// The cluster that a check inspects, and the place in it.
 pub struct CheckTarget<'a> {
     pub(super) cluster: ClusterClient,
     pub(super) at: &'a Map<String, Value>,
 }
 
 impl CheckTarget<'_> {
-    /// The text of `at` under a key; its keys are checked when steps are loaded.
+    /// The text of `at` under a key. The keys are validated when the steps are loaded.
     pub(super) fn text(&self, key: &str) -> &str {
         self.at.get(key).and_then(Value::as_str).unwrap_or_default()
     }
 }
 
 impl Check {
-    /// Looks whether the check holds. A pod that does not exist is no error: the check does not hold.
+    /// Decides whether the check holds. A pod that does not exist is not an error: the check does not hold.
     ///
     /// # Errors
-    /// Google or the cluster does not answer, or forbids.
+    /// Google or the cluster does not answer, or denies access.
     async fn result(
         &self,
         clients: &Clients,

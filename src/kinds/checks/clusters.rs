@@ -1,4 +1,5 @@
-//! The outbound clusters of a pod's proxy, asked of the proxy's own admin endpoint, as `istioctl proxy-config clusters` lists them.
+//! The outbound clusters of a pod's proxy, read from the proxy's own admin endpoint, as `istioctl proxy-config clusters` lists
+//! them.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use crate::kinds::cluster_error::of_cluster;
 
 /// The proxy's container.
 const PROXY: &str = "istio-proxy";
-/// How the admin endpoint is reached from inside: the container has a client for it, but no curl.
+/// The command that reaches the admin endpoint from inside: the container has a client for it, but no curl.
 const ASK: [&str; 4] = ["pilot-agent", "request", "GET", "clusters"];
 
 /// The outbound clusters of a pod's proxy.
@@ -25,7 +26,7 @@ pub static CHECK: Check = Check {
     hint: None,
 };
 
-/// Lists the clusters and holds them against `names` (these and no others), `includes` or `count`.
+/// Lists the clusters and compares them with `names` (exactly these), `includes` or `count`.
 async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
     let expected = expectation(want);
     let (namespace, selector) = (place.text("namespace"), place.text("pods"));
@@ -47,13 +48,13 @@ async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiE
     Ok(CheckResult::same(expected.clone(), expected))
 }
 
-/// The outbound clusters in the admin endpoint's text, each once. Pure.
+/// The outbound clusters in the admin endpoint's text, without duplicates. Pure.
 fn outbound(text: &str) -> BTreeSet<&str> {
     let names = text.lines().filter_map(|line| line.split("::").next());
     names.filter(|name| name.starts_with("outbound|")).collect()
 }
 
-/// The names under a field of `want`.
+/// The names in a field of `want`.
 fn names<'a>(want: &'a Value, field: &str) -> Option<BTreeSet<&'a str>> {
     let names = want.get(field)?.as_array()?;
     Some(names.iter().filter_map(Value::as_str).collect())
@@ -72,7 +73,7 @@ fn expectation(want: &Value) -> String {
     }
 }
 
-/// What is otherwise than wanted; none where nothing is. Pure.
+/// The difference from what `want` states; `None` if there is none. Pure.
 fn differs(want: &Value, there: &BTreeSet<&str>) -> Option<String> {
     let list = |names: BTreeSet<&str>| names.into_iter().collect::<Vec<_>>().join(", ");
     let (exactly, at_least) = (names(want, "names"), names(want, "includes"));

@@ -1,4 +1,4 @@
-//! What a command in a pod prints.
+//! The output of a command in a pod.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ pub static CHECK: Check = Check {
     hint: None,
 };
 
-/// Runs the command of `at`, whose words blanks divide, and looks for what `want` says in what it prints.
+/// Runs the command of `at`, split at blanks, and searches its output for what `want` states.
 async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
     let prints = want
         .get("prints")

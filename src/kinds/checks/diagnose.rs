@@ -1,4 +1,4 @@
-//! Why a request gets what it gets, by everything that is there: the hint beside a check that failed.
+//! Explains why a request has its result, from all live objects: the hint beside a check that failed.
 
 use serde_json::{Map, Value};
 
@@ -9,23 +9,23 @@ use egress::request::Request;
 use egress::snapshot::Snapshot;
 use egress::trace::{CallerOutcome, Hop, HopLocation, Trace};
 
-/// What decides about the request of `at`, of which `want` was expected; none where that cannot be read or is none.
+/// What decides the request of `at`, whose expected result is `want`; `None` if it cannot be read, or if `at` names no request.
 pub async fn why(clients: &Clients, at: &Map<String, Value>, want: &Value) -> Option<String> {
     let text = |key: &str| at.get(key).and_then(Value::as_str);
     let (method, url) = text("request")?.split_once(' ')?;
     let mut request = Request::get(text("namespace")?, url).ok()?;
     request.method = method.to_owned();
-    // The check has failed already: what cannot be read now is told by whoever looks next.
+    // The check has failed already. An error while reading is reported by the next call that needs the same resource.
     let sources = live_snapshot::read(clients, at).await.ok()??;
     let account = Snapshot::read(&sources).trace(&request);
-    // A line of a log is asked for: that the request passes does not say that a proxy writes it down.
+    // The check is about a log line: a request that passes does not imply that a proxy logs it.
     Some(match (text("log_namespace"), account.stopped_at()) {
         (Some(_), None) => logged(&account, &sources.kubernetes),
         _ => words(&account, want),
     })
 }
 
-/// What the proxies have to log, and what tells them whether to. Pure.
+/// The proxies that have to log the request, and the objects that configure their logs. Pure.
 fn logged(account: &Trace, objects: &[Value]) -> String {
     let line = |line: &AccessLogLine| {
         format!(
@@ -49,7 +49,7 @@ fn logged(account: &Trace, objects: &[Value]) -> String {
     )
 }
 
-/// The hop that decides, in a sentence; where none stops the request, those that let it pass. Pure.
+/// The deciding hop, in a sentence; if no hop stops the request, the hops that let it pass. Pure.
 fn words(account: &Trace, want: &Value) -> String {
     let got = match &account.got {
         CallerOutcome::Answer(answer) => format!("the answer is {}", answer.status),
@@ -80,7 +80,7 @@ fn words(account: &Trace, want: &Value) -> String {
     }
 }
 
-/// Whether a request gets what was expected of it. Pure.
+/// Whether a request has the expected result. Pure.
 fn is_wanted(got: &CallerOutcome, want: &Value) -> bool {
     let number = |field: &str| want.get(field).and_then(Value::as_u64);
     match got {
@@ -89,7 +89,8 @@ fn is_wanted(got: &CallerOutcome, want: &Value) -> bool {
     }
 }
 
-/// What lets a request pass at a hop: the object, or why none is needed. Where it begins and ends nothing is kept back. Pure.
+/// What lets a request pass at a hop: the object, or why none is needed. `None` at the source and the destination, where nothing
+/// is blocked. Pure.
 fn let_pass(hop: &Hop) -> Option<String> {
     let ruling = &hop.ruling;
     let by = ruling.by.as_ref().map(ToString::to_string);

@@ -1,5 +1,5 @@
-//! How late a proxy writes its log: Envoy gathers lines and writes them when that many bytes or that much time have come
-//! together. Its admin endpoint says how much time.
+//! How late a proxy writes its log. Envoy buffers lines and writes them when enough bytes or enough time have accumulated. Its
+//! admin endpoint reports the time.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use serde_json::Value;
 use super::check::{CheckTarget, WITHIN};
 use crate::cluster::ContainerRef;
 
-/// How the proxy is asked for the command line that it runs under.
+/// The command that reads the proxy's command line options.
 const ASK: [&str; 4] = ["pilot-agent", "request", "GET", "server_info"];
-/// Envoy's own default of `--file-flush-interval-msec` (its command line's documentation). Istio's agent sets 1 s
+/// Envoy's own default of `--file-flush-interval-msec` (documentation of its command line). Istio's agent sets 1 s
 /// (`pkg/envoy/proxy.go`).
 const USUAL: Duration = Duration::from_secs(10);
-/// The longest that is believed.
+/// The longest interval that is used; a longer one is reduced to it.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// The longest flush interval among these proxies; of one that does not say it, Envoy's default.
+/// The longest flush interval of these proxies. For a proxy that does not report one, Envoy's default counts.
 pub async fn interval(place: &CheckTarget<'_>, proxies: &[ContainerRef]) -> Duration {
     let command = ASK.map(str::to_owned);
     let ask = |proxy| place.cluster.exec(proxy, &command, WITHIN);
@@ -28,8 +28,8 @@ pub async fn interval(place: &CheckTarget<'_>, proxies: &[ContainerRef]) -> Dura
     intervals.max().unwrap_or(USUAL)
 }
 
-/// The interval in the answer of `/server_info`: `command_line_options.file_flush_interval`, a duration as protobuf's JSON
-/// writes it. Pure.
+/// The interval in the answer of `/server_info`: `command_line_options.file_flush_interval`, a duration in protobuf's JSON
+/// format. Pure.
 fn read(text: &str) -> Option<Duration> {
     let told: Value = serde_json::from_str(text).ok()?;
     let told = told.pointer("/command_line_options/file_flush_interval")?;

@@ -1,8 +1,9 @@
-//! What a proxy logs of a request: the request is made under a name of its own, and the line that bears it is waited for.
+//! The access log line that a proxy writes for a request. The check sends the request with a user agent of its own and waits for
+//! the line that contains it.
 //!
-//! Logs are followed from before the request on, so that neither how many lines came after it nor a rotation of the file hides
-//! the line. A connection that stays encrypted has no such name in its line; there a line that is new and has the server name
-//! has to do, and the line of an equal request that somebody made just before may be taken for it.
+//! Logs are followed from before the request on, so that neither a large number of later lines nor a rotation of the file hides
+//! the line. The line of a connection that stays encrypted has no user agent. For such a connection, a new line with the server
+//! name has to be enough; the line of an identical request that another client made just before may be mistaken for it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
@@ -22,13 +23,13 @@ use egress::log;
 
 /// The proxy's container, in sidecars and gateways alike.
 const PROXY: &str = "istio-proxy";
-/// How far back before the request a log is read: its node's clock is read in whole seconds.
+/// How far before the request a log is read: the node's clock is read in whole seconds.
 const BEFORE: Duration = Duration::from_secs(2);
 /// How far back lines count as known before the request.
 const KNOWN: Duration = Duration::from_secs(30);
-/// How much later than a proxy flushes its log a line may come through the kubelet and the API server.
+/// How much later than the proxy's flush a line may arrive through the kubelet and the API server.
 const MARGIN: Duration = Duration::from_secs(2);
-/// First and longest pause before a log that has ended is followed again.
+/// The first and the longest pause before a log that has ended is followed again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 
 /// The fields of a line.
@@ -75,7 +76,7 @@ async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiE
     };
     let (found, late) = tokio::select! {
         found = ask => found?,
-        // A log that cannot be read says nothing about what is in it.
+        // A log that cannot be read is no evidence of its content.
         failed = listen => match failed? {},
     };
     let seen = |line: &LogFields| {
@@ -101,12 +102,12 @@ async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiE
     })
 }
 
-/// What tells a request's lines from others'.
+/// Distinguishes a request's lines from other lines.
 struct RequestMatch {
     agent: String,
-    /// The name that an encrypted request asks for; empty of one in clear.
+    /// The server name of an encrypted request; empty for a request in plain text.
     server_name: String,
-    /// Lines that were there before it.
+    /// The lines that existed before the request.
     known: HashSet<String>,
 }
 
@@ -130,7 +131,7 @@ impl RequestMatch {
         })
     }
 
-    /// The fields of a line, if it is one of the request's.
+    /// The fields of a line, if the line belongs to the request.
     fn read(&self, line: &str) -> Option<LogFields> {
         let fields = log::read(line)?;
         let has = |field: &str, value: &str| fields.get(field).is_some_and(|text| text == value);
@@ -141,7 +142,7 @@ impl RequestMatch {
     }
 }
 
-/// Tells the request's lines of all these logs, as they come; ends only where one cannot be read.
+/// Sends the request's lines of all these logs as they arrive. Returns only if a log cannot be read.
 async fn listen(
     place: &CheckTarget<'_>,
     proxies: &[ContainerRef],
@@ -151,12 +152,12 @@ async fn listen(
     let begun = Instant::now();
     let hear = |line: &str| {
         if let Some(line) = of_request.read(line) {
-            // Who has seen enough listens no longer.
+            // The receiver is closed once it has seen enough.
             let _ = tell.send(line);
         }
     };
     let each = proxies.iter().map(|proxy| async move {
-        // A server may end a log that is followed at any time; the same line heard twice says the same.
+        // A server may end a followed log at any time. Reading a line twice does no harm.
         for pause in retry::delays(PAUSES.0, PAUSES.1) {
             let since = begun.elapsed() + BEFORE;
             let followed = place.cluster.follow(proxy, since, &hear).await;
@@ -168,7 +169,7 @@ async fn listen(
     let mut none = futures_util::future::try_join_all(each).await?;
     match none.pop() {
         Some(never) => match never {},
-        // Without a proxy there is nothing to hear.
+        // Without a proxy there is nothing to wait for.
         None => std::future::pending().await,
     }
 }
@@ -176,17 +177,17 @@ async fn listen(
 /// What was found of a request.
 #[derive(Debug, Clone, PartialEq)]
 enum LogSearch {
-    /// A line as wanted.
+    /// A line that matches.
     Met(LogFields),
-    /// The first of its lines, of which none is as wanted.
+    /// The first line of the request, if none of its lines matches.
     Other(LogFields),
     /// No line.
     None,
 }
 
-/// Waits for a line that `met` takes; a proxy writes lines at most `late` after what they tell of, and at most `margin` after that
-/// they are here. Where a line came that is not as wanted, one of the same request may be in the next that is written: a proxy
-/// before this one tries again.
+/// Waits for a line that `met` accepts. A proxy writes a line at most `late` after the event, and the line arrives at most
+/// `margin` later. After a line that does not match, a later write may contain another line of the same request: a proxy in front
+/// of this one retries.
 async fn first(
     heard: &mut UnboundedReceiver<LogFields>,
     late: Duration,
@@ -221,7 +222,7 @@ fn plain(value: &Value) -> String {
         .map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Whether a text is as wanted; a `*` at the beginning stands for anything. Pure.
+/// Whether a text matches; a leading `*` stands for anything. Pure.
 fn matches(wanted: &str, text: &str) -> bool {
     match wanted.strip_prefix('*') {
         Some(end) => text.ends_with(end),
@@ -242,7 +243,7 @@ mod tests {
         let milliseconds = Duration::from_millis;
         let margin = milliseconds(300);
         let found = |code: &str| LogSearch::Met(line(code));
-        // (lines with when they come, how late a proxy writes them, what is found, how long that takes at least); in milliseconds
+        // (lines with their arrival times, the proxy's delay, what is found, the least time that it takes); in milliseconds
         for (lines, late, expected, least) in [
             (vec![(0, "200")], 300, found("200"), 0),
             (vec![(350, "200")], 300, found("200"), 350),

@@ -1,7 +1,7 @@
-//! The tutorial's checks. A check changes nothing; it looks, and says what it expected and what it saw.
+//! The tutorial's checks. A check changes nothing: it reads, and reports what it expected and what it saw.
 //!
-//! A check is a file beside this one with a `static` [`Check`], which [`CHECKS`] names. Checks reach pods through the cluster's API
-//! only; whether an emulated data plane or a real one answers is not theirs to know.
+//! A check is a file in this module with a `static` [`Check`] that [`CHECKS`] lists. Checks reach pods only through the cluster's
+//! API; they do not know whether an emulated data plane or a real one answers.
 
 mod analysis;
 mod check;
@@ -35,10 +35,10 @@ pub static CHECKS: [&Check; 6] = [
     &command::CHECK,
 ];
 
-/// Whether the cluster of `at` is there and answers. Where its API is off there is none.
+/// Whether the cluster of `at` exists and answers. If its API is disabled, there is no cluster.
 ///
 /// # Errors
-/// Google or the cluster does not answer, or forbids.
+/// Google or the cluster does not answer, or denies access.
 pub async fn answers(clients: &Clients, at: &Map<String, Value>) -> Result<bool, ApiError> {
     let cluster = match connect(clients, at).await {
         Err(error) if error.class == Class::ApiDisabled => return Ok(false),
@@ -47,7 +47,7 @@ pub async fn answers(clients: &Clients, at: &Map<String, Value>) -> Result<bool,
     let Some(cluster) = cluster else {
         return Ok(false);
     };
-    // Every cluster has it.
+    // Every cluster has this namespace.
     let namespace = ObjectRef {
         api_version: "v1".to_owned(),
         kind: "Namespace".to_owned(),
@@ -59,9 +59,9 @@ pub async fn answers(clients: &Clients, at: &Map<String, Value>) -> Result<bool,
     found.map(|_| true)
 }
 
-/// The name of a check for a reader: `team-x GET http://example.com/`, `Node cloud.google.com/gke-nodepool=gateway`. Pure.
+/// The title of a check for the reader: `team-x GET http://example.com/`, `Node cloud.google.com/gke-nodepool=gateway`. Pure.
 pub fn title(at: &Map<String, Value>) -> String {
-    // In the order of reading; each check has some of them.
+    // In reading order; each check has some of them.
     let words = ["namespace", "kind", "selector", "request", "command"];
     let mut said: Vec<&str> = words
         .iter()
@@ -74,7 +74,7 @@ pub fn title(at: &Map<String, Value>) -> String {
     let is_of_pods = !at.contains_key("request") && !at.contains_key("command");
     said.extend(pods.filter(|_| is_of_pods || at.contains_key("log_pods")));
     if said.len() == 1 && at.contains_key("namespace") {
-        // An analysis is of a namespace as a whole.
+        // An analysis covers a whole namespace.
         said.push("analysis");
     }
     said.join(" ")

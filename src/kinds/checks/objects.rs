@@ -1,4 +1,4 @@
-//! Kubernetes objects that a selector finds: how many, and what each of them has.
+//! Kubernetes objects that a selector finds: their number, and what each of them must have.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ pub static CHECK: Check = Check {
     hint: None,
 };
 
-/// Counts the objects and looks at each.
+/// Counts the objects and compares each of them.
 async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
     let like = ObjectRef {
         api_version: place.text("apiVersion").to_owned(),
@@ -34,7 +34,7 @@ async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiE
     Ok(judge(&like.kind, want, &found.map_err(of_cluster)?))
 }
 
-/// Holds what was found against what is wanted. Pure.
+/// Compares the objects that were found with `want`. Pure.
 fn judge(kind: &str, want: &Value, found: &[Value]) -> CheckResult {
     let each = want.get("each").unwrap_or(&Value::Null);
     let count = want.get("count").and_then(Value::as_u64);
@@ -63,7 +63,7 @@ fn judge(kind: &str, want: &Value, found: &[Value]) -> CheckResult {
     }
 }
 
-/// What an object lacks of what is wanted: fields as stated, of a list each stated entry somewhere in it. None where nothing.
+/// What an object lacks of `want`: fields as stated; of a list, each stated entry anywhere in it. `None` if it lacks nothing.
 fn lacks(path: &str, want: &Value, have: &Value) -> Option<String> {
     match (want, have) {
         (Value::Null, _) => None,

@@ -1,4 +1,4 @@
-//! From a label selector to a pod that runs, as the tutorial's commands find theirs.
+//! From a label selector to a running pod, found as the tutorial's commands find theirs.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::cluster::{ContainerRef, ObjectRef};
 use crate::google::ApiError;
 use crate::kinds::cluster_error::of_cluster;
 
-/// The pods that a selector finds in a namespace, those on their way out left out.
+/// The pods that a selector finds in a namespace, without those that are being deleted.
 pub async fn pods(
     place: &CheckTarget<'_>,
     namespace: &str,
@@ -25,7 +25,7 @@ pub async fn pods(
     Ok(found)
 }
 
-/// Why there is no container to look into.
+/// Why there is no container to use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoContainer {
     /// The selector finds no pod.
@@ -36,10 +36,10 @@ pub enum NoContainer {
         /// The namespace.
         namespace: String,
     },
-    /// None of the pods that it finds runs.
+    /// None of the pods that the selector finds is running.
     #[error("pod {pod} is {phase}")]
     NotRunning {
-        /// The first of them.
+        /// The first of these pods.
         pod: String,
         /// Its phase: `Pending`.
         phase: String,
@@ -54,7 +54,7 @@ pub enum NoContainer {
     },
 }
 
-/// The containers of this name in the pods that run, at least one; the inner error says what is in the way.
+/// The containers of this name in the running pods, at least one; the inner error is the reason why there is none.
 pub async fn containers(
     place: &CheckTarget<'_>,
     namespace: &str,
@@ -81,7 +81,7 @@ pub async fn containers(
         let (pod, phase) = (text(pod, "/metadata/name"), text(pod, "/status/phase"));
         return Ok(Err(NoContainer::NotRunning { pod, phase }));
     }
-    // A sidecar may be an init container that goes on (a native sidecar).
+    // A sidecar may be an init container that keeps running (a native sidecar).
     let has = |pod: &Value| {
         ["/spec/containers", "/spec/initContainers"]
             .iter()
@@ -102,7 +102,7 @@ pub async fn containers(
     Ok(Ok(containers.collect()))
 }
 
-/// The first of them: where the tutorial has one replica, the one.
+/// The first of the containers; with one replica, as in the tutorial, the only one.
 pub async fn container(
     place: &CheckTarget<'_>,
 ) -> Result<Result<ContainerRef, NoContainer>, ApiError> {

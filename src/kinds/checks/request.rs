@@ -1,4 +1,4 @@
-//! A request from a pod, made by the pod's own curl, and what it gets.
+//! A request from a pod, made by curl in that pod, and its result.
 
 use serde_json::Value;
 
@@ -9,19 +9,19 @@ use crate::cluster::{ContainerRef, ExecResult};
 use crate::google::ApiError;
 use crate::kinds::cluster_error::of_cluster;
 
-/// What curl is asked to write behind the body.
+/// The format that curl appends to the body.
 const FORMAT: &str = "\\n%{http_code}";
 
-/// What a request got.
+/// The result of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CurlResult {
     /// curl's exit code.
     pub exit: i64,
-    /// The status; none without an answer.
+    /// The HTTP status; `None` without an answer.
     pub status: Option<u16>,
-    /// The body.
+    /// The response body.
     pub body: String,
-    /// What curl said of a failure.
+    /// curl's error message.
     pub error: String,
 }
 
@@ -35,7 +35,7 @@ pub static CHECK: Check = Check {
     hint: Some(|clients, at, want| Box::pin(diagnose::why(clients, at, want))),
 };
 
-/// Makes the request that `at` names, as often as `want` says, until one differs from what is wanted.
+/// Makes the request that `at` names as often as `want` states, or until a result differs from `want`.
 async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiError> {
     let expected = expectation(want);
     let container = match pods::container(place).await? {
@@ -52,7 +52,7 @@ async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiE
     Ok(CheckResult::same(expected.clone(), expected))
 }
 
-/// Makes the request once, under this user agent.
+/// Makes the request once, with this user agent.
 pub async fn send(
     place: &CheckTarget<'_>,
     container: &ContainerRef,
@@ -68,7 +68,7 @@ fn command(request: &str, agent: &str) -> Vec<String> {
     let (method, url) = request.split_once(' ').unwrap_or(("GET", request));
     let how: &[&str] = match method {
         "GET" => &[],
-        // curl does not wait for a body that never comes.
+        // With `-I`, curl does not wait for a body that never arrives.
         "HEAD" => &["-I"],
         other => &["-X", other],
     };
@@ -77,7 +77,7 @@ fn command(request: &str, agent: &str) -> Vec<String> {
     words.map(|word| (*word).to_owned()).collect()
 }
 
-/// What a run of curl says. Pure.
+/// The result that a run of curl reports. Pure.
 fn got(ran: &ExecResult) -> CurlResult {
     let (body, status) = ran
         .stdout
@@ -91,7 +91,7 @@ fn got(ran: &ExecResult) -> CurlResult {
     }
 }
 
-/// What `want` expects, in words. Pure.
+/// What `want` expects, as text. Pure.
 fn expectation(want: &Value) -> String {
     let mut words = Vec::new();
     if let Some(status) = want.get("status") {
@@ -106,7 +106,7 @@ fn expectation(want: &Value) -> String {
     words.join(" ")
 }
 
-/// What is otherwise than wanted; none where nothing is. Pure.
+/// The difference from what `want` states; `None` if there is none. Pure.
 fn differs(want: &Value, got: &CurlResult) -> Option<String> {
     let exit = want.get("exit").and_then(Value::as_i64).unwrap_or(0);
     if got.exit != exit {
@@ -130,7 +130,7 @@ fn differs(want: &Value, got: &CurlResult) -> Option<String> {
     (!got.body.contains(body)).then(|| format!("{:?}", start(&got.body)))
 }
 
-/// As much of a body as a line has room for.
+/// The beginning of a body, as much as fits on a line.
 fn start(body: &str) -> String {
     body.chars().take(120).collect()
 }

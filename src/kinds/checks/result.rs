@@ -1,18 +1,18 @@
-//! The result of a check: data.
+//! The result of a check, as data.
 
 /// What a check expected and what it saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckResult {
-    /// Whether it holds.
+    /// Whether the check holds.
     pub holds: bool,
-    /// What it expected.
+    /// The expectation, for the reader.
     pub expected: String,
-    /// What it saw.
+    /// The observation, for the reader.
     pub seen: String,
 }
 
 impl CheckResult {
-    /// It holds if both texts are equal.
+    /// A result that holds if both texts are equal.
     pub(super) fn same(expected: String, seen: String) -> CheckResult {
         CheckResult {
             holds: expected == seen,
@@ -21,7 +21,7 @@ impl CheckResult {
         }
     }
 
-    /// It does not hold, because it could not be looked at.
+    /// A result that does not hold because the check could not read its subject.
     pub(super) fn not(expected: String, why: impl Into<String>) -> CheckResult {
         CheckResult {
             holds: false,
