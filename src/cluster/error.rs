@@ -1,4 +1,4 @@
-//! What a cluster can say no with, told apart as far as a caller acts on it.
+//! The ways in which a cluster rejects a request, as far as callers handle them differently.
 
 use std::fmt;
 
@@ -10,35 +10,36 @@ use super::plugin_error::refusal;
 use crate::text::beginning;
 use crate::text::{chain, errors};
 
-/// A call that did not do what it was to do.
+/// A call that failed.
 ///
-/// The client's own error is not carried as its source: it may quote an answer with the token in it. What it says is in
-/// `message`, cut and without the token.
+/// The client's own error is not kept as the source: it may quote an answer that contains the token. Its text is in
+/// `message`, truncated and without the token.
 #[derive(Debug, Clone)]
 pub struct ClusterError {
-    /// What it was about.
+    /// The subject of the call.
     pub what: String,
-    /// Which kind of failure.
+    /// The kind of failure.
     pub fault: ClusterErrorKind,
     /// The HTTP code, if there was an answer.
     pub http: Option<u16>,
-    /// The cluster's own words, or the operating system's.
+    /// The message of the cluster or of the operating system.
     pub message: String,
-    /// Fields that an apply would take from somebody.
+    /// The fields that an apply would take over from other managers.
     pub conflicts: Vec<Conflict>,
 }
 
-/// A field that somebody else owns, as the refusal of an apply names it.
+/// A field that another manager owns, as the conflict of an apply names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
-    /// Its path, as `managedFields` has it.
+    /// The path of the field, in the notation of `managedFields`.
     pub field: String,
-    /// The field manager; the subresource in brackets, where it wrote one.
+    /// The field manager, with its subresource in parentheses if it wrote one.
     pub owner: String,
 }
 
 impl Conflict {
-    /// From a cause of the refusal, whose message is `conflict with "kubectl" with subresource "scale" using apps/v1`.
+    /// Reads a cause of the conflict, whose message is `conflict with "kubectl" with subresource "scale" using
+    /// apps/v1`.
     fn of(cause: &StatusCause) -> Option<Conflict> {
         let words = cause.message.strip_prefix("conflict with ")?;
         let quoted = |words: &str| Some(words.split('"').nth(1)?.to_owned());
@@ -56,26 +57,26 @@ impl Conflict {
     }
 }
 
-/// The failures that a caller tells apart.
+/// The failures that a caller handles differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClusterErrorKind {
-    /// The object is not there.
+    /// The object does not exist.
     NotFound,
-    /// Nobody has told the cluster of its kind.
+    /// The cluster does not know the kind of the object.
     UnknownKind,
-    /// Somebody else owns a field, or changed the object in between.
+    /// Another manager owns a field, or changed the object in between.
     Conflict,
     /// The token was not accepted.
     Unauthenticated,
-    /// Not allowed.
+    /// The caller lacks a permission.
     Forbidden,
-    /// A ResourceQuota of the namespace is used up.
+    /// A ResourceQuota of the namespace is exhausted.
     Quota,
-    /// The object is wrong.
+    /// The object is invalid.
     Invalid,
     /// A webhook did not answer.
     Webhook,
-    /// A webhook, or a policy of the cluster's own, said no.
+    /// A webhook, or an admission policy of the cluster itself, denied the request.
     Denied,
     /// The namespace is being deleted.
     Terminating,
@@ -83,14 +84,14 @@ pub enum ClusterErrorKind {
     Busy,
     /// The server failed.
     Server,
-    /// No connection: this machine's address may not be on the cluster's list.
+    /// No connection: this machine's address may not be in the cluster's allow list.
     Unreachable,
-    /// Nothing was sent.
+    /// The request was not sent.
     Local,
 }
 
 impl ClusterError {
-    /// Whether what was asked for is not there, or cannot be.
+    /// Whether the requested object does not exist, or cannot exist.
     pub fn is_absent(&self) -> bool {
         matches!(
             self.fault,
@@ -109,7 +110,8 @@ impl ClusterError {
         }
     }
 
-    /// From what the client says. `token` is what a page of somebody on the way, or a message that quotes the answer, may repeat.
+    /// Converts the client's error. `token` is removed from the text: a proxy's error page, or a message that quotes
+    /// the answer, may repeat it.
     pub(super) fn of(what: String, error: kube::Error, token: &str) -> ClusterError {
         let mut conflicts = Vec::new();
         let (fault, http, words) = match error {
@@ -128,7 +130,7 @@ impl ClusterError {
                 (ClusterErrorKind::Server, None, words)
             }
             other => match refusal(&other) {
-                // A plugin that was asked for another token: its environment and its output are nobody's to read.
+                // A plugin that was asked for another token: its environment and its output must not be shown.
                 Some(why) => {
                     let words = format!("the kubeconfig's plugin {why}");
                     (ClusterErrorKind::Unauthenticated, None, words)
@@ -140,17 +142,18 @@ impl ClusterError {
             what,
             fault,
             http,
-            // In this order: what is cut off in its middle is not found.
+            // The token is removed before the text is truncated: a token that is cut in its middle would not be
+            // found.
             message: beginning(&without(&words, token)),
             conflicts,
         }
     }
 }
 
-/// The shortest token that is looked for, in bytes: a word as short as `anonymous` is nobody's secret.
+/// The shortest token that is searched for, in bytes: a word as short as `anonymous` is no secret.
 const SHORTEST: usize = 12;
 
-/// Somebody's words without the token in them.
+/// A text from outside, without the token.
 fn without(words: &str, token: &str) -> String {
     if token.len() < SHORTEST {
         return words.to_owned();
@@ -158,27 +161,28 @@ fn without(words: &str, token: &str) -> String {
     words.replace(token, "(the access token)")
 }
 
-/// Whether reading stopped because there was too much.
+/// Whether the answer was longer than the limit.
 fn too_long(error: &kube::Error) -> bool {
     errors(error).any(|error| error.is::<LengthLimitError>())
 }
 
-/// Code first, then reason, then words.
+/// Classifies by the code first, then by the reason, then by the message.
 fn fault(code: u16, reason: &str, message: &str) -> ClusterErrorKind {
     let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
     match (code, reason) {
-        // A webhook chooses the code of its refusal; the sentence around it is the API server's.
+        // A webhook chooses the code of its denial; the sentence around its message is the API server's.
         _ if says(&["denied the request", "denied request"]) => ClusterErrorKind::Denied,
         (404, _) if says(&["could not find the requested resource", "page not found"]) => {
             ClusterErrorKind::UnknownKind
         }
         (404, _) => ClusterErrorKind::NotFound,
         (403, _) if message.contains("is being terminated") => ClusterErrorKind::Terminating,
-        // The quota's admission words it so, whatever it counts.
+        // The quota admission uses this wording for every resource that it counts.
         (403, _) if says(&["exceeded quota: "]) => ClusterErrorKind::Quota,
         (403, _) => ClusterErrorKind::Forbidden,
         (401, _) => ClusterErrorKind::Unauthenticated,
-        // Somebody wrote in between, or made the same object: applied again, ours is laid over theirs.
+        // Another client wrote in between, or created the same object: a repeated apply merges our fields into that
+        // object.
         (409, _) if says(&["the object has been modified", "already exists"]) => {
             ClusterErrorKind::Busy
         }

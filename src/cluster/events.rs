@@ -1,4 +1,4 @@
-//! What a cluster tells of an object beside its status.
+//! What a cluster reports about an object in addition to its status.
 
 use kube::api::ListParams;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{ClusterClient, ClusterError, ObjectRef, plain};
 
 impl ClusterClient {
-    /// The events about an object that give this reason; Kubernetes keeps them for an hour.
+    /// The events of an object with this reason; Kubernetes keeps events for an hour.
     ///
     /// # Errors
     /// See [`super::ClusterErrorKind`].

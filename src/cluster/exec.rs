@@ -1,4 +1,4 @@
-//! What happens inside a pod: commands in its containers, and their logs. What a command means is the caller's to know.
+//! Access to a pod: commands in its containers, and their logs. The meaning of a command is the caller's concern.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use super::object::is_segment;
 use super::{ClusterClient, ClusterError, ClusterErrorKind, leads_elsewhere};
 use crate::text::beginning;
 
-/// The most that is read of a command's output, in bytes: the rest of a longer one is not looked at.
+/// The limit for a command's output, in bytes: the rest of a longer output is ignored.
 const ENOUGH: u64 = 4 << 20;
 
-/// A container that runs.
+/// A running container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerRef {
     /// The namespace.
@@ -26,33 +26,34 @@ pub struct ContainerRef {
     pub name: String,
 }
 
-/// What a command did.
+/// The result of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecResult {
-    /// What it wrote to its output.
+    /// The standard output.
     pub stdout: String,
-    /// What it wrote to its errors.
+    /// The standard error.
     pub stderr: String,
-    /// How it ended; 0 is well.
+    /// The exit code; 0 means success.
     pub code: i64,
 }
 
-/// Why a command has no exit code: it was not started, or its end was not heard.
+/// Why a command has no exit code: it was not started, or its end was not received.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum NoExitCode {
-    /// The runtime's words.
+    /// The message of the container runtime.
     #[error("{0}")]
     NotStarted(String),
-    /// Nothing was said on the error channel.
+    /// The error channel closed without a status.
     #[error("the connection ended before the command did")]
     CutOff,
 }
 
 impl ClusterClient {
-    /// Runs a command in a container and waits for its end, at most `within`.
+    /// Runs a command in a container and waits for its end, for `within` at most.
     ///
     /// # Errors
-    /// See [`ClusterErrorKind`]: no such container, or none that runs; a command that could not be started, in the runtime's words.
+    /// See [`ClusterErrorKind`]: there is no such container, or it is not running; the command could not be started,
+    /// with the message of the container runtime.
     pub async fn exec(
         &self,
         container: &ContainerRef,
@@ -98,7 +99,7 @@ impl ClusterClient {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let (out, err) = (process.stdout(), process.stderr());
         let status = process.take_status();
-        // Both at once: a command that fills the one while the other is read would wait for ever.
+        // Both are read at once: a command that fills one pipe while the other is read would block forever.
         let (out, err) = tokio::join!(async { read(out, &mut stdout).await }, async {
             read(err, &mut stderr).await
         });
@@ -140,11 +141,11 @@ impl ClusterClient {
             .map_err(|error| self.failed(what, error))
     }
 
-    /// Hears each line of a container's log: those of the last `since`, then each as it is written, a rotation of the file
-    /// included. Ends when the server ends the log.
+    /// Passes on each line of a container's log: those of the last `since`, then each new line as it is written,
+    /// across a rotation of the file. Returns when the server ends the log.
     ///
     /// # Errors
-    /// See [`ClusterErrorKind`]: of the request alone. A connection that breaks in the middle ends the log.
+    /// See [`ClusterErrorKind`]: of the request alone. A connection that breaks later ends the log.
     pub async fn follow(
         &self,
         container: &ContainerRef,
@@ -172,7 +173,7 @@ impl ClusterClient {
     }
 }
 
-/// The log of a container since so long ago; Kubernetes counts in whole seconds, of which it takes no fewer than one.
+/// The log of a container of the last `since`. Kubernetes counts in whole seconds, and accepts no value below one.
 fn log_of(container: &ContainerRef, since: Duration, follow: bool) -> LogParams {
     let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX).max(1);
     LogParams {
@@ -193,7 +194,7 @@ async fn read(
     }
 }
 
-/// The exit code in the last word on the error channel. Pure.
+/// The exit code in the last message on the error channel. Pure.
 fn code(status: &Value) -> Result<i64, NoExitCode> {
     if status["status"] == "Success" {
         return Ok(0);

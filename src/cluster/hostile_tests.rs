@@ -1,4 +1,4 @@
-//! A connection against servers that are not what they should be, or answer what they should not.
+//! A connection to servers that are not what they should be, or that send answers they should not send.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 
-/// A server under an authority of its own that gives the same answer to every request.
+/// A server with its own certificate authority, which gives the same answer to every request.
 struct Server {
     endpoint: String,
     authority: String,
@@ -59,7 +59,7 @@ impl Server {
                 let head = String::from_utf8_lossy(&head).into_owned();
                 heads.lock().unwrap().push(head);
                 asked.notify_one();
-                // A client that has read enough goes away.
+                // A client that has read enough closes the connection.
                 let _ = stream.write_all(&answer).await;
                 let _ = stream.shutdown().await;
             }
@@ -138,7 +138,7 @@ async fn a_redirect_takes_no_token_along() {
 async fn what_nobody_can_read_is_an_error_that_says_so() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)).into_bytes();
     let page = format!("<html>{}</html>", "no ".repeat(500_000)).into_bytes();
-    // What is no object is quoted by those who say so.
+    // An error message quotes an answer that is not an object.
     let text = format!("\"{}\"", "no ".repeat(500_000)).into_bytes();
     let (ok, refused) = ("200 OK", "403 Forbidden");
     for (status, body, fault, told) in [
@@ -189,7 +189,7 @@ async fn words_that_repeat_the_token_are_told_without_it() {
     let status = br#"{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403, "reason": "secret-token", "message": "secret-token"}"#;
     for (code, body) in [
         ("403 Forbidden", page(10)),
-        // Cut in the middle of it.
+        // The page is truncated in the middle of the token.
         ("403 Forbidden", page(1_985)),
         ("403 Forbidden", status.to_vec()),
         ("200 OK", b"\"secret-token\"".to_vec()),

@@ -1,7 +1,7 @@
-//! An entry of a kubeconfig: which cluster, as whom, and the connection that follows from it.
+//! An entry of a kubeconfig: its cluster, its user, and the connection to them.
 //!
-//! The file is read as kubectl reads it (client certificates, tokens, plugins that print one), but only the file that is named:
-//! neither `KUBECONFIG` nor `~/.kube/config` is looked at. The file is never written.
+//! The file is read as kubectl reads it (client certificates, tokens, plugins that print one), but only the named
+//! file: neither `KUBECONFIG` nor `~/.kube/config` is read. The file is never written.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,71 +14,71 @@ use super::plugin_error::refusal;
 use super::{ClusterClient, ClusterError, ClusterErrorKind, READ};
 use crate::text::without_snippet;
 
-/// The longest file that is read, in bytes: thousands of clusters.
+/// The size limit of the file, in bytes: enough for thousands of clusters.
 const LONGEST: u64 = 16 << 20;
-/// How long to try for a connection: somebody who is at a keyboard waits for the answer.
+/// The time limit for a connection: a user at the keyboard waits for the answer.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Which cluster an entry of a kubeconfig leads to, and as whom.
+/// The cluster that an entry of a kubeconfig leads to, and the user of the connection.
 #[derive(Clone)]
 pub struct KubeconfigEntry {
-    /// The file, by a path that leads to it from everywhere.
+    /// The file, as a path that is valid from every directory.
     pub file: PathBuf,
-    /// The context.
+    /// The name of the context.
     pub context: String,
     /// The API server: scheme, host and port.
     pub server: String,
-    /// The name of the user's entry; none where the context names nobody.
+    /// The name of the user's entry; `None` if the context names no user.
     pub user: Option<String>,
     config: Config,
-    /// The plugin that prints the credentials, where there is one.
+    /// The plugin that prints the credentials, if there is one.
     plugin: Option<String>,
-    /// What no error may repeat.
+    /// The secret that no error may contain.
     secret: String,
 }
 
-/// Why a kubeconfig leads nowhere.
+/// Why a kubeconfig cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {source}", .file.display())]
 pub struct NoEntry {
-    /// The file, as it was named.
+    /// The file, as the user named it.
     pub file: PathBuf,
-    /// What is wrong with it.
+    /// The underlying error.
     pub source: EntryError,
-    /// The contexts that it has, where the one that was asked for is not among them.
+    /// The contexts in the file, if the requested one is not among them.
     pub contexts: Vec<String>,
 }
 
-/// What is wrong with a kubeconfig, or with the entry that is asked for.
+/// What is wrong with a kubeconfig, or with the requested entry.
 #[derive(Debug, thiserror::Error)]
 pub enum EntryError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// It is a folder or a device.
+    /// The path is a directory or a device.
     #[error("not a file")]
     NotAFile,
-    /// It is longer than anybody writes.
+    /// The file is longer than any real kubeconfig.
     #[error("too long for a kubeconfig")]
     TooLong,
-    /// It is something else.
+    /// The file is not a kubeconfig.
     #[error("{}", told(.0))]
     Read(#[source] KubeconfigError),
-    /// No context was named, by it neither.
+    /// No context was requested, and the file has no current context.
     #[error("it has no current context")]
     NoCurrentContext,
-    /// It has no context of this name.
+    /// The file has no context of this name.
     #[error("it has no context `{0}`")]
     NoContext(String),
-    /// The context leads to what is not there, or cannot be used.
+    /// The context refers to an entry or a file that does not exist, or that cannot be used.
     #[error("context `{context}`: {}", told(.source))]
     Entry {
-        /// The context.
+        /// The name of the context.
         context: String,
-        /// What is wrong.
+        /// The underlying error.
         source: KubeconfigError,
     },
-    /// The cluster of the context has no usable address.
+    /// The cluster of the context has no valid address.
     #[error("context `{0}`: its server is not a valid address")]
     NoServer(String),
 }
@@ -98,7 +98,8 @@ impl KubeconfigEntry {
     /// Reads the entry of `context`, or of the file's current context. Nothing is sent and no plugin is run.
     ///
     /// # Errors
-    /// The file cannot be read or is no kubeconfig; it has no such context; the entry names a certificate that is not there.
+    /// The file cannot be read or is not a kubeconfig; it has no such context; the entry names a certificate that
+    /// does not exist.
     pub async fn read(file: &Path, context: Option<&str>) -> Result<KubeconfigEntry, NoEntry> {
         let no = |source: EntryError| NoEntry {
             file: file.to_owned(),
@@ -166,7 +167,7 @@ impl KubeconfigEntry {
     /// The plugin cannot be run or fails; a certificate or key cannot be used.
     pub async fn connect(&self) -> Result<ClusterClient, ClusterError> {
         let (config, secret) = (self.config.clone(), self.secret.clone());
-        // kube runs the plugin on the thread that asks, and one that wants a login takes its time.
+        // kube runs the plugin on the calling thread, and a plugin that needs a login takes some time.
         let made = tokio::task::spawn_blocking(move || ClusterClient::of(config, &secret)).await;
         let what = format!("context {}", self.context);
         match made {
@@ -190,7 +191,7 @@ impl KubeconfigEntry {
     }
 }
 
-/// What kube says of a file.
+/// kube's message about a file.
 fn told(error: &KubeconfigError) -> String {
     match error {
         KubeconfigError::Parse(error) => format!("not a kubeconfig: {error}"),
@@ -199,7 +200,7 @@ fn told(error: &KubeconfigError) -> String {
     }
 }
 
-/// An API server's address without what may stand before it (`user:password@`) and behind it. Pure.
+/// An API server's address without a prefix (`user:password@`) and without anything after the port. Pure.
 fn server(url: &hyper::Uri) -> String {
     let (Some(scheme), Some(host)) = (url.scheme_str(), url.host()) else {
         return String::new();
@@ -210,7 +211,7 @@ fn server(url: &hyper::Uri) -> String {
     format!("{scheme}://{host}{port}")
 }
 
-/// The token or password that stands in the file; what a plugin prints is not known here.
+/// The token or password in the file; the output of a plugin is not known here.
 fn secret(config: &Config) -> String {
     let user = serde_json::to_value(&config.auth_info).unwrap_or_default();
     let text = |key: &str| user.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -252,7 +253,7 @@ mod tests {
                 (entry.context.as_str(), entry.user.as_deref()),
                 (name, user)
             );
-            // A path, a name and a password are nobody's address.
+            // A path, a user name and a password are not part of the address.
             assert_eq!(entry.server, "https://192.0.2.1:6443");
         }
     }
@@ -288,7 +289,7 @@ mod tests {
             let file = file(&text);
             let read = KubeconfigEntry::read(file.path(), context).await;
             let Err(no) = read else {
-                // kube reads a user's certificate when it connects.
+                // kube reads a user's certificate only when it connects.
                 let told = read.ok().unwrap().connect().await.err().unwrap();
                 assert!(told.message.contains("gone.pem"), "{told}");
                 continue;

@@ -1,8 +1,9 @@
-//! The one client of a cluster's Kubernetes API: an object goes in, the object as the cluster has it or a classified error comes out.
+//! The only client of a cluster's Kubernetes API: an object goes in, and the live object or a classified error comes
+//! out.
 //!
-//! A cluster of Google's is reached by its own endpoint and authority and a token of Google's, with no kubeconfig and no plugin;
-//! one of somebody's own by an entry of a kubeconfig. It knows no step, no journal and no Google API, and waits for nothing:
-//! who calls decides when to look again.
+//! A cluster of Google's is reached by its own endpoint and certificate authority with one of Google's tokens,
+//! without a kubeconfig or a plugin; a user's own cluster is reached by an entry of a kubeconfig. This module knows
+//! no step, no journal and no Google API, and it waits for nothing: the caller decides when to read again.
 
 mod error;
 mod events;
@@ -36,46 +37,47 @@ pub use exec::{ContainerRef, ExecResult};
 pub use kubeconfig::{KubeconfigEntry, NoEntry};
 pub use object::ObjectRef;
 
-/// The name under which our fields are owned.
+/// The name of our field manager.
 pub const MANAGER: &str = "provision";
 
-/// How long to try for a connection: an API server that does not list this machine's address drops its packets.
+/// The time limit for a connection: an API server drops the packets of an address that is not in its allow list.
 const CONNECT: Duration = Duration::from_secs(15);
-/// How long an answer may take; admission webhooks have 10 s each.
+/// The time limit for an answer; admission webhooks have 10 s each.
 const READ: Duration = Duration::from_secs(60);
 
-/// How often a server that is busy is asked again, and the first and the longest pause before that: half a minute in all, or a
-/// little more. It may ask for any pause itself (`Retry-After`), a day too, and kube's own retries would keep to that.
+/// How often a busy server is asked again, and the first and the longest pause before that: half a minute in all, or
+/// a little more. The server itself may request any pause (`Retry-After`), even a day, and kube's own retries would
+/// follow it.
 const BUSY: (u32, Duration, Duration) = (8, Duration::from_millis(200), Duration::from_secs(5));
 
-/// As many requests as may wait for their turn; kube's own number.
+/// The number of requests that may wait for their turn; kube's own number.
 const AT_ONCE: usize = 1024;
 
-/// The most that is read of an answer, in bytes; the longest list of the tutorial's cluster is a hundredth of it.
+/// The size limit of an answer, in bytes; the longest list of the tutorial's cluster is a hundredth of it.
 const LONGEST_ANSWER: usize = 32 << 20;
 
 /// A connection to one cluster.
 #[derive(Clone)]
 pub struct ClusterClient {
     client: kube::Client,
-    /// What no error may repeat.
+    /// The token that no error may contain.
     token: Arc<str>,
 }
 
-/// What an apply is to do beside applying.
+/// Options of an apply.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ApplyOptions {
-    /// Say what would be, change nothing.
+    /// Report the result without changing anything.
     pub dry_run: bool,
-    /// Take over fields that somebody else owns.
+    /// Take over fields that another manager owns.
     pub force: bool,
 }
 
 impl ClusterClient {
-    /// Connects to `endpoint` (`host[:port]`, as GKE answers it), trusting only `authority` (PEM).
+    /// Connects to `endpoint` (`host[:port]`, in the form of GKE's answer), and trusts only `authority` (PEM).
     ///
     /// # Errors
-    /// An endpoint that is more than an address, an authority that is no certificate.
+    /// The endpoint is more than an address, or the authority is not a certificate.
     pub fn connect(
         endpoint: &str,
         authority: &[u8],
@@ -85,7 +87,7 @@ impl ClusterClient {
         let url: hyper::Uri = format!("https://{endpoint}/")
             .parse()
             .map_err(|error| bad(format!("not an address: {error}")))?;
-        // What hides another host, or a path, in it is none of Google's.
+        // An endpoint that hides another host or a path is not one of Google's.
         if url.authority().is_none_or(|host| host.as_str() != endpoint) || endpoint.contains('@') {
             return Err(bad("not an address".to_owned()));
         }
@@ -114,18 +116,18 @@ impl ClusterClient {
         ClusterClient::of(config, token).map_err(|error| bad(error.to_string()))
     }
 
-    /// The connection that a configuration describes; `token` is what no error may repeat. A plugin that prints credentials is
-    /// run here, on this thread.
+    /// The connection that a configuration describes; `token` is what no error may contain. A plugin that prints
+    /// credentials is run here, on this thread.
     fn of(config: kube::Config, token: &str) -> Result<ClusterClient, kube::Error> {
         let client = ClientBuilder::try_from(config)?;
-        // kube itself reads whatever comes.
+        // kube itself reads an answer of any length.
         let limit = MapResponseLayer::new(|answer: Response<_>| {
             answer.map(|body| Limited::new(body, LONGEST_ANSWER))
         });
         let (times, first, longest) = BUSY;
         let retries = RetryPolicy::new(first, longest, times, false)
             .map_err(|error| kube::Error::Service(error.into()))?;
-        // What is to be asked again is asked through a handle of its own, which kube's service is not.
+        // A request that may be retried is sent through a cloneable handle, and kube's service is not cloneable.
         let client = client.with_layer(&BufferLayer::new(AT_ONCE));
         let client = client.with_layer(&RetryLayer::new(retries));
         Ok(ClusterClient {
@@ -134,7 +136,7 @@ impl ClusterClient {
         })
     }
 
-    /// The object; none where there is none, or where nobody has told the cluster of its kind.
+    /// The object; `None` if it does not exist, or if the cluster does not know its kind.
     ///
     /// # Errors
     /// See [`ClusterErrorKind`].
@@ -162,10 +164,10 @@ impl ClusterClient {
         found.items.iter().map(|item| plain(like, item)).collect()
     }
 
-    /// Applies the object: our fields become as stated, others' stay.
+    /// Applies the object: our fields become as stated, and others keep their fields.
     ///
     /// # Errors
-    /// See [`ClusterErrorKind`]; a conflict names who owns what.
+    /// See [`ClusterErrorKind`]; a conflict names the fields and their owners.
     pub async fn apply(
         &self,
         object: &ObjectRef,
@@ -207,7 +209,7 @@ impl ClusterClient {
         )
     }
 
-    /// Deletes the object. Already gone is gone.
+    /// Deletes the object. An object that is already gone is a success.
     ///
     /// # Errors
     /// See [`ClusterErrorKind`].
@@ -236,13 +238,13 @@ impl ClusterClient {
         })
     }
 
-    /// From what the client says, without the token in it.
+    /// Converts the client's error, without the token in it.
     fn failed(&self, what: String, error: kube::Error) -> ClusterError {
         ClusterError::of(what, error, &self.token)
     }
 }
 
-/// A name that is more than a name: kube writes it into a path as it is.
+/// A name that is more than one segment: kube writes a name into the path unchanged.
 fn leads_elsewhere(what: String) -> ClusterError {
     ClusterError::local(
         what,

@@ -1,30 +1,30 @@
-//! Which object: kind, namespace and name, and the path that follows from them.
+//! The identity of an object: kind, namespace and name, and the path that follows from them.
 
 use std::fmt;
 
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Map, Value};
 
-/// Which object.
+/// The identity of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectRef {
     /// `networking.istio.io/v1beta1`, or `v1`.
     pub api_version: String,
     /// `VirtualService`.
     pub kind: String,
-    /// None for objects of the whole cluster.
+    /// The namespace; `None` for a cluster-scoped object.
     pub namespace: Option<String>,
-    /// Its name.
+    /// The name of the object.
     pub name: String,
 }
 
-/// A key that says which object it is, and is not said.
+/// A missing key of the object's identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("`at` has no `{0}`")]
 pub struct MissingKey(pub &'static str);
 
 impl ObjectRef {
-    /// From the keys that say where it is; an error names the one that is missing.
+    /// Reads the identity from a step's `at`; an error names the missing key.
     pub fn at(at: &Map<String, Value>) -> Result<ObjectRef, MissingKey> {
         let text = |key: &str| at.get(key).and_then(Value::as_str).map(str::to_owned);
         let needed = |key: &'static str| text(key).ok_or(MissingKey(key));
@@ -59,15 +59,15 @@ impl ObjectRef {
         both.unwrap_or(("", &self.api_version))
     }
 
-    /// How the API names its kind. The plural follows English, as for every kind that the tutorial uses.
+    /// How the API names its kind. The plural follows the English rules, as for every kind that the tutorial uses.
     pub(super) fn resource(&self) -> ApiResource {
         let (group, version) = self.group_and_version();
         ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &self.kind))
     }
 }
 
-/// Whether a name stays one segment of a path, by Kubernetes' own rule (no `/` and no `%`, neither `.` nor `..`), and does not
-/// end the path either.
+/// Whether a name stays one segment of a path, by Kubernetes' own rule (no `/` and no `%`, neither `.` nor `..`), and
+/// does not end the path.
 pub(super) fn is_segment(name: &str) -> bool {
     let odd = |c: char| "/%?#\\".contains(c) || c.is_whitespace() || c.is_control();
     name != "." && name != ".." && !name.contains(odd)

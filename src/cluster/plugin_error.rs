@@ -4,8 +4,8 @@ use kube::client::AuthError;
 
 use crate::text::{beginning, errors};
 
-/// What became of a plugin, without its environment and without what it printed, which may be a token; none where the failure is
-/// not a plugin's.
+/// How a plugin failed, without its environment and without its output, which may be a token; `None` if the error
+/// does not come from a plugin.
 pub(super) fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     let mut plugin = errors(error).filter_map(|error| error.downcast_ref::<AuthError>());
     plugin.find_map(|error| match error {

@@ -1,10 +1,10 @@
 //! Typed access to JSON values, and merges that keep the order of fields.
 //!
-//! Pure, and without a schema: what a field means, and which value is its default, its caller knows.
+//! Pure, and without a schema: the caller knows the meaning and the default of a field.
 
 use serde_json::{Map, Value};
 
-/// The text at a JSON pointer (RFC 6901); empty where there is none.
+/// The text at a JSON pointer (RFC 6901); empty if there is none.
 pub fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
     value
         .pointer(pointer)
@@ -12,7 +12,7 @@ pub fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
         .unwrap_or_default()
 }
 
-/// The items of the list at a JSON pointer; none where there is no list.
+/// The items of the list at a JSON pointer; none if there is no list.
 pub fn list<'v>(value: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Value> {
     value
         .pointer(pointer)
@@ -21,8 +21,8 @@ pub fn list<'v>(value: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Val
         .flatten()
 }
 
-/// Applies a JSON merge patch (RFC 7396): fields replace fields, objects merge field by field, null removes a field. A field that
-/// was there keeps its place; a new one comes last.
+/// Applies a JSON merge patch (RFC 7396): fields replace fields, objects merge field by field, null removes a field.
+/// An existing field keeps its position; a new one comes last.
 pub fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
@@ -43,7 +43,7 @@ pub fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// Replaces whole fields: an object that is there is not merged but replaced. Null removes a field.
+/// Replaces whole fields: an existing object is not merged but replaced. Null removes a field.
 pub fn replace_fields(target: &mut Map<String, Value>, fields: &Map<String, Value>) {
     for (name, value) in fields {
         if value.is_null() {

@@ -13,7 +13,7 @@ use super::cluster_error::of_cluster;
 use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::ApiError;
 
-/// The name of an injection webhook contains this, after any prefix.
+/// The end of the name of every injection webhook.
 const INJECTS: &str = "sidecar-injector.istio.io";
 /// The label with which a pod opts out of injection.
 const SWITCH: &str = "sidecar.istio.io/inject";

@@ -15,7 +15,7 @@ use crate::google::{Api, ApiError};
 
 /// The name that steps use.
 const KIND: &str = "kubernetes.restart";
-/// The annotation beside that of `kubectl rollout restart`: what the restart came after.
+/// The annotation beside that of `kubectl rollout restart`; its value names what the restart came after.
 const AFTER: &str = "provision/restarted-after";
 const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 
