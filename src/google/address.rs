@@ -1,5 +1,5 @@
-//! The address under which the internet sees this machine, found as the tutorial finds it: a TXT query for
-//! `o-o.myaddr.l.google.com` to one of Google's name servers, which answers with the address that asked.
+//! This machine's public address, found as in the tutorial: a TXT query for `o-o.myaddr.l.google.com` to one of
+//! Google's name servers, which answers with the address of the sender.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,50 +22,50 @@ const TRY: Duration = Duration::from_secs(3);
 #[error("cannot find this machine's public address: {0}; give it with --authorized-network CIDR")]
 pub struct AddressError(#[from] QueryError);
 
-/// Why the name server told no address.
+/// Why the name server returned no address.
 #[derive(Debug, Error)]
 enum QueryError {
-    /// Its own name was not resolved in time.
+    /// The server's own name was not resolved in time.
     #[error("{} did not resolve within {} s", SERVER.0, TRY.as_secs())]
     SlowResolver,
-    /// Its own name does not resolve.
+    /// The server's own name does not resolve.
     #[error("{} does not resolve: {source}", SERVER.0)]
     Resolve {
-        /// What the resolver said.
+        /// The resolver's error.
         source: io::Error,
     },
-    /// It is known under IPv6 addresses only.
+    /// The server has only IPv6 addresses.
     #[error("{} has no IPv4 address", SERVER.0)]
     NoIpv4,
-    /// It says nothing.
+    /// The server does not answer.
     #[error("{} ({server}) did not answer within {} s", SERVER.0, TRY.as_secs())]
     NoAnswer {
-        /// Its address.
+        /// The address of the server.
         server: SocketAddr,
     },
-    /// The question could not be sent, or the answer not be received.
+    /// The query could not be sent, or the answer could not be received.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The question could not be written down.
+    /// The query could not be encoded.
     #[error(transparent)]
     Protocol(#[from] ProtoError),
     /// The answer has no TXT record.
     #[error("{} answered {code} without text", SERVER.0)]
     NoText {
-        /// How it answered.
+        /// The response code.
         code: ResponseCode,
     },
-    /// None of its TXT records is an address.
+    /// None of the TXT records is an address.
     #[error("{} answered {texts:?}, which is not an IPv4 address", SERVER.0)]
     NoAddress {
-        /// The records.
+        /// The texts of the records.
         texts: Vec<String>,
     },
 }
 
-/// Asks for it. Takes 9 seconds at most after the name server itself is resolved.
+/// Queries the address. After the name server itself is resolved, this takes 9 seconds at most.
 pub async fn public() -> Result<Ipv4Addr, AddressError> {
-    // Over IPv6 the server would answer with an IPv6 address, which the cluster's allow list does not take.
+    // Over IPv6 the server would answer with an IPv6 address, which the cluster's allow list does not accept.
     let resolved = timeout(TRY, tokio::net::lookup_host(SERVER)).await;
     let server = resolved
         .map_err(|_| QueryError::SlowResolver)?
@@ -83,7 +83,7 @@ pub async fn public() -> Result<Ipv4Addr, AddressError> {
     Err(last.into())
 }
 
-/// One question to one server.
+/// Sends one query to one server.
 async fn ask(server: SocketAddr) -> Result<Ipv4Addr, QueryError> {
     let name = Name::from_ascii(NAME)?;
     let mut question = Message::query();
@@ -91,7 +91,7 @@ async fn ask(server: SocketAddr) -> Result<Ipv4Addr, QueryError> {
     let id = question.metadata.id;
     let packet = question.to_vec()?;
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
-    // A connected socket takes packets from this server only.
+    // A connected socket receives packets only from this server.
     socket.connect(server).await?;
     socket.send(&packet).await?;
     let mut buffer = [0; 1500];
@@ -99,13 +99,13 @@ async fn ask(server: SocketAddr) -> Result<Ipv4Addr, QueryError> {
         let length = socket.recv(&mut buffer).await?;
         match Message::from_vec(&buffer[..length]) {
             Ok(answer) if answer.metadata.id == id => return read(&answer),
-            // Somebody else's, or noise: the answer may still come.
+            // The answer to another query, or noise: the real answer may still arrive.
             _ => {}
         }
     }
 }
 
-/// The first TXT record that is an address; a resolver in between adds one that names its client subnet.
+/// The first TXT record that is an address; a resolver on the path adds a record that names its client subnet.
 fn read(answer: &Message) -> Result<Ipv4Addr, QueryError> {
     let texts: Vec<String> = answer
         .answers
@@ -141,7 +141,7 @@ mod tests {
 
     use super::*;
 
-    /// A name server for one question, which answers with `texts` after a packet of noise and a stale answer.
+    /// A name server for one query. It answers with `texts` after a packet of noise and a stale answer.
     async fn server(texts: &'static [&'static str]) -> SocketAddr {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = socket.local_addr().unwrap();

@@ -1,4 +1,5 @@
-//! What came back for a call, or why nothing did. Pure but for the types: no sending, no deciding.
+//! The result of a call: an answer, or the reason why there is none. Pure except for the types; nothing is sent or
+//! decided here.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::envelope::Refusal;
 use super::{ApiError, Call, Class, MayHaveApplied};
 use crate::text::chain;
 
-/// The JSON of an answer that arrived whole, `null` if it is empty, or the error that it is.
+/// The JSON of a complete answer, `null` if it is empty, or the error that the answer reports.
 pub(super) fn read(
     call: &Call,
     status: StatusCode,
@@ -44,14 +45,14 @@ pub(super) fn read(
     })
 }
 
-/// The error of an answer that began and did not end.
+/// The error of an answer that was cut off.
 pub(super) fn cut_off(call: &Call, error: reqwest::Error) -> ApiError {
     let message = format!("the answer was cut off: {}", causes(&error));
     ApiError::unanswered(call, Class::LostConnection, MayHaveApplied::Yes, message)
         .caused_by(error.without_url())
 }
 
-/// The error of an answer that is longer than anybody reads.
+/// The error of an answer that is longer than the limit.
 pub(super) fn too_long(call: &Call, status: StatusCode, longest: usize) -> ApiError {
     let message = format!("an answer longer than {} MiB was not read", longest >> 20);
     let error = ApiError::unanswered(call, Class::NotJson, MayHaveApplied::Yes, message);
@@ -61,7 +62,7 @@ pub(super) fn too_long(call: &Call, status: StatusCode, longest: usize) -> ApiEr
     }
 }
 
-/// An error of the connection. What happened before a connection stood cannot have reached anybody.
+/// An error of the connection. A request that failed before a connection existed cannot have arrived.
 pub(super) fn missing(call: &Call, error: reqwest::Error) -> ApiError {
     let may_have_applied = if error.is_connect() || error.is_builder() {
         MayHaveApplied::No
@@ -73,7 +74,7 @@ pub(super) fn missing(call: &Call, error: reqwest::Error) -> ApiError {
     } else {
         causes(&error)
     };
-    // A certificate that is not accepted now will not be accepted on the next try.
+    // A certificate that is rejected now will be rejected on the next try too.
     if message.contains("certificate") {
         let advice = "if a proxy inspects HTTPS, name its CA certificate file in SSL_CERT_FILE";
         return ApiError::unanswered(
@@ -88,12 +89,12 @@ pub(super) fn missing(call: &Call, error: reqwest::Error) -> ApiError {
         .caused_by(error.without_url())
 }
 
-/// What caused an error of reqwest's, without its own words: they name the address, which may carry an id.
+/// The causes of reqwest's error without its own message, which contains the address; the address may contain an id.
 pub(super) fn causes(error: &reqwest::Error) -> String {
     error.source().map_or_else(|| error.to_string(), chain)
 }
 
-/// `Retry-After` in its form in seconds, the only one that Google's APIs use.
+/// `Retry-After` in seconds, the only form that Google's APIs use.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers
         .get(RETRY_AFTER)?

@@ -1,10 +1,10 @@
-//! The APIs that the program calls, in one table. Adding an API is adding a row.
+//! The APIs that the program calls, in one table. A new API needs only a new row.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// An API of Google Cloud. It is written by [`Api::name`], in files too.
+/// An API of Google Cloud. It is serialized as [`Api::name`], in files too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Api {
@@ -52,8 +52,8 @@ const fn row(
     }
 }
 
-/// In the order of the enum, which a test holds. The bases are those of gcloud's own registry: three APIs carry their
-/// version in the base, the others in the path, because gkehub is called in two versions.
+/// The rows are in the order of the enum; a test checks this. The bases are those of gcloud's own registry: three
+/// APIs have their version in the base, the others in the path, because gkehub is called in two versions.
 #[rustfmt::skip]
 const TABLE: [ApiSpec; 9] = [
     row(Api::Compute, "compute", "compute.googleapis.com", "compute/v1/", "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"),
@@ -83,27 +83,27 @@ impl Api {
         &TABLE[self.index()]
     }
 
-    /// Its place in [`Api::ALL`].
+    /// The index in [`Api::ALL`].
     pub(super) const fn index(self) -> usize {
         self as usize
     }
 
-    /// The short name: `compute`. It is also what the service is called in front of `.googleapis.com`.
+    /// The short name: `compute`. It is also the part of the host name before `.googleapis.com`.
     pub fn name(self) -> &'static str {
         self.row().name
     }
 
-    /// Google's host for it: `compute.googleapis.com`. It is also its name in Service Usage.
+    /// Google's host for the API: `compute.googleapis.com`. It is also the API's name in Service Usage.
     pub fn host(self) -> &'static str {
         self.row().host
     }
 
-    /// What comes between the host and a call's path: `compute/v1/`, or nothing.
+    /// The part between the host and a call's path: `compute/v1/`, or nothing.
     pub fn base(self) -> &'static str {
         self.row().base
     }
 
-    /// The environment variable with which gcloud, and this program, are pointed elsewhere.
+    /// The environment variable that redirects gcloud, and this program, to another endpoint.
     pub fn variable(self) -> &'static str {
         self.row().variable
     }

@@ -1,8 +1,8 @@
-//! The credentials of a run and the tokens that come of them. Nothing is asked of anybody until a call needs a token.
+//! The credentials of a run, and the tokens that they yield. Nothing is requested until a call needs a token.
 //!
-//! In gcloud's order: credentials switched off, a token in a file, a service account key, and then what the machine
-//! offers (application default credentials, the metadata server, gcloud). Tokens are kept until they are about to
-//! expire, renewed when Google refuses one, and printed by nothing here (`token.rs`).
+//! In gcloud's order: disabled credentials, a token in a file, a service account key, and then the credentials of the
+//! machine (application default credentials, the metadata server, gcloud). Tokens are kept until they are about to
+//! expire, are renewed when Google rejects one, and are never printed here (`token.rs`).
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,7 +14,8 @@ use tokio::sync::Mutex;
 use super::credentials::{AuthError, Provider, Source, look, token_in_file};
 use super::{Environment, Token};
 
-/// A token that took a refused one's place is not itself replaced before it is this old: refused too, it is not the token that is wrong.
+/// The age below which the replacement of a rejected token is not replaced itself: if it is rejected too, the token
+/// is not the problem.
 const YOUNG: Duration = Duration::from_secs(60);
 
 /// The credentials of a run. Clones share them.
@@ -25,15 +26,16 @@ pub struct Auth {
 
 struct Inner {
     source: Source,
-    /// Held while credentials are looked for and while a token is fetched, so that calls side by side do it once.
+    /// Locked during the search for credentials and while a token is fetched, so that concurrent calls do it only
+    /// once.
     found: Mutex<CredentialLookup>,
 }
 
-/// What looking for credentials came to; it is done once, and once more for a token that was refused.
+/// The result of the search for credentials. The search is done once, and once more for a token that was rejected.
 #[derive(Default)]
 struct CredentialLookup {
     provider: Option<Result<Provider, AuthError>>,
-    /// When a refused token was last replaced.
+    /// The time at which a rejected token was last replaced.
     replaced: Option<Instant>,
 }
 
@@ -47,20 +49,21 @@ impl Auth {
         }
     }
 
-    /// No credentials: every call goes without a token.
+    /// No credentials: every call is sent without a token.
     pub fn none() -> Auth {
         Auth::new(Source::None)
     }
 
-    /// What the environment names: `CLOUDSDK_AUTH_DISABLE_CREDENTIALS`, `CLOUDSDK_AUTH_ACCESS_TOKEN_FILE`,
-    /// `GOOGLE_APPLICATION_CREDENTIALS`, else what the machine offers. Reads nothing yet.
+    /// The credentials that the environment names: `CLOUDSDK_AUTH_DISABLE_CREDENTIALS`,
+    /// `CLOUDSDK_AUTH_ACCESS_TOKEN_FILE`, `GOOGLE_APPLICATION_CREDENTIALS`, otherwise those of the machine. Nothing
+    /// is read yet.
     pub fn from_env(env: Environment) -> Auth {
         let path = |name| {
             env(name)
                 .filter(|value| !value.is_empty())
                 .map(PathBuf::from)
         };
-        // The words that gcloud takes for true.
+        // The words that gcloud accepts as true.
         let off = env("CLOUDSDK_AUTH_DISABLE_CREDENTIALS").is_some_and(|said| {
             ["1", "true", "on", "yes", "y"].contains(&said.trim().to_lowercase().as_str())
         });
@@ -75,7 +78,7 @@ impl Auth {
         })
     }
 
-    /// A token that is good for another 20 seconds at least, or `None` where credentials are switched off.
+    /// A token that is valid for at least another 20 seconds, or `None` if credentials are disabled.
     pub async fn token(&self) -> Result<Option<Token>, AuthError> {
         match &self.inner.source {
             Source::None => Ok(None),
@@ -86,7 +89,7 @@ impl Auth {
         }
     }
 
-    /// Whose credentials these are, for the reader; looks for them if that was not done yet.
+    /// The owner of the credentials, for the reader; searches for credentials if that was not done yet.
     pub async fn origin(&self) -> Result<String, AuthError> {
         match &self.inner.source {
             Source::None => Ok("none (CLOUDSDK_AUTH_DISABLE_CREDENTIALS)".into()),
@@ -97,8 +100,8 @@ impl Auth {
         }
     }
 
-    /// Called when `token` was refused: looks again, and says whether another token came of it. However many ask, at the
-    /// same time or one after the other, a minute sees one token fetched.
+    /// Called when `token` was rejected: searches again, and returns whether the search gave a different token.
+    /// However many callers ask, concurrently or one after the other, only one token is fetched per minute.
     pub async fn renew(&self, refused: &Token) -> bool {
         let another = |token: &Token| token.reveal() != refused.reveal();
         match &self.inner.source {
@@ -106,7 +109,7 @@ impl Auth {
             Source::TokenFile(path) => token_in_file(path).await.is_ok_and(|token| another(&token)),
             source => {
                 let mut found = self.inner.found.lock().await;
-                // Of calls that were refused together the first has renewed it for all.
+                // If several calls were rejected together, the first of them has already renewed the token for all.
                 if provided(source, &mut found)
                     .await
                     .is_ok_and(|token| another(&token))
@@ -116,7 +119,7 @@ impl Auth {
                 if found.replaced.is_some_and(|at| at.elapsed() < YOUNG) {
                     return false;
                 }
-                // A provider keeps its token until it expires; only a new provider asks again.
+                // A provider keeps its token until it expires; only a new provider requests a new one.
                 *found = CredentialLookup {
                     provider: None,
                     replaced: Some(Instant::now()),
@@ -129,7 +132,7 @@ impl Auth {
     }
 }
 
-/// The provider that was found, which is looked for if none was yet.
+/// The provider that was found; searches for one if that was not done yet.
 async fn provider(source: &Source, found: &mut CredentialLookup) -> Result<Provider, AuthError> {
     match &found.provider {
         Some(provider) => provider.clone(),
@@ -162,7 +165,8 @@ mod tests {
         move |asked| (asked == name).then(|| value.clone())
     }
 
-    /// A service account whose tokens come from `endpoint`. The key was made for this test and opens nothing.
+    /// A service account whose tokens come from `endpoint`. The key was made for this test and gives access to
+    /// nothing.
     fn key_file(folder: &TempDir, endpoint: &str) -> Auth {
         let mut key: Value =
             serde_json::from_str(include_str!("../../fixtures/service-account.json")).unwrap();
@@ -182,7 +186,7 @@ mod tests {
         )
     }
 
-    /// What the API was sent as tokens.
+    /// The tokens that the API received.
     fn bearers(api: &Scripted) -> Vec<String> {
         let bearer = |value: Option<&str>| value.unwrap_or("none").replace("Bearer ", "");
         api.seen()
@@ -223,7 +227,7 @@ mod tests {
         assert_eq!(bearers(&api), ["t1", "t1", "t1", "t2"]);
         let expires = auth.token().await.unwrap().unwrap().expires().unwrap();
         assert!(expires > jiff::Timestamp::now());
-        // The endpoint has no third token: the refusal stands, and is Google's.
+        // The endpoint has no third token: the result is Google's rejection.
         let error = client.send(&call, &NoWatch).await.unwrap_err();
         assert_eq!(
             (error.class, error.http),
@@ -242,7 +246,7 @@ mod tests {
         assert_eq!(together, (true, true, true));
         assert_eq!(tokens.seen().len(), 2, "side by side");
 
-        // Who began before the renewal and who began after it, both refused again.
+        // One call began before the renewal and one after it; both are rejected again.
         let second = auth.token().await.unwrap().unwrap();
         assert!(auth.renew(&first).await, "there is another to try");
         assert!(!auth.renew(&second).await, "and it is the last one");
@@ -266,7 +270,7 @@ mod tests {
     #[tokio::test]
     async fn a_token_endpoint_out_of_reach_is_a_lost_connection() {
         let folder = tempfile::tempdir().unwrap();
-        // gcp_auth itself tries five times; the sixth is ours.
+        // gcp_auth itself tries five times; the sixth try is ours.
         let script = [
             Reply::ResetAfter,
             Reply::ResetAfter,
@@ -333,7 +337,7 @@ mod tests {
         }
     }
 
-    /// The key is whole, so that what refuses it is the address alone.
+    /// The key is valid, so only the address can be the reason for the rejection.
     #[tokio::test]
     async fn a_key_is_not_taken_to_an_address_that_is_not_googles() {
         let folder = tempfile::tempdir().unwrap();
@@ -358,7 +362,7 @@ mod tests {
         }
     }
 
-    /// Somebody's own credentials, billed to a project of theirs.
+    /// User credentials, billed to a project of their own.
     struct User;
 
     impl gcp_auth::TokenProvider for User {

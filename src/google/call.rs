@@ -1,4 +1,4 @@
-//! One request to an API, as data. What it means is the caller's matter; whether it may be sent twice is said here.
+//! One request to an API, as data. Its meaning is the caller's concern; whether it may be sent twice is stated here.
 
 use std::fmt;
 
@@ -8,42 +8,43 @@ use serde_json::Value;
 
 use super::Api;
 
-/// A request. Built by [`Call::get`] and its like, then refined: `Call::post(api, path).query(k, v).json(body)`.
+/// A request. Created with [`Call::get`] and the like, then refined: `Call::post(api, path).query(k, v).json(body)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
-    /// Whom it is for.
+    /// The API that is called.
     pub api: Api,
-    /// How.
+    /// The HTTP method.
     pub method: Method,
-    /// Where: relative to the API's base, already percent-encoded, without a slash in front. For compute
+    /// The path: relative to the API's base, already percent-encoded, without a leading slash. For compute
     /// `projects/p/global/networks`, for most others `v1/projects/p/...`.
     pub path: String,
-    /// The query, not yet encoded.
+    /// The query parameters, not yet encoded.
     pub query: Vec<(String, String)>,
-    /// What is sent along.
+    /// The request body.
     pub body: Body,
-    /// Sending it twice does the same as sending it once. True of GET, PUT and DELETE; of POST and PATCH only where
-    /// the caller says so: a request id is given, or the call only reads (`:getIamPolicy`).
+    /// Whether sending it twice has the same effect as sending it once. True for GET, PUT and DELETE; for POST and
+    /// PATCH only if the caller states it: the request has a request id, or the call only reads (`:getIamPolicy`).
     pub repeatable: bool,
 }
 
-/// What is sent along with a call.
+/// The body of a call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
-    /// Nothing.
+    /// No body.
     Empty,
     /// JSON, verbatim.
     Json(Value),
-    /// The bytes of an object. Goes to the API's twin path under `/upload/`.
+    /// The bytes of an object. Sent to the API's upload path under `/upload/`.
     Upload {
-        /// Its media type.
+        /// The media type.
         content_type: String,
-        /// Its content.
+        /// The content.
         bytes: Vec<u8>,
     },
 }
 
-/// What a name may keep in a path. `*` is encoded, as gcloud does: `*.gcr.io.` is `%2A.gcr.io.`.
+/// The characters of a name that stay unencoded in a path. `*` is encoded, as in gcloud: `*.gcr.io.` is
+/// `%2A.gcr.io.`.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -57,10 +58,10 @@ pub fn segment(name: &str) -> String {
     utf8_percent_encode(name, KEPT).to_string()
 }
 
-/// How long `operations.wait` may be held by the server, with room for the answer to travel. The documented limit is
+/// How long the server may hold `operations.wait`, with some margin for the answer to arrive. The documented limit is
 /// two minutes.
 const HELD: std::time::Duration = std::time::Duration::from_secs(150);
-/// Everything else answers within seconds; a silent minute is a dead connection.
+/// Every other call is answered within seconds; after a silent minute the connection is dead.
 const ANSWERED: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl Call {
@@ -75,46 +76,47 @@ impl Call {
         }
     }
 
-    /// Reads.
+    /// A call that reads.
     pub fn get(api: Api, path: impl Into<String>) -> Call {
         Call::new(api, Method::GET, path, true)
     }
 
-    /// Creates or acts; not repeatable unless [`Call::repeatable`] is said.
+    /// A call that creates or acts; not repeatable unless [`Call::repeatable`] is called.
     pub fn post(api: Api, path: impl Into<String>) -> Call {
         Call::new(api, Method::POST, path, false)
     }
 
-    /// Replaces whole.
+    /// A call that replaces the whole resource.
     pub fn put(api: Api, path: impl Into<String>) -> Call {
         Call::new(api, Method::PUT, path, true)
     }
 
-    /// Changes in part; not repeatable unless [`Call::repeatable`] is said.
+    /// A call that changes a part of the resource; not repeatable unless [`Call::repeatable`] is called.
     pub fn patch(api: Api, path: impl Into<String>) -> Call {
         Call::new(api, Method::PATCH, path, false)
     }
 
-    /// Removes.
+    /// A call that deletes.
     pub fn delete(api: Api, path: impl Into<String>) -> Call {
         Call::new(api, Method::DELETE, path, true)
     }
 
-    /// Adds a query parameter; both parts are encoded when the call is sent.
+    /// Adds a query parameter; name and value are encoded when the call is sent.
     #[must_use]
     pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Call {
         self.query.push((name.into(), value.into()));
         self
     }
 
-    /// Gives it a JSON body.
+    /// Sets a JSON body.
     #[must_use]
     pub fn json(mut self, body: Value) -> Call {
         self.body = Body::Json(body);
         self
     }
 
-    /// Gives it the bytes of an object as its body, and `uploadType=media`, which says that nothing else is in it.
+    /// Sets the bytes of an object as the body, and `uploadType=media`, which states that the body contains nothing
+    /// else.
     #[must_use]
     pub fn upload(mut self, content_type: impl Into<String>, bytes: Vec<u8>) -> Call {
         self.body = Body::Upload {
@@ -124,14 +126,14 @@ impl Call {
         self.query("uploadType", "media")
     }
 
-    /// Says that sending it twice does the same as sending it once.
+    /// Declares that sending it twice has the same effect as sending it once.
     #[must_use]
     pub fn repeatable(mut self) -> Call {
         self.repeatable = true;
         self
     }
 
-    /// How long to wait for an answer.
+    /// The time limit for an answer.
     pub(super) fn patience(&self) -> std::time::Duration {
         if self.api == Api::Compute && self.path.ends_with("/wait") {
             HELD
@@ -141,8 +143,8 @@ impl Call {
     }
 }
 
-/// Method and address at Google's own host, without the query: `GET dns.googleapis.com/dns/v1/projects/p`. An
-/// override does not change it, so that what is printed can be held against Google's documentation.
+/// The method and the address at Google's own host, without the query: `GET dns.googleapis.com/dns/v1/projects/p`. An
+/// endpoint override does not change it, so that the printed form can be compared with Google's documentation.
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let upload = if matches!(self.body, Body::Upload { .. }) {

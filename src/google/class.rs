@@ -1,60 +1,60 @@
-//! What kind of failure it is, decided by one table, and what a person can do about it, by another.
+//! The class of a failure, decided by one table, and the advice for the user, in another.
 
 use super::envelope::Refusal;
 
-/// The failures that a caller tells apart.
+/// The failures that a caller handles differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Class {
-    /// It is not there; of an operation: Google no longer knows it.
+    /// The resource does not exist; for an operation: Google no longer knows it.
     NotFound,
-    /// It is there already.
+    /// The resource already exists.
     AlreadyExists,
-    /// Somebody else changed it since it was read (409 ABORTED, 412): read again, recompute, write again.
+    /// Another client changed it since it was read (409 ABORTED, 412): read again, recompute, write again.
     PolicyConflict,
-    /// It cannot be deleted while something else uses it.
+    /// It cannot be deleted while another resource uses it.
     InUse,
-    /// Another operation runs on the same thing; it will be free later.
+    /// Another operation is running on the same resource; it will end later.
     Busy,
-    /// It, or something it refers to, is still being made or deleted.
+    /// It, or a resource that it refers to, is still being created or deleted.
     NotReady,
     /// The API is not enabled, or was enabled too recently to be usable.
     ApiDisabled,
     /// The project has no billing account.
     BillingDisabled,
-    /// The caller lacks a permission; also what a project that does not exist looks like.
+    /// The caller lacks a permission; a project that does not exist gives the same error.
     PermissionDenied,
-    /// No credentials, or they were not accepted.
+    /// There are no credentials, or they were rejected.
     Unauthenticated,
-    /// The project's quota does not suffice; waiting does not help.
+    /// The project's quota is not sufficient; waiting does not help.
     QuotaExceeded,
     /// Too many calls; waiting helps.
     RateLimited,
-    /// A policy names a service account that IAM does not know, or not everywhere yet.
+    /// A policy names a service account that IAM does not know, or does not know everywhere yet.
     AccountNotVisible,
-    /// A policy names a workload identity pool that no cluster has made yet.
+    /// A policy names a workload identity pool that no cluster has created yet.
     IdentityPoolMissing,
-    /// It cannot be deleted before what it contains.
+    /// It cannot be deleted before its content.
     ContainerNotEmpty,
-    /// The request is wrong.
+    /// The request is invalid.
     BadRequest,
-    /// Google failed.
+    /// An error on Google's side.
     ServerFault,
-    /// The connection could not be made or broke.
+    /// The connection could not be made, or it broke.
     LostConnection,
-    /// The answer was not JSON, as a front end's is that does not know the API yet.
+    /// The answer was not JSON, as from a front end that does not know the API yet.
     NotJson,
-    /// An operation was not done in the time given to it.
+    /// An operation was not done within its time limit.
     Deadline,
     /// None of these.
     Other,
 }
 
-/// A condition on a refusal; what is not stated matches anything.
+/// A condition on a rejected request; a field that is not stated matches anything.
 struct RefusalPattern {
     http: Option<u16>,
     /// A reason, status or operation code, in any of Google's spellings.
     name: Option<&'static str>,
-    /// Words of the message, all of which must be there.
+    /// Words of the message, all of which must occur.
     words: &'static [&'static str],
     class: Class,
 }
@@ -100,11 +100,11 @@ const fn worded(http: u16, words: &'static [&'static str], class: Class) -> Refu
     }
 }
 
-/// The first rule that fits decides. Precise names come first, then sentences for the services that give no name (or
-/// one as wide as `forbidden`), then the bare HTTP code.
+/// The first matching rule decides. Precise names come first, then sentences for the services that give no name (or
+/// one as general as `forbidden`), then the bare HTTP code.
 #[rustfmt::skip]
 const RULES: &[RefusalPattern] = &[
-    // Names that mean one thing whatever the code beside them.
+    // Names with a single meaning, whatever the HTTP code.
     named("SERVICE_DISABLED", Class::ApiDisabled),
     named("accessNotConfigured", Class::ApiDisabled),
     named("BILLING_DISABLED", Class::BillingDisabled),
@@ -116,7 +116,7 @@ const RULES: &[RefusalPattern] = &[
     named("resourceNotReady", Class::NotReady),
     named("resourceInUseByAnotherResource", Class::InUse),
     named("containerNotEmpty", Class::ContainerNotEmpty),
-    // Sentences. A service that was never used and one that was switched off say the same.
+    // Sentences. A service that was never used and one that was disabled give the same sentence.
     worded(403, &["has not been used in project", "it is disabled"], Class::ApiDisabled),
     worded(403, &["cannot be used for API calls"], Class::ApiDisabled),
     worded(403, &["Insufficient", "quota to satisfy request"], Class::QuotaExceeded),
@@ -128,9 +128,9 @@ const RULES: &[RefusalPattern] = &[
     worded(400, &["is already being used by"], Class::InUse),
     worded(400, &["Service account", "does not exist"], Class::AccountNotVisible),
     worded(400, &["Identity Pool does not exist"], Class::IdentityPoolMissing),
-    // No record shows it; it is how Cloud Storage refuses to delete a bucket with objects in it.
+    // Not recorded; this is how Cloud Storage rejects the deletion of a bucket that contains objects.
     worded(409, &["bucket you tried to delete is not empty"], Class::ContainerNotEmpty),
-    // A code and its name.
+    // A code together with its name.
     both(409, "ABORTED", Class::PolicyConflict),
     coded(400, Class::BadRequest),
     coded(401, Class::Unauthenticated),
@@ -140,22 +140,23 @@ const RULES: &[RefusalPattern] = &[
     coded(409, Class::AlreadyExists),
     coded(412, Class::PolicyConflict),
     coded(429, Class::RateLimited),
-    // Not implemented will not be implemented a second later, and what an emulator cannot write down it cannot then either.
+    // What is not implemented now will not be implemented a second later, and what an emulator could not store it
+    // cannot store a second later either.
     coded(501, Class::Other),
     coded(507, Class::Other),
 ];
 
 impl Class {
-    /// What a refusal is.
+    /// The class of a rejected request.
     pub(super) fn of(refusal: &Refusal) -> Class {
-        // A front end that does not know an API yet answers HTML; one that is overloaded does too, and its code then
-        // says what is the matter.
+        // A front end that does not know an API yet answers with HTML. An overloaded one does the same, and then its
+        // HTTP code is what matters.
         let code = refusal.http.unwrap_or_default();
         if !refusal.json && (400..500).contains(&code) && ![401, 408, 429].contains(&code) {
             return Class::NotJson;
         }
         match RULES.iter().find(|rule| rule.fits(refusal)) {
-            // An operation does not end for want of calls: what is exhausted is a resource.
+            // An operation does not fail because of too many calls: what is exhausted is a resource.
             Some(rule) if refusal.operation && rule.class == Class::RateLimited => {
                 Class::QuotaExceeded
             }
@@ -165,7 +166,7 @@ impl Class {
         }
     }
 
-    /// What to do about it, for the person in front of the screen.
+    /// The advice for the user.
     pub fn hint(self) -> &'static str {
         match self {
             Class::ApiDisabled => {
@@ -229,7 +230,7 @@ impl Class {
 
 impl RefusalPattern {
     fn fits(&self, refusal: &Refusal) -> bool {
-        // An operation may give no code; that contradicts no sentence, and is no bare code.
+        // An operation may have no code. This does not contradict a sentence, but it does not match a bare code.
         let unsaid = refusal.http.is_none() && !self.words.is_empty();
         self.http
             .is_none_or(|http| unsaid || refusal.http == Some(http))
@@ -265,7 +266,7 @@ mod tests {
 
     use super::*;
 
-    /// What Google said, and the class that it should have; see fixtures/README.md.
+    /// Google's recorded errors and the class that each should have; see fixtures/README.md.
     fn recorded() -> Vec<(String, Refusal, Class)> {
         let rows: Vec<Value> =
             serde_json::from_str(include_str!("../../fixtures/errors.json")).unwrap();

@@ -14,7 +14,7 @@ use super::{
     answer,
 };
 
-/// A client of Google's APIs. Clones share one pool of connections and one token.
+/// A client of Google's APIs. Clones share one connection pool and one token.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -23,29 +23,30 @@ pub struct Client {
 struct Inner {
     endpoints: Endpoints,
     auth: Auth,
-    /// For Google: through the machine's proxy if it has one.
+    /// For Google: through the machine's proxy, if it has one.
     outward: reqwest::Client,
-    /// For this machine: never through a proxy, which would be handed the token in clear.
+    /// For this machine: never through a proxy, which would receive the token in plain text.
     inward: reqwest::Client,
 }
 
 const CONNECT: Duration = Duration::from_secs(10);
-/// While calls are open. A laptop that slept finds out now rather than at the end of a two-minute wait.
+/// Sent while calls are open. After a laptop has slept, a dead connection is detected now, not at the end of a
+/// two-minute wait.
 const PING: Duration = Duration::from_secs(30);
-/// The most that is read of an answer, in bytes after decompression. The longest page of a list that Google sends is a
-/// tenth of it; what is longer would fill the memory before it could be found to be nonsense.
+/// The size limit of an answer, in bytes after decompression. The longest page of a list that Google sends is a tenth
+/// of it; a longer answer would fill the memory before it could be recognized as invalid.
 const LONGEST_ANSWER: usize = 32 << 20;
-/// The most pages of one list. A server that never names a last one must not hold a run for ever.
+/// The maximum number of pages of a list. A server that never sends a last page must not block a run forever.
 const MOST_PAGES: usize = 1_000;
-/// A failed try, and the token that it was sent with.
+/// A failed attempt, and the token that it was sent with.
 type Failed = (ApiError, Option<Token>);
 
 impl Client {
     /// A client that calls `endpoints` with the credentials of `auth`. Fails on an endpoint that could leak a token,
-    /// and where HTTPS cannot be set up. Nothing is sent yet, and no credentials are looked for.
+    /// and if HTTPS cannot be set up. Nothing is sent yet, and no search for credentials is made.
     pub fn new(endpoints: Endpoints, auth: Auth) -> Result<Client, SetupError> {
         endpoints.check()?;
-        // The program chose its provider when it started, and then this changes nothing; a test has not.
+        // The program chose its provider when it started, so this has no effect there; a test has not chosen one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = || {
             reqwest::Client::builder()
@@ -56,7 +57,8 @@ impl Client {
                 .http2_keep_alive_timeout(CONNECT)
         };
         let built = |builder: reqwest::ClientBuilder| builder.build().map_err(SetupError::Http);
-        // Reading the machine's certificate authorities takes longer than everything else here: only who needs them.
+        // Loading the machine's certificate authorities takes longer than everything else here, so it is done only if
+        // they are needed.
         let inward = match endpoints.has_https_here() {
             true => built(builder().no_proxy())?,
             false => built(builder().no_proxy().tls_certs_only([]))?,
@@ -75,7 +77,7 @@ impl Client {
         })
     }
 
-    /// Where the calls go.
+    /// The endpoints of the calls.
     pub fn endpoints(&self) -> &Endpoints {
         &self.inner.endpoints
     }
@@ -87,8 +89,8 @@ impl Client {
 
     /// Sends a call and returns the JSON of the answer; an empty answer is `null`.
     ///
-    /// A rate limit is waited out, a server fault and a lost connection too where sending twice does no harm, all
-    /// within [`retry::PATIENCE`]; a token that is refused is replaced once. Everything else is returned.
+    /// A rate limit is waited out, and so are a server fault and a lost connection if sending twice is harmless, all
+    /// within [`retry::PATIENCE`]; a rejected token is replaced once. Every other error is returned.
     pub async fn send(&self, call: &Call, watch: &dyn Watch) -> Result<Value, ApiError> {
         let started = Instant::now();
         let mut may_have_applied = MayHaveApplied::No;
@@ -124,7 +126,7 @@ impl Client {
         }
     }
 
-    /// Sends a call that lists, page after page, and returns the members of `items` of all of them.
+    /// Sends a list call, page after page, and returns the members of `items` of all pages.
     pub async fn list(
         &self,
         call: &Call,
@@ -138,7 +140,8 @@ impl Client {
             .collect())
     }
 
-    /// The same for an aggregated list: `items` has a field for each zone and region, which has its members under `within`.
+    /// The same for an aggregated list: `items` has a field for each zone and region, which contains its members
+    /// under `within`.
     pub async fn list_aggregated(
         &self,
         call: &Call,
@@ -156,7 +159,7 @@ impl Client {
         Ok(scopes.flat_map(|scope| members(scope, within)).collect())
     }
 
-    /// All pages of a list, as they came. The one place that follows a page to the next.
+    /// All pages of a list, unchanged. This is the only place that follows a page to the next one.
     async fn pages(&self, call: &Call, watch: &dyn Watch) -> Result<Vec<Value>, ApiError> {
         let mut all = Vec::new();
         let mut page = call.clone();
@@ -180,14 +183,15 @@ impl Client {
         ))
     }
 
-    /// One try.
+    /// A single attempt.
     async fn once(&self, call: &Call) -> Result<Value, Box<Failed>> {
         let (request, token) = self
             .request(call)
             .await
             .map_err(|error| Box::new((error, None)))?;
-        // A proxy's page of complaint may repeat the request, its headers included. Whatever stands in the body is taken out
-        // of it before anybody reads it: of a long page the beginning is told, which may end in the middle of a token.
+        // A proxy's error page may repeat the request including its headers. The token is removed from the body
+        // before anything else reads it: only the beginning of a long page is reported, and that may end in the
+        // middle of a token.
         let failed = |error: ApiError| Box::new((error.without(token.as_ref()), token.clone()));
         let mut answer = request
             .send()
@@ -211,7 +215,7 @@ impl Client {
         answer::read(call, status, &headers, &body).map_err(failed)
     }
 
-    /// The request, and the token that is in it.
+    /// The request, and the token that it contains.
     async fn request(&self, call: &Call) -> Result<(RequestBuilder, Option<Token>), ApiError> {
         let Inner {
             endpoints,
@@ -234,7 +238,7 @@ impl Client {
             .map_err(|e| unsent(Class::BadRequest, format!("{}: {e}", call.path)))?;
         let token = match auth.token().await {
             Ok(token) => token,
-            // What is served on this machine may want no credentials; if it does, it says so itself.
+            // A server on this machine may need no credentials; if it does, it reports that itself.
             Err(e) if loopback && e.nothing_found() => None,
             Err(e) => {
                 let class = match e.is_network() {
@@ -262,7 +266,7 @@ impl Client {
             }
         }
         let request = match &call.body {
-            // Google's front ends refuse a POST that does not say its length with 411, be it nothing.
+            // Google's front ends reject a POST without a content length with 411, even if the body is empty.
             Body::Empty if !matches!(call.method, Method::GET | Method::DELETE) => {
                 request.header(CONTENT_LENGTH, 0)
             }
@@ -287,7 +291,7 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// The members of a list that an answer has under a field; one without members has no such field.
+/// The members of a list in a field of an answer; an answer without members has no such field.
 fn members(mut answer: Value, field: &str) -> Vec<Value> {
     match answer.get_mut(field).map(Value::take) {
         Some(Value::Array(members)) => members,
@@ -295,9 +299,9 @@ fn members(mut answer: Value, field: &str) -> Vec<Value> {
     }
 }
 
-/// Whether a path names another thing than its segments say: a name in it, a step's or a server's, goes up a level, as
-/// addresses are understood, or ends the path. Whoever reads an address passes over a tab or a line's end in it, so that
-/// `.` and `.` around one are two dots.
+/// Whether a path leads to another resource than its segments state: a name in it, from a step or from a server, goes
+/// up a level by the rules of URLs, or ends the path. URL parsers skip a tab or a line break, so that `.` and `.`
+/// around one are two dots.
 fn leads_elsewhere(path: &str) -> bool {
     let up = |segment: &str| {
         let segment = segment.to_ascii_lowercase().replace("%2e", ".");
@@ -308,13 +312,13 @@ fn leads_elsewhere(path: &str) -> bool {
 }
 
 /// User credentials are billed to a project of their own, which must have the called API enabled. Enabling the first
-/// API there is the one call that cannot name it.
+/// API in that project is the only call that cannot name it.
 fn wants_quota_project(call: &Call) -> bool {
     let enables = call.path.ends_with(":enable") || call.path.ends_with(":batchEnable");
     !(call.api == Api::ServiceUsage && enables)
 }
 
-/// A number between 0 and 1, from the one source of chance that the package has.
+/// A random number between 0 and 1, from the package's only source of randomness.
 fn dice() -> f64 {
     f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! Where credentials are found, and how each kind yields tokens. The last of the ways is `gcp_auth`'s.
+//! Where credentials are found, and how each kind yields tokens. The last way is that of `gcp_auth`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ use super::endpoints::{is_google, is_loopback};
 use crate::text::chain;
 
 const SCOPES: &[&str] = &["https://www.googleapis.com/auth/cloud-platform"];
-/// The metadata server answers within milliseconds where there is one; gcloud takes a second or two.
+/// If there is a metadata server, it answers within milliseconds; gcloud takes a second or two.
 const ASKING: Duration = Duration::from_secs(15);
 
-/// What the environment names.
+/// The credentials that the environment names.
 #[derive(Debug)]
 pub(super) enum Source {
     None,
@@ -34,9 +34,9 @@ pub(super) enum Source {
 #[derive(Clone)]
 pub(super) struct Provider {
     pub tokens: Arc<dyn TokenProvider>,
-    /// Only user credentials name one; a service account is billed to its own project.
+    /// Only user credentials have a quota project; a service account is billed to its own project.
     pub quota_project: Option<Arc<str>>,
-    /// Whose they are, for the reader.
+    /// The owner of the credentials, for the reader.
     pub origin: String,
 }
 
@@ -49,7 +49,7 @@ pub enum AuthError {
     TokenFile {
         /// The file.
         path: String,
-        /// What is wrong with it.
+        /// The underlying error.
         source: CredentialFileError,
     },
     /// `GOOGLE_APPLICATION_CREDENTIALS` cannot be used.
@@ -57,71 +57,72 @@ pub enum AuthError {
     KeyFile {
         /// The file.
         path: String,
-        /// What is wrong with it.
+        /// The underlying error.
         source: CredentialFileError,
     },
     /// The machine offers no credentials.
     #[error("no credentials found: {}", told(.tried))]
     NothingFound {
-        /// Who was asked, and what each said.
+        /// The sources that were tried, each with its error.
         tried: Vec<(&'static str, ProviderError)>,
     },
-    /// The credentials are there and yield no token.
+    /// The credentials exist and yield no token.
     #[error("cannot get an access token from {origin}: {source}")]
     Refresh {
-        /// Whose credentials they are.
+        /// The owner of the credentials.
         origin: String,
-        /// What the token endpoint, or gcloud, said.
+        /// The error of the token endpoint or of gcloud.
         source: ProviderError,
     },
 }
 
-/// What is wrong with a file that holds a token or a key.
+/// What is wrong with a file that contains a token or a key.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum CredentialFileError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("{0}")]
     Io(#[source] Arc<std::io::Error>),
-    /// It holds nothing.
+    /// The file is empty.
     #[error("it is empty")]
     Empty,
-    /// It is not JSON.
+    /// The file is not JSON.
     #[error("it is not JSON: {0}")]
     Json(#[source] Arc<serde_json::Error>),
-    /// It holds credentials of another kind.
+    /// The file contains credentials of another kind.
     #[error(
         "it holds {kind:?} credentials, and only service account keys are read from there; \
          unset the variable to use those of `gcloud auth application-default login`"
     )]
     Kind {
-        /// Which kind: `authorized_user`.
+        /// The kind: `authorized_user`.
         kind: String,
     },
-    /// It would have tokens asked for at an address that is none of Google's.
+    /// The file requests tokens from an address that is not Google's.
     #[error("its token_uri {uri:?} is not an https address of Google's")]
     TokenUri {
         /// The address.
         uri: String,
     },
-    /// It is no key.
+    /// The file is not a key.
     #[error("{}", chain(.0))]
     Key(#[source] Arc<gcp_auth::Error>),
 }
 
-/// Why a way to credentials, or credentials that were found, yield nothing.
+/// Why a source of credentials, or the credentials themselves, yield no token.
 #[derive(Debug, Clone, Error)]
 pub enum ProviderError {
-    /// It says no.
+    /// The request was rejected.
     #[error("{}", chain(.0))]
     Failed(#[source] Arc<gcp_auth::Error>),
-    /// It does not answer.
+    /// There was no answer in time.
     #[error("no answer within {} s", ASKING.as_secs())]
     Silent,
 }
 
 impl ProviderError {
-    /// It could not be reached. gcp_auth tells a connection that failed from an endpoint that refused by the kind of its error.
+    /// Whether the endpoint could not be reached. gcp_auth distinguishes a failed connection from an endpoint that
+    /// rejected the request by the kind of its error.
     fn is_network(&self) -> bool {
         match self {
             ProviderError::Failed(error) => {
@@ -141,26 +142,26 @@ impl From<gcp_auth::Error> for ProviderError {
     }
 }
 
-/// Who was asked, and what each said.
+/// The sources that were tried, each with its error.
 fn told(tried: &[(&str, ProviderError)]) -> String {
     let each = tried.iter().map(|(who, error)| format!("{who}: {error}"));
     each.collect::<Vec<_>>().join("; ")
 }
 
 impl AuthError {
-    /// There is nothing, as opposed to something that does not work.
+    /// Whether there are no credentials at all, as opposed to credentials that do not work.
     pub(super) fn nothing_found(&self) -> bool {
         matches!(self, AuthError::NothingFound { .. })
     }
 
-    /// The network is at fault, and a later try may succeed.
+    /// Whether the network is the cause, so that a later try may succeed.
     pub(super) fn is_network(&self) -> bool {
         matches!(self, AuthError::Refresh { source, .. } if source.is_network())
     }
 }
 
 impl Provider {
-    /// The token it has, or a new one if that is about to expire.
+    /// The current token, or a new one if the current one is about to expire.
     pub async fn token(&self) -> Result<Token, AuthError> {
         let token = asked(self.tokens.token(SCOPES)).await;
         let token = token.map_err(|source| AuthError::Refresh {
@@ -176,7 +177,7 @@ impl Provider {
     }
 }
 
-/// The token in a file. It is read every time, so that whoever renews the file need not tell us.
+/// The token in a file. It is read every time, so that a renewed file is used without a notification.
 pub(super) async fn token_in_file(path: &Path) -> Result<Token, AuthError> {
     let failed = |source| AuthError::TokenFile {
         path: path.display().to_string(),
@@ -191,7 +192,7 @@ pub(super) async fn token_in_file(path: &Path) -> Result<Token, AuthError> {
     }
 }
 
-/// Looks for credentials that can be asked for tokens.
+/// Searches for credentials that can yield tokens.
 pub(super) async fn look(source: &Source) -> Result<Provider, AuthError> {
     match source {
         Source::KeyFile(path) => service_account(path).await,
@@ -217,7 +218,7 @@ async fn service_account(path: &Path) -> Result<Provider, AuthError> {
             return Err(failed(CredentialFileError::Kind { kind }));
         }
     }
-    // What is sent there buys tokens. (And gcp_auth panics on what is no address at all.)
+    // Whoever receives what is sent there can get tokens with it. (Also, gcp_auth panics on an invalid address.)
     let to = key["token_uri"].as_str().unwrap_or_default();
     if !Url::parse(to).is_ok_and(|url| gives_tokens(&url)) {
         let uri = to.to_owned();
@@ -233,8 +234,8 @@ async fn service_account(path: &Path) -> Result<Provider, AuthError> {
     ))
 }
 
-/// Whether a key may name this address as the one that gives tokens for it: Google's, where keys name `oauth2.googleapis.com`
-/// and older ones `accounts.google.com`, or one of this machine.
+/// Whether a key may name this address as its token endpoint: one of Google's (keys name `oauth2.googleapis.com`,
+/// older ones `accounts.google.com`), or one on this machine.
 fn gives_tokens(url: &Url) -> bool {
     match url.scheme() {
         "https" => {
@@ -245,8 +246,8 @@ fn gives_tokens(url: &Url) -> bool {
     }
 }
 
-/// Asks in the order of `gcp_auth::provider`, which would not say whose credentials it found; user credentials need
-/// their quota project sent along.
+/// Tries the sources in the order of `gcp_auth::provider`, which does not report whose credentials it found; user
+/// credentials need their quota project sent with each call.
 async fn machine() -> Result<Provider, AuthError> {
     let mut tried = Vec::new();
     match asked(ConfigDefaultCredentials::new()).await {

@@ -1,5 +1,5 @@
-//! The dialects in which Google's APIs speak of work in progress: how an operation is named and found, how far it is,
-//! and how it ended. Pure: answers in, facts out.
+//! The ways in which Google's APIs describe long-running operations: the name and the location of an operation, its
+//! progress, and how it ended. Pure: answers in, facts out.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,11 +7,11 @@ use serde_json::Value;
 use super::Call;
 use crate::text::beginning;
 
-/// How an API speaks of work in progress.
+/// How an API describes a long-running operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dialect {
-    /// `status: DONE`, `error.errors[]`; can be waited for.
+    /// `status: DONE`, `error.errors[]`; has a wait call.
     Compute,
     /// `status: DONE`, `error{code, message}` or `statusMessage`.
     Container,
@@ -21,21 +21,21 @@ pub enum Dialect {
     DnsChange,
 }
 
-/// How far an answer says that the operation is.
+/// The progress of an operation, according to an answer.
 pub(super) enum OperationState {
     Running,
     Done,
     Failed,
 }
 
-/// What Service Usage calls the operation of enabling what is enabled. Nobody knows it when asked.
+/// Service Usage's name for the operation that enables what is already enabled. It does not exist when it is polled.
 const NOTHING_TO_DO: &str = "operations/noop.DONE_OPERATION";
 impl Dialect {
-    /// Where the operation of an answer is found, from what was asked and its name.
+    /// The path of an answer's operation, from the path of the call and the name of the operation.
     pub(super) fn path(self, call: &Call, answer: &Value) -> Option<String> {
         let name = answer["name"].as_str().filter(|name| !name.is_empty());
         match self {
-            // projects/P/global or projects/P/{regions,zones}/L, whichever was asked.
+            // projects/P/global or projects/P/{regions,zones}/L, as in the call.
             Dialect::Compute => {
                 let scope = if call.path.split('/').nth(2) == Some("global") {
                     3
@@ -46,11 +46,11 @@ impl Dialect {
             }
             // v1/projects/P/locations/L
             Dialect::Container => Some(format!("{}/operations/{}", head(&call.path, 5)?, name?)),
-            // The name is a path of its own; the version is the one that was asked.
+            // The name is a path of its own; the version is that of the call.
             Dialect::LongRunning => Some(format!("{}/{}", head(&call.path, 1)?, name?)),
-            // projects/P/managedZones/Z/changes; a change to the zone itself is an operation beside its changes.
+            // projects/P/managedZones/Z/changes; a change to the zone itself is an operation next to its changes.
             Dialect::DnsChange => {
-                // A zone has an id too; only work in progress has a status.
+                // A zone has an id too; only an operation has a status.
                 answer["status"].as_str()?;
                 let kind = match answer["kind"].as_str() {
                     Some("dns#operation") => "operations",
@@ -71,8 +71,8 @@ impl Dialect {
         if !done {
             return OperationState::Running;
         }
-        // DONE alone is not success: a refused deletion ends with 200, DONE and an error. GKE also says it in the older,
-        // deprecated way.
+        // DONE alone is not success: a rejected deletion ends with 200, DONE and an error. GKE also reports it in the
+        // older, deprecated field.
         let older = self == Dialect::Container
             && answer["statusMessage"]
                 .as_str()
@@ -84,7 +84,7 @@ impl Dialect {
         }
     }
 
-    /// What the operation says about itself, for the person who waits.
+    /// The operation's own progress message, for the user who waits.
     pub(super) fn progress(self, answer: &Value) -> String {
         let status = answer["status"].as_str().unwrap_or_default();
         beginning(&match self {

@@ -1,7 +1,7 @@
-//! Where each API is served: Google's own host, or what gcloud's override variables say.
+//! Where each API is served: at Google's own host, or where gcloud's override variables point.
 //!
-//! Nothing is served from just anywhere: a root is a `googleapis.com` host over https or a loopback address, and the
-//! program refuses to start with another, because a token would be sent there.
+//! Not every address is accepted: a root is a `googleapis.com` host over https or a loopback address, and the program
+//! refuses to start with any other, because it would send a token there.
 
 use thiserror::Error;
 use url::{Host, Url};
@@ -9,32 +9,32 @@ use url::{Host, Url};
 use super::answer::causes;
 use super::{Api, Body, Call, Environment};
 
-/// Why a client cannot be made.
+/// Why a client cannot be created.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SetupError {
-    /// An endpoint that may not be used.
+    /// An endpoint that must not be used.
     #[error("{origin} is {value:?}: {why}; use https://….googleapis.com/ or a loopback address")]
     Endpoint {
-        /// The variable, or whatever else gave the endpoint.
+        /// The variable, or another source of the endpoint.
         origin: String,
-        /// What it says.
+        /// The value of the variable.
         value: String,
-        /// What is wrong with it.
+        /// The reason for the rejection.
         why: &'static str,
     },
-    /// The HTTP client could not be built; usually the machine has no certificate authorities.
+    /// The HTTP client could not be built; usually because the machine has no certificate authorities.
     #[error("cannot set up HTTPS: {}", causes(.0))]
     Http(#[source] reqwest::Error),
 }
 
-/// The root of every API, with what may be sent to it.
+/// The root of every API, and what may be sent to it.
 #[derive(Debug, Clone)]
 pub struct Endpoints {
     roots: [Root; Api::ALL.len()],
 }
 
-/// An address that ends in a slash, before an API's base path.
+/// An address with a trailing slash, without an API's base path.
 #[derive(Debug, Clone)]
 struct Root {
     url: String,
@@ -49,8 +49,8 @@ enum HostKind {
 }
 
 impl Endpoints {
-    /// Google's hosts, except where `CLOUDSDK_API_ENDPOINT_OVERRIDES_<API>` says otherwise. An override may end in the
-    /// API's base path (`…/compute/v1/`) or leave it out.
+    /// Google's hosts, except for APIs with the variable `CLOUDSDK_API_ENDPOINT_OVERRIDES_<API>`. An override may end
+    /// with the API's base path (`…/compute/v1/`) or omit it.
     pub fn from_env(env: Environment) -> Result<Endpoints, SetupError> {
         let roots = Api::ALL.map(|api| {
             let said = env(api.variable()).filter(|value| !value.trim().is_empty());
@@ -64,7 +64,7 @@ impl Endpoints {
         Ok(endpoints)
     }
 
-    /// Every API at one emulator, whose address is `base` (`http://127.0.0.1:PORT`): the host becomes the first
+    /// Every API at one emulator with the address `base` (`http://127.0.0.1:PORT`): the host becomes the first
     /// segment of the path.
     pub fn emulator(base: &str) -> Endpoints {
         let base = base.trim_end_matches('/');
@@ -73,7 +73,7 @@ impl Endpoints {
         }
     }
 
-    /// The first root that may not be used, as an error.
+    /// Returns an error for the first root that must not be used.
     pub(super) fn check(&self) -> Result<(), SetupError> {
         for root in &self.roots {
             if let Err(why) = root.place {
@@ -89,12 +89,12 @@ impl Endpoints {
         self.roots[api.index()].place == Ok(HostKind::Loopback)
     }
 
-    /// Where an API is served, up to its base path: `https://compute.googleapis.com/`.
+    /// The root of an API, without its base path: `https://compute.googleapis.com/`.
     pub fn root(&self, api: Api) -> &str {
         &self.roots[api.index()].url
     }
 
-    /// Whether any call leaves this machine.
+    /// Whether any call is sent to another machine.
     pub(super) fn has_google(&self) -> bool {
         self.roots
             .iter()
@@ -108,7 +108,7 @@ impl Endpoints {
             .any(|root| root.place == Ok(HostKind::Loopback) && root.url.starts_with("https:"))
     }
 
-    /// The whole address of a call, its query included.
+    /// The complete address of a call, including its query.
     pub(super) fn url(&self, call: &Call) -> Result<Url, url::ParseError> {
         let root = self.root(call.api);
         let upload = if matches!(call.body, Body::Upload { .. }) {
@@ -135,7 +135,7 @@ impl Root {
     }
 }
 
-/// The override without the API's base path, and with a slash at its end.
+/// The override without the API's base path, and with a trailing slash.
 fn without_base(value: &str, base: &str) -> String {
     let value = value.trim_end_matches('/');
     let base = base.trim_end_matches('/');
@@ -146,7 +146,7 @@ fn without_base(value: &str, base: &str) -> String {
     format!("{root}/")
 }
 
-/// Whether an address is this machine's own.
+/// Whether an address belongs to this machine.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -156,13 +156,13 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether an address is at one of the hosts of Google's APIs.
+/// Whether an address is on one of the hosts of Google's APIs.
 pub(super) fn is_google(url: &Url) -> bool {
     url.host_str()
         .is_some_and(|host| host.ends_with(".googleapis.com"))
 }
 
-/// Where an address points, or why it may not be used.
+/// The host that an address points to, or why it must not be used.
 fn place(url: &str) -> Result<HostKind, &'static str> {
     let url = Url::parse(url).map_err(|_| "it is not an address")?;
     if !url.username().is_empty() || url.password().is_some() {

@@ -1,38 +1,38 @@
-//! What Google says when it refuses, read out of an error body.
+//! Reads Google's errors from response bodies.
 //!
-//! The envelope differs from API to API: compute, dns and storage send no `status`, gkehub sends no `errors`, newer
-//! APIs put the reason into `details`, and a front end may answer with HTML. Everything here is optional but the HTTP
-//! code, and nothing that was sent can make it fail.
+//! The envelope differs between APIs: compute, dns and storage send no `status`, gkehub sends no `errors`, newer APIs
+//! put the reason into `details`, and a front end may answer with HTML. Everything except the HTTP code is optional
+//! here, and no answer can make the parsing fail.
 
 use crate::text::beginning;
 use serde_json::Value;
 
-/// A refusal, as far as it was said.
+/// A rejected request, as far as the answer describes it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Refusal {
-    /// The HTTP code, or for an operation the one that its error stands for, if it has one.
+    /// The HTTP code; for an operation, the code that its error corresponds to, if there is one.
     pub http: Option<u16>,
     /// `errors[0].reason`, the reason of an `ErrorInfo`, or an operation's error code.
     pub reason: Option<String>,
     /// The canonical status: `PERMISSION_DENIED`.
     pub status: Option<String>,
-    /// The sentence for people.
+    /// The message for people.
     pub message: String,
-    /// The body was JSON.
+    /// Whether the body was JSON.
     pub json: bool,
-    /// It is how an operation ended, not the answer to a call.
+    /// Whether it is the result of an operation, not the answer to a call.
     pub operation: bool,
 }
 
-/// The length of an HTML or text body that is worth showing.
+/// The length of the excerpt of an HTML or text body.
 const EXCERPT: usize = 160;
 
 impl Refusal {
-    /// Reads the body of an answer that is no success.
+    /// Reads the body of an answer that is not a success.
     pub fn of_answer(http: u16, body: &[u8]) -> Refusal {
         match serde_json::from_slice::<Value>(body) {
             Ok(answer) if answer.is_object() => {
-                // The token endpoint says `{"error": "invalid_grant"}`; all others an object.
+                // The token endpoint sends `{"error": "invalid_grant"}`; all others send an object.
                 let error = &answer["error"];
                 let said = text(&error["message"]).or_else(|| text(error));
                 Refusal {
@@ -52,9 +52,9 @@ impl Refusal {
         }
     }
 
-    /// Reads an operation that is done and failed, in any dialect: `error.errors[{code, message}]` of compute, with
-    /// the HTTP code beside it; `error{code, message, details}` of all others; GKE's older `statusMessage`, and the
-    /// conditions in which it names the cause.
+    /// Reads a failed operation in any dialect: compute's `error.errors[{code, message}]` with the HTTP code beside
+    /// it; `error{code, message, details}` of all others; GKE's older `statusMessage`, and the conditions that name
+    /// the cause.
     pub fn of_operation(answer: &Value) -> Refusal {
         let error = &answer["error"];
         let numbered = error["code"].as_u64();
@@ -95,7 +95,7 @@ impl Refusal {
     }
 }
 
-/// The codes of `google.rpc.Code`, their names, and the HTTP codes that the definition gives for them.
+/// The codes of `google.rpc.Code`, their names, and the HTTP codes in their definition.
 #[rustfmt::skip]
 const CODES: [(u64, &str, u16); 16] = [
     (1, "CANCELLED", 499), (2, "UNKNOWN", 500), (3, "INVALID_ARGUMENT", 400), (4, "DEADLINE_EXCEEDED", 504),
@@ -104,7 +104,7 @@ const CODES: [(u64, &str, u16); 16] = [
     (13, "INTERNAL", 500), (14, "UNAVAILABLE", 503), (15, "DATA_LOSS", 500), (16, "UNAUTHENTICATED", 401),
 ];
 
-/// An `ErrorInfo` is the more precise of the two where both are there: `errors[0]` then says `forbidden`.
+/// If both exist, `ErrorInfo` is the more precise one: `errors[0]` then contains only `forbidden`.
 fn reason(error: &Value) -> Option<String> {
     list(&error["details"])
         .iter()
@@ -128,7 +128,7 @@ fn text(value: &Value) -> Option<String> {
         .map(beginning)
 }
 
-/// The words of a body that is not JSON, without its tags.
+/// The text of a body that is not JSON, without its tags.
 fn excerpt(http: u16, body: &[u8]) -> String {
     let body = String::from_utf8_lossy(body);
     let mut words = String::new();
@@ -183,7 +183,7 @@ mod tests {
         let page = "é ".repeat(100_000);
         let words = Refusal::of_answer(502, page.as_bytes()).message;
         assert!(words.chars().count() < 2 * EXCERPT, "{words}");
-        // Each of many may be short.
+        // Many messages, each of which may be short.
         let many = vec![json!({"message": "é".repeat(100)}); 1_000];
         let words = Refusal::of_operation(&json!({"error": {"errors": many}})).message;
         assert_eq!(words.chars().count(), 2_000 + 2);

@@ -1,4 +1,4 @@
-//! What went wrong with a call, in Google's own words.
+//! The error of a call, in Google's own words.
 
 use std::error::Error;
 use std::fmt;
@@ -11,42 +11,43 @@ use super::envelope::Refusal;
 use super::{Call, Class, Token};
 use crate::text::beginning;
 
-/// Whether a failed request can have taken effect. A caller that keeps a record closes it on `No` and looks on
-/// anything else. Ordered from the harmless to the dangerous.
+/// Whether a failed request may have taken effect. A caller that keeps a record closes it on `No` and reads the live
+/// state on anything else. Ordered from the harmless to the dangerous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MayHaveApplied {
-    /// It never left this machine, or Google refused it: nothing happened.
+    /// The request never left this machine, or Google rejected it: nothing was changed.
     No,
-    /// The connection broke before an answer: it may or may not have arrived.
+    /// The connection broke before an answer: the request may have arrived or not.
     Unknown,
-    /// It arrived, and what became of it was not said: a server fault, or an answer that was cut off.
+    /// The request arrived, and its result is unknown: a server fault, or an answer that was cut off.
     Yes,
 }
 
-/// A failed call, or the error with which an operation ended.
+/// A failed call, or the error of an operation.
 #[derive(Debug, Clone)]
 pub struct ApiError {
-    /// Method and address, as [`Call`] prints them.
+    /// The method and the address, as [`Call`] prints them.
     pub call: Box<str>,
-    /// The HTTP code, if there was an answer; for an operation the one that its error stands for.
+    /// The HTTP code, if there was an answer; for an operation, the code that its error corresponds to.
     pub http: Option<u16>,
-    /// What kind of failure it is.
+    /// The class of the failure.
     pub class: Class,
-    /// Google's name for it, `resourceNotReady`, if it gave one.
+    /// Google's name for the error, such as `resourceNotReady`, if there is one.
     pub reason: Option<Box<str>>,
-    /// Google's own words, or the operating system's.
+    /// The message of Google or of the operating system.
     pub message: String,
-    /// Whether it can have taken effect, over all tries.
+    /// Whether it may have taken effect, over all attempts.
     pub left_machine: MayHaveApplied,
-    /// How often it was sent.
+    /// How many times it was sent.
     pub attempts: u32,
-    /// It is how an operation ended, not the answer to a call.
+    /// Whether it is the result of an operation, not the answer to a call.
     pub of_operation: bool,
-    /// How long Google asks to wait (`Retry-After`).
+    /// The pause that Google requests (`Retry-After`).
     pub retry_after: Option<Duration>,
-    /// What to do, where the class alone does not say it.
+    /// Advice for the user, if the class alone does not imply it.
     pub advice: Option<&'static str>,
-    /// The error behind it, where there is one: of the connection, the credentials, a cluster. Its words are in `message`.
+    /// The underlying error, if there is one: of the connection, the credentials, or a cluster. Its text is part of
+    /// `message`.
     pub cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -63,7 +64,7 @@ impl Error for ApiError {
 }
 
 impl ApiError {
-    /// An error without an answer.
+    /// The error of a call without an answer.
     pub(super) fn unanswered(
         call: &Call,
         class: Class,
@@ -85,15 +86,15 @@ impl ApiError {
         }
     }
 
-    /// The error of a try that others went before: what one of them may have done, a later refusal does not undo. Keeps in
-    /// `may_have_applied` what all tries so far may have done.
+    /// The error of an attempt that was not the first: a later rejection does not undo what an earlier attempt may
+    /// have done. Stores in `may_have_applied` what all attempts so far may have done.
     pub fn after(mut self, may_have_applied: &mut MayHaveApplied) -> ApiError {
         *may_have_applied = self.left_machine.max(*may_have_applied);
         self.left_machine = *may_have_applied;
         self
     }
 
-    /// A call that could not even be written down: what it is about lacks something.
+    /// A call that could not even be built, because its subject is incomplete.
     pub fn unsent(what: impl Into<String>, message: impl fmt::Display) -> ApiError {
         ApiError {
             call: what.into().into_boxed_str(),
@@ -110,7 +111,7 @@ impl ApiError {
         }
     }
 
-    /// The same, with the error behind it. That one must not hold a token: [`ApiError::without`] does not look into it.
+    /// Adds the underlying error. It must not contain a token: [`ApiError::without`] does not search it.
     pub fn caused_by(self, cause: impl Error + Send + Sync + 'static) -> ApiError {
         ApiError {
             cause: Some(Arc::new(cause)),
@@ -118,11 +119,11 @@ impl ApiError {
         }
     }
 
-    /// A refusal: the answer to `call`, or how the operation ended that `call` polls.
+    /// A rejection: the answer to `call`, or the result of the operation that `call` polls.
     pub(super) fn refused(call: &Call, refusal: Refusal) -> ApiError {
         let class = Class::of(&refusal);
-        // An operation's end is known: what it did it did, and it is over. A refusal below 500 means that nothing was
-        // done; above, Google itself does not know.
+        // The end of an operation is known: whatever it did, it is over. A code below 500 means that nothing was
+        // done; above it, Google itself does not know.
         let left_machine = match class {
             _ if refusal.operation => MayHaveApplied::Yes,
             Class::ServerFault => MayHaveApplied::Yes,
@@ -139,13 +140,13 @@ impl ApiError {
         }
     }
 
-    /// How the operation ended of which `answer` to `call` speaks.
+    /// The error of the operation that `answer` to `call` describes.
     pub(super) fn operation(call: &Call, answer: &Value) -> ApiError {
         ApiError::refused(call, Refusal::of_operation(answer))
     }
 
-    /// The same, without the token if somebody has written it into his words, which are then cut: what is cut off in its
-    /// middle is not found.
+    /// The same error without the token, in case another server included it in a message. The token is removed before
+    /// the message is truncated, because a token that is cut in its middle would not be found.
     pub(super) fn without(mut self, token: Option<&Token>) -> ApiError {
         if let Some(token) = token {
             self.message = token.hidden_in(&self.message);
@@ -154,12 +155,12 @@ impl ApiError {
         self
     }
 
-    /// What to do about it.
+    /// The advice for the user.
     pub fn hint(&self) -> Option<String> {
         Some(self.advice.unwrap_or(self.class.hint()).to_owned())
     }
 
-    /// A try may be made later with a fair chance: Google or the network is at fault, not the request.
+    /// Whether a later attempt has a fair chance: the cause is Google or the network, not the request.
     pub fn is_transient(&self) -> bool {
         matches!(
             self.class,
@@ -171,7 +172,7 @@ impl ApiError {
         let mut words = self.message.clone();
         match (self.http, &self.reason) {
             (Some(http), Some(reason)) => words += &format!(" (HTTP {http} {reason})"),
-            // The words of an answer that is not JSON name the code themselves.
+            // The text of an answer that is not JSON contains the code itself.
             (Some(http), None) if !words.contains(&format!("HTTP {http}")) => {
                 words += &format!(" (HTTP {http})")
             }

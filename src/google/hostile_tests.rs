@@ -1,4 +1,4 @@
-//! The client against servers that are not what they should be, or that want to be given what they should not have.
+//! The client against servers that are not what they should be, or that try to obtain what they must not have.
 
 use std::io::Write;
 use std::time::Duration;
@@ -65,7 +65,7 @@ async fn words_that_repeat_the_token_are_told_without_it() {
     }
 }
 
-/// Of long words the beginning is told, and the beginning of a token is most of it.
+/// A long message is reduced to its beginning, and that may contain most of a token.
 #[tokio::test]
 async fn no_part_of_a_token_is_told_where_words_are_cut() {
     let folder = tempfile::tempdir().unwrap();
@@ -133,7 +133,7 @@ async fn a_name_does_not_lead_to_another_path() {
         "x\\y",
         "x/./y",
         "%2E%2e/y",
-        // Whoever reads an address passes over these.
+        // URL parsers skip these characters.
         ".\t./y",
         ".\n.",
         "\r..",
@@ -151,7 +151,7 @@ async fn a_name_does_not_lead_to_another_path() {
     assert!(server.seen().is_empty());
 }
 
-/// Spaces by the mebibyte, packed to a thousandth of that.
+/// Mebibytes of spaces, compressed to a thousandth of their size.
 fn packed(mebibytes: usize) -> Vec<u8> {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let spaces = vec![b' '; 1 << 20];
@@ -214,7 +214,7 @@ async fn an_aggregated_list_is_read_whole_and_ends() {
     let client = client(&server);
     let within = "networkEndpointGroups";
     let list = async || client.list_aggregated(&get(), within, &NoWatch).await;
-    // What is no object has no next page either.
+    // An answer that is not an object has no next page.
     assert_eq!(list().await.unwrap(), ["a"]);
     assert_eq!(list().await.unwrap(), ["b"]);
 

@@ -1,9 +1,9 @@
-//! The one client of Google's APIs: a call goes in, Google's JSON or a classified error comes out.
+//! The only client of Google's APIs: a call goes in, Google's JSON or a classified error comes out.
 //!
-//! It knows hosts, tokens, error envelopes, long-running operations and which failures may be repeated. It
-//! deliberately knows no resource, no step, no journal and no screen: what waits, retries or fails is told through
-//! [`Watch`], and whatever is the caller's decision (a busy cluster, an API just enabled, a policy changed by somebody
-//! else) is returned with its [`Class`] and never waited out here.
+//! It knows hosts, tokens, error envelopes, long-running operations, and which failures may be repeated. It
+//! deliberately knows no resource, no step, no journal and no screen: waits, retries and failures are reported
+//! through [`Watch`], and everything that the caller has to decide (a busy cluster, an API that was just enabled, a
+//! policy that another client changed) is returned with its [`Class`] and never waited out here.
 
 pub mod address;
 mod answer;
@@ -44,18 +44,18 @@ pub use token::Token;
 
 use std::time::Duration;
 
-/// How this module learns about the environment: `std::env::var(name).ok()`, or a table in a test.
+/// How this module reads the environment: `std::env::var(name).ok()`, or a table in a test.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Somebody who is told what takes time. Both are called from the task that sends.
+/// Receives reports of retries and progress. Both methods are called from the task that sends.
 pub trait Watch: Send + Sync {
-    /// `call` failed with `why` and is sent again after a pause; `attempt` counts the tries made so far, from 1.
+    /// `call` failed with `why` and is sent again after a pause; `attempt` is the number of attempts so far, from 1.
     fn retrying(&self, call: &str, why: &str, attempt: u32, after: Duration);
-    /// Google's own words on how far an operation has come; said once a change.
+    /// Google's own message on the progress of an operation; reported once per change.
     fn progress(&self, says: &str);
 }
 
-/// Nobody watches.
+/// Ignores all reports.
 #[derive(Debug, Clone, Copy)]
 pub struct NoWatch;
 

@@ -1,4 +1,4 @@
-//! Answers that make no sense: whatever comes, there is an error that a reader can read, and nothing panics or hangs.
+//! Answers that make no sense: for any answer there is a readable error, and nothing panics or hangs.
 
 use std::time::{Duration, Instant};
 
@@ -20,13 +20,13 @@ const DIALECTS: [Dialect; 4] = [
     Dialect::DnsChange,
 ];
 
-/// The names that the reading looks for, so that nonsense stands where sense is expected.
+/// The field names that the parsers search for, so that nonsense occurs where meaningful values are expected.
 const FIELDS: &str = "error|errors|message|status|code|details|@type|reason|name|done|id|kind|progress|metadata|detail|\
     statusMessage|statusDetail|httpErrorStatusCode|clusterConditions|nodepoolConditions|x";
 const TEXTS: &str = "|DONE|done|RUNNING|PENDING|type.googleapis.com/google.rpc.ErrorInfo|dns#operation|\
     operations/noop.DONE_OPERATION|[^a]{0,9}|/{0,3}";
 
-/// Any JSON, of words that mean something.
+/// Any JSON, made of meaningful words.
 fn nonsense() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -50,7 +50,7 @@ fn readable(error: &ApiError) -> Result<(), TestCaseError> {
     let words = error.to_string();
     prop_assert!(!words.trim().is_empty());
     prop_assert!(words.chars().count() < 6_100, "{} characters", words.len());
-    // A hint there may be or not; asking for it does not panic.
+    // There may be a hint or not; calling the function does not panic.
     let _ = error.hint();
     Ok(())
 }
@@ -116,7 +116,7 @@ proptest! {
     }
 }
 
-/// The places of a value, itself included.
+/// The JSON pointers of all parts of a value, including the value itself.
 fn walk(value: &Value, at: String, all: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
@@ -149,7 +149,7 @@ proptest! {
         let within = Duration::from_millis(300);
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let (result, took) = runtime.block_on(async {
-            // The last is said for as long as anybody asks.
+            // The last answer is repeated for every further request.
             let last = answers.last().cloned().unwrap_or(json!({}));
             let script = answers.into_iter().chain((0..50).map(|_| last.clone()));
             let server = Scripted::plays(script.map(|value| Reply::Json(200, value))).await;

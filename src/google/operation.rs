@@ -1,8 +1,8 @@
-//! Operations that Google is still running, and waiting for them.
+//! Google's long-running operations, and waiting for them.
 //!
-//! An [`Operation`] is what has to be remembered to find it again after a crash: an address made of what was asked
-//! (project, location, name). The links inside an answer are not used, because they carry project numbers and hosts that
-//! are not those of the request.
+//! An [`Operation`] is what must be stored to find it again after a crash: an address built from the call (project,
+//! location, name). The links inside an answer are not used, because they contain project numbers and hosts that
+//! differ from those of the request.
 
 use std::time::{Duration, Instant};
 
@@ -12,14 +12,14 @@ use serde_json::Value;
 use super::dialect::OperationState;
 use super::{Api, ApiError, Call, Class, Client, Dialect, MayHaveApplied, Watch, retry};
 
-/// A running operation. It can be written down and waited for by another process.
+/// A running operation. It can be serialized, and another process can wait for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
-    /// Whom to ask.
+    /// The API that is polled.
     pub api: Api,
-    /// In which dialect.
+    /// The dialect of the operation.
     pub dialect: Dialect,
-    /// Where, relative to the API's base.
+    /// The path, relative to the API's base.
     pub path: String,
 }
 
@@ -27,8 +27,8 @@ const FIRST_POLL: Duration = Duration::from_millis(50);
 const LAST_POLL: Duration = Duration::from_secs(2);
 
 impl Operation {
-    /// The operation that `answer` to `call` speaks of; `None` if there is nothing to wait for. An answer may be done
-    /// already and have failed, which is the error here.
+    /// The operation in the `answer` to `call`; `None` if there is nothing to wait for. The operation may already
+    /// have failed; that is the error here.
     pub fn of(
         dialect: Dialect,
         call: &Call,
@@ -45,10 +45,11 @@ impl Operation {
         }
     }
 
-    /// Waits until it is done, `within` at most, and returns it as Google last described it.
+    /// Waits until the operation is done, for `within` at most, and returns its last state from Google.
     ///
-    /// An operation that failed is an error of the class that its own error has (`of_operation` is set). One that is
-    /// not known any more is [`Class::NotFound`]. Server faults and lost connections do not end the wait, time does.
+    /// A failed operation is an error with the class of its own error (`of_operation` is set). An operation that is
+    /// no longer known is [`Class::NotFound`]. Server faults and lost connections do not end the wait; only the time
+    /// limit does.
     pub async fn wait(
         &self,
         client: &Client,
@@ -98,7 +99,7 @@ impl Operation {
         ))
     }
 
-    /// The call that asks how far it is. Compute holds it until the operation is done, two minutes at most.
+    /// The call that polls the progress. Compute holds it until the operation is done, for two minutes at most.
     fn poll(&self) -> Call {
         match self.dialect {
             Dialect::Compute => Call::post(self.api, format!("{}/wait", self.path)).repeatable(),
@@ -119,7 +120,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    /// A dialect: the call, the answer while it runs, what is polled, and the ends.
+    /// A dialect: the call, the answer while the operation runs, what is polled, and the results.
     struct Case {
         dialect: Dialect,
         call: Call,
@@ -130,7 +131,7 @@ mod tests {
         class: Class,
     }
 
-    /// Shapes as recorded; names, numbers and links shortened. The links lead elsewhere on purpose.
+    /// Shapes as recorded; names, numbers and links are shortened. The links lead to other hosts on purpose.
     fn cases() -> Vec<Case> {
         vec![
             Case {
@@ -196,7 +197,7 @@ mod tests {
                 running: json!({"kind": "dns#change", "id": "66", "status": "pending"}),
                 polls: "GET /dns.googleapis.com/dns/v1/projects/p/managedZones/z/changes/66",
                 done: json!({"kind": "dns#change", "id": "66", "status": "done"}),
-                // A change is refused at once or succeeds; no error of a running one is known.
+                // A change is rejected at once or succeeds; no error of a running change is known.
                 failed: json!({"id": "66", "status": "done", "error": {"code": 13, "message": "x"}}),
                 class: Class::ServerFault,
             },
@@ -220,7 +221,7 @@ mod tests {
             let operation = Operation::of(case.dialect, &case.call, &case.running)
                 .unwrap()
                 .unwrap();
-            // What a journal holds is enough to go on from.
+            // The content of a journal is enough to continue.
             let written = serde_json::to_string(&operation).unwrap();
             let operation: Operation = serde_json::from_str(&written).unwrap();
 
@@ -237,7 +238,7 @@ mod tests {
                 "{name}: {error}"
             );
 
-            // Whatever it did, it did.
+            // Whatever the operation did has taken effect.
             assert_eq!(error.left_machine, MayHaveApplied::Yes, "{name}");
 
             let gone = json!({"error": {"code": 404, "message": "not found"}});
@@ -249,7 +250,7 @@ mod tests {
                 "{name}: {error}"
             );
 
-            // Done in the first answer: nothing to wait for, or the error at once.
+            // Done in the first answer: there is nothing to wait for, or an error at once.
             assert_eq!(
                 Operation::of(case.dialect, &case.call, &case.done).unwrap(),
                 None,
@@ -306,7 +307,7 @@ mod tests {
             path: "projects/p/global/operations/o".into(),
         };
         let percent = |n: u32| says(&json!({"status": "RUNNING", "progress": n}));
-        // A Retry-After that is too long makes the call give up, not the wait.
+        // A Retry-After that is too long ends the call, not the wait.
         let busy = Reply::Raw(
             503,
             "retry-after: 3600\r\n".into(),
@@ -341,7 +342,7 @@ mod tests {
             dialect: Dialect::Container,
             path: "v1/projects/p/locations/z/operations/o".into(),
         };
-        // The server holds the second poll for ever: the deadline is ours.
+        // The server holds the second poll forever: the client's deadline ends it.
         let first = says(&json!({"status": "RUNNING", "detail": "nodes are booting"}));
         let (_server, client) = play(vec![first, Reply::Silent]).await;
         let within = Duration::from_millis(300);

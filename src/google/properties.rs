@@ -1,4 +1,4 @@
-//! What gcloud is set to: the project, region and zone of the environment, then of its active configuration file.
+//! gcloud's settings: project, region and zone from the environment, then from gcloud's active configuration file.
 //!
 //! Only the three properties that the program needs are read; gcloud itself is not run and need not be installed.
 
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::Environment;
 
-/// gcloud's defaults, where it has any.
+/// gcloud's defaults, if it has any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Properties {
     /// `core/project`.
@@ -18,7 +18,7 @@ pub struct Properties {
     pub zone: Option<String>,
 }
 
-/// Reads them. A file that is not there, or that cannot be read, has nothing to say.
+/// Reads them. A file that does not exist or cannot be read has no properties.
 pub fn gcloud(env: Environment) -> Properties {
     let file = configuration(env)
         .and_then(|path| fs::read_to_string(path).ok())
@@ -35,7 +35,7 @@ pub fn gcloud(env: Environment) -> Properties {
     }
 }
 
-/// The active configuration's file: `configurations/config_NAME` in gcloud's folder.
+/// The file of the active configuration: `configurations/config_NAME` in gcloud's folder.
 fn configuration(env: Environment) -> Option<PathBuf> {
     let set = |variable: &str| env(variable).filter(|value| !value.is_empty());
     let folder = match set("CLOUDSDK_CONFIG") {
@@ -47,12 +47,12 @@ fn configuration(env: Environment) -> Option<PathBuf> {
         .map(|name| name.trim().to_owned())
         .filter(|name| !name.is_empty())
         .unwrap_or_else(|| "default".into());
-    // `NONE` is gcloud's word for no configuration at all.
+    // `NONE` is gcloud's name for no configuration at all.
     (name != "NONE").then(|| folder.join("configurations").join(format!("config_{name}")))
 }
 
 /// A property in the INI dialect of Python's configparser, which gcloud writes: `[section]`, `key = value`, comments
-/// on lines of their own.
+/// on separate lines.
 fn property(file: &str, section: &str, key: &str) -> Option<String> {
     let mut here = false;
     for line in file.lines().map(str::trim) {

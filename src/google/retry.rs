@@ -1,8 +1,9 @@
-//! Whether a failed call is sent again, and when. Pure: the clock and the dice are the caller's.
+//! Whether a failed call is sent again, and when. Pure: the caller provides the clock and the randomness.
 //!
-//! It repeats only what cannot do harm, and only what is nobody's decision: a lost connection, a server fault, a rate
-//! limit. This is the one file that knows the crate `backoff`, for the arithmetic of its delays alone; the crate is no
-//! longer maintained (RUSTSEC-2025-0012), and [`delays`] is all that would have to be written to do without it.
+//! It repeats only what is harmless, and only what needs no decision by the caller: a lost connection, a server
+//! fault, a rate limit. This is the only file that uses the crate `backoff`, and only for the arithmetic of its
+//! delays; the crate is no longer maintained (RUSTSEC-2025-0012), and [`delays`] is all that would have to be
+//! rewritten without it.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use backoff::{ExponentialBackoffBuilder, SystemClock};
 
 use super::{ApiError, Class, MayHaveApplied};
 
-/// What to do about a failed call.
+/// What to do after a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryDecision {
     /// Return the error.
@@ -21,14 +22,14 @@ pub enum RetryDecision {
     Again(Duration),
 }
 
-/// A call is not sent more often than this.
+/// The maximum number of times that a call is sent.
 pub const ATTEMPTS: u32 = 12;
-/// A call is not repeated for longer than this. Google's rate limits are counted by the minute.
+/// The maximum time for which a call is repeated. Google's rate limits are per minute.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 const FIRST: Duration = Duration::from_millis(200);
 const CAP: Duration = Duration::from_secs(15);
 
-/// Decides on a call that failed with `error` for the `attempt`th time (from 1), `waited` after it was first sent.
+/// Decides about a call that failed with `error` on the given `attempt` (from 1), `waited` after it was first sent.
 /// `jitter` between 0 and 1 spreads the pauses of calls that failed together over half their length.
 pub fn verdict(
     error: &ApiError,
@@ -38,7 +39,7 @@ pub fn verdict(
     jitter: f64,
 ) -> RetryDecision {
     let harmless = match error.class {
-        // Refused before it was looked at.
+        // Rejected before it was processed.
         Class::RateLimited => true,
         Class::LostConnection | Class::ServerFault => {
             repeatable || error.left_machine == MayHaveApplied::No
@@ -60,7 +61,7 @@ pub fn verdict(
     }
 }
 
-/// Pauses that begin with `first`, double, and stay at `cap`; without end and without chance.
+/// Pauses that begin with `first`, double, and stay at `cap`; endless and without randomness.
 pub fn delays(first: Duration, cap: Duration) -> impl Iterator<Item = Duration> {
     let mut backoff: ExponentialBackoff<SystemClock> = ExponentialBackoffBuilder::new()
         .with_initial_interval(first)
@@ -119,7 +120,7 @@ mod tests {
                 "{class:?} {may_have_applied:?} {repeatable}"
             );
         }
-        // Everything that is the caller's matter is the caller's even where repeating would do no harm.
+        // Everything that the caller decides is left to the caller, even where repeating would be harmless.
         for class in [
             NotFound,
             AlreadyExists,
@@ -183,7 +184,7 @@ mod tests {
             waited += pause;
             attempt += 1;
         }
-        // Long enough for a limit that is counted by the minute.
+        // Long enough for a limit per minute.
         assert!(
             waited > Duration::from_secs(60) && waited <= PATIENCE,
             "{waited:?}"

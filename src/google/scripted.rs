@@ -1,5 +1,5 @@
-//! A server for tests that plays a script: one reply a request, failures of the connection included. It speaks just
-//! enough HTTP/1.1 and keeps what it was sent.
+//! A server for tests that follows a script: one reply per request, including failures of the connection. It
+//! implements just enough HTTP/1.1, and records the requests.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What happens to the next request.
+/// The reaction to the next request.
 pub(super) enum Reply {
     /// A JSON answer.
     Json(u16, Value),
@@ -19,13 +19,13 @@ pub(super) enum Reply {
     Bytes(u16, String, Vec<u8>),
     /// The connection is reset before anything is read.
     ResetBefore,
-    /// The request is read whole, then the connection is reset.
+    /// The whole request is read, then the connection is reset.
     ResetAfter,
-    /// The answer ends before the length it announced.
+    /// The answer ends before the announced length.
     CutOff,
     /// The request is read and never answered.
     Silent,
-    /// Something happens while the client waits, then comes the reply.
+    /// An action while the client waits, followed by the reply.
     After(Box<dyn FnOnce() + Send>, Box<Reply>),
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// A header's value; `name` in lower case.
+    /// The value of a header; `name` in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (key, value) = line.split_once(':')?;
@@ -55,12 +55,12 @@ pub(super) struct Scripted {
 }
 
 impl Scripted {
-    /// Listens on a port of its own.
+    /// Listens on a new port.
     pub async fn plays(script: impl IntoIterator<Item = Reply>) -> Scripted {
         Scripted::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), script)
     }
 
-    /// Listens on a given one.
+    /// Listens on a given listener.
     pub fn on(listener: TcpListener, script: impl IntoIterator<Item = Reply>) -> Scripted {
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -68,7 +68,7 @@ impl Scripted {
         let log = seen.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // Not implemented is an answer that no client repeats, so that a test that asks too often fails.
+                // No client repeats after `501 Not Implemented`, so a test that sends too many requests fails.
                 let over = || Reply::Raw(501, String::new(), "the script is over".into());
                 let reply = script.pop_front().unwrap_or_else(over);
                 tokio::spawn(serve(stream, reply, log.clone()));
@@ -116,7 +116,7 @@ async fn serve(mut stream: TcpStream, mut reply: Reply, log: Arc<Mutex<Vec<Seen>
         "HTTP/1.1 {code} X\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    // A client that has read enough goes away.
+    // A client that has read enough closes the connection.
     if stream.write_all(&body).await.is_ok() {
         let _ = stream.shutdown().await;
     }

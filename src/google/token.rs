@@ -1,15 +1,15 @@
-//! An access token: shown to a header and to the reader who asked for it, and to nobody else. Where it comes from, and when it is
-//! replaced, is `auth.rs`.
+//! An access token: shown only in a header and to a reader who asked for it. `auth.rs` handles its source and its
+//! replacement.
 
 use std::fmt;
 use std::sync::Arc;
 
 use reqwest::header::HeaderValue;
 
-/// The shortest token that is looked for in other people's words, in bytes.
+/// The shortest token that is searched for in texts from outside, in bytes.
 const SHORTEST: usize = 12;
 
-/// An access token. It does not print.
+/// An access token. It cannot be printed.
 #[derive(Clone)]
 pub struct Token {
     value: Arc<str>,
@@ -30,21 +30,21 @@ impl Token {
         }
     }
 
-    /// The token itself, for a header or for the reader who asked for it.
+    /// The token itself, for a header or for a reader who asked for it.
     pub fn reveal(&self) -> &str {
         &self.value
     }
 
-    /// A text of somebody else's, without this token in it.
+    /// A text from outside, without this token.
     pub(super) fn hidden_in(&self, text: &str) -> String {
-        // Google's have a hundred characters and more; a word as short as this is nobody's secret.
+        // Google's tokens have a hundred characters or more; a word as short as this is no secret.
         if self.value.len() < SHORTEST {
             return text.to_owned();
         }
         text.replace(&*self.value, "(the access token)")
     }
 
-    /// An answer as it came, without this token in it.
+    /// The body of an answer, without this token.
     pub(super) fn hidden_in_body(&self, body: Vec<u8>) -> Vec<u8> {
         let text = String::from_utf8_lossy(&body);
         let hidden = self.hidden_in(&text);
@@ -55,17 +55,17 @@ impl Token {
         }
     }
 
-    /// When it ends; not known of a token in a file.
+    /// The expiry time; not known for a token in a file.
     pub fn expires(&self) -> Option<jiff::Timestamp> {
         self.expires
     }
 
-    /// The project that pays for calls made with user credentials.
+    /// The project that is billed for calls with user credentials.
     pub(super) fn quota_project(&self) -> Option<&str> {
         self.quota_project.as_deref()
     }
 
-    /// The header's value, marked so that no log of headers shows it.
+    /// The value of the header, marked as sensitive so that no log of headers shows it.
     pub(super) fn bearer(&self) -> Option<HeaderValue> {
         let mut value = HeaderValue::try_from(format!("Bearer {}", self.value)).ok()?;
         value.set_sensitive(true);

@@ -1,4 +1,4 @@
-//! The client against a server that fails in every way that a server or a network can.
+//! The client against a server that fails in every way in which a server or a network can fail.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ fn post() -> Call {
     Call::post(Api::Compute, "projects/p/global/networks").json(json!({"name": "n"}))
 }
 
-/// Plays a script to one call; the outcome, and how many requests arrived.
+/// Plays a script for one call; returns the result and the number of requests that arrived.
 async fn outcome(call: Call, script: Vec<Reply>) -> (Result<Value, ApiError>, usize) {
     let server = Scripted::plays(script).await;
     let result = client(&server).send(&call, &NoWatch).await;
@@ -91,7 +91,7 @@ async fn a_call_arrives_as_it_was_said() {
     }
 }
 
-/// What is repeated, what is returned, and what is said of its effect.
+/// What is repeated, what is returned, and what is reported about its effect.
 #[tokio::test]
 async fn only_what_does_no_harm_is_sent_twice() {
     let ok = || Reply::Json(200, json!({"ok": true}));
@@ -123,7 +123,7 @@ async fn only_what_does_no_harm_is_sent_twice() {
         ("html 200", mine(), vec![html(200)], 1, Err((Class::NotJson, MayHaveApplied::Yes))),
         ("400", mine(), vec![refusal(400, "no")], 1, Err((Class::BadRequest, MayHaveApplied::No))),
         ("403", get(), vec![refusal(403, "no")], 1, Err((Class::PermissionDenied, MayHaveApplied::No))),
-        // The first try may have made it; the refusal of the second does not undo that.
+        // The first attempt may have created it; the rejection of the second one does not undo that.
         ("503 then 409", mine(), vec![refusal(503, "busy"), refusal(409, "already exists")], 2, Err((Class::AlreadyExists, MayHaveApplied::Yes))),
         ("409", mine(), vec![refusal(409, "already exists")], 1, Err((Class::AlreadyExists, MayHaveApplied::No))),
     ];
@@ -137,7 +137,7 @@ async fn only_what_does_no_harm_is_sent_twice() {
     }
 }
 
-/// Counts, and does something at the first retry.
+/// Counts, and runs an action at the first retry.
 struct Told<F: FnOnce() + Send> {
     said: Mutex<Vec<(String, u32, Duration)>>,
     first: Mutex<Option<F>>,
@@ -165,7 +165,7 @@ fn told<F: FnOnce() + Send>(first: F) -> Told<F> {
 
 #[tokio::test]
 async fn a_refused_connection_harms_nobody_and_is_tried_again() {
-    // A port that is ours and closed, until the first retry opens it.
+    // A port that is reserved and closed until the first retry opens it.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let base = format!("http://{}", socket.local_addr().unwrap());
@@ -176,7 +176,7 @@ async fn a_refused_connection_harms_nobody_and_is_tried_again() {
             .unwrap();
     });
     let client = Client::new(Endpoints::emulator(&base), Auth::none()).unwrap();
-    // Not repeatable, and yet: it never left.
+    // Sent again although it is not repeatable, because it never left the machine.
     client.send(&post(), &watch).await.unwrap();
     assert_eq!(receive.recv().unwrap().seen().len(), 1);
     let said = watch.said.into_inner().unwrap();
@@ -206,7 +206,7 @@ async fn retry_after_is_kept() {
         watch.said.into_inner().unwrap()[0].2,
         Duration::from_secs(1)
     );
-    // A day is more than a person waits: the error says it at once.
+    // A user does not wait for a day: the error is returned at once.
     let header = "retry-after: 86400\r\n".to_owned();
     let server = Scripted::plays([Reply::Raw(503, header, "{}".into())]).await;
     let error = client(&server).send(&get(), &NoWatch).await.unwrap_err();
@@ -268,9 +268,9 @@ async fn a_token_that_was_replaced_is_read_again_once() {
     ])
     .await;
     let client = Client::new(Endpoints::emulator(&server.base()), auth).unwrap();
-    // A refused token has done nothing, so even this may be sent again.
+    // A rejected token has had no effect, so even this call may be sent again.
     client.send(&post(), &NoWatch).await.unwrap();
-    // The file holds what was just refused: asking again would change nothing.
+    // The file contains the token that was just rejected: asking again would change nothing.
     let error = client.send(&post(), &NoWatch).await.unwrap_err();
     assert_eq!(
         (error.class, error.http, error.left_machine),
@@ -283,7 +283,7 @@ async fn a_token_that_was_replaced_is_read_again_once() {
         .map(|seen| seen.header("authorization").unwrap().to_owned())
         .collect();
     assert_eq!(tokens, ["Bearer old", "Bearer new", "Bearer new"]);
-    // Once: a file that changes for ever does not keep a call going for ever.
+    // Once: a file that keeps changing does not keep a call alive forever.
     client.send(&post(), &NoWatch).await.unwrap_err();
     assert_eq!(server.seen().len(), 5);
 }
