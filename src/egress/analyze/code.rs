@@ -1,6 +1,6 @@
-//! The kinds of findings: a code each, its level, and what it is about, in one table.
+//! The kinds of findings: the code, the level and the subject of each, in one table.
 //!
-//! Variants of `IST....` have the names of istio's own messages (`pkg/config/analysis/msg/messages.yaml`).
+//! Variants of `IST....` have the names of Istio's own messages (`pkg/config/analysis/msg/messages.yaml`).
 
 use std::fmt;
 
@@ -8,25 +8,25 @@ use serde::{Serialize, Serializer};
 
 use super::Level;
 
-/// The codes, from one row each: `Name = "code", level, "what it is about"`.
+/// The codes, one row each: `Name = "code", level, "what it is about"`.
 macro_rules! codes {
     ($($name:ident = $text:literal, $level:ident, $about:literal;)+) => {
-        /// A kind of finding. Shown and serialized as its code, `IST0101`.
+        /// A kind of finding. Displayed and serialized as its code, `IST0101`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
             $(#[doc = concat!($text, ": ", $about, ".")] $name,)+
         }
 
         impl Code {
-            /// Every code that is looked for.
+            /// Every code.
             pub const ALL: &[Code] = &[$(Code::$name),+];
 
-            /// The code as it is written: `IST0101`, `EGR0001`.
+            /// The code as text: `IST0101`, `EGR0001`.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Code::$name => $text,)+ }
             }
 
-            /// How bad it is.
+            /// The severity.
             pub const fn level(self) -> Level {
                 match self { $(Code::$name => Level::$level,)+ }
             }
@@ -62,7 +62,7 @@ codes! {
 }
 
 impl Code {
-    /// Whether `istioctl analyze` has it too.
+    /// Whether `istioctl analyze` has this code too.
     pub fn is_istio(self) -> bool {
         self.as_str().starts_with("IST")
     }

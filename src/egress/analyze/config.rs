@@ -1,4 +1,4 @@
-//! The objects that analyzers ask about, read once.
+//! The objects that the analyzers read, parsed once.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::service::{Endpoints, Service};
 use crate::service_entry;
 use crate::virtual_service::VirtualService;
 
-/// Where objects for the whole mesh stand. Another root namespace is not known here.
+/// The namespace of mesh-wide objects. Another root namespace is not supported here.
 pub const ROOT: &str = "istio-system";
 
 /// A configuration.
@@ -22,15 +22,15 @@ pub struct Config<'a> {
     objects: &'a [Value],
     /// The labels of every namespace.
     pub namespaces: BTreeMap<String, Labels>,
-    /// Pods: those that run, and those that workloads without any would make.
+    /// Pods: the running ones, and those that workloads without pods would create.
     pub pods: Vec<Pod>,
-    /// Services and hosts of ServiceEntries.
+    /// Services, and the hosts of ServiceEntries.
     pub services: Vec<Service>,
-    /// VirtualServices, as read and as written.
+    /// VirtualServices, parsed and as JSON.
     pub virtual_services: Vec<(VirtualService, &'a Value)>,
-    /// DestinationRules, as read and as written.
+    /// DestinationRules, parsed and as JSON.
     pub rules: Vec<(DestinationRule, &'a Value)>,
-    /// Gateways of Istio.
+    /// Istio Gateways.
     pub gateways: Vec<Gateway>,
 }
 
@@ -78,7 +78,7 @@ impl<'a> Config<'a> {
         config
     }
 
-    /// The objects of a kind. Kinds of the Gateway API that have a name of Istio's are others.
+    /// The objects of a kind. Kinds of the Gateway API that share a name with one of Istio's are excluded.
     pub fn of(&self, kind: &'static str) -> impl Iterator<Item = &'a Value> + use<'a> {
         self.objects.iter().filter(move |each| {
             text(each, "/kind") == kind
@@ -86,7 +86,7 @@ impl<'a> Config<'a> {
         })
     }
 
-    /// The host that is seen from a namespace under this name, the one with the most specific name.
+    /// The service that is visible from a namespace under this host name; of several, the one with the most specific host.
     pub fn service(&self, namespace: &str, host: &str) -> Option<&Service> {
         let seen = self.services.iter().filter(|service| {
             service.export.reaches(&service.object.namespace, namespace)
@@ -95,7 +95,7 @@ impl<'a> Config<'a> {
         seen.max_by_key(|service| (!service.host.starts_with('*'), service.host.len()))
     }
 
-    /// The Services of Kubernetes that lead to a pod.
+    /// The Kubernetes Services that select a pod.
     pub fn services_of(&self, pod: &Pod) -> impl Iterator<Item = &Service> {
         self.services
             .iter()
@@ -109,7 +109,7 @@ impl<'a> Config<'a> {
             })
     }
 
-    /// The pods that a Gateway is for, in whatever namespace.
+    /// The pods that a Gateway selects, in any namespace.
     pub fn pods_of(&self, gateway: &Gateway) -> impl Iterator<Item = &Pod> {
         let selector = gateway.selector.clone();
         self.pods
@@ -117,7 +117,7 @@ impl<'a> Config<'a> {
             .filter(move |pod| selector.matches(&pod.labels))
     }
 
-    /// Whether a host is one outside of the mesh, as a ServiceEntry says.
+    /// Whether a host is outside the mesh, according to a ServiceEntry.
     pub fn external(&self, namespace: &str, host: &str) -> bool {
         let Some(service) = self.service(namespace, host) else {
             return false;

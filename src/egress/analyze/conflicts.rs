@@ -1,4 +1,4 @@
-//! Objects of which only one can hold.
+//! Objects of which only one can take effect.
 
 use super::config::Config;
 use super::{Code, Finding};
@@ -7,7 +7,7 @@ use crate::object::Object;
 use crate::sidecar::Sidecar;
 use crate::virtual_service::{MESH, VirtualService};
 
-/// Every pair of a list, each way round.
+/// Every pair of a list, in both orders.
 fn pairs<T>(all: &[T]) -> impl Iterator<Item = (&T, &T)> {
     let others = move |at: usize| {
         all.iter()
@@ -20,7 +20,7 @@ fn pairs<T>(all: &[T]) -> impl Iterator<Item = (&T, &T)> {
         .flat_map(move |(at, one)| others(at).map(move |other| (one, other)))
 }
 
-/// Whether there is a namespace that sees both.
+/// Whether both are visible in the same namespace.
 fn seen_together(one: (&ExportTo, &Object), other: (&ExportTo, &Object)) -> bool {
     let [a, b] = [one, other].map(|(export, object)| export.only(&object.namespace));
     match (a, b) {
@@ -30,7 +30,7 @@ fn seen_together(one: (&ExportTo, &Object), other: (&ExportTo, &Object)) -> bool
     }
 }
 
-/// VirtualServices for one host on all sidecars that see both.
+/// VirtualServices for the same host on all sidecars, if both are visible in one namespace.
 pub fn virtual_services(config: &Config<'_>) -> Vec<Finding> {
     let mesh: Vec<&VirtualService> = config
         .virtual_services
@@ -58,7 +58,7 @@ pub fn virtual_services(config: &Config<'_>) -> Vec<Finding> {
     found
 }
 
-/// Sidecars for one namespace, or for one pod.
+/// Sidecars for the same namespace or the same pod.
 pub fn sidecars(config: &Config<'_>) -> Vec<Finding> {
     let all: Vec<Sidecar> = config
         .of("Sidecar")
@@ -101,7 +101,7 @@ pub fn sidecars(config: &Config<'_>) -> Vec<Finding> {
     found
 }
 
-/// Gateways for one port and host of the same pods.
+/// Gateways for the same port and host of the same pods.
 pub fn gateways(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (one, other) in

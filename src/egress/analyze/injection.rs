@@ -7,7 +7,7 @@ use super::{Code, Finding};
 use crate::injection::{injects, proxy_container};
 use crate::object::Object;
 
-/// Namespaces of the platform, in which nobody wants proxies.
+/// Namespaces of the platform, which are not meant to have proxies.
 fn platform(namespace: &str) -> bool {
     let beginnings = ["kube-", "gke-", "gmp-", "asm-", "config-management-"];
     namespace == ROOT
@@ -16,7 +16,7 @@ fn platform(namespace: &str) -> bool {
             .any(|beginning| namespace.starts_with(beginning))
 }
 
-/// Namespaces without a label that asks for proxies, or with two.
+/// Namespaces without a label that requests injection, or with two of them.
 pub fn namespaces(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (name, labels) in config.namespaces.iter().filter(|(name, _)| !platform(name)) {
@@ -51,7 +51,7 @@ pub fn namespaces(config: &Config<'_>) -> Vec<Finding> {
     found
 }
 
-/// Pods that run without the proxy that they should have.
+/// Running pods without the proxy that they should have.
 pub fn pods(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for pod in config.of("Pod") {

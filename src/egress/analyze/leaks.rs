@@ -1,4 +1,4 @@
-//! What works as it says, and lets out or shuts out more than a reader expects: what istioctl does not see.
+//! Configuration that works as written, and lets out or blocks more than a reader expects: what istioctl does not report.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -15,17 +15,17 @@ use crate::pod::Pod;
 use crate::rbac::{AuthorizationPolicy, AuthorizationQuery, applying};
 use crate::service::TargetPort;
 
-/// A caller of whom nothing is known: an address that RFC 5737 keeps for documentation, and no identity.
+/// A caller about which nothing is known: an address that RFC 5737 reserves for documentation, and no identity.
 const ANYBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
-/// HTTPS that a gateway passes through for whoever asks: TLS that stays closed shows no caller, so policies by namespace or
-/// account do not reach it.
+/// HTTPS that a gateway passes through for any caller: a TLS connection that is not terminated has no caller identity, so
+/// policies by namespace or account do not apply to it.
 pub fn passthrough(config: &Config<'_>) -> Vec<Finding> {
     let policies: Vec<AuthorizationPolicy> = config
         .of("AuthorizationPolicy")
         .map(|each| AuthorizationPolicy::read(each).0)
         .collect();
-    // Who lets it pass, on which port, and the names that it is for.
+    // The object that lets it pass and the port, with the names that it is for.
     let mut open: BTreeMap<(Object, u16), Vec<String>> = BTreeMap::new();
     for gateway in &config.gateways {
         for server in gateway
@@ -65,7 +65,7 @@ pub fn passthrough(config: &Config<'_>) -> Vec<Finding> {
     findings.collect()
 }
 
-/// The names that VirtualServices lead through a port of a gateway as closed TLS.
+/// The host names that VirtualServices route through a port of a gateway as passthrough TLS.
 fn routed(config: &Config<'_>, gateway: &Gateway, port: u16) -> Vec<String> {
     let name = gateway.name();
     let mut names = Vec::new();
@@ -85,7 +85,7 @@ fn routed(config: &Config<'_>, gateway: &Gateway, port: u16) -> Vec<String> {
     names
 }
 
-/// The port that a pod listens on for a port of its Service.
+/// The container port behind a port of the pod's Service.
 fn listens(config: &Config<'_>, pod: &Pod, port: u16) -> u16 {
     let target = config
         .services_of(pod)
@@ -98,15 +98,15 @@ fn listens(config: &Config<'_>, pod: &Pod, port: u16) -> u16 {
     }
 }
 
-/// The header in which a gateway that ends mutual TLS writes down its caller's certificate.
+/// The header in which a gateway that terminates mutual TLS records the caller's certificate.
 const CLIENT_CERTIFICATE: &str = "x-forwarded-client-cert";
 
-/// Requests that leave a gateway for the outside with their caller's certificate in a header.
+/// Requests that leave a gateway for an external host with their caller's certificate in a header.
 pub fn client_certificates(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (service, value) in &config.virtual_services {
         let namespace = service.object.namespace.as_str();
-        // What is for gateways by name; sidecars send no such header out of the mesh.
+        // Rules that name a gateway; sidecars send no such header out of the mesh.
         let gateways = config
             .gateways
             .iter()
@@ -163,7 +163,7 @@ pub fn client_certificates(config: &Config<'_>) -> Vec<Finding> {
     found
 }
 
-/// Whether a rule or a route takes the header out.
+/// Whether a rule or a route removes the header.
 fn removes(part: &Value) -> bool {
     let removed = texts(part, "/headers/request/remove");
     removed
@@ -171,7 +171,7 @@ fn removes(part: &Value) -> bool {
         .any(|name| name.eq_ignore_ascii_case(CLIENT_CERTIFICATE))
 }
 
-/// TLS that a proxy opens to the outside without anything to verify the server by, wherever in the rule.
+/// TLS that a proxy originates to an external host without anything to verify the server with, anywhere in the rule.
 pub fn verification(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (rule, value) in &config.rules {
@@ -224,10 +224,10 @@ pub fn verification(config: &Config<'_>) -> Vec<Finding> {
     found
 }
 
-/// NetworkPolicies about what leaves that isolate the way in as well.
+/// NetworkPolicies for egress that isolate the pods for ingress as well.
 ///
-/// A manifest shows it by having no `policyTypes`; the API server fills those in, so a live policy is told by being the only
-/// one of its namespace that isolates the way in, among others that are about the way out alone.
+/// In a manifest, the sign is the missing `policyTypes`. The API server fills it in, so the sign of a live policy is that it
+/// is the only one in its namespace that isolates for ingress, while the others are about egress only.
 pub fn ingress(config: &Config<'_>) -> Vec<Finding> {
     let types = |policy: &Value| texts(policy, "/spec/policyTypes");
     let about = |policy: &Value, direction: &str| {

@@ -1,12 +1,12 @@
-//! What is wrong with a mesh's configuration, or better said otherwise, without sending a request.
+//! Finds mistakes and improvements in a mesh's configuration, without sending a request.
 //!
-//! Codes `IST....` are those of `istioctl analyze`, with its levels and in our words: the subset that matters to traffic that
-//! leaves the mesh ([`Code`]). Validation by schema, annotations, certificates, Telemetry and multi-cluster are not looked at.
-//! Where versions of istioctl differ the later one counts: ports of a Gateway are compared with the ports of Services, as since
-//! 1.21.6, and not with their target ports. Codes `EGR....` are what istioctl does not see: no mistake, but not what a reader
-//! would expect of a controlled way out.
+//! Codes `IST....` are those of `istioctl analyze`, with its levels and our own messages: the subset that matters for traffic
+//! that leaves the mesh ([`Code`]). Schema validation, annotations, certificates, Telemetry and multi-cluster are not
+//! analyzed. Where versions of istioctl differ, the later one counts: ports of a Gateway are compared with the ports of
+//! Services, as since 1.21.6, and not with their target ports. Codes `EGR....` are what istioctl does not report: not a
+//! mistake, but not what a reader would expect of controlled egress.
 //!
-//! The whole configuration is given, as istioctl loads it; a namespace only says whose findings are wanted.
+//! The input is the whole configuration, as istioctl loads it; a namespace only filters the findings.
 
 mod code;
 mod config;
@@ -28,34 +28,34 @@ use crate::object::Object;
 pub use code::Code;
 use config::Config;
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// It does not work.
     Error,
-    /// It hardly does what was meant.
+    /// It probably does not do what was intended.
     Warning,
     /// Worth knowing.
     Info,
-    /// It works as it says, and lets through or shuts out more than it seems to.
+    /// It works as written, and lets through or blocks more than it seems to.
     Note,
 }
 
-/// What was found of an object.
+/// A finding about an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The code, which says how bad it is.
+    /// The code, which determines the level.
     pub code: Code,
-    /// Whose.
+    /// The object.
     pub object: Object,
-    /// What is so.
+    /// The problem.
     pub message: String,
     /// What to write instead.
     pub instead: String,
 }
 
-/// Every analyzer: one question, of the whole configuration.
+/// Every analyzer: each answers one question about the whole configuration.
 const ANALYZERS: &[fn(&Config<'_>) -> Vec<Finding>] = &[
     references::gateways,
     references::destinations,
@@ -98,7 +98,7 @@ impl Finding {
     }
 }
 
-/// With its level, for a reader that does not know the codes.
+/// Serialized with its level, for a reader that does not know the codes.
 impl Serialize for Finding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("Finding", 5)?;
@@ -111,8 +111,8 @@ impl Serialize for Finding {
     }
 }
 
-/// What is found of these objects, those of all kinds and namespaces; told of one namespace (the Namespace itself included),
-/// or of all. The worst first.
+/// The findings for these objects, which must be those of all kinds and namespaces; restricted to one namespace (including
+/// the Namespace itself), or all. The most severe come first.
 pub fn analyze(objects: &[Value], namespace: Option<&str>) -> Vec<Finding> {
     let config = Config::read(objects);
     let mut found: Vec<Finding> = ANALYZERS

@@ -7,7 +7,7 @@ use super::{Code, Finding};
 use crate::object::Object;
 use crate::service::Protocol;
 
-/// Ports of Gateways that no Service of their pods has. Without any Service the port is the pod's own.
+/// Ports of Gateways that no Service of the selected pods has. Without any Service, the port is the pod's own.
 pub fn gateways(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for gateway in &config.gateways {
@@ -38,7 +38,7 @@ pub fn gateways(config: &Config<'_>) -> Vec<Finding> {
     found
 }
 
-/// Ports of Services that do not say what they speak.
+/// Ports of Services that do not state their protocol.
 pub fn services(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     let own = |namespace: &str| !namespace.starts_with("kube-") && namespace != super::config::ROOT;
@@ -67,11 +67,11 @@ pub fn services(config: &Config<'_>) -> Vec<Finding> {
     found
 }
 
-/// Ports of ServiceEntries that carry bytes, and no address to know them by.
+/// TCP ports of ServiceEntries without an address to identify them by.
 pub fn entries(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for entry in config.of("ServiceEntry").filter(|entry| {
-        // istiod gives addresses of its own to entries without any, and says so in their status.
+        // istiod allocates addresses for entries without any, and reports them in their status.
         let mut known = ["/spec/addresses", "/status/addresses"].iter();
         known.all(|place| list(entry, place).next().is_none())
     }) {

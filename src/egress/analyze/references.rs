@@ -1,4 +1,4 @@
-//! Names that lead nowhere.
+//! References to names that do not exist.
 
 use json::{list, text};
 
@@ -107,7 +107,7 @@ fn of_destination(
     found
 }
 
-/// Namespaces that AuthorizationPolicies name.
+/// Namespaces that AuthorizationPolicies refer to.
 pub fn namespaces(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for policy in config.of("AuthorizationPolicy") {
@@ -128,7 +128,7 @@ pub fn namespaces(config: &Config<'_>) -> Vec<Finding> {
     found
 }
 
-/// Hosts that DestinationRules are for.
+/// The hosts of DestinationRules.
 pub fn hosts_of_rules(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (rule, _) in &config.rules {
@@ -156,7 +156,7 @@ pub fn hosts_of_rules(config: &Config<'_>) -> Vec<Finding> {
     found
 }
 
-/// Pods that subsets select. A subset without labels is all of the host's pods.
+/// Pods that subsets select. A subset without labels contains all pods of the host.
 pub fn subsets(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (rule, value) in &config.rules {

@@ -7,7 +7,7 @@ use super::config::Config;
 use super::{Code, Finding};
 use crate::virtual_service::MESH;
 
-/// Hosts of VirtualServices that none of their Gateways' servers serves.
+/// Hosts of VirtualServices that no server of their Gateways serves.
 pub fn hosts(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (service, _) in &config.virtual_services {
@@ -39,7 +39,7 @@ pub fn hosts(config: &Config<'_>) -> Vec<Finding> {
     found
 }
 
-/// Rules that no request reaches, and matches that an earlier rule has.
+/// Rules that no request reaches, and matches that repeat those of an earlier rule.
 pub fn reached(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (service, value) in &config.virtual_services {
@@ -100,7 +100,7 @@ pub fn reached(config: &Config<'_>) -> Vec<Finding> {
     found
 }
 
-/// A match without its name, which decides nothing.
+/// A match without its name, which has no effect.
 fn without_name(block: &Value) -> Value {
     let mut block = block.clone();
     if let Some(fields) = block.as_object_mut() {
@@ -109,13 +109,13 @@ fn without_name(block: &Value) -> Value {
     block
 }
 
-/// Whether TLS settings open TLS to a server that they name no authorities for.
+/// Whether TLS settings originate TLS without naming certificate authorities for the server.
 pub fn unverified(tls: &Value) -> bool {
     let opens = matches!(text(tls, "/mode"), "SIMPLE" | "MUTUAL");
     opens && text(tls, "/caCertificates").is_empty() && text(tls, "/credentialName").is_empty()
 }
 
-/// TLS without authorities, in a rule's own policy; of subsets istioctl does not speak.
+/// TLS without certificate authorities in the rule's own policy; istioctl does not report subsets.
 pub fn authorities(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (rule, value) in &config.rules {

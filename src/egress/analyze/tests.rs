@@ -1,4 +1,4 @@
-//! Each code with a configuration that has it and one that has not, and what holds of all.
+//! For each code, a configuration that has it and one that does not; and properties of all codes.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ fn pod(place: &str, labels: Value, containers: &[&str]) -> Value {
 
 const GATEWAY: &str = "gateway.egress.svc.cluster.local";
 
-/// A way out for `team` to `example.com`, of which nothing is found.
+/// Egress for `team` to `example.com` without any finding.
 fn clean() -> Vec<Value> {
     let on = json!({"istio-injection": "enabled"});
     let outside = json!({"request": {"remove": ["X-Forwarded-Client-Cert"]}});
@@ -102,7 +102,7 @@ fn clean() -> Vec<Value> {
     ]
 }
 
-/// The object of this kind and name, as it is changed.
+/// The object of this kind and name, for a change.
 fn change<'a>(objects: &'a mut [Value], kind: &str, name: &str) -> &'a mut Value {
     let found = objects
         .iter_mut()
@@ -117,7 +117,7 @@ fn codes(objects: &[Value]) -> Vec<&'static str> {
         .collect()
 }
 
-/// What makes a code appear, with the name of whom it is told of and a part of what is told.
+/// The change that causes a code, with the name of the object of the finding and a part of its message.
 type Case = (
     &'static str,
     &'static str,
@@ -332,7 +332,7 @@ const CASES: &[Case] = &[
         ));
     }),
     ("EGR0004", "both", "isolates the pods for ingress", |all| {
-        // As the API server gives it back.
+        // In the form that the API server returns.
         all.push(object(
             "NetworkPolicy",
             "team/both",
@@ -376,7 +376,7 @@ fn each_code_is_found_where_it_is_and_says_what_to_write() {
 
 #[test]
 fn what_is_meant_so_is_not_found() {
-    // (what is done, the code that it does not bring)
+    // (the change, the code that it does not cause)
     let cases: &[(fn(&mut Vec<Value>), &str)] = &[
         (
             |all| {
@@ -406,7 +406,7 @@ fn what_is_meant_so_is_not_found() {
             },
             "IST0109",
         ),
-        // Callers whose addresses are named are not everybody.
+        // Callers with named addresses are not all callers.
         (
             |all| {
                 let rule = json!({"from": [{"source": {"ipBlocks": ["10.1.0.0/16"]}}], "when": [{"key": "connection.sni", "values": ["example.com"]}]});

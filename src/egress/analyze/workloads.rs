@@ -1,4 +1,4 @@
-//! Selectors that select nobody.
+//! Selectors that select no pods.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::object::Object;
 use crate::pod::{Pod, Proxy};
 use crate::selector::Selector;
 
-/// Pods that Gateways are for.
+/// The pods that Gateways select.
 pub fn gateways(config: &Config<'_>) -> Vec<Finding> {
     let alone = config
         .gateways
@@ -25,7 +25,7 @@ pub fn gateways(config: &Config<'_>) -> Vec<Finding> {
     alone.map(|gateway| new(&gateway.object)).collect()
 }
 
-/// Pods that Sidecars are for.
+/// The pods that Sidecars select.
 pub fn sidecars(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for sidecar in config.of("Sidecar") {
@@ -51,7 +51,7 @@ pub fn sidecars(config: &Config<'_>) -> Vec<Finding> {
     found
 }
 
-/// Pods of the mesh that AuthorizationPolicies are for.
+/// The pods of the mesh that AuthorizationPolicies select.
 pub fn policies(config: &Config<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for policy in config.of("AuthorizationPolicy") {

@@ -1,4 +1,4 @@
-//! Authorization at a proxy that is connected to.
+//! Authorization at the proxy that accepts a connection.
 
 use super::Simulation;
 use super::decision::DecisionBuilder;
@@ -6,18 +6,18 @@ use super::forward::ReceivedAt;
 use crate::rbac::{AuthorizationQuery, Http, Peer};
 use crate::virtual_service::HttpRequest;
 
-/// A refusal of RBAC, in Envoy's words as a log line has them (`RESPONSE_CODE_DETAILS`); empty where nobody reads it.
+/// A denial by RBAC, in Envoy's words as in a log line (`RESPONSE_CODE_DETAILS`); empty if the text is not needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RbacDenied {
-    /// Those words: `rbac_access_denied_matched_policy[none]`.
+    /// The details: `rbac_access_denied_matched_policy[none]`.
     pub details: String,
 }
 
 impl Simulation<'_, '_> {
-    /// Whether a proxy's policies let a request or connection in.
+    /// Whether a proxy's policies allow a request or connection.
     ///
     /// # Errors
-    /// The refusal.
+    /// The denial.
     pub(super) fn lets_in(
         &mut self,
         at: &ReceivedAt,

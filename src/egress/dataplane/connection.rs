@@ -1,4 +1,4 @@
-//! What a connection carries, and what becomes of it.
+//! The content of a connection, and its outcome.
 
 use std::time::Duration;
 
@@ -7,37 +7,37 @@ use crate::rbac::Peer;
 use crate::trace::HttpAnswer;
 use crate::virtual_service::HttpRequest;
 
-/// TLS that a proxy put around what it sends.
+/// TLS that a proxy originates around its traffic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsWrapper {
-    /// The name that it asks for; empty for none.
+    /// The SNI; empty for none.
     pub server_name: String,
-    /// Who it shows to be, with a certificate of the mesh.
+    /// The identity in the client certificate, if it is one of the mesh.
     pub identity: Option<Peer>,
-    /// The name that it wants the server's certificate to be for; none where it takes any.
+    /// The name that the server's certificate must match; `None` if any certificate is accepted.
     pub wants: Option<String>,
 }
 
 /// What the application sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// A request in clear, in this version of HTTP.
+    /// A plain-text request, with its HTTP version.
     Http(HttpRequest, &'static str),
-    /// A request in the application's own TLS, which asks for this name; empty for none.
+    /// A request in the application's own TLS, with this SNI; empty for none.
     Tls(HttpRequest, String),
 }
 
-/// A connection with what it carries, as whoever accepts it sees it.
+/// A connection with its content, as seen by the side that accepts it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
-    /// TLS of a proxy's.
+    /// The TLS that a proxy originated.
     pub wrap: Option<TlsWrapper>,
-    /// What is in it.
+    /// The content.
     pub content: Content,
 }
 
 impl Connection {
-    /// Without TLS of a proxy's.
+    /// A connection without a proxy's TLS.
     pub fn bare(content: Content) -> Connection {
         Connection {
             wrap: None,
@@ -45,7 +45,7 @@ impl Connection {
         }
     }
 
-    /// The name that the outermost handshake asks for; none where there is no TLS.
+    /// The SNI of the outermost handshake; `None` without TLS.
     pub fn server_name(&self) -> Option<&str> {
         match (&self.wrap, &self.content) {
             (Some(wrap), _) => Some(&wrap.server_name),
@@ -55,49 +55,49 @@ impl Connection {
     }
 }
 
-/// What becomes of a connection.
+/// The outcome of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionOutcome {
     /// A request is answered.
     Answer(HttpAnswer),
-    /// The application's TLS is opened by a server with a certificate for these names, who answers so.
+    /// The application's TLS is terminated by a server with a certificate for these names, which sends this answer.
     Opened(Vec<String>, HttpAnswer),
-    /// It does not come about: packets are dropped.
+    /// The connection is not established: packets are dropped.
     Dropped,
-    /// It does not come about: nobody listens.
+    /// The connection is not established: nothing listens on the port.
     Refused,
-    /// A proxy's TLS does not come about: with what its transport says.
+    /// A proxy's TLS handshake fails, with the transport failure reason.
     Handshake(String),
-    /// It is made, and ends.
+    /// The connection is established, and ends without an answer.
     Ended(ConnectionEnd),
 }
 
 /// How a connection ends without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConnectionEnd {
-    /// In order, after what was sent had been read.
+    /// By an orderly close, after everything that was sent had been read.
     Closed,
     /// By a reset.
     Reset,
-    /// The handshake wants a certificate of the caller.
+    /// The handshake requires a client certificate.
     CertificateRequired,
-    /// What is no TLS comes back.
+    /// The peer's bytes are not TLS.
     NotTls,
 }
 
-/// What becomes of a connection, how long that takes, and what proxies log of it, the nearest first.
+/// The outcome of a connection, its duration, and the log lines of the proxies, nearest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionReport {
-    /// What.
+    /// The outcome.
     pub outcome: ConnectionOutcome,
-    /// How long time-outs and retries take.
+    /// How long timeouts and retries take.
     pub waits: Duration,
-    /// Log lines; `after` counts from the connection's beginning.
+    /// The log lines; `after` counts from the beginning of the connection.
     pub lines: Vec<AccessLogLine>,
 }
 
 impl ConnectionReport {
-    /// At once, and without a proxy.
+    /// An outcome without delay and without a proxy.
     pub fn at_once(outcome: ConnectionOutcome) -> ConnectionReport {
         ConnectionReport {
             outcome,
@@ -106,7 +106,7 @@ impl ConnectionReport {
         }
     }
 
-    /// The same, where the application's TLS was opened by a server with a certificate for this name, if it was.
+    /// The same outcome, if a server with a certificate for this name terminated the application's TLS.
     pub fn opened(mut self, name: Option<String>) -> ConnectionReport {
         if let (Some(name), ConnectionOutcome::Answer(answer)) = (name, &self.outcome) {
             self.outcome = ConnectionOutcome::Opened(vec![name], answer.clone());

@@ -1,14 +1,14 @@
-//! Decisions whose words are made only where somebody reads them.
+//! Decisions whose texts are created only if they are needed.
 
 use std::fmt::Display;
 
 use crate::object::Object;
 use crate::trace::Decision;
 
-/// Others that were asked, and why they did not decide.
+/// Other objects that were evaluated, and why they did not decide.
 pub type Others = Vec<(Object, String)>;
 
-/// A decision on its way to become a [`Decision`].
+/// A decision that can become a [`Decision`].
 #[derive(Clone, Copy)]
 pub struct DecisionBuilder<'d, B> {
     passes: bool,
@@ -18,17 +18,17 @@ pub struct DecisionBuilder<'d, B> {
 }
 
 impl<'d, B: Display> DecisionBuilder<'d, B> {
-    /// It passes, by this object or, without one, by default.
+    /// Passes, by this object or, without one, by default.
     pub fn passes(by: Option<&'d Object>, because: B) -> DecisionBuilder<'d, B> {
         DecisionBuilder::decided(true, by, because)
     }
 
-    /// It does not.
+    /// Does not pass.
     pub fn stops(by: Option<&'d Object>, because: B) -> DecisionBuilder<'d, B> {
         DecisionBuilder::decided(false, by, because)
     }
 
-    /// It passes or not.
+    /// Passes or not.
     pub fn decided(passes: bool, by: Option<&'d Object>, because: B) -> DecisionBuilder<'d, B> {
         DecisionBuilder {
             passes,
@@ -38,7 +38,7 @@ impl<'d, B: Display> DecisionBuilder<'d, B> {
         }
     }
 
-    /// With others that were asked.
+    /// Adds the other objects that were evaluated.
     pub fn after(self, others: &'d dyn Fn() -> Others) -> DecisionBuilder<'d, B> {
         DecisionBuilder {
             others: Some(others),
@@ -47,13 +47,13 @@ impl<'d, B: Display> DecisionBuilder<'d, B> {
     }
 }
 
-/// What a hop may be made of.
+/// The sources of a hop's decision.
 pub trait Decides {
     /// Whether it passes.
     fn passes(&self) -> bool;
     /// The object that decides.
     fn by(&self) -> Option<&Object>;
-    /// The same in words.
+    /// The decision with its texts.
     fn told(self) -> Decision;
 }
 

@@ -7,19 +7,19 @@ use crate::pod::Pod;
 use crate::selector::Selector;
 use crate::service::{Endpoint, Endpoints};
 
-/// Why a cluster that is there has no endpoint to connect to.
+/// Why an existing cluster has no endpoint to connect to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoEndpoint {
-    /// None is listed with an address.
+    /// No endpoint is listed with an address.
     #[error("no endpoint with an address is listed")]
     NoneListed,
-    /// Some are listed, and none is in the subset.
+    /// There are listed endpoints, but none is in the subset.
     #[error("no endpoint has the labels of subset {subset}")]
     NoneInSubset {
         /// The subset.
         subset: String,
     },
-    /// The name that is listed leads nowhere.
+    /// The listed name does not resolve.
     #[error(transparent)]
     Lookup(#[from] LookupError),
     /// The Service selects no pod.
@@ -28,24 +28,24 @@ pub enum NoEndpoint {
         /// The Service.
         service: Object,
     },
-    /// Pods are ready, and none of these is in the subset.
+    /// There are ready pods, but none of them is in the subset.
     #[error("no ready pod has the labels of subset {subset}")]
     NoPodInSubset {
         /// The subset.
         subset: String,
     },
-    /// There are pods, and none is ready.
+    /// There are pods, but none is ready.
     #[error("none of the {count} pods that {service} selects is ready")]
     NoneReady {
         /// The Service.
         service: Object,
-        /// How many it selects.
+        /// The number of pods that it selects.
         count: usize,
     },
 }
 
 impl<'s> Upstream<'s> {
-    /// One of its endpoints, always the same.
+    /// One of the cluster's endpoints, always the same.
     ///
     /// # Errors
     /// Why there is none.
@@ -85,7 +85,7 @@ impl<'s> Upstream<'s> {
         }
     }
 
-    /// The listed endpoints that the subset means.
+    /// The listed endpoints that belong to the subset.
     fn meant<'a>(&'a self, listed: &'a [Endpoint]) -> impl Iterator<Item = &'a Endpoint> {
         let meant = |each: &&Endpoint| {
             self.labels

@@ -1,4 +1,4 @@
-//! What is made of a snapshot once and used for many requests.
+//! What is derived from a snapshot once and used for many requests.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -19,8 +19,8 @@ use crate::service::{Endpoints, Service};
 use crate::snapshot::Snapshot;
 use crate::trace::{self, Decision, Hop};
 
-/// What the firewall decides on: which way, from the node pool of the pod concerned, the other end's address and node pool (none
-/// where it is no pod), protocol and port.
+/// The input of a firewall decision: the direction, the node pool of the pod concerned, the address and the node pool of the
+/// other end (`None` if it is not a pod), protocol and port.
 type Packet = (
     Direction,
     Option<usize>,
@@ -30,22 +30,22 @@ type Packet = (
     u16,
 );
 
-/// A snapshot with what was made of it.
+/// A snapshot with the state derived from it.
 #[derive(Debug)]
 pub struct Evaluator<'s> {
     /// The snapshot.
     pub snapshot: &'s Snapshot,
-    /// Whether somebody reads: hops that pass, the words of those that do not, log lines, what of a proxy's own answer is not its
-    /// status, and what is not covered are made for readers alone.
+    /// Whether a reader needs the details: hops that pass, the reasons of those that do not, log lines, everything in a
+    /// proxy's local reply except its status, and what is not covered.
     pub tells: bool,
     sights: ProxyStates<'s>,
-    /// The pod that answers the cluster's names.
+    /// The pod that serves the cluster's DNS.
     dns_server: Pod,
     /// Whether a pod reaches it.
     dns: RefCell<HashMap<Object, Rc<[Decision; 2]>>>,
-    /// Where names lead that mean the same to every pod.
+    /// The results of names that have the same meaning for every pod.
     names: RefCell<HashMap<String, Rc<Resolution>>>,
-    /// What packets of a pod come past on their way to a place.
+    /// The hops of a pod's packets on their way to a target.
     between: RefCell<HashMap<Object, HashMap<UpstreamTarget, Rc<[Hop]>>>>,
     firewall: RefCell<HashMap<Packet, Rc<Decision>>>,
 }
@@ -53,24 +53,25 @@ pub struct Evaluator<'s> {
 /// Why a proxy has no address for a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LookupError {
-    /// Its questions do not reach the cluster's DNS.
+    /// Its queries do not reach the cluster's DNS.
     #[error("its proxy cannot look {name} up: {because}")]
     Blocked {
         /// The name.
         name: String,
-        /// The ruling that stops them, in a clause.
+        /// The decision that blocks them, in a clause.
         because: String,
     },
-    /// DNS has none.
+    /// DNS has no address for it.
     #[error("its proxy finds no address: {because}")]
     NoAddress {
-        /// Why, in a clause.
+        /// The reason, in a clause.
         because: String,
     },
 }
 
 impl<'s> Evaluator<'s> {
-    /// Of a snapshot; whether somebody reads more than what a caller gets and who stopped it.
+    /// Creates the state of a snapshot; `tells` is whether a reader needs more than the caller's result and the object that
+    /// stopped it.
     pub fn new(snapshot: &'s Snapshot, tells: bool) -> Evaluator<'s> {
         Evaluator {
             snapshot,
@@ -84,8 +85,8 @@ impl<'s> Evaluator<'s> {
         }
     }
 
-    /// A hop as far as somebody reads it: where nobody does, that it stopped the request and whose doing that is; none of one
-    /// that passes.
+    /// A hop, as far as its details are needed. Without details, a hop that stops the request has only its object, and a hop
+    /// that passes is omitted.
     pub fn hop(
         &self,
         place: trace::HopLocation,
@@ -112,19 +113,19 @@ impl<'s> Evaluator<'s> {
         }
     }
 
-    /// What a pod's proxy sees.
+    /// The state of a pod's proxy.
     pub fn proxy_state(&self, pod: &Pod) -> Rc<ProxyState<'s>> {
         self.sights.of(self.snapshot, pod)
     }
 
-    /// Forgets what was made for a pod that asks nothing more, so that memory does not grow with every caller times every host.
+    /// Discards the state of a pod that sends no more requests, so that memory does not grow with callers times hosts.
     pub fn forget(&self, pod: &Pod) {
         self.sights.forget(pod);
         self.dns.borrow_mut().remove(&pod.object);
         self.between.borrow_mut().remove(&pod.object);
     }
 
-    /// What packets of a pod come past on their way to a place, made out by `make` when it is first asked for.
+    /// The hops of a pod's packets on their way to a target; `make` computes them on the first call.
     pub fn between(
         &self,
         from: &Pod,
@@ -139,12 +140,12 @@ impl<'s> Evaluator<'s> {
         Rc::clone(own.entry(to).or_insert_with(|| make().into()))
     }
 
-    /// The pod at an address.
+    /// The pod with an address.
     pub fn pod_at(&self, address: IpAddr) -> Option<&'s Pod> {
         self.snapshot.pod_at(address)
     }
 
-    /// The Service of Kubernetes that a pod means by a name.
+    /// The Kubernetes Service that a name means for a pod.
     pub fn service_by_name(&self, of: &Pod, name: &str) -> Option<&'s Service> {
         let (service, namespace) = service_named(name, of.namespace())?;
         let host = crate::host::full_name(&service, &namespace);
@@ -152,9 +153,9 @@ impl<'s> Evaluator<'s> {
         all.find(|service| service.kubernetes)
     }
 
-    /// Where a name leads that a pod looks up, and who says so.
+    /// Resolves a name for a pod, with the object that decides.
     pub fn resolve(&self, of: &Pod, name: &str) -> Rc<Resolution> {
-        // A name of one part is a Service of the asker's own namespace first.
+        // A name with a single label is first a Service in the pod's own namespace.
         if !name.trim_end_matches('.').contains('.') {
             return Rc::new(self.look(of, name));
         }
@@ -194,7 +195,7 @@ impl<'s> Evaluator<'s> {
         }
     }
 
-    /// The addresses of the pods of a service without an address of its own.
+    /// The addresses of the pods of a headless service.
     fn addresses_of(&self, service: &Service) -> Vec<IpAddr> {
         let selector = match &service.endpoints {
             Endpoints::Pods(selector) => selector,
@@ -209,10 +210,10 @@ impl<'s> Evaluator<'s> {
             .collect()
     }
 
-    /// Where a proxy finds a name.
+    /// Resolves a name for a proxy.
     ///
     /// # Errors
-    /// Why it does not.
+    /// Why there is no address.
     pub fn look_up(&self, of: &Pod, name: &str) -> Result<IpAddr, LookupError> {
         if let Ok(address) = name.parse() {
             return Ok(address);
@@ -258,7 +259,7 @@ impl<'s> Evaluator<'s> {
         [policy, Decision::clone(&firewall)]
     }
 
-    /// A pod, as NetworkPolicies know it.
+    /// A pod in the form that NetworkPolicies need.
     pub fn end(&self, pod: &Pod) -> PodEnd {
         let labels = self.snapshot.namespaces.get(pod.namespace());
         PodEnd {
@@ -269,14 +270,14 @@ impl<'s> Evaluator<'s> {
         }
     }
 
-    /// A pod's node, as the firewall knows it.
+    /// A pod's node in the form that the firewall needs.
     fn machine(&self, pool: Option<usize>) -> Machine {
         let pool = pool.and_then(|pool| self.snapshot.pools.get(pool));
         pool.map(|pool| pool.machine.clone()).unwrap_or_default()
     }
 
-    /// What the firewall says of a connection out of a pod's node, or into it. `other` is the address at the other end, and
-    /// `pod` the pod that has it, if one has.
+    /// The firewall's decision on a connection from a pod's node, or to it. `other` is the address of the other end, and
+    /// `pod` is the pod with that address, if there is one.
     pub fn firewall(
         &self,
         direction: Direction,

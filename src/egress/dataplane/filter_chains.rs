@@ -1,5 +1,5 @@
-//! The filter chains of a gateway pod's port: which server takes a connection, by the name that its handshake asks for, and for
-//! bytes where they go. As Istio's `gateway.go` builds them: a server without a rule has no chain.
+//! The filter chains of a gateway pod's port: which server accepts a connection, selected by SNI, and where it sends TCP
+//! traffic. Built as in Istio's `gateway.go`: a server without a rule has no chain.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -12,41 +12,41 @@ use crate::service::Service;
 use crate::sidecar_scope::SidecarScope;
 use crate::virtual_service::{Destination, MatchScope, VirtualService};
 
-/// A rule that sends connections on: whose it is, and where to.
+/// A rule that forwards connections: its VirtualService and its destination.
 pub type ForwardingRule<'s> = (&'s VirtualService, &'s Destination);
 
-/// Who takes a connection up.
+/// What accepts a connection.
 #[derive(Debug, Clone, Copy)]
 pub enum FilterChain<'s> {
-    /// A server that opens TLS, or takes what is in clear, and sends on requests.
+    /// A server that terminates TLS or accepts plain text, and routes HTTP requests.
     Requests(&'s Gateway, &'s Server),
-    /// A server that opens TLS, or takes what is in clear, and sends on bytes.
+    /// A server that terminates TLS or accepts plain text, and forwards TCP traffic.
     Bytes(&'s Gateway, &'s Server, ForwardingRule<'s>),
-    /// A rule for this name; TLS stays closed.
+    /// A rule for this SNI; TLS is not terminated.
     ServerName(&'s Gateway, ForwardingRule<'s>),
 }
 
-/// Why nobody does.
+/// Why nothing accepts a connection.
 #[derive(Debug)]
 pub enum NoFilterChain<'c, 's> {
-    /// Nothing listens on the port; with the Gateways that are for other pods or ports.
+    /// Nothing listens on the port; contains the Gateways for other pods or ports.
     NoServer(&'c [(Object, String)]),
-    /// What listens is for other names.
+    /// The listener has no chain for the name.
     NoChain(Option<&'s Object>),
 }
 
-/// The chains of a port.
+/// The filter chains of a port.
 #[derive(Debug)]
 pub struct FilterChains<'s> {
-    /// By the names that they are for.
+    /// The chains by SNI pattern.
     names: HostIndex<FilterChain<'s>>,
-    /// Servers in clear, which share the port's one chain.
+    /// Plain-text servers, which share the port's only chain.
     clear: Vec<(&'s Gateway, &'s Server)>,
-    /// Hosts of servers with TLS, each with its namespace.
+    /// The hosts of TLS servers, each with its namespace.
     hosts: HashSet<(&'s str, &'s str)>,
-    /// Names for which rules leave TLS closed.
+    /// Names with rules that do not terminate TLS.
     closed: HashSet<&'s str>,
-    /// Names that have a chain, and one that has two.
+    /// Names with a chain, and a name with two.
     chained: HashSet<&'s str>,
     twice: Option<&'s str>,
     empty: bool,
@@ -55,7 +55,7 @@ pub struct FilterChains<'s> {
 }
 
 impl<'s> FilterChains<'s> {
-    /// Those of a gateway pod's port.
+    /// The filter chains of a gateway pod's port.
     pub fn of(scope: &SidecarScope<'s>, pod: &Pod, port: u16) -> FilterChains<'s> {
         let mut found = FilterChains {
             names: HostIndex::default(),
@@ -112,7 +112,7 @@ impl<'s> FilterChains<'s> {
                 found.others.push((gateway.object.clone(), why));
             }
         }
-        // Envoy refuses a listener with two chains for the same; what listened before, it leaves as it was.
+        // Envoy rejects a listener with two chains for the same match, and keeps the previous listener unchanged.
         if let (Some(name), Some(gateway)) = (found.twice, found.gateway) {
             let why =
                 format!("has two filter chains for {name} on port {port}, and Envoy rejects both");
@@ -122,7 +122,7 @@ impl<'s> FilterChains<'s> {
         found
     }
 
-    /// The host of a server with TLS that another one has already: Istio passes over all of the server then (`CheckDuplicates`).
+    /// The host of a TLS server that an earlier server already has: Istio then ignores the whole server (`CheckDuplicates`).
     fn taken(&mut self, server: &'s Server) -> Option<&'s str> {
         if server.tls == ServerTls::Plain {
             return None;
@@ -172,7 +172,7 @@ impl<'s> FilterChains<'s> {
                 }
             }
         }
-        // A listener without chains is none; the Gateway is then among those that do not have it listen.
+        // Without chains there is no listener; the Gateway is then listed as one that does not listen on the port.
         if self.empty {
             let why = match server.routing {
                 Routing::ServerName => {
@@ -186,7 +186,7 @@ impl<'s> FilterChains<'s> {
         }
     }
 
-    /// A chain for all that a server is for.
+    /// Adds a chain for all hosts of a server.
     fn open(&mut self, server: &'s Server, chain: FilterChain<'s>) {
         if server.tls == ServerTls::Plain {
             self.names.at("*", || chain);
@@ -196,7 +196,8 @@ impl<'s> FilterChains<'s> {
         self.empty = false;
     }
 
-    /// A chain of a rule that leaves TLS closed. Where another rule has one of the names already, Istio passes over all of them.
+    /// Adds the chain of a rule that does not terminate TLS. If another rule already has one of the names, Istio ignores all
+    /// of them.
     fn closed(&mut self, names: &'s [String], chain: Option<FilterChain<'s>>) {
         let mut each = names.iter().map(String::as_str);
         let taken = each.any(|name| self.closed.contains(name));
@@ -207,7 +208,7 @@ impl<'s> FilterChains<'s> {
         }
     }
 
-    /// A chain for these names; for any, where one of them is `*` (Istio's `toFilterChainMatch`).
+    /// Adds a chain for these names; for any name if one of them is `*` (Istio's `toFilterChainMatch`).
     fn named(&mut self, names: impl Iterator<Item = &'s str> + Clone, chain: FilterChain<'s>) {
         let any = names.clone().any(|name| name == "*");
         let names: BTreeSet<&str> = if any { ["*"].into() } else { names.collect() };
@@ -219,7 +220,8 @@ impl<'s> FilterChains<'s> {
         }
     }
 
-    /// The servers whose routes count where this one takes a request: in clear all of the port, else its own.
+    /// The servers whose routes apply to a request that this server accepts: in plain text all servers of the port, otherwise
+    /// only this one.
     pub fn together(
         &self,
         gateway: &'s Gateway,
@@ -231,10 +233,10 @@ impl<'s> FilterChains<'s> {
         }
     }
 
-    /// The chain for a connection that asks for this name; none where it is no TLS.
+    /// The chain for a connection with this SNI; `server_name` is `None` without TLS.
     ///
     /// # Errors
-    /// Why nobody takes it.
+    /// Why nothing accepts the connection.
     pub fn find(
         &self,
         server_name: Option<&str>,
@@ -244,15 +246,15 @@ impl<'s> FilterChains<'s> {
         }
         let name = server_name.unwrap_or_default().to_ascii_lowercase();
         let found = self.names.find(&name).copied();
-        // What is no TLS asks for no name, which a chain that leaves TLS closed is not for.
+        // Plain text has no SNI and never matches a chain that passes TLS through.
         let meant = found
             .filter(|chain| server_name.is_some() || !matches!(chain, FilterChain::ServerName(..)));
         meant.ok_or(NoFilterChain::NoChain(self.gateway))
     }
 }
 
-/// Whether a server may listen where an older one does. The oldest decides whether the port speaks TLS; servers in clear share it
-/// only for requests of HTTP (Istio's `MergeGateways`).
+/// Whether a server may share a port with an older one. The oldest decides whether the port is TLS; plain-text servers share
+/// a port only for HTTP (Istio's `MergeGateways`).
 fn together(first: &Server, server: &Server) -> bool {
     let clear = |server: &Server| server.tls == ServerTls::Plain;
     let requests = |server: &Server| server.routing == Routing::Http;
@@ -267,7 +269,8 @@ fn serves(server: &Server, of: &VirtualService) -> bool {
     hosts.any(|host| !server.domains(own, host).is_empty())
 }
 
-/// The port of the pod that a server listens on: what a Service before the pod makes of the server's number, else the number.
+/// The port of the pod that a server listens on: the target port of a Service in front of the pod, otherwise the server's own
+/// number.
 fn number(before: &[&Service], pod: &Pod, server: &Server) -> u16 {
     let mut ports = before
         .iter()

@@ -1,4 +1,4 @@
-//! What a proxy does with a request once it knows where to: sends it on, tries again, answers by itself, logs.
+//! What a proxy does with a request after routing: it forwards, retries, sends a local reply, and logs.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -17,30 +17,30 @@ use crate::pod::Pod;
 use crate::trace::{self, HttpAnswer};
 use crate::virtual_service::{Destination, HttpRequest, HttpRetry};
 
-/// A proxy with what came to it.
+/// A proxy and the traffic that it received.
 pub struct ReceivedAt<'p, 's> {
-    /// Its pod.
+    /// The pod of the proxy.
     pub pod: &'p Pod,
-    /// What it sees.
+    /// The state of the proxy.
     pub proxy_state: &'p ProxyState<'s>,
     /// Sidecar or gateway.
     pub place: trace::HopLocation,
-    /// Where the caller connected to, as the proxy sees it.
+    /// The address that the caller connected to, as the proxy sees it.
     pub local: UpstreamTarget,
-    /// The caller.
+    /// The address of the caller.
     pub remote: IpAddr,
-    /// The name that the caller's handshake asked for; empty for none.
+    /// The SNI of the caller's handshake; empty for none.
     pub server_name: String,
-    /// Where the request comes from, as its headers say.
+    /// The origin of the request, according to its headers.
     pub forwarded_for: Option<IpAddr>,
-    /// The version of HTTP that the caller speaks.
+    /// The HTTP version of the caller.
     pub version: &'static str,
-    /// Whether somebody reads what it logs and the words of what it answers.
+    /// Whether a reader needs the log lines and the texts of local replies.
     pub tells: bool,
 }
 
 impl ReceivedAt<'_, '_> {
-    /// A log line with what is known when the request or connection comes.
+    /// A log line with what is known on arrival of the request or connection.
     pub fn line(&self, message: Option<&HttpRequest>) -> LogLineBuilder {
         let text = |get: fn(&HttpRequest) -> &str| message.map(get).unwrap_or_default().to_owned();
         LogLineBuilder::new(self.tells, || AccessLogLine {
@@ -67,13 +67,13 @@ impl ReceivedAt<'_, '_> {
             upstream_local: None,
             local: SocketAddr::new(self.local.address, self.local.port),
             remote: self.remote,
-            // As recent versions write it.
+            // In lower case, as recent versions write it.
             server_name: self.server_name.to_ascii_lowercase(),
             route: String::new(),
         })
     }
 
-    /// A reply of its own, logged.
+    /// A local reply, with its log line.
     pub fn replies(
         &self,
         method: &str,
@@ -97,7 +97,7 @@ impl ReceivedAt<'_, '_> {
         }
     }
 
-    /// An answer of another's, handed on.
+    /// Passes an upstream's answer on.
     pub fn hands_on(&self, answer: HttpAnswer, millis: u64) -> ConnectionOutcome {
         ConnectionOutcome::Answer(match self.tells {
             true => handed_on(answer, millis),
@@ -106,7 +106,7 @@ impl ReceivedAt<'_, '_> {
     }
 }
 
-/// What is tried again, and how often.
+/// Which failures are retried, and how often.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryPolicy<'r> {
     attempts: u32,
@@ -114,7 +114,7 @@ pub struct RetryPolicy<'r> {
 }
 
 impl<'r> RetryPolicy<'r> {
-    /// Nothing.
+    /// No retries.
     pub fn never() -> RetryPolicy<'r> {
         RetryPolicy {
             attempts: 0,
@@ -122,7 +122,7 @@ impl<'r> RetryPolicy<'r> {
         }
     }
 
-    /// As a rule says, or by default. `unavailable`: whether a 503 is among the defaults.
+    /// The policy of a rule, or the default. `unavailable`: whether a 503 is among the defaults.
     pub fn of(rule: Option<&'r HttpRetry>, unavailable: bool) -> RetryPolicy<'r> {
         let default = match unavailable {
             true => "connect-failure,refused-stream,unavailable,cancelled,503",
@@ -137,7 +137,7 @@ impl<'r> RetryPolicy<'r> {
         }
     }
 
-    /// Whether it is tried again on any of these.
+    /// Whether any of these reasons is retried.
     fn on(&self, reasons: &[&str]) -> bool {
         let mut named = self.on.split(',').map(str::trim);
         self.attempts > 0 && named.any(|name| reasons.contains(&name))
@@ -162,7 +162,7 @@ impl<'r> RetryPolicy<'r> {
     }
 }
 
-/// A request that is to be sent to a cluster.
+/// A request to a cluster.
 pub struct UpstreamRequest<'s> {
     /// The request.
     pub message: HttpRequest,
@@ -172,9 +172,9 @@ pub struct UpstreamRequest<'s> {
     pub port: u16,
     /// The subset; empty for none.
     pub subset: &'s str,
-    /// What is tried again.
+    /// The retry policy.
     pub again: RetryPolicy<'s>,
-    /// How long the answer may take.
+    /// The time limit for the answer.
     pub timeout: Option<Duration>,
     /// The names of the route's rule and match.
     pub route: RouteName<'s>,
@@ -183,9 +183,9 @@ pub struct UpstreamRequest<'s> {
 /// Istio names a route after its rule and match.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RouteName<'s> {
-    /// The rule's; empty for none.
+    /// The name of the rule; empty for none.
     pub rule: &'s str,
-    /// The match's; empty for none.
+    /// The name of the match; empty for none.
     pub meets: &'s str,
 }
 
@@ -200,7 +200,8 @@ impl fmt::Display for RouteName<'_> {
 }
 
 impl<'s> UpstreamRequest<'s> {
-    /// To a destination of a rule, on the port that it names; else on the host's only one, else on the caller's.
+    /// A request to a destination of a rule: on the port that the destination names, otherwise on the host's only port,
+    /// otherwise on the caller's.
     pub fn to(
         at: &ReceivedAt,
         destination: &'s Destination,
@@ -231,7 +232,7 @@ impl<'s> UpstreamRequest<'s> {
 }
 
 impl<'s> Simulation<'_, 's> {
-    /// Sends a request to a cluster, as often as it takes.
+    /// Sends a request to a cluster, including the retries.
     pub(super) fn sends(
         &mut self,
         at: &ReceivedAt<'_, 's>,
@@ -268,7 +269,7 @@ impl<'s> Simulation<'_, 's> {
         )
     }
 
-    /// Sends a request where its caller meant it to go.
+    /// Sends a request to its original destination.
     pub(super) fn lets_go(
         &mut self,
         at: &ReceivedAt<'_, 's>,
@@ -295,7 +296,7 @@ impl<'s> Simulation<'_, 's> {
         )
     }
 
-    /// The cluster, if it is there.
+    /// The cluster, if it exists.
     pub(super) fn cluster(
         &mut self,
         at: &ReceivedAt<'_, 's>,
@@ -313,7 +314,7 @@ impl<'s> Simulation<'_, 's> {
         }
     }
 
-    /// One of a cluster's endpoints, if it has any.
+    /// An endpoint of a cluster, if it has any.
     pub(super) fn endpoint(
         &mut self,
         at: &ReceivedAt<'_, 's>,
@@ -329,7 +330,7 @@ impl<'s> Simulation<'_, 's> {
         }
     }
 
-    /// What is sent to an endpoint, in the TLS that is for it.
+    /// The content for an endpoint, in the TLS that its cluster requires.
     pub(super) fn wrapped(
         &mut self,
         at: &ReceivedAt<'_, 's>,
@@ -355,7 +356,7 @@ impl<'s> Simulation<'_, 's> {
     }
 }
 
-/// Why a try gave no answer, if it gave none.
+/// Why an attempt gave no answer, if it gave none.
 fn broken(outcome: &ConnectionOutcome) -> Option<BrokenConnection> {
     match outcome {
         ConnectionOutcome::Answer(_) => None,
@@ -368,7 +369,7 @@ fn broken(outcome: &ConnectionOutcome) -> Option<BrokenConnection> {
     }
 }
 
-/// What a proxy makes of a try that is like all others, and logs.
+/// The result of a request whose attempts all have the same outcome, with its log lines.
 fn concluded(
     at: &ReceivedAt,
     method: &str,
@@ -435,13 +436,13 @@ fn concluded(
     }
 }
 
-/// With the lines of those further on.
+/// Adds the log lines of proxies further along the path.
 pub fn with(heard: ConnectionReport, further: Vec<AccessLogLine>) -> ConnectionReport {
     let lines = heard.lines.into_iter().chain(further).collect();
     ConnectionReport { lines, ..heard }
 }
 
-/// Lines of what begins later.
+/// The lines of a connection that begins later.
 pub fn delayed(lines: &[AccessLogLine], by: Duration) -> Vec<AccessLogLine> {
     let later = |line: &AccessLogLine| AccessLogLine {
         after: line.after + by,
@@ -450,7 +451,7 @@ pub fn delayed(lines: &[AccessLogLine], by: Duration) -> Vec<AccessLogLine> {
     lines.iter().map(later).collect()
 }
 
-/// Lines as they are when whoever asked first goes after `limit`. The words are Envoy's; no record.
+/// The lines when the caller disconnects after `limit`. The texts are Envoy's; not recorded.
 pub fn abandoned(lines: &mut Vec<AccessLogLine>, limit: Duration) {
     lines.retain(|line| line.after < limit);
     for line in lines

@@ -1,4 +1,4 @@
-//! An egress gateway with what comes to it: which server takes it, whether policies let it pass, where its routes send it.
+//! An egress gateway and its traffic: which server accepts it, whether policies allow it, where the routes send it.
 
 use std::net::SocketAddr;
 
@@ -72,7 +72,7 @@ impl<'s> Simulation<'_, 's> {
         }
     }
 
-    /// Nothing takes the connection up.
+    /// Nothing accepts the connection.
     fn shut(
         &mut self,
         at: &ReceivedAt,
@@ -117,7 +117,8 @@ impl<'s> Simulation<'_, 's> {
         }
     }
 
-    /// A connection that a server takes, which opens its TLS if it has any, and sends on bytes if it is told where to.
+    /// A connection that a server accepts. The server terminates its TLS, if it has any, and forwards TCP traffic if a rule
+    /// requires it.
     fn enters_server(
         &mut self,
         at: &ReceivedAt<'_, 's>,
@@ -165,7 +166,7 @@ impl<'s> Simulation<'_, 's> {
                 );
             }
             (ServerTls::Mutual, wrap, content) => {
-                // Whether it takes the caller's certificate is a matter of secrets that are not read.
+                // Whether the server accepts the caller's certificate depends on secrets that are not read.
                 let field = "spec.servers.tls.credentialName".to_owned();
                 self.unknown.insert(Unknown {
                     object: gateway.object.clone(),
@@ -199,7 +200,7 @@ impl<'s> Simulation<'_, 's> {
         );
         let (message, opened) = match (sends, content) {
             (None, Content::Http(message, _)) => (message, None),
-            // The caller's own TLS ends here: with a certificate of the gateway's, taken to be one for its hosts.
+            // The caller's own TLS ends here, with a certificate of the gateway that is assumed to match its hosts.
             (None, Content::Tls(message, name)) if server.tls == ServerTls::Simple => {
                 (message, Some(name))
             }
@@ -221,7 +222,7 @@ impl<'s> Simulation<'_, 's> {
         self.asks(at, gateway, server, message, peer).opened(opened)
     }
 
-    /// A request: policies first, then routes.
+    /// An HTTP request: policies first, then routes.
     fn asks(
         &mut self,
         at: &ReceivedAt<'_, 's>,
@@ -291,8 +292,8 @@ impl<'s> Simulation<'_, 's> {
         )
     }
 
-    /// What a gateway writes into a request: where and whom it comes from. The digest of the caller's certificate, which differs
-    /// from run to run, is left out.
+    /// The headers that a gateway adds to a request: its origin and its caller. The digest of the caller's certificate is
+    /// omitted because it differs from run to run.
     fn marked(&self, at: &ReceivedAt, message: &mut HttpRequest, peer: Option<&Peer>) {
         let came = message.header("x-forwarded-for").map(str::to_owned);
         let remote = at.remote.to_string();
@@ -317,7 +318,7 @@ impl<'s> Simulation<'_, 's> {
         }
     }
 
-    /// Passes a connection on by a rule, if policies let it in.
+    /// Forwards a connection by a rule, if policies allow it.
     fn streams_on(
         &mut self,
         at: &ReceivedAt<'_, 's>,
@@ -335,7 +336,7 @@ impl<'s> Simulation<'_, 's> {
                 line.cluster = cluster_name(at, destination, port).unwrap_or_default();
                 let (host, subset) = (&destination.host, &destination.subset);
                 let upstream = at.proxy_state.upstream(host, port, subset).ok();
-                // It is connected before the first bytes are judged.
+                // Envoy connects before the first bytes are authorized.
                 let place = upstream
                     .and_then(|upstream| upstream.place(self.evaluator, at.pod, at.local).ok());
                 line.upstream = place.map(|place| SocketAddr::new(place.address, place.port));
@@ -356,7 +357,7 @@ impl<'s> Simulation<'_, 's> {
     }
 }
 
-/// The name of the cluster that a destination means, if it is there.
+/// The name of the cluster of a destination, if it exists.
 fn cluster_name<'s>(
     at: &ReceivedAt<'_, 's>,
     destination: &'s Destination,

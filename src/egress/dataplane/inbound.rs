@@ -1,4 +1,4 @@
-//! The sidecar beside a server: which TLS it takes, and whether policies let the request in.
+//! The sidecar of a server: which TLS it accepts, and whether policies allow the request.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -121,14 +121,14 @@ impl<'s> Simulation<'_, 's> {
     }
 }
 
-/// A log line of what goes to the program beside.
+/// A log line for traffic to the application in the same pod.
 fn beside(at: &ReceivedAt, message: Option<&HttpRequest>) -> LogLineBuilder {
     let mut line = at.line(message);
     line.write(|line| line.cluster = format!("inbound|{}||", at.local.port));
     line
 }
 
-/// What the program beside answered, handed on and logged.
+/// The answer of the application, passed on and logged.
 fn served(at: &ReceivedAt, message: &HttpRequest, heard: ConnectionReport) -> ConnectionReport {
     let ConnectionOutcome::Answer(answer) = heard.outcome else {
         return heard;
@@ -141,7 +141,7 @@ fn served(at: &ReceivedAt, message: &HttpRequest, heard: ConnectionReport) -> Co
         line.service_time = Some(0);
         line.duration = Duration::ZERO;
         line.upstream = Some(SocketAddr::new(at.local.address, at.local.port));
-        // A sidecar calls the program beside it from this address (Istio's `InboundPassthroughBindIpv4`).
+        // A sidecar calls its application from this address (Istio's `InboundPassthroughBindIpv4`).
         line.upstream_local = Some([127, 0, 0, 6].into());
     });
     ConnectionReport {

@@ -1,4 +1,4 @@
-//! What of a sidecar listens to what goes to a port (Istio's `listener.go`).
+//! The outbound listeners of a sidecar for a port (Istio's `listener.go`).
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,40 +10,40 @@ use crate::host_index::HostIndex;
 use crate::service::{Port, Protocol, Service};
 use crate::sidecar_scope::SidecarScope;
 
-/// What takes a connection up.
+/// What accepts a connection.
 #[derive(Debug, Clone, Copy)]
 pub enum Listener<'s> {
-    /// Requests of HTTP, by their authority.
+    /// HTTP routing, by authority.
     Http,
-    /// The one service that the address or the port is for.
+    /// The only service with this address or port.
     Service(&'s Service, &'s Port),
-    /// Connections of TLS, by the name that they ask for.
+    /// TLS routing, by SNI.
     ServerName,
-    /// None: as for all that is not known.
+    /// No listener: the connection is treated like every unknown destination.
     Unknown,
 }
 
-/// A service with the port that is asked for.
+/// A service with the port of the connection.
 type ServicePort<'s> = (&'s Service, &'s Port);
 
 /// The listeners of a port.
 #[derive(Debug)]
 pub struct Listeners<'s> {
-    /// By the service's own address: for TLS and bytes, and for what is not said to be HTTP.
+    /// By the service's own address: for TLS and TCP, and for ports without a declared protocol.
     addresses: HashMap<IpAddr, ServicePort<'s>>,
     ranges: Vec<(IpNet, ServicePort<'s>)>,
-    /// Whether requests are routed by their authority, and whether all of them are known to be requests.
+    /// Whether requests are routed by authority, and whether all traffic is known to be HTTP.
     http: bool,
     plain_http: bool,
-    /// Services of TLS without an address.
+    /// TLS services without an address.
     names: HostIndex<&'s Service>,
-    /// The service of bytes that has the port for itself.
+    /// The TCP service that owns the whole port.
     whole: Option<ServicePort<'s>>,
     tls: bool,
 }
 
 impl<'s> Listeners<'s> {
-    /// Those that a proxy has for a port.
+    /// The listeners of a proxy for a port.
     pub fn of(scope: &SidecarScope<'s>, port: u16) -> Listeners<'s> {
         let mut found = Listeners {
             addresses: HashMap::new(),
@@ -89,7 +89,7 @@ impl<'s> Listeners<'s> {
         found
     }
 
-    /// What takes a connection to a place up. `secure`: it begins with TLS.
+    /// What accepts a connection to an address and port. `secure`: it begins with TLS.
     pub fn find(&self, to: UpstreamTarget, secure: bool) -> Listener<'s> {
         let ranges = || {
             self.ranges
@@ -98,7 +98,7 @@ impl<'s> Listeners<'s> {
         };
         let own = self.addresses.get(&to.address).copied();
         let own = own.or_else(|| ranges().map(|(_, listening)| *listening));
-        // What is not said to be HTTP is looked at: a request goes by its authority.
+        // Envoy inspects traffic without a declared protocol: an HTTP request is routed by its authority.
         if let Some((service, port)) =
             own.filter(|(_, port)| secure || port.protocol != Protocol::Detected)
         {
@@ -113,7 +113,7 @@ impl<'s> Listeners<'s> {
         }
     }
 
-    /// The service of TLS that a connection asks for by name.
+    /// The TLS service for the SNI of a connection.
     pub fn named(&self, name: &str) -> Option<&'s Service> {
         self.names.find(name).copied().filter(|_| !name.is_empty())
     }

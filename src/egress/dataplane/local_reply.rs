@@ -1,12 +1,13 @@
-//! What a proxy answers by itself, in Envoy's words.
+//! Local replies of a proxy, in Envoy's words.
 //!
-//! Texts, flags and details are those of a real Envoy's record (`fixtures/egress/`), except where a comment says that there is none.
+//! Texts, flags and details were recorded from a real Envoy (`fixtures/egress/`), except where a comment states that there is
+//! no record.
 
 use std::borrow::Cow;
 
 use crate::trace::HttpAnswer;
 
-/// An answer that a proxy makes by itself, and what it logs with it.
+/// An answer that a proxy sends itself, and what it logs with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalReply<'r> {
     /// The status.
@@ -17,34 +18,35 @@ pub struct LocalReply<'r> {
     pub flags: &'static str,
     /// Response code details.
     pub details: Cow<'r, str>,
-    /// Why the transport failed; empty for none.
+    /// The transport failure reason; empty for none.
     pub transport: Cow<'r, str>,
 }
 
-/// Why a connection that was asked for did not come about, or ended before an answer.
+/// Why an upstream connection was not established, or ended before an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BrokenConnection {
     /// Packets are dropped.
     TimedOut,
-    /// Nobody listens, or TLS fails: with what the transport says.
+    /// Nothing listens on the port, or TLS fails: with the transport failure reason.
     Failed(String),
-    /// It was made, and ended without an answer.
+    /// The connection was established, and ended without an answer.
     Ended,
 }
 
-/// What the transport says where nobody listens.
+/// The transport failure reason if nothing listens on the port.
 pub const REFUSED: &str = "delayed_connect_error:_Connection_refused";
-/// What it says where the other end speaks no TLS. Envoy's text for this error of its TLS library; no record.
+/// The transport failure reason if the peer does not use TLS. Envoy's text for this error of its TLS library; not recorded.
 pub const NOT_TLS: &str =
     "TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end";
-/// What it says where a certificate is for another name. As the record has a refused certificate, with the reason for names.
+/// The transport failure reason if a certificate is for another name. In the form recorded for a rejected certificate, with
+/// the reason for names.
 pub const WRONG_NAME: &str = "TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:\
                               verify_cert_failed:_verify_SAN_list:TLS_error_end";
-/// What it says where the other end ends the handshake; no record.
+/// The transport failure reason if the peer ends the handshake; not recorded.
 pub const HANDSHAKE_ENDED: &str = "delayed_connect_error:_Connection_reset_by_peer";
 
 impl<'r> LocalReply<'r> {
-    /// A reply with a body that says what went wrong, and nothing of a transport.
+    /// A reply with an error text as its body, and without a transport failure.
     pub fn new(
         status: u16,
         body: &'r str,
@@ -60,42 +62,42 @@ impl<'r> LocalReply<'r> {
         }
     }
 
-    /// No route means the request.
+    /// No route matches the request.
     pub fn no_route() -> LocalReply<'r> {
         LocalReply::new(404, "", "NR", "route_not_found")
     }
 
-    /// A route leads to a cluster that is not there.
+    /// The cluster of a route does not exist.
     pub fn no_cluster() -> LocalReply<'r> {
         LocalReply::new(503, "", "NC", "cluster_not_found")
     }
 
-    /// The cluster has no endpoint that could be asked.
+    /// The cluster has no endpoint to connect to.
     pub fn no_endpoint() -> LocalReply<'r> {
         LocalReply::new(503, "no healthy upstream", "UH", "no_healthy_upstream")
     }
 
-    /// The configuration says what to answer.
+    /// A direct response of the configuration.
     pub fn direct(status: u16, body: &'r str) -> LocalReply<'r> {
         LocalReply::new(status, body, "", "direct_response")
     }
 
-    /// A policy does not let it pass.
+    /// A policy denies the request.
     pub fn denied(details: &'r str) -> LocalReply<'r> {
         LocalReply::new(403, "RBAC: access denied", "", details)
     }
 
-    /// A fault that was asked for. From Envoy's source; no record.
+    /// An injected fault. From Envoy's source; not recorded.
     pub fn fault(status: u16) -> LocalReply<'r> {
         LocalReply::new(status, "fault filter abort", "FI", "fault_filter_abort")
     }
 
-    /// The route's time is over. From Envoy's source; no record.
+    /// The route's timeout expired. From Envoy's source; not recorded.
     pub fn late() -> LocalReply<'r> {
         LocalReply::new(504, "upstream request timeout", "UT", "response_timeout")
     }
 
-    /// The upstream gave no answer. `again`: it was tried again, in vain.
+    /// The upstream gave no answer. `again`: it was retried without success.
     pub fn broken(broken: &'r BrokenConnection, again: bool) -> LocalReply<'r> {
         let (reason, flags) = match (broken, again) {
             (BrokenConnection::TimedOut, true) => ("connection timeout", "URX,UF"),
@@ -126,7 +128,7 @@ impl<'r> LocalReply<'r> {
         }
     }
 
-    /// As an answer to a request of this method: `HEAD` gets no body.
+    /// As the answer to a request of this method: an answer to `HEAD` has no body.
     pub fn answer(&self, method: &str) -> HttpAnswer {
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let length = header("content-length", &self.body.len().to_string());
@@ -147,7 +149,7 @@ impl<'r> LocalReply<'r> {
     }
 }
 
-/// An answer as a proxy hands it on: with its own name for the server, and the time that the upstream took.
+/// An answer as a proxy passes it on: with its own `server` header, and the time that the upstream took.
 pub fn handed_on(mut answer: HttpAnswer, millis: u64) -> HttpAnswer {
     let mut set = |name: &str, value: &str| {
         let headers = &mut answer.headers;
@@ -158,7 +160,7 @@ pub fn handed_on(mut answer: HttpAnswer, millis: u64) -> HttpAnswer {
             value.clone_into(own);
             return;
         }
-        // Of an answer without a body the caller's connection says so, and that comes last.
+        // For an answer without a body, the connection to the caller adds the framing header, and that comes last.
         let last = |(name, value): &(String, String)| {
             name == "transfer-encoding" || (name == "content-length" && value == "0")
         };

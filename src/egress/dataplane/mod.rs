@@ -1,9 +1,9 @@
-//! A request on its way through a snapshot, hop by hop.
+//! Traces a request through a snapshot, hop by hop.
 //!
-//! The same steps serve whoever forwards: an application's own connection, a sidecar's, a gateway's. A forwarder decides where to
-//! (`sidecar`, `gateway`), opens the connection (`network`), and hands it to whoever is there (`gateway`, `inbound`, `server`).
-//! What comes back is turned into what a proxy makes of it (`forward`). A retry finds what the first try found, so one try
-//! is walked and counted as often as it is made.
+//! The same steps serve every forwarder: an application's own connection, a sidecar, a gateway. A forwarder chooses the
+//! destination (`sidecar`, `gateway`), opens the connection (`network`), and hands it to the receiver (`gateway`, `inbound`,
+//! `server`). `forward` turns the result into what a proxy answers and logs. A retry has the same outcome as the first
+//! attempt, so one attempt is traced and counted as many times as it is made.
 
 mod authorize;
 mod connection;
@@ -46,36 +46,36 @@ use super::virtual_service::HttpRequest;
 
 /// How long a system tries to connect: six repeated SYNs, the last after a minute (Linux' `tcp_syn_retries`).
 const SYSTEM_PATIENCE: Duration = Duration::from_secs(127);
-/// How many connections may be open one behind the other before routes are said to go in a circle.
+/// The maximum depth of nested connections before the routes are reported as a loop.
 const DEEPEST: usize = 5;
-/// How long a resolver waits for a server that does not answer: two tries of five seconds, for each of two kinds of address.
+/// How long a resolver waits for a server that does not answer: two tries of five seconds, for each of two address types.
 const RESOLVER_PATIENCE: Duration = Duration::from_secs(20);
 
-/// A request on its way.
+/// The state of one traced request.
 pub(super) struct Simulation<'w, 's> {
     evaluator: &'w Evaluator<'s>,
     hops: Vec<Hop>,
     unknown: BTreeSet<Unknown>,
     received: Vec<(String, String)>,
-    /// Connections that are open one behind the other.
+    /// The number of nested open connections.
     depth: usize,
 }
 
 impl Snapshot {
-    /// What happens to a request.
+    /// Traces a request.
     pub fn trace(&self, request: &Request) -> Trace {
         Evaluator::new(self, true).trace(request)
     }
 }
 
 impl Evaluator<'_> {
-    /// What happens to a request.
+    /// Traces a request.
     pub fn trace(&self, request: &Request) -> Trace {
         let pod = self.snapshot.pod(&request.from);
         self.trace_of(&pod, request)
     }
 
-    /// What happens to a request of this pod.
+    /// Traces a request of this pod.
     pub(super) fn trace_of(&self, pod: &Pod, request: &Request) -> Trace {
         let mut simulation = Simulation {
             evaluator: self,
@@ -103,7 +103,7 @@ impl Evaluator<'_> {
             _ => simulation.goes(pod, to, carried),
         };
         let patience = match pod.proxy {
-            // The sidecar takes every connection at once.
+            // The sidecar accepts every connection at once.
             Proxy::Sidecar => Duration::ZERO,
             _ => request
                 .connect_timeout
@@ -124,7 +124,7 @@ impl Evaluator<'_> {
 }
 
 impl<'s> Simulation<'_, 's> {
-    /// Notes a hop, and what of the object that decided is not covered.
+    /// Records a hop, and what is not covered of the object that decided.
     fn hop(&mut self, place: trace::HopLocation, name: impl Display, decided: impl Decides) {
         if let Some(by) = decided.by() {
             self.notes(by);
@@ -132,7 +132,7 @@ impl<'s> Simulation<'_, 's> {
         self.hops.extend(self.evaluator.hop(place, name, decided));
     }
 
-    /// Notes what of an object is not covered.
+    /// Records what is not covered of an object.
     fn notes(&mut self, object: &Object) {
         if !self.evaluator.tells {
             return;
@@ -142,7 +142,7 @@ impl<'s> Simulation<'_, 's> {
             .extend(all.filter(|unknown| unknown.object == *object).cloned());
     }
 
-    /// Notes what may concern a pod and is not covered at all.
+    /// Records objects that may concern a pod and are not covered at all.
     fn meets(&mut self, pod: &Pod) {
         if !self.evaluator.tells {
             return;
@@ -154,7 +154,7 @@ impl<'s> Simulation<'_, 's> {
         self.unknown.extend(concerned.map(|each| each.unknown()));
     }
 
-    /// The pod that asks.
+    /// Records the pod that sends the request.
     fn begins(&mut self, pod: &Pod) {
         if !self.evaluator.tells {
             return;
@@ -181,7 +181,7 @@ impl<'s> Simulation<'_, 's> {
         );
         self.meets(pod);
         if pod.pool.is_none() && !snapshot.pools.is_empty() {
-            // Its node decides what the firewall thinks of it.
+            // Its node determines which firewall rules apply.
             let field = "spec.nodeName".to_owned();
             self.unknown.insert(Unknown {
                 object: pod.object.clone(),
@@ -230,7 +230,7 @@ fn content(request: &Request) -> Content {
         headers: headers.cloned().collect(),
         body: request.body as u64,
     };
-    // A handshake asks for a name, never for an address (RFC 6066).
+    // SNI contains a name, never an address (RFC 6066).
     let is_address = request.host.parse::<std::net::IpAddr>().is_ok();
     match request.scheme {
         Scheme::Http => Content::Http(message, "HTTP/1.1"),
@@ -239,7 +239,7 @@ fn content(request: &Request) -> Content {
     }
 }
 
-/// What the caller makes of what becomes of its connection.
+/// The caller's result for the outcome of its connection.
 fn got(outcome: ConnectionOutcome, request: &Request) -> CallerOutcome {
     let tls = request.scheme == Scheme::Https;
     let failure = match (outcome, tls) {

@@ -1,4 +1,4 @@
-//! Between machines: names, NetworkPolicies, the firewall, and who is at an address.
+//! The network between machines: names, NetworkPolicies, the firewall, and the owner of an address.
 
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -18,7 +18,7 @@ use crate::service::Endpoints;
 use crate::trace::{self, Decision, Failure, Hop};
 
 impl Simulation<'_, '_> {
-    /// Where the application's connection goes: the address that its host's name leads to.
+    /// The target of the application's connection: the address that its host resolves to.
     pub(super) fn finds(
         &mut self,
         pod: &Pod,
@@ -47,8 +47,8 @@ impl Simulation<'_, '_> {
         }
     }
 
-    /// A connection to an address, whoever has it: a pod without a proxy of its own opens it, or a proxy passes on what it
-    /// does not know.
+    /// A connection to an address, whatever has that address: opened by a pod without a proxy of its own, or by a proxy that
+    /// passes unknown traffic on.
     pub(super) fn goes(
         &mut self,
         from: &Pod,
@@ -68,13 +68,13 @@ impl Simulation<'_, '_> {
         }
     }
 
-    /// What is behind an address: of a Service of the cluster one of its pods, else the address itself.
+    /// The target behind an address: for a Service of the cluster one of its pods, otherwise the address itself.
     fn behind(&self, to: UpstreamTarget) -> Result<UpstreamTarget, (Object, String)> {
         let snapshot = self.evaluator.snapshot;
         let Some(service) = snapshot.service_at(to.address) else {
             return Ok(to);
         };
-        // Without such a port nothing takes the packet up, and it goes on as it is.
+        // Without such a port nothing handles the packet, and it continues unchanged.
         let Some(port) = service.port(to.port) else {
             return Ok(to);
         };
@@ -106,7 +106,7 @@ impl Simulation<'_, '_> {
         })
     }
 
-    /// A connection to the very address that packets go to.
+    /// A connection to the final address of its packets.
     pub(super) fn reaches(
         &mut self,
         from: &Pod,
@@ -124,7 +124,7 @@ impl Simulation<'_, '_> {
             return ConnectionReport::at_once(ConnectionOutcome::Dropped);
         }
         if self.depth == DEEPEST {
-            // How long proxies go on with it depends on limits that are not read.
+            // How long proxies continue in a loop depends on limits that are not read.
             let object = from.object.clone();
             self.unknown.insert(Unknown {
                 object,
@@ -144,7 +144,7 @@ impl Simulation<'_, '_> {
         heard
     }
 
-    /// A connection that is made: whoever is there takes it.
+    /// An established connection: the receiver accepts it.
     fn arrives(&mut self, from: &Pod, to: UpstreamTarget, carried: Connection) -> ConnectionReport {
         match self.evaluator.pod_at(to.address) {
             Some(pod) if pod.proxy == Proxy::Gateway => self.enters_gateway(from, pod, to, carried),
@@ -154,7 +154,7 @@ impl Simulation<'_, '_> {
         }
     }
 
-    /// What packets come past: NetworkPolicies of both ends and the firewall of both machines, as far as they get.
+    /// The hops of the packets: NetworkPolicies of both ends and the firewall of both machines, up to the first that blocks.
     fn comes_past(&self, from: &Pod, to: UpstreamTarget) -> Vec<Hop> {
         use Direction::{Egress, Ingress};
         use trace::HopLocation::{Firewall, NetworkPolicy};
@@ -182,7 +182,7 @@ impl Simulation<'_, '_> {
         let name = format_args!("into {}", target.object);
         if let Some(address) = from.address {
             let into = evaluator.firewall(Ingress, target, address, Some(from), "tcp", to.port);
-            // Of what is let in only a refusal is worth a word.
+            // For ingress through the firewall, only a denial is reported.
             if !into.passes {
                 asked(Firewall, &name, &into);
                 return hops;

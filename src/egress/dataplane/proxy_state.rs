@@ -1,4 +1,4 @@
-//! What one proxy sees, with all that is made of it once and used for many requests.
+//! The view of one proxy, with everything that is derived from it once and used for many requests.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -15,27 +15,27 @@ use crate::rbac::{self, Applied, Peer};
 use crate::sidecar_scope::SidecarScope;
 use crate::snapshot::Snapshot;
 
-/// Whose routes: servers of one port have routes of their own, told apart by where they stand in the snapshot.
+/// The owner of routes: servers of one port have separate routes and are distinguished by their location in the snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RouteOwner {
-    /// A sidecar's, for what goes to a port.
+    /// A sidecar's routes for a destination port.
     Port(u16),
-    /// A gateway's.
+    /// The routes of a gateway's server.
     Server(*const Server),
 }
 
-/// A proxy with what it sees.
+/// A proxy with its view of the mesh.
 #[derive(Debug)]
 pub struct ProxyState<'s> {
-    /// What it sees.
+    /// Its view of the mesh.
     pub scope: SidecarScope<'s>,
     routes: RefCell<HashMap<RouteOwner, Rc<Routes<'s>>>>,
     listeners: RefCell<HashMap<u16, Rc<Listeners<'s>>>>,
     chains: RefCell<HashMap<u16, Rc<FilterChains<'s>>>>,
-    /// By host, port and subset.
+    /// The clusters, by host, port and subset.
     upstreams: RefCell<HashMap<(&'s str, u16, &'s str), Rc<Upstream<'s>>>>,
     policies: OnceCell<Applied<'s>>,
-    /// Those that can concern a caller of the mesh, and one that shows no certificate.
+    /// The policies that can apply to a caller of the mesh, and to one without a certificate.
     towards: RefCell<HashMap<Peer, Rc<Applied<'s>>>>,
     towards_nobody: OnceCell<Rc<Applied<'s>>>,
 }
@@ -54,20 +54,20 @@ impl<'s> ProxyState<'s> {
         }
     }
 
-    /// The routes of a sidecar's port or a gateway's server, made by `make` when they are first asked for.
+    /// The routes of a sidecar's port or a gateway's server; `make` computes them on the first call.
     pub fn routes(&self, of: RouteOwner, make: impl FnOnce() -> Routes<'s>) -> Rc<Routes<'s>> {
         let mut all = self.routes.borrow_mut();
         Rc::clone(all.entry(of).or_insert_with(|| Rc::new(make())))
     }
 
-    /// What listens, in a sidecar, to what goes to a port.
+    /// The outbound listeners of a sidecar for a port.
     pub fn listeners(&self, port: u16) -> Rc<Listeners<'s>> {
         let mut all = self.listeners.borrow_mut();
         let make = || Rc::new(Listeners::of(&self.scope, port));
         Rc::clone(all.entry(port).or_insert_with(make))
     }
 
-    /// What listens on a port of a gateway's pod.
+    /// The filter chains of a gateway pod's port.
     pub fn chains(&self, pod: &Pod, port: u16) -> Rc<FilterChains<'s>> {
         let mut all = self.chains.borrow_mut();
         let make = || Rc::new(FilterChains::of(&self.scope, pod, port));
@@ -77,7 +77,7 @@ impl<'s> ProxyState<'s> {
     /// The cluster of a host's port and subset.
     ///
     /// # Errors
-    /// Why it is not there.
+    /// Why it does not exist.
     pub fn upstream(
         &self,
         host: &'s str,
@@ -93,7 +93,7 @@ impl<'s> ProxyState<'s> {
         Ok(found)
     }
 
-    /// The authorization policies that hold here, as far as they can concern this caller.
+    /// The authorization policies that apply here, as far as they can concern this caller.
     pub fn policies(&self, peer: Option<&Peer>) -> Rc<Applied<'s>> {
         let make = || Rc::new(self.all_policies().narrowed(peer));
         let Some(peer) = peer else {
@@ -119,12 +119,12 @@ impl<'s> ProxyState<'s> {
     }
 }
 
-/// What proxies see: the same for all pods of a namespace with the same labels.
+/// The states of proxies, shared by all pods of a namespace with the same labels.
 #[derive(Debug, Default)]
 pub struct ProxyStates<'s>(RefCell<HashMap<String, Vec<(Labels, Rc<ProxyState<'s>>)>>>);
 
 impl<'s> ProxyStates<'s> {
-    /// What a pod's proxy sees.
+    /// The state of a pod's proxy.
     pub fn of(&self, snapshot: &'s Snapshot, pod: &Pod) -> Rc<ProxyState<'s>> {
         let mut all = self.0.borrow_mut();
         let known = all.get(pod.namespace()).into_iter().flatten();
@@ -137,7 +137,7 @@ impl<'s> ProxyStates<'s> {
         made
     }
 
-    /// Forgets what a pod's proxy sees.
+    /// Discards the state of a pod's proxy.
     pub fn forget(&self, pod: &Pod) {
         if let Some(own) = self.0.borrow_mut().get_mut(pod.namespace()) {
             own.retain(|(labels, _)| *labels != pod.labels);

@@ -1,4 +1,4 @@
-//! Which rule a request of HTTP meets at a proxy: Istio's virtual hosts.
+//! Which rule an HTTP request matches at a proxy: Istio's virtual hosts.
 
 use std::cmp::Reverse;
 use std::rc::Rc;
@@ -13,10 +13,10 @@ use crate::virtual_service::{
     Destination, HttpAction, HttpMatch, HttpRequest, HttpRoute, MESH, MatchScope, VirtualService,
 };
 
-/// A rule at a proxy, with those of its matches that hold there whatever is asked.
+/// A rule at a proxy, with those of its matches that hold there, whatever the request is.
 #[derive(Debug, Clone)]
 pub struct ApplicableRule<'s> {
-    /// Whose rule.
+    /// The VirtualService of the rule.
     pub of: &'s VirtualService,
     /// The rule.
     pub rule: &'s HttpRoute,
@@ -24,7 +24,7 @@ pub struct ApplicableRule<'s> {
 }
 
 impl<'s> ApplicableRule<'s> {
-    /// Where it sends, if it does.
+    /// The main destination, if the rule forwards.
     pub fn destination(&self) -> Option<&'s Destination> {
         match &self.rule.action {
             HttpAction::Route(destinations) => destinations.first(),
@@ -33,7 +33,7 @@ impl<'s> ApplicableRule<'s> {
     }
 }
 
-/// What a virtual host does.
+/// The content of a virtual host.
 #[derive(Debug, Clone)]
 enum VirtualHost<'s> {
     /// Rules in order; the names of a host share them.
@@ -46,21 +46,21 @@ enum VirtualHost<'s> {
 #[derive(Debug, Clone, Default)]
 pub struct Routes<'s>(HostIndex<VirtualHost<'s>>);
 
-/// Where a request goes.
+/// The route of a request.
 #[derive(Debug)]
 pub enum Route<'r, 's> {
-    /// By a rule, one of whose matches it meets.
+    /// A rule, and the match that the request meets.
     Rule(&'r ApplicableRule<'s>, &'s HttpMatch),
-    /// To the service that it names.
+    /// The service that the request names.
     Service(&'s Service),
-    /// There are rules for its host, and it meets none.
+    /// There are rules for its host, but the request matches none.
     Unmet(&'s Object),
-    /// Nothing is known of its host.
+    /// Its host is unknown.
     Unknown,
 }
 
 impl<'s> Routes<'s> {
-    /// Those of a sidecar on a port.
+    /// The routes of a sidecar for a port.
     pub fn of_sidecar(scope: &SidecarScope<'s>, port: u16) -> Routes<'s> {
         let http = scope
             .on_port(port)
@@ -81,7 +81,7 @@ impl<'s> Routes<'s> {
                 continue;
             }
             let rules = Rc::new(rules);
-            // A wildcard stands for the services that it means, if there are any; an exact host for its service.
+            // A wildcard host covers the services that match it, if there are any; an exact host covers its service.
             let meant: Vec<&Service> = match host.starts_with('*') {
                 true => services
                     .iter()
@@ -90,7 +90,7 @@ impl<'s> Routes<'s> {
                     .collect(),
                 false => scope.service(host).filter(on_port).into_iter().collect(),
             };
-            // Istio makes a virtual host for a host without a service on port 80 only (`route.go`).
+            // Istio creates a virtual host for a host without a service on port 80 only (`route.go`).
             if meant.is_empty() && port == 80 {
                 index.at(host, || VirtualHost::Rules(Rc::clone(&rules)));
             }
@@ -112,7 +112,7 @@ impl<'s> Routes<'s> {
         Routes(index)
     }
 
-    /// Those of a gateway's servers that share a port.
+    /// The routes of a gateway's servers that share a port.
     pub fn of_gateway(
         scope: &SidecarScope<'s>,
         servers: &[(&'s Gateway, &'s Server)],
@@ -135,7 +135,7 @@ impl<'s> Routes<'s> {
                 for host in &virtual_service.hosts {
                     for domain in server.domains(own, host) {
                         let at = index.at(domain, || VirtualHost::Rules(Rc::default()));
-                        // A gateway takes the rules of several VirtualServices for one host together.
+                        // A gateway merges the rules of several VirtualServices for one host.
                         if let VirtualHost::Rules(all) = at {
                             Rc::make_mut(all).extend(rules.iter().cloned());
                         }
@@ -146,7 +146,7 @@ impl<'s> Routes<'s> {
         Routes(index)
     }
 
-    /// Where a request goes.
+    /// The route of a request.
     pub fn find(&self, message: &HttpRequest, scheme: &str) -> Route<'_, 's> {
         let host = without_port(&message.authority).to_ascii_lowercase();
         let rules = match self.0.find(&host) {
@@ -166,7 +166,7 @@ impl<'s> Routes<'s> {
     }
 }
 
-/// The VirtualServices for sidecars by host: exact ones first, longer wildcards before shorter, then the oldest.
+/// The VirtualServices for sidecars by host: exact hosts first, longer wildcards before shorter ones, then the oldest.
 fn by_specificity<'s>(scope: &SidecarScope<'s>, port: u16) -> Vec<(&'s str, &'s VirtualService)> {
     let taken = |each: &&&VirtualService| {
         let own = &each.object.namespace;
@@ -182,7 +182,7 @@ fn by_specificity<'s>(scope: &SidecarScope<'s>, port: u16) -> Vec<(&'s str, &'s 
     hosts
 }
 
-/// The rules of a VirtualService that are for a place.
+/// The rules of a VirtualService that apply at a place.
 fn placed<'s>(
     of: &'s VirtualService,
     holds: impl Fn(&MatchScope) -> bool,
@@ -194,7 +194,7 @@ fn placed<'s>(
     rules.collect()
 }
 
-/// The authorities that mean a service.
+/// The authorities of a service.
 fn names(service: &Service, scope: &SidecarScope) -> Vec<String> {
     let mut names = service.names(&scope.namespace);
     names.extend(

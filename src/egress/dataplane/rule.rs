@@ -1,4 +1,4 @@
-//! A rule of a VirtualService, followed: faults, answers of its own, and where it sends.
+//! Applies a rule of a VirtualService: faults, direct responses and redirects, and its destination.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::object::Object;
 use crate::virtual_service::{Destination, HttpAction, HttpMatch, HttpRequest};
 
 impl<'s> Simulation<'_, 's> {
-    /// Follows a rule for a request that meets it. `port` is the listener's.
+    /// Applies a rule to a request that matches it. `port` is the listener's.
     pub(super) fn follows(
         &mut self,
         at: &ReceivedAt<'_, 's>,
@@ -105,7 +105,7 @@ impl<'s> Simulation<'_, 's> {
     }
 }
 
-/// The destinations of a rule behind its first, with their shares.
+/// The destinations of a rule after the first, with their shares.
 fn shares(by: &Object, destinations: &[Destination]) -> Others {
     let total: u64 = destinations
         .iter()
@@ -118,7 +118,7 @@ fn shares(by: &Object, destinations: &[Destination]) -> Others {
     others.collect()
 }
 
-/// Changes a request's URL as its rule says.
+/// Rewrites a request's URL as its rule states.
 fn rewritten(placed: &ApplicableRule, meets: &HttpMatch, message: &mut HttpRequest) {
     let rewrite = &placed.rule.rewrite;
     if !rewrite.authority.is_empty() {
@@ -130,7 +130,7 @@ fn rewritten(placed: &ApplicableRule, meets: &HttpMatch, message: &mut HttpReque
     }
 }
 
-/// What a rule answers by itself: status, body, and where to.
+/// A rule's own answer: status, body and target.
 fn answered(action: &HttpAction, message: &HttpRequest) -> (u16, String, Option<String>) {
     match action {
         HttpAction::Respond { status, body } => (*status, body.clone(), None),
@@ -159,7 +159,7 @@ fn answered(action: &HttpAction, message: &HttpRequest) -> (u16, String, Option<
     }
 }
 
-/// Held up before it goes anywhere (`fault.delay`).
+/// Delays a request before it is forwarded (`fault.delay`).
 fn held_up(mut heard: ConnectionReport, by: Option<Duration>) -> ConnectionReport {
     let Some(by) = by else {
         return heard;

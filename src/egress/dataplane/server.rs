@@ -1,4 +1,4 @@
-//! At the end: programs in pods, and hosts outside the cluster.
+//! The end of the path: applications in pods, and hosts outside the cluster.
 
 use std::fmt::Display;
 
@@ -14,16 +14,16 @@ use crate::service::Protocol;
 use crate::trace::{self, HttpAnswer};
 use crate::virtual_service::HttpRequest;
 
-/// What a server does with what comes.
+/// How a server handles a connection.
 struct ServerListener {
     speaks: InternetListener,
-    /// Names of its certificate, if they are not those that it is asked for.
+    /// The names of its certificate, if they differ from the requested name.
     names: Option<Vec<String>>,
 }
 
 impl Simulation<'_, '_> {
-    /// A program in a pod. What it serves no object says: it is taken to serve what the services that select the pod promise,
-    /// and to answer every request with 200.
+    /// An application in a pod. No object states what it serves, so it is assumed to serve what the services that select the
+    /// pod declare, and to answer every request with 200.
     pub(super) fn enters_pod(
         &mut self,
         pod: &Pod,
@@ -94,7 +94,7 @@ impl Simulation<'_, '_> {
         };
         let address = from.address;
         let answers = |message: &HttpRequest, tls: bool| match control_plane {
-            // Who shows the API server no credentials is not let in.
+            // The API server rejects a caller without credentials.
             true => HttpAnswer {
                 status: 401,
                 headers: Vec::new(),
@@ -125,7 +125,7 @@ impl Simulation<'_, '_> {
         heard
     }
 
-    /// Takes a connection up, opens what TLS there is, and answers.
+    /// Accepts a connection, terminates its TLS, if there is any, and answers.
     fn serves(
         &mut self,
         name: &dyn Display,

@@ -1,4 +1,4 @@
-//! A sidecar with what its application sends: which listener takes it, and where that sends it.
+//! A sidecar and the traffic of its application: which listener accepts it, and where it is sent.
 
 use super::Simulation;
 use super::connection::{Connection, ConnectionEnd, ConnectionOutcome, ConnectionReport, Content};
@@ -17,7 +17,7 @@ use crate::trace;
 use crate::virtual_service::{Destination, HttpRequest, MESH, MatchScope, VirtualService};
 
 impl<'s> Simulation<'_, 's> {
-    /// A pod's connection, which its sidecar takes.
+    /// A pod's connection, which its sidecar accepts.
     pub(super) fn leaves(
         &mut self,
         pod: &Pod,
@@ -51,7 +51,7 @@ impl<'s> Simulation<'_, 's> {
                 let because =
                     format_args!("port {} is plain HTTP, and the connection is TLS", to.port);
                 self.hop(at.place, &pod.object, DecisionBuilder::stops(None, because));
-                // What comes back is an answer in clear; from Envoy's source, no record.
+                // The reply is in plain text; from Envoy's source, not recorded.
                 ConnectionReport::at_once(ConnectionOutcome::Ended(ConnectionEnd::NotTls))
             }
             (Listener::Service(service, port), _) => self.streams_to(&at, service, port, carried),
@@ -60,7 +60,7 @@ impl<'s> Simulation<'_, 's> {
         }
     }
 
-    /// A request of HTTP, by the routes of the port.
+    /// An HTTP request, by the routes of the port.
     fn routes(&mut self, at: &ReceivedAt<'_, 's>, mut message: HttpRequest) -> ConnectionReport {
         let port = at.local.port;
         let routes = at.proxy_state.routes(RouteOwner::Port(port), || {
@@ -124,7 +124,7 @@ impl<'s> Simulation<'_, 's> {
         }
     }
 
-    /// A connection that no listener is for.
+    /// A connection without a matching listener.
     fn unknown_connection(
         &mut self,
         at: &ReceivedAt<'_, 's>,
@@ -149,7 +149,8 @@ impl<'s> Simulation<'_, 's> {
         }
     }
 
-    /// Whether what is not known may go where it was meant to; with those who know the host and are not seen from here.
+    /// Whether an unknown destination is passed through; the decision lists the objects that define the host and are not
+    /// visible here.
     fn lets_unknown(&mut self, at: &ReceivedAt<'_, 's>, name: &str) -> bool {
         let scope = &at.proxy_state.scope;
         let (policy, by) = scope.policy();
@@ -169,7 +170,7 @@ impl<'s> Simulation<'_, 's> {
         allowed
     }
 
-    /// A connection of TLS, by the name that it asks for.
+    /// A TLS connection, routed by its SNI.
     fn goes_by_name(&mut self, at: &ReceivedAt<'_, 's>, carried: Connection) -> ConnectionReport {
         let port = at.local.port;
         let name = at.server_name.to_ascii_lowercase();
@@ -182,7 +183,7 @@ impl<'s> Simulation<'_, 's> {
         }
     }
 
-    /// A connection to a service: by a rule of a VirtualService for it, else to the service itself.
+    /// A connection to a service: by a rule of a VirtualService for it, otherwise to the service itself.
     fn streams_to(
         &mut self,
         at: &ReceivedAt<'_, 's>,
@@ -227,7 +228,7 @@ impl<'s> Simulation<'_, 's> {
     }
 }
 
-/// The rule for connections to a service's port, and where it sends.
+/// The rule for connections to a service's port, and its destination.
 fn stream_rule<'s>(
     at: &ReceivedAt<'_, 's>,
     service: &Service,

@@ -1,4 +1,4 @@
-//! What a proxy does with a connection that it does not look into: passes it on, and logs how that ended.
+//! What a proxy does with a TCP connection that it does not inspect: it forwards it, and logs how it ended.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use super::forward::ReceivedAt;
 use super::local_reply::REFUSED;
 use super::log_line::LogLineBuilder;
 
-/// Bytes of a client's first message of TLS, of what it sends of a small request, and of what comes back. As in the record; they
-/// depend on certificates and libraries.
+/// The sizes in bytes of a client's first TLS message, of what the client sends for a small request, and of what it receives.
+/// As recorded; they depend on certificates and libraries.
 pub const HELLO: u64 = 517;
 const SENT_IN_TLS: u64 = 718;
 const RECEIVED_IN_TLS: u64 = 2057;
 
 impl<'s> Simulation<'_, 's> {
-    /// Passes a connection on to a cluster's endpoint as it is.
+    /// Forwards a connection unchanged to a cluster's endpoint.
     pub(super) fn passes_on(
         &mut self,
         at: &ReceivedAt<'_, 's>,
@@ -49,7 +49,7 @@ impl<'s> Simulation<'_, 's> {
         streamed(at, line, heard, patience)
     }
 
-    /// Passes a connection on to where its caller meant it to go.
+    /// Passes a connection through to its original destination.
     pub(super) fn lets_through(
         &mut self,
         at: &ReceivedAt<'_, 's>,
@@ -70,7 +70,7 @@ impl<'s> Simulation<'_, 's> {
     }
 }
 
-/// What a proxy makes of a connection that it passed on, and logs.
+/// The result of a forwarded connection, with its log line.
 fn streamed(
     at: &ReceivedAt,
     mut line: LogLineBuilder,
@@ -93,7 +93,7 @@ fn streamed(
         ConnectionOutcome::Dropped => return failed(line, "", heard.waits + patience, heard.lines),
         ConnectionOutcome::Refused => return failed(line, REFUSED, heard.waits, heard.lines),
         ConnectionOutcome::Handshake(why) => return failed(line, &why, heard.waits, heard.lines),
-        // That the other end has gone reaches the caller as an orderly end.
+        // A reset by the upstream reaches the caller as an orderly close.
         ConnectionOutcome::Ended(ConnectionEnd::Reset) => {
             (HELLO, 0, ConnectionOutcome::Ended(ConnectionEnd::Closed))
         }

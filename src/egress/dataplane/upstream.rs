@@ -1,4 +1,4 @@
-//! The cluster at the end of a route, as a proxy knows it. Its endpoints and its TLS stand in files of their own.
+//! The cluster at the end of a route, as a proxy knows it. Its endpoints and its TLS are in separate files.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use crate::selector::Selector;
 use crate::service::{Port, Protocol, Service, TargetPort};
 use crate::sidecar_scope::SidecarScope;
 
-/// A cluster that is there, as a proxy knows it.
+/// An existing cluster, as a proxy knows it.
 #[derive(Debug, Clone)]
 pub struct Upstream<'s> {
     /// The host.
@@ -23,13 +23,13 @@ pub struct Upstream<'s> {
     pub subset: &'s str,
     /// The labels of the subset's endpoints.
     pub labels: Option<&'s Selector>,
-    /// The DestinationRule that holds for it.
+    /// The DestinationRule that applies to it.
     pub rule: Option<&'s Object>,
-    /// What that says of connections.
+    /// The connection settings of that rule.
     pub policy: ConnectionPolicy,
 }
 
-/// Where a connection to a cluster goes.
+/// The target of a connection to a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UpstreamTarget {
     /// The address.
@@ -44,10 +44,10 @@ impl fmt::Display for UpstreamTarget {
     }
 }
 
-/// Why a cluster is not there.
+/// Why a cluster does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MissingCluster<'s> {
-    /// The proxy's namespace sees no such host.
+    /// The host is not visible in the proxy's namespace.
     #[error("no service of host {host} is visible in namespace {namespace}")]
     UnknownHost {
         /// The host.
@@ -65,7 +65,7 @@ pub enum MissingCluster<'s> {
         /// The port.
         port: u16,
     },
-    /// A subset is asked for, and the proxy's namespace sees no DestinationRule that could have it.
+    /// A subset is named, and the proxy's namespace sees no DestinationRule that could define it.
     #[error(
         "no DestinationRule for {host} is visible in namespace {namespace}, so there is no subset {subset}"
     )]
@@ -90,7 +90,7 @@ pub enum MissingCluster<'s> {
 }
 
 impl<'s> MissingCluster<'s> {
-    /// The object to look at, where there is one.
+    /// The object to correct, if there is one.
     pub fn by(&self) -> Option<&'s Object> {
         match *self {
             MissingCluster::UnknownPort { service, .. } => Some(service),
@@ -101,7 +101,7 @@ impl<'s> MissingCluster<'s> {
 }
 
 impl fmt::Display for Upstream<'_> {
-    /// Its name: `outbound|80|v1|example.com`.
+    /// The name of the cluster: `outbound|80|v1|example.com`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_name(f, &self.service.host, self.port.number, self.subset)
     }
@@ -111,7 +111,7 @@ impl<'s> Upstream<'s> {
     /// The cluster of a host's port and subset.
     ///
     /// # Errors
-    /// Why it is not there.
+    /// Why it does not exist.
     pub fn find(
         scope: &SidecarScope<'s>,
         host: &str,
@@ -160,17 +160,17 @@ impl<'s> Upstream<'s> {
         })
     }
 
-    /// How long connecting may take.
+    /// The connect timeout.
     pub fn patience(&self, mesh: Duration) -> Duration {
         self.policy.connect_timeout.unwrap_or(mesh)
     }
 
-    /// The port that endpoints have for the service's.
+    /// The endpoint's port for the service's port.
     pub fn target(&self, pod: Option<&Pod>) -> u16 {
         target(self.port, pod)
     }
 
-    /// The version of HTTP that it is asked in.
+    /// The HTTP version of requests to the cluster.
     pub fn version(&self) -> &'static str {
         match self.port.protocol {
             Protocol::Http2 => "HTTP/2",

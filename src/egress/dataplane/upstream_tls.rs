@@ -1,4 +1,4 @@
-//! The TLS that a proxy puts around what it sends to a cluster, and why.
+//! The TLS that a proxy originates to a cluster, and why.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use crate::peer::{self, Mode};
 use crate::pod::{Pod, Proxy};
 use crate::rbac::Peer;
 
-/// Why a connection has the TLS that it has, in a clause.
+/// Why a connection has its TLS, in a clause.
 #[derive(Debug, Clone, Copy)]
 pub enum TlsReason<'h> {
-    /// So.
+    /// This clause.
     Said(&'static str),
-    /// In the mesh's own, as a rule says: as this pod of this trust domain.
+    /// Mutual TLS of the mesh, required by a rule: with the identity of this pod in this trust domain.
     As(&'h Pod, &'h str),
 }
 
@@ -31,9 +31,10 @@ impl fmt::Display for TlsReason<'_> {
 }
 
 impl Upstream<'_> {
-    /// The TLS that the proxy of `from` puts around what it sends to `to`, who of the cluster's pods that is if any, and why.
+    /// The TLS that the proxy of `from` originates to `to`, with the reason. `to` is the pod of the cluster at the endpoint,
+    /// if there is one.
     ///
-    /// `authority` is that of the request; empty where there is none.
+    /// `authority` is that of the request; empty if there is none.
     pub fn wrap<'h>(
         &self,
         evaluator: &'h Evaluator,

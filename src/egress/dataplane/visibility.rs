@@ -1,4 +1,4 @@
-//! Why a proxy does not know a host that others know: what a reader looks for first.
+//! Why a proxy does not know a host that other proxies know: the cause that a reader looks for first.
 
 use crate::host::overlap;
 use crate::host::without_port;
@@ -6,7 +6,7 @@ use crate::object::Object;
 use crate::sidecar_scope::SidecarScope;
 use crate::virtual_service::MESH;
 
-/// The objects that are about a host and not seen, and why not.
+/// The objects for a host that are not visible, and why not.
 pub fn hidden(scope: &SidecarScope, authority: &str, port: u16) -> Vec<(Object, String)> {
     let name = without_port(authority).to_ascii_lowercase();
     let namespace = &scope.namespace;
