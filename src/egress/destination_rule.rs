@@ -9,42 +9,42 @@ use super::field::{ExportTo, duration, port, strange};
 use super::object::{Object, Unknown, labels};
 use super::selector::Selector;
 
-/// `tls.mode`, as far as it decides what goes over the wire.
+/// `tls.mode`, as far as it affects what is sent over the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TlsMode {
-    /// In clear.
+    /// Plain text.
     Disable,
-    /// TLS; the caller shows no certificate.
+    /// TLS without a client certificate.
     Simple,
-    /// TLS with a certificate of the rule's own.
+    /// TLS with a client certificate from the rule.
     Mutual,
-    /// TLS with the certificate of the mesh.
+    /// TLS with the client certificate of the mesh.
     IstioMutual,
 }
 
-/// How TLS is opened.
+/// The TLS settings of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
     /// The mode.
     pub mode: TlsMode,
-    /// The name asked for; empty where the rule gives none.
+    /// The SNI; empty if the rule states none.
     pub sni: String,
-    /// Whether the rule names certificates to verify the server by.
+    /// Whether the rule names certificate authorities to verify the server with.
     pub authorities: bool,
-    /// Whether the rule says to verify nothing.
+    /// Whether the rule disables verification.
     pub insecure: bool,
 }
 
-/// What a traffic policy says of connections.
+/// The connection settings of a traffic policy.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ConnectionPolicy {
-    /// TLS.
+    /// The TLS settings.
     pub tls: Option<Tls>,
-    /// How long connecting may take.
+    /// The connect timeout.
     pub connect_timeout: Option<Duration>,
 }
 
-/// A traffic policy with its exceptions by port.
+/// A traffic policy with its port-level overrides.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct TrafficPolicy {
     every: ConnectionPolicy,
@@ -56,7 +56,7 @@ struct TrafficPolicy {
 pub struct Subset {
     /// Its name.
     pub name: String,
-    /// Labels of its endpoints; none means all.
+    /// The labels of its endpoints; without any, all endpoints.
     pub labels: Selector,
     policy: Option<TrafficPolicy>,
 }
@@ -64,23 +64,23 @@ pub struct Subset {
 /// A DestinationRule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DestinationRule {
-    /// Which.
+    /// The kind and name of the rule.
     pub object: Object,
-    /// The host, lower-case, as a name of the mesh.
+    /// The host, in lower case, qualified as a name of the mesh.
     pub host: String,
-    /// Who sees it.
+    /// The namespaces in which it is visible.
     pub export: ExportTo,
-    /// The pods whose proxies it is for; none means all.
+    /// The pods to whose proxies it applies; without labels, all.
     pub workloads: Selector,
-    /// Subsets.
+    /// The subsets.
     pub subsets: Vec<Subset>,
     policy: TrafficPolicy,
-    /// When it was made.
+    /// The creation time.
     pub created: String,
 }
 
 impl DestinationRule {
-    /// From a manifest or a live object, and what of it is not covered.
+    /// Parses a manifest or a live object; also returns what of it is not covered.
     pub fn read(value: &Value) -> (DestinationRule, Vec<Unknown>) {
         let object = Object::of(value);
         let spec = value.get("spec").unwrap_or(&Value::Null);
@@ -122,10 +122,10 @@ impl DestinationRule {
         self.subsets.iter().find(|subset| subset.name == name)
     }
 
-    /// What holds for connections to a port of a subset (or of the host, where `subset` is none).
+    /// The settings for connections to a port of a subset (or of the host, if `subset` is `None`).
     ///
-    /// A subset's settings replace the rule's one by one; those for a port replace all others and inherit nothing
-    /// (Istio's `MergeTrafficPolicy`).
+    /// A subset's settings replace the rule's one by one; port-level settings replace all others and inherit nothing (Istio's
+    /// `MergeTrafficPolicy`).
     pub fn policy(&self, subset: Option<&Subset>, port: u16) -> ConnectionPolicy {
         let top = self.policy.at(port);
         match subset.and_then(|subset| subset.policy.as_ref()) {
@@ -150,7 +150,7 @@ impl TrafficPolicy {
             "tls",
             "portLevelSettings",
             "connectionPool",
-            // Which of several equal endpoints is taken decides nothing here, nor what happens after failures elsewhere.
+            // Neither the choice among equal endpoints nor the reaction to earlier failures affects a decision here.
             "loadBalancer",
             "outlierDetection",
         ];

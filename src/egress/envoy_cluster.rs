@@ -1,4 +1,4 @@
-//! Clusters: what a proxy knows as destinations, by Istio's names for them.
+//! Clusters: the destinations that a proxy knows, by Istio's names for them.
 
 use std::fmt;
 
@@ -6,15 +6,15 @@ use serde::Serialize;
 
 use super::object::Object;
 
-/// How a cluster finds its endpoints, in Envoy's words.
+/// How a cluster discovers its endpoints, in Envoy's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Discovery {
-    /// The control plane tells them.
+    /// The control plane sends them.
     Eds,
-    /// The proxy looks a name up.
+    /// The proxy resolves a name.
     StrictDns,
-    /// Wherever the caller went.
+    /// The original destination of the connection.
     OriginalDst,
 }
 
@@ -25,11 +25,11 @@ pub struct EnvoyCluster {
     pub host: String,
     /// The service's port.
     pub port: u16,
-    /// The subset; empty for all of the host.
+    /// The subset; empty for the whole host.
     pub subset: String,
-    /// How it finds its endpoints.
+    /// How it discovers its endpoints.
     pub discovery: Discovery,
-    /// The DestinationRule that holds for it.
+    /// The DestinationRule that applies to it.
     pub destination_rule: Option<Object>,
 }
 

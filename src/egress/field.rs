@@ -1,4 +1,4 @@
-//! Fields as Istio's objects spell them: durations, texts to match, who an object is exported to, and which fields are not covered.
+//! Fields in the notation of Istio's objects: durations, string matches, `exportTo`, and which fields are not covered.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::object::{Object, Unknown, texts};
 
-/// The fields of `value` that `known` does not name, each as `Unknown` at `path`. A field without content asks for nothing.
+/// The fields of `value` that `known` does not contain, each as `Unknown` at `path`. A field without content has no effect.
 pub fn strange(object: &Object, value: &Value, path: &str, known: &[&str]) -> Vec<Unknown> {
     let fields = value.as_object().into_iter().flatten();
     let strange = fields.filter(|(name, value)| !known.contains(&name.as_str()) && !empty(value));
@@ -33,7 +33,7 @@ pub fn port(value: &Value, pointer: &str) -> Option<u16> {
     u16::try_from(number).ok().filter(|port| *port != 0)
 }
 
-/// A duration as protobuf's JSON and Go write it: `10s`, `1.5s`, `1m30s`, `250ms`.
+/// A duration in the notation of protobuf's JSON or Go: `10s`, `1.5s`, `1m30s`, `250ms`.
 pub fn duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut seconds = 0.0;
@@ -60,24 +60,24 @@ pub fn duration(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// Whether something happens to every request: the `percentage` of a fault, which is all of them where it is not given.
+/// Whether a fault applies to every request: its `percentage`, which is 100 if it is not given.
 pub fn always(value: &Value) -> bool {
     let share = value.pointer("/percentage/value").and_then(Value::as_f64);
     let share = share.or_else(|| value.get("percent").and_then(Value::as_f64));
     share.is_none_or(|share| share >= 100.0)
 }
 
-/// Namespaces that an object is exported to.
+/// The namespaces that an object is exported to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ExportTo(Vec<String>);
 
 impl ExportTo {
-    /// From `spec.exportTo`; none given means every namespace.
+    /// Parses `spec.exportTo`; if it is missing, every namespace.
     pub fn read(object: &Value) -> ExportTo {
         ExportTo(texts(object, "/spec/exportTo"))
     }
 
-    /// From the annotation that a Service carries instead of a field.
+    /// Parses the annotation that a Service has instead of a field.
     pub fn of_service(service: &Value) -> ExportTo {
         let annotations = service.pointer("/metadata/annotations");
         let names = annotations.and_then(|all| all.get("networking.istio.io/exportTo"));
@@ -91,7 +91,7 @@ impl ExportTo {
         )
     }
 
-    /// Whether an object of the namespace `own` is seen from `namespace`.
+    /// Whether an object of the namespace `own` is visible in `namespace`.
     pub fn reaches(&self, own: &str, namespace: &str) -> bool {
         let one = |name: &String| match name.as_str() {
             "*" => true,
@@ -101,7 +101,7 @@ impl ExportTo {
         self.0.is_empty() || self.0.iter().any(one)
     }
 
-    /// The namespaces, if not every one is meant.
+    /// The namespaces; `None` for every namespace.
     pub fn only(&self, own: &str) -> Option<Vec<String>> {
         if self.0.is_empty() || self.0.iter().any(|name| name == "*") {
             return None;
@@ -115,23 +115,23 @@ impl ExportTo {
     }
 }
 
-/// A text that is matched: whole, by its beginning, or by an expression.
+/// A string match: exact, prefix or regular expression.
 #[derive(Debug, Clone)]
 pub enum StringMatch {
-    /// Just this.
+    /// Exactly this text.
     Exact(String),
-    /// What begins so.
+    /// Any text with this prefix.
     Prefix(String),
-    /// What the expression matches whole.
+    /// A regular expression that matches the whole text.
     Regex(regex_lite::Regex),
-    /// Anything that is there.
+    /// Any text, if it is present.
     Present,
-    /// An expression that cannot be read; matches nothing.
+    /// An invalid expression; matches nothing.
     Broken,
 }
 
 impl StringMatch {
-    /// From a `StringMatch`.
+    /// Parses a `StringMatch`.
     pub fn read(value: &Value) -> StringMatch {
         let field = |name: &str| value.get(name).and_then(Value::as_str);
         if let Some(text) = field("exact") {
@@ -146,7 +146,7 @@ impl StringMatch {
         }
     }
 
-    /// Whether it matches.
+    /// Whether it matches `text`.
     pub fn matches(&self, text: &str, ignore_case: bool) -> bool {
         match self {
             StringMatch::Exact(wanted) if ignore_case => wanted.eq_ignore_ascii_case(text),
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn an_object_is_seen_where_it_is_exported_to() {
-        // (exportTo, seen from its own namespace, seen from another)
+        // (exportTo, visible in its own namespace, visible in another)
         let cases = [
             (json!([]), true, true),
             (json!(["*"]), true, true),

@@ -1,4 +1,4 @@
-//! Gateways: the ports of a gateway pod that listen, and what they speak.
+//! Gateways: the ports on which a gateway pod listens, and their protocols.
 
 use json::{list, text};
 use serde_json::Value;
@@ -8,44 +8,44 @@ use super::host::within;
 use super::object::{Object, Unknown, texts};
 use super::selector::Selector;
 
-/// What a server does with TLS.
+/// How a server handles TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ServerTls {
-    /// Nothing: it speaks in clear.
+    /// No TLS: plain text.
     Plain,
-    /// Opens it, and asks callers for no certificate.
+    /// Terminates TLS without a client certificate.
     Simple,
-    /// Opens it, and wants a certificate of an authority of its own.
+    /// Terminates TLS and requires a client certificate from its own authority.
     Mutual,
-    /// Opens it, and wants a certificate of the mesh.
+    /// Terminates TLS and requires a client certificate of the mesh.
     IstioMutual,
-    /// Leaves it closed.
+    /// Does not terminate TLS.
     Passthrough,
 }
 
-/// What a server goes by to send on what arrives.
+/// How a server routes traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Routing {
-    /// The authority and path of requests.
+    /// By the authority and the path of requests.
     Http,
-    /// The name that the TLS handshake asks for.
+    /// By the SNI of the TLS handshake.
     ServerName,
-    /// Nothing: a port has one destination.
+    /// By port: a port has one destination.
     Port,
 }
 
 /// A server of a Gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
-    /// The port, as the gateway's service numbers it.
+    /// The port number, in the numbering of the gateway's Service.
     pub port: u16,
-    /// What it goes by.
+    /// How it routes traffic.
     pub routing: Routing,
-    /// What it does with TLS.
+    /// How it handles TLS.
     pub tls: ServerTls,
-    /// Whether it sends callers in clear to https.
+    /// Whether it redirects plain-text requests to https.
     pub redirects: bool,
-    /// Its hosts: a namespace (or `*`) and a pattern.
+    /// The hosts: a namespace (or `*`) and a pattern.
     hosts: Vec<(String, String)>,
 }
 
@@ -108,7 +108,8 @@ impl Server {
         })
     }
 
-    /// What it serves of a host of a VirtualService in `namespace`: the narrower of that host and of its own.
+    /// The part of a VirtualService's host that the server serves, for a VirtualService in `namespace`: the narrower of that
+    /// host and the server's own.
     pub fn domains<'a>(&'a self, namespace: &str, host: &'a str) -> Vec<&'a str> {
         let own = self
             .hosts
@@ -127,7 +128,7 @@ impl Server {
         self.hosts.iter().map(|(_, pattern)| pattern.as_str())
     }
 
-    /// Its hosts: a namespace (or `*`) and a pattern.
+    /// The hosts: a namespace (or `*`) and a pattern.
     pub fn hosts(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         let hosts = self.hosts.iter();
         hosts.map(|(namespace, pattern)| (namespace.as_str(), pattern.as_str()))
@@ -137,18 +138,18 @@ impl Server {
 /// A Gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gateway {
-    /// Which.
+    /// The kind and name of the Gateway.
     pub object: Object,
-    /// The pods that it is for, in whatever namespace.
+    /// The pods that it selects, in any namespace.
     pub selector: Selector,
-    /// Its servers.
+    /// The servers.
     pub servers: Vec<Server>,
-    /// When it was made.
+    /// The creation time.
     pub created: String,
 }
 
 impl Gateway {
-    /// From a manifest or a live object, and what of it is not covered.
+    /// Parses a manifest or a live object; also returns what of it is not covered.
     pub fn read(value: &Value) -> (Gateway, Vec<Unknown>) {
         let object = Object::of(value);
         let spec = value.get("spec").unwrap_or(&Value::Null);
@@ -173,7 +174,7 @@ impl Gateway {
         (gateway, unknown)
     }
 
-    /// Its name, as VirtualServices have it.
+    /// The name, in the form that VirtualServices use.
     pub fn name(&self) -> String {
         format!("{}/{}", self.object.namespace, self.object.name)
     }

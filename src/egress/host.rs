@@ -1,12 +1,12 @@
-//! Host names: Istio's patterns, what of two is the more specific, and the names of a Service.
+//! Host names: Istio's patterns, which of two is more specific, and the names of a Service.
 //!
 //! Names are compared without regard to case. Nothing here resolves a name; that is `dns`.
 
-/// Whether `name` is one that `pattern` means: the same name, `*`, or `*.suffix`, which means every name below the suffix and
-/// not the suffix itself.
+/// Whether `pattern` matches `name`: the same name, `*`, or `*.suffix`, which matches every name below the suffix but not the
+/// suffix itself.
 pub fn within(pattern: &str, name: &str) -> bool {
     match pattern.strip_prefix('*') {
-        // A name that is a pattern itself is within when everything that it means is.
+        // A name that is itself a pattern is within another one if that matches everything that it matches.
         Some(suffix) => {
             let (name, suffix) = (name.trim_start_matches('*').as_bytes(), suffix.as_bytes());
             let start = name.len().checked_sub(suffix.len());
@@ -16,7 +16,7 @@ pub fn within(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// Whether there are names that both patterns mean.
+/// Whether any name matches both patterns.
 pub fn overlap(a: &str, b: &str) -> bool {
     within(a, b) || within(b, a)
 }
@@ -25,19 +25,19 @@ pub fn overlap(a: &str, b: &str) -> bool {
 pub fn without_port(authority: &str) -> &str {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match authority.rsplit_once(':') {
-        // An address of IPv6 without brackets has colons of its own.
+        // An IPv6 address without brackets contains colons.
         Some((host, port)) if digits(port) && (!host.contains(':') || host.ends_with(']')) => host,
         _ => authority,
     }
 }
 
-/// A Service's name in full.
+/// The fully qualified name of a Service.
 pub fn full_name(service: &str, namespace: &str) -> String {
     format!("{service}.{namespace}.svc.cluster.local")
 }
 
-/// What Istio reads a host in one of its objects as: a name without a dot is a Service of the object's namespace, everything
-/// else stands as it is (`pkg/model/config.go`, `ResolveShortnameToFQDN`); `x.ns` is therefore no Service to it.
+/// How Istio interprets a host in one of its objects: a name without a dot is a Service of the object's namespace, every
+/// other name is unchanged (`pkg/model/config.go`, `ResolveShortnameToFQDN`); therefore `x.ns` is not a Service.
 pub fn qualified(host: &str, namespace: &str) -> String {
     match host.contains('.') || host.starts_with('*') || host.is_empty() {
         true => host.to_owned(),
@@ -45,8 +45,9 @@ pub fn qualified(host: &str, namespace: &str) -> String {
     }
 }
 
-/// The Service, as name and namespace, that a pod in namespace `from` may mean by `name`: `x` in its own namespace, `x.ns`,
-/// `x.ns.svc` or in full. Whether there is one has to be looked up: `example.com` is Service `example` of namespace `com` as well.
+/// The Service, as name and namespace, that `name` may mean for a pod in namespace `from`: `x` in its own namespace, `x.ns`,
+/// `x.ns.svc` or the full name. The caller has to check that it exists: `example.com` could also be Service `example` of
+/// namespace `com`.
 pub fn service(name: &str, from: &str) -> Option<(String, String)> {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let parts: Vec<&str> = name.split('.').collect();

@@ -1,12 +1,12 @@
-//! Things by host pattern, for finding those of the most specific one that means a name.
+//! Values by host pattern, with a lookup of the most specific pattern that matches a name.
 
 use std::collections::HashMap;
 
-/// Things by host pattern. Patterns and names are lower-case.
+/// Values by host pattern. Patterns and names are in lower case.
 #[derive(Debug, Clone)]
 pub struct HostIndex<T> {
     exact: HashMap<String, T>,
-    /// By suffix, the leading `*` left out.
+    /// By suffix, without the leading `*`.
     wild: HashMap<String, T>,
     /// The lengths of the suffixes, longest first.
     lengths: Vec<usize>,
@@ -23,7 +23,7 @@ impl<T> Default for HostIndex<T> {
 }
 
 impl<T> HostIndex<T> {
-    /// What stands at this very pattern, made first where nothing does.
+    /// The value of exactly this pattern, created first if there is none.
     pub fn at(&mut self, pattern: &str, make: impl FnOnce() -> T) -> &mut T {
         let Some(suffix) = pattern.strip_prefix('*') else {
             return self.exact.entry(pattern.to_owned()).or_insert_with(make);
@@ -37,7 +37,7 @@ impl<T> HostIndex<T> {
         self.wild.entry(suffix.to_owned()).or_insert_with(make)
     }
 
-    /// What stands at the most specific pattern that means `name`: the name itself, else the longest wildcard.
+    /// The value of the most specific pattern that matches `name`: the name itself, otherwise the longest wildcard.
     pub fn find(&self, name: &str) -> Option<&T> {
         if let Some(found) = self.exact.get(name) {
             return Some(found);

@@ -1,6 +1,6 @@
-//! Whether a pod gets the mesh's proxy: the selectors of Istio's injecting webhook.
+//! Whether the mesh's proxy is injected into a pod: the selectors of Istio's injection webhook.
 //!
-//! For pods that do not exist yet. A live pod shows whether it has its proxy, and that is what counts.
+//! For pods that do not exist yet. A live pod shows whether it has a proxy, and that is what counts.
 
 use json::{list, text};
 use serde_json::Value;
@@ -43,7 +43,7 @@ pub fn injects(namespace: &Labels, metadata: &Value, spec: &Value) -> (bool, Str
     }
 }
 
-/// The proxy's container: among the containers, or among the init containers, where a native sidecar stands.
+/// The proxy's container: a container or, for a native sidecar, an init container.
 pub fn proxy_container(spec: &Value) -> Option<&Value> {
     let mut containers = list(spec, "/containers").chain(list(spec, "/initContainers"));
     containers.find(|container| text(container, "/name") == PROXY)
@@ -56,7 +56,7 @@ pub fn has_proxy(spec: &Value) -> bool {
 
 /// The name of the proxy's container.
 pub const PROXY: &str = "istio-proxy";
-/// The image of a gateway's container until the injecting webhook puts the proxy's in.
+/// The image of a gateway's container until the injection webhook replaces it with the proxy's image.
 pub const UNFILLED: &str = "auto";
 
 #[cfg(test)]
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_webhooks_selectors() {
-        // (namespace's labels, pod's metadata, pod's spec, injected)
+        // (labels of the namespace, metadata of the pod, spec of the pod, injected)
         let on = json!({"istio-injection": "enabled"});
         let rev = json!({"istio.io/rev": "asm-managed"});
         let cases = [

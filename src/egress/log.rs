@@ -1,8 +1,8 @@
-//! Access-log lines of proxies, in Istio's default text format since 1.9.
+//! Access log lines of proxies, in Istio's default text format since 1.9.
 //!
-//! The operators and their order are those of Istio's `telemetry_logging.go`; the sample lines of the tutorial are of an older
-//! format without the two DETAILS fields. What differs from run to run (time, ids, ephemeral ports) comes from whoever writes
-//! the line down, as a [`AccessLogStamp`].
+//! The operators and their order are those of Istio's `telemetry_logging.go`; the sample lines of the tutorial have an older
+//! format without the two DETAILS fields. Values that differ from run to run (time, ids, ephemeral ports) come from the
+//! caller that formats the line, as an [`AccessLogStamp`].
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -13,69 +13,69 @@ use serde::Serialize;
 
 use super::object::Object;
 
-/// What a proxy logs of a request or connection.
+/// The access log line of a request or connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccessLogLine {
-    /// Whose proxy: the pod.
+    /// The pod of the proxy.
     pub pod: Object,
-    /// When the request reached the proxy, since the caller began.
+    /// The time between the start of the caller's request and its arrival at the proxy.
     pub after: Duration,
-    /// Method, path and protocol (`HTTP/1.1`, `HTTP/2`); none of a connection without HTTP.
+    /// Method, path and protocol (`HTTP/1.1`, `HTTP/2`); `None` for a connection without HTTP.
     pub http: Option<(String, String, &'static str)>,
-    /// The status; 0 of a connection.
+    /// The status; 0 for a connection.
     pub status: u16,
-    /// Response flags, as `URX,UF`; empty for none.
+    /// The response flags, such as `URX,UF`; empty for none.
     pub flags: &'static str,
-    /// `via_upstream`, `rbac_access_denied_matched_policy[none]`; empty for none.
+    /// The response code details: `via_upstream`, `rbac_access_denied_matched_policy[none]`; empty for none.
     pub details: String,
-    /// Why a connection was ended; empty for none.
+    /// The connection termination details; empty for none.
     pub termination: String,
-    /// Why the transport to the upstream failed; empty for none.
+    /// The transport failure reason of the upstream; empty for none.
     pub transport_failure: String,
-    /// Bytes of the body that came.
+    /// The received bytes of the body.
     pub received: u64,
-    /// Bytes of the body that went back.
+    /// The sent bytes of the body.
     pub sent: u64,
-    /// How long it took.
+    /// The duration.
     pub duration: Duration,
     /// `x-envoy-upstream-service-time` of the answer, in milliseconds.
     pub service_time: Option<u64>,
-    /// `x-forwarded-for`, as it came to the proxy.
+    /// `x-forwarded-for`, as received by the proxy.
     pub forwarded_for: Option<IpAddr>,
     /// `user-agent`.
     pub agent: String,
     /// The authority.
     pub authority: String,
-    /// Where it went.
+    /// The address of the upstream.
     pub upstream: Option<SocketAddr>,
     /// The cluster's name; empty for none.
     pub cluster: String,
-    /// The proxy's own address on its connection to the upstream; none where there was none.
+    /// The proxy's own address on its connection to the upstream; `None` without a connection.
     pub upstream_local: Option<IpAddr>,
-    /// What the caller connected to, as the proxy saw it.
+    /// The address that the caller connected to, as the proxy sees it.
     pub local: SocketAddr,
     /// The caller's address.
     pub remote: IpAddr,
-    /// The name asked for in the TLS handshake; empty for none.
+    /// The SNI of the TLS handshake; empty for none.
     pub server_name: String,
-    /// The route's name; empty for none.
+    /// The name of the route; empty for none.
     pub route: String,
 }
 
-/// What differs from run to run.
+/// The values that differ from run to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessLogStamp {
-    /// When the request reached the proxy: RFC 3339 with milliseconds, UTC.
+    /// The time at which the request reached the proxy: RFC 3339 with milliseconds, UTC.
     pub time: String,
     /// `x-request-id`.
     pub request_id: String,
-    /// The proxy's port towards the upstream.
+    /// The proxy's port on the upstream connection.
     pub upstream_port: u16,
     /// The caller's port.
     pub remote_port: u16,
 }
 
-/// The fields of a line in order, by the names that Istio's JSON encoding gives them.
+/// The fields of a line in order, by their names in Istio's JSON encoding.
 pub const FIELDS: [&str; 25] = [
     "start_time",
     "method",
@@ -101,11 +101,11 @@ pub const FIELDS: [&str; 25] = [
     "downstream_remote_address",
     "requested_server_name",
     "route_name",
-    // Operators that somebody added to the format stand behind the others.
+    // Operators that a user added to the format come last.
     "rest",
 ];
 
-/// Reads a line, in the text format or in the JSON encoding; none of what is neither. A field that is absent is `-`.
+/// Parses a line in the text format or in the JSON encoding; `None` for any other text. The value of an absent field is `-`.
 pub fn read(line: &str) -> Option<BTreeMap<String, String>> {
     if let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(line) {
         let text = |value: serde_json::Value| match value {
@@ -124,7 +124,7 @@ pub fn read(line: &str) -> Option<BTreeMap<String, String>> {
     let (time, rest) = rest.split_once(']')?;
     let words = words(rest);
     let (request, others) = words.split_first()?;
-    // A path has no blank, but a method or protocol that is not there is `-`.
+    // A path contains no blank, but a missing method or protocol is `-`.
     let request: Vec<&str> = request.splitn(3, ' ').collect();
     let values = std::iter::once(time)
         .chain(request)
@@ -137,7 +137,7 @@ pub fn read(line: &str) -> Option<BTreeMap<String, String>> {
     (fields.len() >= FIELDS.len() - 1).then_some(fields)
 }
 
-/// Words that blanks divide; what stands in quotes is one.
+/// The words of a text, separated by blanks; a quoted text is one word.
 fn words(text: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted, mut begun) = (Vec::new(), String::new(), false, false);
     for letter in text.chars() {
@@ -161,18 +161,18 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// `-` for what is empty.
+/// `-` for an empty text.
 fn or_dash(text: &str) -> &str {
     if text.is_empty() { "-" } else { text }
 }
 
-/// `-` for what is not there.
+/// `-` for an absent value.
 fn some_or_dash(value: Option<impl Display>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
 impl AccessLogLine {
-    /// The line, without its end.
+    /// The line, without a line break.
     pub fn text(&self, stamp: &AccessLogStamp) -> String {
         let start = match &self.http {
             Some((method, path, protocol)) => format!("{method} {path} {protocol}"),
@@ -249,7 +249,7 @@ mod tests {
             server_name: "outbound_.80_.x_.gateway".to_owned(),
             route: String::new(),
         };
-        // The shape of a line that a real Envoy wrote; the server name is shortened.
+        // The shape of a line from a real Envoy; the server name is shortened.
         assert_eq!(
             line.text(&stamp),
             "[2026-11-23T03:02:16.690Z] \"GET / HTTP/2\" 200 - via_upstream - \"-\" 0 32 4 2 \"192.0.2.2\" \"curl/7.88.1\" \

@@ -1,4 +1,4 @@
-//! Who reaches what: many callers, many requests.
+//! Which caller reaches which destination: many callers, many requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,13 +14,13 @@ use super::service::Protocol;
 use super::snapshot::Snapshot;
 use super::trace::{CallerOutcome, Failure};
 
-/// What a caller gets, in a word.
+/// The result of a request, in brief.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CellSummary {
     /// An answer with this status.
     Status(u16),
-    /// None.
+    /// No answer.
     Failure(Failure),
 }
 
@@ -42,19 +42,19 @@ impl fmt::Display for CellSummary {
     }
 }
 
-/// What one caller gets of one request.
+/// The result of one request for one caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cell {
-    /// What it gets.
+    /// The result.
     pub got: CellSummary,
-    /// Whether nothing on the way stopped it: the answer is the server's.
+    /// Whether nothing on the path stopped it: the answer is the server's.
     pub reaches: bool,
-    /// The object that stopped it; none where nothing did, or a default.
+    /// The object that stopped it; `None` if nothing did, or if a default did.
     pub by: Option<Object>,
 }
 
 impl Snapshot {
-    /// A caller for each namespace that has pods other than gateways and is not the system's.
+    /// A caller for each namespace that contains pods other than gateways and is not a system namespace.
     pub fn callers(&self) -> Vec<Source> {
         let system = |name: &str| name.starts_with("kube-") || name == self.mesh.root_namespace;
         let pods = self.pods.iter().filter(|pod| pod.proxy != Proxy::Gateway);
@@ -70,7 +70,7 @@ impl Snapshot {
         names.into_iter().map(caller).collect()
     }
 
-    /// A request for each host outside that a ServiceEntry names and each of its ports; patterns name none.
+    /// A request for each port of each external host of a ServiceEntry; patterns give no request.
     pub fn destinations(&self) -> Vec<Request> {
         let mut found = BTreeMap::new();
         for service in self.services.iter().filter(|service| !service.kubernetes) {
@@ -93,10 +93,11 @@ impl Snapshot {
         found.into_values().collect()
     }
 
-    /// What each caller gets of each request, a row a caller; the requests' own callers are passed over.
+    /// The result of each request for each caller, one row per caller; the callers in the requests themselves are ignored.
     ///
-    /// What a proxy sees, which policies concern a caller, where a name leads and what the firewall says is made out once, not
-    /// once a cell; nobody reads why, so hops that pass and log lines are not put into words.
+    /// The view of a proxy, the policies that concern a caller, the resolution of a name and the decisions of the firewall
+    /// are computed once, not once per cell. The reasons are not needed, so no texts are created for hops that pass and for
+    /// log lines.
     pub fn matrix(&self, callers: &[Source], requests: &[Request]) -> Vec<Vec<Cell>> {
         let hands = thread::available_parallelism().map_or(1, usize::from);
         let share = callers.len().div_ceil(hands).max(1);
@@ -105,7 +106,7 @@ impl Snapshot {
             let working: Vec<_> = shares
                 .map(|callers| scope.spawn(|| self.rows(callers, requests)))
                 .collect();
-            // A thread that panics panics here too.
+            // A panic of a thread is propagated.
             let rows = working.into_iter().map(|each| match each.join() {
                 Ok(rows) => rows,
                 Err(panic) => std::panic::resume_unwind(panic),

@@ -1,13 +1,15 @@
-//! What happens to a request that leaves a pod, and which object decides: VPC firewall, DNS, NetworkPolicy and Istio together.
+//! What happens to a request that leaves a pod, and which object decides: VPC firewall, DNS, NetworkPolicy and Istio
+//! together.
 //!
-//! Pure: data in, a trace out. No clock, no network, no randomness; the same snapshot and request give the same trace. It is
-//! not a proxy: it knows how Istio's configuration becomes Envoy's and what Envoy answers, as far as a real Envoy's record and
-//! Istio's source bear it out (`fixtures/egress/`), and names what it does not know (`Unknown`) instead of guessing.
-//! The live data plane may be slower to take a change over: the trace is of the state that the objects ask for.
+//! Pure: data in, a trace out. There is no clock, no network, no randomness; the same snapshot and request give the same
+//! trace. It is not a proxy: it models how Istio's configuration becomes Envoy's and what Envoy answers, as far as a real
+//! Envoy's record and Istio's source confirm it (`fixtures/egress/`), and lists what it does not model (`Unknown`) instead of
+//! guessing. The live data plane may apply a change later: the trace describes the state that the objects request.
 //!
-//! [`snapshot::Snapshot::read`] makes a snapshot of [`snapshot_input::SnapshotInput`]; [`snapshot::Snapshot`] then answers: `trace` (a request, hop by hop),
-//! `matrix` (many callers and requests, in brief), `clusters` (what a proxy knows). The modules between are one kind of object
-//! each, read on its own; `scope` is what one proxy sees of them together, and `dataplane` takes a request through.
+//! [`snapshot::Snapshot::read`] creates a snapshot from [`snapshot_input::SnapshotInput`]; [`snapshot::Snapshot`] then
+//! answers: `trace` (a request, hop by hop), `matrix` (many callers and requests, in brief), `clusters` (what a proxy knows).
+//! Most other modules parse one kind of object each; `sidecar_scope` is the view that one proxy has of all of them, and
+//! `dataplane` traces a request through it.
 
 pub mod analyze;
 mod dataplane;

@@ -1,4 +1,4 @@
-//! Objects as they are spoken of: their kind and name, and what of them is not understood here.
+//! The identity of objects: kind and name, and which fields of them are not covered here.
 
 use std::fmt;
 
@@ -11,9 +11,9 @@ pub type Labels = std::collections::BTreeMap<String, String>;
 /// An object by kind and name: `VirtualService istio-egress/example-com`, `firewall global-deny-egress-all`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Object {
-    /// The kind, as its API calls it.
+    /// The kind, in the spelling of its API.
     pub kind: String,
-    /// The namespace; empty for what is in none.
+    /// The namespace; empty for cluster-scoped objects.
     pub namespace: String,
     /// The name.
     pub name: String,
@@ -30,7 +30,7 @@ impl Object {
         }
     }
 
-    /// The object that a manifest or a live answer of Kubernetes describes.
+    /// The object of a manifest or of a live answer of Kubernetes.
     pub fn of(manifest: &Value) -> Object {
         let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
         Object::new(
@@ -50,12 +50,12 @@ impl fmt::Display for Object {
     }
 }
 
-/// Something in an object that may decide and is not covered here. A trace that meets one says so.
+/// A part of an object that may affect a decision and is not covered here. Traces that depend on it list it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Unknown {
-    /// Where it is.
+    /// The object that contains it.
     pub object: Object,
-    /// The field, as a path (`spec.http[0].mirror`), or empty where the whole kind is not covered.
+    /// The field, as a path (`spec.http[0].mirror`), or empty if the whole kind is not covered.
     pub field: String,
 }
 

@@ -1,26 +1,27 @@
-//! PeerAuthentication: whether a sidecar takes what comes without the mesh's mutual TLS.
+//! PeerAuthentication: whether a sidecar accepts traffic without the mesh's mutual TLS.
 //!
-//! It is about the way into a pod with a sidecar. A gateway's listeners say themselves what they take, so it is not asked there.
-//! The narrowest policy that says something holds: port, workload, namespace, mesh; of several as narrow the oldest.
+//! It applies to inbound traffic of a pod with a sidecar. A gateway's servers state themselves what they accept, so it is not
+//! evaluated there. The most specific policy with a mode decides: port, workload, namespace, mesh; of several at the same
+//! level, the oldest.
 
 use serde_json::Value;
 
 use super::object::{Labels, Object};
 use super::selector::Selector;
 
-/// What a sidecar takes.
+/// What a sidecar accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// Mutual TLS alone.
+    /// Only mutual TLS.
     Strict,
-    /// Mutual TLS, and everything else.
+    /// Mutual TLS and plain text.
     Permissive,
     /// No mutual TLS.
     Disable,
 }
 
 impl Mode {
-    /// What a `mode` says; none of `UNSET` and of what is not said, which inherit.
+    /// Parses a `mode`; `None` for `UNSET` and for a missing mode, which inherit.
     fn read(mtls: &Value) -> Option<Mode> {
         match mtls["mode"].as_str() {
             Some("STRICT") => Some(Mode::Strict),
@@ -38,14 +39,14 @@ pub struct PeerAuthentication {
     pub object: Object,
     selector: Selector,
     mode: Option<Mode>,
-    /// By the port that the workload listens on.
+    /// By the workload's port.
     ports: Vec<(u16, Option<Mode>)>,
-    /// When it was made, as RFC 3339 in UTC, which sorts as text; manifests have none.
+    /// The creation time as RFC 3339 in UTC, which sorts as text; manifests have none.
     made: String,
 }
 
 impl PeerAuthentication {
-    /// A policy.
+    /// Parses a policy.
     pub fn read(object: &Value) -> PeerAuthentication {
         let spec = &object["spec"];
         let ports = spec["portLevelMtls"].as_object().into_iter().flatten();
@@ -64,18 +65,18 @@ impl PeerAuthentication {
     }
 }
 
-/// What a sidecar takes on a port, and who says so.
+/// What a sidecar accepts on a port, and the policy that decides it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Required {
-    /// What it takes.
+    /// The mode.
     pub mode: Mode,
-    /// The policy that says so; none where it is the default.
+    /// The policy that decides; `None` for the default.
     pub by: Option<Object>,
-    /// In a clause: `STRICT for the whole mesh`.
+    /// The reason, in a clause: `STRICT for the whole mesh`.
     pub because: String,
 }
 
-/// What the sidecar of a workload takes on `port`, the one that the workload listens on.
+/// What the sidecar of a workload accepts on `port`, which is the workload's port.
 pub fn mode(
     policies: &[PeerAuthentication],
     namespace: &str,
@@ -106,7 +107,7 @@ pub fn mode(
         .map(|(policy, mode, whom)| (policy.object.clone(), mode, whom))
         .or_else(|| stated(workload, "for the workload"))
         .or_else(|| match namespace == root_namespace {
-            // There the two are one.
+            // There, the two are the same.
             true => None,
             false => stated(oldest(namespace, false), "for the namespace"),
         })
@@ -154,7 +155,7 @@ mod tests {
     fn the_narrowest_policy_that_says_something_holds() {
         let mesh = || policy("istio-system/default", of("STRICT"));
         let ports = |port: &str, mode: &str| json!({"mtls": {"mode": "STRICT"}, "portLevelMtls": {port: {"mode": mode}}});
-        // (policies, mode, by)
+        // (policies, mode, deciding policy)
         let cases = [
             (vec![], Mode::Permissive, ""),
             (vec![mesh()], Mode::Strict, "istio-system/default"),
@@ -193,7 +194,7 @@ mod tests {
                 Mode::Strict,
                 "istio-system/default",
             ),
-            // Selectors of the root namespace are for its own workloads.
+            // Selectors in the root namespace select only its own workloads.
             (
                 vec![policy("istio-system/a", on("test", of("STRICT")))],
                 Mode::Permissive,
@@ -220,7 +221,7 @@ mod tests {
                 Mode::Strict,
                 "team-x/a",
             ),
-            // Ports need a selector.
+            // Port-level modes require a selector.
             (
                 vec![policy("team-x/a", ports("80", "DISABLE"))],
                 Mode::Strict,

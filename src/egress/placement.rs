@@ -1,4 +1,4 @@
-//! Where a pod runs, and with that as whom its packets meet the firewall: node pools, and which of them take a pod.
+//! Where a pod runs, and therefore which machine's identity the firewall sees: node pools, and which of them accept a pod.
 
 use json::{list, text};
 use serde_json::Value;
@@ -9,28 +9,28 @@ use super::object::{Labels, labels, texts};
 /// The label that GKE puts on every node.
 const POOL: &str = "cloud.google.com/gke-nodepool";
 
-/// A node pool, as container v1 describes it.
+/// A node pool, in the form of container v1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
     /// Its name.
     pub name: String,
-    /// Its nodes' labels.
+    /// The labels of its nodes.
     labels: Labels,
-    /// Taints that keep pods away: key, value, effect. `PREFER_NO_SCHEDULE` keeps nobody away.
+    /// Taints that repel pods: key, value, effect. `PREFER_NO_SCHEDULE` repels none.
     taints: Vec<(String, String, String)>,
-    /// Whom the firewall sees.
+    /// The machine's properties for the firewall.
     pub machine: Machine,
 }
 
 impl Pool {
-    /// From container v1's `nodePools[]`.
+    /// Parses an item of container v1's `nodePools[]`.
     pub fn read(value: &Value) -> Pool {
         let name = text(value, "/name").to_owned();
         let mut labels = labels(value, "/config/labels");
         labels.insert(POOL.to_owned(), name.clone());
         let taints = list(value, "/config/taints").map(|taint| {
             let field = |pointer| text(taint, pointer).to_owned();
-            // Compute's spelling, and Kubernetes'.
+            // The spelling of container v1, and that of Kubernetes.
             let effect = match text(taint, "/effect") {
                 "NO_SCHEDULE" => "NoSchedule",
                 "NO_EXECUTE" => "NoExecute",
@@ -38,7 +38,7 @@ impl Pool {
             };
             (field("/key"), field("/value"), effect.to_owned())
         });
-        // Without an account of its own a pool runs as the project's default one, whose address is not in the object.
+        // A pool without its own account uses the project's default account, whose address is not in the object.
         let account = match text(value, "/config/serviceAccount") {
             "" => "default",
             account => account,
@@ -56,7 +56,7 @@ impl Pool {
         }
     }
 
-    /// Whether a pod with this `spec` may run here.
+    /// Whether a pod with this `spec` may run on the pool.
     pub fn takes(&self, spec: &Value) -> bool {
         self.selected(spec)
             && self
@@ -65,7 +65,7 @@ impl Pool {
                 .all(|(key, value, effect)| tolerates(spec, key, value, effect))
     }
 
-    /// `nodeSelector` and required node affinity. Labels that only a node has (zone, host name) are taken as met.
+    /// `nodeSelector` and required node affinity. Labels of individual nodes (zone, host name) are assumed to match.
     fn selected(&self, spec: &Value) -> bool {
         let known = |key: &str| !key.contains("kubernetes.io/") || self.labels.contains_key(key);
         let selector = labels(spec, "/nodeSelector");
@@ -99,7 +99,7 @@ impl Pool {
     }
 }
 
-/// Whether the tolerations of a pod's spec let it past the taint `key=value:effect`.
+/// Whether the tolerations of a pod's spec tolerate the taint `key=value:effect`.
 pub fn tolerates(spec: &Value, key: &str, value: &str, effect: &str) -> bool {
     list(spec, "/tolerations").any(|toleration| {
         let field = |pointer| text(toleration, pointer);
@@ -136,7 +136,7 @@ mod tests {
                 {"matchExpressions": [{"key": POOL, "operator": operator, "values": values}]}]}}})
         };
         let tolerations = json!([{"key": "dedicated", "operator": "Equal", "value": "gateway"}]);
-        // (spec, in the default pool, in the gateway's)
+        // (spec, in the default pool, in the gateway pool)
         let cases = [
             (json!({}), true, false),
             (json!({"tolerations": tolerations}), true, true),

@@ -1,7 +1,7 @@
-//! Pods: those that run, and those that a workload's template would make.
+//! Pods: the running ones, and those that a workload's template would create.
 //!
-//! A workload that has pods is told by them; one that has none yet by its template, so that the same questions can be asked
-//! before anything is there.
+//! A workload that has pods is represented by them, and one without pods by its template, so that the same questions can be
+//! answered before anything exists.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,37 +15,37 @@ use super::object::{Labels, Object, labels, texts};
 use super::placement::Pool;
 use super::selector::Selector;
 
-/// The mesh's part in a pod.
+/// The proxy of a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Proxy {
-    /// None.
+    /// No proxy.
     Absent,
-    /// A proxy beside the application, which takes all its connections.
+    /// A proxy next to the application, which receives all its connections.
     Sidecar,
-    /// The pod is a proxy: a gateway.
+    /// The pod itself is a proxy: a gateway.
     Gateway,
 }
 
 /// A pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pod {
-    /// The pod; of one that does not exist yet, the name of its workload.
+    /// The pod; for a pod that does not exist yet, its workload.
     pub object: Object,
     /// Its labels.
     pub labels: Labels,
-    /// The account of Kubernetes that it runs as.
+    /// The Kubernetes service account of the pod.
     pub service_account: String,
     /// Its address.
     pub address: Option<IpAddr>,
-    /// The mesh's part in it.
+    /// The proxy of the pod.
     pub proxy: Proxy,
-    /// Why, in a clause.
+    /// The reason for `proxy`, in a clause.
     pub because: String,
     /// The numbers of its containers' named ports.
     pub ports: BTreeMap<String, u16>,
-    /// The node pool that it is on, by its place in the snapshot; none where no pool is known or none takes it.
+    /// The index of its node pool in the snapshot; `None` if no pool is known or none accepts it.
     pub pool: Option<usize>,
-    /// Whether it can take requests.
+    /// Whether it can receive requests.
     pub ready: bool,
 }
 
@@ -62,17 +62,17 @@ impl Pod {
     }
 }
 
-/// Where pods are put: what is known of the cluster while they are read.
+/// What is known of the cluster when pods are placed.
 pub struct PlacementContext<'s> {
     /// Node pools, in the snapshot's order.
     pub pools: &'s [Pool],
-    /// The pool's name of each node.
+    /// The name of each node's pool.
     pub nodes: &'s BTreeMap<String, String>,
     /// The labels of each namespace.
     pub namespaces: &'s BTreeMap<String, Labels>,
 }
 
-/// The kinds whose template makes pods.
+/// The kinds with a pod template.
 const WORKLOADS: &[&str] = &[
     "Deployment",
     "ReplicaSet",
@@ -82,7 +82,7 @@ const WORKLOADS: &[&str] = &[
     "ReplicationController",
 ];
 
-/// All pods of these objects, by namespace and name; those of workloads without pods of their own have no address yet.
+/// All pods of these objects, sorted by namespace and name; those of workloads without pods have no address yet.
 pub fn read(objects: &[&Value], ground: &PlacementContext) -> Vec<Pod> {
     let of = |kind: &'static str| {
         objects
@@ -114,19 +114,19 @@ pub fn read(objects: &[&Value], ground: &PlacementContext) -> Vec<Pod> {
     pods
 }
 
-/// Whether a pod has ended or is on its way out.
+/// Whether a pod has ended or is being deleted.
 fn over(pod: &Value) -> bool {
     matches!(text(pod, "/status/phase"), "Succeeded" | "Failed")
         || pod.pointer("/metadata/deletionTimestamp").is_some()
 }
 
-/// Whether another workload made it, which is read in its place.
+/// Whether another workload owns it; then that one is read instead.
 fn owned(workload: &Value) -> bool {
     list(workload, "/metadata/ownerReferences").next().is_some()
 }
 
 impl PlacementContext<'_> {
-    /// A pod as its object has it.
+    /// A live pod.
     fn pod(&self, pod: &Value) -> Pod {
         let object = Object::of(pod);
         let running = ["/spec/nodeName", "/metadata/uid", "/status/podIP"]
@@ -165,7 +165,7 @@ impl PlacementContext<'_> {
         }
     }
 
-    /// The pod that a workload would make.
+    /// The pod that a workload would create.
     fn planned(&self, workload: &Value, object: &Object) -> Option<Pod> {
         let template = workload.pointer("/spec/template")?;
         Some(self.made(
@@ -174,7 +174,7 @@ impl PlacementContext<'_> {
         ))
     }
 
-    /// A pod as it will be, from `metadata` and `spec`.
+    /// A future pod, from `metadata` and `spec`.
     pub fn made(&self, object: &Object, template: &Value) -> Pod {
         let empty = Labels::new();
         let metadata = template.get("metadata").unwrap_or(&Value::Null);
@@ -187,7 +187,7 @@ impl PlacementContext<'_> {
             (false, _) => Proxy::Absent,
         };
         let pool = self.pool(spec);
-        // A pod that waits for the webhook to give it its image cannot start without.
+        // A pod that waits for the webhook to set its image cannot start without it.
         let waits = proxy == Proxy::Absent && proxy_container(spec).is_some() && !has_proxy(spec);
         Pod {
             address: None,
@@ -199,7 +199,7 @@ impl PlacementContext<'_> {
         }
     }
 
-    /// What is read alike of a pod and of a template.
+    /// The properties that are read in the same way from a pod and from a template.
     fn described(&self, object: &Object, pod: &Value) -> Pod {
         let account = match text(pod, "/spec/serviceAccountName") {
             "" => "default",
@@ -224,13 +224,13 @@ impl PlacementContext<'_> {
         }
     }
 
-    /// The first pool, by name, that takes a pod.
+    /// The first pool, by name, that accepts a pod.
     fn pool(&self, spec: &Value) -> Option<usize> {
         self.pools.iter().position(|pool| pool.takes(spec))
     }
 }
 
-/// Whether a pod's proxy is a gateway's: the template that it asks for, or what its proxy is started as.
+/// Whether a pod's proxy is a gateway: by its requested injection template, or by the arguments of its proxy.
 fn gateway(pod: &Value) -> bool {
     let annotations = labels(pod, "/metadata/annotations");
     let templates = annotations.get("inject.istio.io/templates");

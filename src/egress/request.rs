@@ -1,31 +1,31 @@
-//! A request, as a caller states it.
+//! A request, as a caller specifies it.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Who makes it.
+/// The caller of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// The namespace.
     pub namespace: String,
-    /// The pod; without, one of the namespace's pods that is no gateway, by name the first; where there is none, one as a
-    /// plain Deployment there would make it.
+    /// The pod. Without it, the first of the namespace's pods by name that is not a gateway; if there is none, a pod as a
+    /// plain Deployment in the namespace would create it.
     pub pod: Option<String>,
-    /// Whether the pod has its sidecar; without, what injection says.
+    /// Whether the pod has a sidecar; without it, injection decides.
     pub sidecar: Option<bool>,
 }
 
 /// `http` or `https`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scheme {
-    /// In clear.
+    /// Plain text.
     Http,
-    /// TLS from the caller on.
+    /// TLS from the caller.
     Https,
 }
 
 impl Scheme {
-    /// As a URL begins.
+    /// The scheme of a URL.
     pub fn word(self) -> &'static str {
         match self {
             Scheme::Http => "http",
@@ -33,7 +33,7 @@ impl Scheme {
         }
     }
 
-    /// The port without one in the URL.
+    /// The default port of a URL.
     pub fn port(self) -> u16 {
         match self {
             Scheme::Http => 80,
@@ -45,49 +45,50 @@ impl Scheme {
 /// A request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// Who makes it.
+    /// The caller.
     pub from: Source,
     /// `http` or `https`.
     pub scheme: Scheme,
-    /// The host of the URL: a name, or an address as text. Over TLS it is the name that the handshake asks for, unless an address.
+    /// The host of the URL: a name, or an address as text. With TLS it is also the SNI, unless it is an address.
     pub host: String,
     /// The port.
     pub port: u16,
-    /// Where the connection goes instead of where the name leads (`curl --resolve`, `--connect-to`).
+    /// The target of the connection instead of the address of the name (`curl --resolve`, `--connect-to`).
     pub address: Option<IpAddr>,
     /// The method.
     pub method: String,
-    /// The path with its query, beginning with `/`.
+    /// The path with its query; begins with `/`.
     pub path: String,
-    /// Headers, as sent; one named `Host` (in any case) replaces the URL's host as authority.
+    /// The headers, as sent; a header named `Host` (in any case) replaces the URL's host as the authority.
     pub headers: Vec<(String, String)>,
-    /// Bytes of the body.
+    /// The length of the body in bytes.
     pub body: usize,
-    /// How long connecting may take (`--connect-timeout`); without, curl's 300 s, which the system's 2 minutes end sooner.
+    /// The time limit for connecting (`--connect-timeout`); without it, curl's 300 s, although the system gives up after 2
+    /// minutes.
     pub connect_timeout: Option<Duration>,
-    /// How long everything may take (`-m`).
+    /// The time limit for the whole request (`-m`).
     pub max_time: Option<Duration>,
-    /// Whether the server's certificate is taken as it is (`-k`).
+    /// Whether the server's certificate is accepted without verification (`-k`).
     pub insecure: bool,
 }
 
-/// Why a text is no URL of a request.
+/// Why a text is not a valid URL of a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// It is no URL at all.
+    /// The text is not a URL.
     #[error("{url}: {source}")]
     Malformed {
         /// The text.
         url: String,
-        /// What is wrong with it.
+        /// The underlying error.
         source: url::ParseError,
     },
-    /// It is a URL of something else.
+    /// The URL has another scheme.
     #[error("{url}: {scheme} is neither http nor https")]
     Scheme {
         /// The text.
         url: String,
-        /// What it begins with.
+        /// The scheme of the URL.
         scheme: String,
     },
 }
@@ -96,7 +97,7 @@ impl Request {
     /// A `GET` of a URL (`http://example.com/path`) from a namespace.
     ///
     /// # Errors
-    /// What is wrong with the URL.
+    /// The URL is invalid.
     pub fn get(namespace: &str, url: &str) -> Result<Request, UrlError> {
         let with_scheme = if url.contains("://") {
             url.to_owned()
@@ -142,7 +143,7 @@ impl Request {
         })
     }
 
-    /// The value of a header, its name in any case.
+    /// The value of a header, by a case-insensitive name.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self
             .headers
@@ -151,7 +152,7 @@ impl Request {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The authority: the `Host` header, else the URL's host, with its port where that is not the scheme's.
+    /// The authority: the `Host` header, otherwise the URL's host, with the port if it is not the scheme's default.
     pub fn authority(&self) -> String {
         match self.header("host") {
             Some(host) => host.to_owned(),
@@ -160,7 +161,7 @@ impl Request {
         }
     }
 
-    /// The URL, as a reader knows it.
+    /// The URL for the reader.
     pub fn url(&self) -> String {
         let scheme = self.scheme.word();
         let port = match self.port == self.scheme.port() {

@@ -1,17 +1,17 @@
-//! Label selectors: which objects somebody means by their labels.
+//! Label selectors: which objects are selected by their labels.
 //!
-//! Three spellings have one meaning here: Kubernetes' `matchLabels` and `matchExpressions`, the `labels` of Istio's networking
-//! objects, and the plain map of a Service or a Gateway ([`Selector::exact`]).
+//! Three notations are parsed: Kubernetes' `matchLabels` and `matchExpressions`, the `labels` of Istio's networking objects,
+//! and the plain map of a Service or a Gateway ([`Selector::exact`]).
 
 use serde_json::Value;
 
 use super::object::{Labels, labels, texts};
 
-/// One condition on the value of a label, or on its being there.
+/// One condition on the value or the presence of a label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Requirement {
     In(Vec<String>),
-    /// Also where the label is not there.
+    /// Also holds if the label is absent.
     NotIn(Vec<String>),
     Exists,
     DoesNotExist,
@@ -42,12 +42,13 @@ impl Requirement {
     }
 }
 
-/// A selector: all its conditions must hold. Without any it matches everything.
+/// A selector: all its conditions must hold. An empty selector matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selector(Vec<(String, Requirement)>);
 
 impl Selector {
-    /// The selector that an object's field holds (`podSelector`, `selector`, `workloadSelector`); an absent one is empty.
+    /// The selector in an object's field (`podSelector`, `selector`, `workloadSelector`); an absent field is an empty
+    /// selector.
     pub fn read(field: &Value) -> Selector {
         let mut all = labels(field, "/matchLabels");
         all.extend(labels(field, "/labels"));
@@ -66,14 +67,14 @@ impl Selector {
         Selector(labels.into_iter().map(exact).collect())
     }
 
-    /// Whether an object with these labels is meant.
+    /// Whether it selects an object with these labels.
     pub fn matches(&self, labels: &Labels) -> bool {
         self.0
             .iter()
             .all(|(key, condition)| condition.holds(labels.get(key)))
     }
 
-    /// Whether everything is meant.
+    /// Whether it selects everything.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

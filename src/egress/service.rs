@@ -1,4 +1,4 @@
-//! What the mesh can send to: Services of Kubernetes and hosts of ServiceEntries, in one shape.
+//! The hosts of the mesh: Kubernetes Services and hosts of ServiceEntries, in one form.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,25 +11,25 @@ use super::field::{ExportTo, port};
 use super::object::{Labels, Object, labels};
 use super::selector::Selector;
 
-/// What a port speaks, as Istio takes it from the port's name, `appProtocol` or `protocol`.
+/// The protocol of a port, as Istio derives it from the port's name, `appProtocol` or `protocol`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// HTTP/1.1.
     Http,
     /// HTTP/2, gRPC included.
     Http2,
-    /// TLS that the proxy does not open, HTTPS included.
+    /// TLS that the proxy does not terminate, including HTTPS.
     Tls,
-    /// Bytes.
+    /// TCP.
     Tcp,
-    /// Not said: the proxy looks at the first bytes.
+    /// Not declared: the proxy inspects the first bytes.
     Detected,
     /// Not captured.
     Udp,
 }
 
 impl Protocol {
-    /// From `http`, `grpc-web`, `HTTPS`; none if it says nothing.
+    /// The protocol of a name such as `http`, `grpc-web`, `HTTPS`; `None` for any other name.
     fn named(name: &str) -> Option<Protocol> {
         match name.to_ascii_lowercase().as_str() {
             "http" => Some(Protocol::Http),
@@ -41,18 +41,18 @@ impl Protocol {
         }
     }
 
-    /// Of a port of a ServiceEntry or a Gateway.
+    /// The protocol of a port of a ServiceEntry or a Gateway.
     pub fn stated(text: &str) -> Protocol {
         Protocol::named(text).unwrap_or(Protocol::Tcp)
     }
 
-    /// Whether requests of plain HTTP are routed by their authority.
+    /// Whether plain HTTP requests are routed by their authority.
     pub fn routes_http(self) -> bool {
         matches!(self, Protocol::Http | Protocol::Http2 | Protocol::Detected)
     }
 }
 
-/// The port of an endpoint, by number or by the name that the pod gives it.
+/// The port of an endpoint, by number or by the name of a container port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetPort {
     /// A number.
@@ -68,61 +68,61 @@ pub struct Port {
     pub number: u16,
     /// Its name.
     pub name: String,
-    /// What it speaks.
+    /// The protocol.
     pub protocol: Protocol,
-    /// Where it leads.
+    /// The port at the endpoints.
     pub target: TargetPort,
 }
 
-/// An address that a service has by itself.
+/// An endpoint of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// An address, or a name that the proxy looks up.
+    /// An address, or a name that the proxy resolves.
     pub address: String,
-    /// Its ports by the names of the service's.
+    /// The endpoint's ports, by the names of the service's ports.
     pub ports: BTreeMap<String, u16>,
-    /// Its labels, which subsets select by.
+    /// The labels, by which subsets select.
     pub labels: Labels,
 }
 
-/// Where a service's endpoints come from.
+/// The source of a service's endpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoints {
     /// Pods of the namespace with these labels.
     Pods(Selector),
-    /// Those listed.
+    /// The listed endpoints.
     Listed(Vec<Endpoint>),
-    /// Names that the proxy looks up; where none is listed, the host itself.
+    /// Names that the proxy resolves; if none is listed, the host itself.
     Dns(Vec<Endpoint>),
-    /// Wherever the caller went.
+    /// The original destination of the connection.
     OriginalDestination,
 }
 
-/// A host that the mesh knows.
+/// A host of the mesh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     /// The Service or ServiceEntry.
     pub object: Object,
-    /// Its host, lower-case: `test.team-x.svc.cluster.local`, `example.com`, `*.example.com`.
+    /// The host, in lower case: `test.team-x.svc.cluster.local`, `example.com`, `*.example.com`.
     pub host: String,
     /// Its ports.
     pub ports: Vec<Port>,
     /// Virtual addresses.
     pub addresses: Vec<IpNet>,
-    /// Where its endpoints come from.
+    /// The source of its endpoints.
     pub endpoints: Endpoints,
-    /// Who sees it.
+    /// The namespaces in which it is visible.
     pub export: ExportTo,
-    /// Whether it is a Service of Kubernetes.
+    /// Whether it is a Kubernetes Service.
     pub kubernetes: bool,
-    /// Whether it has no address of its own (`clusterIP: None`): proxies then go where the caller went.
+    /// Whether it has no cluster IP (`clusterIP: None`): proxies then use the original destination.
     pub headless: bool,
-    /// When it was made; earlier ones win. Empty for what is not made yet.
+    /// The creation time; earlier services take precedence. Empty if it is not created yet.
     pub created: String,
 }
 
 impl Service {
-    /// From a Service of Kubernetes. `listed` are the addresses of its Endpoints or EndpointSlices.
+    /// Parses a Kubernetes Service. `listed` are the addresses of its Endpoints or EndpointSlices.
     pub fn read(value: &Value, listed: Vec<Endpoint>) -> Service {
         let object = Object::of(value);
         let selector = labels(value, "/spec/selector");
@@ -156,7 +156,7 @@ impl Service {
         self.ports.iter().find(|port| port.number == number)
     }
 
-    /// Whether it is a Service that a pod with these labels in this namespace is behind.
+    /// Whether it is a Service that selects a pod with these labels in this namespace.
     pub fn selects(&self, namespace: &str, labels: &Labels) -> bool {
         let selector = match &self.endpoints {
             Endpoints::Pods(selector) => selector,
@@ -165,7 +165,7 @@ impl Service {
         self.kubernetes && self.object.namespace == namespace && selector.matches(labels)
     }
 
-    /// The names that callers of `namespace` may use for it.
+    /// The names that callers in `namespace` may use for it.
     pub fn names(&self, namespace: &str) -> Vec<String> {
         let mut names = vec![self.host.clone()];
         if self.kubernetes {
@@ -180,7 +180,7 @@ impl Service {
     }
 }
 
-/// A port of a Service of Kubernetes.
+/// Parses a port of a Kubernetes Service.
 fn service_port(value: &Value) -> Option<Port> {
     let number = port(value, "/port")?;
     let name = text(value, "/name").to_owned();

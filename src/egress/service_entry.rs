@@ -1,4 +1,4 @@
-//! ServiceEntries: hosts that somebody registered with the mesh.
+//! ServiceEntries: hosts that a user registered with the mesh.
 
 use ipnet::IpNet;
 use json::{list, text};
@@ -9,7 +9,8 @@ use super::object::{Labels, Object, Unknown, labels, texts};
 use super::selector::Selector;
 use super::service::{Endpoint, Endpoints, Port, Protocol, Service, TargetPort};
 
-/// Fields of `spec` that are covered. `location` and `subjectAltNames` decide no way: the first names a metric, the second is listed.
+/// Fields of `spec` that are covered. Neither `location` nor `subjectAltNames` affects routing: the first only names a metric,
+/// the second is reported as not covered.
 const KNOWN: &[&str] = &[
     "hosts",
     "addresses",
@@ -65,7 +66,7 @@ pub fn read(value: &Value) -> (Vec<Service>, Vec<Unknown>) {
     (services.collect(), unknown)
 }
 
-/// A port of a ServiceEntry.
+/// Parses a port of a ServiceEntry.
 fn entry_port(value: &Value) -> Option<Port> {
     let number = port(value, "/number")?;
     Some(Port {
@@ -76,7 +77,7 @@ fn entry_port(value: &Value) -> Option<Port> {
     })
 }
 
-/// An endpoint of a ServiceEntry.
+/// Parses an endpoint of a ServiceEntry.
 fn endpoint(value: &Value) -> Endpoint {
     let ports = value.get("ports").and_then(Value::as_object);
     let ports = ports

@@ -1,4 +1,4 @@
-//! Sidecar resources: what of the mesh a namespace's proxies know, and what they do with the rest.
+//! Sidecar resources: which hosts of the mesh a namespace's proxies know, and what they do with unknown ones.
 
 use json::{list, text};
 use serde_json::Value;
@@ -8,18 +8,18 @@ use super::host::{overlap, within};
 use super::object::{Object, Unknown, texts};
 use super::selector::Selector;
 
-/// What a proxy does with a destination that it does not know.
+/// What a proxy does with an unknown destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum OutboundPolicy {
-    /// Lets it go where the application meant it to.
+    /// Passes traffic to its original destination.
     #[default]
     AllowAny,
-    /// Refuses it.
+    /// Rejects it.
     RegistryOnly,
 }
 
 impl OutboundPolicy {
-    /// From `outboundTrafficPolicy`; none where no mode is given.
+    /// Parses `outboundTrafficPolicy`; `None` without a mode.
     fn read(value: &Value) -> Option<OutboundPolicy> {
         match text(value, "/outboundTrafficPolicy/mode") {
             "REGISTRY_ONLY" => Some(OutboundPolicy::RegistryOnly),
@@ -29,30 +29,30 @@ impl OutboundPolicy {
     }
 }
 
-/// One entry of `egress`: the hosts that are known, on one port or on all that no other entry names.
+/// One entry of `egress`: the known hosts on one port, or on all ports that no other entry names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Egress {
     port: Option<u16>,
-    /// Namespace (`*`, `.`, `~` or a name) and host pattern.
+    /// The namespace (`*`, `.`, `~` or a name) and the host pattern.
     hosts: Vec<(String, String)>,
 }
 
 /// A Sidecar resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sidecar {
-    /// Which.
+    /// The kind and name of the Sidecar.
     pub object: Object,
-    /// The pods that it is for; none means all of its namespace.
+    /// The pods that it applies to; without labels, all pods of its namespace.
     pub workloads: Selector,
-    /// What is done with the unknown; none where the mesh decides.
+    /// What its proxies do with unknown destinations; `None` if the mesh's default applies.
     pub policy: Option<OutboundPolicy>,
     egress: Vec<Egress>,
-    /// When it was made.
+    /// The creation time.
     pub created: String,
 }
 
 impl Sidecar {
-    /// From a manifest or a live object, and what of it is not covered.
+    /// Parses a manifest or a live object; also returns what of it is not covered.
     pub fn read(value: &Value) -> (Sidecar, Vec<Unknown>) {
         let object = Object::of(value);
         let spec = value.get("spec").unwrap_or(&Value::Null);
@@ -88,22 +88,23 @@ impl Sidecar {
         (sidecar, unknown)
     }
 
-    /// Whether a proxy in `own` knows the service `host` of `namespace` on `port` (on any port where that is none).
+    /// Whether a proxy in `own` knows the service `host` of `namespace` on `port` (on any port if it is `None`).
     pub fn knows(&self, own: &str, namespace: &str, host: &str, port: Option<u16>) -> bool {
         self.entries(port)
             .any(|(of, pattern)| meant(of, own, namespace) && within(pattern, host))
     }
 
-    /// Whether a proxy in `own` takes routes of a VirtualService of `namespace` for `hosts`.
+    /// Whether a proxy in `own` uses routes of a VirtualService of `namespace` for `hosts`.
     pub fn takes(&self, own: &str, namespace: &str, hosts: &[String], port: Option<u16>) -> bool {
         self.entries(port).any(|(of, pattern)| {
             meant(of, own, namespace) && hosts.iter().any(|host| overlap(pattern, host))
         })
     }
 
-    /// Whether it leaves all hosts known: an empty `egress` is `*/*` (Istio's `ConvertToSidecarScope`).
+    /// The hosts of the entries for a port. An empty `egress` is `*/*`: all hosts are known (Istio's
+    /// `ConvertToSidecarScope`).
     fn entries(&self, port: Option<u16>) -> impl Iterator<Item = (&str, &str)> {
-        // An entry with a port is for that port alone, and then no other entry is.
+        // An entry with a port applies to that port alone, and then no other entry applies to it.
         let named = port.filter(|port| self.egress.iter().any(|entry| entry.port == Some(*port)));
         let asked = self.egress.iter().filter(move |entry| match (port, named) {
             (None, _) => true,
@@ -117,7 +118,7 @@ impl Sidecar {
     }
 }
 
-/// Whether an entry's namespace means `namespace`, seen from `own`.
+/// Whether an entry's namespace covers `namespace`, as seen from `own`.
 fn meant(entry: &str, own: &str, namespace: &str) -> bool {
     match entry {
         "*" => true,

@@ -1,4 +1,5 @@
-//! What one proxy sees of the mesh: services, VirtualServices and DestinationRules, by export and by its Sidecar resource.
+//! The view that one proxy has of the mesh: services, VirtualServices and DestinationRules, by export and by its Sidecar
+//! resource.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -14,7 +15,7 @@ use super::sidecar::{OutboundPolicy, Sidecar};
 use super::snapshot::Snapshot;
 use super::virtual_service::{MESH, VirtualService};
 
-/// What a proxy sees. Made once for all pods of a namespace with the same labels.
+/// The view of a proxy. Created once for all pods of a namespace with the same labels.
 #[derive(Debug)]
 pub struct SidecarScope<'s> {
     /// The snapshot.
@@ -23,17 +24,17 @@ pub struct SidecarScope<'s> {
     pub namespace: String,
     /// The proxy's labels.
     pub labels: Labels,
-    /// The Sidecar resource that holds for it.
+    /// The Sidecar resource that applies to it.
     pub sidecar: Option<&'s Sidecar>,
-    /// The service that it sees of each host, by the snapshot's number of the host.
+    /// The visible service of each host, by the snapshot's number of the host.
     services: Vec<Option<&'s Service>>,
-    /// The VirtualServices that it sees, the oldest first: for a sidecar those for [`MESH`], for a gateway those that are
-    /// exported to it.
+    /// The visible VirtualServices, the oldest first: for a sidecar those for [`MESH`], for a gateway those that are exported
+    /// to it.
     pub virtual_services: Vec<&'s VirtualService>,
     by_host: OnceCell<ByHost<'s>>,
 }
 
-/// Where among a view's VirtualServices those are that have a host of their own name, and those with a wildcard.
+/// The indices of a scope's VirtualServices, by exact host and by wildcard.
 #[derive(Debug, Default)]
 struct ByHost<'s> {
     exact: HashMap<&'s str, Vec<usize>>,
@@ -55,12 +56,12 @@ impl<'s> ByHost<'s> {
     }
 }
 
-/// The DestinationRules that hold for a host: several of one namespace and host count as one.
+/// The DestinationRules that apply to a host: several rules of one namespace and host are merged.
 #[derive(Debug, Clone)]
 pub struct MergedDestinationRules<'s>(Vec<&'s DestinationRule>);
 
 impl<'s> MergedDestinationRules<'s> {
-    /// The rule, or the first of them.
+    /// The rule, or the first of several.
     pub fn object(&self) -> Option<&'s Object> {
         self.0.first().map(|rule| &rule.object)
     }
@@ -76,7 +77,7 @@ impl<'s> MergedDestinationRules<'s> {
         self.0.iter().find_map(|rule| rule.subset(name))
     }
 
-    /// The rule that decides on connections to a subset (empty for none) and port, and what it says.
+    /// The rule that decides about connections to a subset (empty for none) and port, and its settings.
     pub fn policy(&self, subset: &str, port: u16) -> (Option<&'s Object>, ConnectionPolicy) {
         let owner = self.0.iter().find(|rule| rule.subset(subset).is_some());
         match owner.or(self.0.first()) {
@@ -87,8 +88,8 @@ impl<'s> MergedDestinationRules<'s> {
 }
 
 impl Snapshot {
-    /// The outbound clusters of a pod's proxy, as `istioctl proxy-config clusters POD --direction outbound` lists them; none of
-    /// a pod without a proxy.
+    /// The outbound clusters of a pod's proxy, as `istioctl proxy-config clusters POD --direction outbound` lists them; none
+    /// for a pod without a proxy.
     pub fn clusters(&self, of: &Source) -> Vec<EnvoyCluster> {
         let pod = self.pod(of);
         match pod.proxy {
@@ -99,7 +100,7 @@ impl Snapshot {
 }
 
 impl<'s> SidecarScope<'s> {
-    /// What a pod's proxy sees.
+    /// The view of a pod's proxy.
     pub fn of(snapshot: &'s Snapshot, pod: &Pod) -> SidecarScope<'s> {
         let sidecar = match pod.proxy {
             Proxy::Gateway => None,
@@ -127,7 +128,8 @@ impl<'s> SidecarScope<'s> {
         }
         for (each, sent_to) in snapshot.routed().filter(|(each, _)| seen(each)) {
             scope.virtual_services.push(each);
-            // Where a route sends is known too, though no entry of `egress` names it (Istio's `ConvertToSidecarScope`).
+            // The destination of a route is known too, even if no entry of `egress` names it (Istio's
+            // `ConvertToSidecarScope`).
             for number in sent_to.iter().filter(|_| sidecar.is_some()) {
                 if scope.services[*number].is_none() {
                     scope.add(*number, |_, _| true);
@@ -137,8 +139,8 @@ impl<'s> SidecarScope<'s> {
         scope
     }
 
-    /// Of several services of one host the proxy's own namespace's holds, else the oldest; of those that are exported to it and
-    /// that `known` lets in.
+    /// Adds the service of a host. Of several, the one in the proxy's own namespace takes precedence, otherwise the oldest;
+    /// only those that are exported to the namespace and that `known` accepts count.
     fn add(&mut self, number: usize, known: impl Fn(&SidecarScope, &Service) -> bool) {
         let all = self.snapshot.services_numbered(number);
         let mut seen = all.filter(|service| self.exported(service) && known(self, service));
@@ -157,7 +159,7 @@ impl<'s> SidecarScope<'s> {
             .reaches(&service.object.namespace, &self.namespace)
     }
 
-    /// Whether its Sidecar resource has the proxy know a service, on a port or on any.
+    /// Whether the Sidecar resource makes a service known to the proxy, on a port or on any.
     pub fn known(&self, service: &Service, port: Option<u16>) -> bool {
         let known = |sidecar: &Sidecar| {
             sidecar.knows(
@@ -170,7 +172,7 @@ impl<'s> SidecarScope<'s> {
         self.sidecar.is_none_or(known)
     }
 
-    /// The VirtualServices about a host, which may be a pattern; the oldest first.
+    /// The VirtualServices for a host, which may be a pattern; the oldest first.
     pub fn about(&self, host: &str) -> Vec<&'s VirtualService> {
         let mut found: Vec<usize> = match host.starts_with('*') {
             true => (0..self.virtual_services.len()).collect(),
@@ -190,26 +192,26 @@ impl<'s> SidecarScope<'s> {
             .collect()
     }
 
-    /// The service that it sees of a host.
+    /// The visible service of a host.
     pub fn service(&self, host: &str) -> Option<&'s Service> {
         self.services[self.snapshot.number_of(host)?]
     }
 
-    /// The services that it sees, by host.
+    /// The visible services, by host.
     pub fn services(&self) -> Vec<&'s Service> {
         let mut all: Vec<&Service> = self.services.iter().flatten().copied().collect();
         all.sort_by(|a, b| a.host.cmp(&b.host));
         all
     }
 
-    /// The services that listen on a port here, each with that port.
+    /// The visible services that have this port number, each with that port.
     pub fn on_port(&self, number: u16) -> impl Iterator<Item = (&'s Service, &'s Port)> {
         let all = self.services.iter().flatten();
         let listening = all.filter_map(move |service| Some((*service, service.port(number)?)));
         listening.filter(move |(service, _)| self.known(service, Some(number)))
     }
 
-    /// What is done with destinations that it does not know, and whose word that is.
+    /// What the proxy does with unknown destinations, and the object that decides it.
     pub fn policy(&self) -> (OutboundPolicy, Option<&'s Object>) {
         match self.sidecar {
             Some(Sidecar {
@@ -221,8 +223,8 @@ impl<'s> SidecarScope<'s> {
         }
     }
 
-    /// The DestinationRules for a host: of the proxy's namespace, else of the service's, else of the root namespace (Istio's
-    /// `PushContext.destinationRule`).
+    /// The DestinationRules for a host: of the proxy's namespace, otherwise of the service's, otherwise of the root namespace
+    /// (Istio's `PushContext.destinationRule`).
     pub fn rules(&self, host: &str) -> MergedDestinationRules<'s> {
         let own = self
             .service(host)

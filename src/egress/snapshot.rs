@@ -1,4 +1,4 @@
-//! The snapshot of a request: everything that has a say in it, read once.
+//! The snapshot for requests: everything that can affect a decision, parsed once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -26,7 +26,7 @@ use super::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
 use super::unsupported::{self, Unsupported};
 use super::virtual_service::VirtualService;
 
-/// Everything that has a say in a request. Objects of a kind are in the order in which they were made, then by name.
+/// Everything that can affect a decision. Objects of a kind are sorted by creation time, then by name.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub(super) mesh: MeshInstall,
@@ -48,11 +48,12 @@ pub struct Snapshot {
     pub(super) zones: Vec<Zone>,
     pub(super) uncovered: Vec<Unsupported>,
     unknown: Vec<Unknown>,
-    /// The hosts that have services, each with a number; the services of each, and the numbers to which a VirtualService sends.
+    /// The numbers of the hosts that have services; the services of each number, and the numbers of the hosts that a
+    /// VirtualService routes to.
     hosts: HashMap<String, usize>,
     services_by_host: Vec<Vec<usize>>,
     sent_to: Vec<Vec<usize>>,
-    /// Services of Kubernetes by address.
+    /// Kubernetes Services by address.
     service_addresses: HashMap<IpAddr, usize>,
     /// Pods by namespace, and by address.
     residents: HashMap<String, Vec<usize>>,
@@ -62,10 +63,10 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads a snapshot. What cannot be read is not in it; what of it is not covered is among [`Snapshot::unknown`].
+    /// Creates a snapshot. Invalid objects are not in it; fields that are not covered are in [`Snapshot::unknown`].
     pub fn read(sources: &SnapshotInput) -> Snapshot {
         let mut objects: Vec<&Value> = sources.kubernetes.iter().collect();
-        // Whoever states the same in another order gets the same trace; whoever came first wins, as in Istio.
+        // The same objects in another order give the same trace; the oldest object takes precedence, as in Istio.
         objects.sort_by_cached_key(|each| {
             let created = text(each, "/metadata/creationTimestamp").to_owned();
             (created, Object::of(each), each.to_string())
@@ -76,7 +77,7 @@ impl Snapshot {
                 .copied()
                 .filter(move |each| text(each, "/kind") == kind)
         };
-        // Kinds of which another group has one of the same name.
+        // Kinds that share a name with a kind of another API group.
         let istio = |kind| of(kind).filter(|each| text(each, "/apiVersion").contains(".istio.io/"));
         let mut unknown = Vec::new();
         let mut pools: Vec<Pool> = sources.pools.iter().map(Pool::read).collect();
@@ -161,7 +162,7 @@ impl Snapshot {
         snapshot
     }
 
-    /// What is known of the cluster where pods are put.
+    /// What is known of the cluster when pods are placed.
     fn ground(&self) -> PlacementContext<'_> {
         PlacementContext {
             pools: &self.pools,
@@ -212,7 +213,7 @@ impl Snapshot {
             .map_or(&[], Vec::as_slice)
     }
 
-    /// The services of this very host, the oldest first.
+    /// The services of exactly this host, the oldest first.
     pub(super) fn services_of(&self, host: &str) -> impl Iterator<Item = &Service> {
         let number = self.hosts.get(host).copied();
         number
@@ -220,12 +221,12 @@ impl Snapshot {
             .flat_map(|number| self.services_numbered(number))
     }
 
-    /// The number of a host that has services; they go from 0 to one below [`Snapshot::count_of_hosts`].
+    /// The number of a host that has services; numbers are below [`Snapshot::count_of_hosts`], starting at 0.
     pub(super) fn number_of(&self, host: &str) -> Option<usize> {
         self.hosts.get(host).copied()
     }
 
-    /// How many hosts have services.
+    /// The number of hosts that have services.
     pub(super) fn count_of_hosts(&self) -> usize {
         self.services_by_host.len()
     }
@@ -236,13 +237,13 @@ impl Snapshot {
         found.filter_map(|index| self.services.get(*index))
     }
 
-    /// The VirtualServices, each with the numbers of the hosts that it sends to.
+    /// The VirtualServices, each with the numbers of the hosts that it routes to.
     pub(super) fn routed(&self) -> impl Iterator<Item = (&VirtualService, &[usize])> {
         let sent_to = self.sent_to.iter().map(Vec::as_slice);
         self.virtual_services.iter().zip(sent_to)
     }
 
-    /// The Service of Kubernetes with this address.
+    /// The Kubernetes Service with this address.
     pub(super) fn service_at(&self, address: IpAddr) -> Option<&Service> {
         self.services.get(*self.service_addresses.get(&address)?)
     }
@@ -258,7 +259,7 @@ impl Snapshot {
         self.pods.get(*self.pod_addresses.get(&address)?)
     }
 
-    /// The pod that answers the cluster's names; where none is told of, the one that GKE runs.
+    /// The pod that serves the cluster's DNS; if the objects contain none, the one that GKE runs.
     pub(super) fn dns_server(&self) -> Pod {
         let label = |pod: &&Pod| {
             pod.labels
@@ -273,7 +274,7 @@ impl Snapshot {
         })
     }
 
-    /// A pod that nobody told of, as it would be.
+    /// A pod that is not among the objects, as it would be created.
     fn imagined(&self, object: &Object, template: &Value) -> Pod {
         let mut pod = self.ground().made(object, template);
         let taken = self.pod_addresses.keys().copied().collect();
@@ -292,7 +293,7 @@ impl Snapshot {
         found.filter_map(|index| self.destination_rules.get(*index))
     }
 
-    /// The Sidecar resource for a pod: one that selects it, else its namespace's, else the root namespace's.
+    /// The Sidecar resource for a pod: one that selects it, otherwise its namespace's, otherwise the root namespace's.
     pub(super) fn sidecar(&self, namespace: &str, labels: &Labels) -> Option<&Sidecar> {
         let of = |namespace: &str, selecting: bool| {
             let mut all = self.sidecars.iter();
@@ -308,7 +309,7 @@ impl Snapshot {
             .or_else(|| of(&self.mesh.root_namespace, false))
     }
 
-    /// The pod that a source means. Where a namespace has none of its own, one as a plain Deployment there would make it.
+    /// The pod of a source. If a namespace has none of its own, a pod as a plain Deployment in it would create it.
     pub(super) fn pod(&self, source: &Source) -> Pod {
         let mut meant = self
             .pods_of(&source.namespace)
@@ -335,13 +336,13 @@ impl Snapshot {
         pod
     }
 
-    /// What of the objects is not covered.
+    /// The fields and objects that are not covered.
     pub fn unknown(&self) -> &[Unknown] {
         &self.unknown
     }
 }
 
-/// Keeps what was read, and notes what of it is not covered.
+/// Keeps what was parsed, and collects what of it is not covered.
 fn noting<T>(read: impl Iterator<Item = (T, Vec<Unknown>)>, unknown: &mut Vec<Unknown>) -> Vec<T> {
     let keep = |(value, strange)| {
         unknown.extend::<Vec<Unknown>>(strange);
@@ -350,7 +351,7 @@ fn noting<T>(read: impl Iterator<Item = (T, Vec<Unknown>)>, unknown: &mut Vec<Un
     read.map(keep).collect()
 }
 
-/// The labels of each namespace, with the one that the API server adds.
+/// The labels of each namespace, including the one that the API server adds.
 fn namespaces<'v>(objects: impl Iterator<Item = &'v Value>) -> BTreeMap<String, Labels> {
     let one = |object: &Value| {
         let name = text(object, "/metadata/name").to_owned();
@@ -361,7 +362,7 @@ fn namespaces<'v>(objects: impl Iterator<Item = &'v Value>) -> BTreeMap<String, 
     objects.map(one).collect()
 }
 
-/// Services and hosts of ServiceEntries.
+/// The Services and the hosts of ServiceEntries.
 fn services(objects: &[&Value], range: Ipv4Net, unknown: &mut Vec<Unknown>) -> Vec<Service> {
     let mut all = Vec::new();
     let of = |kind: &'static str| {
@@ -403,7 +404,7 @@ fn services(objects: &[&Value], range: Ipv4Net, unknown: &mut Vec<Unknown>) -> V
     all
 }
 
-/// Whether an Endpoints or EndpointSlice object is of this Service.
+/// Whether an Endpoints or EndpointSlice object belongs to this Service.
 fn backs(object: &Value, service: &Object) -> bool {
     let labels = labels(object, "/metadata/labels");
     let labelled = labels.get("kubernetes.io/service-name") == Some(&service.name);
@@ -412,8 +413,8 @@ fn backs(object: &Value, service: &Object) -> bool {
     (labelled || named) && text(object, "/metadata/namespace") == service.namespace
 }
 
-/// The firewall, with the rule by which GKE lets pods reach machines of their cluster. GKE makes it with the cluster; where
-/// the rules were told before that, it is not among them.
+/// The firewall rules, including the rule with which GKE lets pods reach machines of their cluster. GKE creates it with the
+/// cluster, so rules that were given before that do not contain it.
 fn firewalls(sources: &SnapshotInput) -> Vec<Firewall> {
     let mut all: Vec<Firewall> = sources
         .firewalls
@@ -440,7 +441,7 @@ fn firewalls(sources: &SnapshotInput) -> Vec<Firewall> {
     all
 }
 
-/// Addresses of a range that nobody has, in order, without its own and its gateway's.
+/// Unassigned addresses of a range, in order, without the network address and the gateway address.
 fn free(range: Ipv4Net, taken: BTreeSet<IpAddr>) -> impl Iterator<Item = IpAddr> {
     let hosts = range.hosts().skip(1).map(IpAddr::V4);
     hosts.filter(move |address| !taken.contains(address))

@@ -1,4 +1,4 @@
-//! What a snapshot is read from.
+//! The input of a snapshot.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use super::sidecar::OutboundPolicy;
 
-/// The mesh as it is installed.
+/// The installation of the mesh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeshInstall {
-    /// The namespace whose policies hold for all.
+    /// The namespace whose policies apply to the whole mesh.
     pub root_namespace: String,
-    /// The domain of its identities: `PROJECT.svc.id.goog` with Cloud Service Mesh.
+    /// The trust domain of its identities: `PROJECT.svc.id.goog` with Cloud Service Mesh.
     pub trust_domain: String,
     /// Istio's version: major and minor.
     pub version: (u32, u32),
@@ -24,7 +24,7 @@ pub struct MeshInstall {
 }
 
 impl Default for MeshInstall {
-    /// A managed mesh of today (asmcli's version of 2026-04); time-outs and policies are Istio's defaults.
+    /// A managed mesh of today (asmcli's version of 2026-04); timeouts and policies are Istio's defaults.
     fn default() -> MeshInstall {
         MeshInstall {
             root_namespace: "istio-system".to_owned(),
@@ -37,33 +37,33 @@ impl Default for MeshInstall {
 }
 
 impl MeshInstall {
-    /// Whether proxies try a request again that was answered with 503: up to 1.23 (`EXCLUDE_UNSAFE_503_FROM_DEFAULT_RETRY`).
+    /// Whether proxies retry a request that was answered with 503: up to 1.23 (`EXCLUDE_UNSAFE_503_FROM_DEFAULT_RETRY`).
     pub fn retries_unavailable(&self) -> bool {
         self.version < (1, 24)
     }
 
-    /// Whether a server's certificate is verified, and its name sent, where a rule names neither: since 1.21
+    /// Whether a server's certificate is verified, and SNI sent, if a rule states neither: since 1.21
     /// (`VERIFY_CERTIFICATE_AT_CLIENT`, `ENABLE_AUTO_SNI`).
     pub fn verifies_servers(&self) -> bool {
         self.version >= (1, 21)
     }
 }
 
-/// Addresses of the cluster.
+/// The address ranges of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterRanges {
-    /// Of nodes.
+    /// The range of nodes.
     pub nodes: Ipv4Net,
-    /// Of pods.
+    /// The range of pods.
     pub pods: Ipv4Net,
-    /// Of services.
+    /// The range of Services.
     pub services: Ipv4Net,
-    /// Of the control plane.
+    /// The range of the control plane.
     pub control_plane: Ipv4Net,
 }
 
 impl Default for ClusterRanges {
-    /// The tutorial's.
+    /// The tutorial's ranges.
     fn default() -> ClusterRanges {
         let range = |octets: [u8; 4], length| Ipv4Net::new_assert(Ipv4Addr::from(octets), length);
         ClusterRanges {
@@ -75,20 +75,20 @@ impl Default for ClusterRanges {
     }
 }
 
-/// What a snapshot is read from: objects as manifests or as live answers, in any order.
+/// The input of a snapshot: objects as manifests or as live answers, in any order.
 #[derive(Debug, Clone, Default)]
 pub struct SnapshotInput {
-    /// Objects of the cluster: Kubernetes' own and the mesh's. Kinds that decide nothing are passed over.
+    /// Objects of the cluster: those of Kubernetes and of the mesh. Kinds that affect no decision are ignored.
     pub kubernetes: Vec<Value>,
-    /// Firewall rules of compute v1, of the cluster's network only.
+    /// Firewall rules of compute v1, only those of the cluster's network.
     pub firewalls: Vec<Value>,
-    /// Managed zones of DNS v1 that the cluster's network sees, each with its record sets.
+    /// Managed zones of DNS v1 that are visible to the cluster's network, each with its record sets.
     pub zones: Vec<(Value, Vec<Value>)>,
     /// Node pools of container v1.
     pub pools: Vec<Value>,
-    /// Whether the machines stand in no network of Google's: no firewall rule is asked about their packets.
+    /// Whether the machines are outside Google's networks: then no firewall rule applies to their packets.
     pub outside_vpc: bool,
-    /// Addresses of the cluster.
+    /// The address ranges of the cluster.
     pub ranges: ClusterRanges,
     /// The mesh.
     pub mesh: MeshInstall,

@@ -1,4 +1,4 @@
-//! The trace of a request: hop by hop what happened, which object decided, what the caller got, what the proxies logged.
+//! The trace of a request: what happened at each hop, which object decided, the caller's result, the proxies' log lines.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,24 +7,24 @@ use serde::Serialize;
 
 use super::object::{Object, Unknown};
 
-/// One question that objects decide: may it pass, where does it go.
+/// A decision by an object: whether a request passes, or where it goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Decision {
     /// Whether it passes.
     pub passes: bool,
-    /// The object that decides; none where a default does.
+    /// The object that decides; `None` for a default.
     pub by: Option<Object>,
-    /// Why, in a clause: `allows tcp:80 to 0.0.0.0/0 from gateway nodes`, `no ALLOW policy matches`.
+    /// The reason, in a clause: `allows tcp:80 to 0.0.0.0/0 from gateway nodes`, `no ALLOW policy matches`.
     pub because: String,
-    /// The others that were asked and did not apply, and why not.
+    /// The other objects that were evaluated and did not apply, and why not.
     pub others: Vec<(Object, String)>,
 }
 
-/// Where a hop is.
+/// The location of a hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HopLocation {
-    /// The program in the pod that asks.
+    /// The application in the pod that sends the request.
     Client,
     /// Name resolution.
     Dns,
@@ -32,24 +32,24 @@ pub enum HopLocation {
     Sidecar,
     /// A NetworkPolicy of the cluster.
     NetworkPolicy,
-    /// The VPC's firewall.
+    /// The VPC firewall.
     Firewall,
     /// The egress gateway.
     Gateway,
-    /// The proxy beside the server, where that is in the mesh.
+    /// The proxy of the server, if the server is in the mesh.
     ServerSidecar,
     /// The server.
     Server,
 }
 
-/// One hop: a question, and how it was decided.
+/// One hop: a question, and its decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Hop {
-    /// Where.
+    /// The location.
     pub place: HopLocation,
-    /// Whose: a pod, a gateway, a host.
+    /// The name of a pod, a gateway or a host.
     pub name: String,
-    /// What was decided.
+    /// The decision.
     #[serde(flatten)]
     pub ruling: Decision,
 }
@@ -58,11 +58,11 @@ pub struct Hop {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
-    /// The name leads nowhere (6).
+    /// The name does not resolve (6).
     NoSuchHost,
-    /// The DNS server does not answer (6, after the resolver's patience).
+    /// The DNS server does not answer (6, after the resolver's timeout).
     NoDns,
-    /// Nobody listens there (7).
+    /// Nothing listens on the port (7).
     Refused,
     /// Packets are dropped (28).
     TimedOut,
@@ -70,15 +70,15 @@ pub enum Failure {
     TlsReset,
     /// The connection ends after the first TLS message, without a reset (35, `SSL_ERROR_SYSCALL`).
     TlsClosed,
-    /// The server speaks no TLS (35, `wrong version number`).
+    /// The server does not use TLS (35, `wrong version number`).
     NotTls,
-    /// A TLS peer that wants a certificate of the caller (16 or 56 depending on curl's build; the record has 16).
+    /// The TLS peer requires a client certificate (16 or 56 depending on curl's build; 16 was recorded).
     CertificateRequired,
-    /// The server's certificate is not for this name (60).
+    /// The server's certificate is not valid for this name (60).
     CertificateRefused,
-    /// The server closes without a byte (52).
+    /// The server closes the connection without sending a byte (52).
     EmptyReply,
-    /// The connection is reset after it was made (56).
+    /// The connection is reset after it was established (56).
     Reset,
 }
 
@@ -103,14 +103,14 @@ impl Failure {
 pub struct HttpAnswer {
     /// The status.
     pub status: u16,
-    /// Headers in order, without `date`, which is the clock's business.
+    /// The headers in order, without `date`, which depends on the clock.
     pub headers: Vec<(String, String)>,
-    /// The body; of `HEAD` what `GET` would give is not kept: empty.
+    /// The body; empty for `HEAD`, because the body of the corresponding `GET` is not kept.
     pub body: String,
 }
 
 impl HttpAnswer {
-    /// An answer of which nobody reads more than the status.
+    /// An answer of which only the status is needed.
     pub fn bare(status: u16) -> HttpAnswer {
         HttpAnswer {
             status,
@@ -120,38 +120,38 @@ impl HttpAnswer {
     }
 }
 
-/// What the caller gets.
+/// The caller's result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CallerOutcome {
-    /// An HTTP answer, from whomever.
+    /// An HTTP answer, from the server or a proxy.
     Answer(HttpAnswer),
-    /// None.
+    /// No answer.
     Failure(Failure),
 }
 
 /// The trace of a request.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trace {
-    /// What was decided, in the order in which it was.
+    /// The decisions, in order.
     pub hops: Vec<Hop>,
-    /// What the caller gets.
+    /// The caller's result.
     pub got: CallerOutcome,
-    /// How long the caller waits, as far as time-outs and retries decide; what the network takes is not in it.
+    /// How long the caller waits because of timeouts and retries; the latency of the network is not included.
     pub waits: Duration,
-    /// The address that the caller connected to, where it came so far.
+    /// The address that the caller connected to, if it got so far.
     pub connected: Option<IpAddr>,
-    /// The request's headers as they reached the server that answered, without `host`; ids that differ from run to run are left
-    /// out. Empty where no server answered.
+    /// The request's headers on arrival at the server that answered, without `host`; ids that differ from run to run are
+    /// omitted. Empty if no server answered.
     pub received: Vec<(String, String)>,
-    /// What proxies log of it, in the order in which the requests reached them.
+    /// The proxies' log lines, in the order in which the requests reached them.
     pub lines: Vec<super::log::AccessLogLine>,
-    /// What may have decided and is not covered.
+    /// What may have affected a decision and is not covered.
     pub unknown: Vec<Unknown>,
 }
 
 impl Trace {
-    /// The hop that stopped the request; none where the server answered.
+    /// The hop that stopped the request; `None` if the server answered.
     pub fn stopped_at(&self) -> Option<&Hop> {
         self.hops.iter().find(|hop| !hop.ruling.passes)
     }

@@ -1,4 +1,4 @@
-//! Kinds that may decide and are not covered: a trace that comes past a proxy or pod of theirs says so.
+//! Kinds that may affect a decision and are not covered: a trace that passes one of their proxies or pods lists them.
 
 use json::text;
 use serde_json::Value;
@@ -6,14 +6,15 @@ use serde_json::Value;
 use super::object::{Labels, Object, Unknown};
 use super::selector::Selector;
 
-/// An object of a kind that is not covered, and whom it may be for.
+/// An object of a kind that is not covered, and the pods that it may apply to.
 #[derive(Debug, Clone)]
 pub struct Unsupported {
     object: Object,
     selector: Selector,
 }
 
-/// The kinds by API group, and whether they concern every pod or those of a mesh only. What only measures is not here.
+/// The kinds by API group, and whether they concern every pod or only those of a mesh. Kinds that only affect telemetry are
+/// not listed.
 const KINDS: &[(&str, &str)] = &[
     ("networking.istio.io", "EnvoyFilter"),
     ("networking.istio.io", "ProxyConfig"),
@@ -39,7 +40,7 @@ pub fn is(object: &Value) -> bool {
 }
 
 impl Unsupported {
-    /// From an object for which [`is`] holds.
+    /// Parses an object for which [`is`] holds.
     pub fn read(object: &Value) -> Unsupported {
         let spec = object.get("spec").unwrap_or(&Value::Null);
         let fields = [
@@ -55,13 +56,14 @@ impl Unsupported {
         }
     }
 
-    /// Whether it may be for a pod with these labels in this namespace; what is in no namespace or in the root one is for all.
+    /// Whether it may apply to a pod with these labels in this namespace; an object that is cluster-scoped or in the root
+    /// namespace applies to all.
     pub fn concerns(&self, namespace: &str, labels: &Labels, root: &str) -> bool {
         let own = &self.object.namespace;
         (own.is_empty() || own == root || own == namespace) && self.selector.matches(labels)
     }
 
-    /// As what is said of it.
+    /// The entry for a trace.
     pub fn unknown(&self) -> Unknown {
         Unknown {
             object: self.object.clone(),

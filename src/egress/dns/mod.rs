@@ -1,9 +1,10 @@
-//! Name resolution in the VPC: private zones of Cloud DNS before the internet's names.
+//! Name resolution in the VPC: private zones of Cloud DNS first, then public names.
 //!
-//! A private zone takes its whole name space over: what is below its name and not in it does not exist, whatever the internet
-//! says. Of nested zones the one with the longest name answers. Wildcards follow RFC 4592: a name that exists, even with other
-//! records or only as the parent of one that does, is never made up from a wildcard. A CNAME is followed wherever it leads, as
-//! resolvers do. Names of the cluster's Services are not looked up here: the cluster's own DNS knows them first.
+//! A private zone takes over its whole name space: a name below the zone that is not in it does not exist, whatever the
+//! public DNS answers. Of nested zones, the one with the longest name answers. Wildcards follow RFC 4592: a wildcard never
+//! matches a name that exists, even with other records or only as the parent of an existing name. A CNAME is followed
+//! wherever it leads, as resolvers do. Names of the cluster's Services are not resolved here: the cluster's own DNS knows
+//! them first.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -16,15 +17,15 @@ use crate::trace::Decision;
 /// The metadata server of every machine of Google's.
 pub const METADATA_SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
 
-/// How many CNAMEs are followed, one after the other; Cloud DNS' own limit.
+/// The maximum length of a CNAME chain; Cloud DNS' own limit.
 const CHAIN: usize = 16;
 
-/// What a name leads to in one set of records.
+/// The content of a name in one set of records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Data {
     Addresses(Vec<IpAddr>),
     Alias(String),
-    /// Records of another type: the name exists and has no address by them.
+    /// Records of another type: the name exists, but they give no address.
     Other,
 }
 
@@ -33,17 +34,17 @@ enum Data {
 pub struct Zone {
     /// The zone.
     pub object: Object,
-    /// The name space, in small letters and without the dot at its end.
+    /// The DNS name, in lower case and without the trailing dot.
     pub name: String,
-    /// The URLs of the networks that it answers; a public zone has none.
+    /// The URLs of the networks in which it is visible; a public zone has none.
     pub networks: Vec<String>,
-    /// What is in it and not covered.
+    /// The fields that are not covered.
     pub unknown: Vec<Unknown>,
     private: bool,
     records: Vec<(String, Data)>,
 }
 
-/// Fields of a zone that decide where its names lead and are not covered: it asks somebody else.
+/// Fields of a zone that change where its names resolve and are not covered: another server answers.
 const ELSEWHERE: [&str; 4] = [
     "forwardingConfig",
     "peeringConfig",
@@ -51,7 +52,7 @@ const ELSEWHERE: [&str; 4] = [
     "serviceDirectoryConfig",
 ];
 
-/// A name in small letters, without the dot at its end.
+/// A name in lower case, without the trailing dot.
 fn plain(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
 }
@@ -66,7 +67,7 @@ fn below(name: &str, zone: &str) -> bool {
 }
 
 impl Zone {
-    /// A zone as `managedZones.get` shows it, with its record sets as `resourceRecordSets.list` does.
+    /// Parses a zone in the form of `managedZones.get` with its record sets in the form of `resourceRecordSets.list`.
     pub fn read(managed_zone: &Value, rrsets: &[Value]) -> Zone {
         let text = |field: &str| managed_zone[field].as_str().unwrap_or_default();
         let object = Object::new("managedZone", "", text("name"));
@@ -116,7 +117,7 @@ impl Zone {
         }
     }
 
-    /// The records of a name, and the name that they stand under: its own or a wildcard. `None` where the name does not exist.
+    /// The records of a name, and the name that owns them: the name itself or a wildcard. `None` if the name does not exist.
     fn lookup(&self, name: &str) -> Option<(String, Vec<&Data>)> {
         let exists =
             |name: &str| self.records.iter().any(|(own, _)| below(own, name)) || name == self.name;
@@ -130,7 +131,7 @@ impl Zone {
         if exists(name) {
             return Some((name.to_owned(), of(name)));
         }
-        // The closest parent that exists is the only one whose wildcard counts.
+        // Only the wildcard of the closest existing parent counts.
         let parents = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
         let encloser = parents
             .take_while(|parent| below(parent, &self.name))
@@ -141,16 +142,16 @@ impl Zone {
     }
 }
 
-/// Where a name leads.
+/// The result of a resolution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolution {
-    /// The addresses, in the order of the records, those of IPv4 first; none where the name leads nowhere.
+    /// The addresses in the order of the records, IPv4 first; none if the name does not resolve.
     pub addresses: Vec<IpAddr>,
-    /// Which zone decided, and how.
+    /// The zone that decided, and why.
     pub ruling: Decision,
 }
 
-/// Resolves a name as a machine in the network does. `zones` are those that answer this network.
+/// Resolves a name for a machine in the network. `zones` are those that are visible to this network.
 pub fn resolve(zones: &[Zone], name: &str) -> Resolution {
     let mut name = plain(name);
     let mut path = Vec::new();
@@ -192,7 +193,7 @@ pub fn resolve(zones: &[Zone], name: &str) -> Resolution {
     told(zones, by, path, Vec::new(), because)
 }
 
-/// Resolves a name as a machine does that is none of Google's: it has no metadata server.
+/// Resolves a name for a machine outside Google's network, which has no metadata server.
 pub fn resolve_elsewhere(name: &str) -> Resolution {
     let name = plain(name);
     let (addresses, because) = match outside(&name) {
@@ -205,7 +206,7 @@ pub fn resolve_elsewhere(name: &str) -> Resolution {
     told(&[], None, Vec::new(), addresses, because)
 }
 
-/// The private zone that answers for a name: of those that hold it the one with the longest name.
+/// The private zone that answers for a name: of the zones that contain it, the one with the longest name.
 fn answering<'a>(zones: &'a [Zone], name: &str) -> Option<&'a Zone> {
     let holding = zones
         .iter()
@@ -213,7 +214,7 @@ fn answering<'a>(zones: &'a [Zone], name: &str) -> Option<&'a Zone> {
     holding.max_by_key(|zone| (zone.name.len(), &zone.object))
 }
 
-/// What a name leads to that no zone answers for.
+/// The result for a name that no zone answers.
 fn outside(name: &str) -> (Vec<IpAddr>, String) {
     if name == "metadata.google.internal" || name == "metadata" {
         return (

@@ -1,4 +1,4 @@
-//! Cases of name resolution, the tutorial's zones among them.
+//! Cases of name resolution, including the tutorial's zones.
 
 use super::*;
 use serde_json::json;
@@ -46,7 +46,7 @@ fn tutorial() -> Vec<Zone> {
 
 #[test]
 fn the_tutorials_zones_lead_to_private_google_access() {
-    // (name, first address and how many, the zone, why)
+    // (name, first address and number of addresses, the zone, the reason)
     let cases = [
         (
             "storage.googleapis.com",
@@ -66,14 +66,14 @@ fn the_tutorials_zones_lead_to_private_google_access() {
             "private-google-apis",
             "*.googleapis.com is an alias",
         ),
-        // The zone has nothing but SOA and NS at its own name.
+        // The zone has only SOA and NS records at its own name.
         (
             "googleapis.com",
             None,
             "private-google-apis",
             "googleapis.com has no address in private zone googleapis.com.",
         ),
-        // The wildcard of the zone does not reach below a name that exists.
+        // The zone's wildcard does not apply below a name that exists.
         (
             "x.private.googleapis.com",
             None,
@@ -152,7 +152,7 @@ fn a_private_zone_hides_the_internet_below_its_name() {
         "{}",
         hidden.ruling.because
     );
-    // A public zone is for others.
+    // A public zone is not visible to the network.
     let public = zone(
         "public",
         "example.com.",
@@ -200,7 +200,7 @@ fn the_longest_zone_answers_and_aliases_lead_on() {
         ("out.corp.test", "93.184.216.34"),
         ("round.corp.test", ""),
         ("any.corp.test", "10.2.2.2"),
-        // It exists, as the parent of another, and the wildcard does not fill it.
+        // The name exists as the parent of another name, so the wildcard does not match it.
         ("under.corp.test", ""),
         ("other.under.corp.test", ""),
     ];

@@ -1,7 +1,8 @@
-//! VPC firewall rules: which connection a machine may open, or take.
+//! VPC firewall rules: which connections a machine may open or accept.
 //!
-//! The lowest priority number decides; at the same one a rule that denies decides. What no rule decides goes out and does not
-//! come in. Firewall *policies* of folders and organisations are not read, nor what Google always blocks (port 25 outwards).
+//! The lowest priority number decides; at equal priority a deny rule decides. Without a matching rule, egress is allowed and
+//! ingress is denied. Hierarchical firewall *policies* of folders and organisations are not read, nor is what Google always
+//! blocks (egress to port 25).
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
@@ -13,45 +14,45 @@ use crate::dns::METADATA_SERVER;
 use crate::object::{Object, Unknown, texts};
 use crate::trace::Decision;
 
-/// A machine, as rules know it.
+/// A machine, with the properties that rules match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Machine {
-    /// The service accounts that it runs as; at most one today.
+    /// The service accounts of the machine; at most one today.
     pub service_accounts: Vec<String>,
     /// Its network tags.
     pub tags: Vec<String>,
 }
 
-/// Which way a connection is opened, seen from the machine.
+/// The direction of a connection, from the machine's point of view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
-    /// By the machine.
+    /// From the machine.
     Egress,
     /// To the machine.
     Ingress,
 }
 
-/// Protocol and ports of a rule's entry; no ports mean all.
+/// The protocol and the ports of a rule's entry; no ports mean all ports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Traffic {
     protocol: String,
     ports: Vec<(u16, u16)>,
 }
 
-/// A firewall rule that is in force.
+/// An enabled firewall rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Firewall {
     /// The rule.
     pub object: Object,
     /// The URL of its network.
     pub network: String,
-    /// What is in it and not covered.
+    /// The fields that are not covered.
     pub unknown: Vec<Unknown>,
     direction: Direction,
     priority: u32,
     denies: bool,
     traffic: Vec<Traffic>,
-    /// The addresses at the other end.
+    /// The addresses of the other end.
     ranges: Vec<IpNet>,
     source_accounts: Vec<String>,
     source_tags: Vec<String>,
@@ -62,7 +63,7 @@ pub struct Firewall {
 /// The priority of a rule that states none.
 const DEFAULT_PRIORITY: u64 = 1000;
 
-/// A protocol by name; the API takes numbers too, as IANA gives them out.
+/// A protocol by name; the API also accepts IANA's protocol numbers.
 fn protocol(name: &str) -> String {
     let numbers = [
         ("1", "icmp"),
@@ -86,7 +87,7 @@ fn ports(text: &str) -> Option<(u16, u16)> {
 
 impl Traffic {
     fn read(entry: &Value) -> Traffic {
-        // Ports that cannot be read are none that a connection could have, and not all.
+        // Invalid ports match no connection, not every connection.
         let nothing = (1, 0);
         let stated = texts(entry, "/ports");
         Traffic {
@@ -120,7 +121,7 @@ impl Traffic {
 }
 
 impl Firewall {
-    /// A rule as `firewalls.get` shows it, or as it is sent to be made. `None` for one that is disabled: it applies to nobody.
+    /// Parses a rule in the form of `firewalls.get`, or of a create request. `None` for a disabled rule, which never applies.
     pub fn read(rule: &Value) -> Option<Firewall> {
         if rule["disabled"] == true {
             return None;
@@ -133,7 +134,7 @@ impl Firewall {
             false => ("sourceRanges", "destinationRanges"),
         };
         let mut fields = Vec::new();
-        // Both ends may be narrowed since 2022; of the machine's own end only accounts and tags are known here.
+        // Since 2022 a rule may restrict both ends; for the machine's own end, only accounts and tags are covered here.
         if rule[not_covered]
             .as_array()
             .is_some_and(|ranges| !ranges.is_empty())
@@ -156,7 +157,7 @@ impl Firewall {
         let stated = [&source_accounts, &source_tags]
             .iter()
             .any(|list| !list.is_empty());
-        // Stating nobody means everybody, in IPv4: the server fills it in.
+        // A rule that states no other end applies to every IPv4 address: the server fills this in.
         if ranges.is_empty() && fields.is_empty() && (egress || !stated) {
             ranges.extend("0.0.0.0/0".parse::<IpNet>().ok());
         }
@@ -189,7 +190,7 @@ impl Firewall {
         })
     }
 
-    /// Why the rule does not apply; none where it does.
+    /// Why the rule does not apply; `None` if it applies.
     fn not_for(&self, asked: &FirewallQuery<'_>) -> Option<String> {
         let machine = asked.machine;
         let shares = |own: &[String], others: &[String]| own.iter().any(|one| others.contains(one));
@@ -245,7 +246,7 @@ impl Firewall {
         ranges.chain(accounts).collect::<Vec<_>>().join(" ")
     }
 
-    /// Of which machines: accounts without their domain.
+    /// The machines of the rule, as text: accounts without their domain.
     fn target(&self) -> String {
         let accounts = self
             .target_accounts
@@ -270,7 +271,7 @@ impl Firewall {
     }
 }
 
-/// A connection that rules are asked about.
+/// A connection that is checked against the rules.
 struct FirewallQuery<'a> {
     machine: &'a Machine,
     other: IpAddr,
@@ -279,7 +280,7 @@ struct FirewallQuery<'a> {
     port: u16,
 }
 
-/// What is said where there is no VPC network around the machines.
+/// The decision for machines without a VPC network.
 pub fn none() -> Decision {
     Decision {
         passes: true,
@@ -289,8 +290,8 @@ pub fn none() -> Decision {
     }
 }
 
-/// Decides on a connection of protocol (`tcp`, `udp`, ...) between `machine` and the address `other`, where `other_machine` is
-/// if it is a machine of the network; `port` is that of whoever is connected to.
+/// Decides about a connection with a protocol (`tcp`, `udp`, ...) between `machine` and the address `other`; `other_machine`
+/// is the machine at that address, if it is in the network; `port` is the destination port.
 pub fn rule(
     rules: &[Firewall],
     direction: Direction,

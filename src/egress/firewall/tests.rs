@@ -1,4 +1,4 @@
-//! Cases of firewall rules, the tutorial's among them.
+//! Cases of firewall rules, including the tutorial's.
 
 use super::*;
 use proptest::prelude::*;
@@ -62,7 +62,7 @@ fn decided(
 fn the_tutorials_rules_let_gateway_nodes_alone_to_the_web() {
     use Direction::{Egress, Ingress};
     let (app, gateway, other) = ("sa-application-nodes", "sa-gateway-nodes", "default");
-    // (direction, account, other end, protocol, port, passes, by whom)
+    // (direction, account, other end, protocol, port, passes, deciding rule)
     let cases = [
         (
             Egress,
@@ -276,7 +276,7 @@ fn priorities_tags_and_ports_decide() {
         rule
     };
     let deny = |priority: u64| json!({"name": "deny", "direction": "EGRESS", "priority": priority, "denied": [{"IPProtocol": "tcp"}]});
-    // (rules, port, passes, because holds)
+    // (rules, port, passes, substring of the reason)
     let cases = [
         (vec![allow(json!({})), deny(1000)], 443, false, "denies tcp"),
         (

@@ -1,4 +1,4 @@
-//! `httpbin.org`, as far as the tutorial and its readers ask it: it echoes requests, and answers with the status it is told to.
+//! `httpbin.org`, as far as the tutorial and its readers use it: it echoes requests, and answers with the requested status.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{InternetRequest, answering};
 use crate::trace::HttpAnswer;
 
-/// The body of `/status/418`, 135 bytes, the one that the tutorial shows.
+/// The body of `/status/418`, 135 bytes, as shown in the tutorial.
 const TEAPOT: &str = r#"
     -=[ teapot ]=-
 
@@ -20,7 +20,7 @@ const TEAPOT: &str = r#"
         `"""`
 "#;
 
-/// How long the host takes on purpose: `/delay/N` that many seconds, at most ten.
+/// How long the host delays the answer: N seconds for `/delay/N`, at most ten.
 pub fn takes(host: &str, path: &str) -> Duration {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let seconds = path
@@ -32,7 +32,7 @@ pub fn takes(host: &str, path: &str) -> Duration {
     }
 }
 
-/// What the host answers. `path` is without its query.
+/// The answer of the host. `path` has no query.
 pub fn answer(asked: &InternetRequest<'_>, path: &str) -> HttpAnswer {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match (parts[0], parts.get(1).copied()) {
@@ -84,7 +84,7 @@ fn status(code: &str) -> HttpAnswer {
     answer
 }
 
-/// An answer to GET and HEAD, and to nothing else.
+/// An answer to GET and HEAD only.
 fn reads(asked: &InternetRequest<'_>, body: Value) -> HttpAnswer {
     match asked.method {
         "GET" | "HEAD" => echoed(&body),
@@ -100,7 +100,7 @@ fn echoed(body: &Value) -> HttpAnswer {
     answering(200, "application/json", format!("{body:#}\n"))
 }
 
-/// The headers as the host spells them (`User-Agent`), in alphabetical order.
+/// The headers in the host's spelling (`User-Agent`), in alphabetical order.
 fn headers(asked: &InternetRequest<'_>) -> Map<String, Value> {
     let spelled = |name: &str| {
         let words = name.split('-').map(|word| {
@@ -123,7 +123,7 @@ fn headers(asked: &InternetRequest<'_>) -> Map<String, Value> {
     all.into_iter().collect()
 }
 
-/// Where the request came from: what proxies wrote down before the address itself.
+/// The origin of the request: the addresses that proxies added, followed by the address itself.
 fn origin(asked: &InternetRequest<'_>) -> String {
     let forwarded = asked
         .headers
@@ -143,7 +143,7 @@ fn echo(asked: &InternetRequest<'_>, whole: bool) -> Value {
         .collect();
     let url = format!("{scheme}://{}{}", asked.host, asked.path);
     match whole {
-        // The body of a request is not kept, so none is echoed.
+        // The body of a request is not kept, so it is not echoed.
         true => json!({
             "args": args, "data": "", "files": {}, "form": {}, "headers": headers(asked), "json": null,
             "method": asked.method, "origin": origin(asked), "url": url,
@@ -166,7 +166,7 @@ mod tests {
             ("host", "x"),
         ];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        // (method, path, status, what the body holds)
+        // (method, path, status, substring of the body)
         let cases = [
             ("GET", "/", 200, "httpbin.org"),
             ("GET", "/status/418", 418, "-=[ teapot ]=-"),

@@ -1,8 +1,8 @@
-//! The part of the public internet that is known here: where names lead, what listens there, what it answers.
+//! The known part of the public internet: the addresses of names, what listens there, what it answers.
 //!
-//! A stand-in. Two hosts are the tutorial's (`example.com`, `httpbin.org`), the rest of the names get an address each, so that
-//! every name of the internet can be asked for; what the real host there serves is not known, and answers say so. Names that
-//! RFC 2606 and RFC 6761 keep out of the internet lead nowhere.
+//! This is a substitute. Two hosts are the tutorial's (`example.com`, `httpbin.org`); every other name gets an address, so
+//! that requests to any public name can be traced. The content of the real host is not known, and the answers state that.
+//! Names that RFC 2606 and RFC 6761 exclude from the public DNS do not resolve.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -15,19 +15,19 @@ mod httpbin;
 
 pub use httpbin::takes;
 
-/// Hosts whose addresses are known. `example.com` and its address are those of the tutorial's samples; `httpbin.org`'s is one
-/// of its load balancer's at some time, and of the others nothing but the name is true.
+/// Hosts with known addresses. `example.com` and its address are those of the tutorial's samples; `httpbin.org`'s was an
+/// address of its load balancer at some time; of the others, only the name is real.
 const KNOWN: &[(&str, [u8; 4])] = &[
     ("example.com", [93, 184, 216, 34]),
     ("www.example.com", [93, 184, 216, 34]),
     ("httpbin.org", [34, 193, 132, 77]),
-    // The ranges that Private Google Access answers on have these public names too.
+    // The ranges of Private Google Access also have these public names.
     ("private.googleapis.com", [199, 36, 153, 8]),
     ("restricted.googleapis.com", [199, 36, 153, 4]),
 ];
 
-/// Endings of names that are not of the internet: RFC 2606, RFC 6761, RFC 6762, RFC 7686, RFC 8375, ICANN's `internal`, and what
-/// routers and clusters use.
+/// Suffixes of names that are not public: RFC 2606, RFC 6761, RFC 6762, RFC 7686, RFC 8375, ICANN's `internal`, and suffixes
+/// that routers and clusters use.
 const NOT_PUBLIC: &[&str] = &[
     "test",
     "invalid",
@@ -43,7 +43,7 @@ const NOT_PUBLIC: &[&str] = &[
     "corp",
 ];
 
-/// The address of a name; none where it is no name of the internet. An address as text is its own.
+/// The address of a name; `None` if it is not a public name. An address as text is its own address.
 pub fn address(name: &str) -> Option<IpAddr> {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     if let Ok(address) = name.trim_matches(['[', ']']).parse() {
@@ -69,8 +69,8 @@ pub fn address(name: &str) -> Option<IpAddr> {
     public.then(|| IpAddr::V4(made_up(&name)))
 }
 
-/// An address for a name of which none is known: always the same, and in 198.18.0.0/15, which RFC 2544 keeps for tests, so
-/// that it is nobody's.
+/// An address for a name without a known one: always the same, and in 198.18.0.0/15, which RFC 2544 reserves for benchmarks,
+/// so that it belongs to no real host.
 fn made_up(name: &str) -> Ipv4Addr {
     // FNV-1a.
     let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
@@ -80,7 +80,7 @@ fn made_up(name: &str) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(Ipv4Addr::new(198, 18, 0, 0)) + 1 + hash % ((1 << 17) - 2))
 }
 
-/// Whether an address is one of the internet, or of Google's behind Private Google Access; not one of a private network.
+/// Whether an address is public, or one of Google's behind Private Google Access; not one of a private network.
 pub fn public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
@@ -106,11 +106,11 @@ pub fn public(address: IpAddr) -> bool {
 /// What listens on a port of a host of the internet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InternetListener {
-    /// HTTP in clear.
+    /// HTTP in plain text.
     Http,
     /// HTTP in TLS.
     Https,
-    /// Nobody: packets to it get no answer.
+    /// Nothing: packets to the port get no answer.
     Nobody,
 }
 
@@ -123,8 +123,8 @@ pub fn serves(port: u16) -> InternetListener {
     }
 }
 
-/// The names that the certificate is for which a host shows when it is asked by the name `server_name`; patterns of
-/// [`within`](super::host::within), of which a certificate's wildcard means one label only.
+/// The names in the certificate that a host presents for the SNI `server_name`; patterns of [`within`](super::host::within),
+/// although a certificate's wildcard covers only one label.
 pub fn certificate(server_name: &str) -> Vec<String> {
     let name = server_name.to_ascii_lowercase();
     match google(&name) {
@@ -133,7 +133,7 @@ pub fn certificate(server_name: &str) -> Vec<String> {
     }
 }
 
-/// Whether a certificate for these names is one for `name`: exactly, or by a wildcard for its first label.
+/// Whether a certificate for these names is valid for `name`: exactly, or by a wildcard for its first label.
 pub fn vouches(names: &[String], name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     names.iter().any(|own| match own.strip_prefix("*.") {
@@ -144,7 +144,7 @@ pub fn vouches(names: &[String], name: &str) -> bool {
     })
 }
 
-/// The name space of Google's that a host is of.
+/// Google's domain that a host belongs to.
 fn google(host: &str) -> Option<&'static str> {
     let spaces = ["googleapis.com", "gcr.io", "pkg.dev"];
     spaces.into_iter().find(|space| {
@@ -155,24 +155,24 @@ fn google(host: &str) -> Option<&'static str> {
     })
 }
 
-/// What a caller asks a host.
+/// A request to a host.
 #[derive(Debug, Clone, Copy)]
 pub struct InternetRequest<'a> {
-    /// The name that it is asked by: the authority.
+    /// The requested name: the authority.
     pub host: &'a str,
-    /// Whether in TLS.
+    /// Whether the request uses TLS.
     pub tls: bool,
     /// The method.
     pub method: &'a str,
     /// The path with its query.
     pub path: &'a str,
-    /// The headers, as they arrive.
+    /// The headers, as received.
     pub headers: &'a [(String, String)],
     /// The caller's address, as the host sees it.
     pub from: Option<IpAddr>,
 }
 
-/// What a host answers.
+/// The answer of a host.
 pub fn answer(asked: &InternetRequest<'_>) -> HttpAnswer {
     let host = without_port(asked.host).to_ascii_lowercase();
     let path = asked.path.split(['?', '#']).next().unwrap_or_default();
@@ -208,7 +208,7 @@ fn answering(status: u16, kind: &str, body: String) -> HttpAnswer {
     }
 }
 
-/// `example.com`: one page, whatever is asked for with GET.
+/// `example.com`: the same page for every GET.
 fn example(path: &str) -> HttpAnswer {
     let page = "<!doctype html>\n<html><head><title>Example Domain</title></head>\n<body><h1>Example Domain</h1></body></html>\n";
     match path {
@@ -217,13 +217,13 @@ fn example(path: &str) -> HttpAnswer {
     }
 }
 
-/// What a server answers on a TLS port to what is no TLS but HTTP; most do, with words of their own.
+/// The answer of a server to plain HTTP on a TLS port; most servers answer so, each with its own text.
 pub fn plain_to_tls() -> HttpAnswer {
     let body = "The plain HTTP request was sent to HTTPS port\n".to_owned();
     answering(400, "text/plain", body)
 }
 
-/// What Google's APIs answer to a path that none of them has. What they answer to a real call is theirs.
+/// The answer of Google's APIs to a path that none of them has. Answers to real calls are not modelled.
 fn google_error() -> String {
     json!({"error": {"code": 404, "message": "Not Found", "status": "NOT_FOUND"}}).to_string()
 }
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn hosts_answer_as_far_as_they_are_known() {
-        // (method, host, path, status, what the body holds)
+        // (method, host, path, status, substring of the body)
         let cases = [
             ("GET", "example.com", "/", 200, "Example Domain"),
             ("GET", "EXAMPLE.com:80", "/?a=b", 200, "Example Domain"),
@@ -311,7 +311,7 @@ mod tests {
                 .into_iter()
                 .find(|(name, _)| name == "content-length")
         };
-        // HEAD tells the length that GET would have.
+        // HEAD reports the length that GET would have.
         assert_eq!(
             length(answer(&asked("example.com", "HEAD", "/"))),
             length(answer(&asked("example.com", "GET", "/")))
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn certificates_are_for_the_names_that_they_say() {
-        // (asked by, name to verify, whether it is vouched for)
+        // (requested name, name to verify, whether the certificate is valid for it)
         let cases = [
             ("example.com", "example.com", true),
             ("example.com", "www.Example.com", true),

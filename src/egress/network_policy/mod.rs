@@ -1,9 +1,10 @@
-//! NetworkPolicy: which connections a pod may open and take, as Dataplane V2 (Cilium) enforces them.
+//! NetworkPolicy: which connections a pod may open and accept, as Dataplane V2 (Cilium) enforces it.
 //!
-//! A pod that no policy selects for a direction may do anything in it; one that some do may do what any of them allows. They
-//! are asked about the pods at both ends, after Services became pods and sidecars sent traffic to gateways. What Cilium adds
-//! is that addresses never mean pods: an `ipBlock` that holds a pod's address does not allow it. Named ports are not covered.
-//! Connections that are open stay open; traffic of the pod's own node is not asked about.
+//! A pod that no policy selects for a direction is unrestricted in it; a selected pod may do what any of its policies allows.
+//! Policies are evaluated for the pods at both ends, after Services have been resolved to pods and sidecars have redirected
+//! traffic to gateways. As in Cilium, address ranges never match pods: an `ipBlock` that contains a pod's address does not
+//! allow it. Named ports are not covered. Established connections are not affected; traffic from the pod's own node is not
+//! evaluated.
 
 #[cfg(test)]
 mod tests;
@@ -18,10 +19,10 @@ use crate::object::{Labels, Object, Unknown, texts};
 use crate::selector::Selector;
 use crate::trace::Decision;
 
-/// The label that the API server gives to every namespace.
+/// The label that the API server adds to every namespace.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
-/// A range without ports.
+/// A range that contains no port.
 const NO_PORT: (u16, u16) = (1, 0);
 
 /// A pod at one end of a connection.
@@ -29,45 +30,45 @@ const NO_PORT: (u16, u16) = (1, 0);
 pub struct PodEnd {
     /// Its namespace.
     pub namespace: String,
-    /// The namespace's labels; its name's label is there whether given or not.
+    /// The labels of the namespace; the label with its name is always present, whether given or not.
     pub namespace_labels: Labels,
     /// The pod's labels.
     pub labels: Labels,
-    /// The pod's address, where it has one.
+    /// The address of the pod, if it has one.
     pub address: Option<IpAddr>,
 }
 
-/// What is at the other end.
+/// The other end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OtherEnd {
     /// A pod of the cluster.
     Pod(PodEnd),
-    /// Something that is no pod.
+    /// An address that is not a pod's.
     Outside(IpAddr),
 }
 
-/// Somebody whom a rule allows.
+/// A peer that a rule allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum NetworkPolicyPeer {
-    /// Pods: of the namespaces that are selected, or of the policy's own.
+    /// Pods in the selected namespaces, or in the policy's own namespace.
     Pods {
         namespaces: Option<Selector>,
         pods: Selector,
     },
-    /// Addresses, of which none is a pod's.
+    /// Addresses, except those of pods.
     Block { range: IpNet, except: Vec<IpNet> },
-    /// Nobody that could be read.
+    /// No peer: the entry is invalid.
     Nobody,
 }
 
-/// A port or a range of them; none for any.
+/// A port or a range of ports; `None` for any port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Ports {
     protocol: String,
     range: Option<(u16, u16)>,
 }
 
-/// What a policy allows: one of the peers, or anybody where there is none, on one of the ports, or on any.
+/// A rule of a policy: it allows one of the peers, or any peer if there are none, on one of the ports, or on any port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct NetworkPolicyRule {
     peers: Vec<NetworkPolicyPeer>,
@@ -79,15 +80,15 @@ struct NetworkPolicyRule {
 pub struct NetworkPolicy {
     /// The policy.
     pub object: Object,
-    /// What of it is not covered.
+    /// The fields that are not covered.
     pub unknown: Vec<Unknown>,
     selector: Selector,
-    /// The rules of each direction; none where the policy says nothing about it.
+    /// The rules of each direction; `None` if the policy does not apply to it.
     ingress: Option<Vec<NetworkPolicyRule>>,
     egress: Option<Vec<NetworkPolicyRule>>,
 }
 
-/// Reads a policy's rules and remembers what is not covered.
+/// Parses a policy's rules and collects what is not covered.
 struct NetworkPolicyReader<'a> {
     object: &'a Object,
     unknown: Vec<Unknown>,
@@ -145,7 +146,7 @@ impl NetworkPolicyReader<'_> {
         let range = match (&ports["port"], number("port")) {
             (Value::Null, _) => None,
             (_, Some(first)) => Some((first, number("endPort").unwrap_or(first))),
-            // It is the other pod that gives the name a number.
+            // The number of a named port is defined by the other pod.
             _ => {
                 self.not_covered(format!("{place}.port"));
                 Some(NO_PORT)
@@ -160,7 +161,7 @@ impl NetworkPolicyReader<'_> {
 }
 
 impl NetworkPolicy {
-    /// A policy; none where the object has no name.
+    /// Parses a policy; `None` if the object has no name.
     pub fn read(object: &Value) -> Option<NetworkPolicy> {
         let name = Object::of(object);
         if name.name.is_empty() {
@@ -174,7 +175,7 @@ impl NetworkPolicy {
         let ingress = reader.rules(&spec["ingress"], "ingress", "from");
         let egress = reader.rules(&spec["egress"], "egress", "to");
         let stated = texts(spec, "/policyTypes");
-        // What the API server fills in where nothing is said.
+        // The defaults that the API server fills in.
         let about = |direction: &str| match stated.is_empty() {
             true => direction == "Ingress" || !egress.is_empty(),
             false => stated.iter().any(|stated| stated == direction),
@@ -197,7 +198,7 @@ impl NetworkPolicy {
         }
     }
 
-    /// Whether the policy isolates pods with these labels for a direction, in which they then may do only what is allowed.
+    /// Whether the policy isolates pods with these labels for a direction; isolated pods may only do what is allowed.
     pub fn isolates(&self, direction: Direction, namespace: &str, labels: &Labels) -> bool {
         self.object.namespace == namespace
             && self.rules(direction).is_some()
@@ -228,7 +229,7 @@ impl NetworkPolicyPeer {
 }
 
 impl NetworkPolicyRule {
-    /// Why the rule does not allow it; none where it does.
+    /// Why the rule does not allow a connection; `None` if it allows it.
     fn refuses(&self, own_namespace: &str, asked: &NetworkPolicyQuery<'_>) -> Option<&'static str> {
         if !self.peers.is_empty()
             && !self
@@ -251,15 +252,15 @@ impl NetworkPolicyRule {
     }
 }
 
-/// A connection that policies are asked about.
+/// A connection that is checked against the policies.
 struct NetworkPolicyQuery<'a> {
     other: &'a OtherEnd,
     protocol: String,
     port: u16,
 }
 
-/// Decides whether the pod `of` may open (or take) a connection to (from) `other`; `port` is that of whoever is connected to,
-/// the pod's and not the Service's.
+/// Decides whether the pod `of` may open a connection to `other`, or accept one from it; `port` is the destination port of
+/// the pod, not of the Service.
 pub fn rule(
     policies: &[NetworkPolicy],
     direction: Direction,
@@ -294,7 +295,7 @@ pub fn rule(
                         continue;
                     }
                     (true, Some(_)) => "allows it too",
-                    // A rule that is for the right peer and another port says more than one that is for other peers.
+                    // A rule for the right peer and another port is a better explanation than one for other peers.
                     (false, _) => match reasons
                         .clone()
                         .flatten()

@@ -1,4 +1,4 @@
-//! Cases of NetworkPolicy: the tutorial's, and what its fields mean.
+//! Cases of NetworkPolicy: the tutorial's policies, and the meaning of the fields.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ fn policy(name: &str, spec: Value) -> Value {
     json!({"kind": "NetworkPolicy", "metadata": {"name": name, "namespace": "team-x"}, "spec": spec})
 }
 
-/// What the tutorial applies to team-x.
+/// The policies that the tutorial applies to team-x.
 fn tutorial() -> Vec<Value> {
     let to = |rules: Value| json!({"podSelector": {}, "policyTypes": ["Egress"], "egress": rules});
     let named = |name: &str| json!({"matchLabels": {"kubernetes.io/metadata.name": name}});
@@ -68,7 +68,7 @@ fn pod(text: &str) -> PodEnd {
     }
 }
 
-/// An address, or a pod as [`pod`] spells it.
+/// An address, or a pod in the notation of [`pod`].
 fn other(text: &str) -> OtherEnd {
     match text.parse() {
         Ok(address) => OtherEnd::Outside(address),
@@ -79,7 +79,7 @@ fn other(text: &str) -> OtherEnd {
 #[test]
 fn the_tutorials_policies_leave_team_x_the_gateway_and_little_else() {
     use Direction::{Egress, Ingress};
-    // (direction, of, other, protocol, port, passes, by)
+    // (direction, of, other, protocol, port, passes, deciding policy)
     let cases = [
         (
             Egress,
@@ -225,7 +225,7 @@ fn the_tutorials_policies_leave_team_x_the_gateway_and_little_else() {
             true,
             "",
         ),
-        // One of them has no policyTypes, and isolates the way in.
+        // One of them has no policyTypes, and isolates for ingress.
         (
             Ingress,
             "team-x app=test",
@@ -480,7 +480,7 @@ proptest! {
         for to in ["93.184.216.34", "199.36.153.8", "team-y app=a", "kube-system a=b"] {
             let ruled = |policies: &[Value]| rule(&read(policies), Direction::Egress, &pod("team-x app=test"), &other(to), "tcp", port);
             prop_assert_eq!(ruled(&order), ruled(&tutorial()));
-            // Once a pod is isolated, every further policy only adds.
+            // Once a pod is isolated, every further policy can only allow more.
             prop_assert!(ruled(&order).passes || !ruled(&order[..left]).passes);
         }
     }

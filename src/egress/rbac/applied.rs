@@ -1,4 +1,4 @@
-//! The policies that hold on a workload, and what they decide together.
+//! The policies that apply to a workload, and their combined decision.
 
 use std::rc::Rc;
 
@@ -7,32 +7,32 @@ use super::{AuthorizationQuery, Peer};
 use crate::object::{Labels, Object, Unknown};
 use crate::trace::Decision;
 
-/// What the policies of a workload decide.
+/// The decision of a workload's policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizationVerdict {
-    /// Whether it passes, and by which policy.
+    /// Whether the request passes, and the deciding policy.
     pub ruling: Decision,
-    /// What the proxy logs as response code details of a refusal: `rbac_access_denied_matched_policy[none]`; empty otherwise.
+    /// The response code details of a denial in the proxy's log: `rbac_access_denied_matched_policy[none]`; empty otherwise.
     pub details: String,
-    /// What of the policies is not covered and may have decided.
+    /// The parts of the policies that are not covered and may have decided.
     pub unknown: Vec<Unknown>,
 }
 
-/// The policies that hold on a workload.
+/// The policies that apply to a workload.
 #[derive(Debug, Clone)]
 pub struct Applied<'a> {
     held: Rc<[&'a AuthorizationPolicy]>,
-    /// Their rules by name, as Envoy goes through them.
+    /// Their rules by name, in Envoy's order.
     rules: Vec<(&'a AuthorizationPolicy, &'a AuthorizationRule)>,
-    /// Whether there are ALLOW policies, with rules or without.
+    /// Whether there are ALLOW policies, with or without rules.
     allows: bool,
-    /// Those of the namespaces that do not hold, and why not.
+    /// Other policies of the namespaces, and why they do not apply.
     others: Rc<[(Object, String)]>,
     unknown: Rc<[Unknown]>,
 }
 
-/// The policies that hold on a workload with these labels: those of its namespace and of the mesh's root namespace that select
-/// it.
+/// The policies that apply to a workload with these labels: those of its namespace and of the mesh's root namespace that
+/// select it.
 pub fn applying<'a>(
     policies: &'a [AuthorizationPolicy],
     namespace: &str,
@@ -75,12 +75,12 @@ pub fn applying<'a>(
 }
 
 impl<'a> Applied<'a> {
-    /// Whether no policy holds.
+    /// Whether no policy applies.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
     }
 
-    /// The rules of an action that what is asked matches.
+    /// The rules of an action that match the request.
     fn matching(
         &self,
         action: AuthorizationAction,
@@ -94,7 +94,7 @@ impl<'a> Applied<'a> {
         rules.filter(move |(_, rule)| rule.unmet(action, asked).is_none())
     }
 
-    /// Whether what is asked passes, and by which policy and rule; by none where there is none that matches.
+    /// Whether the request passes, with the deciding policy and rule; without them if none matches.
     fn decide(
         &self,
         asked: &AuthorizationQuery<'_>,
@@ -111,9 +111,9 @@ impl<'a> Applied<'a> {
         }
     }
 
-    /// Decides, and says why, and why the others did not.
+    /// Decides, with the reason and why the other policies did not decide.
     pub fn rule(&self, asked: &AuthorizationQuery<'_>) -> AuthorizationVerdict {
-        // Who is asked then is not here to answer.
+        // The external authorizer is not available here.
         let authorizers = self
             .matching(AuthorizationAction::Custom, asked)
             .map(|(policy, _)| Unknown {
@@ -151,14 +151,14 @@ impl<'a> Applied<'a> {
         }
     }
 
-    /// [`Applied::rule`] without its words: whether it passes, and the policy that decides.
+    /// [`Applied::rule`] without texts: whether the request passes, and the deciding policy.
     pub fn briefly(&self, asked: &AuthorizationQuery<'_>) -> (bool, Option<&'a Object>) {
         let (passes, by) = self.decide(asked);
         (passes, by.map(|(policy, _)| &policy.object))
     }
 
-    /// The same policies without the rules that a caller of this identity cannot match. What they decide for that caller, and
-    /// why, is the same.
+    /// The same policies without the rules that a caller of this identity cannot match. The decision for that caller, and its
+    /// reason, are the same.
     pub fn narrowed(&self, peer: Option<&Peer>) -> Applied<'a> {
         let possible = self
             .rules
@@ -175,7 +175,7 @@ impl<'a> Applied<'a> {
     }
 }
 
-/// Why a policy that holds did not decide.
+/// Why a policy that applies did not decide.
 fn why_not(policy: &AuthorizationPolicy, asked: &AuthorizationQuery<'_>) -> String {
     let mut reasons = policy
         .rules

@@ -1,4 +1,4 @@
-//! One condition of a rule: an attribute of what is asked, the values that it may have and those that it may not.
+//! One condition of a rule: an attribute of the request, its allowed values and its excluded values.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::{AuthorizationQuery, Peer};
 
-/// What conditions look at.
+/// The attributes that conditions can test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attribute {
     /// `source.principal`.
@@ -15,17 +15,17 @@ pub enum Attribute {
     Namespace,
     /// A service account, as `NAMESPACE/NAME`.
     ServiceAccount,
-    /// `source.ip`, where the connection comes from.
+    /// `source.ip`, the peer address of the connection.
     SourceAddress,
-    /// `remote.ip`, where the request comes from.
+    /// `remote.ip`, the original client address.
     RemoteAddress,
     /// `destination.port`.
     Port,
     /// `connection.sni`.
     ServerName,
-    /// A claim of a token: never there.
+    /// A claim of a token: always absent.
     Token,
-    /// A header, its name in small letters.
+    /// A header; its name is in lower case.
     Header(String),
     /// The authority.
     Host,
@@ -33,12 +33,12 @@ pub enum Attribute {
     Method,
     /// The path.
     Path,
-    /// One that is not covered: no value of it is known.
+    /// An attribute that is not covered: its value is never known.
     NotCovered,
 }
 
 impl Attribute {
-    /// The attribute that the key of a `when` names.
+    /// The attribute of a `when` key.
     pub fn of_key(key: &str) -> Attribute {
         let header = key
             .strip_prefix("request.headers[")
@@ -57,7 +57,7 @@ impl Attribute {
         }
     }
 
-    /// Whether only a request of HTTP has it.
+    /// Whether only HTTP requests have it.
     pub fn needs_http(&self) -> bool {
         matches!(
             self,
@@ -69,7 +69,7 @@ impl Attribute {
         )
     }
 
-    /// Whether the caller's identity decides it.
+    /// Whether it depends on the caller's identity.
     pub fn is_identity(&self) -> bool {
         matches!(
             self,
@@ -77,7 +77,7 @@ impl Attribute {
         )
     }
 
-    /// The attribute in a sentence.
+    /// The name of the attribute in a sentence.
     fn name(&self) -> &str {
         match self {
             Attribute::Principal => "principal",
@@ -97,12 +97,12 @@ impl Attribute {
     }
 }
 
-/// A set of values, with Istio's patterns: `*` (anything that is there), `prefix*`, `*suffix`.
+/// A set of values with Istio's patterns: `*` (any present value), `prefix*`, `*suffix`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Values {
-    /// As they are written.
+    /// The values as written.
     written: Vec<String>,
-    /// What has no wildcard, for looking up in one go.
+    /// The values without a wildcard, for a fast lookup.
     exact: HashSet<String>,
     wild: Vec<String>,
     ranges: Vec<IpNet>,
@@ -141,7 +141,7 @@ impl Values {
         self.written.is_empty()
     }
 
-    /// Whether a text is among them. Only a star at an end is a pattern.
+    /// Whether a text is in the set. Only a star at either end is a wildcard.
     fn hold(&self, text: &str) -> bool {
         let wild = |pattern: &String| match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
             (Some(""), _) => !text.is_empty(),
@@ -152,7 +152,8 @@ impl Values {
         self.exact.contains(text) || self.wild.iter().any(wild)
     }
 
-    /// Whether a principal is among them. `cluster.local` is whatever the mesh's trust domain is; every peer is of the mesh.
+    /// Whether a principal is in the set. `cluster.local` is an alias of the mesh's trust domain; every peer belongs to the
+    /// mesh.
     fn hold_principal(&self, peer: &Peer) -> bool {
         let principal = peer.to_string();
         let local = principal
@@ -161,7 +162,8 @@ impl Values {
         self.hold(&principal) || local.is_some_and(|local| self.hold(&local))
     }
 
-    /// Whether a namespace is among them. A star may stand anywhere: Istio makes a regular expression over the whole identity.
+    /// Whether a namespace is in the set. A star may occur anywhere: Istio builds a regular expression over the whole
+    /// identity.
     fn hold_namespace(&self, peer: &Peer) -> bool {
         let identity = || format!("spiffe://{peer}");
         self.exact.contains(&peer.namespace)
@@ -201,7 +203,7 @@ fn glob(pattern: &str, text: &str) -> bool {
     left.ends_with(last)
 }
 
-/// A path as policies see it: without query and fragment, `.` and `..` resolved (Istio's normalization BASE).
+/// A path as policies see it: without query and fragment, with `.` and `..` resolved (Istio's normalization BASE).
 fn plain_path(path: &str) -> String {
     let path = path
         .split(['?', '#'])
@@ -230,17 +232,17 @@ fn plain_path(path: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
-/// A condition: one of the values if there are any, and none of the others.
+/// A condition: one of the values, if there are any, and none of the excluded values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
-    /// What it looks at.
+    /// The attribute that it tests.
     pub attribute: Attribute,
     values: Values,
     not_values: Values,
 }
 
 impl Condition {
-    /// A condition; none where it states no value, which asks nothing.
+    /// Parses a condition; `None` if it states no value, because then it tests nothing.
     pub fn read(
         attribute: Attribute,
         values: Vec<String>,
@@ -254,7 +256,7 @@ impl Condition {
         (!condition.values.is_empty() || !condition.not_values.is_empty()).then_some(condition)
     }
 
-    /// Whether what is asked meets it. What is not there, and what is not covered, is among no values.
+    /// Whether a request meets it. An attribute that is absent or not covered matches no value.
     pub fn holds(&self, asked: &AuthorizationQuery<'_>) -> bool {
         if self.attribute == Attribute::NotCovered {
             return false;
@@ -295,14 +297,14 @@ impl Condition {
                     .filter(|(own, _)| own.eq_ignore_ascii_case(name))
                     .map(|(_, value)| value.as_str())
                     .peekable();
-                // Of a header that is sent twice the proxy compares the values as one.
+                // The proxy joins the values of a repeated header into one.
                 sent.peek().is_some() && values.hold(&sent.collect::<Vec<_>>().join(","))
             }),
             Attribute::Token | Attribute::NotCovered => false,
         }
     }
 
-    /// The condition in a sentence: `namespace team-x`, `host not httpbin.org`.
+    /// The condition as text: `namespace team-x`, `host not httpbin.org`.
     pub fn text(&self) -> String {
         let name = self.attribute.name();
         let text = |word: &str, values: &Values| {
@@ -312,7 +314,7 @@ impl Condition {
         both.into_iter().flatten().collect::<Vec<_>>().join(" and ")
     }
 
-    /// What is asked for, in the words of [`Condition::text`]: `namespace team-y`.
+    /// The actual value in the notation of [`Condition::text`]: `namespace team-y`.
     pub fn found(&self, asked: &AuthorizationQuery<'_>) -> String {
         let none = || "none".to_owned();
         let peer = |text: fn(&Peer) -> String| asked.peer.map_or_else(none, text);
@@ -343,7 +345,7 @@ mod tests {
 
     #[test]
     fn patterns_have_their_star_at_an_end() {
-        // (pattern, text, whether it is meant)
+        // (pattern, text, whether it matches)
         let cases = [
             ("*", "x", true),
             ("*", "", false),
@@ -387,7 +389,7 @@ mod tests {
             ("/../../x", "/x"),
             ("/a/..", "/"),
             ("/a\\b", "/a/b"),
-            // Slashes are not merged, and escapes stay.
+            // Slashes are not merged, and escapes are kept.
             ("//status/418", "//status/418"),
             ("/%2e%2e/x", "/%2e%2e/x"),
             ("", ""),

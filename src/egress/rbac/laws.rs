@@ -1,4 +1,4 @@
-//! What holds of any set of policies, and how many of them are decided in a moment.
+//! Properties of all sets of policies, and the speed of decisions about large sets.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::tests::{decide, gateway, http, peer, policy, read, tls};
 use super::*;
 
-/// Policies out of few values, so that they often match.
+/// Policies with a small set of values, so that they often match.
 fn any_policy() -> impl Strategy<Value = Value> {
     let rule = (
         prop::option::of("team-[xy]|\\*"),
@@ -62,20 +62,20 @@ proptest! {
         for asked in [http(&x, "example.com", "/"), http(&y, "a.org", "/"), tls("example.com")] {
             let verdict = decide(&policies, &asked);
             let passes = verdict.ruling.passes;
-            // The order of objects does not matter, unless two have one name, which no cluster has.
+            // The order of objects does not matter, unless two of them have the same name, which no cluster allows.
             let mut turned = policies.clone();
             if !turned.is_empty() {
                 let at = turn.index(turned.len());
                 turned.rotate_left(at);
             }
             prop_assert_eq!(decide(&turned, &asked).ruling.passes, passes);
-            // Without a DENY no less passes.
+            // Without a DENY policy, no fewer requests pass.
             for at in (0..policies.len()).filter(|&at| policies[at]["spec"]["action"] == "DENY") {
                 let mut fewer = policies.clone();
                 fewer.remove(at);
                 prop_assert!(decide(&fewer, &asked).ruling.passes || !passes);
             }
-            // The first ALLOW lets no more through, every further one no less.
+            // The first ALLOW policy does not let more requests pass, and every further one does not let fewer pass.
             if more["spec"]["action"] == "ALLOW" {
                 let with = decide(&[policies.clone(), vec![more.clone()]].concat(), &asked).ruling.passes;
                 match policies.iter().any(|policy| policy["spec"]["action"] == "ALLOW") {
@@ -102,8 +102,8 @@ proptest! {
     }
 }
 
-/// The size that a matrix must bear: a policy a namespace, each with all the hosts of its own. Narrowing makes it a matter of
-/// seconds in a debug build; without it it takes minutes.
+/// The size that a matrix must support: one policy per namespace, each with all the hosts of its own. With narrowing it takes
+/// seconds in a debug build, without it minutes.
 #[test]
 fn a_thousand_namespaces_and_hosts_are_told_apart() {
     let hosts = |namespace: usize| {

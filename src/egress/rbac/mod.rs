@@ -1,11 +1,12 @@
-//! Authorization at a proxy: which AuthorizationPolicy lets a request pass, or does not.
+//! Authorization at a proxy: which AuthorizationPolicy allows or denies a request.
 //!
-//! As Istio makes Envoy's RBAC filter of them (`pilot/pkg/security/authz`): CUSTOM, then DENY, then ALLOW, and what no policy is
-//! about passes. In a connection without HTTP the conditions that need HTTP take an ALLOW rule with them, and fall out of a DENY
-//! rule, which then denies more. There are no tokens here: `request.auth.*` is absent. External authorizers, path templates
-//! and `targetRefs` are not covered, and are named.
+//! The rules are those of Istio's translation to Envoy's RBAC filter (`pilot/pkg/security/authz`): CUSTOM, then DENY, then
+//! ALLOW; a request that no policy concerns is allowed. For a connection without HTTP, a condition that needs HTTP removes
+//! the whole rule from an ALLOW policy, but only itself from a DENY rule, which then denies more. There are no tokens here:
+//! `request.auth.*` is absent. External authorizers, path templates and `targetRefs` are not covered, and are reported.
 //!
-//! Policies hold on the proxy that is connected to, a gateway or a server's sidecar; a caller's own sidecar asks none.
+//! Policies apply at the proxy that accepts the connection: a gateway or a server's sidecar. The caller's own sidecar
+//! evaluates none.
 
 mod applied;
 mod condition;
@@ -21,7 +22,7 @@ use std::net::IpAddr;
 pub use applied::{Applied, applying};
 pub use policy::AuthorizationPolicy;
 
-/// Who is at the other end of mutual TLS.
+/// The identity of a peer in mutual TLS.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Peer {
     /// The trust domain, `PROJECT.svc.id.goog` in a managed mesh.
@@ -33,7 +34,7 @@ pub struct Peer {
 }
 
 impl fmt::Display for Peer {
-    /// The SPIFFE identity without its scheme, as policies write principals.
+    /// The SPIFFE identity without its scheme, in the notation of principals in policies.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Peer {
             trust_domain,
@@ -44,10 +45,10 @@ impl fmt::Display for Peer {
     }
 }
 
-/// The HTTP part of what is asked.
+/// The HTTP part of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Http<'a> {
-    /// The authority, with its port where the caller sends one.
+    /// The authority, with its port if the caller sends one.
     pub host: &'a str,
     /// The method.
     pub method: &'a str,
@@ -57,19 +58,19 @@ pub struct Http<'a> {
     pub headers: &'a [(String, String)],
 }
 
-/// A request or connection, as a proxy asks its policies about it.
+/// A request or connection that a proxy authorizes.
 #[derive(Debug, Clone, Copy)]
 pub struct AuthorizationQuery<'a> {
-    /// Who, by mutual TLS; none without.
+    /// The identity of the peer in mutual TLS; `None` without mutual TLS.
     pub peer: Option<&'a Peer>,
-    /// The address that the connection comes from.
+    /// The peer address of the connection.
     pub source: IpAddr,
-    /// The address that the request comes from, as the proxy believes it of `x-forwarded-for`.
+    /// The original client address that the proxy derives from `x-forwarded-for`.
     pub remote: IpAddr,
-    /// The request; none of a connection that the proxy does not open.
+    /// The request; `None` for a connection that the proxy does not parse as HTTP.
     pub http: Option<Http<'a>>,
-    /// The port that the proxy listens on in the pod: 8080, not the Service's 80.
+    /// The port in the pod on which the proxy listens: 8080, not the Service's 80.
     pub port: u16,
-    /// The name that the TLS handshake asks for; empty for none.
+    /// The SNI of the TLS handshake; empty for none.
     pub server_name: &'a str,
 }

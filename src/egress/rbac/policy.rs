@@ -1,4 +1,4 @@
-//! An AuthorizationPolicy, read from its JSON.
+//! Parses an AuthorizationPolicy from JSON.
 
 use serde_json::Value;
 
@@ -7,21 +7,21 @@ use super::{AuthorizationQuery, Peer};
 use crate::object::{Object, Unknown, texts};
 use crate::selector::Selector;
 
-/// What a policy does to what its rules match.
+/// What a policy does with requests that its rules match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AuthorizationAction {
     Allow,
     Deny,
-    /// Asks an authorizer outside of the proxy.
+    /// Asks an authorizer outside the proxy.
     Custom,
-    /// Writes it down and decides nothing.
+    /// Writes a record and does not decide.
     Audit,
 }
 
 /// A rule: one of `from`, one of `to`, all of `when`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AuthorizationRule {
-    /// As Envoy calls it: `ns[istio-egress]-policy[name]-rule[0]`.
+    /// Envoy's name of the rule: `ns[istio-egress]-policy[name]-rule[0]`.
     pub name: String,
     index: usize,
     from: Vec<Vec<Condition>>,
@@ -38,13 +38,13 @@ pub struct AuthorizationPolicy {
     pub(super) action: AuthorizationAction,
     /// Evaluated for the log, never enforced.
     pub(super) dry_run: bool,
-    /// It is for what it names, and not for workloads by their labels.
+    /// The policy selects by target references, not by workload labels.
     pub(super) targeted: bool,
     pub(super) rules: Vec<AuthorizationRule>,
     pub(super) unknown: Vec<Unknown>,
 }
 
-/// Fields of `source`, each with its attribute and the field that forbids instead.
+/// The fields of `source`, each with its attribute and the corresponding negative field.
 const SOURCE: &[(&str, &str, Attribute)] = &[
     ("principals", "notPrincipals", Attribute::Principal),
     (
@@ -66,7 +66,7 @@ const SOURCE: &[(&str, &str, Attribute)] = &[
     ),
 ];
 
-/// The same of `operation`.
+/// The fields of `operation`, in the same form.
 const OPERATION: &[(&str, &str, Attribute)] = &[
     ("hosts", "notHosts", Attribute::Host),
     ("methods", "notMethods", Attribute::Method),
@@ -74,7 +74,7 @@ const OPERATION: &[(&str, &str, Attribute)] = &[
     ("ports", "notPorts", Attribute::Port),
 ];
 
-/// Reads a policy and remembers what of it is not covered.
+/// Parses a policy and collects what of it is not covered.
 struct AuthorizationPolicyReader<'a> {
     object: &'a Object,
     unknown: Vec<Unknown>,
@@ -140,7 +140,7 @@ impl AuthorizationPolicyReader<'_> {
         let mut values = texts(object, &format!("/{name}"));
         for (index, value) in values.iter_mut().enumerate() {
             match attribute {
-                // Templates (`/a/{*}`) are a language of their own.
+                // Templates (`/a/{*}`) have their own syntax.
                 Attribute::Path if value.contains('{') => {
                     self.not_covered(format!("{place}.{name}[{index}]"))
                 }
@@ -181,7 +181,7 @@ impl AuthorizationPolicyReader<'_> {
 }
 
 impl AuthorizationPolicy {
-    /// A policy, and what of it is not covered.
+    /// Parses a policy; also returns what of it is not covered.
     pub fn read(object: &Value) -> (AuthorizationPolicy, Vec<Unknown>) {
         let name = Object::of(object);
         let spec = &object["spec"];
@@ -227,17 +227,17 @@ impl AuthorizationPolicy {
     }
 }
 
-/// Why a rule does not match: the first condition that stands in the way.
+/// Why a rule does not match: the first condition that is not met.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unmet<'a> {
     rule: &'a AuthorizationRule,
     condition: &'a Condition,
-    /// It needs HTTP, and there is none.
+    /// The rule needs HTTP, and the connection has none.
     needs_http: bool,
 }
 
 impl Unmet<'_> {
-    /// The reason in a clause.
+    /// The reason, in a clause.
     pub fn text(&self, asked: &AuthorizationQuery<'_>) -> String {
         let (index, condition) = (self.rule.index, self.condition.text());
         match self.needs_http {
@@ -250,14 +250,14 @@ impl Unmet<'_> {
     }
 }
 
-/// The first of the conditions that is not met; without HTTP those that need it are left out.
+/// The first condition that is not met; without HTTP, conditions that need it are skipped.
 fn first_unmet<'a>(all: &'a [Condition], asked: &AuthorizationQuery<'_>) -> Option<&'a Condition> {
     let left_out = |condition: &Condition| asked.http.is_none() && condition.attribute.needs_http();
     all.iter()
         .find(|condition| !(left_out(condition) || condition.holds(asked)))
 }
 
-/// Where none of the alternatives is met, what is not met of the first.
+/// If none of the alternatives is met, the unmet condition of the first one.
 fn unmet_of<'a>(
     alternatives: &'a [Vec<Condition>],
     asked: &AuthorizationQuery<'_>,
@@ -268,7 +268,7 @@ fn unmet_of<'a>(
 }
 
 impl AuthorizationRule {
-    /// What keeps the rule from matching; none where it matches.
+    /// Why the rule does not match; `None` if it matches.
     pub fn unmet(
         &self,
         action: AuthorizationAction,
@@ -292,7 +292,7 @@ impl AuthorizationRule {
         unmet.map(|condition| because(condition, false))
     }
 
-    /// Whether a caller of this identity can match at all.
+    /// Whether a caller of this identity can match the rule at all.
     pub fn possible(&self, peer: Option<&Peer>) -> bool {
         let nobody = std::net::IpAddr::from([0, 0, 0, 0]);
         let asked = AuthorizationQuery {
@@ -312,7 +312,7 @@ impl AuthorizationRule {
         (self.from.is_empty() || self.from.iter().any(|all| fits(all))) && fits(&self.when)
     }
 
-    /// The rule in a clause: `rule 0 is for namespace team-x, host example.com, port 8080`.
+    /// The rule, in a clause: `rule 0 is for namespace team-x, host example.com, port 8080`.
     pub fn text(&self) -> String {
         let all = |conditions: &[Condition]| {
             conditions

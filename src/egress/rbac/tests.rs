@@ -32,7 +32,7 @@ pub(super) fn gateway() -> Labels {
     Labels::from([("istio".to_owned(), "egressgateway".to_owned())])
 }
 
-/// `GET http://HOST/PATH` of a namespace, at the gateway's 8080.
+/// `GET http://HOST/PATH` from a namespace, at the gateway's port 8080.
 pub(super) fn http<'a>(peer: &'a Peer, host: &'a str, path: &'a str) -> AuthorizationQuery<'a> {
     AuthorizationQuery {
         peer: Some(peer),
@@ -49,7 +49,7 @@ pub(super) fn http<'a>(peer: &'a Peer, host: &'a str, path: &'a str) -> Authoriz
     }
 }
 
-/// A connection that passes through at 8443.
+/// A passthrough connection at port 8443.
 pub(super) fn tls(server_name: &str) -> AuthorizationQuery<'_> {
     AuthorizationQuery {
         peer: None,
@@ -99,7 +99,7 @@ const NONE: &str = "rbac_access_denied_matched_policy[none]";
 #[test]
 fn the_tutorials_policies_decide_as_its_checks_say() {
     let (x, y) = (peer("team-x"), peer("team-y"));
-    // (policies, asked, by, details)
+    // (policies, request, deciding policy, details)
     let cases = [
         (vec![], http(&x, "httpbin.org", "/"), "", ""),
         (
@@ -337,7 +337,7 @@ fn every_field_is_compared_as_istio_compares_it() {
             by_tls,
             "{rules}"
         );
-        // What a rule matches is denied by DENY, with the rule's name; only connections are denied more than they match.
+        // DENY denies what a rule matches, with the rule's name; only for connections is more denied than matched.
         let deny = [policy("p", "DENY", rules.clone())];
         let verdict = decide(&deny, &request);
         assert_eq!(verdict.ruling.passes, !by_http, "{rules}");
@@ -390,7 +390,7 @@ fn policies_hold_where_they_select() {
         change(&mut policy);
         policy
     };
-    // (policy, whether it denies, why it does not hold)
+    // (policy, whether it denies, why it does not apply)
     let cases = [
         (with(&|_| {}), true, ""),
         (with(&|policy| policy["spec"] = json!({})), true, ""),
@@ -477,7 +477,7 @@ fn what_is_not_covered_is_named() {
         &http(&x, "example.com", "/"),
     );
     assert_eq!(verdict.unknown.len(), 4);
-    // An authorizer is asked only about what the rules match.
+    // An authorizer is asked only about requests that the rules match.
     let custom = policy(
         "ext",
         "CUSTOM",

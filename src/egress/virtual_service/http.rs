@@ -1,4 +1,4 @@
-//! Requests of HTTP as rules see and change them.
+//! HTTP requests as rules match and change them.
 
 use json::text;
 use serde_json::Value;
@@ -6,20 +6,20 @@ use serde_json::Value;
 use crate::field::StringMatch;
 use crate::object::{labels, texts};
 
-/// A request on its way.
+/// A request on its path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HttpRequest {
     /// The method.
     pub method: String,
     /// The path with its query.
     pub path: String,
-    /// The path that the caller asked for, where a rule has changed it.
+    /// The path of the caller's request, if a rule has changed it.
     pub original_path: Option<String>,
     /// The authority.
     pub authority: String,
     /// All other headers.
     pub headers: Vec<(String, String)>,
-    /// Bytes of its body.
+    /// The length of its body in bytes.
     pub body: u64,
 }
 
@@ -29,7 +29,7 @@ impl HttpRequest {
         self.path.split(['?', '#']).next().unwrap_or_default()
     }
 
-    /// The value of a header, its name in any case; `:authority`, `:method` and `:path` are headers too.
+    /// The value of a header, by a case-insensitive name; `:authority`, `:method` and `:path` are headers too.
     pub fn header(&self, name: &str) -> Option<&str> {
         match name.to_ascii_lowercase().as_str() {
             ":authority" | "host" => return Some(&self.authority),
@@ -42,7 +42,7 @@ impl HttpRequest {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Gives a header this value alone.
+    /// Sets a header to a single value.
     pub fn set(&mut self, name: &str, value: &str) {
         if name.eq_ignore_ascii_case("host") || name == ":authority" {
             self.authority = value.to_owned();
@@ -52,13 +52,13 @@ impl HttpRequest {
         self.headers.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Takes a header away.
+    /// Removes a header.
     pub fn remove(&mut self, name: &str) {
         self.headers
             .retain(|(other, _)| !other.eq_ignore_ascii_case(name));
     }
 
-    /// The values of a query's parameter.
+    /// The value of a query parameter.
     fn parameter(&self, name: &str) -> Option<&str> {
         let (_, query) = self.path.split_once('?')?;
         let pairs = query.split('#').next()?.split('&');
@@ -67,7 +67,7 @@ impl HttpRequest {
     }
 }
 
-/// What a rule does with headers.
+/// Changes to headers by a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Headers {
     set: Vec<(String, String)>,
@@ -76,7 +76,7 @@ pub struct Headers {
 }
 
 impl Headers {
-    /// From `set`, `add` and `remove`.
+    /// Parses `set`, `add` and `remove`.
     pub fn read(value: &Value) -> Headers {
         Headers {
             set: labels(value, "/set").into_iter().collect(),
@@ -85,7 +85,7 @@ impl Headers {
         }
     }
 
-    /// Does it to a request: what is removed goes first, then the rest is added (Envoy's `HeaderParser`).
+    /// Applies the changes to a request: first the removals, then the additions (Envoy's `HeaderParser`).
     pub fn apply(&self, message: &mut HttpRequest) {
         for name in &self.remove {
             message.remove(name);
@@ -96,7 +96,7 @@ impl Headers {
         message.headers.extend(self.add.iter().cloned());
     }
 
-    /// Does it to the headers of an answer.
+    /// Applies the changes to the headers of an answer.
     pub fn apply_to(&self, headers: &mut Vec<(String, String)>) {
         let gone = |name: &String| {
             let set = self.set.iter().map(|(name, _)| name);
@@ -110,10 +110,10 @@ impl Headers {
     }
 }
 
-/// The conditions of a match that a request meets or not.
+/// The conditions of a match on the request itself.
 #[derive(Debug, Clone)]
 pub struct HttpMatch {
-    /// Its name; empty for none.
+    /// The name; empty for none.
     pub name: String,
     uri: Option<StringMatch>,
     ignore_uri_case: bool,
@@ -125,7 +125,7 @@ pub struct HttpMatch {
     query: Vec<(String, StringMatch)>,
 }
 
-/// The match of a rule that states none: every request meets it.
+/// The match of a rule without matches: every request matches it.
 pub static EVERY: HttpMatch = HttpMatch {
     name: String::new(),
     uri: None,
@@ -139,7 +139,7 @@ pub static EVERY: HttpMatch = HttpMatch {
 };
 
 impl HttpMatch {
-    /// From a match block.
+    /// Parses a match block.
     pub fn read(value: &Value) -> HttpMatch {
         let one = |name: &str| value.get(name).map(StringMatch::read);
         let many = |name: &str| {
@@ -162,7 +162,7 @@ impl HttpMatch {
         }
     }
 
-    /// Whether a request is meant. `scheme` is `http` or `https`, as the proxy sees it.
+    /// Whether a request matches. `scheme` is `http` or `https`, as the proxy sees it.
     pub fn matches(&self, message: &HttpRequest, scheme: &str) -> bool {
         let one = |wanted: &Option<StringMatch>, text: &str, ignore_case| {
             wanted
@@ -188,7 +188,7 @@ impl HttpMatch {
             && self.query.iter().all(asked)
     }
 
-    /// What a rewrite replaces of the path: the prefix that matched, else the whole path.
+    /// Applies a rewrite to the path: it replaces the matched prefix, otherwise the whole path.
     pub fn rewritten(&self, path: &str, to: &str) -> String {
         let (bare, query) = match path.split_once('?') {
             Some((bare, query)) => (bare, format!("?{query}")),
@@ -204,7 +204,7 @@ impl HttpMatch {
     }
 }
 
-/// Fields of a match block that are covered; those that do not concern a request stand with [`super::MatchScope`].
+/// Fields of a match block that are covered; those that do not concern the request are in [`super::MatchScope`].
 pub const KNOWN: &[&str] = &[
     "name",
     "uri",
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn conditions_of_a_match() {
-        // (match, path, whether it is meant)
+        // (match, path, whether it matches)
         let cases = [
             (json!({}), "/", true),
             (json!({"uri": {"exact": "/a"}}), "/a?x=1", true),
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_rewrite_replaces_what_matched() {
-        // (match, path, to, path afterwards)
+        // (match, path, replacement, resulting path)
         let cases = [
             (json!({"uri": {"prefix": "/a/"}}), "/a/b?c=1", "/", "/b?c=1"),
             (json!({"uri": {"exact": "/a"}}), "/a?c=1", "/x", "/x?c=1"),

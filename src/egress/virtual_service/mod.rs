@@ -1,4 +1,4 @@
-//! VirtualServices: which requests go where, by rules in order.
+//! VirtualServices: the destinations of requests, by rules in order.
 
 mod http;
 mod rules;
@@ -13,30 +13,30 @@ use super::field::{ExportTo, strange};
 use super::host::qualified;
 use super::object::{Object, Unknown, texts};
 
-/// The gateway that stands for all sidecars.
+/// The gateway name that stands for all sidecars.
 pub const MESH: &str = "mesh";
 
 /// A VirtualService.
 #[derive(Debug, Clone)]
 pub struct VirtualService {
-    /// Which.
+    /// The kind and name of the VirtualService.
     pub object: Object,
-    /// Its hosts, lower-case, as names of the mesh.
+    /// The hosts, in lower case, qualified as names of the mesh.
     pub hosts: Vec<String>,
-    /// The gateways that it is for, as `NAMESPACE/NAME`, or [`MESH`].
+    /// The gateways that it applies to, as `NAMESPACE/NAME`, or [`MESH`].
     pub gateways: Vec<String>,
-    /// Who sees it.
+    /// The namespaces in which it is visible.
     pub export: ExportTo,
-    /// Rules for requests of HTTP.
+    /// Rules for HTTP requests.
     pub http: Vec<HttpRoute>,
-    /// Rules for connections of TLS that stays closed.
+    /// Rules for TLS connections that are not terminated.
     pub tls: Vec<TlsRoute>,
     /// Rules for other connections.
     pub tcp: Vec<TcpRoute>,
 }
 
 impl VirtualService {
-    /// From a manifest or a live object, and what of it is not covered.
+    /// Parses a manifest or a live object; also returns what of it is not covered.
     pub fn read(value: &Value) -> (VirtualService, Vec<Unknown>) {
         let object = Object::of(value);
         let spec = value.get("spec").unwrap_or(&Value::Null);
@@ -73,7 +73,7 @@ impl VirtualService {
         (service, unknown)
     }
 
-    /// Whether it is for this gateway, or for sidecars.
+    /// Whether it applies to this gateway, or to sidecars.
     pub fn is_for(&self, gateway: &str) -> bool {
         match self.gateways.is_empty() {
             true => gateway == MESH,
@@ -81,7 +81,7 @@ impl VirtualService {
         }
     }
 
-    /// The hosts that its rules send to.
+    /// The destinations of its rules.
     pub fn destinations(&self) -> impl Iterator<Item = &Destination> {
         let http = self.http.iter().filter_map(|rule| match &rule.action {
             HttpAction::Route(destinations) => Some(destinations),
@@ -93,7 +93,7 @@ impl VirtualService {
     }
 }
 
-/// The names in a list `gateways`, in full.
+/// The names in a list `gateways`, fully qualified.
 fn gateways(value: &Value, namespace: &str) -> Vec<String> {
     let names = texts(value, "/gateways");
     let full = names.into_iter().map(|name| match name.as_str() {

@@ -12,7 +12,7 @@ use crate::host::{qualified, within};
 use crate::object::{Labels, Object, Unknown, labels, texts};
 use crate::selector::Selector;
 
-/// The conditions of a match that hold or not whatever is asked: where the proxy is, and on which port it was asked.
+/// The conditions of a match that do not depend on the request: the location of the proxy, and the port of the request.
 #[derive(Debug, Clone, Default)]
 pub struct MatchScope {
     port: Option<u16>,
@@ -31,8 +31,8 @@ impl MatchScope {
         }
     }
 
-    /// Whether it holds at `gateway` on `port` for a proxy with these labels in this namespace. Who names gateways asks no
-    /// more about the proxy (Istio's `sourceMatchHTTP`).
+    /// Whether it holds at `gateway` on `port` for a proxy with these labels in this namespace. A match that names gateways
+    /// has no other condition on the proxy (Istio's `sourceMatchHTTP`).
     pub fn holds(&self, gateway: &str, port: u16, namespace: &str, labels: &Labels) -> bool {
         let proxy = match self.gateways.is_empty() {
             false => self.gateways.iter().any(|name| name == gateway),
@@ -44,27 +44,28 @@ impl MatchScope {
         proxy && self.port.is_none_or(|own| own == port)
     }
 
-    /// Whether it holds at a gateway for bytes: there nothing is asked about the proxy (Istio's `l4SingleMatch`).
+    /// Whether it holds at a gateway for TCP or TLS: there, no other condition on the proxy is evaluated (Istio's
+    /// `l4SingleMatch`).
     pub fn holds_for_bytes(&self, gateway: &str, port: u16) -> bool {
         let here = self.gateways.is_empty() || self.gateways.iter().any(|name| name == gateway);
         here && self.port.is_none_or(|own| own == port)
     }
 }
 
-/// Where a rule sends.
+/// The destination of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
-    /// The host, lower-case, as a name of the mesh.
+    /// The host, in lower case, qualified as a name of the mesh.
     pub host: String,
     /// The subset; empty for none.
     pub subset: String,
-    /// The port; none where the host has only one.
+    /// The port; `None` if the host has only one.
     pub port: Option<u16>,
-    /// Its share; of several.
+    /// The weight, if there are several destinations.
     pub weight: u64,
-    /// What it does with the request's headers.
+    /// Its changes to the request's headers.
     pub request: Headers,
-    /// What it does with the answer's headers.
+    /// Its changes to the answer's headers.
     pub response: Headers,
 }
 
@@ -81,7 +82,7 @@ impl fmt::Display for Destination {
     }
 }
 
-/// Reads the destinations of a rule, the heaviest first.
+/// Parses the destinations of a rule, the one with the largest weight first.
 fn route(
     object: &Object,
     rule: &Value,
@@ -108,25 +109,25 @@ fn route(
     all
 }
 
-/// What a rule does with a request.
+/// The action of a rule for HTTP requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HttpAction {
-    /// Sends it on, to the first as a rule; the others get the shares that are theirs.
+    /// Forwards the request, usually to the first destination; the others receive their shares.
     Route(Vec<Destination>),
-    /// Sends the caller elsewhere.
+    /// Redirects the caller.
     Redirect {
         /// The status.
         status: u16,
-        /// The scheme, where another.
+        /// The new scheme; empty if unchanged.
         scheme: String,
-        /// The authority, where another.
+        /// The new authority; empty if unchanged.
         authority: String,
-        /// The port, where another.
+        /// The new port; `None` if unchanged.
         port: Option<u16>,
-        /// The path, where another.
+        /// The new path; empty if unchanged.
         uri: String,
     },
-    /// Answers by itself.
+    /// Sends a direct response.
     Respond {
         /// The status.
         status: u16,
@@ -135,57 +136,57 @@ pub enum HttpAction {
     },
 }
 
-/// What a rule changes of a request's URL.
+/// A rule's changes to a request's URL.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HttpRewrite {
-    /// What takes the place of what matched of the path; empty for nothing.
+    /// The replacement for the matched part of the path; empty for no change.
     pub uri: String,
-    /// The new authority; empty for none.
+    /// The new authority; empty for no change.
     pub authority: String,
 }
 
-/// What is tried again.
+/// The retries of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpRetry {
-    /// How often.
+    /// The number of retries.
     pub attempts: u32,
-    /// On what, as Envoy has it; empty for what is retried by default.
+    /// The retry conditions, in Envoy's notation; empty for the default.
     pub on: String,
 }
 
-/// What goes wrong on purpose.
+/// The injected faults of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FaultInjection {
-    /// How long a request is held up.
+    /// The delay of a request.
     pub delay: Option<Duration>,
-    /// The status that it is answered with.
+    /// The status of an aborted request.
     pub abort: Option<u16>,
 }
 
-/// A rule for requests of HTTP.
+/// A rule for HTTP requests.
 #[derive(Debug, Clone)]
 pub struct HttpRoute {
-    /// Its name; empty for none.
+    /// The name; empty for none.
     pub name: String,
-    /// Its matches, of which one must hold; none means every request.
+    /// The matches, one of which must hold; without any, every request matches.
     pub matches: Vec<(MatchScope, HttpMatch)>,
-    /// What it does.
+    /// The action.
     pub action: HttpAction,
-    /// What it changes of the URL.
+    /// The changes to the URL.
     pub rewrite: HttpRewrite,
-    /// How long the answer may take, retries included.
+    /// The time limit for the answer, including retries.
     pub timeout: Option<Duration>,
-    /// What it tries again; none where it does not say.
+    /// The retries; `None` if the rule does not state any.
     pub retries: Option<HttpRetry>,
-    /// What goes wrong on purpose.
+    /// The injected faults.
     pub fault: FaultInjection,
-    /// What it does with the request's headers.
+    /// The changes to the request's headers.
     pub request: Headers,
-    /// What it does with the answer's headers.
+    /// The changes to the answer's headers.
     pub response: Headers,
 }
 
-/// Fields of a rule that are covered. `corsPolicy` concerns browsers.
+/// Fields of a rule that are covered. `corsPolicy` concerns browsers only.
 const KNOWN: &[&str] = &[
     "name",
     "match",
@@ -244,7 +245,7 @@ impl HttpRoute {
         }
     }
 
-    /// Its matches that hold at this place, whatever is asked; none if the rule is not for it at all.
+    /// The matches that hold at this place, whatever the request is; `None` if the rule does not apply there at all.
     pub fn here(&self, holds: impl Fn(&MatchScope) -> bool) -> Option<Vec<&HttpMatch>> {
         if self.matches.is_empty() {
             return Some(vec![&http::EVERY]);
@@ -291,7 +292,7 @@ fn action(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>)
 }
 
 fn retry(object: &Object, retries: &Value, path: &str, unknown: &mut Vec<Unknown>) -> HttpRetry {
-    // The time of one try begins when its connection is made, so it ends none of those that matter here.
+    // The per-try timeout starts when the connection is established, so it ends none of the attempts that matter here.
     let known = [
         "attempts",
         "perTryTimeout",
@@ -313,7 +314,7 @@ fn fault(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>) 
         let path = format!("{path}.fault.{kind}");
         unknown.extend(strange(object, value, &path, known));
         if !always(value) {
-            // What happens to some requests only is not told of one.
+            // A fault that affects only some requests is not applied to a single one.
             let field = format!("{path}.percentage");
             unknown.push(Unknown {
                 object: object.clone(),
@@ -332,12 +333,12 @@ fn fault(object: &Object, rule: &Value, path: &str, unknown: &mut Vec<Unknown>) 
     }
 }
 
-/// A rule for connections of TLS that stays closed, by the name that the handshake asks for.
+/// A rule for TLS connections that are not terminated, by SNI.
 #[derive(Debug, Clone)]
 pub struct TlsRoute {
-    /// Its matches: where, and for which names.
+    /// The matches: the scope, and the SNI hosts.
     pub matches: Vec<(MatchScope, Vec<String>)>,
-    /// Where it sends, the heaviest first.
+    /// The destinations, the one with the largest weight first.
     pub route: Vec<Destination>,
 }
 
@@ -374,14 +375,14 @@ impl TlsRoute {
         }
     }
 
-    /// The names that it is for at a place.
+    /// The SNI hosts that it applies to at a place.
     pub fn names(&self, holds: impl Fn(&MatchScope) -> bool) -> Vec<&str> {
         let here = self.matches.iter().filter(|(when, _)| holds(when));
         here.flat_map(|(_, names)| names.iter().map(String::as_str))
             .collect()
     }
 
-    /// Whether it is for a connection that asks for `name` at a place.
+    /// Whether it applies to a connection with the SNI `name` at a place.
     pub fn is_for(&self, name: &str, holds: impl Fn(&MatchScope) -> bool) -> bool {
         self.names(holds)
             .iter()
@@ -389,12 +390,12 @@ impl TlsRoute {
     }
 }
 
-/// A rule for connections of any kind.
+/// A rule for TCP connections.
 #[derive(Debug, Clone)]
 pub struct TcpRoute {
-    /// Its matches; none means every connection.
+    /// The matches; without any, every connection matches.
     pub matches: Vec<MatchScope>,
-    /// Where it sends, the heaviest first.
+    /// The destinations, the one with the largest weight first.
     pub route: Vec<Destination>,
 }
 
@@ -423,7 +424,7 @@ impl TcpRoute {
         }
     }
 
-    /// Whether it is for connections at a place.
+    /// Whether it applies to connections at a place.
     pub fn here(&self, holds: impl Fn(&MatchScope) -> bool) -> bool {
         self.matches.is_empty() || self.matches.iter().any(holds)
     }
