@@ -70,7 +70,7 @@ impl Snapshot {
         names.into_iter().map(caller).collect()
     }
 
-    /// A request for each port of each external host of a ServiceEntry; patterns give no request.
+    /// A request for each HTTP or TLS port of each external host of a ServiceEntry; patterns give no request.
     pub fn destinations(&self) -> Vec<Request> {
         let mut found = BTreeMap::new();
         for service in self.services.iter().filter(|service| !service.kubernetes) {

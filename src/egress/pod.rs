@@ -29,7 +29,7 @@ pub enum Proxy {
 /// A pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pod {
-    /// The pod; for a pod that does not exist yet, its workload.
+    /// The pod; a pod that does not exist yet has the name of its workload.
     pub object: Object,
     /// Its labels.
     pub labels: Labels,

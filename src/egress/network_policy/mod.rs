@@ -57,7 +57,7 @@ enum NetworkPolicyPeer {
     },
     /// Addresses, except those of pods.
     Block { range: IpNet, except: Vec<IpNet> },
-    /// No peer: the entry is invalid.
+    /// No peer: the entry could not be parsed.
     Nobody,
 }
 

@@ -89,8 +89,8 @@ fn is_wanted(got: &CallerOutcome, want: &Value) -> bool {
     }
 }
 
-/// What lets a request pass at a hop: the object, or why none is needed. `None` at the source and the destination, where nothing
-/// is blocked. Pure.
+/// What lets a request pass at a hop: the object, or why none is needed. `None` for the client, DNS and the server, which are not
+/// listed. Pure.
 fn let_pass(hop: &Hop) -> Option<String> {
     let ruling = &hop.ruling;
     let by = ruling.by.as_ref().map(ToString::to_string);
