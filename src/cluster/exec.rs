@@ -150,7 +150,7 @@ impl ClusterClient {
         &self,
         container: &ContainerRef,
         since: Duration,
-        hear: &(dyn Fn(&str) + Sync),
+        on_line: &(dyn Fn(&str) + Sync),
     ) -> Result<(), ClusterError> {
         let what = format!("logs of {}/{}", container.namespace, container.pod);
         let pods = self.pods(container, &what)?;
@@ -160,7 +160,7 @@ impl ClusterClient {
             .map_err(|error| self.failed(what, error))?;
         let mut lines = std::pin::pin!(lines.lines());
         while let Some(Ok(line)) = lines.next().await {
-            hear(&line);
+            on_line(&line);
         }
         Ok(())
     }

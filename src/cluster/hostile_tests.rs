@@ -289,9 +289,9 @@ async fn every_line_of_a_log_that_is_followed_is_heard_however_many_there_are() 
         name: "istio-proxy".to_owned(),
     };
     let heard = Mutex::new(Vec::new());
-    let hear = |line: &str| heard.lock().unwrap().push(line.to_owned());
+    let on_line = |line: &str| heard.lock().unwrap().push(line.to_owned());
     let since = Duration::from_millis(2_500);
-    cluster.follow(&container, since, &hear).await.unwrap();
+    cluster.follow(&container, since, &on_line).await.unwrap();
     let heard = heard.into_inner().unwrap();
     assert_eq!((heard.len(), heard[0].as_str()), (5_000, "line 0"));
     let head = &server.heads()[0];

@@ -48,7 +48,7 @@ pub async fn adopt(global: &Global, args: AdoptArgs) -> Result<Exit, CommandErro
     confirm::require_confirmation(ADOPT.name, yes)?;
     let mut session = Session::open_anyway(global)?;
     session.steps(None)?;
-    session.meet().await?;
+    session.open_own_cluster().await?;
     let held = LockedJournal::open(&session.journal_path())?;
     let mut run = run_lock::run(&session, ADOPT.name, Vec::new());
     let mut log = run_lock::begin(&session, &run);
@@ -56,12 +56,12 @@ pub async fn adopt(global: &Global, args: AdoptArgs) -> Result<Exit, CommandErro
     let mut found = Vec::new();
     let tasks = tasks::found(&ready.steps, &ready.graph);
     let presenter = RunPresenter::of_looks(&session, session.json());
-    let hear = |event: &Event| {
-        log.tell(event);
-        found.extend(heard(event));
+    let record = |event: &Event| {
+        log.append(event);
+        found.extend(recorded(event));
     };
     let state = &held.read.state;
-    let ended = look(&session, ADOPT, &ready, tasks, state, presenter, hear).await;
+    let ended = look(&session, ADOPT, &ready, tasks, state, presenter, record).await;
     let unseen = ended.tally.failed + ended.tally.blocked;
     if ended.how() == RunOutcome::Interrupted {
         return Ok(Exit::Interrupted);
@@ -126,7 +126,7 @@ pub async fn adopt(global: &Global, args: AdoptArgs) -> Result<Exit, CommandErro
     Ok(ended.how().into())
 }
 
-fn heard(event: &Event) -> Option<Candidate> {
+fn recorded(event: &Event) -> Option<Candidate> {
     match event.clone() {
         Event::Found {
             step,

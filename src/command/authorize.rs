@@ -27,8 +27,8 @@ pub struct AuthorizeArgs {}
 pub async fn authorize(global: &Global, _args: AuthorizeArgs) -> Result<Exit, CommandError> {
     let session = &mut Session::open(global)?;
     session.steps(None)?;
-    session.meet().await?;
-    let mut hold = RunLock::take(session, AUTHORIZE.name, Vec::new())?;
+    session.open_own_cluster().await?;
+    let mut lock = RunLock::take(session, AUTHORIZE.name, Vec::new())?;
     let ready = session.ready(None, AUTHORIZE.looks_up, true).await?;
     let lists: Vec<Step> = ready.steps.iter().filter_map(only_allow_list).collect();
     if lists.is_empty() {
@@ -59,9 +59,9 @@ pub async fn authorize(global: &Global, _args: AuthorizeArgs) -> Result<Exit, Co
             ));
         }
     }
-    hold.begin(session)?;
+    lock.begin(session)?;
     let tasks = tasks::alone(lists.clone());
-    let ended = change(session, AUTHORIZE, &ready, tasks, &mut hold).await;
+    let ended = change(session, AUTHORIZE, &ready, tasks, &mut lock).await;
     let exit = close(session, AUTHORIZE, &ended);
     if exit == Exit::Done && !session.json() {
         let networks = lists

@@ -48,13 +48,13 @@ pub async fn down(global: &Global, args: DownArgs) -> Result<Exit, CommandError>
     let session = &mut Session::open(global)?;
     confirm::require_confirmation(DOWN.name, yes)?;
     session.steps(None)?;
-    session.meet().await?;
-    let mut hold = RunLock::take(session, DOWN.name, Vec::new())?;
+    session.open_own_cluster().await?;
+    let mut lock = RunLock::take(session, DOWN.name, Vec::new())?;
     let ready = session.ready(None, DOWN.looks_up, true).await?;
     let tasks = tasks::absent(
         &ready.steps,
         &ready.graph,
-        &hold.journal.state,
+        &lock.journal.state,
         session.own.is_some(),
     )?;
     if tasks.is_empty() && !session.json() {
@@ -73,8 +73,8 @@ pub async fn down(global: &Global, args: DownArgs) -> Result<Exit, CommandError>
             return Ok(Exit::Done);
         }
     }
-    hold.begin(session)?;
-    let ended = change(session, DOWN, &ready, tasks, &mut hold).await;
+    lock.begin(session)?;
+    let ended = change(session, DOWN, &ready, tasks, &mut lock).await;
     let exit = close(session, DOWN, &ended);
     let stays = |tracked: &&TrackedResource| {
         let kind = tracked.thing.kind();
@@ -84,7 +84,7 @@ pub async fn down(global: &Global, args: DownArgs) -> Result<Exit, CommandError>
                 .iter()
                 .any(|step| step.keep && tracked.is_of(step))
     };
-    let left: Vec<String> = hold
+    let left: Vec<String> = lock
         .journal
         .state
         .ours()
@@ -95,7 +95,7 @@ pub async fn down(global: &Global, args: DownArgs) -> Result<Exit, CommandError>
         say(&format!("left:\n  {}\n", left.join("\n  ")));
     }
     if delete_project && exit == Exit::Done {
-        return delete(session, &ready, &mut hold.journal).await;
+        return delete(session, &ready, &mut lock.journal).await;
     }
     Ok(exit)
 }

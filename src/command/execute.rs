@@ -27,12 +27,12 @@ pub async fn change(
     verb: VerbSpec,
     ready: &Prepared,
     tasks: Vec<Task>,
-    hold: &mut RunLock,
+    lock: &mut RunLock,
 ) -> RunEnd {
-    let RunLock { journal, log, .. } = hold;
+    let RunLock { journal, log, .. } = lock;
     let mut presenter = RunPresenter::of_changes(session);
     let access = JournalAccess::Write(journal);
-    let also = |event: &Event| log.tell(event);
+    let also = |event: &Event| log.append(event);
     execute(session, verb, ready, tasks, access, &mut presenter, also).await
 }
 

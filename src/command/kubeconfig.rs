@@ -29,7 +29,7 @@ pub struct KubeconfigArgs {
 pub async fn kubeconfig(global: &Global, args: KubeconfigArgs) -> Result<Exit, CommandError> {
     let session = &mut Session::open(global)?;
     let file = args.write.as_deref();
-    if session.meant.is_some() {
+    if session.requested_cluster.is_some() {
         return own(session, file).await;
     }
     let ready = session.ready(None, false, false).await?;
@@ -86,7 +86,7 @@ pub async fn kubeconfig(global: &Global, args: KubeconfigArgs) -> Result<Exit, C
 /// A user's own cluster has a kubeconfig already, the one named with `--kubeconfig`. A copy of its entry would be a copy of its
 /// keys, so nothing is written: an error names the file. It is no error if `--write` names the same file.
 async fn own(session: &mut Session, file: Option<&Path>) -> Result<Exit, CommandError> {
-    session.meet().await?;
+    session.open_own_cluster().await?;
     let Some(identity) = session.own.as_ref().map(|own| &own.identity) else {
         return Ok(Exit::Done);
     };

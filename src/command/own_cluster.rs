@@ -33,7 +33,7 @@ pub fn defaults(rehearses: bool) -> &'static [(&'static str, &'static str)] {
 ///
 /// # Errors
 /// The user's own cluster is named, but resources of ours are in the emulated one.
-pub fn meant(
+pub fn requested(
     global: &Global,
     project: &str,
     state: &State,
@@ -90,7 +90,11 @@ impl RequestedCluster {
     ///
     /// # Errors
     /// The kubeconfig has no such cluster; the cluster does not answer; it is not the one that contains objects of ours.
-    pub async fn meet(&self, project: &str, folder: &Path) -> Result<OwnCluster, CommandError> {
+    pub async fn open_own_cluster(
+        &self,
+        project: &str,
+        folder: &Path,
+    ) -> Result<OwnCluster, CommandError> {
         let found = OwnCluster::open(&self.file, self.context.as_deref()).await;
         let own = found.map_err(|closed| self.closed(closed, folder))?;
         if let Some(remembered) = self

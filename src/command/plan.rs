@@ -58,8 +58,8 @@ pub async fn planned(
 ) -> (Plan, RunEnd) {
     let mut plan = Plan::default();
     let presenter = RunPresenter::of_looks(session, session.json());
-    let hear = |event: &_| plan.hear(event);
-    let ended = look(session, verb, ready, tasks, state, presenter, hear).await;
+    let record = |event: &_| plan.record(event);
+    let ended = look(session, verb, ready, tasks, state, presenter, record).await;
     (plan, ended)
 }
 

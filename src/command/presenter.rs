@@ -53,14 +53,14 @@ impl RunPresenter {
 
     /// Shows an event that happens now.
     pub fn show(&mut self, event: &Event) {
-        self.slow.hear(event);
+        self.slow.record(event);
         self.screen.show(event);
         self.close(event);
     }
 
     /// Shows an event of another process's run; `at` is the time since that run started.
     pub fn show_at(&mut self, event: &Event, at: Duration) {
-        self.slow.hear(event);
+        self.slow.record(event);
         self.screen.show_at(event, at);
         self.close(event);
     }

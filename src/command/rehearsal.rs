@@ -60,7 +60,7 @@ pub async fn before(
         ready.clusters(session.force),
         tasks,
         JournalAccess::Read(state),
-        |event| found.hear(event, &ready.steps, session.force),
+        |event| found.record(event, &ready.steps, session.force),
         signals::listen(),
     )
     .await;
@@ -135,7 +135,7 @@ struct Preflight {
 }
 
 impl Preflight {
-    fn hear(&mut self, event: &Event, steps: &[Step], force: bool) {
+    fn record(&mut self, event: &Event, steps: &[Step], force: bool) {
         match event {
             Event::Looked {
                 step, change, ours, ..

@@ -37,7 +37,7 @@ pub struct Session {
     /// The colours for stdout and for stderr.
     pub paint: (Paint, Paint),
     /// The user's own cluster that replaces the emulated one, where one is requested.
-    pub meant: Option<RequestedCluster>,
+    pub requested_cluster: Option<RequestedCluster>,
     /// The same cluster, once it has answered.
     pub own: Option<OwnCluster>,
     /// Region, zone and parameters that the user gave, now or in the last run.
@@ -138,9 +138,9 @@ impl Session {
                 "add or remove --emulate, or name another folder with --state-dir",
             ));
         }
-        let meant = own_cluster::meant(global, &project, &state)?;
+        let requested_cluster = own_cluster::requested(global, &project, &state)?;
         let mut given = remembered(&state);
-        for (name, value) in own_cluster::defaults(meant.is_some()) {
+        for (name, value) in own_cluster::defaults(requested_cluster.is_some()) {
             if tutorial.params.iter().any(|param| param.name == *name) {
                 let value = || (*value).into();
                 given.entry((*name).to_owned()).or_insert_with(value);
@@ -193,7 +193,7 @@ impl Session {
             state,
             force: false,
             paint,
-            meant,
+            requested_cluster,
             own: None,
             given,
         })
@@ -214,7 +214,7 @@ impl Session {
     ) -> Result<Prepared, CommandError> {
         // Errors in the input are reported before any request is sent.
         let steps = self.steps(through)?;
-        self.meet().await?;
+        self.open_own_cluster().await?;
         let own = self.own.clone();
         let (client, _emulator) = self.client(keeps).await?;
         if looks_up && !self.is_given(AUTHORIZED) && self.has_param(AUTHORIZED) {
@@ -237,9 +237,13 @@ impl Session {
     }
 
     /// If the user's own cluster is requested, reads its identity, once, and reports it.
-    pub async fn meet(&mut self) -> Result<(), CommandError> {
-        if let (Some(meant), None) = (&self.meant, &self.own) {
-            self.own = Some(meant.meet(&self.project, &self.folder).await?);
+    pub async fn open_own_cluster(&mut self) -> Result<(), CommandError> {
+        if let (Some(requested_cluster), None) = (&self.requested_cluster, &self.own) {
+            self.own = Some(
+                requested_cluster
+                    .open_own_cluster(&self.project, &self.folder)
+                    .await?,
+            );
         }
         Ok(())
     }

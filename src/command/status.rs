@@ -35,20 +35,20 @@ pub async fn status(global: &Global, _args: StatusArgs) -> Result<Exit, CommandE
     let tasks = tasks::present(&ready.steps, &ready.graph)?;
     // The rows are the output, for programs too; the run itself is shown only as text.
     let presenter = RunPresenter::of_looks(&session, false);
-    let mut heard = Vec::new();
-    let hear = |event: &Event| heard.push(event.clone());
+    let mut recorded = Vec::new();
+    let record = |event: &Event| recorded.push(event.clone());
     let state = &session.state;
-    let ended = look(&session, STATUS, &ready, tasks, state, presenter, hear).await;
-    say(&table(&ready.steps, &heard, state, session.json()));
+    let ended = look(&session, STATUS, &ready, tasks, state, presenter, record).await;
+    say(&table(&ready.steps, &recorded, state, session.json()));
     Ok(ended.how().into())
 }
 
 /// Each step: live, ours, open since; then resources of ours that no step declares.
-fn table(steps: &[Step], heard: &[Event], state: &State, as_json: bool) -> String {
+fn table(steps: &[Step], recorded: &[Event], state: &State, as_json: bool) -> String {
     let mut live: BTreeMap<&str, &str> = BTreeMap::new();
     // A resource that another client recreated under the name of ours is not ours.
     let mut anothers: BTreeSet<&str> = BTreeSet::new();
-    for event in heard {
+    for event in recorded {
         match event {
             Event::Looked {
                 step, change, ours, ..

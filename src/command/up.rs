@@ -64,16 +64,16 @@ pub async fn up(global: &Global, args: UpArgs) -> Result<Exit, CommandError> {
     confirm::require_confirmation(UP.name, args.yes)?;
     // Bad input is refused before anything is locked, written or sent.
     session.steps(through)?;
-    session.meet().await?;
+    session.open_own_cluster().await?;
     // One run at a time, also for the emulator's state, before any request to the cloud.
-    let mut hold = match take_or_follow(&session, &args).await? {
-        Ok(hold) => hold,
+    let mut lock = match take_or_follow(&session, &args).await? {
+        Ok(lock) => lock,
         Err(exit) => return Ok(exit),
     };
     if session.own.is_some() {
         // With a read-only emulator: an error here has changed nothing anywhere.
         let looking = session.ready(through, UP.looks_up, false).await?;
-        rehearsal::before(&session, &looking, &hold.journal.state, args.adopt).await?;
+        rehearsal::before(&session, &looking, &lock.journal.state, args.adopt).await?;
     }
     let ready = session.ready(through, UP.looks_up, true).await?;
     let tasks = || {
@@ -83,13 +83,13 @@ pub async fn up(global: &Global, args: UpArgs) -> Result<Exit, CommandError> {
             false => tasks,
         })
     };
-    if !args.yes && !agreed_to_plan(&session, &ready, tasks()?, &hold.journal).await? {
+    if !args.yes && !agreed_to_plan(&session, &ready, tasks()?, &lock.journal).await? {
         return Ok(Exit::Done);
     }
-    hold.begin(&session)?;
-    let ended = change(&session, UP, &ready, tasks()?, &mut hold).await;
+    lock.begin(&session)?;
+    let ended = change(&session, UP, &ready, tasks()?, &mut lock).await;
     let exit = close(&session, UP, &ended);
-    tell_of_strangers(&ready, &hold.journal, exit);
+    note_unrecorded(&ready, &lock.journal, exit);
     Ok(exit)
 }
 
@@ -125,7 +125,7 @@ async fn take_or_follow(
 ) -> Result<Result<RunLock, Exit>, CommandError> {
     let words = args.words(session);
     let holder = match RunLock::take(session, UP.name, words.clone()) {
-        Ok(hold) => return Ok(Ok(hold)),
+        Ok(lock) => return Ok(Ok(lock)),
         Err(JournalError::Held {
             holder: Some(holder),
         }) => *holder,
@@ -150,23 +150,23 @@ async fn take_or_follow(
 }
 
 /// Warns about resources that are as wanted but not ours: `down` would leave them, which is wrong if an earlier run created them.
-fn tell_of_strangers(ready: &Prepared, journal: &Journal, exit: Exit) {
-    let is_stranger = |step: &&Step| {
+fn note_unrecorded(ready: &Prepared, journal: &Journal, exit: Exit) {
+    let is_unrecorded = |step: &&Step| {
         // A resource that is deleted with its holder has its holder's owner; the user's own cluster holds nothing of ours.
         let stays = |kind: Kind| kind.is_in_cluster() && ready.clusters(false).is_own();
         let alone = step.kind.is_deletable() && (step.kind.parent().is_none() || stays(step.kind));
         alone && !journal.state.ours().any(|tracked| tracked.is_of(step))
     };
-    let strangers: Vec<&str> = ready
+    let unrecorded: Vec<&str> = ready
         .steps
         .iter()
-        .filter(is_stranger)
+        .filter(is_unrecorded)
         .map(|step| step.id.as_str())
         .collect();
-    if exit == Exit::Done && !strangers.is_empty() {
+    if exit == Exit::Done && !unrecorded.is_empty() {
         note(&format!(
             "note: not recorded as created by provision, so `provision down` keeps them: {}; if an earlier run created them, run `provision adopt`",
-            strangers.join(", ")
+            unrecorded.join(", ")
         ));
     }
 }

@@ -66,9 +66,9 @@ pub async fn verify(global: &Global, args: VerifyArgs) -> Result<Exit, CommandEr
         checks.not_here(&check.id, why);
     }
     let presenter = RunPresenter::of_looks(session, session.json());
-    let hear = |event: &_| checks.hear(event);
+    let record = |event: &_| checks.record(event);
     let state = &session.state;
-    let ended = look(session, VERIFY, &ready, tasks, state, presenter, hear).await;
+    let ended = look(session, VERIFY, &ready, tasks, state, presenter, record).await;
     if !session.json() {
         say(&checks.text(&session.tutorial.chapters, &ready.checks, session.paint.0));
     }

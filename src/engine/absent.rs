@@ -136,7 +136,7 @@ async fn remove(
         let Some(pause) = pauses.next() else {
             return Err(failure);
         };
-        if let Failure::Told(told) = &failure {
+        if let Failure::Failed(told) = &failure {
             worker.clients.watch.retrying(
                 &format!("delete {}", thing.short()),
                 &told.error.to_string(),

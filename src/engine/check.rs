@@ -1,4 +1,4 @@
-//! One claim: checked until it holds, or until its time limit. It sends nothing that changes anything.
+//! One check: repeated until it holds, or until its time limit. It sends nothing that changes anything.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::google::retry;
 /// First and longest pause between two checks: a policy takes seconds to reach the proxies.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
-/// Checks until the claim holds, at most for `settle`.
-pub async fn hold(
+/// Checks until the check holds, at most for `settle`.
+pub async fn check(
     worker: &Worker,
     wanted: &DesiredResource,
     settle: Duration,
@@ -61,6 +61,6 @@ pub async fn hold(
         worker.waiting(format!("{}, now {}", seen.expected, seen.seen));
         worker.pause(pause).await?;
     }
-    // A kind that is not a check has no claim.
+    // A kind that is not a check has no check.
     Ok(settled(StepOutcome::Looked))
 }

@@ -108,13 +108,13 @@ pub enum Event {
         /// The text of the warning.
         text: String,
     },
-    /// A claim was checked until it held, or until the time limit.
+    /// A check was repeated until it held, or until the time limit.
     Claimed {
         /// The step.
         step: String,
         /// Whether it holds.
         holds: bool,
-        /// What the claim expects.
+        /// What the check expects.
         expected: String,
         /// What was observed.
         seen: String,
@@ -206,9 +206,9 @@ pub enum StepOutcome {
     WithParent,
     /// The resource was only read.
     Looked,
-    /// The claim holds.
+    /// The check holds.
     Holds,
-    /// The claim does not hold.
+    /// The check does not hold.
     Unmet,
 }
 
@@ -247,11 +247,11 @@ pub struct Tally {
     pub deleted: usize,
     /// Resources kept on purpose.
     pub kept: usize,
-    /// Resources that differ and were only read, and claims that do not hold.
+    /// Resources that differ and were only read, and checks that do not hold.
     pub different: usize,
-    /// Claims that hold.
+    /// Checks that hold.
     pub holds: usize,
-    /// Claims that do not.
+    /// Checks that do not.
     pub unmet: usize,
     /// Steps that failed.
     pub failed: usize,

@@ -41,7 +41,7 @@ impl EventLog {
     }
 
     /// Appends an event.
-    pub fn tell(&mut self, event: &Event) {
+    pub fn append(&mut self, event: &Event) {
         let at = now();
         let event = event.clone();
         self.write(serde_json::to_string(&EventLogLine { at, event }));
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(tail.run.run, "first");
         for event in events() {
             assert!(tail.read().is_empty());
-            log.tell(&event);
+            log.append(&event);
             let read: Vec<String> = tail
                 .read()
                 .iter()
@@ -219,7 +219,7 @@ mod tests {
         }
         assert!(!tail.is_replaced());
         let mut other = EventLog::begin(folder.path(), &run("second"));
-        other.tell(&events()[0]);
+        other.append(&events()[0]);
         assert!(tail.is_replaced());
         assert!(tail.read().is_empty(), "it goes on reading the old one");
         assert_eq!(header(folder.path()).unwrap().run, "second");

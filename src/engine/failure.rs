@@ -14,7 +14,7 @@ pub const NOTHING: &str = "nothing new";
 #[derive(Debug, Clone)]
 pub enum Failure {
     /// The step failed.
-    Told(StepFailure),
+    Failed(StepFailure),
     /// The run was stopped; nothing is wrong.
     Stopped,
 }
@@ -58,7 +58,7 @@ pub enum StepError {
 impl Failure {
     /// A failed call that left nothing behind.
     pub fn of(what: &str, error: &ApiError) -> Failure {
-        Failure::Told(StepFailure {
+        Failure::Failed(StepFailure {
             error: StepError::Call {
                 what: what.to_owned(),
                 source: Box::new(error.clone()),
@@ -70,7 +70,7 @@ impl Failure {
 
     /// A state that provision cannot repair.
     pub fn new(error: String, hint: &str) -> Failure {
-        Failure::Told(StepFailure {
+        Failure::Failed(StepFailure {
             error: StepError::State(error),
             hint: Some(hint.to_owned()),
             left: NOTHING.to_owned(),
@@ -80,7 +80,7 @@ impl Failure {
     /// The same failure, with what is left behind.
     pub fn leaving(self, left: String) -> Failure {
         match self {
-            Failure::Told(told) => Failure::Told(StepFailure { left, ..told }),
+            Failure::Failed(told) => Failure::Failed(StepFailure { left, ..told }),
             Failure::Stopped => Failure::Stopped,
         }
     }
@@ -88,8 +88,8 @@ impl Failure {
     /// The same failure after a change was made: `left` replaces what is left behind if the failure itself left nothing.
     pub fn after(self, left: String) -> Failure {
         match self {
-            Failure::Told(told) if told.left == NOTHING => {
-                Failure::Told(StepFailure { left, ..told })
+            Failure::Failed(told) if told.left == NOTHING => {
+                Failure::Failed(StepFailure { left, ..told })
             }
             failure => failure,
         }
@@ -98,11 +98,11 @@ impl Failure {
     /// The class of the API error, where there is one.
     pub fn class(&self) -> Option<Class> {
         match self {
-            Failure::Told(StepFailure {
+            Failure::Failed(StepFailure {
                 error: StepError::Call { source, .. },
                 ..
             }) => Some(source.class),
-            Failure::Told(_) | Failure::Stopped => None,
+            Failure::Failed(_) | Failure::Stopped => None,
         }
     }
 }
@@ -110,7 +110,7 @@ impl Failure {
 impl From<Arc<JournalError>> for Failure {
     fn from(error: Arc<JournalError>) -> Failure {
         let hint = "no request is sent before it is in the journal: free disk space, or name another folder with --state-dir";
-        Failure::Told(StepFailure {
+        Failure::Failed(StepFailure {
             error: StepError::Journal(error),
             hint: Some(hint.to_owned()),
             left: NOTHING.to_owned(),
@@ -148,7 +148,7 @@ mod tests {
         let client = Client::new(endpoints, Auth::from_env(&env)).unwrap();
         let call = Call::get(Api::Dns, "x");
         let error = client.send(&call, &NoWatch).await.unwrap_err();
-        let Failure::Told(told) = Failure::of("look at x", &error) else {
+        let Failure::Failed(told) = Failure::of("look at x", &error) else {
             panic!("a call that failed is told");
         };
         let said = told.error.to_string();

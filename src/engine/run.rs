@@ -56,16 +56,16 @@ pub async fn run(
     client: &Client,
     clusters: Clusters,
     tasks: Vec<Task>,
-    mut book: JournalAccess<'_>,
-    mut tell: impl FnMut(&Event),
+    mut journal: JournalAccess<'_>,
+    mut emit: impl FnMut(&Event),
     stop: watch::Receiver<bool>,
 ) -> RunEnd {
     let began = Instant::now();
-    let (owner, mut asks) = mpsc::unbounded_channel();
+    let (owner, mut requests) = mpsc::unbounded_channel();
     let mut work: JoinSet<(Instant, Result<Converged, Failure>)> = JoinSet::new();
     // The step of each task in `work`: a task that panics does not return it.
     let mut steps = HashMap::new();
-    let mut board = Scheduler::new(tasks);
+    let mut scheduler = Scheduler::new(tasks);
     let mut ended = RunEnd {
         tally: Tally::default(),
         stopped: false,
@@ -83,21 +83,23 @@ pub async fn run(
             last_words.as_mut().reset(Instant::now() + LAST_WORDS);
         }
         while !ended.stopped && ended.journal.is_none() && work.len() < AT_ONCE {
-            let Some(id) = board.next_ready() else { break };
+            let Some(id) = scheduler.next_ready() else {
+                break;
+            };
             let worker = Worker::new(
-                &board.task(&id).step,
+                &scheduler.task(&id).step,
                 client,
                 clusters.clone(),
-                board.enabled().clone(),
+                scheduler.enabled().clone(),
                 owner.clone(),
                 locks.clone(),
                 stop.clone(),
             );
-            match board.prepare(&id, &book) {
+            match scheduler.prepare(&id, &journal) {
                 Ok(job) => {
-                    tell(&Event::StepStarted {
+                    emit(&Event::StepStarted {
                         step: id.clone(),
-                        kind: board.task(&id).step.kind.name().to_owned(),
+                        kind: scheduler.task(&id).step.kind.name().to_owned(),
                         name: job.name(),
                         expected: job.tracked().and_then(|tracked| tracked.took),
                     });
@@ -106,9 +108,9 @@ pub async fn run(
                     steps.insert(task.id(), id);
                 }
                 Err(NotPrepared::Settled(outcome)) => finish_task(
-                    &mut board,
+                    &mut scheduler,
                     &mut ended.tally,
-                    &mut tell,
+                    &mut emit,
                     &id,
                     Instant::now(),
                     Converged {
@@ -119,26 +121,26 @@ pub async fn run(
                 ),
                 Err(NotPrepared::Waits(steps)) => {
                     let step = id.clone();
-                    let want = board.task(&id).step.want.clone();
-                    tell(&Event::Looked {
+                    let want = scheduler.task(&id).step.want.clone();
+                    emit(&Event::Looked {
                         step,
                         change: super::change::Change::Waits(steps),
                         ours: false,
                         want,
                         inside: None,
                     });
-                    let settled = Converged {
+                    let converged = Converged {
                         outcome: StepOutcome::Looked,
                         differs: true,
                         outputs: Map::new(),
                     };
                     finish_task(
-                        &mut board,
+                        &mut scheduler,
                         &mut ended.tally,
-                        &mut tell,
+                        &mut emit,
                         &id,
                         Instant::now(),
-                        settled,
+                        converged,
                     );
                 }
             }
@@ -147,20 +149,20 @@ pub async fn run(
             break;
         }
         tokio::select! {
-            Some(ask) = asks.recv() => answer(ask, &mut book, &mut tell, &mut ended),
+            Some(request) = requests.recv() => answer(request, &mut journal, &mut emit, &mut ended),
             Some(done) = work.join_next_with_id() => {
                 // A step's events are emitted before its end.
-                while let Ok(ask) = asks.try_recv() {
-                    answer(ask, &mut book, &mut tell, &mut ended);
+                while let Ok(request) = requests.try_recv() {
+                    answer(request, &mut journal, &mut emit, &mut ended);
                 }
                 let (task, result) = match done {
-                    Ok((task, (since, result))) => (task, result.map(|settled| (since, settled))),
-                    Err(error) => (error.id(), Err(Failure::Told(panicked(error)))),
+                    Ok((task, (since, result))) => (task, result.map(|converged| (since, converged))),
+                    Err(error) => (error.id(), Err(Failure::Failed(panicked(error)))),
                 };
                 let Some(id) = steps.remove(&task) else { continue };
                 match result {
-                    Ok((since, settled)) => finish_task(&mut board, &mut ended.tally, &mut tell, &id, since, settled),
-                    Err(Failure::Told(told)) => fail(&mut board, &mut ended.tally, &mut tell, &id, told),
+                    Ok((since, converged)) => finish_task(&mut scheduler, &mut ended.tally, &mut emit, &id, since, converged),
+                    Err(Failure::Failed(failure)) => fail(&mut scheduler, &mut ended.tally, &mut emit, &id, failure),
                     Err(Failure::Stopped) => {}
                 }
             }
@@ -170,23 +172,23 @@ pub async fn run(
         }
     }
     if !ended.stopped && ended.journal.is_none() {
-        for id in board.stuck() {
+        for id in scheduler.stuck() {
             let hint = Some("this is an error in the order of the steps: please report it with the output of `provision steps --dot`".to_owned());
-            let told = StepFailure {
+            let failure = StepFailure {
                 error: StepError::Cycle,
                 hint,
                 left: "the step's resource is unchanged".to_owned(),
             };
-            fail(&mut board, &mut ended.tally, &mut tell, &id, told);
+            fail(&mut scheduler, &mut ended.tally, &mut emit, &id, failure);
         }
     }
-    if let JournalAccess::Write(journal) = &mut book
+    if let JournalAccess::Write(journal) = &mut journal
         && ended.journal.is_none()
     {
         let (at, how) = (now(), ended.how().word().to_owned());
         ended.journal = journal.write(&Entry::End { at, how }).err().map(Arc::new);
     }
-    tell(&Event::RunFinished {
+    emit(&Event::RunFinished {
         how: ended.how(),
         tally: ended.tally,
         took: millis(began.elapsed()),
@@ -195,70 +197,70 @@ pub async fn run(
 }
 
 fn answer(
-    ask: OwnerRequest,
-    book: &mut JournalAccess<'_>,
-    tell: &mut impl FnMut(&Event),
+    request: OwnerRequest,
+    journal: &mut JournalAccess<'_>,
+    emit: &mut impl FnMut(&Event),
     ended: &mut RunEnd,
 ) {
-    match ask {
-        OwnerRequest::Tell(event) => tell(&event),
+    match request {
+        OwnerRequest::Emit(event) => emit(&event),
         OwnerRequest::Write(entry, reply) => {
-            let written = match book {
+            let written = match journal {
                 JournalAccess::Write(journal) => journal.write(&entry),
                 JournalAccess::Read(_) => Ok(()),
             };
-            let told = written.map_err(|error| {
+            let result = written.map_err(|error| {
                 let error = Arc::new(error);
                 ended.journal.get_or_insert_with(|| Arc::clone(&error));
                 error
             });
-            let _ = reply.send(told);
+            let _ = reply.send(result);
         }
     }
 }
 
 fn finish_task(
-    board: &mut Scheduler,
+    scheduler: &mut Scheduler,
     tally: &mut Tally,
-    tell: &mut impl FnMut(&Event),
+    emit: &mut impl FnMut(&Event),
     id: &str,
     since: Instant,
-    settled: Converged,
+    converged: Converged,
 ) {
-    tally.count(settled.outcome);
-    if settled.differs {
+    tally.count(converged.outcome);
+    if converged.differs {
         tally.different += 1;
-    } else if settled.outcome == StepOutcome::Looked {
+    } else if converged.outcome == StepOutcome::Looked {
         tally.unchanged += 1;
     }
-    tell(&Event::Finished {
+    emit(&Event::Finished {
         step: id.to_owned(),
-        outcome: settled.outcome,
+        outcome: converged.outcome,
         took: millis(since.elapsed()),
     });
-    if settled.outcome == StepOutcome::Created {
-        board.made(id);
+    if converged.outcome == StepOutcome::Created {
+        scheduler.made(id);
     }
-    board.done(id, settled.outputs);
+    scheduler.done(id, converged.outputs);
 }
 
 fn fail(
-    board: &mut Scheduler,
+    scheduler: &mut Scheduler,
     tally: &mut Tally,
-    tell: &mut impl FnMut(&Event),
+    emit: &mut impl FnMut(&Event),
     id: &str,
-    told: StepFailure,
+    failure: StepFailure,
 ) {
     tally.failed += 1;
-    tell(&Event::Failed {
+    emit(&Event::Failed {
         step: id.to_owned(),
-        error: told.error.to_string(),
-        hint: told.hint,
-        left: told.left,
+        error: failure.error.to_string(),
+        hint: failure.hint,
+        left: failure.left,
     });
-    for step in board.block(id) {
+    for step in scheduler.block(id) {
         tally.blocked += 1;
-        tell(&Event::Blocked {
+        emit(&Event::Blocked {
             step,
             by: id.to_owned(),
         });
@@ -329,8 +331,8 @@ mod tests {
                 drop(say);
                 let (state, tasks) = (State::default(), alone(vec![nowhere()]));
                 let clusters = Clusters::default();
-                let book = JournalAccess::Read(&state);
-                let ended = run(&client, clusters, tasks, book, |_| {}, stop).await;
+                let journal = JournalAccess::Read(&state);
+                let ended = run(&client, clusters, tasks, journal, |_| {}, stop).await;
                 assert_eq!(ended.stopped, asked);
             }
         }
@@ -346,7 +348,7 @@ mod tests {
                 ..nowhere()
             },
             after: after.iter().map(|&id| id.to_owned()).collect(),
-            goal: TaskGoal::Holds { settle },
+            goal: TaskGoal::Check { settle },
         };
         let second = Duration::from_secs(1);
         let tasks = vec![
@@ -364,8 +366,8 @@ mod tests {
             Event::Blocked { step, by } => blocked.push((step.clone(), by.clone())),
             _ => {}
         };
-        let book = JournalAccess::Read(&state);
-        let ended = run(&client, Clusters::default(), tasks, book, tell, stop).await;
+        let journal = JournalAccess::Read(&state);
+        let ended = run(&client, Clusters::default(), tasks, journal, tell, stop).await;
         let [(step, error)] = failed.as_slice() else {
             panic!("one step failed: {failed:?}");
         };

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::absent::absent;
 use super::adopt::find;
-use super::check::hold;
+use super::check::check;
 use super::desired::{Converged, DesiredResource};
 use super::event::StepOutcome;
 use super::failure::Failure;
@@ -49,7 +49,7 @@ pub enum Job {
     /// Find the live resource under the step's name.
     Find(DesiredResource, Option<TrackedResource>),
     /// Check whether the claim holds, for at most this long.
-    Claim(DesiredResource, Duration),
+    Check(DesiredResource, Duration),
     /// Delete the resource.
     Absent(Kind, Box<TrackedResource>, Value, Vec<ResourceId>),
 }
@@ -129,9 +129,9 @@ impl Scheduler {
     }
 
     /// Fills a task's references from the outputs of others, and returns what to do for it.
-    pub fn prepare(&self, id: &str, book: &JournalAccess<'_>) -> Result<Job, NotPrepared> {
+    pub fn prepare(&self, id: &str, journal: &JournalAccess<'_>) -> Result<Job, NotPrepared> {
         let task = self.task(id);
-        let state = match book {
+        let state = match journal {
             JournalAccess::Write(journal) => &journal.state,
             JournalAccess::Read(state) => state,
         };
@@ -149,7 +149,7 @@ impl Scheduler {
                 let want = task.step.want.clone();
                 Ok(Job::Absent(kind, tracked.clone(), want, inside.clone()))
             }
-            TaskGoal::Holds { settle } => Ok(Job::Claim(self.wanted(id, None)?, *settle)),
+            TaskGoal::Check { settle } => Ok(Job::Check(self.wanted(id, None)?, *settle)),
             TaskGoal::Found => {
                 let wanted = self.wanted(id, None)?;
                 let tracked = state.get(&wanted.thing.key()).cloned();
@@ -173,7 +173,7 @@ impl Scheduler {
                     .map(|inner| (inner.thing, inner.want))
                     .collect();
                 let tracked = state.get(&wanted.thing.key()).cloned();
-                Ok(match book {
+                Ok(match journal {
                     JournalAccess::Write(_) => Job::Present(wanted, tracked),
                     JournalAccess::Read(_) => Job::Look(wanted, tracked),
                 })
@@ -242,7 +242,7 @@ impl Job {
             Job::Look(wanted, _)
             | Job::Present(wanted, _)
             | Job::Find(wanted, _)
-            | Job::Claim(wanted, _) => wanted.thing.short(),
+            | Job::Check(wanted, _) => wanted.thing.short(),
             Job::Absent(_, tracked, ..) => tracked.thing.short(),
         }
     }
@@ -254,7 +254,7 @@ impl Job {
                 tracked.as_ref()
             }
             Job::Absent(_, tracked, ..) => Some(tracked),
-            Job::Claim(..) => None,
+            Job::Check(..) => None,
         }
     }
 
@@ -264,7 +264,7 @@ impl Job {
             Job::Look(wanted, tracked) => look_only(worker, &wanted, tracked.as_ref()).await,
             Job::Present(wanted, tracked) => present(worker, &wanted, tracked.as_ref()).await,
             Job::Find(wanted, tracked) => find(worker, &wanted, tracked.as_ref()).await,
-            Job::Claim(wanted, settle) => hold(worker, &wanted, settle).await,
+            Job::Check(wanted, settle) => check(worker, &wanted, settle).await,
             Job::Absent(kind, tracked, want, inside) => {
                 absent(worker, kind, &tracked, &want, &inside).await
             }

@@ -118,7 +118,7 @@ where
                     Ok(true) => return Ok(SendResult::AlreadyThere { since, ours }),
                     Err(Failure::Stopped) => return Err(Failure::Stopped),
                     // One replica knows a resource that another does not know yet, or no longer: at a later request they agree.
-                    Ok(false) | Err(Failure::Told(_)) => error,
+                    Ok(false) | Err(Failure::Failed(_)) => error,
                 }
             }
             Err(error) => error,

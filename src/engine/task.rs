@@ -30,7 +30,7 @@ pub enum TaskGoal {
     /// The live resource under the step's name is known, and the evidence that provision created it.
     Found,
     /// A claim holds.
-    Holds {
+    Check {
         /// How long to wait until it holds.
         settle: Duration,
     },

@@ -84,12 +84,12 @@ pub fn found(steps: &[Step], graph: &Graph) -> Vec<Task> {
     tasks.collect()
 }
 
-/// Tasks that check every claim, in parallel: a claim needs only the resources that it concerns.
+/// Tasks that run every check, in parallel: a check needs only the resources that it concerns.
 pub fn checks(steps: &[Step], settle: Duration) -> Vec<Task> {
     let tasks = steps.iter().map(|step| Task {
         step: step.clone(),
         after: BTreeSet::new(),
-        goal: TaskGoal::Holds { settle },
+        goal: TaskGoal::Check { settle },
     });
     tasks.collect()
 }

@@ -21,7 +21,7 @@ pub enum OwnerRequest {
     /// Write this entry, and reply when it is on disk.
     Write(Box<Entry>, oneshot::Sender<Result<(), Arc<JournalError>>>),
     /// Emit this event.
-    Tell(Event),
+    Emit(Event),
 }
 
 /// What a running step may use.
@@ -98,7 +98,7 @@ impl Worker {
     /// Emits an event.
     pub fn emit(&self, event: Event) {
         // A missing receiver is no reason to fail.
-        let _ = self.owner.send(OwnerRequest::Tell(event));
+        let _ = self.owner.send(OwnerRequest::Emit(event));
     }
 
     /// Reports what the step waits for.
@@ -159,11 +159,11 @@ impl Watch for ProgressWatch {
             attempt,
             after,
         };
-        let _ = self.owner.send(OwnerRequest::Tell(event));
+        let _ = self.owner.send(OwnerRequest::Emit(event));
     }
 
     fn progress(&self, says: &str) {
-        let _ = self.owner.send(OwnerRequest::Tell(Event::Waiting {
+        let _ = self.owner.send(OwnerRequest::Emit(Event::Waiting {
             step: self.step.clone(),
             on: says.to_owned(),
         }));

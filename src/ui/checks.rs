@@ -1,4 +1,4 @@
-//! The results of the checks: one line for each claim by chapter, then a matrix of the requests.
+//! The results of the checks: one line for each check by chapter, then a matrix of the requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -9,11 +9,11 @@ use crate::engine::event::Event;
 use crate::kinds::Step;
 use crate::steps::Chapter;
 
-/// The results of all claims.
+/// The results of all checks.
 #[derive(Default)]
 pub struct CheckReport {
     found: BTreeMap<String, CheckRow>,
-    /// Claims that were not checked, because this cluster lacks what they need; what that is.
+    /// Checks that were not run, because this cluster lacks what they need; what that is.
     not_here: BTreeMap<String, String>,
 }
 
@@ -26,7 +26,7 @@ struct CheckRow {
 
 impl CheckReport {
     /// Processes one event.
-    pub fn hear(&mut self, event: &Event) {
+    pub fn record(&mut self, event: &Event) {
         if let Event::Claimed {
             step,
             holds,
@@ -45,7 +45,7 @@ impl CheckReport {
         }
     }
 
-    /// Records a claim that is not checked, because only GKE has what it needs.
+    /// Records a check that is not checked, because only GKE has what it needs.
     pub fn not_here(&mut self, step: &str, only_gke: &str) {
         self.not_here.insert(step.to_owned(), plain(only_gke));
     }

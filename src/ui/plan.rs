@@ -28,7 +28,7 @@ struct PlannedStep {
 
 impl Plan {
     /// Processes one event.
-    pub fn hear(&mut self, event: &Event) {
+    pub fn record(&mut self, event: &Event) {
         if let Event::Looked {
             step,
             change,

@@ -21,7 +21,7 @@ pub struct Slow {
 
 impl Slow {
     /// Processes one event.
-    pub fn hear(&mut self, event: &Event) {
+    pub fn record(&mut self, event: &Event) {
         if let Event::Finished {
             step,
             outcome,
@@ -65,7 +65,7 @@ mod tests {
         for (step, took) in steps {
             let (step, took) = ((*step).to_owned(), *took);
             let outcome = StepOutcome::Created;
-            slow.hear(&Event::Finished {
+            slow.record(&Event::Finished {
                 step,
                 outcome,
                 took,

@@ -150,7 +150,7 @@ async fn listen(
     tell: &UnboundedSender<LogFields>,
 ) -> Result<Infallible, ApiError> {
     let begun = Instant::now();
-    let hear = |line: &str| {
+    let on_line = |line: &str| {
         if let Some(line) = of_request.read(line) {
             // The receiver is closed once it has seen enough.
             let _ = tell.send(line);
@@ -160,7 +160,7 @@ async fn listen(
         // A server may end a followed log at any time. Reading a line twice does no harm.
         for pause in retry::delays(PAUSES.0, PAUSES.1) {
             let since = begun.elapsed() + BEFORE;
-            let followed = place.cluster.follow(proxy, since, &hear).await;
+            let followed = place.cluster.follow(proxy, since, &on_line).await;
             followed.map_err(of_cluster)?;
             tokio::time::sleep(pause).await;
         }
