@@ -36,7 +36,7 @@ pub struct AdoptArgs {
 /// One resource that was looked for.
 struct Candidate {
     step: String,
-    thing: ResourceId,
+    resource: ResourceId,
     evidence: Evidence,
     parts: Vec<String>,
     fields: Vec<FieldDiff>,
@@ -96,7 +96,7 @@ pub async fn adopt(global: &Global, args: AdoptArgs) -> Result<Exit, CommandErro
         journal.write(&Entry::Adopted {
             at: now(),
             step: found.step.clone(),
-            thing: found.thing.clone(),
+            resource: found.resource.clone(),
             parts: found.parts.clone(),
             why: why(found),
         })?;
@@ -130,13 +130,13 @@ fn recorded(event: &Event) -> Option<Candidate> {
     match event.clone() {
         Event::Found {
             step,
-            thing,
+            resource,
             evidence,
             parts,
             fields,
         } => Some(Candidate {
             step,
-            thing,
+            resource,
             evidence,
             parts,
             fields,
@@ -183,7 +183,7 @@ fn why(found: &Candidate) -> String {
 /// What would be adopted, what would not, and why; then the counts.
 fn text(found: &[Candidate], unseen: usize) -> String {
     let row = |mark: &str, found: &Candidate| {
-        let kind = found.thing.kind.clone();
+        let kind = found.resource.kind.clone();
         vec![format!("  {mark} {}", found.step), kind, why(found)]
     };
     let strangers = |found: &&Candidate| {

@@ -77,7 +77,7 @@ pub async fn down(global: &Global, args: DownArgs) -> Result<Exit, CommandError>
     let ended = change(session, DOWN, &ready, tasks, &mut lock).await;
     let exit = close(session, DOWN, &ended);
     let stays = |tracked: &&TrackedResource| {
-        let kind = tracked.thing.kind();
+        let kind = tracked.resource.kind();
         kind.is_some_and(|kind| !kind.is_deletable())
             || ready
                 .steps
@@ -118,18 +118,18 @@ async fn delete(
             "the resources that `up` created are already deleted",
         ));
     }
-    let thing = ResourceId {
+    let resource = ResourceId {
         kind: "project".to_owned(),
         at: json!({"project": project})
             .as_object()
             .cloned()
             .unwrap_or_default(),
     };
-    let key = thing.key();
+    let key = resource.key();
     journal.write(&Entry::Intent {
         at: now(),
         step: "project".to_owned(),
-        thing,
+        resource,
         verb: ChangeVerb::Delete,
         request: uuid::Uuid::new_v4().to_string(),
         parts: Vec::new(),

@@ -73,10 +73,10 @@ pub fn of_steps(steps: &[Step]) -> SnapshotInput {
 fn fill(value: &Value, steps: &[Step]) -> Value {
     let foreseen = |reference: &refs::Ref| {
         let step = steps.iter().find(|step| step.id == reference.step)?;
-        let thing = ResourceId::new(step.kind, step.at.clone());
+        let resource = ResourceId::new(step.kind, step.at.clone());
         // A value that cannot be predicted decides nothing about a request.
         Some(
-            thing
+            resource
                 .predict(&reference.field)
                 .unwrap_or_else(|| reference.to_string().into()),
         )

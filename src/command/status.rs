@@ -65,7 +65,7 @@ fn table(steps: &[Step], recorded: &[Event], state: &State, as_json: bool) -> St
     }
     let tracked = |step: &Step| {
         state
-            .things
+            .resources
             .iter()
             .rev()
             .find(|tracked| tracked.is_of(step))
@@ -103,11 +103,11 @@ fn table(steps: &[Step], recorded: &[Event], state: &State, as_json: bool) -> St
         .ours()
         .filter(|tracked| !steps.iter().any(|step| tracked.is_of(step)))
     {
-        let thing = &tracked.thing;
+        let resource = &tracked.resource;
         rows.push(
             [
-                thing.short(),
-                thing.kind.clone(),
+                resource.short(),
+                resource.kind.clone(),
                 "no step".to_owned(),
                 "ours".to_owned(),
                 "-".to_owned(),

@@ -35,15 +35,15 @@ pub async fn absent(
     want: &Value,
     inside: &[ResourceId],
 ) -> Result<Converged, Failure> {
-    let thing = &tracked.thing;
+    let resource = &tracked.resource;
     let mut open = tracked.open.clone();
     if let Some(work) = &open
-        && let Finished::Ended = finish(worker, kind, thing, work).await?
+        && let Finished::Ended = finish(worker, kind, resource, work).await?
     {
         open = None;
     }
     let parts = tracked.our_parts();
-    let found = agreed(worker, kind, thing, &Value::Null, &parts).await;
+    let found = agreed(worker, kind, resource, &Value::Null, &parts).await;
     let cut_off = open
         .as_ref()
         .filter(|open| open.verb == ChangeVerb::Delete)
@@ -54,28 +54,28 @@ pub async fn absent(
         worker
             .write(Entry::Done {
                 at: open.since.clone(),
-                key: thing.key(),
+                key: resource.key(),
                 took,
             })
             .await?;
     }
     let outcome = match found? {
         Observed::Absent => {
-            forget(worker, kind, thing, inside, cut_off).await?;
+            forget(worker, kind, resource, inside, cut_off).await?;
             StepOutcome::Gone
         }
         Observed::Here(live) if still_ours(kind, want, Some(tracked), &live).is_none() => {
             let text = format!(
                 "{} was deleted and recreated by someone else: it is kept, unless its namespace is deleted",
-                thing.short()
+                resource.short()
             );
             let step = worker.step.clone();
             worker.emit(Event::Warned { step, text });
-            forget(worker, kind, thing, inside, cut_off).await?;
+            forget(worker, kind, resource, inside, cut_off).await?;
             StepOutcome::Kept
         }
         Observed::Here(_) | Observed::Broken(_) | Observed::Settling(_) => {
-            remove(worker, kind, thing, &parts, inside, cut_off).await?;
+            remove(worker, kind, resource, &parts, inside, cut_off).await?;
             StepOutcome::Deleted
         }
     };
@@ -90,16 +90,16 @@ pub async fn absent(
 async fn remove(
     worker: &Worker,
     kind: Kind,
-    thing: &ResourceId,
+    resource: &ResourceId,
     parts: &[String],
     inside: &[ResourceId],
     mut again: Option<String>,
 ) -> Result<(), Failure> {
     let mut pauses = retry::delays(IN_USE.1, IN_USE.2).take(IN_USE.0);
     loop {
-        let moved = clear(worker, kind, thing).await?;
+        let moved = clear(worker, kind, resource).await?;
         let intent = Intent {
-            thing,
+            resource,
             kind,
             verb: ChangeVerb::Delete,
             parts: parts.to_vec(),
@@ -107,20 +107,22 @@ async fn remove(
             request: again.take(),
         };
         let carried = carry_out(worker, intent, |request| async move {
-            kind.delete(&worker.clients, &thing.at, parts, &request)
+            kind.delete(&worker.clients, &resource.at, parts, &request)
                 .await
         })
         .await;
         let failure = match carried {
             Ok(SendResult::Done { since } | SendResult::AlreadyThere { since, .. }) => {
-                gone(worker, kind, thing, &Value::Null, parts)
+                gone(worker, kind, resource, &Value::Null, parts)
                     .await
-                    .map_err(|failure| failure.after(format!("{} was deleted", thing.short())))?;
+                    .map_err(|failure| {
+                        failure.after(format!("{} was deleted", resource.short()))
+                    })?;
                 let took = millis(since.elapsed());
                 return worker
                     .write(Entry::Done {
                         at: now(),
-                        key: thing.key(),
+                        key: resource.key(),
                         took,
                     })
                     .await;
@@ -138,7 +140,7 @@ async fn remove(
         };
         if let Failure::Failed(told) = &failure {
             worker.clients.watch.retrying(
-                &format!("delete {}", thing.short()),
+                &format!("delete {}", resource.short()),
                 &told.error.to_string(),
                 1,
                 pause,
@@ -149,11 +151,11 @@ async fn remove(
 }
 
 /// Deletes what GKE left inside the resource, and reports each before its deletion. Returns whether there was anything.
-async fn clear(worker: &Worker, kind: Kind, thing: &ResourceId) -> Result<bool, Failure> {
+async fn clear(worker: &Worker, kind: Kind, resource: &ResourceId) -> Result<bool, Failure> {
     let listed = worker
-        .unless_stopped(kind.leftovers(&worker.clients, &thing.at))
+        .unless_stopped(kind.leftovers(&worker.clients, &resource.at))
         .await?;
-    let what = format!("list the leftovers in {}", thing.short());
+    let what = format!("list the leftovers in {}", resource.short());
     let leftovers = listed.map_err(|error| Failure::of(&what, &error))?;
     for leftover in &leftovers {
         let text = format!(
@@ -171,7 +173,7 @@ async fn clear(worker: &Worker, kind: Kind, thing: &ResourceId) -> Result<bool, 
             continue;
         };
         let intent = Intent {
-            thing: leftover,
+            resource: leftover,
             kind,
             verb: ChangeVerb::Delete,
             parts: Vec::new(),
@@ -199,7 +201,7 @@ async fn clear(worker: &Worker, kind: Kind, thing: &ResourceId) -> Result<bool, 
 async fn forget(
     worker: &Worker,
     kind: Kind,
-    thing: &ResourceId,
+    resource: &ResourceId,
     inside: &[ResourceId],
     announced: Option<String>,
 ) -> Result<(), Failure> {
@@ -207,7 +209,7 @@ async fn forget(
         let intent = Entry::Intent {
             at: now(),
             step: worker.step.clone(),
-            thing: thing.clone(),
+            resource: resource.clone(),
             verb: ChangeVerb::Delete,
             request: format!("none: {} was gone", kind.name()),
             parts: Vec::new(),
@@ -219,7 +221,7 @@ async fn forget(
     worker
         .write(Entry::Done {
             at: now(),
-            key: thing.key(),
+            key: resource.key(),
             took: millis(since.elapsed()),
         })
         .await

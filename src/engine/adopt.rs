@@ -39,7 +39,7 @@ pub async fn find(
     let (evidence, parts, fields) = weigh(wanted, tracked, live.as_ref(), parts);
     worker.emit(Event::Found {
         step: worker.step.clone(),
-        thing: wanted.thing.clone(),
+        resource: wanted.resource.clone(),
         evidence,
         parts,
         fields,
@@ -53,18 +53,18 @@ async fn look(
     wanted: &DesiredResource,
     parts: &[String],
 ) -> Result<Option<Value>, Failure> {
-    let DesiredResource { thing, kind, .. } = wanted;
+    let DesiredResource { resource, kind, .. } = wanted;
     let mut want = match wanted.unknown.is_empty() {
         true => &wanted.want,
         false => &Value::Null,
     };
-    let what = format!("read {} {}", kind.name(), thing.short());
+    let what = format!("read {} {}", kind.name(), resource.short());
     let failed = |error| Failure::of(&what, &error);
     let mut waited = false;
     // For a kind whose resources are hidden at first, one read that does not find it proves nothing.
     let mut reads = kind.reads();
     loop {
-        let look = kind.look(&worker.clients, &thing.at, want, parts);
+        let look = kind.look(&worker.clients, &resource.at, want, parts);
         match worker.unless_stopped(look).await? {
             // A disabled API has no resources.
             Err(error) if error.class == Class::ApiDisabled => return Ok(None),
@@ -76,7 +76,7 @@ async fn look(
             Err(error) => return Err(failed(error)),
             Ok(Observed::Here(live)) => return Ok(Some(live)),
             Ok(Observed::Settling(_) | Observed::Broken(_)) => {
-                let read = kind.read(&worker.clients, &thing.at);
+                let read = kind.read(&worker.clients, &resource.at);
                 return worker.unless_stopped(read).await?.map_err(failed);
             }
             Ok(Observed::Absent) => {}
@@ -87,7 +87,7 @@ async fn look(
             continue;
         }
         let running = worker
-            .unless_stopped(kind.running(&worker.clients, &thing.at))
+            .unless_stopped(kind.running(&worker.clients, &resource.at))
             .await?;
         let operation = match running {
             Ok(Some(operation)) if !waited => operation,
@@ -97,7 +97,7 @@ async fn look(
             }
             Err(error) => return Err(failed(error)),
         };
-        worker.waiting(format!("the operation in progress on {}", thing.short()));
+        worker.waiting(format!("the operation in progress on {}", resource.short()));
         let wait = operation.wait(
             &worker.clients.client,
             worker.within,
@@ -167,7 +167,7 @@ mod tests {
 
     fn wanted(kind: &str, want: Value, unknown: &[&str]) -> DesiredResource {
         DesiredResource {
-            thing: ResourceId {
+            resource: ResourceId {
                 kind: kind.to_owned(),
                 at: Map::new(),
             },

@@ -21,9 +21,12 @@ pub async fn check(
     settle: Duration,
 ) -> Result<Converged, Failure> {
     let DesiredResource {
-        thing, kind, want, ..
+        resource,
+        kind,
+        want,
+        ..
     } = wanted;
-    let what = format!("check {}", thing.short());
+    let what = format!("check {}", resource.short());
     let deadline = Instant::now() + settle;
     let settled = |outcome| Converged {
         outcome,
@@ -31,7 +34,7 @@ pub async fn check(
         outputs: Map::new(),
     };
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
-        let look = kind.check(&worker.clients, &thing.at, want);
+        let look = kind.check(&worker.clients, &resource.at, want);
         let Some(seen) = worker.unless_stopped(look).await? else {
             break;
         };
@@ -40,7 +43,7 @@ pub async fn check(
             let hint = match seen.holds {
                 true => None,
                 false => {
-                    let hint = kind.hint(&worker.clients, &thing.at, want);
+                    let hint = kind.hint(&worker.clients, &resource.at, want);
                     worker.unless_stopped(hint).await?
                 }
             };

@@ -9,7 +9,7 @@ use crate::kinds::{Kind, ResourceId};
 #[derive(Clone)]
 pub struct DesiredResource {
     /// The resource.
-    pub thing: ResourceId,
+    pub resource: ResourceId,
     /// The resource's kind.
     pub kind: Kind,
     /// The desired body, with its references filled.

@@ -26,7 +26,9 @@ pub enum Entry {
         /// The step's id, as messages show it.
         step: String,
         /// The resource.
-        thing: ResourceId,
+        // Its name in journals on disk.
+        #[serde(rename = "thing")]
+        resource: ResourceId,
         /// What the request does to it.
         verb: ChangeVerb,
         /// The id under which the request may be repeated.
@@ -74,7 +76,9 @@ pub enum Entry {
         /// The step's id, as messages show it.
         step: String,
         /// The resource.
-        thing: ResourceId,
+        // Its name in journals on disk.
+        #[serde(rename = "thing")]
+        resource: ResourceId,
         /// The parts of a set that were adopted.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         parts: Vec<String>,

@@ -55,7 +55,9 @@ pub enum Event {
         /// The step.
         step: String,
         /// The resource.
-        thing: ResourceId,
+        // Its name in the output of `--output json`.
+        #[serde(rename = "thing")]
+        resource: ResourceId,
         /// The evidence for or against it.
         evidence: Evidence,
         /// The parts of a set that it concerns.

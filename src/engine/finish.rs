@@ -28,14 +28,14 @@ pub enum Finished {
 pub async fn finish(
     worker: &Worker,
     kind: Kind,
-    thing: &ResourceId,
+    resource: &ResourceId,
     open: &OpenRequest,
 ) -> Result<Finished, Failure> {
-    let what = format!("{} {} {}", open.verb.word(), kind.name(), thing.short());
+    let what = format!("{} {} {}", open.verb.word(), kind.name(), resource.short());
     let operation = match &open.operation {
         Some(operation) => Some(operation.clone()),
         // The answer was lost, and the request may still be running: an operation that runs now names its target.
-        None => match kind.running(&worker.clients, &thing.at).await {
+        None => match kind.running(&worker.clients, &resource.at).await {
             Ok(found) => found,
             Err(error) if matches!(error.class, Class::NotFound | Class::ApiDisabled) => None,
             Err(error) => {
@@ -54,10 +54,13 @@ pub async fn finish(
     let entry = match ended(worker, kind, &operation).await? {
         // A create is done when the resource was seen; what is known now is that its request is over.
         OperationEnd::Done | OperationEnd::Unknown => return Ok(Finished::Lost),
-        OperationEnd::Failed(error) => failed(&thing.key(), &error.message, left_of(open.verb)),
+        OperationEnd::Failed(error) => failed(&resource.key(), &error.message, left_of(open.verb)),
         // The request may still be running: it stays open.
         OperationEnd::Unseen(error) => {
-            let says = format!("{} may exist: {what} is still in progress", thing.short());
+            let says = format!(
+                "{} may exist: {what} is still in progress",
+                resource.short()
+            );
             return Err(Failure::of(&what, &error).leaving(says));
         }
     };

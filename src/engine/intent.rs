@@ -6,7 +6,7 @@ use crate::kinds::{Kind, ResourceId};
 /// A request to announce.
 pub struct Intent<'a> {
     /// The resource.
-    pub thing: &'a ResourceId,
+    pub resource: &'a ResourceId,
     /// The resource's kind.
     pub kind: Kind,
     /// What the request does to it.

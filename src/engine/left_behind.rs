@@ -38,12 +38,12 @@ pub async fn account(
         .kind
         .look(
             &worker.clients,
-            &intent.thing.at,
+            &intent.resource.at,
             &Value::Null,
             &intent.parts,
         )
         .await;
-    let short = intent.thing.short();
+    let short = intent.resource.short();
     let (left, says) = match (intent.verb, seen) {
         (ChangeVerb::Create | ChangeVerb::Update, _)
             if error.left_machine == MayHaveApplied::No =>
@@ -85,7 +85,7 @@ pub async fn account(
         ),
     };
     match worker
-        .write(failed(&intent.thing.key(), &error.message, left))
+        .write(failed(&intent.resource.key(), &error.message, left))
         .await
     {
         Ok(()) => failure.leaving(says),

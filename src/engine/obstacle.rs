@@ -44,7 +44,7 @@ pub fn fixed(wanted: &DesiredResource, fields: &[FieldDiff]) -> Failure {
 }
 
 fn in_the_way(wanted: &DesiredResource, why: &str, fields: &[FieldDiff], hint: &str) -> Failure {
-    let (kind, short) = (wanted.kind.name(), wanted.thing.short());
+    let (kind, short) = (wanted.kind.name(), wanted.resource.short());
     let error = format!("{kind} {short} {why}: {}", differences(fields));
     Failure::new(error, hint).leaving(format!("{short} is unchanged"))
 }

@@ -27,7 +27,10 @@ pub async fn look_only(
     tracked: Option<&TrackedResource>,
 ) -> Result<Converged, Failure> {
     let DesiredResource {
-        thing, kind, want, ..
+        resource,
+        kind,
+        want,
+        ..
     } = wanted;
     let parts = kind.parts(want);
     // Values that are not known yet cannot be sent with the read.
@@ -36,9 +39,9 @@ pub async fn look_only(
     } else {
         &Value::Null
     };
-    let what = format!("read {} {}", kind.name(), thing.short());
+    let what = format!("read {} {}", kind.name(), resource.short());
     let look = match worker
-        .unless_stopped(kind.look(&worker.clients, &thing.at, known_want, &parts))
+        .unless_stopped(kind.look(&worker.clients, &resource.at, known_want, &parts))
         .await?
     {
         // A disabled API has no resources.
@@ -69,7 +72,7 @@ pub async fn look_only(
         Observed::Settling(why) | Observed::Broken(why) => {
             worker.emit(Event::Warned {
                 step: worker.step.clone(),
-                text: format!("{}: {why}", thing.short()),
+                text: format!("{}: {why}", resource.short()),
             });
             (Change::Waits(vec![]), None)
         }
@@ -96,37 +99,40 @@ pub async fn present(
     tracked: Option<&TrackedResource>,
 ) -> Result<Converged, Failure> {
     let DesiredResource {
-        thing, kind, want, ..
+        resource,
+        kind,
+        want,
+        ..
     } = wanted;
     let (kind, parts) = (*kind, kind.parts(want));
     let mut open = tracked.and_then(|tracked| tracked.open.clone());
     if let Some(work) = &open
-        && let Finished::Ended = finish(worker, kind, thing, work).await?
+        && let Finished::Ended = finish(worker, kind, resource, work).await?
     {
         open = None;
     }
 
-    let found = match at_rest(worker, kind, thing, want, &parts).await? {
+    let found = match at_rest(worker, kind, resource, want, &parts).await? {
         // A kind that needs several reads may miss the resource at the first.
         Observed::Here(_) if open.is_some() => {
-            Observed::Here(confirmed(worker, kind, thing, want, &parts).await?)
+            Observed::Here(confirmed(worker, kind, resource, want, &parts).await?)
         }
         found => found,
     };
     match found {
         Observed::Broken(why) if kind.is_wait() => {
-            let error = format!("{} {}: {why}", kind.name(), thing.short());
+            let error = format!("{} {}: {why}", kind.name(), resource.short());
             Err(Failure::new(error, &worker.says))
         }
         Observed::Broken(why) => {
-            close(worker, thing, open.as_ref(), false).await?;
-            let error = format!("{} {}: {why}", kind.name(), thing.short());
+            close(worker, resource, open.as_ref(), false).await?;
+            let error = format!("{} {}: {why}", kind.name(), resource.short());
             let hint = "Google could not complete it: run `provision down` to delete it, then `provision up` to recreate it";
             Err(Failure::new(error, hint)
-                .leaving(format!("{} exists, in an error state", thing.short())))
+                .leaving(format!("{} exists, in an error state", resource.short())))
         }
         Observed::Here(live) => {
-            let created = close(worker, thing, open.as_ref(), true).await? || wanted.came_along;
+            let created = close(worker, resource, open.as_ref(), true).await? || wanted.came_along;
             correct(worker, wanted, tracked, live, created).await
         }
         Observed::Absent | Observed::Settling(_) => {
@@ -136,7 +142,7 @@ pub async fn present(
                 .filter(|open| open.verb == ChangeVerb::Create)
                 .map(|open| open.request.clone());
             if again.is_none() {
-                close(worker, thing, open.as_ref(), false).await?;
+                close(worker, resource, open.as_ref(), false).await?;
             }
             create(worker, wanted, tracked, again).await
         }
@@ -151,7 +157,7 @@ async fn create(
     again: Option<String>,
 ) -> Result<Converged, Failure> {
     let DesiredResource {
-        thing,
+        resource,
         kind,
         want,
         inside,
@@ -177,7 +183,7 @@ async fn create(
         body[list] = items.into();
     }
     let intent = Intent {
-        thing,
+        resource,
         kind: *kind,
         verb: ChangeVerb::Create,
         parts: parts.clone(),
@@ -185,22 +191,22 @@ async fn create(
         request: again,
     };
     let carried = carry_out(worker, intent, |request| {
-        let (clients, at, body) = (&worker.clients, &thing.at, &body);
+        let (clients, at, body) = (&worker.clients, &resource.at, &body);
         async move { kind.create(clients, at, body, &request).await }
     })
     .await?;
     let made = || {
         format!(
             "{} was created, and is recorded as created by provision",
-            thing.short()
+            resource.short()
         )
     };
     match carried {
         SendResult::Done { since } => {
-            let live = confirmed(worker, *kind, thing, want, &parts)
+            let live = confirmed(worker, *kind, resource, want, &parts)
                 .await
                 .map_err(|failure| failure.after(made()))?;
-            done(worker, thing, since).await?;
+            done(worker, resource, since).await?;
             Ok(Converged {
                 outcome: StepOutcome::Created,
                 differs: false,
@@ -211,10 +217,10 @@ async fn create(
         SendResult::AlreadyThere { since, ours }
             if ours || cut_off || tracked.is_some_and(|tracked| tracked.ours) =>
         {
-            let live = confirmed(worker, *kind, thing, want, &parts)
+            let live = confirmed(worker, *kind, resource, want, &parts)
                 .await
                 .map_err(|failure| failure.after(made()))?;
-            done(worker, thing, since).await?;
+            done(worker, resource, since).await?;
             correct(worker, wanted, tracked, live, true).await
         }
         SendResult::AlreadyThere { .. } => {
@@ -222,12 +228,12 @@ async fn create(
             worker
                 .write(Entry::Failed {
                     at: now(),
-                    key: thing.key(),
+                    key: resource.key(),
                     message,
                     left: LeftBehind::Nothing,
                 })
                 .await?;
-            let live = confirmed(worker, *kind, thing, want, &parts).await?;
+            let live = confirmed(worker, *kind, resource, want, &parts).await?;
             correct(worker, wanted, tracked, live, false).await
         }
     }
@@ -242,7 +248,10 @@ async fn correct(
     created: bool,
 ) -> Result<Converged, Failure> {
     let DesiredResource {
-        thing, kind, want, ..
+        resource,
+        kind,
+        want,
+        ..
     } = wanted;
     let tracked = still_ours(*kind, want, tracked, &live);
     let our_parts = tracked.map(TrackedResource::our_parts).unwrap_or_default();
@@ -301,7 +310,7 @@ async fn correct(
         .filter(|part| fields.iter().any(|f| f.path == *part))
         .collect();
     let intent = Intent {
-        thing,
+        resource,
         kind: *kind,
         verb: ChangeVerb::Update,
         parts,
@@ -309,15 +318,15 @@ async fn correct(
         request: None,
     };
     let carried = carry_out(worker, intent, |request| {
-        let (clients, at, live) = (&worker.clients, &thing.at, &live);
+        let (clients, at, live) = (&worker.clients, &resource.at, &live);
         async move { kind.update(clients, at, want, live, &request).await }
     })
     .await?;
     let (SendResult::Done { since } | SendResult::AlreadyThere { since, .. }) = carried;
-    let live = confirmed(worker, *kind, thing, want, &kind.parts(want))
+    let live = confirmed(worker, *kind, resource, want, &kind.parts(want))
         .await
-        .map_err(|failure| failure.after(format!("{} was changed", thing.short())))?;
-    done(worker, thing, since).await?;
+        .map_err(|failure| failure.after(format!("{} was changed", resource.short())))?;
+    done(worker, resource, since).await?;
     Ok(Converged {
         outcome: if adopt {
             StepOutcome::Adopted
@@ -340,7 +349,7 @@ async fn adopt_it(
     let adopted = Entry::Adopted {
         at: now(),
         step: worker.step.clone(),
-        thing: wanted.thing.clone(),
+        resource: wanted.resource.clone(),
         parts: there
             .into_iter()
             .filter(|part| !our_parts.contains(part))
@@ -353,12 +362,12 @@ async fn adopt_it(
 /// Closes a request whose end was not seen, by what a read found. Returns whether the request created the resource.
 async fn close(
     worker: &Worker,
-    thing: &ResourceId,
+    resource: &ResourceId,
     open: Option<&OpenRequest>,
     here: bool,
 ) -> Result<bool, Failure> {
     let Some(open) = open else { return Ok(false) };
-    let (at, key) = (now(), thing.key());
+    let (at, key) = (now(), resource.key());
     let (entry, created) = match (open.verb, here) {
         (ChangeVerb::Create, true) => (Entry::Done { at, key, took: 0 }, true),
         (ChangeVerb::Delete, false) => (Entry::Done { at, key, took: 0 }, false),
@@ -388,12 +397,12 @@ async fn close(
     Ok(created)
 }
 
-async fn done(worker: &Worker, thing: &ResourceId, since: Instant) -> Result<(), Failure> {
+async fn done(worker: &Worker, resource: &ResourceId, since: Instant) -> Result<(), Failure> {
     let took = millis(since.elapsed());
     worker
         .write(Entry::Done {
             at: now(),
-            key: thing.key(),
+            key: resource.key(),
             took,
         })
         .await
@@ -406,8 +415,8 @@ fn inside_list(inside: &[(ResourceId, Value)]) -> Option<&'static str> {
 }
 
 /// A resource in its parent's body: its own body with its name.
-fn named(thing: &ResourceId, want: &Value) -> Value {
+fn named(resource: &ResourceId, want: &Value) -> Value {
     let mut body = want.clone();
-    body["name"] = thing.short().into();
+    body["name"] = resource.short().into();
     body
 }

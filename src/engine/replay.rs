@@ -134,10 +134,10 @@ impl Replay {
         }
         // It follows a lost record. The announcement of a request is valid by itself: whatever was open on its resource had an
         // end, which is lost.
-        if let Entry::Intent { at, thing, .. } = &entry {
+        if let Entry::Intent { at, resource, .. } = &entry {
             let end = Entry::Failed {
                 at: at.clone(),
-                key: thing.key(),
+                key: resource.key(),
                 message: "its outcome is lost".to_owned(),
                 left: LeftBehind::Unknown,
             };
@@ -208,7 +208,7 @@ mod tests {
         Entry::Intent {
             at: "t".to_owned(),
             step: format!("step-{name}"),
-            thing: network(name),
+            resource: network(name),
             verb,
             request: format!("{name} {}", verb.word()),
             parts: Vec::new(),

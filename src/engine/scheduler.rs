@@ -152,7 +152,7 @@ impl Scheduler {
             TaskGoal::Check { settle } => Ok(Job::Check(self.wanted(id, None)?, *settle)),
             TaskGoal::Found => {
                 let wanted = self.wanted(id, None)?;
-                let tracked = state.get(&wanted.thing.key()).cloned();
+                let tracked = state.get(&wanted.resource.key()).cloned();
                 Ok(Job::Find(wanted, tracked))
             }
             TaskGoal::Present {
@@ -168,11 +168,11 @@ impl Scheduler {
                 wanted.adopt = *adopt;
                 wanted.inside = inside
                     .iter()
-                    .filter_map(|inner| self.wanted(inner, Some((id, &wanted.thing))).ok())
+                    .filter_map(|inner| self.wanted(inner, Some((id, &wanted.resource))).ok())
                     .filter(|inner| inner.unknown.is_empty())
-                    .map(|inner| (inner.thing, inner.want))
+                    .map(|inner| (inner.resource, inner.want))
                     .collect();
-                let tracked = state.get(&wanted.thing.key()).cloned();
+                let tracked = state.get(&wanted.resource.key()).cloned();
                 Ok(match journal {
                     JournalAccess::Write(_) => Job::Present(wanted, tracked),
                     JournalAccess::Read(_) => Job::Look(wanted, tracked),
@@ -190,12 +190,12 @@ impl Scheduler {
     ) -> Result<DesiredResource, NotPrepared> {
         let step = &self.task(id).step;
         let tracked = |reference: &refs::Ref| {
-            if let Some((parent, thing)) = parent
+            if let Some((parent, resource)) = parent
                 && parent == reference.step
             {
                 return match reference.field.as_str() {
-                    "name" => Some(thing.short().into()),
-                    field => thing.at.get(field).cloned(),
+                    "name" => Some(resource.short().into()),
+                    field => resource.at.get(field).cloned(),
                 };
             }
             let outputs = self.outputs.get(&reference.step)?;
@@ -221,9 +221,9 @@ impl Scheduler {
             Err(missing) => (step.want.clone(), names(missing)),
         };
         let kind = step.kind;
-        let thing = ResourceId::new(kind, at);
+        let resource = ResourceId::new(kind, at);
         Ok(DesiredResource {
-            thing,
+            resource,
             kind,
             want,
             unknown,
@@ -242,8 +242,8 @@ impl Job {
             Job::Look(wanted, _)
             | Job::Present(wanted, _)
             | Job::Find(wanted, _)
-            | Job::Check(wanted, _) => wanted.thing.short(),
-            Job::Absent(_, tracked, ..) => tracked.thing.short(),
+            | Job::Check(wanted, _) => wanted.resource.short(),
+            Job::Absent(_, tracked, ..) => tracked.resource.short(),
         }
     }
 

@@ -47,12 +47,12 @@ where
     F: Fn(String) -> R,
     R: Future<Output = Result<MutationResult, ApiError>>,
 {
-    let key = intent.thing.key();
+    let key = intent.resource.key();
     let what = format!(
         "{} {} {}",
         intent.verb.word(),
         intent.kind.name(),
-        intent.thing.short()
+        intent.resource.short()
     );
     let since = Instant::now();
     let mut pauses = retry::delays(PAUSES.0, PAUSES.1);
@@ -60,7 +60,7 @@ where
     let mut attempt = 0;
     let mut may_have_applied = MayHaveApplied::No;
     let _turn = worker
-        .unless_stopped(worker.lock(intent.kind.lock(&intent.thing.at)))
+        .unless_stopped(worker.lock(intent.kind.lock(&intent.resource.at)))
         .await?;
     loop {
         if worker.stopping() {
@@ -104,7 +104,7 @@ where
                     OperationEnd::Unseen(error) => {
                         let says = format!(
                             "{} may exist: {what} is still in progress",
-                            intent.thing.short()
+                            intent.resource.short()
                         );
                         return Err(Failure::of(&what, &error).leaving(says));
                     }
@@ -157,7 +157,7 @@ fn announcement(worker: &Worker, intent: &Intent<'_>, request: &str) -> Entry {
     Entry::Intent {
         at: now(),
         step: worker.step.clone(),
-        thing: intent.thing.clone(),
+        resource: intent.resource.clone(),
         verb: intent.verb,
         request: request.to_owned(),
         parts: intent.parts.clone(),
@@ -177,7 +177,7 @@ fn mends(error: &ApiError, verb: ChangeVerb) -> bool {
 
 /// Whether a resource that exists according to the API can be read.
 async fn is_there(worker: &Worker, intent: &Intent<'_>) -> Result<bool, Failure> {
-    let (kind, thing) = (intent.kind, intent.thing);
-    let seen = agreed(worker, kind, thing, &Value::Null, &intent.parts).await?;
+    let (kind, resource) = (intent.kind, intent.resource);
+    let seen = agreed(worker, kind, resource, &Value::Null, &intent.parts).await?;
     Ok(!matches!(seen, Observed::Absent))
 }

@@ -15,14 +15,14 @@ pub struct State {
     /// Whether the last run ended.
     pub ended: bool,
     /// Every resource that was ever recorded, in the order of its first record.
-    pub things: Vec<TrackedResource>,
+    pub resources: Vec<TrackedResource>,
 }
 
 /// What the journal records of one resource.
 #[derive(Debug, Clone)]
 pub struct TrackedResource {
     /// The resource.
-    pub thing: ResourceId,
+    pub resource: ResourceId,
     /// The resource's key.
     pub key: String,
     /// The id of the step that last recorded it.
@@ -102,9 +102,12 @@ impl State {
             }
             Entry::End { .. } => self.ended = true,
             Entry::Adopted {
-                step, thing, parts, ..
+                step,
+                resource,
+                parts,
+                ..
             } => {
-                let tracked = self.tracked(thing, step);
+                let tracked = self.tracked(resource, step);
                 tracked.made = None;
                 step.clone_into(&mut tracked.step);
                 tracked.ours = true;
@@ -113,13 +116,13 @@ impl State {
             Entry::Intent {
                 at,
                 step,
-                thing,
+                resource,
                 verb,
                 request,
                 parts,
                 inside,
             } => {
-                let tracked = self.tracked(thing, step);
+                let tracked = self.tracked(resource, step);
                 // A request that was cut off may be announced again: a create only under its id, a delete in any way.
                 if let Some(open) = &tracked.open
                     && (open.verb != *verb
@@ -158,7 +161,7 @@ impl State {
 
     /// What is recorded of a resource.
     pub fn get(&self, key: &str) -> Option<&TrackedResource> {
-        self.things.iter().find(|tracked| tracked.key == key)
+        self.resources.iter().find(|tracked| tracked.key == key)
     }
 
     /// Whether we created it, or may have: an open create counts.
@@ -168,25 +171,29 @@ impl State {
 
     /// Every resource of ours, in the order of its first record.
     pub fn ours(&self) -> impl Iterator<Item = &TrackedResource> {
-        self.things.iter().filter(|tracked| tracked.is_ours())
+        self.resources.iter().filter(|tracked| tracked.is_ours())
     }
 
     /// Whether a resource of ours may exist that can be deleted.
     pub fn stands(&self) -> bool {
-        let is_made =
-            |tracked: &TrackedResource| tracked.thing.kind().is_none_or(|kind| kind.is_deletable());
+        let is_made = |tracked: &TrackedResource| {
+            tracked
+                .resource
+                .kind()
+                .is_none_or(|kind| kind.is_deletable())
+        };
         self.ours().any(is_made)
     }
 
-    fn tracked(&mut self, thing: &ResourceId, step: &str) -> &mut TrackedResource {
-        let key = thing.key();
+    fn tracked(&mut self, resource: &ResourceId, step: &str) -> &mut TrackedResource {
+        let key = resource.key();
         let index = self
-            .things
+            .resources
             .iter()
             .position(|tracked| tracked.key == key)
             .unwrap_or_else(|| {
-                self.things.push(TrackedResource {
-                    thing: thing.clone(),
+                self.resources.push(TrackedResource {
+                    resource: resource.clone(),
                     key,
                     step: step.to_owned(),
                     ours: false,
@@ -195,9 +202,9 @@ impl State {
                     open: None,
                     took: None,
                 });
-                self.things.len() - 1
+                self.resources.len() - 1
             });
-        &mut self.things[index]
+        &mut self.resources[index]
     }
 
     fn find(
@@ -205,7 +212,7 @@ impl State {
         key: &str,
         what: &'static str,
     ) -> Result<&mut TrackedResource, IllegalEntry> {
-        let found = self.things.iter_mut().find(|tracked| tracked.key == key);
+        let found = self.resources.iter_mut().find(|tracked| tracked.key == key);
         found.ok_or_else(|| no_intent(key, what))
     }
 
@@ -282,7 +289,8 @@ impl TrackedResource {
 
     /// Whether a step declares this resource: by its id, or because another step's request included it.
     pub fn is_of(&self, step: &Step) -> bool {
-        self.thing.kind == step.kind.name() && (self.step == step.id || self.thing.at == step.at)
+        self.resource.kind == step.kind.name()
+            && (self.step == step.id || self.resource.at == step.at)
     }
 
     /// Whether we created it, or may have: an open create counts.

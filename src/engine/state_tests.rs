@@ -34,7 +34,7 @@ fn adopted(parts: &[&str]) -> Entry {
     Entry::Adopted {
         at: String::new(),
         step: "s".to_owned(),
-        thing: network("n"),
+        resource: network("n"),
         parts: parts.iter().map(|part| (*part).to_owned()).collect(),
         why: String::new(),
     }
@@ -44,7 +44,7 @@ fn intent(verb: ChangeVerb, request: &str, parts: &[&str], inside: &[ResourceId]
     Entry::Intent {
         at: String::new(),
         step: "s".to_owned(),
-        thing: network("n"),
+        resource: network("n"),
         verb,
         request: request.to_owned(),
         parts: parts.iter().map(|part| (*part).to_owned()).collect(),
@@ -200,7 +200,7 @@ fn an_open_creation_goes_with_what_it_was_in() {
     let begun = Entry::Intent {
         at: String::new(),
         step: "inner".into(),
-        thing: inner.clone(),
+        resource: inner.clone(),
         verb: ChangeVerb::Create,
         request: "2".into(),
         parts: vec!["p".into()],

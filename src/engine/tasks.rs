@@ -121,7 +121,11 @@ pub fn absent(
     stays: bool,
 ) -> Result<Vec<Task>, Diagnostics> {
     let goes_with = |inner: &TrackedResource, outer: &TrackedResource| {
-        let alone = stays && inner.thing.kind().is_some_and(|kind| kind.is_in_cluster());
+        let alone = stays
+            && inner
+                .resource
+                .kind()
+                .is_some_and(|kind| kind.is_in_cluster());
         !alone && goes_with(inner, outer)
     };
     // Whether the second is deleted only after the first, because the first needs it.
@@ -164,7 +168,7 @@ pub fn absent(
         let mut inside: Vec<ResourceId> = ours
             .iter()
             .filter(|other| goes_with(other, tracked))
-            .map(|other| other.thing.clone())
+            .map(|other| other.resource.clone())
             .collect();
         // What was included in a create whose end was not seen is ours as soon as that create is over, and is deleted with this
         // one too.
@@ -209,23 +213,23 @@ fn names<'a>(ours: &[&TrackedResource], steps: &'a [Step]) -> Vec<(String, Optio
 
 /// Whether `inner` is deleted by deleting `outer`.
 fn goes_with(inner: &TrackedResource, outer: &TrackedResource) -> bool {
-    let parent = inner.thing.kind().and_then(|kind| kind.parent());
-    parent == Some(outer.thing.kind.as_str())
+    let parent = inner.resource.kind().and_then(|kind| kind.parent());
+    parent == Some(outer.resource.kind.as_str())
         && outer
-            .thing
+            .resource
             .at
             .iter()
-            .all(|(key, value)| inner.thing.at.get(key) == Some(value))
+            .all(|(key, value)| inner.resource.at.get(key) == Some(value))
 }
 
 /// A step for a resource that no step declares.
 fn orphan(id: &str, tracked: &TrackedResource) -> Result<Step, Diagnostics> {
-    let thing = &tracked.thing;
-    let kind = thing.kind().ok_or_else(|| {
+    let resource = &tracked.resource;
+    let kind = resource.kind().ok_or_else(|| {
         Diagnostics(vec![Diagnostic::nowhere(format!(
             "the journal has a resource of kind `{}`, which this version of provision does not know: run the version \
              that created it",
-            thing.kind
+            resource.kind
         ))])
     })?;
     Ok(Step {
@@ -234,7 +238,7 @@ fn orphan(id: &str, tracked: &TrackedResource) -> Result<Step, Diagnostics> {
         says: "No step defines it any more. The journal records it as created by provision."
             .to_owned(),
         kind,
-        at: thing.at.clone(),
+        at: resource.at.clone(),
         want: Value::Null,
         needs: BTreeSet::new(),
         within: WITHIN,
@@ -253,7 +257,7 @@ mod tests {
     use crate::kinds::Kind;
     use serde_json::json;
 
-    fn thing(kind: &str, at: Value) -> ResourceId {
+    fn resource(kind: &str, at: Value) -> ResourceId {
         ResourceId {
             kind: kind.to_owned(),
             at: at.as_object().unwrap().clone(),
@@ -262,15 +266,15 @@ mod tests {
 
     #[test]
     fn what_an_unfinished_creation_brings_along_goes_with_its_holder() {
-        let cluster = thing("container.cluster", json!({"project": "p", "cluster": "c"}));
-        let pool = thing(
+        let cluster = resource("container.cluster", json!({"project": "p", "cluster": "c"}));
+        let pool = resource(
             "container.nodePool",
             json!({"project": "p", "cluster": "c", "nodePool": "n"}),
         );
         let intent = |verb, inside: &[ResourceId]| Entry::Intent {
             at: "2026-01-01T00:00:00Z".to_owned(),
             step: "cluster".to_owned(),
-            thing: cluster.clone(),
+            resource: cluster.clone(),
             verb,
             request: format!("{verb:?}"),
             parts: Vec::new(),
@@ -302,12 +306,12 @@ mod tests {
 
     #[test]
     fn a_kind_that_this_version_does_not_know_stops_down_before_it_begins() {
-        let unknown = thing("compute.teapot", json!({"project": "p", "teapot": "t"}));
+        let unknown = resource("compute.teapot", json!({"project": "p", "teapot": "t"}));
         let mut state = State::default();
         let adopted = Entry::Adopted {
             at: "2026-01-01T00:00:00Z".to_owned(),
             step: "teapot".to_owned(),
-            thing: unknown,
+            resource: unknown,
             parts: Vec::new(),
             why: Default::default(),
         };

@@ -35,15 +35,15 @@ fn pauses(kind: Kind) -> impl Iterator<Item = Duration> {
 async fn look(
     worker: &Worker,
     kind: Kind,
-    thing: &ResourceId,
+    resource: &ResourceId,
     want: &Value,
     parts: &[String],
 ) -> Result<Observed, Failure> {
-    let what = format!("read {} {}", kind.name(), thing.short());
+    let what = format!("read {} {}", kind.name(), resource.short());
     let since = Instant::now();
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
         match worker
-            .unless_stopped(kind.look(&worker.clients, &thing.at, want, parts))
+            .unless_stopped(kind.look(&worker.clients, &resource.at, want, parts))
             .await?
         {
             Ok(look) => return Ok(look),
@@ -70,16 +70,16 @@ async fn look(
 pub async fn at_rest(
     worker: &Worker,
     kind: Kind,
-    thing: &ResourceId,
+    resource: &ResourceId,
     want: &Value,
     parts: &[String],
 ) -> Result<Observed, Failure> {
-    let what = format!("{} {}", kind.name(), thing.short());
+    let what = format!("{} {}", kind.name(), resource.short());
     let deadline = Instant::now() + worker.within;
     for pause in pauses(kind) {
-        match look(worker, kind, thing, want, parts).await? {
+        match look(worker, kind, resource, want, parts).await? {
             Observed::Settling(why) if Instant::now() < deadline => {
-                worker.waiting(format!("{}: {why}", thing.short()))
+                worker.waiting(format!("{}: {why}", resource.short()))
             }
             Observed::Settling(why) => {
                 let error = format!(
@@ -95,7 +95,7 @@ pub async fn at_rest(
                 return Err(if kind.is_wait() {
                     failure
                 } else {
-                    failure.leaving(format!("{} exists and is not ready", thing.short()))
+                    failure.leaving(format!("{} exists and is not ready", resource.short()))
                 });
             }
             rest => return Ok(rest),
@@ -111,17 +111,17 @@ pub async fn at_rest(
 pub async fn agreed(
     worker: &Worker,
     kind: Kind,
-    thing: &ResourceId,
+    resource: &ResourceId,
     want: &Value,
     parts: &[String],
 ) -> Result<Observed, Failure> {
     let reads = kind.reads();
     let deadline = Instant::now() + worker.within;
-    let mut last = at_rest(worker, kind, thing, want, parts).await?;
+    let mut last = at_rest(worker, kind, resource, want, parts).await?;
     let mut same = 1;
     while same < reads && Instant::now() < deadline {
         worker.pause(NEXT_READ).await?;
-        let next = at_rest(worker, kind, thing, want, parts).await?;
+        let next = at_rest(worker, kind, resource, want, parts).await?;
         let agrees = matches!(last, Observed::Absent) == matches!(next, Observed::Absent);
         same = if agrees { same + 1 } else { 1 };
         last = next;
@@ -133,7 +133,7 @@ pub async fn agreed(
 pub async fn confirmed(
     worker: &Worker,
     kind: Kind,
-    thing: &ResourceId,
+    resource: &ResourceId,
     want: &Value,
     parts: &[String],
 ) -> Result<Value, Failure> {
@@ -142,7 +142,7 @@ pub async fn confirmed(
     let since = Instant::now();
     let mut found = 0;
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
-        let seen = match at_rest(worker, kind, thing, want, parts).await {
+        let seen = match at_rest(worker, kind, resource, want, parts).await {
             // A replica that does not know a new account yet may answer with 403 (reported, not recorded).
             Err(failure) if hides(reads, &failure) && since.elapsed() < HIDDEN => Observed::Absent,
             seen => seen?,
@@ -153,17 +153,17 @@ pub async fn confirmed(
                 if found >= reads {
                     return Ok(live);
                 }
-                worker.waiting(format!("{} to be visible everywhere", thing.short()));
+                worker.waiting(format!("{} to be visible everywhere", resource.short()));
             }
             Observed::Broken(why) => {
-                let error = format!("{} {}: {why}", kind.name(), thing.short());
+                let error = format!("{} {}: {why}", kind.name(), resource.short());
                 let hint = "Google could not complete it: run `provision down` to delete it, then `provision up` to recreate it";
                 return Err(Failure::new(error, hint)
-                    .leaving(format!("{} exists, in an error state", thing.short())));
+                    .leaving(format!("{} exists, in an error state", resource.short())));
             }
             Observed::Absent | Observed::Settling(_) => {
                 found = 0;
-                worker.waiting(format!("{} to become visible", thing.short()));
+                worker.waiting(format!("{} to become visible", resource.short()));
             }
         }
         if Instant::now() > deadline {
@@ -176,11 +176,11 @@ pub async fn confirmed(
     let error = format!(
         "{} {}: created, but not visible after {} s",
         kind.name(),
-        thing.short(),
+        resource.short(),
         worker.within.as_secs()
     );
     Err(Failure::new(error, "run again to continue waiting")
-        .leaving(format!("{} was created", thing.short())))
+        .leaving(format!("{} was created", resource.short())))
 }
 
 /// Whether a 403 may come from a replica that does not know the resource yet.
@@ -192,16 +192,16 @@ fn hides(reads: u32, failure: &Failure) -> bool {
 pub async fn gone(
     worker: &Worker,
     kind: Kind,
-    thing: &ResourceId,
+    resource: &ResourceId,
     want: &Value,
     parts: &[String],
 ) -> Result<(), Failure> {
     let deadline = Instant::now() + worker.within;
     for pause in pauses(kind) {
-        match look(worker, kind, thing, want, parts).await? {
+        match look(worker, kind, resource, want, parts).await? {
             Observed::Absent => return Ok(()),
             Observed::Settling(_) | Observed::Broken(_) | Observed::Here(_) => {
-                worker.waiting(format!("{} to be gone", thing.short()));
+                worker.waiting(format!("{} to be gone", resource.short()));
             }
         }
         if Instant::now() > deadline {
@@ -212,9 +212,9 @@ pub async fn gone(
     let error = format!(
         "{} {}: deleted, but still present after {} s",
         kind.name(),
-        thing.short(),
+        resource.short(),
         worker.within.as_secs()
     );
     Err(Failure::new(error, "run again to continue waiting")
-        .leaving(format!("{} still exists", thing.short())))
+        .leaving(format!("{} still exists", resource.short())))
 }

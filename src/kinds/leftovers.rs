@@ -35,7 +35,7 @@ pub async fn inside(
     {
         let name = rule.get("name").and_then(Value::as_str).unwrap_or_default();
         if here(&rule) && is_gke_rule(name) {
-            found.push(thing(
+            found.push(resource(
                 "compute.firewall",
                 json!({"project": project, "firewall": name}),
             ));
@@ -58,13 +58,13 @@ pub async fn inside(
             .and_then(|zone| zone.rsplit('/').next());
         if let (true, true, Some(zone)) = (here(&group), is_gke_group(name), zone) {
             let at = json!({"project": project, "zone": zone, "networkEndpointGroup": name});
-            found.push(thing("compute.networkEndpointGroup", at));
+            found.push(resource("compute.networkEndpointGroup", at));
         }
     }
     Ok(found)
 }
 
-fn thing(kind: &str, at: Value) -> ResourceId {
+fn resource(kind: &str, at: Value) -> ResourceId {
     let at = if let Value::Object(at) = at {
         at
     } else {

@@ -52,7 +52,7 @@ fn intent(name: &str) -> Entry {
     Entry::Intent {
         at: String::new(),
         step: name.to_owned(),
-        thing: network(name),
+        resource: network(name),
         verb: ChangeVerb::Create,
         request: format!("request of {name} with \"quotes\" and }}}}"),
         parts: Vec::new(),
@@ -83,7 +83,7 @@ fn an_empty_file_is_an_empty_journal() {
     let folder = folder();
     fs::create_dir_all(folder.path.parent().unwrap()).unwrap();
     fs::write(&folder.path, "").unwrap();
-    assert_eq!(Journal::read(&folder.path).unwrap().things.len(), 0);
+    assert_eq!(Journal::read(&folder.path).unwrap().resources.len(), 0);
     Journal::open(&folder.path).unwrap();
 }
 
@@ -197,7 +197,7 @@ fn what_was_written_is_read_back() {
 #[test]
 fn an_absent_journal_is_an_empty_one_and_is_not_made_by_reading() {
     let folder = folder();
-    assert_eq!(Journal::read(&folder.path).unwrap().things.len(), 0);
+    assert_eq!(Journal::read(&folder.path).unwrap().resources.len(), 0);
     assert!(!folder.path.exists());
 }
 

@@ -160,7 +160,11 @@ pub fn untrue(told: &[Told], user: &User, before: &There, after: &There) -> Vec<
         if told.error.is_empty() || told.hint.is_empty() || told.left.is_empty() {
             lies.push(format!("nothing to go by: {told:?}"));
         }
-        for known in state.things.iter().filter(|known| known.step == told.step) {
+        for known in state
+            .resources
+            .iter()
+            .filter(|known| known.step == told.step)
+        {
             let parts: Vec<String> = known
                 .parts
                 .iter()
@@ -168,16 +172,16 @@ pub fn untrue(told: &[Told], user: &User, before: &There, after: &There) -> Vec<
                 .chain(known.our_parts())
                 .collect();
             let (Some(was), Some(is)) = (
-                before.holds(&known.thing, &parts),
-                after.holds(&known.thing, &parts),
+                before.holds(&known.resource, &parts),
+                after.holds(&known.resource, &parts),
             ) else {
                 continue;
             };
-            if let Some(lie) = lie(&told.left, &known.thing.short(), was, is) {
+            if let Some(lie) = lie(&told.left, &known.resource.short(), was, is) {
                 let like: Vec<&String> = after
                     .objects
                     .keys()
-                    .filter(|name| name.ends_with(&known.thing.short()))
+                    .filter(|name| name.ends_with(&known.resource.short()))
                     .collect();
                 lies.push(format!("{lie}: {told:?}, {}, beside {like:?}", known.key));
             }
@@ -224,7 +228,7 @@ pub fn orphans(cloud: &Cloud, user: &User, empty: &BTreeMap<String, Value>) -> V
     let state = Journal::read(&journal(user)).unwrap();
     let ours: Vec<(String, &TrackedResource)> = state
         .ours()
-        .filter_map(|known| Some((place(&known.thing)?, known)))
+        .filter_map(|known| Some((place(&known.resource)?, known)))
         .collect();
     let inventory = cloud.inventory();
     let mut orphans: Vec<String> = inventory
@@ -254,13 +258,14 @@ fn claimed(name: &str, ours: &[(String, &TrackedResource)], state: &State) -> bo
         .any(|mark| name.contains(mark));
     let has_network = state
         .ours()
-        .any(|known| known.thing.kind == "compute.network");
+        .any(|known| known.resource.kind == "compute.network");
     let first_cluster =
         name.ends_with("/fleets/default") || name.contains("/workloadIdentityPools/");
     first_cluster
         || (by_google && has_network)
         || ours.iter().any(|(place, known)| {
-            let set = known.thing.kind.ends_with("Members") || known.thing.kind == "dns.records";
+            let set =
+                known.resource.kind.ends_with("Members") || known.resource.kind == "dns.records";
             !set && (name == place || name.starts_with(&format!("{place}/")))
         })
 }
