@@ -7,9 +7,12 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::lines::Lines;
+use super::terminal::Terminal;
 use super::{Paint, plain, time};
 use crate::engine::event::Event;
 
+/// The most drawings a second.
+const DRAWS: u8 = 20;
 /// No bar is drawn before this time since the start of the run: a shorter run would end before it could be read.
 const FIRST_DRAW: Duration = Duration::from_millis(250);
 
@@ -23,17 +26,13 @@ pub struct Bars {
 impl Bars {
     /// Draws on stderr.
     pub fn new(paint: Paint, verbose: bool) -> Bars {
-        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(Terminal::stderr()), DRAWS);
+        let all = MultiProgress::with_draw_target(target);
         Bars {
             all,
             lines: Lines::new(paint, verbose),
             bars: HashMap::new(),
         }
-    }
-
-    /// The time since the run started.
-    pub fn elapsed(&self) -> Duration {
-        self.lines.elapsed()
     }
 
     /// Sets the start of a run that started elsewhere: `ago` is the time since then.
@@ -79,17 +78,22 @@ impl Bars {
             }
             _ => {}
         }
-        if self.lines.elapsed() >= FIRST_DRAW {
-            for bar in self.bars.values().filter(|bar| bar.is_hidden()) {
-                let shown = self.all.add(bar.clone());
-                shown.enable_steady_tick(Duration::from_millis(200));
-            }
-        }
+        self.draw_new();
         // Waits are shown only in the bar. Other events may also have a permanent line.
         let waiting = matches!(event, Event::Waiting { .. });
         if let Some(text) = self.lines.line(event, at).filter(|_| !waiting) {
             // A closed stderr is no reason to fail.
             let _ = self.all.suspend(|| writeln!(std::io::stderr(), "{text}"));
+        }
+    }
+
+    /// Draws the bars that have not been drawn yet, once the run is long enough for that.
+    pub fn draw_new(&self) {
+        if self.lines.elapsed() >= FIRST_DRAW {
+            for bar in self.bars.values().filter(|bar| bar.is_hidden()) {
+                let shown = self.all.add(bar.clone());
+                shown.enable_steady_tick(Duration::from_millis(200));
+            }
         }
     }
 

@@ -7,78 +7,15 @@ pub mod findings;
 mod lines;
 pub mod paint;
 pub mod plan;
+mod screen;
 pub mod slow;
 pub mod table;
-
-use std::io::{self, Write};
-use std::time::Duration;
+mod terminal;
 
 use serde::Serialize;
 
-use crate::engine::event::Event;
 pub use paint::Paint;
-
-/// The output of a run's events.
-pub enum Screen {
-    /// One JSON object per line, on stdout.
-    Json,
-    /// One line for each event, on stderr.
-    Lines(lines::Lines),
-    /// A bar for each running step, on stderr.
-    Bars(bars::Bars),
-}
-
-impl Screen {
-    /// The screen for stderr as a terminal, or as a pipe or file.
-    pub fn new(json: bool, terminal: bool, paint: Paint, verbose: bool) -> Screen {
-        match (json, terminal) {
-            (true, _) => Screen::Json,
-            (false, true) => Screen::Bars(bars::Bars::new(paint, verbose)),
-            (false, false) => Screen::Lines(lines::Lines::new(paint, verbose)),
-        }
-    }
-
-    /// Shows one event that happens now. A closed output is no reason to stop.
-    pub fn show(&mut self, event: &Event) {
-        let at = match self {
-            Screen::Json => Duration::ZERO,
-            Screen::Lines(lines) => lines.elapsed(),
-            Screen::Bars(bars) => bars.elapsed(),
-        };
-        self.show_at(event, at);
-    }
-
-    /// Shows one event of a run that started elsewhere: `at` is its time since that start.
-    pub fn show_at(&mut self, event: &Event, at: Duration) {
-        match self {
-            Screen::Json => {
-                let _ = io::stdout().lock().write_all(json_line(event).as_bytes());
-            }
-            Screen::Lines(lines) => {
-                if let Some(text) = lines.line(event, at) {
-                    let _ = writeln!(io::stderr().lock(), "{text}");
-                }
-            }
-            Screen::Bars(bars) => bars.show(event, at),
-        }
-    }
-
-    /// Sets the start of a run that started elsewhere: `ago` is the time since then.
-    pub fn began(&mut self, ago: Duration) {
-        match self {
-            Screen::Json => {}
-            Screen::Lines(lines) => lines.began(ago),
-            Screen::Bars(bars) => bars.began(ago),
-        }
-    }
-
-    /// Removes what is not permanent.
-    pub fn clear(&mut self) {
-        if let Screen::Bars(bars) = self {
-            bars.clear();
-        }
-    }
-}
+pub use screen::Screen;
 
 /// A duration as text: `0.4s`, `12s`, `3m05s`.
 pub fn time(millis: u64) -> String {

@@ -41,6 +41,7 @@ mod signals;
 mod state_folder;
 mod static_address;
 mod steps;
+mod terminal;
 mod up_down;
 mod verify;
 mod waits;

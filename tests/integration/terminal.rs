@@ -1,0 +1,123 @@
+//! A run on a real (pseudo-)terminal: what becomes of the terminal does not decide over the run.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::common::program::{User, says_as_wanted};
+
+/// A run that takes some seconds, of which Google's operations are most.
+const UP: &[&str] = &[
+    "up",
+    "--emulate",
+    "--yes",
+    "--through",
+    "nat",
+    "--pace",
+    "real/5",
+];
+const PLAN: &[&str] = &["plan", "--emulate", "--through", "nat"];
+
+/// Starts the program on a terminal of its own; returns the terminal's other end.
+fn on_terminal(user: &User, args: &[&str]) -> (Child, File) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let slave = || {
+        let file = OpenOptions::new().read(true).write(true).open(&name);
+        Stdio::from(file.unwrap())
+    };
+    let program = user.command(args);
+    let mut command = Command::new("/usr/bin/setsid");
+    command
+        .arg("--ctty")
+        .arg(program.get_program())
+        .args(program.get_args())
+        .env_clear()
+        .current_dir(user.home())
+        .env("TERM", "xterm");
+    let set = program
+        .get_envs()
+        .filter_map(|(name, value)| Some((name, value?)));
+    command.envs(set);
+    let child = command
+        .stdin(slave())
+        .stdout(slave())
+        .stderr(slave())
+        .spawn();
+    (child.unwrap(), File::from(master))
+}
+
+fn journal(user: &User) -> String {
+    let folder = user.home().join(".local/state/provision/egress-demo");
+    fs::read_to_string(folder.join("journal.jsonl")).unwrap_or_default()
+}
+
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let until = Instant::now() + Duration::from_secs(120);
+    while !holds() {
+        assert!(Instant::now() < until, "{what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Reads until a text was shown.
+fn shown(terminal: &mut File, text: &str) {
+    let (mut all, mut part) = (Vec::new(), [0; 4096]);
+    while !String::from_utf8_lossy(&all).contains(text) {
+        let read = terminal.read(&mut part).unwrap_or_default();
+        assert!(read > 0, "no {text}: {}", String::from_utf8_lossy(&all));
+        all.extend(&part[..read]);
+    }
+}
+
+#[test]
+fn a_run_outlives_the_terminal_that_is_closed() {
+    // Before a bar is drawn, while bars are drawn, and after permanent lines.
+    for phase in ["start", "vpc-network", "created"] {
+        let user = User::new();
+        let (mut child, mut terminal) = on_terminal(&user, UP);
+        match phase {
+            "start" => until("the run begins", || journal(&user).contains("\"intent\"")),
+            text => shown(&mut terminal, text),
+        }
+        drop(terminal);
+        let ended = child.wait().unwrap();
+        let journal = journal(&user);
+        let last = journal.lines().last().unwrap_or_default();
+        assert!(
+            last.contains("\"how\":\"done\""),
+            "{phase}: {ended}: {last}"
+        );
+        assert_eq!(ended.code(), Some(0), "{phase}");
+        assert!(says_as_wanted(&user.run(PLAN).ends(0).out), "{phase}");
+    }
+}
+
+#[test]
+fn a_terminal_that_takes_no_text_does_not_stop_the_run() {
+    let user = User::new();
+    let (mut child, mut terminal) = on_terminal(&user, UP);
+    shown(&mut terminal, "services");
+    // Ctrl-S stops a terminal, and Ctrl-Q lets it go on.
+    terminal.write_all(b"\x13").unwrap();
+    until("the run ends", || {
+        journal(&user).contains("\"how\":\"done\"")
+    });
+    assert_eq!(
+        child.try_wait().unwrap(),
+        None,
+        "the text is still to be shown"
+    );
+    terminal.write_all(b"\x11").unwrap();
+    // The end of a pseudo-terminal is an error.
+    let mut text = Vec::new();
+    let _ = terminal.read_to_end(&mut text);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let text = String::from_utf8_lossy(&text);
+    assert!(text.contains("3 created, 1 changed in "), "{text}");
+}
