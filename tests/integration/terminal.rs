@@ -17,7 +17,7 @@ const UP: &[&str] = &[
     "--through",
     "nat",
     "--pace",
-    "real/5",
+    "real/10",
 ];
 const PLAN: &[&str] = &["plan", "--emulate", "--through", "nat"];
 
@@ -78,24 +78,30 @@ fn shown(terminal: &mut File, text: &str) {
 #[test]
 fn a_run_outlives_the_terminal_that_is_closed() {
     // Before a bar is drawn, while bars are drawn, and after permanent lines.
-    for phase in ["start", "vpc-network", "created"] {
-        let user = User::new();
-        let (mut child, mut terminal) = on_terminal(&user, UP);
-        match phase {
-            "start" => until("the run begins", || journal(&user).contains("\"intent\"")),
-            text => shown(&mut terminal, text),
+    std::thread::scope(|scope| {
+        for phase in ["start", "vpc-network", "created"] {
+            scope.spawn(move || closed_in(phase));
         }
-        drop(terminal);
-        let ended = child.wait().unwrap();
-        let journal = journal(&user);
-        let last = journal.lines().last().unwrap_or_default();
-        assert!(
-            last.contains("\"how\":\"done\""),
-            "{phase}: {ended}: {last}"
-        );
-        assert_eq!(ended.code(), Some(0), "{phase}");
-        assert!(says_as_wanted(&user.run(PLAN).ends(0).out), "{phase}");
+    });
+}
+
+fn closed_in(phase: &str) {
+    let user = User::new();
+    let (mut child, mut terminal) = on_terminal(&user, UP);
+    match phase {
+        "start" => until("the run begins", || journal(&user).contains("\"intent\"")),
+        text => shown(&mut terminal, text),
     }
+    drop(terminal);
+    let ended = child.wait().unwrap();
+    let journal = journal(&user);
+    let last = journal.lines().last().unwrap_or_default();
+    assert!(
+        last.contains("\"how\":\"done\""),
+        "{phase}: {ended}: {last}"
+    );
+    assert_eq!(ended.code(), Some(0), "{phase}");
+    assert!(says_as_wanted(&user.run(PLAN).ends(0).out), "{phase}");
 }
 
 #[test]
