@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 use super::cluster_error::of_cluster;
 use super::clusters::{Clients, connect, object, steadily};
 use super::difference::FieldDiff;
-use super::path_template::{self, PathError};
 use super::spec::{Effect, KindSpec, MutationResult, Observed};
 use super::{evidence, ownership, residents};
 use crate::cluster::{ApplyOptions, Conflict};
@@ -56,10 +55,6 @@ impl KindSpec for KubernetesObject {
 
     fn outputs_of(&self, live: &Value) -> Map<String, Value> {
         outputs(live)
-    }
-
-    fn path(&self, at: &Map<String, Value>) -> Result<String, PathError> {
-        path_template::of_object(self.template(), at)
     }
 
     fn has_field_managers(&self) -> bool {

@@ -121,7 +121,10 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
     /// # Errors
     /// The key that `at` lacks.
     fn path(&self, at: &Map<String, Value>) -> Result<String, PathError> {
-        path_template::fill(self.template(), at)
+        match self.template().contains("{apiVersion}") {
+            true => path_template::of_object(self.template(), at),
+            false => path_template::fill(self.template(), at),
+        }
     }
 
     /// The name of what two requests must not change at the same time.

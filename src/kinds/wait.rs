@@ -7,7 +7,6 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use super::clusters::Clients;
-use super::path_template::{self, PathError};
 use super::spec::{Effect, KindSpec, MutationResult, Observed};
 use crate::google::{Api, ApiError};
 
@@ -76,13 +75,6 @@ impl KindSpec for Wait {
 
     fn outputs(&self) -> &'static [&'static str] {
         self.outputs
-    }
-
-    fn path(&self, at: &Map<String, Value>) -> Result<String, PathError> {
-        match self.path.contains("{apiVersion}") {
-            true => path_template::of_object(self.path, at),
-            false => path_template::fill(self.path, at),
-        }
     }
 
     async fn look(

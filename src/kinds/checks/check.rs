@@ -12,7 +12,7 @@ use crate::cluster::ClusterClient;
 use crate::google::{Api, ApiError};
 use crate::kinds::clusters::Clients;
 use crate::kinds::clusters::{self, connect};
-use crate::kinds::path_template::{self, PathError};
+use crate::kinds::path_template;
 use crate::kinds::spec::{Effect, KindSpec, MutationResult, Observed};
 
 /// The time limit of one command in a pod. curl needs two minutes for a request that a firewall drops.
@@ -115,13 +115,6 @@ impl KindSpec for Check {
 
     fn fields(&self) -> Option<&'static [&'static str]> {
         Some(self.fields)
-    }
-
-    fn path(&self, at: &Map<String, Value>) -> Result<String, PathError> {
-        match self.path.contains("{apiVersion}") {
-            true => path_template::of_object(self.path, at),
-            false => path_template::fill(self.path, at),
-        }
     }
 
     async fn look(
