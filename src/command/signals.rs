@@ -62,7 +62,10 @@ fn install() -> watch::Receiver<bool> {
                 std::process::exit(Exit::Interrupted as i32);
             }
             if !FOLLOWING.load(Ordering::Relaxed) {
-                note("stopping: finishing requests in flight; press Ctrl-C again to quit now");
+                // Not here: a full pipe takes no text, and the next signal must still be handled.
+                tokio::task::spawn_blocking(|| {
+                    note("stopping: finishing requests in flight; press Ctrl-C again to quit now");
+                });
             }
         }
     });
