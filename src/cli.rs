@@ -17,6 +17,16 @@ pub struct Global {
     /// The zone [default: CLOUDSDK_COMPUTE_ZONE, then gcloud's active configuration, then the journal]
     #[arg(long, global = true)]
     pub zone: Option<String>,
+    /// The environment: several can exist in one project. Without it the resources have the tutorial's names; with another name,
+    /// `NAME-` begins each
+    #[arg(
+        long,
+        global = true,
+        env = "PROVISION_ENV",
+        default_value = "default",
+        value_name = "NAME"
+    )]
+    pub env: String,
     /// Run offline, against the built-in emulator
     #[arg(long, global = true)]
     pub emulate: bool,

@@ -87,10 +87,11 @@ pub async fn adopt(global: &Global, args: AdoptArgs) -> Result<Exit, CommandErro
         }
         (n, false) => format!("Record these {n} as created by provision?"),
     };
-    if !yes && !confirm::agreed(&question).await? {
-        return Ok(Exit::Done);
+    if !yes {
+        confirm::require_yes(&question).await?;
     }
-    run.given = session.given();
+    run.given = session.given_values();
+    run.cloud = session.cloud.clone();
     let (mut journal, kept) = held.rebuilt(&Entry::Run(run))?;
     for found in &new {
         journal.write(&Entry::Adopted {

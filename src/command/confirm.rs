@@ -19,15 +19,35 @@ pub fn require_confirmation(verb: &str, yes: bool) -> Result<(), CommandError> {
     ))
 }
 
-/// Asks a question; anything but `yes` or `y` is no.
-pub async fn agreed(question: &str) -> Result<bool, CommandError> {
+/// Asks a question.
+///
+/// # Errors
+/// The answer is not `yes` or `y`, or there is none.
+pub async fn require_yes(question: &str) -> Result<(), CommandError> {
     let answer = answer(format!("{question} [y/N]")).await?;
-    Ok(matches!(answer.as_deref(), Some("y" | "yes")))
+    match answer.as_deref() {
+        Some("y" | "yes") => Ok(()),
+        _ => Err(cancelled()),
+    }
 }
 
 /// Asks the user to type a word.
-pub async fn typed(question: &str, word: &str) -> Result<bool, CommandError> {
-    Ok(answer(question.to_owned()).await?.as_deref() == Some(word))
+///
+/// # Errors
+/// The user typed another one, or none.
+pub async fn require_word(question: &str, word: &str) -> Result<(), CommandError> {
+    match answer(question.to_owned()).await?.as_deref() {
+        Some(typed) if typed == word => Ok(()),
+        _ => Err(cancelled()),
+    }
+}
+
+fn cancelled() -> CommandError {
+    CommandError {
+        exit: Exit::Failed,
+        errors: vec!["cancelled, nothing was changed".to_owned()],
+        hint: None,
+    }
 }
 
 /// Asks, and reads a line from stdin; none if stdin is closed. A stop signal is an error.

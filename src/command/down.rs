@@ -63,15 +63,17 @@ pub async fn down(global: &Global, args: DownArgs) -> Result<Exit, CommandError>
     }
     if !yes && !tasks.is_empty() {
         say(&listed(&tasks));
-        if !confirm::agreed(&format!(
+        let question = format!(
             "Remove these from project {}{}?",
             session.project,
             rehearsal::and_in(session)
-        ))
-        .await?
-        {
-            return Ok(Exit::Done);
-        }
+        );
+        confirm::require_yes(&question).await?;
+    }
+    if delete_project {
+        let project = &session.project;
+        let question = format!("Type the project id to delete {project} and everything in it:");
+        confirm::require_word(&question, project).await?;
     }
     lock.begin(session)?;
     let ended = change(session, DOWN, &ready, tasks, &mut lock).await;
@@ -100,24 +102,13 @@ pub async fn down(global: &Global, args: DownArgs) -> Result<Exit, CommandError>
     Ok(exit)
 }
 
-/// Deletes the project itself, after the user has typed its id.
+/// Deletes the project itself.
 async fn delete(
     session: &Session,
     ready: &Prepared,
     journal: &mut Journal,
 ) -> Result<Exit, CommandError> {
     let project = &session.project;
-    if !confirm::typed(
-        &format!("Type the project id to delete {project} and everything in it:"),
-        project,
-    )
-    .await?
-    {
-        return Err(CommandError::usage(
-            "the project id was not confirmed, so the project is not deleted",
-            "the resources that `up` created are already deleted",
-        ));
-    }
     let resource = ResourceId {
         kind: "project".to_owned(),
         at: json!({"project": project})
@@ -132,6 +123,7 @@ async fn delete(
         resource,
         verb: ChangeVerb::Delete,
         request: uuid::Uuid::new_v4().to_string(),
+        keep: false,
         parts: Vec::new(),
         inside: Vec::new(),
     })?;

@@ -58,6 +58,7 @@ async fn serve(
     let settings = ::emulator::Settings {
         listen,
         state,
+        identity: None,
         pace: pace(global)?,
     };
     let running = ::emulator::start(settings).await.map_err(|error| {

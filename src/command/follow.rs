@@ -35,6 +35,7 @@ pub fn is_same(holder: &Run, ours: &Run) -> bool {
     holder.verb == ours.verb
         && holder.asked == ours.asked
         && holder.emulated == ours.emulated
+        && holder.steps == ours.steps
         && cluster(holder) == cluster(ours)
         && given(holder) == given(ours)
 }
@@ -147,6 +148,8 @@ mod tests {
             asked: asked.iter().map(|asked| (*asked).to_owned()).collect(),
             program: String::new(),
             emulated: false,
+            cloud: None,
+            steps: None,
             cluster: None,
             given: json!({"zone": zone, "authorized_networks": [address]})
                 .as_object()

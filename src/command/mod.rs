@@ -5,12 +5,15 @@ mod adopt;
 mod analyze;
 mod authorize;
 mod completions;
+mod config;
 mod confirm;
 mod down;
 mod emulator;
+mod environments;
 mod execute;
 mod explain;
 mod follow;
+mod given;
 mod kubeconfig;
 mod kubefile;
 #[cfg(test)]
@@ -18,8 +21,10 @@ mod kubefile_tests;
 mod man;
 mod output;
 mod own_cluster;
+mod place;
 mod plan;
 mod planned_snapshot;
+mod preflight;
 mod presenter;
 mod rehearsal;
 mod run_lock;
@@ -74,6 +79,8 @@ pub enum Verb {
     Analyze(analyze::AnalyzeArgs),
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
+    Config(config::ConfigArgs),
+    Environments(environments::EnvironmentsArgs),
     Authorize(authorize::AuthorizeArgs),
     Kubeconfig(kubeconfig::KubeconfigArgs),
     Token(token::TokenArgs),
@@ -99,6 +106,8 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, CommandError> {
         Verb::Analyze(args) => analyze::analyze(global, args).await,
         Verb::Plan(args) => plan::plan(global, args).await,
         Verb::Status(args) => status::status(global, args).await,
+        Verb::Config(args) => config::config(global, args).await,
+        Verb::Environments(args) => environments::environments(global, args),
         Verb::Authorize(args) => authorize::authorize(global, args).await,
         Verb::Kubeconfig(args) => kubeconfig::kubeconfig(global, args).await,
         Verb::Token(args) => token::token(global, args).await,

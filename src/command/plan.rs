@@ -6,12 +6,13 @@ use super::execute::{VerbSpec, look};
 use super::output::say;
 use super::presenter::RunPresenter;
 use super::session::{Prepared, Session};
+use super::up::tasks_of;
 use crate::cli::Global;
 use crate::engine::run::RunEnd;
 use crate::engine::state::State;
 use crate::engine::task::Task;
-use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
+use crate::kinds::Step;
 use crate::ui::plan::Plan;
 
 const PLAN: VerbSpec = VerbSpec {
@@ -37,10 +38,12 @@ pub async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, CommandError>
     let ready = session
         .ready(args.through.as_deref(), PLAN.looks_up, false)
         .await?;
-    let tasks = tasks::present(&ready.steps, &ready.graph)?;
+    let through = args.through.as_deref();
+    let tasks = tasks_of(&session, &ready, &session.state, false, through)?;
+    let steps: Vec<Step> = tasks.iter().map(|task| task.step.clone()).collect();
     let (plan, ended) = planned(&session, PLAN, &ready, tasks, &session.state).await;
     if !session.json() {
-        show(&session, &ready, &plan);
+        show(&session, &steps, &plan);
     }
     Ok(match Exit::from(ended.how()) {
         Exit::Done if ended.tally.different > 0 => Exit::Different,
@@ -63,7 +66,7 @@ pub async fn planned(
     (plan, ended)
 }
 
-/// Prints a plan as text.
-pub fn show(session: &Session, ready: &Prepared, plan: &Plan) {
-    say(&plan.text(&session.tutorial.chapters, &ready.steps, session.paint.0));
+/// Prints a plan of these steps as text.
+pub fn show(session: &Session, steps: &[Step], plan: &Plan) {
+    say(&plan.text(&session.tutorial.chapters, steps, session.paint.0));
 }

@@ -7,6 +7,7 @@ use crate::engine::entry::{Entry, FIRST_FORMAT, FORMAT, Run, now};
 use crate::engine::event_log::EventLog;
 use crate::engine::journal::{Journal, JournalError};
 use crate::error::CommandError;
+use crate::steps::Source;
 
 /// The lock on the environment, until this is dropped or the process ends in any way.
 pub struct RunLock {
@@ -14,7 +15,8 @@ pub struct RunLock {
     pub journal: Journal,
     /// The log of the run's events.
     pub log: EventLog,
-    run: Run,
+    /// The run's first record.
+    pub run: Run,
 }
 
 impl RunLock {
@@ -48,7 +50,8 @@ impl RunLock {
 
     /// Writes the first record of the run, with the parameters known by now: a resume uses the same.
     pub fn begin(&mut self, session: &Session) -> Result<(), CommandError> {
-        self.run.given = session.given();
+        self.run.given = session.given_values();
+        self.run.cloud = session.cloud.clone();
         Ok(self.journal.write(&Entry::Run(self.run.clone()))?)
     }
 }
@@ -74,9 +77,21 @@ pub fn run(session: &Session, verb: &str, asked: Vec<String>) -> Run {
         asked,
         program: env!("CARGO_PKG_VERSION").to_owned(),
         emulated: session.global.emulate,
+        cloud: session.cloud.clone(),
+        steps: folder(&session.source),
         cluster: session.own.as_ref().map(|own| own.identity.clone()),
-        given: session.given(),
+        given: session.given_values(),
     }
+}
+
+/// The folder of the steps, as a path that means the same everywhere on this machine.
+fn folder(source: &Source) -> Option<String> {
+    let Source::Dir(folder) = source else {
+        return None;
+    };
+    let whole = folder.canonicalize();
+    let whole = whole.unwrap_or_else(|_| folder.clone());
+    Some(whole.display().to_string())
 }
 
 /// This machine's name; empty if it cannot be read.

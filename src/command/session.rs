@@ -1,23 +1,26 @@
 //! What every verb needs: the tutorial with its parameters, the journal, and the client for Google or the emulator.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::environments;
+use super::given::{self, Given, GivenValue, ValueSource};
+use super::output::note;
 use super::own_cluster::{self, RequestedCluster};
+use super::place;
 use super::target::{self, TargetFlags};
 use crate::cli::{ColorChoice, Global, Output};
 use crate::engine::journal::{Journal, JournalError};
 use crate::engine::private::private_folder;
 use crate::engine::state::State;
-use crate::error::CommandError;
-use crate::google::{Api, Auth, Client, Endpoints, Environment, address};
+use crate::error::{CommandError, Exit};
+use crate::google::{Api, Auth, Client, Cloud, Endpoints, Environment, address};
 use crate::kinds::Step;
 use crate::kinds::own::OwnCluster;
 use crate::kinds::{self, Clusters, Kind};
 use crate::steps::graph::Graph;
-use crate::steps::{Selection, Source, Tutorial};
+use crate::steps::{Params, Selection, Source, Tutorial};
 use crate::ui::Paint;
 
 /// What a verb needs before it reads any step.
@@ -26,10 +29,16 @@ pub struct Session {
     pub global: Global,
     /// The tutorial.
     pub tutorial: Tutorial,
+    /// Where the steps come from.
+    pub source: Source,
+    /// The environment's name.
+    pub environment: String,
     /// The project.
     pub project: String,
-    /// The folder of its journal.
+    /// The folder of the environment's journal.
     pub folder: PathBuf,
+    /// The state file of the project's emulator, which its environments share.
+    emulator_file: PathBuf,
     /// The journal's state at the start of the verb.
     pub state: State,
     /// Whether fields of Kubernetes objects are taken over from other field managers.
@@ -40,8 +49,10 @@ pub struct Session {
     pub requested_cluster: Option<RequestedCluster>,
     /// The same cluster, once it has answered.
     pub own: Option<OwnCluster>,
-    /// Region, zone and parameters that the user gave, now or in the last run.
-    given: BTreeMap<String, Value>,
+    /// The cloud that this run changes, once it is known.
+    pub cloud: Option<Cloud>,
+    /// Project, region, zone and parameters that the user gave, now or in the last run.
+    given: Given,
 }
 
 /// The steps of one run, and its clients.
@@ -108,61 +119,58 @@ impl Session {
         global: &Global,
         read: impl FnOnce(&Path) -> Result<State, JournalError>,
     ) -> Result<Session, CommandError> {
-        let source = global.steps.clone().map_or(Source::Embedded, Source::Dir);
-        let tutorial = Tutorial::load(&source)?;
-        kinds::check(&tutorial)?;
-        let environment: Environment<'_> = &env;
+        let process: Environment<'_> = &env;
         let flags = TargetFlags {
             project: global.project.as_deref(),
             region: global.region.as_deref(),
             zone: global.zone.as_deref(),
             emulate: global.emulate,
         };
-        let state_dir = target::state_dir(global.state_dir.as_deref(), environment)?;
-        let project = target::project(&flags, environment, &target::journalled(&state_dir))?;
-        let folder = state_dir.join(&project);
+        let environment = global.env.clone();
+        environments::check_name(&environment)?;
+        // A folder that the user names now is read first: its errors do not depend on where the environment is.
+        let named = match &global.steps {
+            Some(folder) => Some(load(Source::Dir(folder.clone()))?),
+            None => None,
+        };
+        let state_dir = target::state_dir(global.state_dir.as_deref(), process)?;
+        let mut known = environments::known(&state_dir);
+        known.retain(|one| one.name == environment && one.emulated == global.emulate);
+        let project = target::project(&flags, process, &known)?;
+        let project_name = project.value.as_str().unwrap_or_default().to_owned();
+        let folder = environments::folder(&state_dir, &project_name, &environment);
         let state = read(&folder.join("journal.jsonl"))?;
-        let last = state.last_run.as_ref();
-        if let Some(last) =
-            last.filter(|last| last.emulated != global.emulate && state.ours().next().is_some())
-        {
-            let (was, now) = if last.emulated {
-                ("the emulator", "Google Cloud")
-            } else {
-                ("Google Cloud", "the emulator")
-            };
-            let error =
-                format!("the journal of {project} belongs to {was}, but this run would use {now}");
-            return Err(CommandError::usage(
-                error,
-                "add or remove --emulate, or name another folder with --state-dir",
-            ));
-        }
-        let requested_cluster = own_cluster::requested(global, &project, &state)?;
-        let mut given = remembered(&state);
+        place::check_journal(&state, global.emulate, &project_name)?;
+        let living = state.last_run.as_ref().filter(|_| state.stands());
+        let (source, tutorial) = match (named, living.and_then(|last| last.steps.clone())) {
+            (Some(named), _) => named,
+            (None, Some(folder)) => load(Source::Dir(folder.into()))?,
+            (None, None) => load(Source::Embedded)?,
+        };
+        let is_param = |name: &str| tutorial.params.iter().any(|param| param.name == name);
+        let requested_cluster = own_cluster::requested(global, &project_name, &state)?;
+        let remembered = given::remembered(&state);
+        let mut given = remembered.clone();
+        // What other steps asked for is no concern of these.
+        given.retain(|name, _| is_param(name) && name != AUTHORIZED);
         for (name, value) in own_cluster::defaults(requested_cluster.is_some()) {
-            if tutorial.params.iter().any(|param| param.name == *name) {
-                let value = || (*value).into();
+            if is_param(name) {
+                let value = || GivenValue::new(*value, ValueSource::OwnCluster);
                 given.entry((*name).to_owned()).or_insert_with(value);
             }
         }
-        let of_journal =
-            |name: &str| last.and_then(|last| last.given.get(name)?.as_str().map(str::to_owned));
-        let (region, zone) = target::region_and_zone(
-            &flags,
-            environment,
-            (of_journal("region"), of_journal("zone")),
-        );
-        given.insert("project".to_owned(), project.clone().into());
-        let flags = [
+        let of_run = |name: &str| remembered.get(name).cloned();
+        let (region, zone) =
+            target::region_and_zone(&flags, process, (of_run("region"), of_run("zone")));
+        given.insert("project".to_owned(), project);
+        let values = [
             ("region", region, global.region.is_some()),
             ("zone", zone, global.zone.is_some()),
         ];
-        for (name, value, is_flag) in flags {
+        for (name, value, is_flag) in values {
             // gcloud's settings apply to everything that a user does; steps without such a parameter do not need them.
-            let is_param = tutorial.params.iter().any(|param| param.name == name);
-            match value.filter(|_| is_flag || is_param) {
-                Some(value) => given.insert(name.to_owned(), value.into()),
+            match value.filter(|_| is_flag || is_param(name)) {
+                Some(value) => given.insert(name.to_owned(), value),
                 None => given.remove(name),
             };
         }
@@ -173,14 +181,16 @@ impl Session {
                     "write --set NAME=VALUE; `provision steps` lists the names",
                 )
             })?;
-            given.insert(name.to_owned(), value.into());
+            let value = GivenValue::new(value, ValueSource::Flag("--set"));
+            given.insert(name.to_owned(), value);
         }
         if !global.authorized_network.is_empty() {
-            given.insert(
-                AUTHORIZED.to_owned(),
-                global.authorized_network.clone().into(),
-            );
+            let networks = global.authorized_network.clone();
+            let value = GivenValue::new(networks, ValueSource::Flag("--authorized-network"));
+            given.insert(AUTHORIZED.to_owned(), value);
         }
+        place::set_prefix(&mut given, &environment, is_param(place::NAME_PREFIX))?;
+        place::reject_move(&remembered, &given, &environment, &project_name)?;
         let paint = (
             paint(global.color, &std::io::stdout()),
             paint(global.color, &std::io::stderr()),
@@ -188,13 +198,17 @@ impl Session {
         Ok(Session {
             global: global.clone(),
             tutorial,
-            project,
+            source,
+            environment,
+            emulator_file: state_dir.join(&project_name).join("emulator.json"),
+            project: project_name,
             folder,
             state,
             force: false,
             paint,
             requested_cluster,
             own: None,
+            cloud: None,
             given,
         })
     }
@@ -217,6 +231,7 @@ impl Session {
         self.open_own_cluster().await?;
         let own = self.own.clone();
         let (client, _emulator) = self.client(keeps).await?;
+        self.enter(&client, _emulator.as_ref()).await?;
         if looks_up && !self.is_given(AUTHORIZED) && self.has_param(AUTHORIZED) {
             let loopback = client.endpoints().is_loopback(Api::Container);
             let address = if loopback {
@@ -229,8 +244,9 @@ impl Session {
                     )
                 })?
             };
-            self.given
-                .insert(AUTHORIZED.to_owned(), vec![format!("{address}/32")].into());
+            let networks = vec![format!("{address}/32")];
+            let value = GivenValue::new(networks, ValueSource::ThisMachine);
+            self.given.insert(AUTHORIZED.to_owned(), value);
             return Ok(Prepared::new(self.steps(through)?, client, own, _emulator));
         }
         Ok(Prepared::new(steps, client, own, _emulator))
@@ -250,7 +266,13 @@ impl Session {
 
     /// The steps through a chapter, with the parameters known so far.
     pub fn steps(&self, through: Option<&str>) -> Result<Selection<Kind>, CommandError> {
-        let mut given = self.given.clone();
+        let params = self.resolved()?;
+        Ok(kinds::bind(self.tutorial.select(&params, through)?)?)
+    }
+
+    /// The value of every parameter, as far as they are known.
+    pub fn resolved(&self) -> Result<Params, CommandError> {
+        let mut given = plain_values(&self.given);
         if self.has_param(AUTHORIZED) {
             // Until this machine's address is known; the emulator allows loopback whatever the list contains.
             given
@@ -268,13 +290,42 @@ impl Session {
                 ));
             }
         }
-        let params = self.tutorial.resolve(&given)?;
-        Ok(kinds::bind(self.tutorial.select(&params, through)?)?)
+        Ok(self.tutorial.resolve(&given)?)
     }
 
-    /// Region, zone and parameters that the user gave, now or in the last run.
-    pub fn given(&self) -> Map<String, Value> {
-        self.given.clone().into_iter().collect()
+    /// Project, region, zone and parameters that the user gave, now or in the last run, with their sources.
+    pub fn given(&self) -> &Given {
+        &self.given
+    }
+
+    /// The same without their sources.
+    pub fn given_values(&self) -> Map<String, Value> {
+        plain_values(&self.given).into_iter().collect()
+    }
+
+    /// Reports where this run acts, once, and checks that the journal belongs to that cloud.
+    async fn enter(
+        &mut self,
+        client: &Client,
+        emulator: Option<&emulator::Running>,
+    ) -> Result<(), CommandError> {
+        if self.cloud.is_some() {
+            return Ok(());
+        }
+        let cloud = match emulator {
+            Some(running) => Cloud::Emulator(running.identity()),
+            None => Cloud::of(client).await.map_err(|error| CommandError {
+                exit: Exit::Failed,
+                errors: vec![error.to_string()],
+                hint: error.hint(),
+            })?,
+        };
+        place::check_cloud(&self.state, &cloud, self)?;
+        if !self.json() {
+            note(&place::line(self, &cloud));
+        }
+        self.cloud = Some(cloud);
+        Ok(())
     }
 
     /// The journal's path.
@@ -306,7 +357,9 @@ impl Session {
         private_folder(&self.folder).map_err(make)?;
         let settings = emulator::Settings {
             listen: ([127, 0, 0, 1], 0).into(),
-            state: Some(self.folder.join("emulator.json")),
+            state: Some(self.emulator_file.clone()),
+            // Without its state file the environment's own emulator is empty, and still the environment's own.
+            identity: place::emulator_of(&self.state),
             pace: pace(&self.global)?,
         };
         let started = if keeps {
@@ -352,12 +405,17 @@ pub fn pace(global: &Global) -> Result<emulator::Pace, CommandError> {
     })
 }
 
-/// The parameters of the last run, as long as anything that it created may exist: a resume wants the same environment. This
-/// machine's address is not among them, since it is looked up again.
-fn remembered(state: &State) -> BTreeMap<String, Value> {
-    let last = state.last_run.as_ref().filter(|_| state.stands());
-    let given = last.into_iter().flat_map(|last| last.given.clone());
-    given.filter(|(name, _)| name != AUTHORIZED).collect()
+fn load(source: Source) -> Result<(Source, Tutorial), CommandError> {
+    let tutorial = Tutorial::load(&source)?;
+    kinds::check(&tutorial)?;
+    Ok((source, tutorial))
+}
+
+fn plain_values(given: &Given) -> std::collections::BTreeMap<String, Value> {
+    let values = given.iter();
+    values
+        .map(|(name, given)| (name.clone(), given.value.clone()))
+        .collect()
 }
 
 fn paint(when: ColorChoice, stream: &impl std::io::IsTerminal) -> Paint {

@@ -1,10 +1,13 @@
-//! The project, region and zone: from flags, the environment, gcloud's configuration and the journal, in this order. It sends nothing.
+//! The project, region and zone: from flags, from the environment that exists, from variables and gcloud's configuration, in this
+//! order. It sends nothing.
 
 use std::path::{Path, PathBuf};
 
+use super::environments::KnownEnvironment;
+use super::given::{GivenValue, ValueSource};
 use crate::error::CommandError;
 use crate::google::Environment;
-use crate::google::properties::{Properties, gcloud};
+use crate::google::properties::{self, Properties};
 
 /// The defaults of an emulated run.
 const EMULATED: (&str, &str, &str) = ("egress-demo", "us-central1", "us-central1-a");
@@ -22,34 +25,18 @@ pub struct TargetFlags<'a> {
     pub emulate: bool,
 }
 
-/// The project. `journalled` are the projects that have a journal.
+/// The project. `known` are the environments in the state folder that have the requested name and use the same cloud, emulated or
+/// not: what exists comes before gcloud's settings, so that nothing moves because a setting changed.
+///
+/// # Errors
+/// No project is set, or several exist and none of them is named; the name is not a project id.
 pub fn project(
     flags: &TargetFlags<'_>,
     env: Environment<'_>,
-    journalled: &[String],
-) -> Result<String, CommandError> {
-    let said = flags
-        .project
-        .map(str::to_owned)
-        .or_else(|| outside(flags, env).project);
-    let said = match (said, flags.emulate, journalled) {
-        (Some(said), _, _) => said,
-        (None, true, _) => EMULATED.0.to_owned(),
-        (None, false, [only]) => only.clone(),
-        (None, false, []) => {
-            return Err(CommandError::usage(
-                "no project is set",
-                "set one with --project or CLOUDSDK_CORE_PROJECT, or try --emulate",
-            ));
-        }
-        (None, false, several) => {
-            let error = format!(
-                "no project is set, and there are journals of several projects: {}",
-                several.join(", ")
-            );
-            return Err(CommandError::usage(error, "set one with --project"));
-        }
-    };
+    known: &[KnownEnvironment],
+) -> Result<GivenValue, CommandError> {
+    let chosen = choose_project(flags, env, known)?;
+    let said = chosen.value.as_str().unwrap_or_default();
     // It becomes the name of a folder, so anything that could leave the folder is refused here and not only by the steps.
     let fits = said.len() <= 63 && said.starts_with(|c: char| c.is_ascii_lowercase());
     if fits
@@ -58,7 +45,7 @@ pub fn project(
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-:.".contains(c))
         && !said.contains("..")
     {
-        Ok(said)
+        Ok(chosen)
     } else {
         let error = format!("--project: `{said}` is not a project id");
         Err(CommandError::usage(
@@ -68,47 +55,108 @@ pub fn project(
     }
 }
 
-/// The region and the zone; each may follow from the other. `journal` has the values of the last run.
+fn choose_project(
+    flags: &TargetFlags<'_>,
+    env: Environment<'_>,
+    known: &[KnownEnvironment],
+) -> Result<GivenValue, CommandError> {
+    if let Some(project) = flags.project {
+        return Ok(GivenValue::new(project, ValueSource::Flag("--project")));
+    }
+    let said = outside(flags, env).project.map(GivenValue::from);
+    let is_said = |known: &&KnownEnvironment| {
+        said.as_ref()
+            .is_some_and(|said| said.value == known.project.as_str())
+    };
+    let standing: Vec<&KnownEnvironment> = known.iter().filter(|known| known.stands).collect();
+    let several = |names: Vec<&str>| {
+        let error = match &said {
+            Some(said) => format!(
+                "{} names project {}, but environments exist in other projects: {}",
+                said.source.words(),
+                said.value.as_str().unwrap_or_default(),
+                names.join(", ")
+            ),
+            None => format!(
+                "no project is set, and there are journals of several projects: {}",
+                names.join(", ")
+            ),
+        };
+        CommandError::usage(error, "set one with --project")
+    };
+    let names =
+        |known: Vec<&KnownEnvironment>| several(known.iter().map(|k| &*k.project).collect());
+    match (&*standing, said.clone(), flags.emulate) {
+        (standing, Some(said), _) if standing.iter().any(is_said) => Ok(said),
+        ([only], ..) => Ok(GivenValue::new(
+            &*only.project,
+            ValueSource::OnlyEnvironment,
+        )),
+        ([], Some(said), _) => Ok(said),
+        ([], None, true) => Ok(GivenValue::new(EMULATED.0, ValueSource::Emulate)),
+        ([], None, false) => match known {
+            [] => Err(CommandError::usage(
+                "no project is set",
+                "set one with --project or CLOUDSDK_CORE_PROJECT, or try --emulate",
+            )),
+            [only] => Ok(GivenValue::new(
+                &*only.project,
+                ValueSource::OnlyEnvironment,
+            )),
+            several => Err(names(several.iter().collect())),
+        },
+        (several, ..) => Err(names(several.to_vec())),
+    }
+}
+
+/// The region and the zone; each may follow from the other. `living` has the values of the environment that exists; only a flag
+/// comes before them.
 pub fn region_and_zone(
     flags: &TargetFlags<'_>,
     env: Environment<'_>,
-    journal: (Option<String>, Option<String>),
-) -> (Option<String>, Option<String>) {
+    living: (Option<GivenValue>, Option<GivenValue>),
+) -> (Option<GivenValue>, Option<GivenValue>) {
     let outside = outside(flags, env);
+    let flag = |value: Option<&str>, name| {
+        value.map(|value| GivenValue::new(value, ValueSource::Flag(name)))
+    };
     // A level that sets one of the two decides both: a region and a zone from different levels rarely fit.
     let levels = [
+        (flag(flags.region, "--region"), flag(flags.zone, "--zone")),
+        living,
         (
-            flags.region.map(str::to_owned),
-            flags.zone.map(str::to_owned),
+            outside.region.map(GivenValue::from),
+            outside.zone.map(GivenValue::from),
         ),
-        (outside.region, outside.zone),
-        journal,
     ];
     let (region, zone) = levels
         .into_iter()
         .find(|(region, zone)| region.is_some() || zone.is_some())
         .unwrap_or_default();
+    let text = |given: &GivenValue| given.value.as_str().unwrap_or_default().to_owned();
+    let derived = |value: String| GivenValue::new(value, ValueSource::Derived);
+    let default = |value: &str| GivenValue::new(value, ValueSource::Emulate);
     match (region, zone, flags.emulate) {
-        (None, None, true) => (Some(EMULATED.1.to_owned()), Some(EMULATED.2.to_owned())),
-        (None, Some(zone), _) => (
-            zone.rsplit_once('-').map(|(region, _)| region.to_owned()),
-            Some(zone),
-        ),
-        (Some(region), None, true) => (Some(region.clone()), Some(format!("{region}-a"))),
+        (None, None, true) => (Some(default(EMULATED.1)), Some(default(EMULATED.2))),
+        (None, Some(zone), _) => {
+            let region = text(&zone)
+                .rsplit_once('-')
+                .map(|(region, _)| derived(region.to_owned()));
+            (region, Some(zone))
+        }
+        (Some(region), None, true) => {
+            let zone = derived(format!("{}-a", text(&region)));
+            (Some(region), Some(zone))
+        }
         both => (both.0, both.1),
     }
 }
 
 /// The environment and, unless the run is emulated, gcloud's active configuration.
-fn outside(flags: &TargetFlags<'_>, env: Environment<'_>) -> Properties {
-    if flags.emulate {
-        Properties {
-            project: env("CLOUDSDK_CORE_PROJECT"),
-            region: env("CLOUDSDK_COMPUTE_REGION"),
-            zone: env("CLOUDSDK_COMPUTE_ZONE"),
-        }
-    } else {
-        gcloud(env)
+pub fn outside(flags: &TargetFlags<'_>, env: Environment<'_>) -> Properties {
+    match flags.emulate {
+        true => properties::from_env(env),
+        false => properties::gcloud(env),
     }
 }
 
@@ -130,23 +178,22 @@ pub fn state_dir(flag: Option<&Path>, env: Environment<'_>) -> Result<PathBuf, C
         })
 }
 
-/// The projects that have a journal in the folder.
-pub fn journalled(state_dir: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(state_dir).into_iter().flatten().flatten();
-    let with_journal = entries.filter(|entry| entry.path().join("journal.jsonl").is_file());
-    let mut names: Vec<String> = with_journal
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    names.sort();
-    names
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
+    fn known(project: &str, stands: bool) -> KnownEnvironment {
+        KnownEnvironment {
+            project: project.to_owned(),
+            stands,
+            ..KnownEnvironment::default()
+        }
+    }
+
     #[test]
-    fn flags_before_environment_before_journal_before_defaults() {
+    fn flags_before_what_exists_before_settings_before_defaults() {
         let none = |_: &str| None;
         let env = |name: &str| (name == "CLOUDSDK_CORE_PROJECT").then(|| "from-env".to_owned());
         let flags = |project, emulate| TargetFlags {
@@ -154,16 +201,31 @@ mod tests {
             emulate,
             ..TargetFlags::default()
         };
-        let one = ["from-journal".to_owned()];
-        let elsewhere = ["/etc".to_owned()];
-        let two = ["a-project".to_owned(), "b-project".to_owned()];
-        let cases: [(TargetFlags, Environment, &[String], Result<&str, &str>); 10] = [
-            (flags(Some("from-flag"), false), &env, &one, Ok("from-flag")),
-            (flags(None, false), &env, &one, Ok("from-env")),
-            (flags(None, false), &none, &one, Ok("from-journal")),
-            (flags(None, true), &none, &one, Ok("egress-demo")),
+        let (gone, lives) = (known("had-one", false), known("has-one", true));
+        let also = known("has-two", true);
+        let here = known("from-env", true);
+        let outside = known("/etc", false);
+        let cases: [(_, Environment, &[&KnownEnvironment], Result<&str, &str>); 14] = [
+            (
+                flags(Some("from-flag"), false),
+                &env,
+                &[&lives],
+                Ok("from-flag"),
+            ),
+            (flags(None, false), &env, &[&gone], Ok("from-env")),
+            (flags(None, false), &env, &[&lives], Ok("has-one")),
+            (flags(None, false), &env, &[&lives, &here], Ok("from-env")),
+            (
+                flags(None, false),
+                &env,
+                &[&lives, &also],
+                Err("other projects: has-one, has-two"),
+            ),
+            (flags(None, false), &none, &[&gone], Ok("had-one")),
+            (flags(None, true), &none, &[&gone], Ok("egress-demo")),
+            (flags(None, true), &none, &[&lives], Ok("has-one")),
             (flags(None, false), &none, &[], Err("no project is set")),
-            (flags(None, false), &none, &two, Err("several")),
+            (flags(None, false), &none, &[&gone, &gone], Err("several")),
             (
                 flags(Some("../etc"), false),
                 &none,
@@ -179,7 +241,7 @@ mod tests {
             (
                 flags(None, false),
                 &none,
-                &elsewhere,
+                &[&outside],
                 Err("not a project id"),
             ),
             (
@@ -189,47 +251,82 @@ mod tests {
                 Err("not a project id"),
             ),
         ];
-        for (flags, env, journals, expected) in cases {
-            let said = project(&flags, env, journals);
+        for (flags, env, known, expected) in cases {
+            let known: Vec<KnownEnvironment> = known.iter().map(|&one| one.clone()).collect();
+            let said = project(&flags, env, &known);
             match expected {
-                Ok(name) => assert_eq!(said.unwrap(), name),
-                Err(words) => assert!(said.unwrap_err().to_string().contains(words), "{words}"),
+                Ok(name) => assert_eq!(said.unwrap().value, name),
+                Err(words) => {
+                    let said = said.unwrap_err().to_string();
+                    assert!(said.contains(words), "{words}: {said}");
+                }
             }
         }
     }
 
     #[test]
-    fn region_and_zone_follow_from_each_other() {
+    fn region_and_zone_follow_from_each_other_and_stay_where_they_are() {
         let none = |_: &str| None;
+        let env = |name: &str| (name == "CLOUDSDK_COMPUTE_ZONE").then(|| "e-e-b".to_owned());
         let flags = |region, zone, emulate| TargetFlags {
             region,
             zone,
             emulate,
             project: None,
         };
-        let journal = || (Some("r".to_owned()), Some("r-z".to_owned()));
-        for (flags, expected) in [
+        let remembered = |value: &str| {
+            let source = ValueSource::Remembered(String::new());
+            Some(GivenValue::new(value, source))
+        };
+        let living = || (remembered("r-r"), remembered("r-r-z"));
+        let nothing = || (None, None);
+        let cases: [(_, Environment, _, [Option<&str>; 2]); 7] = [
             (
                 flags(None, Some("us-east1-b"), false),
-                (Some("us-east1"), Some("us-east1-b")),
+                &env,
+                living(),
+                [Some("us-east1"), Some("us-east1-b")],
             ),
             (
                 flags(Some("us-east1"), None, true),
-                (Some("us-east1"), Some("us-east1-a")),
+                &env,
+                living(),
+                [Some("us-east1"), Some("us-east1-a")],
             ),
             (
                 flags(Some("us-east1"), None, false),
-                (Some("us-east1"), None),
+                &env,
+                living(),
+                [Some("us-east1"), None],
             ),
-            (flags(None, None, false), (Some("r"), Some("r-z"))),
-        ] {
-            let (region, zone) = region_and_zone(&flags, &none, journal());
-            assert_eq!((region.as_deref(), zone.as_deref()), expected);
+            (
+                flags(None, None, false),
+                &env,
+                living(),
+                [Some("r-r"), Some("r-r-z")],
+            ),
+            (
+                flags(None, None, false),
+                &env,
+                nothing(),
+                [Some("e-e"), Some("e-e-b")],
+            ),
+            (flags(None, None, false), &none, nothing(), [None, None]),
+            (
+                flags(None, None, true),
+                &none,
+                nothing(),
+                [Some("us-central1"), Some("us-central1-a")],
+            ),
+        ];
+        for (flags, env, living, expected) in cases {
+            let (region, zone) = region_and_zone(&flags, env, living);
+            let text = |given: &Option<GivenValue>| given.as_ref().map(|given| given.value.clone());
+            assert_eq!(
+                [text(&region), text(&zone)],
+                expected.map(|value| value.map(Value::from)),
+                "{flags:?}"
+            );
         }
-        let (region, zone) = region_and_zone(&flags(None, None, true), &none, (None, None));
-        assert_eq!(
-            (region.as_deref(), zone.as_deref()),
-            (Some("us-central1"), Some("us-central1-a"))
-        );
     }
 }

@@ -8,12 +8,13 @@ use super::confirm;
 use super::execute::{VerbSpec, change, close};
 use super::follow::{self, FollowEnd};
 use super::output::note;
-use super::plan;
+use super::preflight::{Allowed, Preflight, preflight};
 use super::rehearsal;
 use super::run_lock::{self, RunLock};
 use super::session::{Prepared, Session};
 use crate::cli::Global;
 use crate::engine::journal::{Journal, JournalError};
+use crate::engine::state::State;
 use crate::engine::task::Task;
 use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
@@ -39,6 +40,9 @@ pub struct UpArgs {
     /// Take over existing resources with the same names that provision did not create; `down` then removes them
     #[arg(long)]
     adopt: bool,
+    /// If some steps cannot be carried out, do the others that do not depend on them
+    #[arg(long)]
+    keep_going: bool,
     /// If the same `up` is already running, follow it, even without a terminal
     #[arg(long)]
     follow: bool,
@@ -46,13 +50,16 @@ pub struct UpArgs {
 
 impl UpArgs {
     /// The flags that distinguish one `up` from another, as arguments.
-    fn words(&self, session: &Session) -> Vec<String> {
+    fn words(&self) -> Vec<String> {
         let through = self.through.iter().map(|name| format!("--through {name}"));
         let adopt = self.adopt.then(|| "--adopt".to_owned());
         let force = self.force_conflicts.then(|| "--force-conflicts".to_owned());
-        let steps = session.global.steps.iter();
-        let steps = steps.map(|folder| format!("--steps {}", folder.display()));
-        through.chain(adopt).chain(force).chain(steps).collect()
+        let keep_going = self.keep_going.then(|| "--keep-going".to_owned());
+        through
+            .chain(adopt)
+            .chain(force)
+            .chain(keep_going)
+            .collect()
     }
 }
 
@@ -76,45 +83,40 @@ pub async fn up(global: &Global, args: UpArgs) -> Result<Exit, CommandError> {
         rehearsal::before(&session, &looking, &lock.journal.state, args.adopt).await?;
     }
     let ready = session.ready(through, UP.looks_up, true).await?;
-    let tasks = || {
-        let tasks = tasks::present(&ready.steps, &ready.graph)?;
-        Ok::<_, CommandError>(match args.adopt {
-            true => tasks::adopting(tasks),
-            false => tasks,
-        })
+    let tasks = tasks_of(&session, &ready, &lock.journal.state, args.adopt, through)?;
+    let allowed = Allowed {
+        yes: args.yes,
+        keep_going: args.keep_going,
     };
-    if !args.yes && !agreed_to_plan(&session, &ready, tasks()?, &lock.journal).await? {
-        return Ok(Exit::Done);
+    let looked = preflight(&session, UP, &ready, tasks, &mut lock, allowed).await?;
+    if let Preflight::End(exit) = looked {
+        return Ok(exit);
     }
     lock.begin(&session)?;
-    let ended = change(&session, UP, &ready, tasks()?, &mut lock).await;
+    let tasks = tasks_of(&session, &ready, &lock.journal.state, args.adopt, through)?;
+    let ended = change(&session, UP, &ready, tasks, &mut lock).await;
     let exit = close(&session, UP, &ended);
     note_unrecorded(&ready, &lock.journal, exit);
     Ok(exit)
 }
 
-/// Shows the plan and asks for confirmation, unless there is nothing to do.
-async fn agreed_to_plan(
+/// The tasks of `up` and of `plan`. What no step asks for any more is deleted, unless the run stops at a chapter: later chapters
+/// may ask for it.
+pub fn tasks_of(
     session: &Session,
     ready: &Prepared,
-    tasks: Vec<Task>,
-    journal: &Journal,
-) -> Result<bool, CommandError> {
-    let (planned, ended) = plan::planned(session, UP, ready, tasks, &journal.state).await;
-    plan::show(session, ready, &planned);
-    if Exit::from(ended.how()) != Exit::Done {
-        return Err(CommandError::failed(
-            "the current state could not be read",
-            "fix the errors above first",
-        ));
+    state: &State,
+    adopts: bool,
+    through: Option<&str>,
+) -> Result<Vec<Task>, CommandError> {
+    let mut tasks = tasks::present(&ready.steps, &ready.graph)?;
+    if adopts {
+        tasks = tasks::adopting(tasks);
     }
-    Ok(!planned.is_empty()
-        && confirm::agreed(&format!(
-            "Apply these changes in project {}{}?",
-            session.project,
-            rehearsal::and_in(session)
-        ))
-        .await?)
+    if through.is_none() {
+        tasks = tasks::pruning(tasks, state, session.own.is_some())?;
+    }
+    Ok(tasks)
 }
 
 /// Locks the environment. If another run holds it and does what this one would, that run is followed: its result is returned, and
@@ -123,7 +125,7 @@ async fn take_or_follow(
     session: &Session,
     args: &UpArgs,
 ) -> Result<Result<RunLock, Exit>, CommandError> {
-    let words = args.words(session);
+    let words = args.words();
     let holder = match RunLock::take(session, UP.name, words.clone()) {
         Ok(lock) => return Ok(Ok(lock)),
         Err(JournalError::Held {

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -25,6 +25,8 @@ use super::settings::Settings;
 use super::state::{StateError, StateFile};
 use super::world::World;
 
+/// Where the emulator states its identity. No API of Google's has this path.
+const IDENTITY: &str = "/emulator";
 /// The largest body that is read.
 const BODY_LIMIT: usize = 64 << 20;
 /// The longest wait of `operations.wait`.
@@ -76,6 +78,11 @@ impl Running {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// What distinguishes its state from that of every other emulator.
+    pub fn identity(&self) -> String {
+        lock(&self.shared.world).identity().to_owned()
     }
 
     /// The requests it has answered, oldest first.
@@ -141,7 +148,7 @@ async fn serve(settings: Settings, keeps: bool) -> Result<Running, StartError> {
     let state = StateFile::new(settings.state);
     let world = match state.load()? {
         Some(world) => world.running(Clock::System, settings.pace),
-        None => World::new(Clock::System, settings.pace),
+        None => World::new(Clock::System, settings.pace).identified(settings.identity),
     };
     let state = if keeps { state } else { StateFile::default() };
     let taken = |error| StartError::Listen(settings.listen, error);
@@ -186,6 +193,11 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Re
         .map(|authority| authority.as_str().to_owned());
     if let Some(complaint) = loopback::reject_foreign_origin(authority.as_deref(), &head.headers) {
         return plain(StatusCode::FORBIDDEN, &complaint);
+    }
+    if head.uri.path() == IDENTITY {
+        let identity = lock(&shared.world).identity().to_owned();
+        let body = json!({ "identity": identity }).to_string();
+        return plain(StatusCode::OK, &body);
     }
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
         return plain(

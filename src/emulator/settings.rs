@@ -12,6 +12,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The state file. Without one, the state is lost when the emulator ends.
     pub state: Option<PathBuf>,
+    /// The identity of a state that does not exist yet; without one, a new identity is made.
+    pub identity: Option<String>,
     /// How long things take.
     pub pace: Pace,
 }

@@ -34,8 +34,12 @@ struct Timer {
 }
 
 /// The whole state.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(Default))]
 pub struct World {
+    /// What distinguishes this state from that of every other emulator.
+    #[serde(default = "new_identity")]
+    identity: String,
     objects: BTreeMap<String, Value>,
     operations: BTreeMap<String, Operation>,
     timers: Vec<Timer>,
@@ -60,10 +64,33 @@ impl World {
     /// An empty world.
     pub fn new(clock: Clock, pace: Pace) -> World {
         World {
+            identity: new_identity(),
+            objects: BTreeMap::new(),
+            operations: BTreeMap::new(),
+            timers: Vec::new(),
+            projects: BTreeMap::new(),
+            services: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            counters: BTreeMap::new(),
+            clusters: BTreeMap::new(),
             clock,
             pace,
-            ..World::default()
+            changed: false,
         }
+    }
+
+    /// Gives a new world this identity.
+    #[must_use]
+    pub fn identified(mut self, identity: Option<String>) -> World {
+        if let Some(identity) = identity {
+            self.identity = identity;
+        }
+        self
+    }
+
+    /// What distinguishes this state from that of every other emulator; it survives a restart with the same state file.
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// Gives a world that was read from a file its clock and pace.
@@ -283,6 +310,10 @@ impl World {
         let noise = names::hash(&serial.to_string()) % 8_000_000;
         (1_000_000 + noise) * 1_000_000_000_000 + serial
     }
+}
+
+fn new_identity() -> String {
+    uuid::Uuid::new_v4().to_string()
 }
 
 /// Whether some text in `value` is a link to `path`.

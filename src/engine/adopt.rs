@@ -178,6 +178,7 @@ mod tests {
             with: None,
             came_along: false,
             adopt: false,
+            prunes: false,
         }
     }
 

@@ -24,6 +24,8 @@ pub struct DesiredResource {
     pub came_along: bool,
     /// Whether an existing resource that is not ours is to be adopted.
     pub adopt: bool,
+    /// Whether parts of a set that are ours and not wanted any more are to be removed.
+    pub prunes: bool,
 }
 
 /// A step's result, with the fields that other steps may use.

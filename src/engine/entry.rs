@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::google::Operation;
+use crate::google::{Cloud, Operation};
 use crate::kinds::ResourceId;
 use crate::kinds::own::ClusterIdentity;
 
@@ -33,6 +33,9 @@ pub enum Entry {
         verb: ChangeVerb,
         /// The id under which the request may be repeated.
         request: String,
+        /// Whether the step keeps the resource: it is never deleted, not even if no step declares it any more.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        keep: bool,
         /// The parts of a set that the request concerns.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         parts: Vec<String>,
@@ -118,6 +121,12 @@ pub struct Run {
     pub program: String,
     /// Whether the run used the emulator: runs with and without it never share a journal.
     pub emulated: bool,
+    /// The cloud that the run changed; journals of the first versions do not name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<Cloud>,
+    /// The folder of the run's steps; none if these were the program's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<String>,
     /// The user's own cluster that replaced the emulated one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<ClusterIdentity>,

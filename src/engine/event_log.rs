@@ -151,6 +151,8 @@ mod tests {
             asked: Vec::new(),
             program: String::new(),
             emulated: true,
+            cloud: None,
+            steps: None,
             cluster: None,
             given: Default::default(),
         }

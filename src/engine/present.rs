@@ -11,8 +11,9 @@ use super::event::{Event, StepOutcome};
 use super::failure::Failure;
 use super::finish::{Finished, finish};
 use super::intent::Intent;
-use super::obstacle::{conflict, fixed, foreign};
+use super::obstacle::obstacle;
 use super::ownership::{is_theirs, still_ours, whose};
+use super::prune::{remove_parts, stale_parts};
 use super::send::{SendResult, carry_out};
 use super::state::{OpenRequest, TrackedResource};
 use super::wait::{at_rest, confirmed};
@@ -64,7 +65,9 @@ pub async fn look_only(
                 let force = worker.clients.clusters.force;
                 let whose = whose(*kind, force, tracked, &our_parts);
                 let adopt = wanted.adopt && is_theirs(wanted, whose, &live);
-                Change::of(kind.diff(want, &live), Ownership { adopt, ..whose })
+                let mut fields = kind.diff(want, &live);
+                fields.extend(stale_parts(wanted, &our_parts, &live));
+                Change::of(fields, Ownership { adopt, ..whose })
             },
             Some(live),
         ),
@@ -263,7 +266,10 @@ async fn correct(
     };
     // What this run created is ours by its intent.
     let adopt = wanted.adopt && !created && is_theirs(wanted, whose, &live);
-    let change = Change::of(kind.diff(want, &live), Ownership { adopt, ..whose });
+    let stale = stale_parts(wanted, &our_parts, &live);
+    let mut fields = kind.diff(want, &live);
+    fields.extend(stale.iter().cloned());
+    let change = Change::of(fields, Ownership { adopt, ..whose });
     // A condition has no owner.
     if !kind.is_wait() {
         worker.emit(Event::Looked {
@@ -299,11 +305,19 @@ async fn correct(
             }
             fields
         }
-        Change::Foreign(fields) => return Err(foreign(wanted, &fields)),
-        Change::Conflict(fields) => return Err(conflict(wanted, &fields)),
-        Change::Fixed(fields) => return Err(fixed(wanted, &fields)),
-        Change::Create | Change::Delete | Change::Waits(_) | Change::Pending(_) => Vec::new(),
+        change => match obstacle(*kind, &resource.short(), &change) {
+            Some(failure) => return Err(Failure::Failed(failure)),
+            None => Vec::new(),
+        },
     };
+    if !stale.is_empty() && stale.len() == fields.len() {
+        remove_parts(worker, wanted, &stale).await?;
+        return Ok(Converged {
+            outcome: StepOutcome::Updated,
+            differs: false,
+            outputs: kind.outputs_of(&live),
+        });
+    }
     let parts: Vec<String> = kind
         .parts(want)
         .into_iter()
@@ -327,6 +341,9 @@ async fn correct(
         .await
         .map_err(|failure| failure.after(format!("{} was changed", resource.short())))?;
     done(worker, resource, since).await?;
+    if !stale.is_empty() {
+        remove_parts(worker, wanted, &stale).await?;
+    }
     Ok(Converged {
         outcome: if adopt {
             StepOutcome::Adopted

@@ -191,6 +191,8 @@ mod tests {
             asked: Vec::new(),
             program: String::new(),
             emulated: true,
+            cloud: None,
+            steps: None,
             cluster: None,
             given: Default::default(),
         })
@@ -211,6 +213,7 @@ mod tests {
             resource: network(name),
             verb,
             request: format!("{name} {}", verb.word()),
+            keep: false,
             parts: Vec::new(),
             inside: Vec::new(),
         }

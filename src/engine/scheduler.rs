@@ -13,6 +13,7 @@ use super::event::StepOutcome;
 use super::failure::Failure;
 use super::journal::JournalAccess;
 use super::present::{look_only, present};
+use super::prune::look_absent;
 use super::state::TrackedResource;
 use super::task::{Task, TaskGoal};
 use super::worker::Worker;
@@ -50,6 +51,8 @@ pub enum Job {
     Find(DesiredResource, Option<TrackedResource>),
     /// Check whether the claim holds, for at most this long.
     Check(DesiredResource, Duration),
+    /// Read whether the resource, which should not exist, exists.
+    LookAbsent(Kind, Box<TrackedResource>),
     /// Delete the resource.
     Absent(Kind, Box<TrackedResource>, Value, Vec<ResourceId>),
 }
@@ -147,7 +150,12 @@ impl Scheduler {
             } => {
                 let kind = task.step.kind;
                 let want = task.step.want.clone();
-                Ok(Job::Absent(kind, tracked.clone(), want, inside.clone()))
+                Ok(match journal {
+                    JournalAccess::Write(_) => {
+                        Job::Absent(kind, tracked.clone(), want, inside.clone())
+                    }
+                    JournalAccess::Read(_) => Job::LookAbsent(kind, tracked.clone()),
+                })
             }
             TaskGoal::Check { settle } => Ok(Job::Check(self.wanted(id, None)?, *settle)),
             TaskGoal::Found => {
@@ -159,6 +167,7 @@ impl Scheduler {
                 inside,
                 with,
                 adopt,
+                prunes,
             } => {
                 let mut wanted = self.wanted(id, None)?;
                 wanted.came_along = with
@@ -166,6 +175,7 @@ impl Scheduler {
                     .is_some_and(|with| self.created.contains(with));
                 wanted.with.clone_from(with);
                 wanted.adopt = *adopt;
+                wanted.prunes = *prunes;
                 wanted.inside = inside
                     .iter()
                     .filter_map(|inner| self.wanted(inner, Some((id, &wanted.resource))).ok())
@@ -231,6 +241,7 @@ impl Scheduler {
             with: None,
             came_along: false,
             adopt: false,
+            prunes: false,
         })
     }
 }
@@ -243,7 +254,7 @@ impl Job {
             | Job::Present(wanted, _)
             | Job::Find(wanted, _)
             | Job::Check(wanted, _) => wanted.resource.short(),
-            Job::Absent(_, tracked, ..) => tracked.resource.short(),
+            Job::LookAbsent(_, tracked) | Job::Absent(_, tracked, ..) => tracked.resource.short(),
         }
     }
 
@@ -253,7 +264,7 @@ impl Job {
             Job::Look(_, tracked) | Job::Present(_, tracked) | Job::Find(_, tracked) => {
                 tracked.as_ref()
             }
-            Job::Absent(_, tracked, ..) => Some(tracked),
+            Job::LookAbsent(_, tracked) | Job::Absent(_, tracked, ..) => Some(tracked),
             Job::Check(..) => None,
         }
     }
@@ -265,6 +276,7 @@ impl Job {
             Job::Present(wanted, tracked) => present(worker, &wanted, tracked.as_ref()).await,
             Job::Find(wanted, tracked) => find(worker, &wanted, tracked.as_ref()).await,
             Job::Check(wanted, settle) => check(worker, &wanted, settle).await,
+            Job::LookAbsent(kind, tracked) => look_absent(worker, kind, &tracked).await,
             Job::Absent(kind, tracked, want, inside) => {
                 absent(worker, kind, &tracked, &want, &inside).await
             }

@@ -31,6 +31,8 @@ pub struct TrackedResource {
     pub ours: bool,
     /// When our create was seen to be complete; none if it was not seen, or if provision did not create it.
     pub made: Option<String>,
+    /// Whether the step that last changed it keeps it.
+    pub keep: bool,
     /// The parts of a set that we added, or may have.
     pub parts: Vec<String>,
     /// The request that has not ended.
@@ -119,6 +121,7 @@ impl State {
                 resource,
                 verb,
                 request,
+                keep,
                 parts,
                 inside,
             } => {
@@ -135,6 +138,7 @@ impl State {
                     });
                 }
                 step.clone_into(&mut tracked.step);
+                tracked.keep = *keep;
                 tracked.open = Some(OpenRequest {
                     verb: *verb,
                     request: request.clone(),
@@ -198,6 +202,7 @@ impl State {
                     step: step.to_owned(),
                     ours: false,
                     made: None,
+                    keep: false,
                     parts: Vec::new(),
                     open: None,
                     took: None,
@@ -268,9 +273,10 @@ impl State {
                 tracked.add(&open.parts);
                 tracked.took = done.map(|(_, took)| took).or(tracked.took);
             }
+            // Of a set, only the parts that the request named are gone.
             (ChangeVerb::Delete, _) if finished => {
-                tracked.ours = false;
-                tracked.parts.clear();
+                tracked.parts.retain(|part| !open.parts.contains(part));
+                tracked.ours = !open.parts.is_empty() && !tracked.parts.is_empty();
             }
             // Nothing was created, or what could not be deleted is still ours.
             _ => {}

@@ -25,6 +25,8 @@ fn run() -> Entry {
         host: String::new(),
         asked: Vec::new(),
         emulated: true,
+        cloud: None,
+        steps: None,
         cluster: None,
         given: Default::default(),
     })
@@ -47,6 +49,7 @@ fn intent(verb: ChangeVerb, request: &str, parts: &[&str], inside: &[ResourceId]
         resource: network("n"),
         verb,
         request: request.to_owned(),
+        keep: false,
         parts: parts.iter().map(|part| (*part).to_owned()).collect(),
         inside: inside.to_vec(),
     }
@@ -203,6 +206,7 @@ fn an_open_creation_goes_with_what_it_was_in() {
         resource: inner.clone(),
         verb: ChangeVerb::Create,
         request: "2".into(),
+        keep: false,
         parts: vec!["p".into()],
         inside: Vec::new(),
     };

@@ -26,6 +26,8 @@ pub enum TaskGoal {
         with: Option<String>,
         /// Whether an existing resource that provision did not create is to be adopted.
         adopt: bool,
+        /// Whether parts of a set that the step does not name any more are to be removed.
+        prunes: bool,
     },
     /// The live resource under the step's name is known, and the evidence that provision created it.
     Found,

@@ -10,6 +10,7 @@ use super::task::{Task, TaskGoal};
 use crate::kinds::ResourceId;
 use crate::kinds::Step;
 use crate::steps::graph::Graph;
+use crate::steps::refs;
 use crate::steps::{Diagnostic, Diagnostics, SourceLocation};
 
 /// The time limit for a resource that no step declares any more.
@@ -44,6 +45,7 @@ pub fn present(steps: &[Step], graph: &Graph) -> Result<Vec<Task>, Diagnostics> 
                 .get(step.id.as_str())
                 .map(|parent| (*parent).to_owned()),
             adopt: false,
+            prunes: false,
         },
     });
     Ok(tasks.collect())
@@ -55,6 +57,7 @@ pub fn alone(steps: Vec<Step>) -> Vec<Task> {
         inside: Vec::new(),
         with: None,
         adopt: false,
+        prunes: false,
     };
     let tasks = steps.into_iter().map(|step| Task {
         step,
@@ -72,6 +75,51 @@ pub fn adopting(mut tasks: Vec<Task>) -> Vec<Task> {
         }
     }
     tasks
+}
+
+/// The same tasks, followed by those that delete what is ours and no step asks for any more; they begin when every step has
+/// succeeded, so that a replacement exists before the old resource is deleted. `stays` is as for [`absent`].
+///
+/// # Errors
+/// A resource in the journal of a kind that this version does not know.
+pub fn pruning(mut tasks: Vec<Task>, state: &State, stays: bool) -> Result<Vec<Task>, Diagnostics> {
+    let steps: Vec<&Step> = tasks.iter().map(|task| &task.step).collect();
+    let unwanted = unwanted(&steps, state);
+    let wanted: BTreeSet<String> = steps.iter().map(|step| step.id.clone()).collect();
+    for task in &mut tasks {
+        if let TaskGoal::Present { prunes, .. } = &mut task.goal {
+            *prunes = true;
+        }
+    }
+    let state = State {
+        resources: unwanted,
+        ..State::default()
+    };
+    let deletes = absent(&[], &Graph::default(), &state, stays)?;
+    tasks.extend(deletes.into_iter().map(|mut task| {
+        task.after.extend(wanted.iter().cloned());
+        task
+    }));
+    Ok(tasks)
+}
+
+/// What is ours, can be deleted, is not kept, and is asked for by none of these steps.
+pub fn unwanted(steps: &[&Step], state: &State) -> Vec<TrackedResource> {
+    let is_wanted = |tracked: &TrackedResource| {
+        steps.iter().any(|step| {
+            // Where a step's location is not known yet, its id decides.
+            let is_known = refs::find(&Value::Object(step.at.clone())).is_empty();
+            match is_known {
+                true => tracked.key == ResourceId::new(step.kind, step.at.clone()).key(),
+                false => tracked.is_of(step),
+            }
+        })
+    };
+    let ours = state.ours().filter(|tracked| {
+        let kind = tracked.resource.kind();
+        !tracked.keep && kind.is_none_or(|kind| kind.is_deletable()) && !is_wanted(tracked)
+    });
+    ours.cloned().collect()
 }
 
 /// Tasks that find the live resource under every step's name.
@@ -153,9 +201,11 @@ pub fn absent(
             let holder = ours
                 .iter()
                 .position(|holder| goes_with(ours[other], holder));
-            match holder.map(|holder| &ids[holder]) {
+            match holder.map(|holder| (holder, &ids[holder])) {
                 None => after.insert(other_id.clone()),
-                Some((holder, of)) if !waits_for(step, *of) && holder != id => {
+                // Two orphans: the younger goes first, so an older holder waits for this one.
+                Some((of, _)) if step.is_none() && of < index => false,
+                Some((_, (holder, of))) if !waits_for(step, *of) && holder != id => {
                     after.insert(holder.clone())
                 }
                 Some(_) => false,
@@ -205,7 +255,14 @@ fn names<'a>(ours: &[&TrackedResource], steps: &'a [Step]) -> Vec<(String, Optio
         let step = steps.iter().find(|step| tracked.is_of(step));
         match step {
             Some(step) if taken.insert(step.id.clone()) => (step.id.clone(), Some(step)),
-            _ => (tracked.key.clone(), None),
+            _ => {
+                let resource = &tracked.resource;
+                let name = format!("{} {}", resource.kind, resource.short());
+                match taken.insert(name.clone()) {
+                    true => (name, None),
+                    false => (tracked.key.clone(), None),
+                }
+            }
         }
     });
     named.collect()
@@ -242,7 +299,7 @@ fn orphan(id: &str, tracked: &TrackedResource) -> Result<Step, Diagnostics> {
         want: Value::Null,
         needs: BTreeSet::new(),
         within: WITHIN,
-        keep: false,
+        keep: tracked.keep,
         source: SourceLocation {
             file: "journal".to_owned(),
             line: 0,
@@ -277,6 +334,7 @@ mod tests {
             resource: cluster.clone(),
             verb,
             request: format!("{verb:?}"),
+            keep: false,
             parts: Vec::new(),
             inside: inside.to_vec(),
         };

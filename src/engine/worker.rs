@@ -35,6 +35,8 @@ pub struct Worker {
     pub clients: Clients,
     /// The time limit for the step's resource.
     pub within: Duration,
+    /// Whether the step keeps its resource.
+    pub keep: bool,
     /// Hosts of APIs that this run has enabled or seen enabled: a refusal by one of these is temporary.
     pub enabled: BTreeSet<String>,
     owner: mpsc::UnboundedSender<OwnerRequest>,
@@ -71,6 +73,7 @@ impl Worker {
             says: step.says.trim().replace('\n', " "),
             clients,
             within: step.within,
+            keep: step.keep,
             enabled,
             owner,
             locks,

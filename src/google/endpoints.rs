@@ -94,6 +94,15 @@ impl Endpoints {
         &self.roots[api.index()].url
     }
 
+    /// The scheme, host and port at which an API is served: `http://127.0.0.1:8787`.
+    pub fn origin(&self, api: Api) -> String {
+        let root = self.root(api);
+        Url::parse(root).map_or_else(
+            |_| root.to_owned(),
+            |url| url.origin().ascii_serialization(),
+        )
+    }
+
     /// Whether any call is sent to another machine.
     pub(super) fn has_google(&self) -> bool {
         self.roots

@@ -11,27 +11,63 @@ use super::Environment;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Properties {
     /// `core/project`.
-    pub project: Option<String>,
+    pub project: Option<Property>,
     /// `compute/region`.
-    pub region: Option<String>,
+    pub region: Option<Property>,
     /// `compute/zone`.
-    pub zone: Option<String>,
+    pub zone: Option<Property>,
 }
 
-/// Reads them. A file that does not exist or cannot be read has no properties.
+/// A value, and where it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Property {
+    /// The value.
+    pub value: String,
+    /// Where it was found.
+    pub source: PropertySource,
+}
+
+/// Where a property was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PropertySource {
+    /// A variable of the environment.
+    Variable(&'static str),
+    /// gcloud's active configuration file.
+    File(PathBuf),
+}
+
+/// Reads them from the environment, then from gcloud's active configuration file. A file that does not exist or cannot be read has
+/// no properties.
 pub fn gcloud(env: Environment) -> Properties {
-    let file = configuration(env)
+    let path = configuration(env);
+    let file = path
+        .as_ref()
         .and_then(|path| fs::read_to_string(path).ok())
         .unwrap_or_default();
-    let said = |variable: &str, section: &str, key: &str| {
-        env(variable)
-            .filter(|value| !value.is_empty())
-            .or_else(|| property(&file, section, key))
+    properties(env, |section, key| {
+        Some(Property {
+            value: property(&file, section, key)?,
+            source: PropertySource::File(path.clone()?),
+        })
+    })
+}
+
+/// Reads them from the environment alone.
+pub fn from_env(env: Environment) -> Properties {
+    properties(env, |_, _| None)
+}
+
+fn properties(env: Environment, file: impl Fn(&str, &str) -> Option<Property>) -> Properties {
+    let read = |variable: &'static str, section: &str, key: &str| {
+        let set = env(variable).filter(|value| !value.is_empty());
+        let source = PropertySource::Variable(variable);
+        set.map(|value| Property { value, source })
+            .or_else(|| file(section, key))
     };
     Properties {
-        project: said("CLOUDSDK_CORE_PROJECT", "core", "project"),
-        region: said("CLOUDSDK_COMPUTE_REGION", "compute", "region"),
-        zone: said("CLOUDSDK_COMPUTE_ZONE", "compute", "zone"),
+        project: read("CLOUDSDK_CORE_PROJECT", "core", "project"),
+        region: read("CLOUDSDK_COMPUTE_REGION", "compute", "region"),
+        zone: read("CLOUDSDK_COMPUTE_ZONE", "compute", "zone"),
     }
 }
 
@@ -99,7 +135,7 @@ mod tests {
             };
             let properties = gcloud(&env);
             [properties.project, properties.region, properties.zone]
-                .map(Option::unwrap_or_default)
+                .map(|property| property.map(|found| found.value).unwrap_or_default())
                 .join(" ")
         };
         assert_eq!(ask(&[]), "default-p  ");
@@ -132,7 +168,13 @@ mod tests {
         .unwrap();
         let at = home.path().to_str().unwrap().to_owned();
         let properties = gcloud(&|name| (name == "HOME").then(|| at.clone()));
-        assert_eq!(properties.project.as_deref(), Some("p"));
+        assert_eq!(
+            properties.project,
+            Some(Property {
+                value: "p".to_owned(),
+                source: PropertySource::File(configurations.join("config_default")),
+            })
+        );
         assert_eq!(gcloud(&|_| None), Properties::default());
     }
 }

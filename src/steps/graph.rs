@@ -8,7 +8,7 @@ use super::diagnostic::{Diagnostic, Diagnostics, unknown};
 static NOTHING: BTreeSet<String> = BTreeSet::new();
 
 /// The dependencies between steps. Every dependency is a step of the graph, and there is no cycle.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Graph {
     needs: BTreeMap<String, BTreeSet<String>>,
 }

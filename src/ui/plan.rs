@@ -10,7 +10,7 @@ use super::{Paint, plain};
 use crate::engine::change::Change;
 use crate::engine::event::Event;
 use crate::kinds::FieldDiff;
-use crate::kinds::Step;
+use crate::kinds::{ResourceId, Step};
 use crate::steps::Chapter;
 
 /// The changes that the steps need.
@@ -47,6 +47,11 @@ impl Plan {
         }
     }
 
+    /// What a step would do, if it was looked at.
+    pub fn change(&self, step: &str) -> Option<&Change> {
+        self.found.get(step).map(|found| &found.change)
+    }
+
     /// Whether `up` would change nothing.
     pub fn is_empty(&self) -> bool {
         self.found
@@ -76,7 +81,32 @@ impl Plan {
                 self.step(&mut text, step, found, paint);
             }
         }
+        self.unwanted(&mut text, steps, paint);
         text + &self.summary() + "\n"
+    }
+
+    /// The resources that no step asks for any more.
+    fn unwanted(&self, text: &mut String, steps: &[Step], paint: Paint) {
+        let gone = steps.iter().filter(|step| {
+            let change = self.change(&step.id);
+            step.chapter.is_empty() && change.is_some_and(Change::is_difference)
+        });
+        let rows: Vec<String> = gone
+            .map(|step| {
+                let name = ResourceId::new(step.kind, step.at.clone()).short();
+                let kind = step.kind.name();
+                format!(
+                    "  {} {}  {}\n",
+                    paint.bad("-"),
+                    paint.strong(&name),
+                    paint.faint(kind)
+                )
+            })
+            .collect();
+        if !rows.is_empty() {
+            let title = paint.strong("no step asks for it any more: will be deleted");
+            let _ = write!(text, "{title}\n\n{}\n", rows.concat());
+        }
     }
 
     /// The counts of the changes, in one line.
@@ -90,6 +120,7 @@ impl Plan {
         let parts = [
             (count(&|c| matches!(c, Change::Create)), "to create"),
             (count(&|c| matches!(c, Change::Update(_))), "to change"),
+            (count(&|c| matches!(c, Change::Delete)), "to delete"),
             (count(&|c| matches!(c, Change::Adopt(_))), "to take over"),
             (
                 count(&|c| matches!(c, Change::Fixed(_) | Change::Foreign(_))),
@@ -189,7 +220,12 @@ impl Plan {
                     } else {
                         short(have)
                     };
-                    line(text, path, &format!("{have} -> {}{owner}", short(want)));
+                    let want = if want.is_null() {
+                        "nothing".to_owned()
+                    } else {
+                        short(want)
+                    };
+                    line(text, path, &format!("{have} -> {want}{owner}"));
                 }
             }
             Change::Pending(why) => line(text, "now", why),

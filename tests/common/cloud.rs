@@ -164,6 +164,7 @@ fn settings(state: Option<&Path>) -> Settings {
     Settings {
         listen: ([127, 0, 0, 1], 0).into(),
         state: state.map(Path::to_owned),
+        identity: None,
         pace: Pace::Zero,
     }
 }

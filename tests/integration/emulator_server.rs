@@ -34,6 +34,7 @@ async fn it_listens_on_loopback_alone() {
     let settings = |listen: &str| Settings {
         listen: listen.parse().unwrap(),
         state: None,
+        identity: None,
         pace: Pace::Zero,
     };
     for listen in ["0.0.0.0:0", "[::]:0"] {
@@ -44,6 +45,7 @@ async fn it_listens_on_loopback_alone() {
     let taken = Settings {
         listen: first.addr(),
         state: None,
+        identity: None,
         pace: Pace::Zero,
     };
     assert!(matches!(
@@ -199,6 +201,7 @@ async fn a_file_that_is_no_state_is_left_alone() {
     let settings = Settings {
         listen,
         state: Some(file.clone()),
+        identity: None,
         pace: Pace::Zero,
     };
     let refused = start(settings).await.unwrap_err();

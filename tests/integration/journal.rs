@@ -43,6 +43,8 @@ fn run(format: u32) -> Entry {
         asked: Vec::new(),
         program: "0".to_owned(),
         emulated: true,
+        cloud: None,
+        steps: None,
         cluster: None,
         given,
     })
@@ -55,6 +57,7 @@ fn intent(name: &str) -> Entry {
         resource: network(name),
         verb: ChangeVerb::Create,
         request: format!("request of {name} with \"quotes\" and }}}}"),
+        keep: false,
         parts: Vec::new(),
         inside: Vec::new(),
     }

@@ -31,6 +31,7 @@ impl Cloud {
         let running = start(Settings {
             listen,
             state,
+            identity: None,
             pace,
         })
         .await

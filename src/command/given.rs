@@ -1,0 +1,96 @@
+//! The values that a run is given, each with its source. It reads no file and sends nothing.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::engine::state::State;
+use crate::google::properties::{Property, PropertySource};
+
+/// The values by the parameter's name.
+pub type Given = BTreeMap<String, GivenValue>;
+
+/// A value, and its source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GivenValue {
+    /// The value.
+    pub value: Value,
+    /// Its source.
+    pub source: ValueSource,
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ValueSource {
+    /// A flag of this command.
+    Flag(&'static str),
+    /// A variable of the environment.
+    Variable(&'static str),
+    /// A file: gcloud's active configuration.
+    File(String),
+    /// The run that started at this time; its environment still exists.
+    Remembered(String),
+    /// The default of `--emulate`.
+    Emulate,
+    /// The default for a cluster of the user's own.
+    OwnCluster,
+    /// The only environment that exists in the state folder.
+    OnlyEnvironment,
+    /// It follows from the region or the zone.
+    Derived,
+    /// This machine's address, which was looked up.
+    ThisMachine,
+    /// The default in the steps.
+    Default,
+}
+
+impl GivenValue {
+    /// A value with its source.
+    pub fn new(value: impl Into<Value>, source: ValueSource) -> GivenValue {
+        GivenValue {
+            value: value.into(),
+            source,
+        }
+    }
+}
+
+impl From<Property> for GivenValue {
+    fn from(property: Property) -> GivenValue {
+        let source = match property.source {
+            PropertySource::Variable(name) => ValueSource::Variable(name),
+            PropertySource::File(path) => ValueSource::File(path.display().to_string()),
+        };
+        GivenValue::new(property.value, source)
+    }
+}
+
+impl ValueSource {
+    /// The source, as `provision config` shows it.
+    pub fn words(&self) -> String {
+        match self {
+            ValueSource::Flag(flag) => format!("flag {flag}"),
+            ValueSource::Variable(name) => format!("environment {name}"),
+            ValueSource::File(path) => format!("file {path}"),
+            ValueSource::Remembered(at) => format!("remembered from the run of {at}"),
+            ValueSource::Emulate => "default of --emulate".to_owned(),
+            ValueSource::OwnCluster => "default for a cluster of your own".to_owned(),
+            ValueSource::OnlyEnvironment => "the only environment that exists".to_owned(),
+            ValueSource::Derived => "follows from the region or the zone".to_owned(),
+            ValueSource::ThisMachine => "this machine's public address".to_owned(),
+            ValueSource::Default => "default".to_owned(),
+        }
+    }
+}
+
+/// The values of the last run, as long as anything that it created may exist: a resume wants the same environment. Pure.
+pub fn remembered(state: &State) -> Given {
+    let last = state.last_run.as_ref().filter(|_| state.stands());
+    let values = last.into_iter().flat_map(|last| {
+        let source = ValueSource::Remembered(last.at.clone());
+        let values = last.given.iter();
+        values.map(move |(name, value)| {
+            (name.clone(), GivenValue::new(value.clone(), source.clone()))
+        })
+    });
+    values.collect()
+}

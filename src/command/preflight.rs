@@ -1,0 +1,144 @@
+//! Looks at everything before the first change, as `plan` does, and stops a run that cannot be carried out: a difference that
+//! cannot be made is found before anything else was changed. It decides nothing that `plan` does not show.
+
+use super::confirm;
+use super::execute::VerbSpec;
+use super::plan::{planned, show};
+use super::presenter::RunPresenter;
+use super::rehearsal;
+use super::run_lock::RunLock;
+use super::session::{Prepared, Session};
+use crate::engine::event::{Event, RunOutcome, Tally};
+use crate::engine::failure::StepFailure;
+use crate::engine::obstacle::obstacle;
+use crate::engine::state::State;
+use crate::engine::task::{Task, TaskGoal};
+use crate::error::{CommandError, Exit};
+use crate::kinds::{ResourceId, Step};
+use crate::ui::plan::Plan;
+
+/// What a run does after the look.
+pub enum Preflight {
+    /// It may begin.
+    Begin,
+    /// It ends without a change.
+    End(Exit),
+}
+
+/// What the user allows.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowed {
+    /// No question is asked.
+    pub yes: bool,
+    /// Steps that cannot be carried out do not stop the others.
+    pub keep_going: bool,
+}
+
+/// Reads everything that the tasks concern. Without `yes` it shows the plan and asks.
+///
+/// # Errors
+/// The state could not be read; the user declined.
+pub async fn preflight(
+    session: &Session,
+    verb: VerbSpec,
+    ready: &Prepared,
+    tasks: Vec<Task>,
+    lock: &mut RunLock,
+    allowed: Allowed,
+) -> Result<Preflight, CommandError> {
+    let steps: Vec<Step> = tasks.iter().map(|task| task.step.clone()).collect();
+    let deletes = |task: &&Task| matches!(task.goal, TaskGoal::Absent { .. });
+    let deleted = tasks.iter().filter(deletes).count();
+    let (plan, ended) = planned(session, verb, ready, tasks, &lock.journal.state).await;
+    match Exit::from(ended.how()) {
+        Exit::Interrupted => return Ok(Preflight::End(Exit::Interrupted)),
+        // What cannot be read now may be readable once earlier steps are done; only a user who is asked must see everything.
+        Exit::Failed if !allowed.yes => {
+            show(session, &steps, &plan);
+            return Err(CommandError::failed(
+                "the current state could not be read",
+                "fix the errors above first",
+            ));
+        }
+        _ => {}
+    }
+    let obstacles = obstacles(&plan, &steps, &lock.journal.state);
+    if !allowed.yes {
+        show(session, &steps, &plan);
+    }
+    if !obstacles.is_empty() && !allowed.keep_going {
+        refuse(session, verb, steps.len(), obstacles, lock);
+        return Ok(Preflight::End(Exit::Failed));
+    }
+    if allowed.yes {
+        return Ok(Preflight::Begin);
+    }
+    if plan.is_empty() && deleted == 0 {
+        return Ok(Preflight::End(Exit::Done));
+    }
+    let question = format!(
+        "Apply these changes in project {}{}?",
+        session.project,
+        rehearsal::and_in(session)
+    );
+    confirm::require_yes(&question).await?;
+    Ok(Preflight::Begin)
+}
+
+/// The steps that cannot be carried out, with their failures, in the order of the steps. A resource whose last request is open may
+/// be half-made: it is judged when that request has ended. Pure.
+fn obstacles(plan: &Plan, steps: &[Step], state: &State) -> Vec<(String, StepFailure)> {
+    let found = steps.iter().filter_map(|step| {
+        let resource = ResourceId::new(step.kind, step.at.clone());
+        let is_open = state
+            .get(&resource.key())
+            .is_some_and(|tracked| tracked.open.is_some());
+        let change = plan.change(&step.id).filter(|_| !is_open)?;
+        let failure = obstacle(step.kind, &resource.short(), change)?;
+        Some((step.id.clone(), failure))
+    });
+    found.collect()
+}
+
+/// Reports the steps that cannot be carried out as a run would, and changes nothing.
+fn refuse(
+    session: &Session,
+    verb: VerbSpec,
+    steps: usize,
+    obstacles: Vec<(String, StepFailure)>,
+    lock: &mut RunLock,
+) {
+    let mut presenter = RunPresenter::of_changes(session);
+    let mut emit = |event: Event| {
+        lock.log.append(&event);
+        presenter.show(&event);
+    };
+    emit(Event::RunStarted {
+        verb: verb.name.to_owned(),
+        project: session.project.clone(),
+        steps,
+    });
+    let tally = Tally {
+        failed: obstacles.len(),
+        ..Tally::default()
+    };
+    for (step, failure) in obstacles {
+        emit(Event::Failed {
+            step,
+            error: failure.error.to_string(),
+            hint: failure.hint,
+            left: failure.left,
+        });
+    }
+    emit(Event::RunFinished {
+        how: RunOutcome::Failed,
+        tally,
+        took: 0,
+    });
+    if !session.json() {
+        super::output::note(&format!(
+            "nothing was changed: fix this, then run `provision {0}`; `provision {0} --keep-going` does what does not depend on it",
+            verb.name
+        ));
+    }
+}

@@ -1,0 +1,71 @@
+//! Which cloud a run changes: Google Cloud, or an emulator with an identity of its own. The names of resources are the same in
+//! each, so that a journal of one must never be carried out on another.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Api, ApiError, Call, Class, Client, MayHaveApplied, retry};
+
+/// A cloud.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cloud {
+    /// Google's services.
+    Google,
+    /// An emulator with this identity.
+    Emulator(String),
+    /// A server on this machine that states no identity, at this address.
+    Server(String),
+}
+
+/// Where an emulator states its identity, at the root of its address.
+const IDENTITY: &str = "emulator";
+/// How long the first request waits for a server of this machine.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+impl Cloud {
+    /// The cloud, as messages show it.
+    pub fn words(&self) -> String {
+        match self {
+            Cloud::Google => "Google Cloud".to_owned(),
+            Cloud::Emulator(identity) => format!("the emulator {identity}"),
+            Cloud::Server(address) => format!("the server at {address}"),
+        }
+    }
+
+    /// The cloud that a client's calls change. A server on this machine is asked for its identity.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn of(client: &Client) -> Result<Cloud, ApiError> {
+        // The API of the network and of everything in it: an environment cannot do without it.
+        if !client.endpoints().is_loopback(Api::Compute) {
+            return Ok(Cloud::Google);
+        }
+        let address = client.endpoints().origin(Api::Compute);
+        let url = format!("{address}/{IDENTITY}");
+        let asked = Call::get(Api::Compute, IDENTITY);
+        let unanswered = |message: String| {
+            ApiError::unanswered(&asked, Class::LostConnection, MayHaveApplied::No, message)
+        };
+        let began = std::time::Instant::now();
+        let mut pauses = retry::delays(Duration::from_millis(100), Duration::from_secs(2));
+        let answer = loop {
+            match client.local(&url).await {
+                Ok(answer) => break answer,
+                Err(error) => match pauses.next() {
+                    Some(pause) if began.elapsed() + pause < PATIENCE => {
+                        tokio::time::sleep(pause).await;
+                    }
+                    _ => return Err(unanswered(format!("{address}: {error}"))),
+                },
+            }
+        };
+        Ok(match answer.get("identity").and_then(Value::as_str) {
+            Some(identity) => Cloud::Emulator(identity.to_owned()),
+            None => Cloud::Server(address),
+        })
+    }
+}
