@@ -8,13 +8,14 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// The project id [default: CLOUDSDK_CORE_PROJECT, then gcloud's active configuration, then the journal]
+    /// The project id [default: that of the environment that exists, then CLOUDSDK_CORE_PROJECT, then gcloud's active configuration]
     #[arg(long, global = true, value_name = "ID")]
     pub project: Option<String>,
-    /// The region [default: CLOUDSDK_COMPUTE_REGION, then gcloud's active configuration, then the zone's region, then the journal]
+    /// The region [default: that of the environment that exists, then CLOUDSDK_COMPUTE_REGION, then gcloud's active configuration,
+    /// then the zone's region]
     #[arg(long, global = true)]
     pub region: Option<String>,
-    /// The zone [default: CLOUDSDK_COMPUTE_ZONE, then gcloud's active configuration, then the journal]
+    /// The zone [default: that of the environment that exists, then CLOUDSDK_COMPUTE_ZONE, then gcloud's active configuration]
     #[arg(long, global = true)]
     pub zone: Option<String>,
     /// The environment: several can exist in one project. Without it the resources have the tutorial's names; with another name,
@@ -42,7 +43,7 @@ pub struct Global {
     /// The folder of the journal [default: $XDG_STATE_HOME/provision]
     #[arg(long, global = true, env = "PROVISION_STATE_DIR", value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
-    /// Use the steps in this folder instead of the tutorial's
+    /// Use the steps in this folder instead of the tutorial's [default: those of the environment that exists]
     #[arg(long, global = true, value_name = "DIR")]
     pub steps: Option<PathBuf>,
     /// Set a parameter; `provision steps` lists them

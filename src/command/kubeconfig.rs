@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::output::say;
+use super::output::{note, say};
+use super::own_cluster::quoted;
 use super::session::Session;
 use super::{kubefile, own_cluster};
 use crate::cli::Global;
 use crate::error::{CommandError, Exit};
-use crate::google::{Api, Call, Class, NoWatch};
+use crate::google::{Api, Call, Class, Cloud, NoWatch};
 
 /// The kind of step whose resource a kubeconfig describes.
 const CLUSTER: &str = "container.cluster";
@@ -68,7 +69,14 @@ pub async fn kubeconfig(global: &Global, args: KubeconfigArgs) -> Result<Exit, C
         |_| "provision".to_owned(),
         |path| path.display().to_string(),
     );
-    let ours = entry(&name, &live, &program, session.global.emulate)?;
+    let emulated = session.cloud != Some(Cloud::Google);
+    let ours = entry(&name, &live, &program, emulated)?;
+    if emulated {
+        note(&lifetime(
+            session,
+            live["endpoint"].as_str().unwrap_or_default(),
+        ));
+    }
     let Some(file) = file else {
         say(&yaml(&ours)?);
         return Ok(Exit::Done);
@@ -81,6 +89,19 @@ pub async fn kubeconfig(global: &Global, args: KubeconfigArgs) -> Result<Exit, C
     })?;
     say(&format!("{}: context {name}\n", file.display()));
     Ok(Exit::Done)
+}
+
+/// How long the address of an emulated cluster lives.
+fn lifetime(session: &Session, endpoint: &str) -> String {
+    match session.global.emulate {
+        true => format!(
+            "note: the address {endpoint} lived only as long as this command's emulator; `provision emulator --state {}` keeps the cluster on an address while it runs, and `provision kubeconfig` without --emulate then names it",
+            quoted(&session.emulator_file().display().to_string())
+        ),
+        false => format!(
+            "note: the address {endpoint} lives only as long as the emulator runs; after a restart run `provision kubeconfig` again"
+        ),
+    }
 }
 
 /// A user's own cluster has a kubeconfig already, the one named with `--kubeconfig`. A copy of its entry would be a copy of its

@@ -333,6 +333,11 @@ impl Session {
         self.folder.join("journal.jsonl")
     }
 
+    /// The state file of the project's emulator.
+    pub fn emulator_file(&self) -> &Path {
+        &self.emulator_file
+    }
+
     /// The client for Google, or for an emulator of this process whose state is kept only by runs that change something.
     async fn client(
         &self,

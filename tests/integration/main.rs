@@ -32,6 +32,7 @@ mod kubernetes_connections;
 mod kubernetes_streams;
 mod kubernetes_webhooks;
 mod kubernetes_workloads;
+mod living;
 mod outside;
 mod recorded;
 mod rehearsal;
