@@ -74,6 +74,17 @@ pub async fn absent(
             forget(worker, kind, resource, inside, cut_off).await?;
             StepOutcome::Kept
         }
+        Observed::Here(live) if !kind.users(&live).is_empty() => {
+            let text = format!(
+                "{} is kept, because {} uses it",
+                resource.short(),
+                kind.users(&live).join(", ")
+            );
+            let step = worker.step.clone();
+            worker.emit(Event::Warned { step, text });
+            forget(worker, kind, resource, inside, cut_off).await?;
+            StepOutcome::Kept
+        }
         Observed::Here(_) | Observed::Broken(_) | Observed::Settling(_) => {
             remove(worker, kind, resource, &parts, inside, cut_off).await?;
             StepOutcome::Deleted

@@ -81,6 +81,11 @@ impl KindSpec for IamPolicySpec {
         Effect::Resource
     }
 
+    /// A project has one policy; an account or a bucket, which has a name of its own, has its own.
+    fn is_project_wide(&self) -> bool {
+        self.keys() == ["project"]
+    }
+
     /// A policy is read, changed and written as a whole.
     fn lock(&self, at: &Map<String, Value>) -> Option<String> {
         self.path(at).ok()

@@ -48,6 +48,22 @@ impl KindSpec for ResourceSpec {
         self.inside.as_ref().map(|inside| inside.parent)
     }
 
+    fn is_project_wide(&self) -> bool {
+        self.project_wide
+    }
+
+    fn longest_name(&self) -> Option<usize> {
+        Some(self.longest_name)
+    }
+
+    fn users(&self, live: &Value) -> Vec<String> {
+        let users = self.users.and_then(|field| live.get(field)?.as_object());
+        // A key is a membership's full name; its last part identifies it for people.
+        let names = users.into_iter().flatten();
+        let names = names.map(|(key, _)| key.rsplit('/').next().unwrap_or(key));
+        names.map(|name| format!("membership {name}")).collect()
+    }
+
     fn created_with_parent(&self) -> Option<&'static ParentCreate> {
         self.inside
     }

@@ -19,6 +19,12 @@ pub struct ResourceSpec {
     pub collection: &'static str,
     /// The resource's path below the API's base; `{x}` is filled from the step's `at`.
     pub path: &'static str,
+    /// The most characters that its name may have.
+    pub longest_name: usize,
+    /// Whether a project has it only once, so that all environments of the project share it.
+    pub project_wide: bool,
+    /// The map in it that lists the memberships that use it; while it has an entry, `down` keeps the resource.
+    pub users: Option<&'static str>,
     /// How it is created.
     pub create: CreateMethod,
     /// How it is changed.

@@ -30,6 +30,10 @@ const PLAIN: ResourceSpec = ResourceSpec {
     api: Api::Compute,
     collection: "",
     path: "",
+    // Source of this and every other limit: the description of the name in the discovery document, or Google's documentation.
+    longest_name: 63,
+    project_wide: false,
+    users: None,
     create: BY_NAME,
     update: UpdateMethod::Patch,
     dialect: None,
@@ -159,6 +163,7 @@ static SERVICE_ACCOUNT: ResourceSpec = ResourceSpec {
     api: Api::Iam,
     collection: "projects.serviceAccounts",
     path: "v1/projects/{project}/serviceAccounts/{account}@{project}.iam.gserviceaccount.com",
+    longest_name: 30,
     create: CreateMethod::Post {
         id: NameIn::Beside("accountId"),
         wrap: Some("serviceAccount"),
@@ -198,6 +203,7 @@ static CLUSTER: ResourceSpec = ResourceSpec {
     api: Api::Container,
     collection: "projects.locations.clusters",
     path: "v1/projects/{project}/locations/{location}/clusters/{cluster}",
+    longest_name: 40,
     create: CreateMethod::Post {
         id: NameIn::Field("name"),
         wrap: Some("cluster"),
@@ -238,6 +244,7 @@ static NODE_POOL: ResourceSpec = ResourceSpec {
     api: Api::Container,
     collection: "projects.locations.clusters.nodePools",
     path: "v1/projects/{project}/locations/{location}/clusters/{cluster}/nodePools/{nodePool}",
+    longest_name: 40,
     create: CreateMethod::Post {
         id: NameIn::Field("name"),
         wrap: Some("nodePool"),
@@ -270,13 +277,16 @@ static NODE_POOL: ResourceSpec = ResourceSpec {
     ..PLAIN
 };
 
-/// A fleet feature. It is deleted without `force`: while another membership uses it, it must not be deleted.
+/// A fleet feature, which all environments of a project share. It is deleted without `force`, and not at all while the settings of
+/// a membership are in it: `down` deletes its own membership's settings before, so these are another's.
 static FEATURE: ResourceSpec = ResourceSpec {
     kind: "gkehub.feature",
     says: "a fleet feature",
     api: Api::GkeHub,
     collection: "projects.locations.features",
     path: "v1/projects/{project}/locations/{location}/features/{feature}",
+    project_wide: true,
+    users: Some("membershipSpecs"),
     create: CreateMethod::Post {
         id: NameIn::Query("featureId"),
         wrap: None,

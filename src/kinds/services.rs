@@ -33,6 +33,10 @@ impl KindSpec for Services {
         Effect::Action
     }
 
+    fn is_project_wide(&self) -> bool {
+        true
+    }
+
     fn enables(&self, want: &Value) -> Vec<String> {
         named(want)
     }

@@ -93,6 +93,21 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         self.is_in_cluster().then_some("container.cluster")
     }
 
+    /// Whether a project has it only once, so that all environments of the project share it and its name has no prefix.
+    fn is_project_wide(&self) -> bool {
+        false
+    }
+
+    /// The most characters that the name in its path may have, if the kind states a limit.
+    fn longest_name(&self) -> Option<usize> {
+        None
+    }
+
+    /// What of others still uses it, so that it must be kept although we created it.
+    fn users(&self, _live: &Value) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Where the create request of its parent may create it too.
     fn created_with_parent(&self) -> Option<&'static ParentCreate> {
         None

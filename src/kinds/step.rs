@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Kind;
+use super::path_template;
 use crate::steps::{Diagnostic, Diagnostics, Selection, Tutorial, refs};
 use crate::text::did_you_mean;
 
@@ -12,13 +13,16 @@ pub type Step = crate::steps::Step<Kind>;
 /// Binds steps to their kinds.
 ///
 /// # Errors
-/// Every step whose kind this program does not know.
+/// Every step whose kind this program does not know, or whose resource's name is too long for its kind.
 pub fn bind(selection: Selection) -> Result<Selection<Kind>, Diagnostics> {
     let mut bound = Vec::with_capacity(selection.steps.len());
     let mut diagnostics = Vec::new();
     for step in selection.steps {
         match Kind::named(&step.kind) {
-            Some(kind) => bound.push(step.with_kind(kind)),
+            Some(kind) => {
+                diagnostics.extend(too_long(kind, &step));
+                bound.push(step.with_kind(kind));
+            }
             None => diagnostics.push(unknown(&step)),
         }
     }
@@ -38,6 +42,28 @@ fn unknown(step: &crate::steps::Step) -> Diagnostic {
         &step.source,
         format!("{}: unknown kind `{}`{near}", step.id, step.kind),
     )
+}
+
+/// The name in the path of a step's resource, if Google would refuse it for its length: with a prefix, a name that is fine in
+/// the file may be too long.
+fn too_long(kind: Kind, step: &crate::steps::Step) -> Option<Diagnostic> {
+    let longest = kind.longest_name()?;
+    let key = *path_template::keys(kind.template())
+        .iter()
+        .rev()
+        .find(|key| **key != "project")?;
+    let name = step.at.get(key)?.as_str()?;
+    // A reference to another step is not filled yet.
+    let length = name.chars().count();
+    let is_long = length > longest && refs::find(&Value::from(name)).is_empty();
+    is_long.then(|| {
+        let text = format!(
+            "step `{}`: the name `{name}` has {length} characters, {} allows at most {longest}: choose a shorter name or a \
+             shorter prefix",
+            step.id, step.kind
+        );
+        Diagnostic::at(&step.source, text)
+    })
 }
 
 /// Validates what the steps state about kinds: that they exist, where their resources are, and what outputs they have.

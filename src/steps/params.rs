@@ -34,6 +34,7 @@ const TYPES: &[&str] = &[
     "region",
     "zone",
     "name",
+    "name-prefix",
     "bucket",
     "cidr",
     "cidr-list",
@@ -126,6 +127,7 @@ fn param_type(fields: &mut Fields<'_>) -> Option<ParamType> {
         "name" => ParamType::Name {
             max: bounds(fields, 1, 63).1 as usize,
         },
+        "name-prefix" => ParamType::NamePrefix,
         "bucket" => ParamType::Bucket,
         "cidr" => {
             let (min, max) = bounds(fields, 0, 32);

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use super::diagnostic::unknown;
 use crate::text::quoted;
 
+/// The longest name that Google accepts for most resources.
+const LONGEST_NAME: usize = 63;
+
 /// The type of a parameter's values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParamType {
@@ -20,6 +23,8 @@ pub enum ParamType {
         /// The greatest length in characters.
         max: usize,
     },
+    /// The beginning of names: empty, or like a name that ends with a hyphen.
+    NamePrefix,
     /// The name of a storage bucket: 3-63 lowercase letters, digits, hyphens, underscores and dots.
     Bucket,
     /// An IPv4 range in CIDR notation, with a prefix length within these bounds. No two of these parameters may overlap.
@@ -128,6 +133,12 @@ impl ParamType {
                 .rsplit_once('-')
                 .is_some_and(|(region, zone)| is_region(region) && is_word(zone)),
             ParamType::Name { max } => is_label(&text, *max),
+            ParamType::NamePrefix => {
+                text.is_empty()
+                    || text
+                        .strip_suffix('-')
+                        .is_some_and(|name| !name.is_empty() && is_label(name, LONGEST_NAME - 2))
+            }
             ParamType::Bucket => is_bucket(&text),
             ParamType::Text => !text.is_empty() && !text.chars().any(char::is_control),
             ParamType::CidrList { .. } => false,
@@ -158,6 +169,10 @@ impl ParamType {
                 format!(
                     "a name: a lowercase letter, then lowercase letters, digits and hyphens, at most {max} characters"
                 )
+            }
+            ParamType::NamePrefix => {
+                "a prefix of names: empty, or a lowercase letter, lowercase letters, digits and hyphens, then a hyphen at the end"
+                    .to_owned()
             }
             ParamType::Bucket => {
                 "a bucket's name: 3 to 63 lowercase letters, digits, hyphens, underscores, dots"
@@ -323,6 +338,13 @@ mod tests {
                 Some(json!("demo_1.b")),
             ),
             (&ParamType::Bucket, json!("-demo"), None),
+            (&ParamType::NamePrefix, json!(""), Some(json!(""))),
+            (&ParamType::NamePrefix, json!("a-1-"), Some(json!("a-1-"))),
+            (&ParamType::NamePrefix, json!("a"), None),
+            (&ParamType::NamePrefix, json!("-"), None),
+            (&ParamType::NamePrefix, json!("a--"), None),
+            (&ParamType::NamePrefix, json!("1-"), None),
+            (&ParamType::NamePrefix, json!("A-"), None),
             (&range, json!("10.0.0.0/24"), Some(json!("10.0.0.0/24"))),
             (&range, json!("10.0.0.1/24"), None),
             (&range, json!("10.0.0.0/30"), None),

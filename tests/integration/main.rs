@@ -33,6 +33,7 @@ mod kubernetes_streams;
 mod kubernetes_webhooks;
 mod kubernetes_workloads;
 mod living;
+mod name_prefix;
 mod outside;
 mod recorded;
 mod rehearsal;
