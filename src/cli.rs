@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 
 /// Flags that every verb takes, before or after it.
@@ -9,37 +10,31 @@ use clap::{Args, ValueEnum};
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The project id [default: that of the environment that exists, then CLOUDSDK_CORE_PROJECT, then gcloud's active configuration]
-    #[arg(long, global = true, value_name = "ID")]
+    #[arg(long, global = true, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub project: Option<String>,
     /// The region [default: that of the environment that exists, then CLOUDSDK_COMPUTE_REGION, then gcloud's active configuration,
     /// then the zone's region]
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = NonEmptyStringValueParser::new())]
     pub region: Option<String>,
     /// The zone [default: that of the environment that exists, then CLOUDSDK_COMPUTE_ZONE, then gcloud's active configuration]
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = NonEmptyStringValueParser::new())]
     pub zone: Option<String>,
-    /// The environment: several can exist in one project. Without it the resources have the tutorial's names; with another name,
-    /// `NAME-` begins each
-    #[arg(
-        long,
-        global = true,
-        env = "PROVISION_ENV",
-        default_value = "default",
-        value_name = "NAME"
-    )]
-    pub env: String,
+    /// The environment: several can exist in one project [default: PROVISION_ENV, then `default`, whose resources have the
+    /// tutorial's names; the names of another begin with `NAME-`]
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub env: Option<String>,
     /// Run offline, against the built-in emulator
     #[arg(long, global = true)]
     pub emulate: bool,
-    /// With --emulate: use the cluster of this kubeconfig for the Kubernetes objects; Google's APIs stay emulated
+    /// Use the cluster of this kubeconfig for the Kubernetes objects; Google's APIs stay emulated
     #[arg(long, global = true, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// The context in the kubeconfig [default: its current context]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub context: Option<String>,
-    /// How long the emulator's operations take: 0 (no delay), real, or real/N (N times faster than real)
-    #[arg(long, global = true, default_value = "0", value_name = "P")]
-    pub pace: String,
+    /// How long the emulator's operations take: 0 (no delay), real, or real/N (N times faster than real) [default: 0]
+    #[arg(long, global = true, value_name = "P", value_parser = NonEmptyStringValueParser::new())]
+    pub pace: Option<String>,
     /// The folder of the journal [default: $XDG_STATE_HOME/provision]
     #[arg(long, global = true, env = "PROVISION_STATE_DIR", value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
@@ -47,10 +42,10 @@ pub struct Global {
     #[arg(long, global = true, value_name = "DIR")]
     pub steps: Option<PathBuf>,
     /// Set a parameter; `provision steps` lists them
-    #[arg(long, global = true, value_name = "NAME=VALUE")]
+    #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = NonEmptyStringValueParser::new())]
     pub set: Vec<String>,
     /// A range that may reach the cluster's API server [default: this machine's public address]. Repeatable
-    #[arg(long, global = true, value_name = "CIDR")]
+    #[arg(long, global = true, value_name = "CIDR", value_parser = NonEmptyStringValueParser::new())]
     pub authorized_network: Vec<String>,
     /// Output format: text for people, json for programs (one object per line)
     #[arg(
@@ -82,7 +77,7 @@ pub struct Subject {
     #[arg(long)]
     pub live: bool,
     /// Use the state after this chapter
-    #[arg(long, value_name = "CHAPTER", conflicts_with = "live")]
+    #[arg(long, value_name = "CHAPTER", conflicts_with = "live", value_parser = NonEmptyStringValueParser::new())]
     pub through: Option<String>,
     /// Add the objects in this manifest; each replaces the object with the same kind and name. Repeatable
     #[arg(long, value_name = "FILE")]

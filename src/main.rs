@@ -2,9 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use provision::command::Cli;
 use provision::{command, error};
 
 /// Disables core files: one would contain the tokens of the run, and stays on the disk.
@@ -20,7 +17,13 @@ fn no_core_file() {
 
 fn main() -> ExitCode {
     no_core_file();
-    let cli = Cli::parse();
+    let cli = match command::read() {
+        Ok(cli) => cli,
+        Err(refused) => {
+            command::note(&refused.to_string());
+            return ExitCode::from(error::code(refused.exit));
+        }
+    };
     // Fails only if a provider is installed already, which would be the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread()

@@ -23,7 +23,7 @@ const FOLDER: &str = "environments";
 /// The longest name. The steps limit it further: Google accepts 30 characters for a service account.
 const LONGEST: usize = 20;
 
-/// List the environments that have a journal
+/// List the environments that have a journal; --project and --emulate limit the list
 #[derive(Debug, Args)]
 pub struct EnvironmentsArgs {}
 
@@ -40,6 +40,13 @@ pub struct KnownEnvironment {
     pub emulated: bool,
     /// Whether a resource of it may exist.
     pub stands: bool,
+}
+
+/// The environment that the command line or the process's environment names.
+pub fn requested(global: &Global) -> String {
+    let of_process = || env("PROVISION_ENV").filter(|name| !name.is_empty());
+    let name = global.env.clone().or_else(of_process);
+    name.unwrap_or_else(|| DEFAULT.to_owned())
 }
 
 /// Checks a name of an environment.
@@ -128,7 +135,12 @@ fn names(folder: &Path) -> Vec<String> {
 /// Lists the environments.
 pub fn environments(global: &Global, _args: EnvironmentsArgs) -> Result<Exit, CommandError> {
     let state_dir = target::state_dir(global.state_dir.as_deref(), &env)?;
-    let found = found(&state_dir);
+    let mut found = found(&state_dir);
+    found.retain(|(known, _)| {
+        let project = global.project.as_ref();
+        project.is_none_or(|project| *project == known.project)
+            && (!global.emulate || known.emulated)
+    });
     if global.output == Output::Json {
         for (known, state) in &found {
             say(&json_line(&object(known, state.as_ref())));

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use super::http_method;
 use super::output::say;
 use super::snapshot_input::{is_there, sources};
 use crate::cli::{Global, Subject};
@@ -91,6 +92,7 @@ impl ExplainArgs {
         };
         let bad =
             |error| CommandError::usage(error, "write the URL as for curl: http://example.com/");
+        http_method::check(&self.method)?;
         let mut request = Request::get(namespace, url).map_err(bad)?;
         request.method.clone_from(&self.method);
         request.from.sidecar = self.no_sidecar.then_some(false);

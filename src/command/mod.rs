@@ -12,8 +12,10 @@ mod emulator;
 mod environments;
 mod execute;
 mod explain;
+mod flag_rules;
 mod follow;
 mod given;
+mod http_method;
 mod kubeconfig;
 mod kubefile;
 #[cfg(test)]
@@ -29,6 +31,7 @@ mod presenter;
 mod rehearsal;
 mod run_lock;
 mod session;
+mod set_flags;
 mod signals;
 mod snapshot_input;
 mod status;
@@ -38,7 +41,7 @@ mod token;
 mod up;
 mod verify;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::Global;
 use crate::error::{CommandError, Exit};
@@ -90,13 +93,32 @@ pub enum Verb {
     Man(man::ManArgs),
 }
 
+/// Reads this process's command line. For `--help` and for what clap refuses, the process ends here.
+///
+/// # Errors
+/// A flag that has no effect where it stands.
+pub fn read() -> Result<Cli, CommandError> {
+    let words: Vec<String> = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let matches = command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let verb = matches.subcommand_name().unwrap_or_default();
+    flag_rules::check(&cli.global, verb, &words)?;
+    Ok(cli)
+}
+
+/// The command line as clap knows it, with the rules of the global flags in its help.
+fn command() -> Command {
+    flag_rules::described(Cli::command())
+}
+
 /// Runs a command line.
 ///
 /// # Errors
 /// The verb's error, with its exit code.
 pub async fn carry_out(cli: Cli) -> Result<Exit, CommandError> {
     let global = &cli.global;
-    own_cluster::check_flags(global)?;
     match cli.verb {
         Verb::Up(args) => up::up(global, args).await,
         Verb::Adopt(args) => adopt::adopt(global, args).await,
@@ -113,7 +135,7 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, CommandError> {
         Verb::Token(args) => token::token(global, args).await,
         Verb::Steps(args) => steps::steps(global, args),
         Verb::Emulator(args) => emulator::emulator(global, args).await,
-        Verb::Completions(args) => Ok(completions::completions(Cli::command(), args)),
-        Verb::Man(args) => man::man(Cli::command(), args),
+        Verb::Completions(args) => Ok(completions::completions(command(), args)),
+        Verb::Man(args) => man::man(command(), args),
     }
 }

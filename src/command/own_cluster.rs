@@ -65,26 +65,6 @@ pub fn requested(
     }
 }
 
-/// Checks that the flags go together.
-///
-/// # Errors
-/// A flag that requires another one.
-pub fn check_flags(global: &Global) -> Result<(), CommandError> {
-    if global.kubeconfig.is_some() && !global.emulate {
-        return Err(CommandError::usage(
-            "--kubeconfig requires --emulate",
-            "add --emulate: Google's APIs are emulated, and the Kubernetes objects go to that cluster; on Google Cloud no kubeconfig is needed",
-        ));
-    }
-    if global.context.is_some() && global.kubeconfig.is_none() {
-        return Err(CommandError::usage(
-            "--context requires --kubeconfig",
-            "name the file that has the context: --emulate --kubeconfig FILE --context NAME",
-        ));
-    }
-    Ok(())
-}
-
 impl RequestedCluster {
     /// Reads the cluster's identity, and reports it in one line.
     ///

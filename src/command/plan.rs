@@ -1,6 +1,7 @@
 //! `plan`: what `up` would change. Nothing is changed.
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use super::execute::{VerbSpec, look};
 use super::output::say;
@@ -24,7 +25,7 @@ const PLAN: VerbSpec = VerbSpec {
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// Stop after this chapter
-    #[arg(long, value_name = "CHAPTER")]
+    #[arg(long, value_name = "CHAPTER", value_parser = NonEmptyStringValueParser::new())]
     through: Option<String>,
     /// Plan for `up --force-conflicts`, which takes over fields of Kubernetes objects that another field manager owns
     #[arg(long)]

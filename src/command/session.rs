@@ -9,6 +9,7 @@ use super::given::{self, Given, GivenValue, ValueSource};
 use super::output::note;
 use super::own_cluster::{self, RequestedCluster};
 use super::place;
+use super::set_flags;
 use super::target::{self, TargetFlags};
 use crate::cli::{ColorChoice, Global, Output};
 use crate::engine::journal::{Journal, JournalError};
@@ -126,7 +127,7 @@ impl Session {
             zone: global.zone.as_deref(),
             emulate: global.emulate,
         };
-        let environment = global.env.clone();
+        let environment = environments::requested(global);
         environments::check_name(&environment)?;
         // A folder that the user names now is read first: its errors do not depend on where the environment is.
         let named = match &global.steps {
@@ -174,20 +175,13 @@ impl Session {
                 None => given.remove(name),
             };
         }
-        for pair in &global.set {
-            let (name, value) = pair.split_once('=').ok_or_else(|| {
-                CommandError::usage(
-                    format!("--set {pair}: missing `=`"),
-                    "write --set NAME=VALUE; `provision steps` lists the names",
-                )
-            })?;
-            let value = GivenValue::new(value, ValueSource::Flag("--set"));
-            given.insert(name.to_owned(), value);
-        }
-        if !global.authorized_network.is_empty() {
-            let networks = global.authorized_network.clone();
-            let value = GivenValue::new(networks, ValueSource::Flag("--authorized-network"));
-            given.insert(AUTHORIZED.to_owned(), value);
+        for (name, value) in set_flags::parameters(global, &project_name)? {
+            let flag = match name == AUTHORIZED && !global.authorized_network.is_empty() {
+                true => "--authorized-network",
+                false => "--set",
+            };
+            let value = GivenValue::new(value, ValueSource::Flag(flag));
+            given.insert(name, value);
         }
         place::set_prefix(&mut given, &environment, is_param(place::NAME_PREFIX))?;
         place::reject_move(&remembered, &given, &environment, &project_name)?;
@@ -402,9 +396,10 @@ impl Session {
 
 /// How long the emulator's operations take.
 pub fn pace(global: &Global) -> Result<emulator::Pace, CommandError> {
-    global.pace.parse().map_err(|error: emulator::BadPace| {
+    let pace = global.pace.as_deref().unwrap_or("0");
+    pace.parse().map_err(|error: emulator::BadPace| {
         CommandError::usage(
-            format!("--pace {}: {error}", global.pace),
+            format!("--pace {pace}: {error}"),
             "write 0, real, or real/N",
         )
     })

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use super::confirm;
 use super::execute::{VerbSpec, change, close};
@@ -29,7 +30,7 @@ const UP: VerbSpec = VerbSpec {
 #[derive(Debug, Args)]
 pub struct UpArgs {
     /// Stop after this chapter
-    #[arg(long, value_name = "CHAPTER")]
+    #[arg(long, value_name = "CHAPTER", value_parser = NonEmptyStringValueParser::new())]
     through: Option<String>,
     /// Do not ask for confirmation
     #[arg(long, short)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::json;
 
 use super::execute::{VerbSpec, look};
@@ -29,7 +30,7 @@ const VERIFY: VerbSpec = VerbSpec {
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     /// Run the checks of the state after this chapter
-    #[arg(long, value_name = "CHAPTER")]
+    #[arg(long, value_name = "CHAPTER", value_parser = NonEmptyStringValueParser::new())]
     through: Option<String>,
     /// How long to wait for a check to hold, because policies take effect with a delay [default: 120; 0 in an emulated cluster]
     #[arg(long, value_name = "SECONDS")]

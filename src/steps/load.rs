@@ -2,7 +2,7 @@
 
 use super::SourceLocation;
 use super::chapter;
-use super::diagnostic::Diagnostics;
+use super::diagnostic::{Diagnostic, Diagnostics};
 use super::manifest::{self, Manifests};
 use super::params::{self};
 use super::references::check;
@@ -14,10 +14,19 @@ impl Tutorial {
     /// Reads and checks a folder.
     ///
     /// # Errors
-    /// All errors in any file: text that is not YAML, unknown and missing fields, duplicate names, references that are unknown,
+    /// A folder that cannot be read or has no step. All errors in any file: text that is not YAML, unknown and missing fields, duplicate names, references that are unknown,
     /// forward, or circular.
     pub fn load(source: &Source) -> Result<Tutorial, Diagnostics> {
-        parse(&source::files(source)?)
+        let tutorial = parse(&source::files(source)?)?;
+        match source {
+            // To `up`, a folder without a step is an environment without a resource: most likely the wrong folder.
+            Source::Dir(dir) if tutorial.steps().next().is_none() => {
+                let dir = dir.display();
+                let text = format!("no steps in {dir}: it has no file NN-CHAPTER.yaml with a step");
+                Err(Diagnostic::nowhere(text).into())
+            }
+            _ => Ok(tutorial),
+        }
     }
 }
 

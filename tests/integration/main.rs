@@ -36,6 +36,7 @@ mod living;
 mod name_prefix;
 mod outside;
 mod recorded;
+mod refusals;
 mod rehearsal;
 mod rows;
 mod secrets;
