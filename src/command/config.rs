@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::given::AUTHORIZED;
 use super::given::{GivenValue, ValueSource, remembered};
 use super::output::say;
 use super::place;
 use super::run_lock::RunLock;
-use super::session::{AUTHORIZED, Session};
+use super::session::Session;
 use crate::cli::Global;
 use crate::engine::entry::{Entry, now};
 use crate::error::{CommandError, Exit};
@@ -70,7 +71,7 @@ fn rows(session: &Session) -> Result<Vec<Row>, CommandError> {
     let environment = GivenValue::new(
         session.environment.clone(),
         match session.environment.as_str() {
-            super::environments::DEFAULT => ValueSource::Default,
+            super::known_environments::DEFAULT => ValueSource::Default,
             _ => ValueSource::Flag("--env"),
         },
     );

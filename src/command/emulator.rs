@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::embedded::pace;
 use super::output::{note, say};
-use super::session::pace;
 use super::signals;
 use crate::cli::Global;
 use crate::error::{CommandError, Exit};

@@ -6,7 +6,7 @@
 
 use clap::Command;
 
-use super::session::pace;
+use super::embedded::pace;
 use crate::cli::Global;
 use crate::error::CommandError;
 

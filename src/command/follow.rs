@@ -28,7 +28,7 @@ pub fn is_same(holder: &Run, ours: &Run) -> bool {
     // This machine's address does not matter: it is added to the existing ones.
     let given = |run: &Run| {
         let mut given = run.given.clone();
-        given.remove(super::session::AUTHORIZED);
+        given.remove(super::given::AUTHORIZED);
         given
     };
     let cluster = |run: &Run| run.cluster.clone().map(|cluster| cluster.uid);

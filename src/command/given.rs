@@ -7,6 +7,9 @@ use serde_json::Value;
 use crate::engine::state::State;
 use crate::google::properties::{Property, PropertySource};
 
+/// The parameter with the networks on the cluster's allow list.
+pub const AUTHORIZED: &str = "authorized_networks";
+
 /// The values by the parameter's name.
 pub type Given = BTreeMap<String, GivenValue>;
 

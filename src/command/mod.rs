@@ -8,6 +8,7 @@ mod completions;
 mod config;
 mod confirm;
 mod down;
+mod embedded;
 mod emulator;
 mod environments;
 mod execute;
@@ -16,6 +17,7 @@ mod flag_rules;
 mod follow;
 mod given;
 mod http_method;
+mod known_environments;
 mod kubeconfig;
 mod kubefile;
 #[cfg(test)]

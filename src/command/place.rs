@@ -1,11 +1,12 @@
 //! Where a run acts: the environment, its project and zone, and the cloud. What exists stays where it is: a journal is carried out
 //! only on the cloud that it was written for, and no flag moves what lives. It sends nothing.
 
+use std::path::Path;
+
 use serde_json::Value;
 
-use super::environments::{DEFAULT, name_prefix};
 use super::given::{Given, GivenValue, ValueSource};
-use super::session::Session;
+use super::known_environments::{DEFAULT, name_prefix};
 use crate::engine::state::State;
 use crate::error::CommandError;
 use crate::google::Cloud;
@@ -54,7 +55,12 @@ pub fn check_journal(state: &State, emulate: bool, project: &str) -> Result<(), 
 ///
 /// # Errors
 /// It belongs to another cloud.
-pub fn check_cloud(state: &State, now: &Cloud, session: &Session) -> Result<(), CommandError> {
+pub fn check_cloud(
+    state: &State,
+    now: &Cloud,
+    project: &str,
+    journal: &Path,
+) -> Result<(), CommandError> {
     let last = state
         .last_run
         .as_ref()
@@ -64,11 +70,10 @@ pub fn check_cloud(state: &State, now: &Cloud, session: &Session) -> Result<(), 
             let hint = format!(
                 "use {} again, or name another folder with --state-dir; if it no longer exists, remove {}: nothing else remains of it",
                 was.words(),
-                session.journal_path().display()
+                journal.display()
             );
             let error = format!(
-                "the journal of {} belongs to {}, but this run would use {}",
-                session.project,
+                "the journal of {project} belongs to {}, but this run would use {}",
                 was.words(),
                 now.words()
             );
@@ -161,9 +166,15 @@ pub fn reject_move(
 }
 
 /// The first line of every screen: the environment, its project and zone, and the cloud.
-pub fn line(session: &Session, cloud: &Cloud) -> String {
-    let given = |name: &str| session.given().get(name)?.value.as_str();
-    let place = match (given("location"), given("zone"), given("region")) {
+pub fn line(
+    environment: &str,
+    project: &str,
+    given: &Given,
+    cloud: &Cloud,
+    emulate: bool,
+) -> String {
+    let value = |name: &str| given.get(name)?.value.as_str();
+    let place = match (value("location"), value("zone"), value("region")) {
         (Some(location), ..) => format!(", location {location}"),
         (None, Some(zone), _) => format!(", zone {zone}"),
         (None, None, Some(region)) => format!(", region {region}"),
@@ -171,12 +182,9 @@ pub fn line(session: &Session, cloud: &Cloud) -> String {
     };
     let cloud = match cloud {
         Cloud::Google => "Google Cloud".to_owned(),
-        Cloud::Emulator(_) if session.global.emulate => "EMULATOR".to_owned(),
+        Cloud::Emulator(_) if emulate => "EMULATOR".to_owned(),
         Cloud::Emulator(identity) => format!("EMULATOR {identity}"),
         Cloud::Server(address) => format!("the server at {address}"),
     };
-    format!(
-        "environment {}, project {}{place}, {cloud}",
-        session.environment, session.project
-    )
+    format!("environment {environment}, project {project}{place}, {cloud}")
 }

@@ -7,11 +7,11 @@ use super::execute::{VerbSpec, look};
 use super::output::say;
 use super::presenter::RunPresenter;
 use super::session::{Prepared, Session};
-use super::up::tasks_of;
 use crate::cli::Global;
 use crate::engine::run::RunEnd;
 use crate::engine::state::State;
 use crate::engine::task::Task;
+use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::kinds::Step;
 use crate::ui::plan::Plan;
@@ -50,6 +50,25 @@ pub async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, CommandError>
         Exit::Done if ended.tally.different > 0 => Exit::Different,
         exit => exit,
     })
+}
+
+/// The tasks of `up` and of `plan`. What no step asks for any more is deleted, unless the run stops at a chapter: later chapters
+/// may ask for it.
+pub fn tasks_of(
+    session: &Session,
+    ready: &Prepared,
+    state: &State,
+    adopts: bool,
+    through: Option<&str>,
+) -> Result<Vec<Task>, CommandError> {
+    let mut tasks = tasks::present(&ready.steps, &ready.graph)?;
+    if adopts {
+        tasks = tasks::adopting(tasks);
+    }
+    if through.is_none() {
+        tasks = tasks::pruning(tasks, state, session.own.is_some())?;
+    }
+    Ok(tasks)
 }
 
 /// Reads everything that the tasks concern, and collects what they would change.

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::environments;
-use super::given::{self, Given, GivenValue, ValueSource};
+use super::embedded::{self, Embedded};
+use super::given::{self, AUTHORIZED, Given, GivenValue, ValueSource};
+use super::known_environments;
 use super::output::note;
 use super::own_cluster::{self, RequestedCluster};
 use super::place;
@@ -13,10 +14,9 @@ use super::set_flags;
 use super::target::{self, TargetFlags};
 use crate::cli::{ColorChoice, Global, Output};
 use crate::engine::journal::{Journal, JournalError};
-use crate::engine::private::private_folder;
 use crate::engine::state::State;
 use crate::error::{CommandError, Exit};
-use crate::google::{Api, Auth, Client, Cloud, Endpoints, Environment, address};
+use crate::google::{Api, Auth, Client, Cloud, Endpoints, Environment, address, process_env};
 use crate::kinds::Step;
 use crate::kinds::own::OwnCluster;
 use crate::kinds::{self, Clusters, Kind};
@@ -69,7 +69,7 @@ pub struct Prepared {
     /// The user's own cluster that replaces the emulated one.
     own: Option<OwnCluster>,
     /// The emulator serves until this is dropped.
-    _emulator: Option<emulator::Running>,
+    _emulator: Option<Embedded>,
 }
 
 impl Prepared {
@@ -77,7 +77,7 @@ impl Prepared {
         selection: Selection<Kind>,
         client: Client,
         own: Option<OwnCluster>,
-        emulator: Option<emulator::Running>,
+        emulator: Option<Embedded>,
     ) -> Prepared {
         let is_check = |step: &Step| step.kind.is_check();
         let (checks, steps) = selection.steps.into_iter().partition(is_check);
@@ -97,14 +97,6 @@ impl Prepared {
     }
 }
 
-/// The parameter with the networks on the cluster's allow list.
-pub const AUTHORIZED: &str = "authorized_networks";
-
-/// A variable of the process's environment.
-pub fn env(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
 impl Session {
     /// Loads the tutorial and reads the journal; no request is sent.
     pub fn open(global: &Global) -> Result<Session, CommandError> {
@@ -120,26 +112,26 @@ impl Session {
         global: &Global,
         read: impl FnOnce(&Path) -> Result<State, JournalError>,
     ) -> Result<Session, CommandError> {
-        let process: Environment<'_> = &env;
+        let process: Environment<'_> = &process_env;
         let flags = TargetFlags {
             project: global.project.as_deref(),
             region: global.region.as_deref(),
             zone: global.zone.as_deref(),
             emulate: global.emulate,
         };
-        let environment = environments::requested(global);
-        environments::check_name(&environment)?;
+        let environment = known_environments::requested(global);
+        known_environments::check_name(&environment)?;
         // A folder that the user names now is read first: its errors do not depend on where the environment is.
         let named = match &global.steps {
             Some(folder) => Some(load(Source::Dir(folder.clone()))?),
             None => None,
         };
         let state_dir = target::state_dir(global.state_dir.as_deref(), process)?;
-        let mut known = environments::known(&state_dir);
+        let mut known = known_environments::known(&state_dir);
         known.retain(|one| one.name == environment && one.emulated == global.emulate);
         let project = target::project(&flags, process, &known)?;
         let project_name = project.value.as_str().unwrap_or_default().to_owned();
-        let folder = environments::folder(&state_dir, &project_name, &environment);
+        let folder = known_environments::folder(&state_dir, &project_name, &environment);
         let state = read(&folder.join("journal.jsonl"))?;
         place::check_journal(&state, global.emulate, &project_name)?;
         let living = state.last_run.as_ref().filter(|_| state.stands());
@@ -301,22 +293,29 @@ impl Session {
     async fn enter(
         &mut self,
         client: &Client,
-        emulator: Option<&emulator::Running>,
+        emulator: Option<&Embedded>,
     ) -> Result<(), CommandError> {
         if self.cloud.is_some() {
             return Ok(());
         }
         let cloud = match emulator {
-            Some(running) => Cloud::Emulator(running.identity()),
+            Some(embedded) => Cloud::Emulator(embedded.running.identity()),
             None => Cloud::of(client).await.map_err(|error| CommandError {
                 exit: Exit::Failed,
                 errors: vec![error.to_string()],
                 hint: error.hint(),
             })?,
         };
-        place::check_cloud(&self.state, &cloud, self)?;
+        place::check_cloud(&self.state, &cloud, &self.project, &self.journal_path())?;
         if !self.json() {
-            note(&place::line(self, &cloud));
+            let line = place::line(
+                &self.environment,
+                &self.project,
+                &self.given,
+                &cloud,
+                self.global.emulate,
+            );
+            note(&line);
         }
         self.cloud = Some(cloud);
         Ok(())
@@ -333,47 +332,16 @@ impl Session {
     }
 
     /// The client for Google, or for an emulator of this process whose state is kept only by runs that change something.
-    async fn client(
-        &self,
-        keeps: bool,
-    ) -> Result<(Client, Option<emulator::Running>), CommandError> {
-        let environment: Environment<'_> = &env;
+    async fn client(&self, keeps: bool) -> Result<(Client, Option<Embedded>), CommandError> {
+        let environment: Environment<'_> = &process_env;
         if !self.global.emulate {
-            return Ok((
-                Client::new(
-                    Endpoints::from_env(environment)?,
-                    Auth::from_env(environment),
-                )?,
-                None,
-            ));
+            let endpoints = Endpoints::from_env(environment)?;
+            return Ok((Client::new(endpoints, Auth::from_env(environment))?, None));
         }
-        let make = |error: std::io::Error| {
-            CommandError::usage(
-                format!("{}: {error}", self.folder.display()),
-                "name another folder with --state-dir",
-            )
-        };
-        private_folder(&self.folder).map_err(make)?;
-        let settings = emulator::Settings {
-            listen: ([127, 0, 0, 1], 0).into(),
-            state: Some(self.emulator_file.clone()),
-            // Without its state file the environment's own emulator is empty, and still the environment's own.
-            identity: place::emulator_of(&self.state),
-            pace: pace(&self.global)?,
-        };
-        let started = if keeps {
-            emulator::start(settings).await
-        } else {
-            emulator::look(settings).await
-        };
-        let running = started.map_err(|error| {
-            CommandError::failed(
-                format!("the emulator cannot start: {error}"),
-                "free the port or the folder that the error names",
-            )
-        })?;
-        let endpoints = Endpoints::emulator(&format!("http://{}", running.addr()));
-        Ok((Client::new(endpoints, Auth::none())?, Some(running)))
+        let identity = place::emulator_of(&self.state);
+        let embedded = embedded::start(&self.global, &self.emulator_file, identity, keeps).await?;
+        let endpoints = Endpoints::emulator(&format!("http://{}", embedded.running.addr()));
+        Ok((Client::new(endpoints, Auth::none())?, Some(embedded)))
     }
 
     fn has_param(&self, name: &str) -> bool {
@@ -394,17 +362,6 @@ impl Session {
     }
 }
 
-/// How long the emulator's operations take.
-pub fn pace(global: &Global) -> Result<emulator::Pace, CommandError> {
-    let pace = global.pace.as_deref().unwrap_or("0");
-    pace.parse().map_err(|error: emulator::BadPace| {
-        CommandError::usage(
-            format!("--pace {pace}: {error}"),
-            "write 0, real, or real/N",
-        )
-    })
-}
-
 fn load(source: Source) -> Result<(Source, Tutorial), CommandError> {
     let tutorial = Tutorial::load(&source)?;
     kinds::check(&tutorial)?;
@@ -419,8 +376,8 @@ fn plain_values(given: &Given) -> std::collections::BTreeMap<String, Value> {
 }
 
 fn paint(when: ColorChoice, stream: &impl std::io::IsTerminal) -> Paint {
-    let plain = env("NO_COLOR").is_some_and(|value| !value.is_empty())
-        || env("TERM").as_deref() == Some("dumb");
+    let plain = process_env("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || process_env("TERM").as_deref() == Some("dumb");
     Paint::new(match when {
         ColorChoice::Always => true,
         ColorChoice::Never => false,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::session::AUTHORIZED;
+use super::given::AUTHORIZED;
 use crate::cli::Global;
 use crate::error::CommandError;
 

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::environments::KnownEnvironment;
 use super::given::{GivenValue, ValueSource};
+use super::known_environments::KnownEnvironment;
 use crate::error::CommandError;
 use crate::google::Environment;
 use crate::google::properties::{self, Properties};

@@ -4,10 +4,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::say;
-use super::session::env;
 use crate::cli::Global;
 use crate::error::{CommandError, Exit};
-use crate::google::Auth;
+use crate::google::{Auth, process_env};
 
 /// Print an access token, as a kubectl credential plugin does
 #[derive(Debug, Args)]
@@ -17,7 +16,7 @@ pub struct TokenArgs {}
 pub async fn token(global: &Global, _args: TokenArgs) -> Result<Exit, CommandError> {
     let auth = match global.emulate {
         true => Auth::none(),
-        false => Auth::from_env(&env),
+        false => Auth::from_env(&process_env),
     };
     let token = auth.token().await;
     let token = token.map_err(|error| {

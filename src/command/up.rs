@@ -9,15 +9,13 @@ use super::confirm;
 use super::execute::{VerbSpec, change, close};
 use super::follow::{self, FollowEnd};
 use super::output::note;
+use super::plan::tasks_of;
 use super::preflight::{Allowed, Preflight, preflight};
 use super::rehearsal;
 use super::run_lock::{self, RunLock};
 use super::session::{Prepared, Session};
 use crate::cli::Global;
 use crate::engine::journal::{Journal, JournalError};
-use crate::engine::state::State;
-use crate::engine::task::Task;
-use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::kinds::{Kind, Step};
 
@@ -99,25 +97,6 @@ pub async fn up(global: &Global, args: UpArgs) -> Result<Exit, CommandError> {
     let exit = close(&session, UP, &ended);
     note_unrecorded(&ready, &lock.journal, exit);
     Ok(exit)
-}
-
-/// The tasks of `up` and of `plan`. What no step asks for any more is deleted, unless the run stops at a chapter: later chapters
-/// may ask for it.
-pub fn tasks_of(
-    session: &Session,
-    ready: &Prepared,
-    state: &State,
-    adopts: bool,
-    through: Option<&str>,
-) -> Result<Vec<Task>, CommandError> {
-    let mut tasks = tasks::present(&ready.steps, &ready.graph)?;
-    if adopts {
-        tasks = tasks::adopting(tasks);
-    }
-    if through.is_none() {
-        tasks = tasks::pruning(tasks, state, session.own.is_some())?;
-    }
-    Ok(tasks)
 }
 
 /// Locks the environment. If another run holds it and does what this one would, that run is followed: its result is returned, and

@@ -49,6 +49,11 @@ use std::time::Duration;
 /// How this module reads the environment: `std::env::var(name).ok()`, or a table in a test.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
+/// A variable of this process's environment.
+pub fn process_env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// Receives reports of retries and progress. Both methods are called from the task that sends.
 pub trait Watch: Send + Sync {
     /// `call` failed with `why` and is sent again after a pause; `attempt` is the number of attempts so far, from 1.

@@ -10,7 +10,7 @@ use super::{Paint, plain};
 use crate::engine::change::Change;
 use crate::engine::event::Event;
 use crate::kinds::FieldDiff;
-use crate::kinds::{ResourceId, Step};
+use crate::kinds::Step;
 use crate::steps::Chapter;
 
 /// The changes that the steps need.
@@ -92,16 +92,7 @@ impl Plan {
             step.chapter.is_empty() && change.is_some_and(Change::is_difference)
         });
         let rows: Vec<String> = gone
-            .map(|step| {
-                let name = ResourceId::new(step.kind, step.at.clone()).short();
-                let kind = step.kind.name();
-                format!(
-                    "  {} {}  {}\n",
-                    paint.bad("-"),
-                    paint.strong(&name),
-                    paint.faint(kind)
-                )
-            })
+            .map(|step| format!("  {} {}\n", paint.bad("-"), paint.strong(&step.id)))
             .collect();
         if !rows.is_empty() {
             let title = paint.strong("no step asks for it any more: will be deleted");
