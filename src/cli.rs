@@ -41,6 +41,10 @@ pub struct Global {
     /// Use the steps in this folder instead of the tutorial's [default: those of the environment that exists]
     #[arg(long, global = true, value_name = "DIR")]
     pub steps: Option<PathBuf>,
+    /// Lay the files in this folder over the steps: a file replaces the one with its name, further chapters come last, and
+    /// parameters are added
+    #[arg(long, global = true, value_name = "DIR")]
+    pub overlay: Option<PathBuf>,
     /// Set a parameter; `provision steps` lists them
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = NonEmptyStringValueParser::new())]
     pub set: Vec<String>,

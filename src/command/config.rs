@@ -12,16 +12,18 @@ use super::output::say;
 use super::place;
 use super::run_lock::RunLock;
 use super::session::Session;
+use super::steps_folder;
 use crate::cli::Global;
-use crate::engine::entry::{Entry, now};
+use crate::engine::entry::{Entry, StepsFolders, now};
 use crate::error::{CommandError, Exit};
-use crate::steps::Source;
 use crate::text::did_you_mean;
 use crate::ui::json_line;
 use crate::ui::table::columns;
 
-/// The name under which the folder of steps is remembered.
+/// The name of the folder of steps among the values.
 const STEPS: &str = "steps";
+/// The same of the folder that is laid over it.
+const OVERLAY: &str = "overlay";
 
 /// Show every parameter with its value and its source
 ///
@@ -29,7 +31,8 @@ const STEPS: &str = "steps";
 /// environment, gcloud's configuration file, the default.
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
-    /// Forget the remembered value of this parameter; the next `up` uses the default. `steps` forgets the folder of steps
+    /// Forget the remembered value of this parameter; the next `up` uses the default. `steps` and `overlay`
+    /// forget these folders
     #[arg(long, value_name = "NAME")]
     unset: Option<String>,
 }
@@ -68,6 +71,7 @@ pub async fn config(global: &Global, args: ConfigArgs) -> Result<Exit, CommandEr
 fn rows(session: &Session) -> Result<Vec<Row>, CommandError> {
     let given = session.given();
     let resolved = session.resolved().ok();
+    let folders = steps_folder::folders(&session.source);
     let environment = GivenValue::new(
         session.environment.clone(),
         match session.environment.as_str() {
@@ -79,13 +83,31 @@ fn rows(session: &Session) -> Result<Vec<Row>, CommandError> {
         Row::of("environment", &environment),
         Row {
             name: STEPS.to_owned(),
-            value: Some(match &session.source {
-                Source::Embedded => "the program's own".into(),
-                Source::Dir(folder) => folder.display().to_string().into(),
-            }),
-            source: steps_source(session).words(),
+            value: Some(
+                folders
+                    .steps
+                    .map_or_else(|| "the program's own".into(), Value::from),
+            ),
+            source: folder_source(
+                session,
+                session.global.steps.is_some(),
+                "--steps",
+                |folders| &folders.steps,
+            ),
         },
     ];
+    if let Some(overlay) = folders.overlay {
+        rows.push(Row {
+            name: OVERLAY.to_owned(),
+            value: Some(overlay.into()),
+            source: folder_source(
+                session,
+                session.global.overlay.is_some(),
+                "--overlay",
+                |f| &f.overlay,
+            ),
+        });
+    }
     let params = session.tutorial.params.iter();
     for param in params.filter(|param| param.name != place::NAME_PREFIX) {
         rows.push(match given.get(&param.name) {
@@ -128,15 +150,26 @@ impl Row {
     }
 }
 
-fn steps_source(session: &Session) -> ValueSource {
-    match (&session.source, &session.global.steps) {
-        (Source::Embedded, _) => ValueSource::Default,
-        (Source::Dir(_), Some(_)) => ValueSource::Flag("--steps"),
-        (Source::Dir(_), None) => {
-            let last = session.state.last_run.as_ref();
-            ValueSource::Remembered(last.map(|last| last.at.clone()).unwrap_or_default())
+/// Where a folder of steps comes from.
+fn folder_source(
+    session: &Session,
+    by_flag: bool,
+    flag: &'static str,
+    of: impl Fn(&StepsFolders) -> &Option<String>,
+) -> String {
+    let last = session
+        .state
+        .last_run
+        .as_ref()
+        .filter(|_| session.state.stands());
+    let source = match (by_flag, last) {
+        (true, _) => ValueSource::Flag(flag),
+        (false, Some(last)) if of(&last.folders).is_some() => {
+            ValueSource::Remembered(last.at.clone())
         }
-    }
+        (false, _) => ValueSource::Default,
+    };
+    source.words()
 }
 
 /// Forgets a remembered value: a record of a run without it, which the next run continues from.
@@ -150,11 +183,16 @@ fn unset(session: &Session, name: &str) -> Result<Exit, CommandError> {
         .into_iter()
         .map(|(name, given)| (name, given.value))
         .collect();
-    let steps = last.and_then(|last| last.steps.clone());
-    let is_remembered = values.contains_key(name) || (name == STEPS && steps.is_some());
+    let mut folders = last.map(|last| last.folders.clone()).unwrap_or_default();
+    let folder = match name {
+        STEPS => folders.steps.take(),
+        OVERLAY => folders.overlay.take(),
+        _ => None,
+    };
+    let is_remembered = values.contains_key(name) || folder.is_some();
     if !is_remembered {
         let known = session.tutorial.params.iter().map(|param| &*param.name);
-        let known: Vec<&str> = known.chain([STEPS]).collect();
+        let known: Vec<&str> = known.chain([STEPS, OVERLAY]).collect();
         let near = match known.contains(&name) {
             true => String::new(),
             false => did_you_mean(name, known),
@@ -176,7 +214,7 @@ fn unset(session: &Session, name: &str) -> Result<Exit, CommandError> {
     run.given = values.into_iter().collect();
     run.cloud = last.and_then(|last| last.cloud.clone());
     run.cluster = last.and_then(|last| last.cluster.clone());
-    run.steps = steps.filter(|_| name != STEPS);
+    run.folders = folders;
     lock.journal.write(&Entry::Run(run))?;
     let (at, how) = (now(), "done".to_owned());
     lock.journal.write(&Entry::End { at, how })?;

@@ -122,6 +122,12 @@ const RULES: &[FlagRule] = &[
         beside: None,
     },
     FlagRule {
+        flag: "overlay",
+        given: |global| global.overlay.is_some(),
+        unused_in: WITHOUT_STEPS,
+        beside: None,
+    },
+    FlagRule {
         flag: "set",
         given: |global| !global.set.is_empty(),
         unused_in: WITHOUT_SESSION,
@@ -147,6 +153,7 @@ const ONCE: &[&str] = &[
     "pace",
     "state-dir",
     "steps",
+    "overlay",
     "output",
     "color",
 ];
@@ -271,6 +278,7 @@ mod tests {
             "pace" => vec!["--pace", "real"],
             "state-dir" => vec!["--state-dir", "folder"],
             "steps" => vec!["--steps", "folder"],
+            "overlay" => vec!["--overlay", "folder"],
             "set" => vec!["--set", "a=b"],
             "authorized-network" => vec!["--authorized-network", "192.0.2.0/24"],
             "output" => vec!["--output", "json"],

@@ -35,7 +35,7 @@ pub fn is_same(holder: &Run, ours: &Run) -> bool {
     holder.verb == ours.verb
         && holder.asked == ours.asked
         && holder.emulated == ours.emulated
-        && holder.steps == ours.steps
+        && holder.folders == ours.folders
         && cluster(holder) == cluster(ours)
         && given(holder) == given(ours)
 }
@@ -149,7 +149,7 @@ mod tests {
             program: String::new(),
             emulated: false,
             cloud: None,
-            steps: None,
+            folders: Default::default(),
             cluster: None,
             given: json!({"zone": zone, "authorized_networks": [address]})
                 .as_object()

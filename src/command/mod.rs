@@ -24,6 +24,7 @@ mod kubefile;
 mod kubefile_tests;
 mod man;
 mod output;
+mod output_verb;
 mod own_cluster;
 mod place;
 mod plan;
@@ -38,6 +39,7 @@ mod signals;
 mod snapshot_input;
 mod status;
 mod steps;
+mod steps_folder;
 mod target;
 mod token;
 mod up;
@@ -86,6 +88,7 @@ pub enum Verb {
     Status(status::StatusArgs),
     Config(config::ConfigArgs),
     Environments(environments::EnvironmentsArgs),
+    Output(output_verb::OutputArgs),
     Authorize(authorize::AuthorizeArgs),
     Kubeconfig(kubeconfig::KubeconfigArgs),
     Token(token::TokenArgs),
@@ -132,6 +135,7 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, CommandError> {
         Verb::Status(args) => status::status(global, args).await,
         Verb::Config(args) => config::config(global, args).await,
         Verb::Environments(args) => environments::environments(global, args),
+        Verb::Output(args) => output_verb::output(global, args).await,
         Verb::Authorize(args) => authorize::authorize(global, args).await,
         Verb::Kubeconfig(args) => kubeconfig::kubeconfig(global, args).await,
         Verb::Token(args) => token::token(global, args).await,

@@ -2,12 +2,11 @@
 
 use super::output::note;
 use super::session::Session;
-use super::signals;
+use super::{signals, steps_folder};
 use crate::engine::entry::{Entry, FIRST_FORMAT, FORMAT, Run, now};
 use crate::engine::event_log::EventLog;
 use crate::engine::journal::{Journal, JournalError};
 use crate::error::CommandError;
-use crate::steps::Source;
 
 /// The lock on the environment, until this is dropped or the process ends in any way.
 pub struct RunLock {
@@ -78,20 +77,10 @@ pub fn run(session: &Session, verb: &str, asked: Vec<String>) -> Run {
         program: env!("CARGO_PKG_VERSION").to_owned(),
         emulated: session.global.emulate,
         cloud: session.cloud.clone(),
-        steps: folder(&session.source),
+        folders: steps_folder::folders(&session.source),
         cluster: session.own.as_ref().map(|own| own.identity.clone()),
         given: session.given_values(),
     }
-}
-
-/// The folder of the steps, as a path that means the same everywhere on this machine.
-fn folder(source: &Source) -> Option<String> {
-    let Source::Dir(folder) = source else {
-        return None;
-    };
-    let whole = folder.canonicalize();
-    let whole = whole.unwrap_or_else(|_| folder.clone());
-    Some(whole.display().to_string())
 }
 
 /// This machine's name; empty if it cannot be read.

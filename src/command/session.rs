@@ -10,9 +10,10 @@ use super::known_environments;
 use super::output::note;
 use super::own_cluster::{self, RequestedCluster};
 use super::place;
-use super::set_flags;
 use super::target::{self, TargetFlags};
+use super::{set_flags, steps_folder};
 use crate::cli::{ColorChoice, Global, Output};
+use crate::engine::entry::StepsFolders;
 use crate::engine::journal::{Journal, JournalError};
 use crate::engine::state::State;
 use crate::error::{CommandError, Exit};
@@ -121,10 +122,10 @@ impl Session {
         };
         let environment = known_environments::requested(global);
         known_environments::check_name(&environment)?;
-        // A folder that the user names now is read first: its errors do not depend on where the environment is.
-        let named = match &global.steps {
-            Some(folder) => Some(load(Source::Dir(folder.clone()))?),
-            None => None,
+        // Folders that the user names now are read first: their errors do not depend on where the environment is.
+        let named = match (&global.steps, &global.overlay) {
+            (Some(_), _) => Some(load(steps_folder::source(global, StepsFolders::default()))?),
+            (None, _) => None,
         };
         let state_dir = target::state_dir(global.state_dir.as_deref(), process)?;
         let mut known = known_environments::known(&state_dir);
@@ -135,10 +136,10 @@ impl Session {
         let state = read(&folder.join("journal.jsonl"))?;
         place::check_journal(&state, global.emulate, &project_name)?;
         let living = state.last_run.as_ref().filter(|_| state.stands());
-        let (source, tutorial) = match (named, living.and_then(|last| last.steps.clone())) {
-            (Some(named), _) => named,
-            (None, Some(folder)) => load(Source::Dir(folder.into()))?,
-            (None, None) => load(Source::Embedded)?,
+        let folders = living.map(|last| last.folders.clone()).unwrap_or_default();
+        let (source, tutorial) = match named {
+            Some(named) => named,
+            None => load(steps_folder::source(global, folders))?,
         };
         let is_param = |name: &str| tutorial.params.iter().any(|param| param.name == name);
         let requested_cluster = own_cluster::requested(global, &project_name, &state)?;

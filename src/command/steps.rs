@@ -1,15 +1,18 @@
 //! `steps`: prints the tutorial as a list, as JSON, as a document or as a graph. It reads nothing but the steps.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
 use super::output::say;
+use super::steps_folder;
 use crate::cli::{Global, Output};
+use crate::engine::entry::StepsFolders;
 use crate::error::{CommandError, Exit};
 use crate::kinds::Kind;
-use crate::steps::{Source, Step, Tutorial};
+use crate::steps::{Step, Tutorial};
 use crate::ui::json_line;
 use crate::ui::table::columns;
 
@@ -22,13 +25,22 @@ pub struct StepsArgs {
     /// Print a graph for Graphviz
     #[arg(long)]
     dot: bool,
+    /// Write the built-in steps into this folder, for --steps; the folder must be empty or not exist
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["markdown", "dot"])]
+    export: Option<PathBuf>,
 }
 
 /// Prints the tutorial: as a list, as one line of JSON for each step, as a document, or as a graph.
 pub fn steps(global: &Global, args: StepsArgs) -> Result<Exit, CommandError> {
-    let StepsArgs { markdown, dot } = args;
-    let source = global.steps.clone().map_or(Source::Embedded, Source::Dir);
-    let tutorial = Tutorial::load(&source)?;
+    let StepsArgs {
+        markdown,
+        dot,
+        export,
+    } = args;
+    if let Some(folder) = export {
+        return steps_folder::export(global, &folder);
+    }
+    let tutorial = Tutorial::load(&steps_folder::source(global, StepsFolders::default()))?;
     say(&match (markdown, dot, global.output) {
         (true, _, _) => document(&tutorial),
         (_, true, _) => graph(&tutorial),
@@ -58,6 +70,15 @@ fn list(tutorial: &Tutorial) -> String {
             .map(|step| vec![format!("  {}", step.id), step.kind.clone()])
             .collect();
         text += &columns(&rows);
+        text.push('\n');
+    }
+    if tutorial.outputs().next().is_some() {
+        let rows = tutorial.outputs().map(|output| {
+            let says = output.says.trim().to_owned();
+            vec![format!("  {}", output.name), says]
+        });
+        text += "outputs (provision output NAME)\n";
+        text += &columns(&rows.collect::<Vec<_>>());
         text.push('\n');
     }
     text += "parameters (--set NAME=VALUE)\n";
@@ -108,6 +129,16 @@ fn document(tutorial: &Tutorial) -> String {
             }
             let _ = write!(text, "\n\n```json\n{want}\n```\n");
         }
+    }
+    text += "\n## Outputs\n\n| name | what | value |\n|---|---|---|\n";
+    for output in tutorial.outputs() {
+        let value = output.value.as_str().unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "| {} | {} | `{value}` |",
+            output.name,
+            output.says.trim()
+        );
     }
     text += "\n## Parameters\n\n| name | what | default |\n|---|---|---|\n";
     for param in &tutorial.params {

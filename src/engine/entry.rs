@@ -124,14 +124,25 @@ pub struct Run {
     /// The cloud that the run changed; journals of the first versions do not name it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cloud: Option<Cloud>,
-    /// The folder of the run's steps; none if these were the program's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub steps: Option<String>,
+    /// The folders of the run's steps.
+    #[serde(flatten)]
+    pub folders: StepsFolders,
     /// The user's own cluster that replaced the emulated one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<ClusterIdentity>,
     /// Project, region, zone and the parameters that the user gave.
     pub given: Map<String, Value>,
+}
+
+/// The folders of steps, as absolute paths.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepsFolders {
+    /// The folder of the steps; none if these are the program's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<String>,
+    /// The folder that is laid over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlay: Option<String>,
 }
 
 /// What a request does to a resource.

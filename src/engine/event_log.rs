@@ -152,7 +152,7 @@ mod tests {
             program: String::new(),
             emulated: true,
             cloud: None,
-            steps: None,
+            folders: Default::default(),
             cluster: None,
             given: Default::default(),
         }

@@ -192,7 +192,7 @@ mod tests {
             program: String::new(),
             emulated: true,
             cloud: None,
-            steps: None,
+            folders: Default::default(),
             cluster: None,
             given: Default::default(),
         })

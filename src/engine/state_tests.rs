@@ -26,7 +26,7 @@ fn run() -> Entry {
         asked: Vec::new(),
         emulated: true,
         cloud: None,
-        steps: None,
+        folders: Default::default(),
         cluster: None,
         given: Default::default(),
     })

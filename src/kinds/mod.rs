@@ -21,6 +21,7 @@ mod mesh;
 pub mod nodes;
 mod nodes_ready;
 mod object;
+pub mod outputs;
 pub mod own;
 mod own_mesh;
 mod ownership;

@@ -72,6 +72,11 @@ impl KindSpec for ResourceSpec {
         self.outputs
     }
 
+    fn derived(&self) -> &'static [&'static str] {
+        self.derived
+            .map_or(&[], |derived| std::slice::from_ref(&derived.name))
+    }
+
     fn predict(&self, at: &Map<String, Value>, output: &str) -> Option<Value> {
         let (_, template) = self.predicts.iter().find(|(field, _)| *field == output)?;
         path_template::fill(template, at).ok().map(Value::from)
@@ -161,6 +166,21 @@ impl KindSpec for ResourceSpec {
             true => leftovers::inside(clients, &path_template::path(self.path, at)?, at).await,
             false => Ok(Vec::new()),
         }
+    }
+
+    async fn derive(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        name: &str,
+    ) -> Result<Option<Value>, ApiError> {
+        let Some(derived) = self.derived.filter(|derived| derived.name == name) else {
+            return Ok(None);
+        };
+        let path = path_template::path(self.path, at)?;
+        let call = Call::get(self.api, format!("{path}/{}", derived.method));
+        let answer = clients.client.send(&call, &*clients.watch).await?;
+        Ok(Some(derived.of(&answer)))
     }
 
     async fn read(

@@ -4,6 +4,7 @@
 //! documents by `tests/integration/rows.rs`. What the documents do not contain (which list is a set, which requests must not run
 //! concurrently) is documented here, with the reason.
 
+use super::outputs::DerivedOutput;
 use crate::google::{Api, Dialect};
 
 /// A kind of Google resource that is created, read, updated and deleted at one path.
@@ -45,6 +46,8 @@ pub struct ResourceSpec {
     pub lists: &'static [(&'static str, ListSemantics)],
     /// Fields of the answer that other steps may refer to; only these are written to the journal.
     pub outputs: &'static [&'static str],
+    /// An output that is no field of the answer, and that a request of its own reads.
+    pub derived: Option<&'static DerivedOutput>,
     /// Outputs that are known before the resource exists, and their templates; `{x}` is filled from the step's `at`.
     pub predicts: &'static [(&'static str, &'static str)],
     /// What two requests must not change at the same time; `{x}` is filled from the step's `at`.

@@ -1,5 +1,6 @@
 //! THE LIST: every plain Google resource, one row each. Adding a resource is adding a row; see docs/adding-a-kind.md.
 
+use super::outputs::DerivedOutput;
 use super::resource_spec::{
     CreateMethod, ListSemantics, NameIn, ParentCreate, ReadyField, ResourceSpec, UpdateMethod,
 };
@@ -44,6 +45,7 @@ const PLAIN: ResourceSpec = ResourceSpec {
     carries: &[],
     lists: &[],
     outputs: &[],
+    derived: None,
     predicts: &[],
     lock: None,
     inside: None,
@@ -104,6 +106,12 @@ static ROUTER: ResourceSpec = ResourceSpec {
         ("nats.natIps", ListSemantics::Set),
     ],
     outputs: &["selfLink"],
+    derived: Some(&DerivedOutput {
+        name: "natAddresses",
+        method: "getRouterStatus",
+        list: "/result/natStatus",
+        field: "userAllocatedNatIps",
+    }),
     lock: Some("router {project}/{region}/{router}"),
     ..COMPUTE
 };

@@ -131,6 +131,11 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The outputs that are no fields of it and are read by requests of their own, for `provision output` only.
+    fn derived(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The path, filled from `at`.
     ///
     /// # Errors
@@ -272,6 +277,16 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         &self,
         _clients: &Clients,
         _at: &Map<String, Value>,
+    ) -> Result<Option<Value>, ApiError> {
+        Ok(None)
+    }
+
+    /// The value of a derived output, if the kind has one with this name.
+    async fn derive(
+        &self,
+        _clients: &Clients,
+        _at: &Map<String, Value>,
+        _name: &str,
     ) -> Result<Option<Value>, ApiError> {
         Ok(None)
     }

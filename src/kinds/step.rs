@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::Kind;
-use super::path_template;
+use super::{Kind, outputs, path_template};
 use crate::steps::{Diagnostic, Diagnostics, Selection, Tutorial, refs};
 use crate::text::did_you_mean;
 
@@ -30,6 +29,7 @@ pub fn bind(selection: Selection) -> Result<Selection<Kind>, Diagnostics> {
         Ok(Selection {
             steps: bound,
             graph: selection.graph,
+            outputs: selection.outputs,
         })
     } else {
         Err(Diagnostics(diagnostics))
@@ -128,6 +128,17 @@ pub fn check(tutorial: &Tutorial) -> Result<(), Diagnostics> {
                     reference.step,
                     other.name()
                 ));
+            }
+        }
+    }
+    for output in tutorial.outputs() {
+        let references = refs::find(&output.value).into_iter();
+        for reference in references.filter(|reference| !reference.is_param()) {
+            let wrong = kind_of(&reference.step)
+                .and_then(|kind| outputs::missing_field(kind, &reference.field));
+            if let Some(wrong) = wrong {
+                let text = format!("{}: `{}`: {wrong}", output.name, reference.step);
+                diagnostics.push(Diagnostic::at(&output.source, text));
             }
         }
     }

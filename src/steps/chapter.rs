@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::diagnostic::Diagnostics;
 use super::fields::Fields;
 use super::manifest::{self, Manifests};
+use super::output::{self, OutputTemplate, is_output};
 use super::patch::{self, is_patch};
 use super::step_fields::{condition, is_id, references, texts};
 use super::tutorial::{Chapter, Template};
@@ -25,14 +26,24 @@ const WITHIN: Duration = Duration::from_secs(10 * 60);
 /// The longest wait that is accepted. No resource takes longer, so more is a mistake.
 const WITHIN_AT_MOST: Duration = Duration::from_secs(6 * 3600);
 
-/// The chapter and the steps of one file. `name` is the file's, without folder and ending.
+/// One chapter's file.
+pub(super) struct ChapterFile {
+    /// The chapter itself.
+    pub chapter: Chapter,
+    /// Its steps, patches expanded.
+    pub templates: Vec<Template>,
+    /// Its outputs.
+    pub outputs: Vec<OutputTemplate>,
+}
+
+/// The chapter, the steps and the outputs of one file. `name` is the file's, without folder and ending.
 pub(super) fn read(
     file: &str,
     name: &str,
     documents: &[Node],
     manifests: &Manifests,
     diagnostics: &mut Diagnostics,
-) -> Option<(Chapter, Vec<Template>)> {
+) -> Option<ChapterFile> {
     let Some((first, rest)) = documents.split_first() else {
         diagnostics.add(
             &SourceLocation {
@@ -44,8 +55,10 @@ pub(super) fn read(
         return None;
     };
     let chapter = read_chapter(file, name, first, diagnostics);
+    let (outputs, rest): (Vec<&Node>, Vec<&Node>) =
+        rest.iter().partition(|document| is_output(document));
     let (patches, steps): (Vec<&Node>, Vec<&Node>) =
-        rest.iter().partition(|document| is_patch(document));
+        rest.into_iter().partition(|document| is_patch(document));
     let steps = steps
         .into_iter()
         .map(|document| read_step(file, &chapter.name, document, manifests, diagnostics))
@@ -54,8 +67,16 @@ pub(super) fn read(
         .into_iter()
         .map(|document| patch::read(file, document, diagnostics))
         .collect();
-    let steps = patch::expand(steps, &patches, diagnostics);
-    Some((chapter, steps))
+    let templates = patch::expand(steps, &patches, diagnostics);
+    let outputs = outputs
+        .into_iter()
+        .map(|document| output::read(file, &chapter.name, document, diagnostics))
+        .collect();
+    Some(ChapterFile {
+        chapter,
+        templates,
+        outputs,
+    })
 }
 
 fn read_chapter(file: &str, name: &str, document: &Node, diagnostics: &mut Diagnostics) -> Chapter {

@@ -1,13 +1,13 @@
 //! Reads all files of a folder into a [`Tutorial`] whose references all resolve. It reports all errors at once.
 
 use super::SourceLocation;
-use super::chapter;
+use super::chapter::{self, ChapterFile};
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::manifest::{self, Manifests};
 use super::params::{self};
 use super::references::check;
 use super::source::{self, File, PARAMS_FILE, Source};
-use super::tutorial::{Chapter, Template, Tutorial};
+use super::tutorial::Tutorial;
 use super::yaml::{self, Node};
 
 impl Tutorial {
@@ -18,9 +18,9 @@ impl Tutorial {
     /// forward, or circular.
     pub fn load(source: &Source) -> Result<Tutorial, Diagnostics> {
         let tutorial = parse(&source::files(source)?)?;
-        match source {
+        match source.must_have_steps() {
             // To `up`, a folder without a step is an environment without a resource: most likely the wrong folder.
-            Source::Dir(dir) if tutorial.steps().next().is_none() => {
+            Some(dir) if tutorial.steps().next().is_none() => {
                 let dir = dir.display();
                 let text = format!("no steps in {dir}: it has no file NN-CHAPTER.yaml with a step");
                 Err(Diagnostic::nowhere(text).into())
@@ -37,6 +37,7 @@ pub(super) fn parse(files: &[File]) -> Result<Tutorial, Diagnostics> {
         params: Vec::new(),
         chapters: Vec::new(),
         templates: Vec::new(),
+        outputs: Vec::new(),
     };
     let mut skipped = false;
     let mut documents = |file: &File, diagnostics: &mut Diagnostics| -> Option<Vec<Node>> {
@@ -64,12 +65,13 @@ pub(super) fn parse(files: &[File]) -> Result<Tutorial, Diagnostics> {
             continue;
         };
         if file.name == PARAMS_FILE {
-            tutorial.params = params::read(&file.shown, &documents, &mut diagnostics);
+            let params = &mut tutorial.params;
+            params::read(params, &file.shown, &documents, &mut diagnostics);
         } else if let Some(name) = file.name.strip_suffix(".yaml") {
-            if let Some((chapter, templates)) =
+            if let Some(read) =
                 chapter::read(&file.shown, name, &documents, &manifests, &mut diagnostics)
             {
-                tutorial.add(chapter, templates, &mut diagnostics);
+                tutorial.add(read, &mut diagnostics);
             }
         } else {
             diagnostics.add(
@@ -89,13 +91,36 @@ pub(super) fn parse(files: &[File]) -> Result<Tutorial, Diagnostics> {
 }
 
 impl Tutorial {
-    fn add(&mut self, chapter: Chapter, templates: Vec<Template>, diagnostics: &mut Diagnostics) {
+    fn add(&mut self, read: ChapterFile, diagnostics: &mut Diagnostics) {
+        let ChapterFile {
+            chapter,
+            templates,
+            outputs,
+        } = read;
         if let Some(first) = self.chapters.iter().find(|c| c.name == chapter.name) {
             let text = format!(
                 "chapter `{}` is defined twice, first at {}",
                 chapter.name, first.source
             );
             diagnostics.add(&chapter.source, text);
+        }
+        for template in outputs {
+            let output = &template.output;
+            // A later chapter's output replaces an earlier one with its name; in one chapter, that is a mistake.
+            let first = self.outputs().find(|first| {
+                !output.name.is_empty()
+                    && first.name == output.name
+                    && first.chapter == output.chapter
+            });
+            if let Some(first) = first {
+                let text = format!(
+                    "output `{}` is defined twice, first at {}",
+                    first.name, first.source
+                );
+                diagnostics.add(&output.source, text);
+                continue;
+            }
+            self.outputs.push(template);
         }
         self.chapters.push(chapter);
         for template in templates {

@@ -13,6 +13,7 @@ mod fields;
 pub mod graph;
 mod load;
 mod manifest;
+mod output;
 mod params;
 mod patch;
 mod references;
@@ -34,10 +35,11 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use output::Output;
 pub use params::Param;
 pub use resolve_params::Params;
 pub use select::Selection;
-pub use source::Source;
+pub use source::{Source, embedded_files};
 pub use tutorial::{Chapter, Tutorial};
 pub use values::ParamType;
 

@@ -43,14 +43,23 @@ const TYPES: &[&str] = &[
     "text",
 ];
 
-/// The parameters of one file.
-pub(super) fn read(file: &str, documents: &[Node], diagnostics: &mut Diagnostics) -> Vec<Param> {
-    let mut params: Vec<Param> = Vec::new();
+/// Adds the parameters of one file to those of the files below it. A parameter with the name of one below replaces it, in its
+/// position.
+pub(super) fn read(
+    params: &mut Vec<Param>,
+    file: &str,
+    documents: &[Node],
+    diagnostics: &mut Diagnostics,
+) {
     for document in documents {
         let Some((param, good)) = read_one(file, document, diagnostics) else {
             continue;
         };
-        if let Some(first) = params.iter().find(|p| p.name == param.name) {
+        let below = params.iter().position(|p| p.name == param.name);
+        if let Some(first) = below
+            .map(|n| &params[n])
+            .filter(|p| p.source.file == param.source.file)
+        {
             let text = format!(
                 "parameter `{}` is defined twice, first at {}",
                 param.name, first.source
@@ -59,11 +68,14 @@ pub(super) fn read(file: &str, documents: &[Node], diagnostics: &mut Diagnostics
             continue;
         }
         if good {
-            check_default(&param, &params, diagnostics);
+            let above = below.unwrap_or(params.len());
+            check_default(&param, &params[..above], diagnostics);
         }
-        params.push(param);
+        match below {
+            Some(n) => params[n] = param,
+            None => params.push(param),
+        }
     }
-    params
 }
 
 /// The parameter, and whether it has no error.

@@ -48,6 +48,11 @@ pub(super) fn check(tutorial: &Tutorial, diagnostics: &mut Diagnostics) {
             known.check_when(name, value, place, diagnostics);
         }
     }
+    for template in &tutorial.outputs {
+        for (place, text) in &template.texts {
+            known.check_output(&template.output.chapter, place, text, diagnostics);
+        }
+    }
     manifest::one_version(tutorial.steps(), diagnostics);
     if diagnostics.0.is_empty() {
         let mut steps: Vec<Step> = tutorial.steps().cloned().collect();
@@ -76,6 +81,32 @@ impl ReferenceTargets<'_> {
         text: &str,
         diagnostics: &mut Diagnostics,
     ) {
+        for id in self.steps_in(place, text, diagnostics) {
+            self.check_step(template, place, &id, diagnostics);
+        }
+    }
+
+    /// Checks the value of an output. If one of its steps does not exist for some parameters, neither does the output.
+    fn check_output(
+        &self,
+        chapter: &str,
+        place: &SourceLocation,
+        text: &str,
+        diagnostics: &mut Diagnostics,
+    ) {
+        for id in self.steps_in(place, text, diagnostics) {
+            self.not_later(chapter, place, &id, diagnostics);
+        }
+    }
+
+    /// The steps that a text refers to; its other references are checked here.
+    fn steps_in(
+        &self,
+        place: &SourceLocation,
+        text: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Vec<String> {
+        let mut steps = Vec::new();
         if let Some(broken) = refs::broken(text) {
             let told = format!(
                 "`{broken}` is neither ${{STEP.FIELD}} nor ${{param.NAME}}; write `$${{` for a literal `${{`"
@@ -84,7 +115,7 @@ impl ReferenceTargets<'_> {
         }
         for reference in refs::find(&Value::String(text.to_owned())) {
             if !reference.is_param() {
-                self.check_step(template, place, &reference.step, diagnostics);
+                steps.push(reference.step);
                 continue;
             }
             match self.params.get(reference.field.as_str()) {
@@ -101,6 +132,7 @@ impl ReferenceTargets<'_> {
                 Some(_) => {}
             }
         }
+        steps
     }
 
     fn check_step(
@@ -110,18 +142,9 @@ impl ReferenceTargets<'_> {
         id: &str,
         diagnostics: &mut Diagnostics,
     ) {
-        let Some(target) = self.steps.get(id) else {
-            return diagnostics.add(place, unknown("step", id, self.steps.keys().copied()));
+        let Some(target) = self.not_later(&from.step.chapter, place, id, diagnostics) else {
+            return;
         };
-        let chapter = |template: &Template| self.chapters.get(template.step.chapter.as_str());
-        // With `--through` the earlier chapter, the reference would have no step.
-        if chapter(target) > chapter(from) {
-            let text = format!(
-                "step `{id}` is in a later chapter, `{}`",
-                target.step.chapter
-            );
-            diagnostics.add(place, text);
-        }
         for (name, value, _) in &target.when {
             if !from.when.iter().any(|(n, v, _)| n == name && v == value) {
                 let text = format!(
@@ -131,6 +154,29 @@ impl ReferenceTargets<'_> {
                 diagnostics.add(place, text);
             }
         }
+    }
+
+    /// The step of a reference from a chapter, which must not be in a later one.
+    fn not_later(
+        &self,
+        from: &str,
+        place: &SourceLocation,
+        id: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<&Template> {
+        let Some(target) = self.steps.get(id) else {
+            diagnostics.add(place, unknown("step", id, self.steps.keys().copied()));
+            return None;
+        };
+        // With `--through` the earlier chapter, the reference would have no step.
+        if self.chapters.get(target.step.chapter.as_str()) > self.chapters.get(from) {
+            let text = format!(
+                "step `{id}` is in a later chapter, `{}`",
+                target.step.chapter
+            );
+            diagnostics.add(place, text);
+        }
+        Some(target)
     }
 
     fn check_when(

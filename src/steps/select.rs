@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::diagnostic::{Diagnostic, Diagnostics, unknown};
 use super::graph::Graph;
+use super::output::Output;
 use super::tutorial::Template;
 use super::{Params, Step, Tutorial, refs};
 
@@ -16,6 +17,8 @@ pub struct Selection<K = String> {
     pub steps: Vec<Step<K>>,
     /// Their dependencies.
     pub graph: Graph,
+    /// The outputs whose steps exist, in the tutorial's order.
+    pub outputs: Vec<Output>,
 }
 
 impl Tutorial {
@@ -35,9 +38,36 @@ impl Tutorial {
             })
             .map(|template| filled(template, params))
             .collect();
-        supersede(&mut steps);
+        let mut outputs = self.selected_outputs(params, &chapters);
+        supersede(&mut steps, &mut outputs);
+        let is_there = |id: &str| steps.iter().any(|step| step.id == id);
+        outputs.retain(|output| {
+            let found = refs::find(&output.value).into_iter();
+            let mut steps = found.filter(|reference| !reference.is_param());
+            steps.all(|reference| is_there(&reference.step))
+        });
         let graph = Graph::new(&steps)?;
-        Ok(Selection { steps, graph })
+        Ok(Selection {
+            steps,
+            graph,
+            outputs,
+        })
+    }
+
+    /// The outputs of these chapters. A later one replaces an earlier one with its name, in the earlier one's place.
+    fn selected_outputs(&self, params: &Params, chapters: &[&str]) -> Vec<Output> {
+        let mut outputs: Vec<Output> = Vec::new();
+        for template in &self.outputs {
+            if !chapters.contains(&template.output.chapter.as_str()) {
+                continue;
+            }
+            let output = template.filled(params);
+            match outputs.iter_mut().find(|one| one.name == output.name) {
+                Some(earlier) => *earlier = output,
+                None => outputs.push(output),
+            }
+        }
+        outputs
     }
 
     fn through(&self, last: Option<&str>) -> Result<Vec<&str>, Diagnostic> {
@@ -87,7 +117,7 @@ fn filled(template: &Template, params: &Params) -> Step {
     step
 }
 
-fn supersede(steps: &mut Vec<Step>) {
+fn supersede(steps: &mut Vec<Step>, outputs: &mut [Output]) {
     let mut leads_to: BTreeMap<String, String> = BTreeMap::new();
     for (n, step) in steps.iter().enumerate() {
         // The last step for a resource replaces all others.
@@ -103,6 +133,9 @@ fn supersede(steps: &mut Vec<Step>) {
         return;
     }
     steps.retain(|step| !leads_to.contains_key(&step.id));
+    for output in outputs {
+        output.value = refs::rename(&output.value, &leads_to);
+    }
     for step in steps {
         let lead = |value: &Value| refs::rename(value, &leads_to);
         step.at = step

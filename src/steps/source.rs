@@ -1,4 +1,5 @@
-//! The source of the chapters: the folder in the program, or one on disk. Nothing outside the folder is read.
+//! The source of the chapters: the folder in the program, or one on disk, with the files of another one laid over it. Nothing
+//! outside the folders is read.
 
 use std::fs;
 use std::io::Read;
@@ -33,6 +34,24 @@ pub enum Source {
     Embedded,
     /// A folder on disk (`--steps DIR`).
     Dir(PathBuf),
+    /// One of these with a folder on disk over it (`--overlay DIR`).
+    Overlaid {
+        /// The folder below.
+        base: Box<Source>,
+        /// The folder on disk.
+        over: PathBuf,
+    },
+}
+
+impl Source {
+    /// The folder on disk that must have a step; none if the program's own steps are in the source.
+    pub(super) fn must_have_steps(&self) -> Option<&Path> {
+        match self {
+            Source::Embedded => None,
+            Source::Dir(dir) => Some(dir),
+            Source::Overlaid { base, .. } => base.must_have_steps(),
+        }
+    }
 }
 
 /// A file that was read: its name in the folder (`manifests/NAME.yaml` for an object), its path in messages, and its text.
@@ -44,14 +63,41 @@ pub(super) struct File {
 }
 
 /// The YAML files at the top of the folder and those in its folder `manifests`, in the order of their names. Other folders and
-/// other files are skipped.
+/// other files are skipped. A file of a folder that is laid over another replaces the file with its name, in its position; the
+/// others come after all files below, so that their steps supersede. `params.yaml` does not replace a file: it adds to one.
 pub(super) fn files(source: &Source) -> Result<Vec<File>, Diagnostics> {
     let mut files = match source {
         Source::Embedded => embedded()?,
         Source::Dir(dir) => on_disk(dir)?,
+        Source::Overlaid { base, over } => return overlaid(files(base)?, over),
     };
     files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(files)
+}
+
+fn overlaid(mut files: Vec<File>, over: &Path) -> Result<Vec<File>, Diagnostics> {
+    let mut above = on_disk(over)?;
+    above.sort_by(|a, b| a.name.cmp(&b.name));
+    if above.is_empty() {
+        let over = over.display();
+        let told = format!("nothing to lay over the steps in {over}: it has no YAML file");
+        return Err(Diagnostic::nowhere(told).into());
+    }
+    for file in above {
+        let below = files.iter_mut().find(|below| below.name == file.name);
+        match below.filter(|_| file.name != PARAMS_FILE) {
+            Some(below) => *below = file,
+            None => files.push(file),
+        }
+    }
+    Ok(files)
+}
+
+/// Every file of the program's own steps, the page about their format included: its path in the folder, and its text.
+pub fn embedded_files() -> Vec<(&'static Path, &'static [u8])> {
+    let objects = EMBEDDED.get_dir(FOLDER).into_iter().flat_map(Dir::files);
+    let files = EMBEDDED.files().chain(objects);
+    files.map(|file| (file.path(), file.contents())).collect()
 }
 
 fn embedded() -> Result<Vec<File>, Diagnostics> {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::output::{Output, OutputTemplate};
 use super::params::Param;
 use super::{SourceLocation, Step};
 
@@ -26,6 +27,7 @@ pub struct Tutorial {
     /// The chapters, in the tutorial's order.
     pub chapters: Vec<Chapter>,
     pub(super) templates: Vec<Template>,
+    pub(super) outputs: Vec<OutputTemplate>,
 }
 
 /// A step as it is written.
@@ -46,6 +48,11 @@ impl Tutorial {
     /// included.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.templates.iter().map(|template| &template.step)
+    }
+
+    /// All outputs as they are written, in the tutorial's order.
+    pub fn outputs(&self) -> impl Iterator<Item = &Output> {
+        self.outputs.iter().map(|template| &template.output)
     }
 
     /// The parameters' values for which a step exists; none: always.

@@ -44,7 +44,7 @@ fn run(format: u32) -> Entry {
         program: "0".to_owned(),
         emulated: true,
         cloud: None,
-        steps: None,
+        folders: Default::default(),
         cluster: None,
         given,
     })

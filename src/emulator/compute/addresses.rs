@@ -64,6 +64,18 @@ fn free(world: &World, path: &str) -> Result<String, ErrorResponse> {
         .ok_or_else(|| ErrorResponse::invalid("This emulator has no more addresses."))
 }
 
+/// The addresses of the resources that a list names.
+pub fn of(world: &World, scope: &Scope, list: &Value) -> Vec<String> {
+    let links = list.as_array().into_iter().flatten();
+    let found = links.filter_map(|link| {
+        let body = json!({ "address": link });
+        let path = scope::reference(scope, &body, "address").ok()??;
+        let resource = world.get(&scope::key(&path))?;
+        Some(resource["address"].as_str()?.to_owned())
+    });
+    found.collect()
+}
+
 /// Checks that every address that a field of a body lists exists.
 ///
 /// # Errors

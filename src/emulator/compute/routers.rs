@@ -41,13 +41,21 @@ pub fn replaced(
     with_nats(world, scope, resource::keep_immutable(old, fresh)?)
 }
 
-/// What runs on a router: its NATs, none of which serves an endpoint, for there are no instances here.
+/// What runs on a router: its NATs with their static addresses, none of which serves an endpoint, for there are no instances here.
 pub fn status(world: &World, request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     let (path, key) = resource::located(request, scope);
     let router = world.get(&key).ok_or_else(|| scope::missing(&path))?;
     let nats = router["nats"].as_array().into_iter().flatten();
     let nats: Vec<Value> = nats
-        .map(|nat| json!({"name": nat["name"], "minExtraNatIpsNeeded": 0, "numVmEndpointsWithNatMappings": 0}))
+        .map(|nat| {
+            let mut shown = json!({"name": nat["name"], "minExtraNatIpsNeeded": 0, "numVmEndpointsWithNatMappings": 0});
+            let static_ones = addresses::of(world, scope, &nat["natIps"]);
+            if !static_ones.is_empty() {
+                shown["userAllocatedNatIpResources"] = nat["natIps"].clone();
+                shown["userAllocatedNatIps"] = json!(static_ones);
+            }
+            shown
+        })
         .collect();
     let mut result = json!({ "network": router["network"] });
     if !nats.is_empty() {
