@@ -1,8 +1,8 @@
 //! `authorize`: changes the allow list of the cluster's API server and nothing else. It never creates a cluster.
 
 use clap::Args;
-use serde_json::{Map, Value};
 
+use super::allow_list;
 use super::execute::{VerbSpec, change, close};
 use super::output::say;
 use super::run_lock::RunLock;
@@ -30,7 +30,7 @@ pub async fn authorize(global: &Global, _args: AuthorizeArgs) -> Result<Exit, Co
     session.open_own_cluster().await?;
     let mut lock = RunLock::take(session, AUTHORIZE.name, Vec::new())?;
     let ready = session.ready(None, AUTHORIZE.looks_up, true).await?;
-    let lists: Vec<Step> = ready.steps.iter().filter_map(only_allow_list).collect();
+    let lists: Vec<Step> = ready.steps.iter().filter_map(allow_list::only).collect();
     if lists.is_empty() {
         return Err(CommandError::usage(
             "the steps contain no cluster",
@@ -66,40 +66,9 @@ pub async fn authorize(global: &Global, _args: AuthorizeArgs) -> Result<Exit, Co
     if exit == Exit::Done && !session.json() {
         let networks = lists
             .iter()
-            .flat_map(|step| networks(&step.want))
+            .flat_map(|step| allow_list::networks(&step.want))
             .collect::<Vec<_>>();
         say(&format!("on the allow list: {}\n", networks.join(", ")));
     }
     Ok(exit)
-}
-
-/// The step with nothing but its allow list, if its kind has one.
-fn only_allow_list(step: &Step) -> Option<Step> {
-    let path = step.kind.allow_list()?;
-    // The switch beside the list is kept too: a list that is off allows everyone.
-    let (holder, _) = path.rsplit_once('.')?;
-    let value = holder
-        .split('.')
-        .try_fold(&step.want, |value, key| value.get(key))?;
-    let want = holder.split('.').rev().fold(value.clone(), |inner, key| {
-        Value::Object(Map::from_iter([(key.to_owned(), inner)]))
-    });
-    Some(Step {
-        want,
-        ..step.clone()
-    })
-}
-
-fn networks(want: &Value) -> Vec<String> {
-    match want {
-        Value::Object(fields) => fields
-            .iter()
-            .flat_map(|(key, value)| match value {
-                Value::String(text) if key == "cidrBlock" => vec![text.clone()],
-                value => networks(value),
-            })
-            .collect(),
-        Value::Array(items) => items.iter().flat_map(networks).collect(),
-        _ => Vec::new(),
-    }
 }

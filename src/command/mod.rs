@@ -2,6 +2,7 @@
 //! of its own: the session, the run lock, the execution of tasks and its presenter.
 
 mod adopt;
+mod allow_list;
 mod analyze;
 mod authorize;
 mod completions;

@@ -3,6 +3,7 @@
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use super::allow_list;
 use super::execute::{VerbSpec, look};
 use super::output::say;
 use super::presenter::RunPresenter;
@@ -39,6 +40,7 @@ pub async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, CommandError>
     let ready = session
         .ready(args.through.as_deref(), PLAN.looks_up, false)
         .await?;
+    allow_list::note_missing(&session, &ready, "`provision up` adds it").await;
     let through = args.through.as_deref();
     let tasks = tasks_of(&session, &ready, &session.state, false, through)?;
     let steps: Vec<Step> = tasks.iter().map(|task| task.step.clone()).collect();

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use super::allow_list;
 use super::confirm;
 use super::execute::{VerbSpec, change, close};
 use super::follow::{self, FollowEnd};
@@ -82,6 +83,7 @@ pub async fn up(global: &Global, args: UpArgs) -> Result<Exit, CommandError> {
         rehearsal::before(&session, &looking, &lock.journal.state, args.adopt).await?;
     }
     let ready = session.ready(through, UP.looks_up, true).await?;
+    allow_list::note_missing(&session, &ready, "this run adds it").await;
     let tasks = tasks_of(&session, &ready, &lock.journal.state, args.adopt, through)?;
     let allowed = Allowed {
         yes: args.yes,

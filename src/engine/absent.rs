@@ -97,6 +97,9 @@ pub async fn absent(
     })
 }
 
+/// What to do about a resource that something uses which `down` does not delete. After a journal was cut short, that may be ours.
+const USED: &str = "if provision created what uses it, named above, but the journal has lost the record, run `provision adopt` and then `provision down` again; otherwise delete what uses it first";
+
 /// Sends the delete, and repeats it while something that is being deleted still uses the resource.
 async fn remove(
     worker: &Worker,
@@ -147,7 +150,7 @@ async fn remove(
             pauses = retry::delays(IN_USE.1, IN_USE.2).take(IN_USE.0);
         }
         let Some(pause) = pauses.next() else {
-            return Err(failure);
+            return Err(failure.with_hint(USED));
         };
         if let Failure::Failed(told) = &failure {
             worker.clients.watch.retrying(

@@ -35,7 +35,11 @@ pub async fn find(
     }
     let parts = kind.parts(&wanted.want);
     let live = look(worker, wanted, &parts).await?;
-    let outputs = live.as_ref().map(|live| kind.outputs_of(live));
+    // A resource that is gone may be named by one that is left: after a `down` that failed, by rules for its accounts.
+    let outputs = match &live {
+        Some(live) => kind.outputs_of(live),
+        None => predicted(wanted),
+    };
     let (evidence, parts, fields) = weigh(wanted, tracked, live.as_ref(), parts);
     worker.emit(Event::Found {
         step: worker.step.clone(),
@@ -44,7 +48,17 @@ pub async fn find(
         parts,
         fields,
     });
-    Ok(settled(outputs.unwrap_or_default()))
+    Ok(settled(outputs))
+}
+
+/// The outputs that follow from the resource's path, whether it exists or not.
+fn predicted(wanted: &DesiredResource) -> Map<String, Value> {
+    let outputs = wanted.kind.outputs().iter();
+    let known = outputs.filter_map(|output| {
+        let value = wanted.resource.predict(output)?;
+        Some(((*output).to_owned(), value))
+    });
+    known.collect()
 }
 
 /// The live resource. If nothing can be read while an operation runs on it, waits for the end of that operation.

@@ -85,6 +85,17 @@ impl Failure {
         }
     }
 
+    /// The same failure, with another hint.
+    pub fn with_hint(self, hint: &str) -> Failure {
+        match self {
+            Failure::Failed(told) => Failure::Failed(StepFailure {
+                hint: Some(hint.to_owned()),
+                ..told
+            }),
+            Failure::Stopped => Failure::Stopped,
+        }
+    }
+
     /// The same failure after a change was made: `left` replaces what is left behind if the failure itself left nothing.
     pub fn after(self, left: String) -> Failure {
         match self {

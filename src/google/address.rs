@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 const SERVER: (&str, u16) = ("ns1.google.com", 53);
 const NAME: &str = "o-o.myaddr.l.google.com.";
-const TRIES: u32 = 3;
+const TRIES: u32 = 2;
 const TRY: Duration = Duration::from_secs(3);
 
 /// Why the address is not known.
@@ -63,7 +63,7 @@ enum QueryError {
     },
 }
 
-/// Queries the address. After the name server itself is resolved, this takes 9 seconds at most.
+/// Queries the address, which takes 9 seconds at most.
 pub async fn public() -> Result<Ipv4Addr, AddressError> {
     // Over IPv6 the server would answer with an IPv6 address, which the cluster's allow list does not accept.
     let resolved = timeout(TRY, tokio::net::lookup_host(SERVER)).await;

@@ -1,6 +1,7 @@
 //! Sends calls: adds the token, reads the answer, repeats what may be repeated.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
@@ -8,6 +9,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
+use super::reach;
 use super::retry::{self, RetryDecision};
 use super::{
     Api, ApiError, Auth, Body, Call, Class, Endpoints, MayHaveApplied, SetupError, Token, Watch,
@@ -27,6 +29,8 @@ struct Inner {
     outward: reqwest::Client,
     /// For this machine: never through a proxy, which would receive the token in plain text.
     inward: reqwest::Client,
+    /// Whether any server has answered a request yet.
+    answered: AtomicBool,
 }
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -73,6 +77,7 @@ impl Client {
                 auth,
                 outward,
                 inward,
+                answered: AtomicBool::new(false),
             }),
         })
     }
@@ -104,7 +109,8 @@ impl Client {
     /// Sends a call and returns the JSON of the answer; an empty answer is `null`.
     ///
     /// A rate limit is waited out, and so are a server fault and a lost connection if sending twice is harmless, all
-    /// within [`retry::PATIENCE`]; a rejected token is replaced once. Every other error is returned.
+    /// within [`retry::PATIENCE`]; a rejected token is replaced once. Every other error is returned. As long as nothing has ever
+    /// answered, a connection that cannot be made is repeated only for [`reach::FIRST_PATIENCE`].
     pub async fn send(&self, call: &Call, watch: &dyn Watch) -> Result<Value, ApiError> {
         let started = Instant::now();
         let mut may_have_applied = MayHaveApplied::No;
@@ -130,13 +136,35 @@ impl Client {
                     started.elapsed(),
                     dice(),
                 ) {
-                    RetryDecision::GiveUp => return Err(error),
+                    RetryDecision::GiveUp => return Err(self.explained(call, error)),
+                    RetryDecision::Again(pause)
+                        if self.was_never_reached(&error)
+                            && started.elapsed() + pause > reach::FIRST_PATIENCE =>
+                    {
+                        return Err(self.explained(call, error));
+                    }
                     RetryDecision::Again(pause) => pause,
                 },
             };
             watch.retrying(&error.call, &error.message, attempt, pause);
             tokio::time::sleep(pause).await;
             attempt += 1;
+        }
+    }
+
+    /// Whether no server has ever answered, and this request did not reach one either.
+    fn was_never_reached(&self, error: &ApiError) -> bool {
+        !self.inner.answered.load(Ordering::Relaxed) && reach::was_unreachable(error)
+    }
+
+    /// The error; for a run's first request with the host and the proxy.
+    fn explained(&self, call: &Call, error: ApiError) -> ApiError {
+        match self.was_never_reached(&error) {
+            true => {
+                let url = self.inner.endpoints.url(call).ok();
+                reach::explained(error, url.as_ref(), &|name| std::env::var(name).ok())
+            }
+            false => error,
         }
     }
 
@@ -211,6 +239,7 @@ impl Client {
             .send()
             .await
             .map_err(|e| failed(answer::missing(call, e)))?;
+        self.inner.answered.store(true, Ordering::Relaxed);
         let (status, headers) = (answer.status(), answer.headers().clone());
         let mut body = Vec::new();
         while let Some(part) = answer
@@ -236,6 +265,7 @@ impl Client {
             auth,
             outward,
             inward,
+            ..
         } = &*self.inner;
         let loopback = endpoints.is_loopback(call.api);
         let unsent =

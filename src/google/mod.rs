@@ -24,6 +24,7 @@ mod hostile_tests;
 mod nonsense_tests;
 mod operation;
 pub mod properties;
+mod reach;
 pub mod retry;
 #[cfg(test)]
 mod scripted;

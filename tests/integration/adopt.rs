@@ -351,3 +351,35 @@ fn what_was_changed_behind_our_back_is_shown_and_mended_or_told() {
         said.err
     );
 }
+
+#[test]
+fn a_journal_that_was_cut_short_leads_to_adopt() {
+    let cloud = Cloud::new();
+    cloud.run(FIREWALL).ends(0);
+    let journal = folder(&cloud).join("journal.jsonl");
+    let text = fs::read_to_string(&journal).unwrap();
+    // Its last records are lost, with the first rule and all others; what is left is a valid journal.
+    let rule = text.find("compute.firewall").unwrap();
+    let cut = text[..rule].rfind('\n').unwrap() + 1;
+    fs::write(&journal, &text[..cut]).unwrap();
+    let down = cloud.run(DOWN).ends(1);
+    assert!(
+        down.err.contains("is already being used by") && down.err.contains("/firewalls/"),
+        "{}",
+        down.err
+    );
+    assert!(
+        down.err
+            .contains("run `provision adopt` and then `provision down` again"),
+        "{}",
+        down.err
+    );
+    cloud.run(ADOPT).ends(0);
+    cloud.run(DOWN).ends(0);
+    assert!(
+        !cloud
+            .inventory()
+            .keys()
+            .any(|what| what.contains("vpc-network"))
+    );
+}

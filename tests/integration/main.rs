@@ -37,6 +37,7 @@ mod name_prefix;
 mod outputs;
 mod outside;
 mod own_steps;
+mod reach;
 mod recorded;
 mod refusals;
 mod rehearsal;
