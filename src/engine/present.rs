@@ -341,6 +341,15 @@ async fn correct(
         .await
         .map_err(|failure| failure.after(format!("{} was changed", resource.short())))?;
     done(worker, resource, since).await?;
+    // An API that changes one field with each request: the fields that still differ are changed by the next one.
+    let rest = kind.diff(want, &live);
+    if stale.is_empty() && !rest.is_empty() && rest.len() < fields.len() {
+        let rest = correct(worker, wanted, tracked, live, created);
+        return Ok(Converged {
+            outcome: StepOutcome::Updated,
+            ..Box::pin(rest).await?
+        });
+    }
     if !stale.is_empty() {
         remove_parts(worker, wanted, &stale).await?;
     }

@@ -220,14 +220,13 @@ fn differs(
 
 fn is_fixed(row: &ResourceSpec, plain: &str) -> bool {
     let top = plain.split('.').next().unwrap_or_default();
-    let listed = row
-        .fixed
-        .iter()
-        .any(|f| plain == *f || plain.starts_with(&format!("{f}.")));
+    let is_in = |field: &str| plain == field || plain.starts_with(&format!("{field}."));
+    let listed = row.fixed.iter().any(|field| is_in(field));
     listed
         || match row.update {
             UpdateMethod::Never => true,
             UpdateMethod::Desired { field, .. } => top != field,
+            UpdateMethod::PerField(updates) => !updates.iter().any(|one| is_in(one.field)),
             UpdateMethod::Patch | UpdateMethod::PatchMask => false,
         }
 }

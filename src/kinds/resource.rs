@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 use super::clusters::Clients;
 use super::difference::{self, FieldDiff};
 use super::resource_id::ResourceId;
-use super::resource_spec::{CreateMethod, NameIn, ParentCreate, ResourceSpec, UpdateMethod};
+use super::resource_spec::{
+    CreateMethod, FieldUpdate, NameIn, ParentCreate, ResourceSpec, UpdateMethod,
+};
 use super::spec::{Effect, KindSpec, MutationResult, Observed};
 use super::{leftovers, path_template};
 use crate::google::{Api, ApiError, Call, Class, Operation};
@@ -298,6 +300,31 @@ async fn update(
             .json(body),
         UpdateMethod::Desired { field, desired } => {
             Call::put(row.api, own).json(json!({ "update": { desired: body.get(field).cloned() } }))
+        }
+        // The engine compares again after each request, and sends the next one if another field differs.
+        UpdateMethod::PerField(updates) => {
+            let differs = |one: &&FieldUpdate| {
+                let below = format!("{}.", one.field);
+                fields
+                    .iter()
+                    .any(|field| field.path == one.field || field.path.starts_with(&below))
+            };
+            let Some(one) = updates.iter().find(differs) else {
+                let why = "no field that can be changed differs";
+                return Err(ApiError::unsent(&own, why));
+            };
+            let value = one
+                .field
+                .split('.')
+                .try_fold(want, |value, key| value.get(key));
+            let body = one.body.rsplit('.').fold(
+                value.cloned().unwrap_or_default(),
+                |value, key| json!({ key: value }),
+            );
+            match one.method {
+                Some(method) => Call::post(row.api, format!("{own}:{method}")).json(body),
+                None => Call::put(row.api, own).json(body),
+            }
         }
     };
     // Setting the same fields to the same values twice has the effect of setting them once.

@@ -103,8 +103,21 @@ pub enum UpdateMethod {
         /// Its name in the update.
         desired: &'static str,
     },
+    /// A request of its own for each field that differs; all others are fixed.
+    PerField(&'static [FieldUpdate]),
     /// Not at all.
     Never,
+}
+
+/// How one field of a resource is changed.
+#[derive(Debug, Clone, Copy)]
+pub struct FieldUpdate {
+    /// The path of the field in the resource, with dots.
+    pub field: &'static str,
+    /// A custom method of the resource, called with POST (`setSize`); without one, PUT of the resource.
+    pub method: Option<&'static str>,
+    /// Where the request's body has the value, with dots.
+    pub body: &'static str,
 }
 
 /// The field that shows whether a resource is ready.

@@ -48,6 +48,7 @@ pub fn of_row(row: &ResourceSpec) -> Vec<String> {
         UpdateMethod::Patch => methods.push(("update", patch, &[])),
         UpdateMethod::PatchMask => methods.push(("update", patch, &["updateMask"])),
         UpdateMethod::Desired { .. } => methods.push(("update", (&["update"], "PUT", &own), &[])),
+        UpdateMethod::PerField(_) => methods.push(("update", (&["update"], "PUT", &own), &[])),
         UpdateMethod::Never => {}
     }
     methods.push(("delete", (&["delete"], "DELETE", &own), &[]));
@@ -95,8 +96,42 @@ pub fn of_row(row: &ResourceSpec) -> Vec<String> {
             );
         }
     }
+    faults.extend(single_fields(row, &document, get.response()));
     faults.extend(fields(row, &document, get.response()));
     faults.extend(templates(row));
+    faults
+}
+
+/// Each field that has a request of its own: its method, and its place in the resource and in the request.
+fn single_fields(row: &ResourceSpec, document: &Document, resource: &str) -> Vec<String> {
+    let UpdateMethod::PerField(updates) = row.update else {
+        return Vec::new();
+    };
+    let mut faults = Vec::new();
+    for one in updates {
+        let name = one.method.unwrap_or("update");
+        let Some(method) = document.method(row.collection, &[name]) else {
+            faults.push(format!("{}: no method {name}", one.field));
+            continue;
+        };
+        let own = shape(&full(row.api, row.path));
+        let (verb, path) = match one.method {
+            Some(name) => ("POST", format!("{own}:{name}")),
+            None => ("PUT", own),
+        };
+        if method.verb() != verb || document.path(&method) != path {
+            let (verb, path) = (method.verb(), document.path(&method));
+            faults.push(format!("{}: {name} is {verb} {path}", one.field));
+        }
+        let (have, want) = (
+            document.field(method.request(), one.body),
+            document.field(resource, one.field),
+        );
+        let is_same = have.is_some() && have.map(|f| &f["type"]) == want.map(|f| &f["type"]);
+        if !is_same {
+            faults.push(format!("{} is no {}", one.body, one.field));
+        }
+    }
     faults
 }
 

@@ -241,6 +241,13 @@ async fn a_cluster_has_one_operation_at_a_time() {
         cloud.get(&format!("{pools}/gateway")).await.1["config"]["taints"][0]["key"],
         "k"
     );
+    let resize = format!("{pools}/gateway:setSize");
+    let begun = cloud.post(&resize, json!({"nodeCount": 2})).await;
+    assert_eq!(begun.1["operationType"], "SET_NODE_POOL_SIZE");
+    cloud.finish(&clusters(), begun).await;
+    assert_eq!(cloud.get(&cluster1()).await.1["currentNodeCount"], 5);
+    let (status, _) = cloud.post(&resize, json!({"nodeCount": -1})).await;
+    assert_eq!(status, 400);
     let begun = cloud.delete(&format!("{pools}/gateway")).await;
     cloud.finish(&clusters(), begun).await;
     assert_eq!(

@@ -34,7 +34,11 @@ mod kubernetes_webhooks;
 mod kubernetes_workloads;
 mod living;
 mod name_prefix;
+<<<<<<< HEAD
 mod outputs;
+=======
+mod node_pools;
+>>>>>>> 6514957 (node pools: size, machine type, taints and upgrade settings are changed in place)
 mod outside;
 mod own_steps;
 mod reach;

@@ -51,6 +51,7 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResp
         "clusters.nodePools.list" => pools::list(world, request, &place),
         "clusters.nodePools.create" => pools::create(world, request, &place),
         "clusters.nodePools.update" => pools::update(world, request, &place),
+        "clusters.nodePools.setSize" => pools::set_size(world, request, &place),
         "clusters.nodePools.delete" => pools::delete(world, request, &place),
         "operations.get" => operations::get(world, request, &place),
         "operations.list" => operations::list(world, &place),

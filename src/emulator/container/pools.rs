@@ -279,6 +279,41 @@ pub fn update(
     ))
 }
 
+/// POST `:setSize`: the number of nodes in each of the pool's zones. A pool reports its new size as the initial one; source: the
+/// documentation of Terraform's provider, not a record.
+pub fn set_size(
+    world: &mut World,
+    request: &Request,
+    place: &Location,
+) -> Result<Response, ErrorResponse> {
+    let (below, cluster, key) = find(world, request, place)?;
+    let count = request.body["nodeCount"].as_i64().unwrap_or_default();
+    if count < 0 {
+        // The words are not recorded.
+        return Err(ErrorResponse::bad_request(
+            "NodePool.node_count must not be negative.",
+        ));
+    }
+    operations::idle(world, place, &cluster)?;
+    let mut pool = world.get(&key).cloned().unwrap_or_default();
+    pool["initialNodeCount"] = json!(count);
+    let effects = vec![Effect::Put {
+        key: key.clone(),
+        value: config::printed(pool),
+    }];
+    if let Some(stored) = world.edit(&key) {
+        stored["status"] = json!("RECONCILING");
+    }
+    Ok(operations::begin(
+        world,
+        request,
+        place,
+        "SET_NODE_POOL_SIZE",
+        &below,
+        effects,
+    ))
+}
+
 /// DELETE.
 pub fn delete(
     world: &mut World,
