@@ -33,6 +33,7 @@ const TYPES: &[&str] = &[
     "project-id",
     "region",
     "zone",
+    "location",
     "name",
     "name-prefix",
     "bucket",
@@ -136,6 +137,7 @@ fn param_type(fields: &mut Fields<'_>) -> Option<ParamType> {
         "project-id" => ParamType::ProjectId,
         "region" => ParamType::Region,
         "zone" => ParamType::Zone,
+        "location" => ParamType::Location,
         "name" => ParamType::Name {
             max: bounds(fields, 1, 63).1 as usize,
         },

@@ -109,6 +109,18 @@ fn zones_lie_in_their_region(params: &[Param], settled: &Params, diagnostics: &m
         found.filter_map(|param| Some((&param.name, settled.get(&param.name)?.as_str()?)))
     };
     for (region_name, region) in of(ParamType::Region) {
+        let outside = |location: &str| {
+            location != region
+                && location
+                    .rsplit_once('-')
+                    .is_none_or(|(of_zone, _)| of_zone != region)
+        };
+        for (name, location) in of(ParamType::Location).filter(|(_, location)| outside(location)) {
+            let text = format!(
+                "parameter `{name}`: `{location}` is neither the {region_name} `{region}` nor a zone in it"
+            );
+            diagnostics.0.push(Diagnostic::nowhere(text));
+        }
         for (zone_name, zone) in of(ParamType::Zone) {
             if zone
                 .rsplit_once('-')

@@ -18,6 +18,8 @@ pub enum ParamType {
     Region,
     /// A zone of the region, such as `us-central1-a`.
     Zone,
+    /// A region, or a zone: where a cluster is. It must be the region or in it.
+    Location,
     /// An RFC 1035 label of limited length: a lowercase letter, then lowercase letters, digits and hyphens.
     Name {
         /// The greatest length in characters.
@@ -129,9 +131,8 @@ impl ParamType {
             }
             ParamType::ProjectId => is_label(&text, 30) && text.len() >= 6,
             ParamType::Region => is_region(&text),
-            ParamType::Zone => text
-                .rsplit_once('-')
-                .is_some_and(|(region, zone)| is_region(region) && is_word(zone)),
+            ParamType::Zone => is_zone(&text),
+            ParamType::Location => is_region(&text) || is_zone(&text),
             ParamType::Name { max } => is_label(&text, *max),
             ParamType::NamePrefix => {
                 text.is_empty()
@@ -165,6 +166,9 @@ impl ParamType {
             }
             ParamType::Region => "a region, such as us-central1".to_owned(),
             ParamType::Zone => "a zone, such as us-central1-a".to_owned(),
+            ParamType::Location => {
+                "a zone or a region, such as us-central1-a or us-central1".to_owned()
+            }
             ParamType::Name { max } => {
                 format!(
                     "a name: a lowercase letter, then lowercase letters, digits and hyphens, at most {max} characters"
@@ -274,6 +278,11 @@ fn is_region(text: &str) -> bool {
     is_label(text, 40) && text.contains('-') && text.ends_with(|c: char| c.is_ascii_digit())
 }
 
+fn is_zone(text: &str) -> bool {
+    text.rsplit_once('-')
+        .is_some_and(|(region, zone)| is_region(region) && is_word(zone))
+}
+
 fn is_word(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text
@@ -327,6 +336,17 @@ mod tests {
                 Some(json!("europe-west12-c")),
             ),
             (&ParamType::Zone, json!("europe-west12"), None),
+            (
+                &ParamType::Location,
+                json!("us-central1"),
+                Some(json!("us-central1")),
+            ),
+            (
+                &ParamType::Location,
+                json!("us-central1-a"),
+                Some(json!("us-central1-a")),
+            ),
+            (&ParamType::Location, json!("us"), None),
             (&name, json!(" a-b1 "), Some(json!("a-b1"))),
             (&name, json!("a-b"), Some(json!("a-b"))),
             (&name, json!("toolong"), None),

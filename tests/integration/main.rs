@@ -9,6 +9,7 @@
 mod common;
 
 mod adopt;
+mod cluster_location;
 mod cluster_refusals;
 mod command_line;
 mod control_planes;
@@ -34,11 +35,8 @@ mod kubernetes_webhooks;
 mod kubernetes_workloads;
 mod living;
 mod name_prefix;
-<<<<<<< HEAD
 mod outputs;
-=======
 mod node_pools;
->>>>>>> 6514957 (node pools: size, machine type, taints and upgrade settings are changed in place)
 mod outside;
 mod own_steps;
 mod reach;
