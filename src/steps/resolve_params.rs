@@ -115,7 +115,12 @@ fn zones_lie_in_their_region(params: &[Param], settled: &Params, diagnostics: &m
                     .rsplit_once('-')
                     .is_none_or(|(of_zone, _)| of_zone != region)
         };
+        let zones: Vec<&str> = of(ParamType::Zone).map(|(_, zone)| zone).collect();
         for (name, location) in of(ParamType::Location).filter(|(_, location)| outside(location)) {
+            // By default, it is the zone, which is reported itself.
+            if zones.contains(&location) {
+                continue;
+            }
             let text = format!(
                 "parameter `{name}`: `{location}` is neither the {region_name} `{region}` nor a zone in it"
             );
