@@ -62,7 +62,7 @@ pub async fn authorize(global: &Global, _args: AuthorizeArgs) -> Result<Exit, Co
     lock.begin(session)?;
     let tasks = tasks::alone(lists.clone());
     let ended = change(session, AUTHORIZE, &ready, tasks, &mut lock).await;
-    let exit = close(session, AUTHORIZE, &ended);
+    let exit = close(session, AUTHORIZE, &ended, &lock.journal.state);
     if exit == Exit::Done && !session.json() {
         let networks = lists
             .iter()

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::confirm;
 use super::execute::{VerbSpec, change, close};
+use super::outline::inside;
 use super::output::{note, say};
 use super::rehearsal;
 use super::run_lock::RunLock;
@@ -13,7 +14,7 @@ use crate::cli::Global;
 use crate::engine::entry::{ChangeVerb, Entry, now};
 use crate::engine::journal::Journal;
 use crate::engine::state::TrackedResource;
-use crate::engine::task::Task;
+use crate::engine::task::{Task, TaskGoal};
 use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::google::{Api, Call, NoWatch};
@@ -77,7 +78,7 @@ pub async fn down(global: &Global, args: DownArgs) -> Result<Exit, CommandError>
     }
     lock.begin(session)?;
     let ended = change(session, DOWN, &ready, tasks, &mut lock).await;
-    let exit = close(session, DOWN, &ended);
+    let exit = close(session, DOWN, &ended, &lock.journal.state);
     let stays = |tracked: &&TrackedResource| {
         let kind = tracked.resource.kind();
         kind.is_some_and(|kind| !kind.is_deletable())
@@ -148,16 +149,22 @@ async fn delete(
     Ok(Exit::Done)
 }
 
-/// What `down` would delete, in the order of deletion.
+/// What `down` would delete, in the order of deletion; what is deleted with another resource is counted there.
 fn listed(tasks: &[Task]) -> String {
+    let inside = inside(tasks);
     let rows: Vec<Vec<String>> = tasks
         .iter()
+        .filter(|task| !matches!(task.goal, TaskGoal::Absent { with: true, .. }))
         .map(|task| {
             let mark = if task.step.keep { "  kept" } else { "  -" };
+            let kind = task.step.kind.name();
             vec![
                 mark.to_owned(),
                 task.step.id.clone(),
-                task.step.kind.name().to_owned(),
+                match inside.get(&task.step.id) {
+                    Some(inside) => format!("{kind}, with {inside}"),
+                    None => kind.to_owned(),
+                },
             ]
         })
         .collect();

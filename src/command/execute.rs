@@ -1,5 +1,7 @@
 //! Runs a verb's tasks: on the engine, on the screen, and into the log by which others follow the run.
 
+use super::ending::after_interrupt;
+use super::outline::outline;
 use super::output::note;
 use super::presenter::RunPresenter;
 use super::run_lock::RunLock;
@@ -30,7 +32,8 @@ pub async fn change(
     lock: &mut RunLock,
 ) -> RunEnd {
     let RunLock { journal, log, .. } = lock;
-    let mut presenter = RunPresenter::of_changes(session);
+    let outline = outline(session, &tasks, &journal.state);
+    let mut presenter = RunPresenter::of_changes(session, outline);
     let access = JournalAccess::Write(journal);
     let also = |event: &Event| log.append(event);
     execute(session, verb, ready, tasks, access, &mut presenter, also).await
@@ -77,8 +80,9 @@ async fn execute(
     ended
 }
 
-/// Reports what stopped a run that changes something, if anything did, and returns its outcome as an exit code.
-pub fn close(session: &Session, verb: VerbSpec, ended: &RunEnd) -> Exit {
+/// Reports what stopped a run that changes something, if anything did, and returns its outcome as an exit code. `state` is what the
+/// journal has recorded.
+pub fn close(session: &Session, verb: VerbSpec, ended: &RunEnd, state: &State) -> Exit {
     let verb = verb.name;
     if let Some(error) = &ended.journal {
         note(&format!(
@@ -88,6 +92,9 @@ pub fn close(session: &Session, verb: VerbSpec, ended: &RunEnd) -> Exit {
         note(&format!(
             "interrupted: the journal has every request that was started; run `provision {verb}` to continue"
         ));
+        if !session.json() {
+            after_interrupt(session, state);
+        }
     } else if ended.tally.failed > 0 && !session.json() {
         note(&format!(
             "fix this, then run `provision {verb}` to continue"

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::outline::outline_of;
 use super::output::note;
 use super::presenter::RunPresenter;
 use super::session::Session;
@@ -40,8 +41,13 @@ pub fn is_same(holder: &Run, ours: &Run) -> bool {
         && given(holder) == given(ours)
 }
 
-/// Follows the run that holds the environment until it ends; `ours` would have done the same.
-pub async fn follow(session: &Session, ours: &Run, holder: Run) -> Result<FollowEnd, CommandError> {
+/// Follows the run that holds the environment until it ends; `ours` would have done the same, through the same chapter.
+pub async fn follow(
+    session: &Session,
+    through: Option<&str>,
+    ours: &Run,
+    holder: Run,
+) -> Result<FollowEnd, CommandError> {
     let path = session.journal_path();
     let mut free = tokio::task::spawn_blocking(move || Journal::wait(&path));
     let mut stopped = signals::listen_following();
@@ -51,7 +57,7 @@ pub async fn follow(session: &Session, ours: &Run, holder: Run) -> Result<Follow
             "following {}: the run continues without this terminal; Ctrl-C stops following, not the run",
             holder.who()
         ));
-        let mut shown = RunView::new(session, &holder);
+        let mut shown = RunView::new(session, through, &holder);
         let next = loop {
             shown.read();
             tokio::select! {
@@ -104,13 +110,13 @@ struct RunView {
 }
 
 impl RunView {
-    fn new(session: &Session, holder: &Run) -> RunView {
+    fn new(session: &Session, through: Option<&str>, holder: &Run) -> RunView {
         let tail = EventLogTail::open(&session.folder).filter(|tail| tail.run.run == holder.run);
         let age = tail.as_ref().map(EventLogTail::age).unwrap_or_default();
         RunView {
             run: holder.run.clone(),
             tail,
-            presenter: RunPresenter::of_other_run(session, age),
+            presenter: RunPresenter::of_other_run(session, age, outline_of(session, through)),
         }
     }
 

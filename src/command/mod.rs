@@ -11,6 +11,7 @@ mod confirm;
 mod down;
 mod embedded;
 mod emulator;
+mod ending;
 mod environments;
 mod execute;
 mod explain;
@@ -24,6 +25,7 @@ mod kubefile;
 #[cfg(test)]
 mod kubefile_tests;
 mod man;
+mod outline;
 mod output;
 mod output_verb;
 mod own_cluster;

@@ -15,6 +15,7 @@ use crate::engine::state::State;
 use crate::engine::task::{Task, TaskGoal};
 use crate::error::{CommandError, Exit};
 use crate::kinds::{ResourceId, Step};
+use crate::ui::outline::Outline;
 use crate::ui::plan::Plan;
 
 /// What a run does after the look.
@@ -108,7 +109,7 @@ fn refuse(
     obstacles: Vec<(String, StepFailure)>,
     lock: &mut RunLock,
 ) {
-    let mut presenter = RunPresenter::of_changes(session);
+    let mut presenter = RunPresenter::of_changes(session, Outline::default());
     let mut emit = |event: Event| {
         lock.log.append(&event);
         presenter.show(&event);

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use super::output::say;
 use super::session::Session;
-use crate::engine::event::{Event, RunOutcome, Tally};
+use crate::engine::event::{Event, RunOutcome};
+use crate::ui::closing::counts;
+use crate::ui::outline::Outline;
 use crate::ui::slow::Slow;
-use crate::ui::{Screen, time};
+use crate::ui::{Screen, ScreenSettings};
 
 /// Shows a run.
 pub struct RunPresenter {
@@ -23,19 +25,29 @@ pub struct RunPresenter {
 
 impl RunPresenter {
     /// For a run that changes something: it ends with a closing line, unless the output is for programs.
-    pub fn of_changes(session: &Session) -> RunPresenter {
+    /// `outline` is what is known of its steps.
+    pub fn of_changes(session: &Session, outline: Outline) -> RunPresenter {
         RunPresenter {
             closes: !session.json(),
-            ..RunPresenter::of_looks(session, session.json())
+            ..RunPresenter::new(session, session.json(), outline)
         }
     }
 
     /// For a run that only reads; with `json`, its events are the output.
     pub fn of_looks(session: &Session, json: bool) -> RunPresenter {
-        let terminal = std::io::stderr().is_terminal();
-        let (paint, verbose) = (session.paint.1, session.global.verbose);
+        RunPresenter::new(session, json, Outline::default())
+    }
+
+    fn new(session: &Session, json: bool, outline: Outline) -> RunPresenter {
+        let verbose = session.global.verbose;
+        let settings = ScreenSettings {
+            json,
+            terminal: std::io::stderr().is_terminal(),
+            paint: session.paint.1,
+            verbose,
+        };
         RunPresenter {
-            screen: Screen::new(json, terminal, paint, verbose),
+            screen: Screen::new(settings, outline),
             slow: Slow::default(),
             steps: 0,
             closes: false,
@@ -45,8 +57,8 @@ impl RunPresenter {
     }
 
     /// For a run of another process; `age` is the time since its start.
-    pub fn of_other_run(session: &Session, age: Duration) -> RunPresenter {
-        let mut presenter = RunPresenter::of_changes(session);
+    pub fn of_other_run(session: &Session, age: Duration, outline: Outline) -> RunPresenter {
+        let mut presenter = RunPresenter::of_changes(session, outline);
         presenter.screen.began(age);
         presenter
     }
@@ -84,7 +96,7 @@ impl RunPresenter {
                     return;
                 }
                 self.clear();
-                say(&format!("{}\n", closing(self.steps, *tally, *took)));
+                say(&format!("{}\n", counts(self.steps, *tally, *took)));
                 let slow = std::mem::take(&mut self.slow);
                 if let Some(text) = slow.text(*tally, *took, self.verbose) {
                     say(&format!("{text}\n"));
@@ -93,30 +105,4 @@ impl RunPresenter {
             _ => {}
         }
     }
-}
-
-/// The last line of a run that changes something. Pure.
-fn closing(steps: usize, tally: Tally, took: u64) -> String {
-    let counts = [
-        (tally.created, "created"),
-        (tally.updated, "changed"),
-        (tally.deleted, "removed"),
-        (tally.adopted, "taken over"),
-        (tally.unchanged, "as wanted"),
-        (tally.kept, "kept"),
-        (tally.failed, "failed"),
-        (tally.blocked, "not started"),
-    ];
-    let said: Vec<String> = counts
-        .iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, what)| format!("{n} {what}"))
-        .collect();
-    let said = match (said.is_empty(), steps) {
-        (true, 0) => "nothing to do".to_owned(),
-        // The run was stopped.
-        (true, _) => "nothing finished".to_owned(),
-        (false, _) => said.join(", "),
-    };
-    format!("{said} in {}", time(took))
 }

@@ -7,6 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use super::allow_list;
 use super::confirm;
+use super::ending::after_up;
 use super::execute::{VerbSpec, change, close};
 use super::follow::{self, FollowEnd};
 use super::output::note;
@@ -75,7 +76,10 @@ pub async fn up(global: &Global, args: UpArgs) -> Result<Exit, CommandError> {
     // One run at a time, also for the emulator's state, before any request to the cloud.
     let mut lock = match take_or_follow(&session, &args).await? {
         Ok(lock) => lock,
-        Err(exit) => return Ok(exit),
+        Err(exit) => {
+            after_up(&session, &session.steps(through)?.steps, exit);
+            return Ok(exit);
+        }
     };
     if session.own.is_some() {
         // With a read-only emulator: an error here has changed nothing anywhere.
@@ -96,8 +100,9 @@ pub async fn up(global: &Global, args: UpArgs) -> Result<Exit, CommandError> {
     lock.begin(&session)?;
     let tasks = tasks_of(&session, &ready, &lock.journal.state, args.adopt, through)?;
     let ended = change(&session, UP, &ready, tasks, &mut lock).await;
-    let exit = close(&session, UP, &ended);
+    let exit = close(&session, UP, &ended, &lock.journal.state);
     note_unrecorded(&ready, &lock.journal, exit);
+    after_up(&session, &ready.steps, exit);
     Ok(exit)
 }
 
@@ -127,10 +132,12 @@ async fn take_or_follow(
         }
         return Err(error);
     }
-    Ok(match follow::follow(session, &ours, holder).await? {
-        FollowEnd::Ended(exit) => Err(exit),
-        FollowEnd::Free(journal) => Ok(RunLock::of(session, *journal, UP.name, words)),
-    })
+    Ok(
+        match follow::follow(session, args.through.as_deref(), &ours, holder).await? {
+            FollowEnd::Ended(exit) => Err(exit),
+            FollowEnd::Free(journal) => Ok(RunLock::of(session, *journal, UP.name, words)),
+        },
+    )
 }
 
 /// Warns about resources that are as wanted but not ours: `down` would leave them, which is wrong if an earlier run created them.

@@ -1,49 +1,51 @@
-//! One line for each event: for logs, pipes and terminals without bars.
+//! One line for what happened: for logs and pipes, and above the block of a terminal. No line is written twice.
 
-use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
-use super::{Paint, plain, printable, time};
+use super::outline::Outline;
+use super::{Paint, plain, printable, time, words};
 use crate::engine::change::Change;
-use crate::engine::event::{Event, StepOutcome};
+use crate::engine::event::{Event, StepOutcome, millis};
 
-/// The shortest time after which a waiting step reports again.
+/// How long a step runs before a line says that it waits or repeats a request.
 const QUIET: Duration = Duration::from_secs(5);
 
 /// Turns events into lines.
 pub struct Lines {
     paint: Paint,
     verbose: bool,
-    began: Instant,
     /// The time of the current event since the start of the run.
     at: Duration,
-    /// The resource of each running step, and the time of its last line.
-    steps: HashMap<String, (String, Instant)>,
+    steps: HashMap<String, StepLines>,
     /// The number of steps that were not started, by the one that failed.
     blocked: BTreeMap<String, usize>,
+    /// What is deleted with a step's resource.
+    inside: BTreeMap<String, String>,
+}
+
+/// What the lines need to know of a running step.
+struct StepLines {
+    kind: String,
+    name: String,
+    started: Duration,
+    /// What it was said to wait for, and why it repeated a request.
+    said: HashSet<String>,
 }
 
 impl Lines {
-    /// Starts now.
-    pub fn new(paint: Paint, verbose: bool) -> Lines {
+    /// Lines with or without details.
+    pub fn new(paint: Paint, verbose: bool, outline: &Outline) -> Lines {
+        let inside = outline.steps.iter();
+        let inside = inside.filter_map(|(id, step)| Some((id.clone(), step.inside.clone()?)));
         Lines {
             paint,
             verbose,
-            began: Instant::now(),
             at: Duration::ZERO,
             steps: HashMap::new(),
             blocked: BTreeMap::new(),
+            inside: inside.collect(),
         }
-    }
-
-    /// The time since the run started.
-    pub fn elapsed(&self) -> Duration {
-        self.began.elapsed()
-    }
-
-    /// Sets the start of a run that started elsewhere: `ago` is the time since then.
-    pub fn began(&mut self, ago: Duration) {
-        self.began = Instant::now().checked_sub(ago).unwrap_or(self.began);
     }
 
     /// The line for an event, if it has one, safe for a terminal; `at` is the event's time since the start of the run.
@@ -52,13 +54,23 @@ impl Lines {
         self.text(event).map(|text| printable(&text))
     }
 
+    /// The line of a step at a time, safe for a terminal.
+    pub fn of_step(&self, step: &str, text: &str, at: Duration) -> String {
+        printable(&line(at, step, &self.paint.faint(text)))
+    }
+
     fn text(&mut self, event: &Event) -> Option<String> {
         match event {
             Event::StepStarted {
                 step, kind, name, ..
             } => {
-                self.steps
-                    .insert(step.clone(), (format!("{kind} {name}"), Instant::now()));
+                let known = StepLines {
+                    kind: kind.clone(),
+                    name: name.clone(),
+                    started: self.at,
+                    said: HashSet::new(),
+                };
+                self.steps.insert(step.clone(), known);
                 None
             }
             Event::Looked {
@@ -73,7 +85,8 @@ impl Lines {
                 )
             }),
             Event::Sending { step, verb } => {
-                let about = self.steps.get(step).map_or("", |(about, _)| about);
+                let about = self.steps.get(step).map(StepLines::about);
+                let about = about.unwrap_or_default();
                 self.verbose
                     .then(|| self.at(step, &format!("{} {about}", verb.word())))
             }
@@ -85,10 +98,11 @@ impl Lines {
                 )),
             )),
             Event::Waiting { step, on } => {
-                if !self.is_due(step) {
-                    return None;
-                }
-                Some(self.at(step, &self.paint.faint(&format!("waiting: {}", plain(on)))))
+                let name = self.steps.get(step).map_or("", |known| &known.name);
+                // A state alone says nothing that the line of its beginning does not say.
+                words::waiting(on, name)?;
+                self.is_due(step, on)
+                    .then(|| self.at(step, &self.paint.faint(&format!("waiting: {}", plain(on)))))
             }
             Event::Retrying {
                 step,
@@ -102,7 +116,7 @@ impl Lines {
                     plain(why),
                     time(*after)
                 );
-                self.is_due(step)
+                self.is_due(step, why)
                     .then(|| self.at(step, &self.paint.change(&text)))
             }
             Event::Warned { step, text } => Some(self.at(step, &self.paint.change(&plain(text)))),
@@ -128,16 +142,14 @@ impl Lines {
         }
     }
 
-    /// Whether a step may report what it waits for: not continuously, and not during the first seconds.
-    fn is_due(&mut self, step: &str) -> bool {
-        let Some((_, last)) = self.steps.get_mut(step) else {
-            return self.verbose;
+    /// Whether a step may say this: once, and not during the first seconds.
+    fn is_due(&mut self, step: &str, text: &str) -> bool {
+        let (now, verbose) = (self.at, self.verbose);
+        let Some(known) = self.steps.get_mut(step) else {
+            return verbose;
         };
-        let due = self.verbose || last.elapsed() >= QUIET;
-        if due {
-            *last = Instant::now();
-        }
-        due
+        let due = verbose || now.saturating_sub(known.started) >= QUIET;
+        due && known.said.insert(text.to_owned())
     }
 
     /// One line for each failure that blocked other steps.
@@ -162,11 +174,13 @@ impl Lines {
         let about = self
             .steps
             .remove(step)
-            .map(|(about, _)| about)
+            .map(|known| known.about())
             .unwrap_or_default();
         let word = match outcome {
             StepOutcome::Looked | StepOutcome::Holds | StepOutcome::Unmet => return None,
             StepOutcome::Unchanged if !self.verbose => return None,
+            // Said in one line with the parent.
+            StepOutcome::WithParent if !self.verbose => return None,
             StepOutcome::Created => self.paint.good(outcome.word()),
             StepOutcome::Updated | StepOutcome::Adopted => self.paint.change(outcome.word()),
             StepOutcome::Deleted => self.paint.bad(outcome.word()),
@@ -180,10 +194,13 @@ impl Lines {
         } else {
             format!(" in {}", time(took))
         };
+        let inside = self.inside.get(step);
+        let inside = inside.filter(|_| outcome == StepOutcome::Deleted);
+        let inside = inside.map_or_else(String::new, |inside| format!(", with {inside}"));
         Some(self.at(
             step,
             &format!(
-                "{word}{took}{}",
+                "{word}{took}{inside}{}",
                 if self.verbose {
                     format!("  {about}")
                 } else {
@@ -194,9 +211,19 @@ impl Lines {
     }
 
     fn at(&self, step: &str, text: &str) -> String {
-        let since = u64::try_from(self.at.as_millis()).unwrap_or(u64::MAX);
-        format!("{:>6}  {step:<32} {text}", time(since))
+        line(self.at, step, text)
     }
+}
+
+impl StepLines {
+    fn about(&self) -> String {
+        format!("{} {}", self.kind, self.name)
+    }
+}
+
+/// A line of a step, with its time since the start of the run.
+fn line(at: Duration, step: &str, text: &str) -> String {
+    format!("{:>6}  {step:<32} {text}", time(millis(at)))
 }
 
 /// A failure, as every screen shows it. Further lines of foreign text are indented, so that none of them looks like one of ours.
@@ -211,11 +238,12 @@ pub fn failed(paint: Paint, step: &str, error: &str, hint: Option<&str>, left: &
 
 #[cfg(test)]
 mod tests {
+    use super::super::outline::OutlineStep;
     use super::*;
 
     #[test]
     fn a_line_is_text_whoever_forgot_to_make_it_so() {
-        let mut lines = Lines::new(Paint::new(true), true);
+        let mut lines = Lines::new(Paint::new(true), true, &Outline::default());
         let finished = Event::Finished {
             step: "a\u{1b}[2J\u{9b}b".to_owned(),
             outcome: StepOutcome::Created,
@@ -223,6 +251,86 @@ mod tests {
         };
         let line = lines.line(&finished, Duration::ZERO).unwrap();
         assert!(line.contains("a\u{fffd}[2J\u{fffd}b"), "{line:?}");
+    }
+
+    #[test]
+    fn no_line_is_written_twice() {
+        let mut lines = Lines::new(Paint::new(false), false, &Outline::default());
+        let secs = Duration::from_secs;
+        let step = || "pods".to_owned();
+        let started = Event::StepStarted {
+            step: step(),
+            kind: "kubernetes.pods".to_owned(),
+            name: "test".to_owned(),
+            expected: None,
+        };
+        let waiting = |on: &str| Event::Waiting {
+            step: step(),
+            on: on.to_owned(),
+        };
+        let retrying = |why: &str, attempt| Event::Retrying {
+            step: step(),
+            call: "GET x".to_owned(),
+            why: why.to_owned(),
+            attempt,
+            after: 2_000,
+        };
+        let mut said = Vec::new();
+        for (event, at) in [
+            (started, 0),
+            (waiting("test: pod test-1 is not ready"), 1),
+            (waiting("test: pod test-1 is not ready"), 6),
+            (waiting("test: pod test-1 is not ready"), 12),
+            (waiting("RUNNING"), 13),
+            (waiting("test: pod test-2 is not ready"), 14),
+            (retrying("no quota", 1), 20),
+            (retrying("no quota", 2), 22),
+            (waiting("test: pod test-1 is not ready"), 24),
+            (retrying("no route", 3), 26),
+        ] {
+            said.extend(lines.line(&event, secs(at)));
+        }
+        assert_eq!(
+            said,
+            [
+                "  6.0s  pods                             waiting: test: pod test-1 is not ready",
+                "   14s  pods                             waiting: test: pod test-2 is not ready",
+                "   20s  pods                             attempt 1: no quota; retrying in 2.0s",
+                "   26s  pods                             attempt 3: no route; retrying in 2.0s",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_deleted_with_its_parent_is_said_with_the_parent() {
+        let cluster = OutlineStep {
+            inside: Some("2 pools and 48 objects".to_owned()),
+            ..OutlineStep::default()
+        };
+        let outline = Outline {
+            steps: [("cluster".to_owned(), cluster)].into(),
+            estimates: false,
+        };
+        let mut lines = Lines::new(Paint::new(false), false, &outline);
+        let mut said = Vec::new();
+        for (step, outcome) in [
+            ("cluster", StepOutcome::Deleted),
+            ("gateway-pool", StepOutcome::WithParent),
+            ("namespace", StepOutcome::WithParent),
+        ] {
+            let finished = Event::Finished {
+                step: step.to_owned(),
+                outcome,
+                took: 192_000,
+            };
+            said.extend(lines.line(&finished, Duration::from_secs(200)));
+        }
+        assert_eq!(
+            said,
+            [
+                " 3m20s  cluster                          deleted in 3m12s, with 2 pools and 48 objects"
+            ]
+        );
     }
 
     #[test]

@@ -1,21 +1,31 @@
-//! Turns events into output: bars on a terminal, lines elsewhere, JSON on request. It depends only on events, changes and steps.
+//! Turns events into output: a block on a terminal, lines elsewhere, JSON on request. It depends only on events, changes and steps.
 
-mod bars;
+mod block;
 pub mod checks;
+pub mod closing;
+pub mod duration;
 pub mod explain;
 pub mod findings;
 mod lines;
+mod live;
+mod log;
+pub mod outline;
 pub mod paint;
 pub mod plan;
+pub mod prices;
+mod progress;
 mod screen;
 pub mod slow;
 pub mod table;
 mod terminal;
+pub mod usual;
+pub mod words;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 pub use paint::Paint;
-pub use screen::Screen;
+pub use screen::{Screen, ScreenSettings};
 
 /// A duration as text: `0.4s`, `12s`, `3m05s`.
 pub fn time(millis: u64) -> String {
@@ -52,6 +62,20 @@ pub fn printable(text: &str) -> String {
         rest = &rest[length..];
     }
     out
+}
+
+/// A value with the time of its line, as the key `at`.
+#[derive(Serialize)]
+pub struct Stamped<'a, T> {
+    #[serde(flatten)]
+    value: &'a T,
+    at: String,
+}
+
+/// An object with its time: UTC, in milliseconds, as the journal has it.
+pub fn stamped<T: Serialize>(value: &T, at: Timestamp) -> Stamped<'_, T> {
+    let at = at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+    Stamped { value, at }
 }
 
 /// A value as one line of JSON. It may be shown on a terminal: a character that would affect the terminal is escaped, which is

@@ -1,15 +1,22 @@
-//! The screen of a run: bars on a terminal, lines elsewhere, JSON when asked. It is on a thread of its own, because a terminal that
-//! takes no text (Ctrl-S, a pipe that nobody reads) must not stop the run.
+//! The screen of a run: a block on a terminal, lines elsewhere, JSON when asked. It is on a thread of its own, because a terminal
+//! that takes no text (Ctrl-S, a pipe that nobody reads) must not stop the run.
 
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Paint, bars, json_line, lines};
+use jiff::Timestamp;
+
+use super::lines::Lines;
+use super::live::Live;
+use super::log::Log;
+use super::outline::Outline;
+use super::progress::Progress;
+use super::{Paint, json_line, stamped};
 use crate::engine::event::Event;
 
-/// How long to wait for an event before the bars that are due are drawn without one.
+/// How long to wait for an event before what is due is drawn without one.
 const NO_EVENT: Duration = Duration::from_millis(100);
 
 /// Shows a run's events, in their order. Showing one does not wait until it is written.
@@ -25,14 +32,27 @@ enum Request {
     Clear(Sender<()>),
 }
 
+/// How to show a run.
+#[derive(Debug, Clone, Copy)]
+pub struct ScreenSettings {
+    /// JSON for programs.
+    pub json: bool,
+    /// Whether stderr is a terminal.
+    pub terminal: bool,
+    /// The colours.
+    pub paint: Paint,
+    /// Whether to show details.
+    pub verbose: bool,
+}
+
 impl Screen {
-    /// The screen for this terminal, or for none.
-    pub fn new(json: bool, terminal: bool, paint: Paint, verbose: bool) -> Screen {
+    /// The screen for this terminal, or for none. `outline` is what is known of the run's steps.
+    pub fn new(settings: ScreenSettings, outline: Outline) -> Screen {
         let (requests, received) = channel();
         // Without a thread there is no screen, and the run does not need one.
         let _ = thread::Builder::new()
             .name("screen".to_owned())
-            .spawn(move || View::new(json, terminal, paint, verbose).show_all(&received));
+            .spawn(move || View::new(settings, outline).show_all(&received));
         Screen {
             requests,
             began: Instant::now(),
@@ -68,26 +88,44 @@ impl Screen {
     }
 }
 
-/// What draws.
-enum View {
+/// What is shown, and since when.
+struct View {
+    began: (Instant, Timestamp),
+    lines: Lines,
+    progress: Progress,
+    form: Form,
+    /// Whether only what stays is on the screen, until the next event.
+    is_clear: bool,
+}
+
+/// Where it is shown.
+enum Form {
     /// One JSON object a line, on stdout.
     Json,
-    /// A line for what happened, on stderr.
-    Lines(lines::Lines),
-    /// A bar for each step at work, on stderr.
-    Bars(bars::Bars),
+    /// Lines, on stderr.
+    Log(Log),
+    /// Lines and a block below them, on stderr.
+    Live(Live),
 }
 
 impl View {
-    fn new(json: bool, terminal: bool, paint: Paint, verbose: bool) -> View {
-        match (json, terminal) {
-            (true, _) => View::Json,
-            (false, true) => View::Bars(bars::Bars::new(paint, verbose)),
-            (false, false) => View::Lines(lines::Lines::new(paint, verbose)),
+    fn new(settings: ScreenSettings, outline: Outline) -> View {
+        let now = Timestamp::now();
+        View {
+            began: (Instant::now(), now),
+            lines: Lines::new(settings.paint, settings.verbose, &outline),
+            progress: Progress::new(outline, now),
+            form: match (settings.json, settings.terminal) {
+                (true, _) => Form::Json,
+                (false, true) => Form::Live(Live::new()),
+                (false, false) => Form::Log(Log::new()),
+            },
+            is_clear: true,
         }
     }
 
     fn show_all(&mut self, requests: &Receiver<Request>) {
+        let mut timed = Instant::now();
         loop {
             match requests.recv_timeout(NO_EVENT) {
                 Ok(Request::Show(event, at)) => self.show(&event, at),
@@ -97,44 +135,89 @@ impl View {
                     // Who asked may have stopped waiting.
                     let _ = done.send(());
                 }
-                Err(RecvTimeoutError::Timeout) => self.without_event(),
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
+            }
+            // Also between events that follow each other closely.
+            if timed.elapsed() >= NO_EVENT {
+                self.on_time();
+                timed = Instant::now();
             }
         }
     }
 
-    /// A reader that is gone is no reason to stop.
+    /// Shows an event. A reader that is gone is no reason to stop.
     fn show(&mut self, event: &Event, at: Duration) {
-        match self {
-            View::Json => {
-                let _ = io::stdout().lock().write_all(json_line(event).as_bytes());
-            }
-            View::Lines(lines) => {
-                if let Some(text) = lines.line(event, at) {
-                    let _ = writeln!(io::stderr().lock(), "{text}");
+        if let Form::Json = self.form {
+            let when = self.began.1.saturating_add(at).unwrap_or(self.began.1);
+            let line = json_line(&stamped(event, when));
+            let _ = io::stdout().lock().write_all(line.as_bytes());
+            return;
+        }
+        self.progress.record(event, at);
+        self.is_clear = matches!(event, Event::RunFinished { .. });
+        let line = self.lines.line(event, at);
+        match &mut self.form {
+            Form::Json => {}
+            Form::Log(log) => {
+                if let Event::Reattached { step, .. } = event {
+                    log.said(step);
+                }
+                if let Some(text) = line {
+                    write_line(&text);
                 }
             }
-            View::Bars(bars) => bars.show(event, at),
+            Form::Live(live) => {
+                // On a terminal, the block says what is waited for.
+                let waiting = matches!(event, Event::Waiting { .. });
+                if let Some(text) = line.filter(|_| !waiting) {
+                    live.print(&text);
+                }
+            }
         }
     }
 
     fn began(&mut self, ago: Duration) {
-        match self {
-            View::Json => {}
-            View::Lines(lines) => lines.began(ago),
-            View::Bars(bars) => bars.began(ago),
+        let now = (Instant::now(), Timestamp::now());
+        self.began = (
+            now.0.checked_sub(ago).unwrap_or(now.0),
+            now.1.saturating_sub(ago).unwrap_or(now.1),
+        );
+        self.progress.began(self.began.1);
+        if let Form::Log(log) = &mut self.form {
+            log.began(ago);
         }
     }
 
-    fn without_event(&mut self) {
-        if let View::Bars(bars) = self {
-            bars.draw_new();
+    /// Shows what is due without an event.
+    fn on_time(&mut self) {
+        if self.is_clear {
+            return;
+        }
+        let now = self.began.0.elapsed();
+        match &mut self.form {
+            Form::Json => {}
+            Form::Log(log) => {
+                for (step, text) in log.begun(&self.progress, now) {
+                    write_line(&self.lines.of_step(&step, &text, now));
+                }
+                if let Some(text) = log.still(&self.progress, now) {
+                    write_line(&text);
+                }
+            }
+            Form::Live(live) => live.draw(&self.progress, now),
         }
     }
 
     fn clear(&mut self) {
-        if let View::Bars(bars) = self {
-            bars.clear();
+        self.is_clear = true;
+        if let Form::Live(live) = &mut self.form {
+            live.clear();
         }
     }
+}
+
+/// Writes a line to stderr, whether anybody reads it or not.
+fn write_line(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }

@@ -1,5 +1,7 @@
 //! Columns and folded text: the widest cell sets a column's width, the terminal that of a text.
 
+use super::plain;
+
 /// Rows as lines, with two spaces between columns and none after the last.
 pub fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -38,8 +40,56 @@ pub fn folded(first: &str, said: &str) -> String {
     textwrap::fill(said, options) + "\n"
 }
 
+/// What stands for the part of a text that was cut.
+const CUT: &str = "..";
+
+/// A text of one line, cut at its end to this many columns. It has no colours.
+pub fn cut(text: &str, width: usize) -> String {
+    let line = plain(text).replace(['\n', '\t'], " ");
+    let tail = if width > CUT.len() { CUT } else { "" };
+    console::truncate_str(&line, width, tail).into_owned()
+}
+
+/// A name, cut in its middle to this many characters: names that begin alike often differ at the end.
+pub fn cut_in_the_middle(name: &str, width: usize) -> String {
+    let name: Vec<char> = plain(name).chars().collect();
+    if name.len() <= width {
+        return name.into_iter().collect();
+    }
+    let kept = width.saturating_sub(CUT.len());
+    let end = kept / 2;
+    let (begin, end) = (&name[..kept - end], &name[name.len() - end..]);
+    let cut: String = begin
+        .iter()
+        .chain(&CUT.chars().collect::<Vec<_>>())
+        .chain(end)
+        .collect();
+    cut.chars().take(width).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_and_never_wrapped() {
+        for (text, width, end, middle) in [
+            ("abcdefgh", 8, "abcdefgh", "abcdefgh"),
+            ("abcdefgh", 6, "abcd..", "ab..gh"),
+            ("abcdefgh", 5, "abc..", "ab..h"),
+            ("abcdefgh", 2, "ab", ".."),
+            ("abcdefgh", 0, "", ""),
+            ("", 4, "", ""),
+            ("größe-größe", 7, "größe..", "grö..ße"),
+        ] {
+            assert_eq!(cut(text, width), end, "{text} {width}");
+            assert_eq!(cut_in_the_middle(text, width), middle, "{text} {width}");
+        }
+        // A character may be two columns wide, and a line is one line.
+        assert_eq!(cut("日本語日本語", 6), "日本..");
+        assert_eq!(cut("a\nb\u{1b}[2Jc", 80), "a b\u{fffd}[2Jc");
+    }
+
     #[test]
     fn the_widest_cell_decides() {
         let rows = [

@@ -19,5 +19,6 @@ pub mod rehearsal;
 pub mod rewriting;
 pub mod session;
 pub mod source;
+pub mod vt;
 pub mod webhook;
 pub mod wire;

@@ -1,4 +1,4 @@
-//! A run on a real (pseudo-)terminal: what becomes of the terminal does not decide over the run.
+//! A run on a real (pseudo-)terminal: what it shows there, and that what becomes of the terminal does not decide over the run.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::common::program::{User, says_as_wanted};
+use crate::common::vt::Vt;
 
 /// A run that takes some seconds, of which Google's operations are most.
 const UP: &[&str] = &[
@@ -19,11 +20,15 @@ const UP: &[&str] = &[
     "--pace",
     "real/10",
 ];
+/// The size of the terminal.
+const ROWS: usize = 24;
+const COLUMNS: usize = 80;
 const PLAN: &[&str] = &["plan", "--emulate", "--through", "nat"];
 
 /// Starts the program on a terminal of its own; returns the terminal's other end.
 fn on_terminal(user: &User, args: &[&str]) -> (Child, File) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    // A child that inherits the other end of its terminal, or of another test's, keeps it open.
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
     let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
@@ -33,8 +38,9 @@ fn on_terminal(user: &User, args: &[&str]) -> (Child, File) {
     };
     let program = user.command(args);
     let mut command = Command::new("/usr/bin/setsid");
+    let size = format!("stty rows {ROWS} cols {COLUMNS}; exec \"$0\" \"$@\"");
     command
-        .arg("--ctty")
+        .args(["--ctty", "sh", "-c", &size])
         .arg(program.get_program())
         .args(program.get_args())
         .env_clear()
@@ -126,4 +132,59 @@ fn a_terminal_that_takes_no_text_does_not_stop_the_run() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     let text = String::from_utf8_lossy(&text);
     assert!(text.contains("3 created, 1 changed in "), "{text}");
+}
+
+/// Shows what was written since the last time; false at the end of the run.
+fn show(terminal: &File, vt: &mut Vt) -> bool {
+    let (mut terminal, mut part) = (terminal, [0; 65536]);
+    match terminal.read(&mut part) {
+        Ok(read) if read > 0 => vt.write(&part[..read]),
+        // The end of a pseudo-terminal is an error.
+        _ => return false,
+    }
+    true
+}
+
+#[test]
+fn the_block_stays_as_long_as_anything_runs_and_no_line_is_wrapped() {
+    let user = User::new();
+    let (mut child, terminal) = on_terminal(&user, UP);
+    let mut vt = Vt::new(COLUMNS);
+    let mut seen = Vec::new();
+    while show(&terminal, &mut vt) {
+        seen.push(vt.lines());
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let is_summary = |line: &String| line.starts_with("up: ") && line.contains(" steps, ");
+    let last = seen.pop().unwrap();
+    assert!(!last.iter().any(is_summary), "the block is gone: {last:#?}");
+    let closing = last
+        .iter()
+        .find(|line| line.contains(" created, 1 changed in "));
+    assert!(closing.is_some(), "{last:#?}");
+
+    let first = seen.iter().position(|lines| lines.iter().any(is_summary));
+    let until = seen.iter().rposition(|lines| lines.iter().any(is_summary));
+    let (first, until) = (first.unwrap(), until.unwrap());
+    let shown = &seen[first..=until];
+    assert!(shown.len() > 10, "the block is drawn as time goes on");
+    for lines in shown {
+        let summaries = lines.iter().filter(|line| is_summary(line)).count();
+        assert_eq!(summaries, 1, "{lines:#?}");
+        let wide = lines.iter().find(|line| line.chars().count() >= COLUMNS);
+        assert_eq!(wide, None, "{lines:#?}");
+    }
+    let is_at_work = |line: &String| line.contains("creating vpc-network");
+    let network = shown
+        .iter()
+        .find_map(|lines| lines.iter().find(|line| is_at_work(line)));
+    assert!(
+        network.is_some_and(|line| line.contains("s  vpc-network  ")),
+        "{network:?}"
+    );
+    let left = shown
+        .iter()
+        .flatten()
+        .find(|line| is_summary(line) && line.ends_with(" left"));
+    assert!(left.is_some(), "the first run has a time left");
 }
