@@ -52,6 +52,7 @@ pub async fn down(global: &Global, args: DownArgs) -> Result<Exit, CommandError>
     session.open_own_cluster().await?;
     let mut lock = RunLock::take(session, DOWN.name, Vec::new())?;
     let ready = session.ready(None, DOWN.looks_up, true).await?;
+    lock.warn_of_another_machine();
     let tasks = tasks::absent(
         &ready.steps,
         &ready.graph,

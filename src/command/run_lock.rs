@@ -32,10 +32,16 @@ impl RunLock {
     /// The same with a journal that is locked already.
     pub fn of(session: &Session, journal: Journal, verb: &str, asked: Vec<String>) -> RunLock {
         let run = run(session, verb, asked);
-        if let Some(last) = &journal.state.last_run
-            && !journal.state.ended
+        let log = begin(session, &run);
+        RunLock { journal, log, run }
+    }
+
+    /// Warns if the last run was on another machine and has no end: the lock works on one machine only.
+    pub fn warn_of_another_machine(&self) {
+        if let Some(last) = &self.journal.state.last_run
+            && !self.journal.state.ended
             && !last.host.is_empty()
-            && last.host != run.host
+            && last.host != self.run.host
         {
             note(&format!(
                 "note: the last run was on another machine, {} ({}), and did not finish: make sure that it has ended, because the lock works on one machine only",
@@ -43,8 +49,6 @@ impl RunLock {
                 last.who()
             ));
         }
-        let log = begin(session, &run);
-        RunLock { journal, log, run }
     }
 
     /// Writes the first record of the run, with the parameters known by now: a resume uses the same.

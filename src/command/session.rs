@@ -55,6 +55,8 @@ pub struct Session {
     pub cloud: Option<Cloud>,
     /// Project, region, zone and parameters that the user gave, now or in the last run.
     given: Given,
+    /// Whether the first line of the screen is there.
+    announced: bool,
 }
 
 /// The steps of one run, and its clients.
@@ -197,6 +199,7 @@ impl Session {
             own: None,
             cloud: None,
             given,
+            announced: false,
         })
     }
 
@@ -241,6 +244,10 @@ impl Session {
 
     /// If the user's own cluster is requested, reads its identity, once, and reports it.
     pub async fn open_own_cluster(&mut self) -> Result<(), CommandError> {
+        if self.requested_cluster.is_some() {
+            // Such a cluster goes with the emulator of this command alone.
+            self.announce(&Cloud::Emulator(String::new()));
+        }
         if let (Some(requested_cluster), None) = (&self.requested_cluster, &self.own) {
             self.own = Some(
                 requested_cluster
@@ -290,6 +297,21 @@ impl Session {
         plain_values(&self.given).into_iter().collect()
     }
 
+    /// Reports where this run acts, as the first line of its screen.
+    fn announce(&mut self, cloud: &Cloud) {
+        if self.json() || self.announced {
+            return;
+        }
+        self.announced = true;
+        note(&place::line(
+            &self.environment,
+            &self.project,
+            &self.given,
+            cloud,
+            self.global.emulate,
+        ));
+    }
+
     /// Reports where this run acts, once, and checks that the journal belongs to that cloud.
     async fn enter(
         &mut self,
@@ -308,16 +330,7 @@ impl Session {
             })?,
         };
         place::check_cloud(&self.state, &cloud, &self.project, &self.journal_path())?;
-        if !self.json() {
-            let line = place::line(
-                &self.environment,
-                &self.project,
-                &self.given,
-                &cloud,
-                self.global.emulate,
-            );
-            note(&line);
-        }
+        self.announce(&cloud);
         self.cloud = Some(cloud);
         Ok(())
     }
@@ -339,7 +352,10 @@ impl Session {
             let endpoints = Endpoints::from_env(environment)?;
             return Ok((Client::new(endpoints, Auth::from_env(environment))?, None));
         }
-        let identity = place::emulator_of(&self.state);
+        let identity = match &self.cloud {
+            Some(Cloud::Emulator(identity)) => Some(identity.clone()),
+            _ => place::emulator_of(&self.state),
+        };
         let embedded = embedded::start(&self.global, &self.emulator_file, identity, keeps).await?;
         let endpoints = Endpoints::emulator(&format!("http://{}", embedded.running.addr()));
         Ok((Client::new(endpoints, Auth::none())?, Some(embedded)))

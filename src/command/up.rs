@@ -87,6 +87,7 @@ pub async fn up(global: &Global, args: UpArgs) -> Result<Exit, CommandError> {
         rehearsal::before(&session, &looking, &lock.journal.state, args.adopt).await?;
     }
     let ready = session.ready(through, UP.looks_up, true).await?;
+    lock.warn_of_another_machine();
     allow_list::note_missing(&session, &ready, "this run adds it").await;
     let tasks = tasks_of(&session, &ready, &lock.journal.state, args.adopt, through)?;
     let allowed = Allowed {

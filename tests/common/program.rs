@@ -19,8 +19,10 @@ pub struct Said {
     pub code: Option<i32>,
     /// What went to stdout.
     pub out: String,
-    /// What went to stderr.
+    /// What went to stderr, without the line that says where the run acts.
     pub err: String,
+    /// That line, if there is one: environment, project, zone, and the cloud.
+    pub place: String,
 }
 
 impl User {
@@ -93,10 +95,16 @@ impl Said {
                 .unwrap()
                 .replace(&home.display().to_string(), "~")
         };
+        let err = text(output.stderr);
+        let (place, err) = match err.split_once('\n') {
+            Some((first, rest)) if first.starts_with("environment ") => (first, rest),
+            _ => ("", err.as_str()),
+        };
         Said {
             code: output.status.code(),
             out: text(output.stdout),
-            err: text(output.stderr),
+            err: err.to_owned(),
+            place: place.to_owned(),
         }
     }
 

@@ -238,7 +238,8 @@ fn what_can_become_as_wanted_is_taken_over_where_that_was_asked_for() {
         "name": "allow-egress-gcp-apis", "network": network("vpc-network"), "direction": "EGRESS",
         "destinationRanges": ["192.0.2.0/24"], "allowed": [{"IPProtocol": "tcp"}],
     })));
-    let up = cloud.run(FIREWALL).ends(1);
+    let keep_going = [FIREWALL, &["--keep-going"]].concat();
+    let up = cloud.run(&keep_going).ends(1);
     assert!(
         up.err
             .contains("destinationRanges is [\"192.0.2.0/24\"], wanted"),

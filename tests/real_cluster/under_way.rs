@@ -104,6 +104,7 @@ impl UnderWay {
     pub fn ended(mut self) -> Said {
         self.until("its end", |_| false);
         Said {
+            place: String::new(),
             code: self.child.wait().unwrap().code(),
             out: self.text("out.txt"),
             err: self.text("err.txt"),
