@@ -5,7 +5,7 @@
 //! (container and IAM omit defaults, compute returns them; facts recorded in fixtures/recorded).
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::resource_spec::{ListSemantics, ResourceSpec, UpdateMethod};
 
@@ -56,10 +56,17 @@ pub fn patch(
     let mut body = Map::new();
     for field in fields {
         let top = field.path.split(['.', '[']).next().unwrap_or_default();
-        if let Some(wanted) = want.get(top) {
-            let there = live.get(top).unwrap_or(&Value::Null);
-            body.insert(top.to_owned(), merge(row, top, wanted, there));
-        }
+        let there = live.get(top).unwrap_or(&Value::Null);
+        match want.get(top) {
+            Some(wanted) => body.insert(top.to_owned(), merge(row, top, wanted, there)),
+            // The default of a field that the step does not state.
+            None => {
+                let below: Vec<&str> = field.path.split('.').skip(1).collect();
+                let keys = below.into_iter().rev();
+                let value = keys.fold(field.want.clone(), |value, key| json!({ key: value }));
+                body.insert(top.to_owned(), value)
+            }
+        };
     }
     body
 }
@@ -120,6 +127,7 @@ fn compare(
             for (name, value) in fields {
                 compare(row, &spot.field(name), value, there.get(name), found);
             }
+            reset(row, spot, fields, there, found);
         }
         (Value::Object(fields), None) if fields.values().any(|value| !is_default(value)) => {
             for (name, value) in fields {
@@ -132,6 +140,40 @@ fn compare(
         (want, None | Some(Value::Null)) if is_default(want) => {}
         (want, Some(have)) if same(want, have) => {}
         (want, have) => differs(row, spot, want, have, found),
+    }
+}
+
+/// The fields that must have their default because the step does not state them, and do not have it.
+fn reset(
+    row: &ResourceSpec,
+    spot: &DiffPath,
+    want: &Map<String, Value>,
+    have: &Map<String, Value>,
+    found: &mut Vec<FieldDiff>,
+) {
+    for path in row.unstated {
+        let inside = match spot.plain.as_str() {
+            "" => Some(*path),
+            plain => path
+                .strip_prefix(plain)
+                .and_then(|rest| rest.strip_prefix('.')),
+        };
+        let Some(inside) = inside else { continue };
+        let (top, below) = inside.split_once('.').unwrap_or((inside, ""));
+        let below = below.split('.').filter(|key| !key.is_empty());
+        let live = below
+            .clone()
+            .try_fold(have.get(top), |value, key| value.map(|v| v.get(key)))
+            .flatten();
+        if want.contains_key(top) || live.is_none_or(is_default) {
+            continue;
+        }
+        let spot = below.fold(spot.field(top), |spot, key| spot.field(key));
+        let default = match live {
+            Some(Value::Bool(_)) => Value::from(false),
+            _ => Value::Null,
+        };
+        differs(row, &spot, &default, live, found);
     }
 }
 

@@ -42,6 +42,9 @@ pub struct ResourceSpec {
     pub fixed: &'static [&'static str],
     /// Fields of the live resource that an update must contain although they do not change.
     pub carries: &'static [&'static str],
+    /// Fields that have their default if the step does not state them: without this, a setting that a parameter switched on would
+    /// stay on. Items of lists are left out of the path.
+    pub unstated: &'static [&'static str],
     /// Lists in which the order, or more than the order, is irrelevant.
     pub lists: &'static [(&'static str, ListSemantics)],
     /// Fields of the answer that other steps may refer to; only these are written to the journal.

@@ -44,6 +44,7 @@ const PLAIN: ResourceSpec = ResourceSpec {
     reads: 1,
     fixed: &[],
     carries: &[],
+    unstated: &[],
     lists: &[],
     outputs: &[],
     derived: None,
@@ -102,6 +103,7 @@ static ROUTER: ResourceSpec = ResourceSpec {
     collection: "routers",
     path: "projects/{project}/regions/{region}/routers/{router}",
     fixed: &["network"],
+    unstated: &["nats.natIps", "nats.logConfig.enable"],
     lists: &[
         ("nats", ListSemantics::Keyed("name")),
         ("nats.natIps", ListSemantics::Set),
@@ -125,6 +127,7 @@ static FIREWALL: ResourceSpec = ResourceSpec {
     path: "projects/{project}/global/firewalls/{firewall}",
     fixed: &["network", "direction"],
     carries: &["name"],
+    unstated: &["logConfig.enable"],
     lists: &[
         ("allowed", ListSemantics::Set),
         ("denied", ListSemantics::Set),

@@ -1,6 +1,6 @@
 //! The parameters of a run, as they are written: the parameter file. Pure.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::SourceLocation;
 use super::diagnostic::{Diagnostics, unknown};
@@ -18,14 +18,23 @@ pub struct Param {
     pub says: String,
     /// The type of its values.
     pub of: ParamType,
+    /// For a choice: the JSON that stands in the steps for each word, null if the field is left out; empty: the word itself.
+    pub values: Map<String, Value>,
     /// The value if none is given; may refer to parameters written above it. None: a value is required.
     pub default: Option<Value>,
     /// The parameter's location.
     pub source: SourceLocation,
 }
 
+impl Param {
+    /// Whether its value is more than a word in the steps, so that it cannot be part of a longer text.
+    pub(super) fn is_structure(&self) -> bool {
+        self.of.is_list() || !self.values.is_empty()
+    }
+}
+
 pub(super) const PARAM_FIELDS: &[&str] = &[
-    "param", "says", "of", "min", "max", "choices", "each", "default",
+    "param", "says", "of", "min", "max", "choices", "values", "each", "default",
 ];
 
 /// The types in `of:`.
@@ -95,6 +104,7 @@ fn read_one(file: &str, document: &Node, diagnostics: &mut Diagnostics) -> Optio
     }
     let says = fields.prose("says");
     let of = param_type(&mut fields);
+    let values = values(&mut fields, of.as_ref());
     let default = fields.get("default").map(Node::value);
     let good = diagnostics.0.len() == before;
     // A parameter with an unknown type still exists: references to it are not errors.
@@ -104,6 +114,7 @@ fn read_one(file: &str, document: &Node, diagnostics: &mut Diagnostics) -> Optio
             name,
             says,
             of,
+            values,
             default,
             source,
         },
@@ -118,10 +129,10 @@ fn param_type(fields: &mut Fields<'_>) -> Option<ParamType> {
         "name" => &["max"],
         "cidr" | "integer" => &["min", "max"],
         "cidr-list" => &["each"],
-        "choice" => &["choices"],
+        "choice" => &["choices", "values"],
         _ => &[],
     };
-    for field in ["min", "max", "choices", "each"] {
+    for field in ["min", "max", "choices", "values", "each"] {
         if let Some(node) = fields
             .get(field)
             .filter(|_| !uses.contains(&field) && TYPES.contains(&word.as_str()))
@@ -175,6 +186,25 @@ fn param_type(fields: &mut Fields<'_>) -> Option<ParamType> {
         }
     };
     Some(found)
+}
+
+/// What stands for each word of a choice.
+fn values(fields: &mut Fields<'_>, of: Option<&ParamType>) -> Map<String, Value> {
+    let found = fields.mapping("values").iter();
+    let found: Map<String, Value> = found
+        .map(|(key, node)| (key.name.clone(), node.value()))
+        .collect();
+    if let (Some(ParamType::Choice(choices)), Some(node)) = (of, fields.get("values")) {
+        let unlike = choices.iter().find(|word| !found.contains_key(*word));
+        let unlike = unlike.or_else(|| found.keys().find(|word| !choices.contains(*word)));
+        if let Some(word) = unlike {
+            fields.complain(
+                node.line,
+                format!("`values` must have one value for each of `choices`; `{word}` is in only one of them"),
+            );
+        }
+    }
+    found
 }
 
 /// `min` and `max`, which must be between `least` and `most`; these are the defaults.
@@ -238,6 +268,14 @@ mod tests {
             ("of: tekst", "4: unknown type `tekst`, did you mean `text`?"),
             ("default: 1", "2: missing field `of`"),
             ("of: choice", "4: `of: choice` needs `choices`"),
+            (
+                "of: choice\nchoices: [a, b]\nvalues: {a: {x: 1}}",
+                "6: `values` must have one value for each of `choices`; `b` is in only one of them",
+            ),
+            (
+                "of: text\nvalues: {a: 1}",
+                "5: `values` does not apply to `of: text`",
+            ),
             ("of: text\nmin: 1", "5: `min` does not apply to `of: text`"),
             (
                 "of: integer\nmin: 2\nmax: 1",

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::diagnostic::{Diagnostics, unknown};
 use super::graph::Graph;
+use super::params::Param;
 use super::tutorial::Template;
-use super::values::ParamType;
 use super::{SourceLocation, Step, Tutorial, manifest, refs};
 
 /// Reports every reference, dependency and condition that is unknown, forward, or circular.
@@ -24,7 +24,7 @@ pub(super) fn check(tutorial: &Tutorial, diagnostics: &mut Diagnostics) {
         params: tutorial
             .params
             .iter()
-            .map(|param| (param.name.as_str(), &param.of))
+            .map(|param| (param.name.as_str(), param))
             .collect(),
         steps: tutorial
             .templates
@@ -68,7 +68,7 @@ pub(super) fn check(tutorial: &Tutorial, diagnostics: &mut Diagnostics) {
 
 /// The possible targets of references.
 struct ReferenceTargets<'a> {
-    params: BTreeMap<&'a str, &'a ParamType>,
+    params: BTreeMap<&'a str, &'a Param>,
     steps: BTreeMap<&'a str, &'a Template>,
     chapters: BTreeMap<&'a str, usize>,
 }
@@ -123,10 +123,14 @@ impl ReferenceTargets<'_> {
                     place,
                     unknown("parameter", &reference.field, self.params.keys().copied()),
                 ),
-                Some(of) if of.is_list() && reference.to_string() != text => {
+                Some(param) if param.is_structure() && reference.to_string() != text => {
+                    let what = match param.of.is_list() {
+                        true => "a list",
+                        false => "more than a word",
+                    };
                     diagnostics.add(
                         place,
-                        format!("{reference} is a list, so it cannot be part of a string"),
+                        format!("{reference} is {what}, so it cannot be part of a string"),
                     );
                 }
                 Some(_) => {}
@@ -191,8 +195,8 @@ impl ReferenceTargets<'_> {
                 place,
                 unknown("parameter", name, self.params.keys().copied()),
             ),
-            Some(of) => {
-                if let Err(why) = of.take(value) {
+            Some(param) => {
+                if let Err(why) = param.of.take(value) {
                     diagnostics.add(place, format!("`{name}` never has that value: {why}"));
                 }
             }

@@ -15,25 +15,56 @@ use super::values::ParamType;
 /// The value of every parameter.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(transparent)]
-pub struct Params(BTreeMap<String, Value>);
+pub struct Params {
+    values: BTreeMap<String, Value>,
+    /// What stands in the steps for the words of choices, where that is not the word.
+    #[serde(skip)]
+    stand_ins: BTreeMap<String, Value>,
+}
 
 impl Params {
     /// The value of a parameter, in the form that steps use.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.values.get(name)
     }
 
     /// All names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+        self.values
+            .iter()
+            .map(|(name, value)| (name.as_str(), value))
     }
 
     /// The value of a reference to a parameter.
     pub(super) fn of(&self, reference: &Ref) -> Option<Value> {
-        if reference.is_param() {
-            self.0.get(&reference.field).cloned()
-        } else {
-            None
+        if !reference.is_param() {
+            return None;
+        }
+        let name = &reference.field;
+        self.stand_ins
+            .get(name)
+            .or_else(|| self.values.get(name))
+            .cloned()
+    }
+
+    /// The value without the fields that consist of a reference to a parameter whose word stands for nothing.
+    pub(super) fn without_omitted(&self, value: &Value) -> Value {
+        let is_omitted = |value: &Value| {
+            let text = value.as_str().unwrap_or_default();
+            let mut names = self.stand_ins.iter().filter(|(_, value)| value.is_null());
+            names.any(|(name, _)| text == format!("${{param.{name}}}"))
+        };
+        match value {
+            Value::Object(fields) => {
+                let kept = fields.iter().filter(|(_, value)| !is_omitted(value));
+                kept.map(|(name, value)| (name.clone(), self.without_omitted(value)))
+                    .collect()
+            }
+            Value::Array(items) => items
+                .iter()
+                .map(|item| self.without_omitted(item))
+                .collect(),
+            other => other.clone(),
         }
     }
 }
@@ -62,7 +93,12 @@ impl Tutorial {
         for param in &self.params {
             match value_of(param, given, &settled) {
                 Ok(Some(value)) => {
-                    settled.0.insert(param.name.clone(), value);
+                    if let Some(stand_in) = value.as_str().and_then(|word| param.values.get(word)) {
+                        settled
+                            .stand_ins
+                            .insert(param.name.clone(), stand_in.clone());
+                    }
+                    settled.values.insert(param.name.clone(), value);
                 }
                 // Its default depends on a parameter whose error has been reported.
                 Ok(None) => {}

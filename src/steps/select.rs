@@ -107,7 +107,7 @@ fn filled(template: &Template, params: &Params) -> Step {
         .iter()
         .map(|(key, value)| (key.clone(), fill(value)))
         .collect();
-    step.want = fill(&step.want);
+    step.want = fill(&params.without_omitted(&step.want));
     let needs: Vec<String> = step
         .needs
         .iter()

@@ -35,6 +35,7 @@ mod kubernetes_webhooks;
 mod kubernetes_workloads;
 mod living;
 mod name_prefix;
+mod nat_addresses;
 mod node_pools;
 mod outputs;
 mod outside;

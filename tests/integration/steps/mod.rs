@@ -259,6 +259,15 @@ fn a_step_that_is_not_always_there_says_when() {
         })
         .collect();
     let expected = [
+        "nat-router-with-1-static: nat_addresses=\"1\"",
+        "nat-router-with-2-static: nat_addresses=\"2\"",
+        "nat-router-with-3-static: nat_addresses=\"3\"",
+        "nat-address-1-of-1: nat_addresses=\"1\"",
+        "nat-address-1-of-2: nat_addresses=\"2\"",
+        "nat-address-2-of-2: nat_addresses=\"2\"",
+        "nat-address-1-of-3: nat_addresses=\"3\"",
+        "nat-address-2-of-3: nat_addresses=\"3\"",
+        "nat-address-3-of-3: nat_addresses=\"3\"",
         "allow-ingress-api-server-to-webhook: control_plane=\"in-cluster\"",
         "mesh-feature: control_plane=\"managed\"",
         "mesh-management: control_plane=\"managed\"",
