@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::change::Change;
-use super::entry::ChangeVerb;
+pub use super::entry::ChangeVerb;
 use super::evidence::Evidence;
 use crate::kinds::{FieldDiff, ResourceId};
 

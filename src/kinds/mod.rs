@@ -7,6 +7,7 @@ mod cluster_error;
 mod clusters;
 mod conditions;
 mod definitions;
+mod derived_output;
 mod difference;
 mod evidence;
 pub mod iam_policy;

@@ -4,7 +4,7 @@
 //! documents by `tests/integration/rows.rs`. What the documents do not contain (which list is a set, which requests must not run
 //! concurrently) is documented here, with the reason.
 
-use super::outputs::DerivedOutput;
+use super::derived_output::DerivedOutput;
 use crate::google::{Api, Dialect};
 
 /// A kind of Google resource that is created, read, updated and deleted at one path.

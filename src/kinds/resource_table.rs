@@ -1,6 +1,6 @@
 //! THE LIST: every plain Google resource, one row each. Adding a resource is adding a row; see docs/adding-a-kind.md.
 
-use super::outputs::DerivedOutput;
+use super::derived_output::DerivedOutput;
 use super::resource_spec::{
     CreateMethod, FieldUpdate, ListSemantics, NameIn, ParentCreate, ReadyField, ResourceSpec,
     UpdateMethod,

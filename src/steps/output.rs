@@ -3,11 +3,11 @@
 
 use serde_json::Value;
 
+use super::SourceLocation;
 use super::diagnostic::Diagnostics;
 use super::fields::Fields;
 use super::step_fields::is_id;
 use super::yaml::{Node, Tree};
-use super::{Params, SourceLocation, refs};
 
 /// The field by which a document is an output.
 const OUTPUT: &str = "output";
@@ -37,17 +37,6 @@ pub(super) struct OutputTemplate {
     pub output: Output,
     /// Every text in its value, with its location.
     pub texts: Vec<(SourceLocation, String)>,
-}
-
-impl OutputTemplate {
-    /// The output with the parameters' values.
-    pub fn filled(&self, params: &Params) -> Output {
-        let output = &self.output;
-        Output {
-            value: refs::fill_some(&output.value, &|reference| params.of(reference)),
-            ..output.clone()
-        }
-    }
 }
 
 /// Whether a document is an output.

@@ -61,7 +61,7 @@ impl Tutorial {
             if !chapters.contains(&template.output.chapter.as_str()) {
                 continue;
             }
-            let output = template.filled(params);
+            let output = filled_output(&template.output, params);
             match outputs.iter_mut().find(|one| one.name == output.name) {
                 Some(earlier) => *earlier = output,
                 None => outputs.push(output),
@@ -97,6 +97,14 @@ fn text(value: &Value) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// An output with the values of the parameters.
+fn filled_output(output: &Output, params: &Params) -> Output {
+    Output {
+        value: refs::fill_some(&output.value, &|reference| params.of(reference)),
+        ..output.clone()
+    }
 }
 
 fn filled(template: &Template, params: &Params) -> Step {

@@ -94,7 +94,7 @@ impl Log {
 mod tests {
     use super::super::outline::Outline;
     use super::*;
-    use crate::engine::entry::ChangeVerb;
+    use crate::engine::event::ChangeVerb;
     use crate::engine::event::{Event, StepOutcome};
 
     fn secs(n: u64) -> Duration {
