@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use provision::cli::Output;
 use provision::{command, error};
 
 /// Disables core files: one would contain the tokens of the run, and stays on the disk.
@@ -36,10 +37,11 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let json = cli.global.output == Output::Json;
     let exit = runtime
         .block_on(command::carry_out(cli))
         .unwrap_or_else(|halt| {
-            command::note(&halt.to_string());
+            command::report(&halt, json);
             halt.exit
         });
     // A request whose result is not needed any more must not delay the exit.

@@ -2,6 +2,7 @@
 //! evidence that a resource is ours, the user confirms, and from then on the journal records it.
 
 use clap::Args;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::execute::{VerbSpec, look};
@@ -18,7 +19,7 @@ use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::kinds::{FieldDiff, ResourceId};
 use crate::ui::table::columns;
-use crate::ui::{json_line, plain};
+use crate::ui::{json_line, plain, stamped};
 
 const ADOPT: VerbSpec = VerbSpec {
     name: "adopt",
@@ -107,9 +108,8 @@ pub async fn adopt(global: &Global, args: AdoptArgs) -> Result<Exit, CommandErro
     let kept = kept.map(|path| path.display().to_string());
     if session.json() {
         let steps: Vec<&str> = new.iter().map(|found| found.step.as_str()).collect();
-        say(&json_line(
-            &json!({"event": "adopted", "steps": steps, "damaged": kept}),
-        ));
+        let event = json!({"event": "adopted", "steps": steps, "damaged": kept});
+        say(&json_line(&stamped(&event, Timestamp::now())));
     } else {
         say(&format!(
             "{} adopted: `provision up` continues from here, and `provision down` removes them\n",

@@ -3,11 +3,11 @@
 use clap::Args;
 use serde_json::json;
 
+use super::asking;
 use super::confirm;
 use super::execute::{VerbSpec, change, close};
 use super::outline::inside;
 use super::output::{note, say};
-use super::rehearsal;
 use super::run_lock::RunLock;
 use super::session::{Prepared, Session};
 use crate::cli::Global;
@@ -65,11 +65,8 @@ pub async fn down(global: &Global, args: DownArgs) -> Result<Exit, CommandError>
     }
     if !yes && !tasks.is_empty() {
         say(&listed(&tasks));
-        let question = format!(
-            "Remove these from project {}{}?",
-            session.project,
-            rehearsal::and_in(session)
-        );
+        let takes = asking::takes(session, &tasks, &lock.journal.state);
+        let question = asking::of_tasks(session, &tasks, takes);
         confirm::require_yes(&question).await?;
     }
     if delete_project {

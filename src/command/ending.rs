@@ -1,14 +1,18 @@
 //! What is said after a run that changes something: the next commands, what the environment costs, and what goes on after an
 //! interrupt. All of it goes to stderr, for people; the counts before it are the run's output.
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::outline::is_emulated;
 use super::output::note;
+use super::own_cluster::quoted;
 use super::session::Session;
 use crate::engine::state::{State, TrackedResource};
 use crate::error::Exit;
+use crate::google::process_env;
 use crate::kinds::Step;
 use crate::ui::closing::{self, OpenRequest};
 use crate::ui::prices::Running;
@@ -25,17 +29,14 @@ pub fn command(session: &Session, verb: &str) -> String {
     let mut words = vec!["provision".to_owned(), verb.to_owned()];
     words.extend(global.emulate.then(|| "--emulate".to_owned()));
     words.extend(global.project.iter().map(|id| format!("--project {id}")));
-    let folders = [
-        ("--state-dir", &global.state_dir),
-        ("--steps", &global.steps),
-    ];
-    for (flag, folder) in folders {
-        words.extend(
-            folder
-                .iter()
-                .map(|folder| format!("{flag} {}", folder.display())),
-        );
-    }
+    words.extend(global.env.iter().map(|name| format!("--env {name}")));
+    // The folder of steps is remembered, and a variable stays set.
+    let by_variable = process_env("PROVISION_STATE_DIR").map(PathBuf::from);
+    let folder = global.state_dir.iter();
+    let by_flag = folder.filter(|folder| by_variable.as_ref() != Some(*folder));
+    words.extend(
+        by_flag.map(|folder| format!("--state-dir {}", quoted(&folder.display().to_string()))),
+    );
     words.join(" ")
 }
 

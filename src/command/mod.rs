@@ -4,6 +4,7 @@
 mod adopt;
 mod allow_list;
 mod analyze;
+mod asking;
 mod authorize;
 mod completions;
 mod config;
@@ -29,6 +30,7 @@ mod outline;
 mod output;
 mod output_verb;
 mod own_cluster;
+mod pager;
 mod place;
 mod plan;
 mod planned_snapshot;
@@ -52,7 +54,7 @@ use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::Global;
 use crate::error::{CommandError, Exit};
-pub use output::note;
+pub use output::{note, report};
 
 /// Creates the environment of Google's Cloud Service Mesh egress-gateway tutorial, and removes it again.
 ///

@@ -1,11 +1,16 @@
 //! `plan`: what `up` would change. Nothing is changed.
 
+use std::io::IsTerminal;
+
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use super::allow_list;
+use super::asking::warn_of_everybody;
+use super::ending::command;
 use super::execute::{VerbSpec, look};
 use super::output::say;
+use super::pager::page;
 use super::presenter::RunPresenter;
 use super::session::{Prepared, Session};
 use crate::cli::Global;
@@ -15,6 +20,7 @@ use crate::engine::task::Task;
 use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::kinds::Step;
+use crate::ui::overview::{StepName, overview};
 use crate::ui::plan::Plan;
 
 const PLAN: VerbSpec = VerbSpec {
@@ -46,7 +52,8 @@ pub async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, CommandError>
     let steps: Vec<Step> = tasks.iter().map(|task| task.step.clone()).collect();
     let (plan, ended) = planned(&session, PLAN, &ready, tasks, &session.state).await;
     if !session.json() {
-        show(&session, &steps, &plan);
+        warn_of_everybody(&session, &steps);
+        page(&text(&session, &steps, &plan));
     }
     Ok(match Exit::from(ended.how()) {
         Exit::Done if ended.tally.different > 0 => Exit::Different,
@@ -88,7 +95,25 @@ pub async fn planned(
     (plan, ended)
 }
 
-/// Prints a plan of these steps as text.
+/// Prints a plan of these steps as text, before a question: not in a pager.
 pub fn show(session: &Session, steps: &[Step], plan: &Plan) {
-    say(&plan.text(&session.tutorial.chapters, steps, session.paint.0));
+    warn_of_everybody(session, steps);
+    say(&text(session, steps, plan));
+}
+
+/// A plan as text: on a terminal in few lines unless details are requested, elsewhere whole.
+fn text(session: &Session, steps: &[Step], plan: &Plan) -> String {
+    let (chapters, paint) = (&session.tutorial.chapters, session.paint.0);
+    if session.global.verbose || !std::io::stdout().is_terminal() || plan.is_empty() {
+        return plan.text(chapters, steps, paint);
+    }
+    let width = usize::from(console::Term::stdout().size().1).saturating_sub(1);
+    let more = command(session, "plan -v");
+    let names = steps.iter().map(|step| StepName {
+        chapter: &step.chapter,
+        id: &step.id,
+    });
+    let names: Vec<StepName<'_>> = names.collect();
+    let overview = overview(plan, chapters, &names, width, paint);
+    format!("{overview}each change with its reason and values: {more}\n")
 }

@@ -1,11 +1,11 @@
 //! Looks at everything before the first change, as `plan` does, and stops a run that cannot be carried out: a difference that
 //! cannot be made is found before anything else was changed. It decides nothing that `plan` does not show.
 
+use super::asking;
 use super::confirm;
 use super::execute::VerbSpec;
 use super::plan::{planned, show};
 use super::presenter::RunPresenter;
-use super::rehearsal;
 use super::run_lock::RunLock;
 use super::session::{Prepared, Session};
 use crate::engine::event::{Event, RunOutcome, Tally};
@@ -50,6 +50,7 @@ pub async fn preflight(
     let steps: Vec<Step> = tasks.iter().map(|task| task.step.clone()).collect();
     let deletes = |task: &&Task| matches!(task.goal, TaskGoal::Absent { .. });
     let deleted = tasks.iter().filter(deletes).count();
+    let takes = asking::takes(session, &tasks, &lock.journal.state);
     let (plan, ended) = planned(session, verb, ready, tasks, &lock.journal.state).await;
     match Exit::from(ended.how()) {
         Exit::Interrupted => return Ok(Preflight::End(Exit::Interrupted)),
@@ -77,11 +78,7 @@ pub async fn preflight(
     if plan.is_empty() && deleted == 0 {
         return Ok(Preflight::End(Exit::Done));
     }
-    let question = format!(
-        "Apply these changes in project {}{}?",
-        session.project,
-        rehearsal::and_in(session)
-    );
+    let question = asking::of_plan(session, &steps, &plan, takes);
     confirm::require_yes(&question).await?;
     Ok(Preflight::Begin)
 }
@@ -127,6 +124,7 @@ fn refuse(
         emit(Event::Failed {
             step,
             error: failure.error.to_string(),
+            cause: failure.error.cause().map(Box::new),
             hint: failure.hint,
             left: failure.left,
         });

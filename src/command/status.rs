@@ -1,6 +1,7 @@
 //! `status`: each step, whether its resource exists, whether it is ours, and since when a request is open. Nothing is changed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::IsTerminal;
 
 use clap::Args;
 use serde_json::json;
@@ -17,7 +18,7 @@ use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::kinds::Step;
 use crate::ui::json_line;
-use crate::ui::table::columns;
+use crate::ui::table::{columns, fitted};
 
 const STATUS: VerbSpec = VerbSpec {
     name: "status",
@@ -39,12 +40,27 @@ pub async fn status(global: &Global, _args: StatusArgs) -> Result<Exit, CommandE
     let record = |event: &Event| recorded.push(event.clone());
     let state = &session.state;
     let ended = look(&session, STATUS, &ready, tasks, state, presenter, record).await;
-    say(&table(&ready.steps, &recorded, state, session.json()));
+    let terminal = std::io::stdout().is_terminal();
+    let width = terminal.then(|| usize::from(console::Term::stdout().size().1).saturating_sub(1));
+    say(&table(
+        &ready.steps,
+        &recorded,
+        state,
+        session.json(),
+        width,
+    ));
     Ok(ended.how().into())
 }
 
 /// Each step: live, ours, open since; then resources of ours that no step declares.
-fn table(steps: &[Step], recorded: &[Event], state: &State, as_json: bool) -> String {
+/// On a terminal of `width` columns no line is wrapped.
+fn table(
+    steps: &[Step],
+    recorded: &[Event],
+    state: &State,
+    as_json: bool,
+    width: Option<usize>,
+) -> String {
     let mut live: BTreeMap<&str, &str> = BTreeMap::new();
     // A resource that another client recreated under the name of ours is not ours.
     let mut anothers: BTreeSet<&str> = BTreeSet::new();
@@ -116,7 +132,10 @@ fn table(steps: &[Step], recorded: &[Event], state: &State, as_json: bool) -> St
         );
     }
     if !as_json {
-        return columns(&rows);
+        return match width {
+            Some(width) => fitted(&rows, width),
+            None => columns(&rows),
+        };
     }
     let objects = rows[1..].iter().map(|row| {
         let open = (row[4] != "-").then(|| row[4].clone());

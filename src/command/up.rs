@@ -6,6 +6,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use super::allow_list;
+use super::asking;
 use super::confirm;
 use super::ending::after_up;
 use super::execute::{VerbSpec, change, close};
@@ -97,6 +98,9 @@ pub async fn up(global: &Global, args: UpArgs) -> Result<Exit, CommandError> {
     let looked = preflight(&session, UP, &ready, tasks, &mut lock, allowed).await?;
     if let Preflight::End(exit) = looked {
         return Ok(exit);
+    }
+    if args.yes {
+        asking::warn_of_everybody(&session, &ready.steps);
     }
     lock.begin(&session)?;
     let tasks = tasks_of(&session, &ready, &lock.journal.state, args.adopt, through)?;

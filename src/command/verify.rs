@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::execute::{VerbSpec, look};
@@ -19,7 +20,7 @@ use crate::kinds::Clients;
 use crate::kinds::Step;
 use crate::kinds::checks::{answers, only_gke};
 use crate::ui::checks::CheckReport;
-use crate::ui::json_line;
+use crate::ui::{json_line, stamped};
 
 const VERIFY: VerbSpec = VerbSpec {
     name: "verify",
@@ -62,7 +63,7 @@ pub async fn verify(global: &Global, args: VerifyArgs) -> Result<Exit, CommandEr
         let why = only_gke(&check.want).unwrap_or_default();
         if session.json() {
             let told = json!({"event": "not-checked", "step": check.id, "only_gke": why});
-            say(&json_line(&told));
+            say(&json_line(&stamped(&told, Timestamp::now())));
         }
         checks.not_here(&check.id, why);
     }

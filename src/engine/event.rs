@@ -139,6 +139,9 @@ pub enum Event {
         step: String,
         /// The error, its location, and Google's own message.
         error: String,
+        /// The same as an object, if an API refused something.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Box<Cause>>,
         /// What to do about it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hint: Option<String>,
@@ -161,6 +164,25 @@ pub enum Event {
         /// Milliseconds since the run started.
         took: u64,
     },
+}
+
+/// The error of an API, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// What was tried: `create compute.network vpc-network`.
+    pub what: String,
+    /// The request.
+    pub call: String,
+    /// The class of the failure.
+    pub class: String,
+    /// The message of Google, of Kubernetes or of the operating system.
+    pub message: String,
+    /// The HTTP status, if there was an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<u16>,
+    /// Google's name for the error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// How a run ended.

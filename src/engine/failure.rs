@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::google::{ApiError, Class};
 use crate::kinds::FieldDiff;
 
+use super::event::Cause;
 use super::journal::JournalError;
 
 /// What most failures leave behind.
@@ -53,6 +54,23 @@ pub enum StepError {
     /// A bug in provision.
     #[error("the step panicked: {0}")]
     Panicked(String),
+}
+
+impl StepError {
+    /// The API's error as an object, if an API refused something.
+    pub fn cause(&self) -> Option<Cause> {
+        let StepError::Call { what, source } = self else {
+            return None;
+        };
+        Some(Cause {
+            what: what.clone(),
+            call: source.call.to_string(),
+            class: format!("{:?}", source.class),
+            message: source.message.clone(),
+            http: source.http,
+            reason: source.reason.as_deref().map(str::to_owned),
+        })
+    }
 }
 
 impl Failure {

@@ -30,4 +30,5 @@ mod state_tests;
 pub mod task;
 pub mod tasks;
 mod wait;
+mod wait_hint;
 mod worker;

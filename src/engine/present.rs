@@ -17,6 +17,7 @@ use super::prune::{remove_parts, stale_parts};
 use super::send::{SendResult, carry_out};
 use super::state::{OpenRequest, TrackedResource};
 use super::wait::{at_rest, confirmed};
+use super::wait_hint::wait_hint;
 use super::worker::Worker;
 use crate::google::Class;
 use crate::kinds::{Observed, ResourceId};
@@ -125,7 +126,7 @@ pub async fn present(
     match found {
         Observed::Broken(why) if kind.is_wait() => {
             let error = format!("{} {}: {why}", kind.name(), resource.short());
-            Err(Failure::new(error, &worker.says))
+            Err(Failure::new(error, &wait_hint(resource)))
         }
         Observed::Broken(why) => {
             close(worker, resource, open.as_ref(), false).await?;

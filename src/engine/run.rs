@@ -255,6 +255,7 @@ fn fail(
     emit(&Event::Failed {
         step: id.to_owned(),
         error: failure.error.to_string(),
+        cause: failure.error.cause().map(Box::new),
         hint: failure.hint,
         left: failure.left,
     });

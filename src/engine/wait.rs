@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::retry_policy::reason;
+use super::wait_hint::wait_hint;
 use super::worker::Worker;
 use crate::google::{Class, retry};
 use crate::kinds::{Kind, Observed, ResourceId};
@@ -86,12 +87,11 @@ pub async fn at_rest(
                     "{what}: timed out after {} s: {why}",
                     worker.within.as_secs()
                 );
-                // A wait's own reason says best what to do after its timeout.
-                let hint = match kind {
-                    _ if !kind.is_deletable() => &worker.says,
-                    _ => kind.deletion_hint(),
+                let hint = match kind.is_deletable() {
+                    true => kind.deletion_hint().to_owned(),
+                    false => wait_hint(resource),
                 };
-                let failure = Failure::new(error, hint);
+                let failure = Failure::new(error, &hint);
                 return Err(if kind.is_wait() {
                     failure
                 } else {

@@ -29,8 +29,6 @@ pub enum OwnerRequest {
 pub struct Worker {
     /// The step's id.
     pub step: String,
-    /// The step's reason; for a wait it describes what the step waits for.
-    pub says: String,
     /// The clients of Google and the cluster; their watch reports to the owner.
     pub clients: Clients,
     /// The time limit for the step's resource.
@@ -70,7 +68,6 @@ impl Worker {
         };
         Worker {
             step: step.id.clone(),
-            says: step.says.trim().replace('\n', " "),
             clients,
             within: step.within,
             keep: step.keep,

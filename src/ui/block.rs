@@ -49,8 +49,7 @@ mod tests {
     use super::super::duration::Usual;
     use super::super::outline::{Outline, OutlineStep};
     use super::*;
-    use crate::engine::event::ChangeVerb;
-    use crate::engine::event::Event;
+    use crate::engine::event::{ChangeVerb, Event};
 
     fn secs(n: u64) -> Duration {
         Duration::from_secs(n)
@@ -154,40 +153,6 @@ mod tests {
                 "{lines:?}"
             );
             assert!(lines.len() <= 1 + (height / 3).max(1), "{lines:?}");
-        }
-    }
-
-    #[test]
-    fn a_block_shows_what_it_is_told_as_text() {
-        const ODD: &str = "a\u{1b}[2J\u{9b}b\r\u{202e}";
-        let odd = || ODD.to_owned();
-        let mut progress = progress(0);
-        let events = [
-            Event::StepStarted {
-                step: odd(),
-                kind: odd(),
-                name: odd(),
-                expected: Some(1),
-            },
-            Event::Waiting {
-                step: odd(),
-                on: odd(),
-            },
-            Event::Retrying {
-                step: odd(),
-                call: odd(),
-                why: odd(),
-                attempt: 1,
-                after: 1,
-            },
-        ];
-        for event in events {
-            progress.record(&event, secs(250));
-            let lines = block(&progress, secs(264), 119, 24);
-            assert!(lines.iter().any(|line| line.contains("a")), "{lines:?}");
-            for line in lines {
-                assert_eq!(line, super::super::plain(&line), "{line:?}");
-            }
         }
     }
 }

@@ -130,6 +130,7 @@ impl Lines {
                 error,
                 hint,
                 left,
+                ..
             } => Some(failed(self.paint, step, error, hint.as_deref(), left)),
             Event::Blocked { by, .. } => {
                 *self.blocked.entry(by.clone()).or_default() += 1;

@@ -94,8 +94,7 @@ impl Log {
 mod tests {
     use super::super::outline::Outline;
     use super::*;
-    use crate::engine::event::ChangeVerb;
-    use crate::engine::event::{Event, StepOutcome};
+    use crate::engine::event::{ChangeVerb, Event, StepOutcome};
 
     fn secs(n: u64) -> Duration {
         Duration::from_secs(n)

@@ -52,6 +52,11 @@ impl Plan {
         self.found.get(step).map(|found| &found.change)
     }
 
+    /// The resource that a step wants, as far as it is known.
+    pub fn want(&self, step: &str) -> Option<&Value> {
+        self.found.get(step).map(|found| &found.want)
+    }
+
     /// Whether `up` would change nothing.
     pub fn is_empty(&self) -> bool {
         self.found
@@ -289,6 +294,14 @@ fn flat(value: &Value) -> Vec<(String, String)> {
     let mut out = Vec::new();
     walk(String::new(), value, &mut out);
     out
+}
+
+/// A value in its usual notation; nothing for null.
+pub fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        value => short(value),
+    }
 }
 
 /// A flat object as `field value, field value`.

@@ -227,8 +227,7 @@ impl StepAtWork {
 mod tests {
     use super::super::outline::OutlineStep;
     use super::*;
-    use crate::engine::event::ChangeVerb;
-    use crate::engine::event::StepOutcome;
+    use crate::engine::event::{ChangeVerb, StepOutcome};
 
     pub(super) const BEGAN: &str = "2026-01-01T10:00:00Z";
 

@@ -25,6 +25,33 @@ pub fn columns(rows: &[Vec<String>]) -> String {
     text
 }
 
+/// The least width to which a column is cut.
+const COLUMN: usize = 10;
+
+/// Rows as lines of at most `width` columns: the first two columns, which are names, are cut in their middle as far as needed, and a
+/// line that is still too long at its end.
+pub fn fitted(rows: &[Vec<String>], width: usize) -> String {
+    let mut rows = rows.to_vec();
+    for column in [0, 1] {
+        let total = |rows: &[Vec<String>]| {
+            let text = columns(rows);
+            text.lines()
+                .map(|line| line.chars().count())
+                .max()
+                .unwrap_or(0)
+        };
+        let over = total(&rows).saturating_sub(width);
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
+        let kept = widest.saturating_sub(over).max(COLUMN.min(widest));
+        for cell in rows.iter_mut().filter_map(|row| row.get_mut(column)) {
+            *cell = cut_in_the_middle(cell, kept);
+        }
+    }
+    let lines = columns(&rows);
+    lines.lines().map(|line| cut(line, width) + "\n").collect()
+}
+
 /// The width of texts: that of an 80-column terminal, and of text that is pasted into reviews.
 pub const WIDTH: usize = 80;
 
@@ -88,6 +115,36 @@ mod tests {
         // A character may be two columns wide, and a line is one line.
         assert_eq!(cut("日本語日本語", 6), "日本..");
         assert_eq!(cut("a\nb\u{1b}[2Jc", 80), "a b\u{fffd}[2Jc");
+    }
+
+    #[test]
+    fn a_table_is_fitted_to_a_width() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let rows = [
+            row(["STEP", "KIND", "LIVE"]),
+            row([
+                "allow-ingress-gcp-health-checker",
+                "kubernetes.object",
+                "as wanted",
+            ]),
+        ];
+        for (width, expected) in [
+            (
+                80,
+                "allow-ingress-gcp-health-checker  kubernetes.object  as wanted",
+            ),
+            (50, "allow-ing..h-checker  kubernetes.object  as wanted"),
+            (35, "allo..cker  kuber..bject  as wanted"),
+            (20, "allo..cker  kube...."),
+        ] {
+            let text = fitted(&rows, width);
+            let last = text.lines().last().unwrap();
+            assert!(
+                text.lines().all(|line| line.chars().count() <= width),
+                "{text}"
+            );
+            assert_eq!(last, expected, "{width}");
+        }
     }
 
     #[test]

@@ -242,7 +242,7 @@ fn a_kind_of_object_that_nobody_defines_is_named() {
         &said,
         &[
             "error: istio-managed: kubernetes.definitions istio: timed out after 1 s: no widgets.example.com",
-            "hint: Waits until the cluster serves Istio's kinds of objects, which the managed control plane installs. If this times out, the control plane is active but has not reached the cluster: check the fleet's page in the Cloud console.",
+            "hint: run again to continue waiting; Google's page on a managed mesh that is not ready: https://cloud.google.com/service-mesh/docs/troubleshooting/troubleshoot-intro",
             "left: nothing new",
         ],
     );

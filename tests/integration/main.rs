@@ -28,6 +28,7 @@ mod evaluator;
 mod explain;
 mod follow;
 mod journal;
+mod json_schema;
 mod kubernetes_api;
 mod kubernetes_connections;
 mod kubernetes_streams;

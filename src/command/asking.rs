@@ -1,0 +1,82 @@
+//! The question before a run that changes something, from what it would do: the words are in `ui/question.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::allow_list::networks;
+use super::known_environments::DEFAULT;
+use super::outline::outline;
+use super::output::note;
+use super::rehearsal;
+use super::session::Session;
+use crate::engine::change::Change;
+use crate::engine::state::State;
+use crate::engine::task::{Task, TaskGoal};
+use crate::kinds::Step;
+use crate::ui::duration::Usual;
+use crate::ui::plan::Plan;
+use crate::ui::question::{Where, question};
+
+/// Ranges that let everybody in.
+const EVERYBODY: &[&str] = &["0.0.0.0/0", "::/0"];
+
+/// The time that these tasks usually take, if something is known about it.
+pub fn takes(session: &Session, tasks: &[Task], state: &State) -> Option<Usual> {
+    outline(session, tasks, state).left(&BTreeSet::new(), &BTreeMap::new())
+}
+
+/// The question of `up`.
+pub fn of_plan(session: &Session, steps: &[Step], plan: &Plan, takes: Option<Usual>) -> String {
+    let count = |wanted: &dyn Fn(&Change) -> bool| {
+        let mut changes = steps.iter().filter_map(|step| plan.change(&step.id));
+        changes.by_ref().filter(|change| wanted(change)).count()
+    };
+    let counts = [
+        (count(&|change| matches!(change, Change::Create)), "create"),
+        (
+            count(&|change| matches!(change, Change::Update(_))),
+            "change",
+        ),
+        (
+            count(&|change| matches!(change, Change::Adopt(_))),
+            "take over",
+        ),
+        (count(&|change| matches!(change, Change::Delete)), "delete"),
+    ];
+    asked(session, &counts, takes)
+}
+
+/// The question of `down`.
+pub fn of_tasks(session: &Session, tasks: &[Task], takes: Option<Usual>) -> String {
+    let is_kept = |task: &&Task| task.step.keep || !task.step.kind.is_deletable();
+    let is_deleted = |task: &&Task| matches!(task.goal, TaskGoal::Absent { .. }) && !is_kept(task);
+    let counts = [(tasks.iter().filter(is_deleted).count(), "delete")];
+    asked(session, &counts, takes)
+}
+
+fn asked(session: &Session, counts: &[(usize, &str)], takes: Option<Usual>) -> String {
+    let given = session.given();
+    let place = Where {
+        environment: (session.environment != DEFAULT).then_some(&*session.environment),
+        project: &session.project,
+        zone: given.get("zone").and_then(|zone| zone.value.as_str()),
+        emulated: session.global.emulate,
+        more: &rehearsal::and_in(session),
+    };
+    question(counts, &place, takes)
+}
+
+/// Warns if every machine on the internet may reach a cluster's API server.
+pub fn warn_of_everybody(session: &Session, steps: &[Step]) {
+    if session.json() {
+        return;
+    }
+    for step in steps.iter().filter(|step| step.kind.allow_list().is_some()) {
+        let open = networks(&step.want).into_iter();
+        for range in open.filter(|range| EVERYBODY.contains(&range.as_str())) {
+            note(&format!(
+                "warning: {}: {range} is on the allow list, so every machine on the internet may reach the API server; name your own ranges with --authorized-network",
+                step.id
+            ));
+        }
+    }
+}
