@@ -108,14 +108,16 @@ async fn read(ready: &Prepared, wanted: &[Output]) -> Result<Vec<OutputValue>, C
             };
             let at = placed(step, &ready.steps);
             if !seen.contains_key(step.id.as_str()) {
-                let live = outputs::read(&clients, step, &at).await.map_err(failed)?;
+                let live = outputs::read(&clients, step.kind, &at)
+                    .await
+                    .map_err(failed)?;
                 seen.insert(&step.id, live);
             }
             let Some(Some(live)) = seen.get(step.id.as_str()) else {
                 absent = Some(step.id.clone());
                 continue;
             };
-            let value = outputs::value(&clients, step, &at, live, &reference.field).await;
+            let value = outputs::value(&clients, step.kind, &at, live, &reference.field).await;
             if let Some(value) = value.map_err(failed)? {
                 fields.insert(reference, value);
             }

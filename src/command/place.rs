@@ -26,10 +26,7 @@ pub fn is_place(name: &str) -> bool {
 /// # Errors
 /// The journal belongs to the other one.
 pub fn check_journal(state: &State, emulate: bool, project: &str) -> Result<(), CommandError> {
-    let last = state
-        .last_run
-        .as_ref()
-        .filter(|_| state.ours().next().is_some());
+    let last = state.last_run.as_ref().filter(|_| state.stands());
     match last {
         Some(last) if last.emulated != emulate => {
             let (was, now) = if last.emulated {
@@ -61,10 +58,7 @@ pub fn check_cloud(
     project: &str,
     journal: &Path,
 ) -> Result<(), CommandError> {
-    let last = state
-        .last_run
-        .as_ref()
-        .filter(|_| state.ours().next().is_some());
+    let last = state.last_run.as_ref().filter(|_| state.stands());
     match last.and_then(|last| last.cloud.as_ref()) {
         Some(was) if was != now => {
             let hint = format!(

@@ -1,12 +1,13 @@
 //! Which cloud a run changes: Google Cloud, or an emulator with an identity of its own. The names of resources are the same in
 //! each, so that a journal of one must never be carried out on another.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use url::Url;
 
-use super::{Api, ApiError, Call, Class, Client, MayHaveApplied, retry};
+use super::{Api, ApiError, Call, Client, answer, process_env, reach, retry};
 
 /// A cloud.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,8 +23,6 @@ pub enum Cloud {
 
 /// Where an emulator states its identity, at the root of its address.
 const IDENTITY: &str = "emulator";
-/// How long the first request waits for a server of this machine.
-const PATIENCE: Duration = Duration::from_secs(8);
 
 impl Cloud {
     /// The cloud, as messages show it.
@@ -47,20 +46,22 @@ impl Cloud {
         let address = client.endpoints().origin(Api::Compute);
         let url = format!("{address}/{IDENTITY}");
         let asked = Call::get(Api::Compute, IDENTITY);
-        let unanswered = |message: String| {
-            ApiError::unanswered(&asked, Class::LostConnection, MayHaveApplied::No, message)
-        };
-        let began = std::time::Instant::now();
-        let mut pauses = retry::delays(Duration::from_millis(100), Duration::from_secs(2));
+        let began = Instant::now();
+        let mut pauses = retry::delays(Duration::from_millis(100), Duration::from_secs(1));
         let answer = loop {
-            match client.local(&url).await {
+            let error = match client.local(&url).await {
                 Ok(answer) => break answer,
-                Err(error) => match pauses.next() {
-                    Some(pause) if began.elapsed() + pause < PATIENCE => {
-                        tokio::time::sleep(pause).await;
-                    }
-                    _ => return Err(unanswered(format!("{address}: {error}"))),
-                },
+                Err(error) => error,
+            };
+            match pauses.next() {
+                Some(pause) if began.elapsed() + pause < reach::FIRST_PATIENCE => {
+                    tokio::time::sleep(pause).await;
+                }
+                _ => {
+                    let error = answer::missing(&asked, error);
+                    let url = Url::parse(&url).ok();
+                    return Err(reach::explained(error, url.as_ref(), &process_env));
+                }
             }
         };
         Ok(match answer.get("identity").and_then(Value::as_str) {

@@ -3,10 +3,10 @@
 
 use serde_json::{Map, Value};
 
+use super::Kind;
 use super::clusters::Clients;
 use super::resource_id::ResourceId;
 use super::spec::Observed;
-use super::{Kind, Step};
 use crate::google::{ApiError, Class};
 use crate::text::did_you_mean;
 
@@ -29,24 +29,24 @@ pub fn missing_field(kind: Kind, field: &str) -> Option<String> {
 /// The output that every resource has.
 const NAME: &str = "name";
 
-/// The resource of a step at `at`, as it is now; `None` if it does not exist.
+/// The resource of a kind at `at`, as it is now; `None` if it does not exist.
 ///
 /// # Errors
 /// Google or the cluster does not answer, or denies access.
 pub async fn read(
     clients: &Clients,
-    step: &Step,
+    kind: Kind,
     at: &Map<String, Value>,
 ) -> Result<Option<Value>, ApiError> {
-    let read = match step.kind.is_in_cluster() {
+    let read = match kind.is_in_cluster() {
         true => {
-            let seen = step.kind.look(clients, at, &Value::Null, &[]).await;
+            let seen = kind.look(clients, at, &Value::Null, &[]).await;
             seen.map(|seen| match seen {
                 Observed::Here(mut live) => Some(live["live"].take()),
                 _ => None,
             })
         }
-        false => step.kind.read(clients, at).await,
+        false => kind.read(clients, at).await,
     };
     match read {
         // A disabled API has no resources.
@@ -61,25 +61,25 @@ pub async fn read(
 /// The request that reads a derived value fails.
 pub async fn value(
     clients: &Clients,
-    step: &Step,
+    kind: Kind,
     at: &Map<String, Value>,
     live: &Value,
     field: &str,
 ) -> Result<Option<Value>, ApiError> {
-    if step.kind.derived().contains(&field) {
-        return step.kind.derive(clients, at, field).await;
+    if kind.derived().contains(&field) {
+        return kind.derive(clients, at, field).await;
     }
-    let fields = match step.kind.is_in_cluster() {
+    let fields = match kind.is_in_cluster() {
         true => live.clone(),
-        false => Value::Object(step.kind.outputs_of(live)),
+        false => Value::Object(kind.outputs_of(live)),
     };
     let found = field
         .split('.')
         .try_fold(&fields, |value, key| value.get(key));
     // Some APIs answer with the full path under `name`.
-    let resource = ResourceId::new(step.kind, at.clone());
+    let resource = ResourceId::new(kind, at.clone());
     match (found, field) {
-        (_, NAME) if !step.kind.is_in_cluster() => Ok(Some(resource.short().into())),
+        (_, NAME) if !kind.is_in_cluster() => Ok(Some(resource.short().into())),
         (found, _) => Ok(found.cloned()),
     }
 }

@@ -4,7 +4,7 @@ use provision::google::{Api, Call};
 
 use crate::common::changed_steps::changed_steps;
 use crate::common::cloud::{Cloud, FIREWALLS, PROJECT};
-use crate::common::program::{User, says_as_wanted};
+use crate::common::program::{Said, User, says_as_wanted};
 
 const NETWORK: [&str; 4] = ["up", "--yes", "--through", "network"];
 
@@ -33,8 +33,7 @@ fn a_journal_is_carried_out_on_no_other_cloud_than_its_own() {
     ] {
         let mut there = ours.user.command(verb);
         there.envs(pointed_at(&theirs));
-        let said =
-            crate::common::program::Said::of(there.output().unwrap(), ours.user.home()).ends(2);
+        let said = Said::of(there.output().unwrap(), ours.user.home()).ends(2);
         let names = said.err.matches("the emulator ").count();
         assert!(names >= 2, "both are named: {}", said.err);
     }
@@ -44,13 +43,13 @@ fn a_journal_is_carried_out_on_no_other_cloud_than_its_own() {
     for (name, _) in pointed_at(&ours) {
         google.env_remove(name);
     }
-    let said = crate::common::program::Said::of(google.output().unwrap(), ours.user.home()).ends(2);
+    let said = Said::of(google.output().unwrap(), ours.user.home()).ends(2);
     assert!(said.err.contains("would use Google Cloud"), "{}", said.err);
     ours.run(&["down", "--yes"]).ends(0);
     // What is gone belongs to nobody: the folder may be used for another cloud.
     let mut there = ours.user.command(&["plan"]);
     there.envs(pointed_at(&theirs));
-    assert_eq!(there.status().unwrap().code(), Some(3));
+    Said::of(there.output().unwrap(), ours.user.home()).ends(3);
 }
 
 #[test]
@@ -91,9 +90,7 @@ fn what_exists_is_not_moved_by_a_setting_and_a_flag_that_would_is_refused() {
         ("CLOUDSDK_COMPUTE_ZONE", "us-east1-b"),
     ] {
         let mut plan = user.command(&["plan", "--emulate", "--through", "network"]);
-        let said =
-            crate::common::program::Said::of(plan.env(name, value).output().unwrap(), user.home())
-                .ends(0);
+        let said = Said::of(plan.env(name, value).output().unwrap(), user.home()).ends(0);
         assert_eq!(said.place, place, "{name}");
         assert!(says_as_wanted(&said.out), "{name}: {}", said.out);
     }

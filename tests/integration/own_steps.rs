@@ -12,11 +12,17 @@ const RULE: &str = "chapter: my-rules\ntitle: My rules\nsays: Rules of ours.\n--
 
 fn plan(user: &User, flags: &[&str]) -> String {
     let args = [&["plan", "--emulate", "--output", "json"], flags].concat();
-    // How long the run took is no part of the plan.
-    let lines = user.run(&args).ends(3).out;
-    let mut lines: Vec<&str> = lines
+    // When it ran, and how long it took, is no part of the plan.
+    let said = user.run(&args).ends(3).out;
+    let lines = said
         .lines()
-        .filter(|line| !line.contains("\"run-finished\"") && !line.contains("\"finished\""))
+        .filter(|line| !line.contains("\"run-finished\"") && !line.contains("\"finished\""));
+    let mut lines: Vec<String> = lines
+        .map(|line| {
+            let mut event: serde_json::Value = serde_json::from_str(line).unwrap();
+            event.as_object_mut().unwrap().remove("at");
+            event.to_string()
+        })
         .collect();
     // Steps run side by side.
     lines.sort_unstable();

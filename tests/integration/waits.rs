@@ -207,7 +207,8 @@ fn a_pod_that_injection_passed_over_is_told_with_the_reason() {
     let hint = "A pod without a sidecar does not get one later: fix the cause, then run `kubectl -n team-x rollout restart deployment test`.\nleft: nothing new\n";
     assert!(said.err.contains(hint), "{}", said.err);
 
-    // The label alone helps no pod that is there.
+    // The label alone helps no pod that is there. The folder of steps is remembered until it is forgotten.
+    cloud.run(&["config", "--unset", "steps"]).ends(0);
     let said = cloud.run(&up).ends(1);
     let told = "injection missing: istio-revision-tag-default-asm-managed would inject the proxy: the pod is older than this webhook";
     assert!(said.err.contains(told), "{}", said.err);
