@@ -337,3 +337,38 @@ fn what_no_step_asks_for_any_more_is_shown_and_deleted() {
     let down = cloud.run(&["down", "--yes"]).ends(0);
     assert!(!down.out.contains("left:"), "{}", down.out);
 }
+
+#[test]
+fn one_run_at_a_time_changes_the_emulator_that_environments_share() {
+    let user = User::new();
+    let network = ["up", "--yes", "--emulate", "--through", "network"];
+    user.run(&network).ends(0);
+    let project = user.home().join(".local/state/provision/egress-demo");
+    let other = std::fs::File::open(project).unwrap();
+    other.lock().unwrap();
+    let blue = [&network[..], &["--env", "blue"]].concat();
+    let said = user.run(&blue).ends(4);
+    assert!(
+        said.err.contains("another run changes the emulator of"),
+        "{}",
+        said.err
+    );
+    // Who only looks does not wait.
+    let plan = user.run(&["plan", "--emulate", "--through", "network"]);
+    assert!(says_as_wanted(&plan.ends(0).out));
+    drop(other);
+    user.run(&blue).ends(0);
+    let listed = user.run(&["environments", "--output", "json"]).ends(0).out;
+    let names: Vec<String> = listed
+        .lines()
+        .map(|line| {
+            let object: serde_json::Value = serde_json::from_str(line).unwrap();
+            object["environment"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(names, ["default", "blue"]);
+    user.run(&["down", "--yes", "--emulate", "--env", "blue"])
+        .ends(0);
+    let plan = user.run(&["plan", "--emulate", "--through", "network"]);
+    assert!(says_as_wanted(&plan.ends(0).out));
+}

@@ -188,3 +188,34 @@ fn the_block_stays_as_long_as_anything_runs_and_no_line_is_wrapped() {
         .find(|line| is_summary(line) && line.ends_with(" left"));
     assert!(left.is_some(), "the first run has a time left");
 }
+
+#[test]
+fn a_question_that_is_not_answered_with_yes_changes_nothing() {
+    let user = User::new();
+    let asked = ["up", "--emulate", "--through", "nat"];
+    // A word, and the end of the input (Ctrl-D).
+    for answer in [&b"no\n"[..], b"\x04"] {
+        let (mut child, mut terminal) = on_terminal(&user, &asked);
+        shown(&mut terminal, "[y/N]");
+        terminal.write_all(answer).unwrap();
+        shown(&mut terminal, "cancelled, nothing was changed");
+        assert_eq!(child.wait().unwrap().code(), Some(1));
+        assert_eq!(journal(&user), "");
+    }
+    let (mut child, mut terminal) = on_terminal(&user, &asked);
+    shown(&mut terminal, "[y/N]");
+    terminal.write_all(b"yes\n").unwrap();
+    shown(&mut terminal, "3 created, 1 changed in ");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+
+    // The project's id is asked for before anything is deleted, even with --yes.
+    let before = journal(&user);
+    let (mut child, mut terminal) =
+        on_terminal(&user, &["down", "--emulate", "--yes", "--delete-project"]);
+    shown(&mut terminal, "Type the project id");
+    terminal.write_all(b"another-project\n").unwrap();
+    shown(&mut terminal, "cancelled, nothing was changed");
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(journal(&user), before);
+    assert!(says_as_wanted(&user.run(PLAN).ends(0).out));
+}
