@@ -50,7 +50,8 @@ pub async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, CommandError>
     let through = args.through.as_deref();
     let tasks = tasks_of(&session, &ready, &session.state, false, through)?;
     let steps: Vec<Step> = tasks.iter().map(|task| task.step.clone()).collect();
-    let (plan, ended) = planned(&session, PLAN, &ready, tasks, &session.state).await;
+    let presenter = RunPresenter::of_looks(&session, session.json());
+    let (plan, ended) = planned(&session, PLAN, &ready, tasks, &session.state, presenter).await;
     if !session.json() {
         warn_of_everybody(&session, &steps);
         page(&text(&session, &steps, &plan));
@@ -87,9 +88,9 @@ pub async fn planned(
     ready: &Prepared,
     tasks: Vec<Task>,
     state: &State,
+    presenter: RunPresenter,
 ) -> (Plan, RunEnd) {
     let mut plan = Plan::default();
-    let presenter = RunPresenter::of_looks(session, session.json());
     let record = |event: &_| plan.record(event);
     let ended = look(session, verb, ready, tasks, state, presenter, record).await;
     (plan, ended)

@@ -51,7 +51,12 @@ pub async fn preflight(
     let deletes = |task: &&Task| matches!(task.goal, TaskGoal::Absent { .. });
     let deleted = tasks.iter().filter(deletes).count();
     let takes = asking::takes(session, &tasks, &lock.journal.state);
-    let (plan, ended) = planned(session, verb, ready, tasks, &lock.journal.state).await;
+    let presenter = match allowed.yes || session.json() {
+        true => RunPresenter::of_preflight(session),
+        false => RunPresenter::of_looks(session, false),
+    };
+    let state = &lock.journal.state;
+    let (plan, ended) = planned(session, verb, ready, tasks, state, presenter).await;
     match Exit::from(ended.how()) {
         Exit::Interrupted => return Ok(Preflight::End(Exit::Interrupted)),
         // What cannot be read now may be readable once earlier steps are done; only a user who is asked must see everything.

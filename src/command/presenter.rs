@@ -20,6 +20,8 @@ pub struct RunPresenter {
     /// Whether the run ends with a line of counts.
     closes: bool,
     verbose: bool,
+    /// Only what runs now is shown, and only on a terminal: what was found is shown by the run that acts on it.
+    only_progress: bool,
     how: Option<RunOutcome>,
 }
 
@@ -52,7 +54,16 @@ impl RunPresenter {
             steps: 0,
             closes: false,
             verbose,
+            only_progress: false,
             how: None,
+        }
+    }
+
+    /// For the look before a run that was approved already: a read that fails there is no failure of the run.
+    pub fn of_preflight(session: &Session) -> RunPresenter {
+        RunPresenter {
+            only_progress: true,
+            ..RunPresenter::new(session, false, Outline::default())
         }
     }
 
@@ -65,6 +76,19 @@ impl RunPresenter {
 
     /// Shows an event that happens now.
     pub fn show(&mut self, event: &Event) {
+        if self.only_progress {
+            let is_progress = matches!(
+                event,
+                Event::RunStarted { .. }
+                    | Event::StepStarted { .. }
+                    | Event::Waiting { .. }
+                    | Event::Finished { .. }
+            );
+            if is_progress && std::io::stderr().is_terminal() {
+                self.screen.show(event);
+            }
+            return;
+        }
         self.slow.record(event);
         self.screen.show(event);
         self.close(event);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::redirect::Policy;
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
 use super::reach;
@@ -92,10 +92,14 @@ impl Client {
         &self.inner.auth
     }
 
-    /// Reads an address of this machine, without a token and in one attempt; what is not JSON is `null`.
+    /// Reads an address of this machine, without a token and in one attempt; what is not found or not JSON is `null`.
     pub(super) async fn local(&self, url: &str) -> Result<Value, reqwest::Error> {
         let request = self.inner.inward.get(url).timeout(CONNECT);
-        let mut answer = request.send().await?;
+        let answer = request.send().await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(Value::Null);
+        }
+        let mut answer = answer.error_for_status()?;
         let mut body = Vec::new();
         while let Some(part) = answer.chunk().await? {
             body.extend_from_slice(&part);
