@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::output::{note, say};
 use super::session::{Prepared, Session};
+use crate::engine::entry::now;
 use crate::google::NoWatch;
 use crate::kinds::{Clients, Observed, Step};
 use crate::ui::json_line;
@@ -64,7 +65,9 @@ pub async fn note_missing(session: &Session, ready: &Prepared, adds: &str) {
             continue;
         }
         if session.json() {
-            let told = json!({"event": "not-on-allow-list", "step": step.id, "networks": missing});
+            let told = json!({
+                "event": "not-on-allow-list", "step": step.id, "networks": missing, "at": now(),
+            });
             say(&json_line(&told));
         } else {
             let (id, missing) = (&step.id, missing.join(", "));

@@ -160,7 +160,7 @@ fn listed(tasks: &[Task]) -> String {
                 mark.to_owned(),
                 task.step.id.clone(),
                 match inside.get(&task.step.id) {
-                    Some(inside) => format!("{kind}, with {inside}"),
+                    Some(inside) => format!("with {inside}"),
                     None => kind.to_owned(),
                 },
             ]

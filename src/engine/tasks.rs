@@ -380,4 +380,40 @@ mod tests {
             .to_string();
         assert!(told.contains("`compute.teapot`"), "{told}");
     }
+
+    #[test]
+    fn what_no_step_asks_for_goes_last_and_what_is_kept_stays() {
+        let network =
+            |name: &str| resource("compute.network", json!({"project": "p", "network": name}));
+        let mut state = State::default();
+        for (name, keep) in [("wanted", false), ("unwanted", false), ("kept", true)] {
+            let resource = network(name);
+            let key = resource.key();
+            let intent = Entry::Intent {
+                at: "2026-01-01T00:00:00Z".to_owned(),
+                step: name.to_owned(),
+                resource,
+                verb: ChangeVerb::Create,
+                request: name.to_owned(),
+                keep,
+                parts: Vec::new(),
+                inside: Vec::new(),
+            };
+            let (at, took) = ("2026-01-01T00:00:01Z".to_owned(), 0);
+            for entry in [intent, Entry::Done { at, key, took }] {
+                state.take_alone(&entry).unwrap();
+            }
+        }
+        // A step of the same id about another resource: it was renamed.
+        let wanted = orphan("unwanted", &state.resources[0]).unwrap();
+        let tasks = pruning(alone(vec![wanted]), &state, false).unwrap();
+        let ids: Vec<&str> = tasks.iter().map(|task| task.step.id.as_str()).collect();
+        assert_eq!(ids, ["unwanted", "compute.network unwanted"]);
+        assert!(tasks[1].after.contains("unwanted"));
+        assert!(matches!(
+            tasks[0].goal,
+            TaskGoal::Present { prunes: true, .. }
+        ));
+        assert!(matches!(tasks[1].goal, TaskGoal::Absent { .. }));
+    }
 }

@@ -21,7 +21,7 @@ pub fn wait_hint(resource: &ResourceId) -> String {
                 "`kubectl -n {namespace} describe pods` says what each pod lacks. A pod without a sidecar does not get one later: fix the cause, then run `kubectl -n {namespace} rollout restart deployment {deployment}`."
             )
         }
-        "mesh.ready" | "mesh.revision" | "kubernetes.definitions" => "run again to continue waiting; Google's page on a managed mesh that is not ready: https://cloud.google.com/service-mesh/docs/troubleshooting/troubleshoot-intro".to_owned(),
+        "mesh.ready" | "mesh.revision" | "kubernetes.definitions" => "run again to continue waiting; Google's page on a managed mesh that is not ready: https://cloud.google.com/service-mesh/docs/troubleshooting/troubleshoot-managed-service-mesh".to_owned(),
         _ => "run again to continue waiting".to_owned(),
     }
 }

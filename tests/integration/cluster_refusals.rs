@@ -242,7 +242,7 @@ fn a_kind_of_object_that_nobody_defines_is_named() {
         &said,
         &[
             "error: istio-managed: kubernetes.definitions istio: timed out after 1 s: no widgets.example.com",
-            "hint: run again to continue waiting; Google's page on a managed mesh that is not ready: https://cloud.google.com/service-mesh/docs/troubleshooting/troubleshoot-intro",
+            "hint: run again to continue waiting; Google's page on a managed mesh that is not ready: https://cloud.google.com/service-mesh/docs/troubleshooting/troubleshoot-managed-service-mesh",
             "left: nothing new",
         ],
     );

@@ -107,6 +107,16 @@ fn every_event_of_whole_runs_is_as_published() {
         (&["plan"][..], 3),
         (&["up", "--yes", "--through", "second-namespace"], 0),
         (&["verify", "--through", "second-namespace"], 0),
+        (
+            &[
+                "plan",
+                "--through",
+                "second-namespace",
+                "--authorized-network",
+                "203.0.113.9/32",
+            ],
+            3,
+        ),
         (&["adopt", "--yes"], 0),
         (&["up", "--yes", "--through", "nowhere"], 2),
         (&["down", "--yes"], 0),
@@ -119,7 +129,15 @@ fn every_event_of_whole_runs_is_as_published() {
             names.insert(event["event"].as_str().unwrap().to_owned());
         }
     }
-    for name in ["looked", "found", "sending", "claimed", "finished", "error"] {
+    for name in [
+        "looked",
+        "found",
+        "sending",
+        "claimed",
+        "finished",
+        "not-on-allow-list",
+        "error",
+    ] {
         assert!(names.contains(name), "{names:?}");
     }
 }
