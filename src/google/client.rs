@@ -92,11 +92,13 @@ impl Client {
         &self.inner.auth
     }
 
-    /// Reads an address of this machine, without a token and in one attempt; what is not found or not JSON is `null`.
+    /// Reads an address of this machine, without a token and in one attempt; what is refused or not JSON is `null`.
     pub(super) async fn local(&self, url: &str) -> Result<Value, reqwest::Error> {
         let request = self.inner.inward.get(url).timeout(CONNECT);
         let answer = request.send().await?;
-        if answer.status() == StatusCode::NOT_FOUND {
+        let status = answer.status();
+        // A server that is overloaded may answer otherwise soon; one that refuses does not know the address.
+        if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS {
             return Ok(Value::Null);
         }
         let mut answer = answer.error_for_status()?;
