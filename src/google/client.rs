@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::redirect::Policy;
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
 use super::reach;
@@ -92,24 +92,20 @@ impl Client {
         &self.inner.auth
     }
 
-    /// Reads an address of this machine, without a token and in one attempt; what is refused or not JSON is `null`.
-    pub(super) async fn local(&self, url: &str) -> Result<Value, reqwest::Error> {
+    /// Reads an address of this machine, without a token and in one attempt; `call` is its name in an error.
+    pub(super) async fn local(&self, call: &Call, url: &str) -> Result<Value, ApiError> {
+        let missing = |error| answer::missing(call, error);
         let request = self.inner.inward.get(url).timeout(CONNECT);
-        let answer = request.send().await?;
-        let status = answer.status();
-        // A server that is overloaded may answer otherwise soon; one that refuses does not know the address.
-        if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS {
-            return Ok(Value::Null);
-        }
-        let mut answer = answer.error_for_status()?;
+        let mut answer = request.send().await.map_err(missing)?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
         let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await? {
+        while let Some(part) = answer.chunk().await.map_err(missing)? {
             body.extend_from_slice(&part);
             if body.len() > LONGEST_ANSWER {
-                return Ok(Value::Null);
+                return Err(answer::too_long(call, status, LONGEST_ANSWER));
             }
         }
-        Ok(serde_json::from_slice(&body).unwrap_or_default())
+        answer::read(call, status, &headers, &body)
     }
 
     /// Sends a call and returns the JSON of the answer; an empty answer is `null`.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use super::{Api, ApiError, Call, Client, answer, process_env, reach, retry};
+use super::retry::RetryDecision;
+use super::{Api, ApiError, Call, Client, process_env, reach, retry};
 
 /// A cloud.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +26,7 @@ pub enum Cloud {
 const IDENTITY: &str = "emulator";
 
 /// After how many further answers without an identity a server has none.
-const BELIEVED: u32 = 2;
+const BELIEVED: u32 = 4;
 
 impl Cloud {
     /// The cloud, as messages show it.
@@ -53,28 +54,26 @@ impl Cloud {
         let mut pauses = retry::delays(Duration::from_millis(100), Duration::from_secs(1));
         let mut without = 0;
         let answer = loop {
-            let failed = match client.local(&url).await {
+            let error = match client.local(&asked, &url).await {
                 Ok(answer) if answer.get("identity").is_some() => break answer,
-                // A server that is overloaded answers so too: one such answer is not believed.
-                Ok(answer) if without == BELIEVED => break answer,
-                Ok(_) => {
-                    without += 1;
-                    None
-                }
-                Err(error) => Some(error),
+                Ok(_) => None,
+                // What no repetition mends is the answer of a server that does not know the question.
+                Err(error) => match retry::verdict(&error, true, 1, began.elapsed(), 0.0) {
+                    RetryDecision::GiveUp => None,
+                    RetryDecision::Again(_) => Some(error),
+                },
             };
-            match (pauses.next(), failed) {
-                (Some(pause), None) => tokio::time::sleep(pause).await,
-                (Some(pause), Some(_)) if began.elapsed() + pause < reach::FIRST_PATIENCE => {
-                    tokio::time::sleep(pause).await;
-                }
-                (_, Some(error)) => {
-                    let error = answer::missing(&asked, error);
+            let pause = pauses.next().unwrap_or_default();
+            match error {
+                None if without == BELIEVED => break Value::Null,
+                None => without += 1,
+                Some(error) if began.elapsed() + pause >= reach::FIRST_PATIENCE => {
                     let url = Url::parse(&url).ok();
                     return Err(reach::explained(error, url.as_ref(), &process_env));
                 }
-                (None, None) => break Value::Null,
+                Some(_) => {}
             }
+            tokio::time::sleep(pause).await;
         };
         Ok(match answer.get("identity").and_then(Value::as_str) {
             Some(identity) => Cloud::Emulator(identity.to_owned()),
