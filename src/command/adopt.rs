@@ -93,7 +93,8 @@ pub async fn adopt(global: &Global, args: AdoptArgs) -> Result<Exit, CommandErro
     }
     run.given = session.given_values();
     run.cloud = session.cloud.clone();
-    let (mut journal, kept) = held.rebuilt(&Entry::Run(run))?;
+    run.kept = run_lock::kept(&ready.steps);
+    let (mut journal, kept) = held.rebuilt(&Entry::Run(Box::new(run)))?;
     for found in &new {
         journal.write(&Entry::Adopted {
             at: now(),

@@ -59,7 +59,7 @@ pub async fn authorize(global: &Global, _args: AuthorizeArgs) -> Result<Exit, Co
             ));
         }
     }
-    lock.begin(session)?;
+    lock.begin(session, &ready.steps)?;
     let tasks = tasks::alone(lists.clone());
     let ended = change(session, AUTHORIZE, &ready, tasks, &mut lock).await;
     let exit = close(session, AUTHORIZE, &ended, &lock.journal.state);

@@ -215,7 +215,7 @@ fn unset(session: &Session, name: &str) -> Result<Exit, CommandError> {
     run.cloud = last.and_then(|last| last.cloud.clone());
     run.cluster = last.and_then(|last| last.cluster.clone());
     run.folders = folders;
-    lock.journal.write(&Entry::Run(run))?;
+    lock.journal.write(&Entry::Run(Box::new(run)))?;
     let (at, how) = (now(), "done".to_owned());
     lock.journal.write(&Entry::End { at, how })?;
     if !session.json() {

@@ -13,7 +13,6 @@ use super::session::{Prepared, Session};
 use crate::cli::Global;
 use crate::engine::entry::{ChangeVerb, Entry, now};
 use crate::engine::journal::Journal;
-use crate::engine::state::TrackedResource;
 use crate::engine::task::{Task, TaskGoal};
 use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
@@ -74,22 +73,14 @@ pub async fn down(global: &Global, args: DownArgs) -> Result<Exit, CommandError>
         let question = format!("Type the project id to delete {project} and everything in it:");
         confirm::require_word(&question, project).await?;
     }
-    lock.begin(session)?;
+    lock.begin(session, &ready.steps)?;
     let ended = change(session, DOWN, &ready, tasks, &mut lock).await;
     let exit = close(session, DOWN, &ended, &lock.journal.state);
-    let stays = |tracked: &&TrackedResource| {
-        let kind = tracked.resource.kind();
-        kind.is_some_and(|kind| !kind.is_deletable())
-            || ready
-                .steps
-                .iter()
-                .any(|step| step.keep && tracked.is_of(step))
-    };
     let left: Vec<String> = lock
         .journal
         .state
         .ours()
-        .filter(|tracked| !stays(tracked))
+        .filter(|tracked| !lock.journal.state.stays(tracked))
         .map(|tracked| tracked.key.clone())
         .collect();
     if !left.is_empty() && !session.json() {
@@ -122,7 +113,6 @@ async fn delete(
         resource,
         verb: ChangeVerb::Delete,
         request: uuid::Uuid::new_v4().to_string(),
-        keep: false,
         parts: Vec::new(),
         inside: Vec::new(),
     })?;

@@ -156,6 +156,7 @@ mod tests {
             emulated: false,
             cloud: None,
             folders: Default::default(),
+            kept: Vec::new(),
             cluster: None,
             given: json!({"zone": zone, "authorized_networks": [address]})
                 .as_object()

@@ -213,7 +213,6 @@ mod tests {
             resource: cluster,
             verb: ChangeVerb::Create,
             request: "r".to_owned(),
-            keep: false,
             parts: Vec::new(),
             inside: Vec::new(),
         };

@@ -80,8 +80,12 @@ pub async fn preflight(
     if allowed.yes {
         return Ok(Preflight::Begin);
     }
-    if plan.is_empty() && deleted == 0 {
-        return Ok(Preflight::End(Exit::Done));
+    if plan.is_empty() {
+        // What is gone already is only forgotten: there is nothing to ask.
+        return Ok(match deleted {
+            0 => Preflight::End(Exit::Done),
+            _ => Preflight::Begin,
+        });
     }
     let question = asking::of_plan(session, &steps, &plan, takes);
     confirm::require_yes(&question).await?;

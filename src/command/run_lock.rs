@@ -7,6 +7,7 @@ use crate::engine::entry::{Entry, FIRST_FORMAT, FORMAT, Run, now};
 use crate::engine::event_log::EventLog;
 use crate::engine::journal::{Journal, JournalError};
 use crate::error::CommandError;
+use crate::kinds::{ResourceId, Step};
 
 /// The lock on the environment, until this is dropped or the process ends in any way.
 pub struct RunLock {
@@ -52,11 +53,21 @@ impl RunLock {
     }
 
     /// Writes the first record of the run, with the parameters known by now: a resume uses the same.
-    pub fn begin(&mut self, session: &Session) -> Result<(), CommandError> {
+    pub fn begin(&mut self, session: &Session, steps: &[Step]) -> Result<(), CommandError> {
+        self.run.kept = kept(steps);
         self.run.given = session.given_values();
         self.run.cloud = session.cloud.clone();
-        Ok(self.journal.write(&Entry::Run(self.run.clone()))?)
+        Ok(self
+            .journal
+            .write(&Entry::Run(Box::new(self.run.clone())))?)
     }
+}
+
+/// The keys of the resources that the steps keep.
+pub fn kept(steps: &[Step]) -> Vec<String> {
+    let kept = steps.iter().filter(|step| step.keep);
+    kept.map(|step| ResourceId::new(step.kind, step.at.clone()).key())
+        .collect()
 }
 
 /// Starts the log of a run that holds the environment. From here on the run outlives its terminal.
@@ -81,6 +92,7 @@ pub fn run(session: &Session, verb: &str, asked: Vec<String>) -> Run {
         program: env!("CARGO_PKG_VERSION").to_owned(),
         emulated: session.global.emulate,
         cloud: session.cloud.clone(),
+        kept: Vec::new(),
         folders: steps_folder::folders(&session.source),
         cluster: session.own.as_ref().map(|own| own.identity.clone()),
         given: session.given_values(),

@@ -102,7 +102,7 @@ pub async fn up(global: &Global, args: UpArgs) -> Result<Exit, CommandError> {
     if args.yes {
         asking::warn_of_everybody(&session, &ready.steps);
     }
-    lock.begin(&session)?;
+    lock.begin(&session, &ready.steps)?;
     let tasks = tasks_of(&session, &ready, &lock.journal.state, args.adopt, through)?;
     let ended = change(&session, UP, &ready, tasks, &mut lock).await;
     let exit = close(&session, UP, &ended, &lock.journal.state);

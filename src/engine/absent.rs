@@ -226,7 +226,6 @@ async fn forget(
             resource: resource.clone(),
             verb: ChangeVerb::Delete,
             request: format!("none: {} was gone", kind.name()),
-            keep: false,
             parts: Vec::new(),
             inside: inside.to_vec(),
         };

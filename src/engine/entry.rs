@@ -18,7 +18,7 @@ pub const FIRST_FORMAT: u32 = 1;
 #[serde(tag = "entry", rename_all = "kebab-case")]
 pub enum Entry {
     /// A run starts.
-    Run(Run),
+    Run(Box<Run>),
     /// A request that changes something is about to be sent.
     Intent {
         /// The time.
@@ -33,9 +33,6 @@ pub enum Entry {
         verb: ChangeVerb,
         /// The id under which the request may be repeated.
         request: String,
-        /// Whether the step keeps the resource: it is never deleted, not even if no step declares it any more.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        keep: bool,
         /// The parts of a set that the request concerns.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         parts: Vec<String>,
@@ -127,6 +124,10 @@ pub struct Run {
     /// The folders of the run's steps.
     #[serde(flatten)]
     pub folders: StepsFolders,
+    /// The keys of the resources that the run's steps keep (`keep: true`): they are not deleted, not even when no step declares
+    /// them any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
     /// The user's own cluster that replaced the emulated one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<ClusterIdentity>,

@@ -153,6 +153,7 @@ mod tests {
             emulated: true,
             cloud: None,
             folders: Default::default(),
+            kept: Vec::new(),
             cluster: None,
             given: Default::default(),
         }

@@ -30,5 +30,4 @@ mod state_tests;
 pub mod task;
 pub mod tasks;
 mod wait;
-mod wait_hint;
 mod worker;

@@ -17,7 +17,6 @@ use super::prune::{remove_parts, stale_parts};
 use super::send::{SendResult, carry_out};
 use super::state::{OpenRequest, TrackedResource};
 use super::wait::{at_rest, confirmed};
-use super::wait_hint::wait_hint;
 use super::worker::Worker;
 use crate::google::Class;
 use crate::kinds::{Observed, ResourceId};
@@ -126,7 +125,7 @@ pub async fn present(
     match found {
         Observed::Broken(why) if kind.is_wait() => {
             let error = format!("{} {}: {why}", kind.name(), resource.short());
-            Err(Failure::new(error, &wait_hint(resource)))
+            Err(Failure::new(error, &kind.wait_hint(&resource.at)))
         }
         Observed::Broken(why) => {
             close(worker, resource, open.as_ref(), false).await?;

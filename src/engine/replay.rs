@@ -181,7 +181,7 @@ mod tests {
     use serde_json::json;
 
     fn run() -> Entry {
-        Entry::Run(Run {
+        Entry::Run(Box::new(Run {
             at: "t".to_owned(),
             format: FORMAT,
             run: "r".to_owned(),
@@ -193,9 +193,10 @@ mod tests {
             emulated: true,
             cloud: None,
             folders: Default::default(),
+            kept: Vec::new(),
             cluster: None,
             given: Default::default(),
-        })
+        }))
     }
 
     fn network(name: &str) -> ResourceId {
@@ -213,7 +214,6 @@ mod tests {
             resource: network(name),
             verb,
             request: format!("{name} {}", verb.word()),
-            keep: false,
             parts: Vec::new(),
             inside: Vec::new(),
         }

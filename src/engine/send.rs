@@ -160,7 +160,6 @@ fn announcement(worker: &Worker, intent: &Intent<'_>, request: &str) -> Entry {
         resource: intent.resource.clone(),
         verb: intent.verb,
         request: request.to_owned(),
-        keep: worker.keep,
         parts: intent.parts.clone(),
         inside: intent.inside.clone(),
     }

@@ -1,5 +1,7 @@
 //! The state that the journal's records add up to: a fold with one `match` of legal transitions. Pure: no file, no clock.
 
+use std::collections::BTreeSet;
+
 use super::entry::{ChangeVerb, Entry, LeftBehind, Run};
 use crate::google::Operation;
 use crate::kinds::ResourceId;
@@ -14,6 +16,8 @@ pub struct State {
     pub last_run: Option<Run>,
     /// Whether the last run ended.
     pub ended: bool,
+    /// The keys of the resources that the steps of any run kept.
+    pub kept: BTreeSet<String>,
     /// Every resource that was ever recorded, in the order of its first record.
     pub resources: Vec<TrackedResource>,
 }
@@ -31,8 +35,6 @@ pub struct TrackedResource {
     pub ours: bool,
     /// When our create was seen to be complete; none if it was not seen, or if provision did not create it.
     pub made: Option<String>,
-    /// Whether the step that last changed it keeps it.
-    pub keep: bool,
     /// The parts of a set that we added, or may have.
     pub parts: Vec<String>,
     /// The request that has not ended.
@@ -99,7 +101,8 @@ impl State {
         match entry {
             Entry::Run(run) => {
                 self.format = self.format.max(run.format);
-                self.last_run = Some(run.clone());
+                self.kept.extend(run.kept.iter().cloned());
+                self.last_run = Some(Run::clone(run));
                 self.ended = false;
             }
             Entry::End { .. } => self.ended = true,
@@ -121,7 +124,6 @@ impl State {
                 resource,
                 verb,
                 request,
-                keep,
                 parts,
                 inside,
             } => {
@@ -138,7 +140,6 @@ impl State {
                     });
                 }
                 step.clone_into(&mut tracked.step);
-                tracked.keep = *keep;
                 tracked.open = Some(OpenRequest {
                     verb: *verb,
                     request: request.clone(),
@@ -178,15 +179,15 @@ impl State {
         self.resources.iter().filter(|tracked| tracked.is_ours())
     }
 
-    /// Whether a resource of ours may exist that can be deleted.
+    /// Whether `down` leaves a resource of ours: its kind cannot be deleted, or a step has kept it.
+    pub fn stays(&self, tracked: &TrackedResource) -> bool {
+        let kind = tracked.resource.kind();
+        self.kept.contains(&tracked.key) || kind.is_some_and(|kind| !kind.is_deletable())
+    }
+
+    /// Whether a resource of ours may exist that `down` deletes.
     pub fn stands(&self) -> bool {
-        let is_made = |tracked: &TrackedResource| {
-            tracked
-                .resource
-                .kind()
-                .is_none_or(|kind| kind.is_deletable())
-        };
-        self.ours().any(is_made)
+        self.ours().any(|tracked| !self.stays(tracked))
     }
 
     fn tracked(&mut self, resource: &ResourceId, step: &str) -> &mut TrackedResource {
@@ -202,7 +203,6 @@ impl State {
                     step: step.to_owned(),
                     ours: false,
                     made: None,
-                    keep: false,
                     parts: Vec::new(),
                     open: None,
                     took: None,

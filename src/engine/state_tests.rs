@@ -15,7 +15,7 @@ fn network(name: &str) -> ResourceId {
 }
 
 fn run() -> Entry {
-    Entry::Run(Run {
+    Entry::Run(Box::new(Run {
         at: String::new(),
         format: FORMAT,
         run: String::new(),
@@ -27,9 +27,10 @@ fn run() -> Entry {
         emulated: true,
         cloud: None,
         folders: Default::default(),
+        kept: Vec::new(),
         cluster: None,
         given: Default::default(),
-    })
+    }))
 }
 
 fn adopted(parts: &[&str]) -> Entry {
@@ -49,7 +50,6 @@ fn intent(verb: ChangeVerb, request: &str, parts: &[&str], inside: &[ResourceId]
         resource: network("n"),
         verb,
         request: request.to_owned(),
-        keep: false,
         parts: parts.iter().map(|part| (*part).to_owned()).collect(),
         inside: inside.to_vec(),
     }
@@ -206,7 +206,6 @@ fn an_open_creation_goes_with_what_it_was_in() {
         resource: inner.clone(),
         verb: ChangeVerb::Create,
         request: "2".into(),
-        keep: false,
         parts: vec!["p".into()],
         inside: Vec::new(),
     };

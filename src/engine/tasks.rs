@@ -92,6 +92,7 @@ pub fn pruning(mut tasks: Vec<Task>, state: &State, stays: bool) -> Result<Vec<T
         }
     }
     let state = State {
+        kept: state.kept.clone(),
         resources: unwanted,
         ..State::default()
     };
@@ -115,10 +116,9 @@ pub fn unwanted(steps: &[&Step], state: &State) -> Vec<TrackedResource> {
             }
         })
     };
-    let ours = state.ours().filter(|tracked| {
-        let kind = tracked.resource.kind();
-        !tracked.keep && kind.is_none_or(|kind| kind.is_deletable()) && !is_wanted(tracked)
-    });
+    let ours = state
+        .ours()
+        .filter(|tracked| !state.stays(tracked) && !is_wanted(tracked));
     ours.cloned().collect()
 }
 
@@ -233,7 +233,7 @@ pub fn absent(
                     id: id.clone(),
                     ..(*step).clone()
                 },
-                None => orphan(id, tracked)?,
+                None => orphan(id, tracked, state)?,
             },
             after,
             goal: TaskGoal::Absent {
@@ -280,7 +280,7 @@ fn goes_with(inner: &TrackedResource, outer: &TrackedResource) -> bool {
 }
 
 /// A step for a resource that no step declares.
-fn orphan(id: &str, tracked: &TrackedResource) -> Result<Step, Diagnostics> {
+fn orphan(id: &str, tracked: &TrackedResource, state: &State) -> Result<Step, Diagnostics> {
     let resource = &tracked.resource;
     let kind = resource.kind().ok_or_else(|| {
         Diagnostics(vec![Diagnostic::nowhere(format!(
@@ -299,7 +299,7 @@ fn orphan(id: &str, tracked: &TrackedResource) -> Result<Step, Diagnostics> {
         want: Value::Null,
         needs: BTreeSet::new(),
         within: WITHIN,
-        keep: tracked.keep,
+        keep: state.kept.contains(&tracked.key),
         source: SourceLocation {
             file: "journal".to_owned(),
             line: 0,
@@ -334,7 +334,6 @@ mod tests {
             resource: cluster.clone(),
             verb,
             request: format!("{verb:?}"),
-            keep: false,
             parts: Vec::new(),
             inside: inside.to_vec(),
         };
@@ -386,7 +385,8 @@ mod tests {
         let network =
             |name: &str| resource("compute.network", json!({"project": "p", "network": name}));
         let mut state = State::default();
-        for (name, keep) in [("wanted", false), ("unwanted", false), ("kept", true)] {
+        state.kept.insert(network("kept").key());
+        for name in ["wanted", "unwanted", "kept"] {
             let resource = network(name);
             let key = resource.key();
             let intent = Entry::Intent {
@@ -395,7 +395,6 @@ mod tests {
                 resource,
                 verb: ChangeVerb::Create,
                 request: name.to_owned(),
-                keep,
                 parts: Vec::new(),
                 inside: Vec::new(),
             };
@@ -405,7 +404,7 @@ mod tests {
             }
         }
         // A step of the same id about another resource: it was renamed.
-        let wanted = orphan("unwanted", &state.resources[0]).unwrap();
+        let wanted = orphan("unwanted", &state.resources[0], &state).unwrap();
         let tasks = pruning(alone(vec![wanted]), &state, false).unwrap();
         let ids: Vec<&str> = tasks.iter().map(|task| task.step.id.as_str()).collect();
         assert_eq!(ids, ["unwanted", "compute.network unwanted"]);

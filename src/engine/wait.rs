@@ -7,7 +7,6 @@ use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::retry_policy::reason;
-use super::wait_hint::wait_hint;
 use super::worker::Worker;
 use crate::google::{Class, retry};
 use crate::kinds::{Kind, Observed, ResourceId};
@@ -89,7 +88,7 @@ pub async fn at_rest(
                 );
                 let hint = match kind.is_deletable() {
                     true => kind.deletion_hint().to_owned(),
-                    false => wait_hint(resource),
+                    false => kind.wait_hint(&resource.at),
                 };
                 let failure = Failure::new(error, &hint);
                 return Err(if kind.is_wait() {

@@ -33,8 +33,6 @@ pub struct Worker {
     pub clients: Clients,
     /// The time limit for the step's resource.
     pub within: Duration,
-    /// Whether the step keeps its resource.
-    pub keep: bool,
     /// Hosts of APIs that this run has enabled or seen enabled: a refusal by one of these is temporary.
     pub enabled: BTreeSet<String>,
     owner: mpsc::UnboundedSender<OwnerRequest>,
@@ -70,7 +68,6 @@ impl Worker {
             step: step.id.clone(),
             clients,
             within: step.within,
-            keep: step.keep,
             enabled,
             owner,
             locks,

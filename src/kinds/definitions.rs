@@ -8,17 +8,21 @@ use serde_json::{Map, Value};
 use super::cluster_error::of_cluster;
 use super::clusters::{Clients, connect};
 use super::conditions;
+use super::mesh::NOT_READY;
 use super::spec::Observed;
 use super::wait::Wait;
 use crate::cluster::ObjectRef;
 use crate::google::ApiError;
 
 /// Waits for CustomResourceDefinitions.
-pub static WAIT: Wait = Wait::in_cluster(
-    "kubernetes.definitions",
-    "projects/{project}/locations/{location}/clusters/{cluster}/definitions/{set}",
-    |clients, at, want| Box::pin(look(clients, at, want)),
-);
+pub static WAIT: Wait = Wait {
+    hint: NOT_READY,
+    ..Wait::in_cluster(
+        "kubernetes.definitions",
+        "projects/{project}/locations/{location}/clusters/{cluster}/definitions/{set}",
+        |clients, at, want| Box::pin(look(clients, at, want)),
+    )
+};
 
 /// Reads the definitions that `want` names, and reports which are not established.
 async fn look(

@@ -20,7 +20,11 @@ pub static WAIT: Wait = Wait {
     optional: &[],
     outputs: &[],
     look: |clients, at, _| Box::pin(look(clients, at)),
+    hint: NOT_READY,
 };
+
+/// What to do about a managed mesh that is not ready.
+pub const NOT_READY: &str = "run again to continue waiting; Google's page on a managed mesh that is not ready: https://cloud.google.com/service-mesh/docs/troubleshooting/troubleshoot-managed-service-mesh";
 
 /// Reads the state of our membership.
 async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Observed, ApiError> {

@@ -10,11 +10,14 @@ use super::wait::Wait;
 use crate::google::ApiError;
 
 /// Waits for the nodes of a pool.
-pub static WAIT: Wait = Wait::in_cluster(
-    "kubernetes.nodes",
-    "projects/{project}/locations/{location}/clusters/{cluster}/nodes/{nodePool}",
-    |clients, at, want| Box::pin(look(clients, at, want)),
-);
+pub static WAIT: Wait = Wait {
+    hint: "`kubectl describe nodes` says what each node lacks (`provision kubeconfig --write FILE` sets kubectl up); without a node, check the firewall rules and the private DNS zones with `provision plan`, then run again",
+    ..Wait::in_cluster(
+        "kubernetes.nodes",
+        "projects/{project}/locations/{location}/clusters/{cluster}/nodes/{nodePool}",
+        |clients, at, want| Box::pin(look(clients, at, want)),
+    )
+};
 
 /// Reads the nodes of the pool.
 async fn look(

@@ -19,11 +19,14 @@ use egress::injection::has_proxy;
 use egress::placement::tolerates;
 
 /// Waits for the pods of a Deployment.
-pub static WAIT: Wait = Wait::in_cluster(
-    "kubernetes.pods",
-    "projects/{project}/locations/{location}/clusters/{cluster}/pods/{namespace}/{deployment}",
-    |clients, at, want| Box::pin(look(clients, at, want)),
-);
+pub static WAIT: Wait = Wait {
+    hint: "`kubectl -n {namespace} describe pods` says what each pod lacks. A pod without a sidecar does not get one later: fix the cause, then run `kubectl -n {namespace} rollout restart deployment {deployment}`.",
+    ..Wait::in_cluster(
+        "kubernetes.pods",
+        "projects/{project}/locations/{location}/clusters/{cluster}/pods/{namespace}/{deployment}",
+        |clients, at, want| Box::pin(look(clients, at, want)),
+    )
+};
 
 /// Reads the Deployment's pods; `want` names the `nodePool` that they belong on.
 async fn look(

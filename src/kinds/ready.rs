@@ -12,6 +12,7 @@ use crate::google::ApiError;
 /// Waits for a condition of an object. The condition is part of the path, so two conditions of one object are two waits.
 pub static WAIT: Wait = Wait {
     optional: &["namespace"],
+    hint: "`kubectl get {kind} --all-namespaces` shows the state of {name}; run again to continue waiting",
     ..Wait::in_cluster(
         "kubernetes.ready",
         "projects/{project}/locations/{location}/clusters/{cluster}/ready/{condition}/{apiVersion}/{kind}/{name}",

@@ -46,6 +46,14 @@ impl KindSpec for Restart {
         true
     }
 
+    fn wait_hint(&self, at: &Map<String, Value>) -> String {
+        let namespace = at.get("namespace").and_then(Value::as_str);
+        format!(
+            "`kubectl -n {} describe pods` says what each pod lacks; then run again",
+            namespace.unwrap_or("NAMESPACE")
+        )
+    }
+
     async fn look(
         &self,
         clients: &Clients,

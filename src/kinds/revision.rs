@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::cluster_error::of_cluster;
 use super::clusters::{Clients, connect};
 use super::conditions;
+use super::mesh::NOT_READY;
 use super::spec::Observed;
 use super::wait::Wait;
 use crate::cluster::{ClusterClient, ObjectRef};
@@ -16,6 +17,7 @@ use crate::google::ApiError;
 /// Waits for the revision of the control plane.
 pub static WAIT: Wait = Wait {
     outputs: &["revision"],
+    hint: NOT_READY,
     ..Wait::in_cluster(
         "mesh.revision",
         "projects/{project}/locations/{location}/clusters/{cluster}/revision",

@@ -51,6 +51,9 @@ pub enum Effect {
     Check,
 }
 
+/// What to do about a wait that ended without what it waited for.
+pub const AGAIN: &str = "run again to continue waiting";
+
 /// A kind of step.
 ///
 /// `at` fills the path of a kind, `want` is what a step states, `live` is the result of a read.
@@ -176,6 +179,11 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
     /// What to do if it still exists long after its deletion was requested.
     fn deletion_hint(&self) -> &'static str {
         "Google may still be working on it: run again to continue waiting"
+    }
+
+    /// What to do if it is not ready in time, or never will be.
+    fn wait_hint(&self, _at: &Map<String, Value>) -> String {
+        AGAIN.to_owned()
     }
 
     /// The hosts of the APIs that a step with this `want` enables.

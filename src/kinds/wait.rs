@@ -7,7 +7,8 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use super::clusters::Clients;
-use super::spec::{Effect, KindSpec, MutationResult, Observed};
+use super::path_template;
+use super::spec::{AGAIN, Effect, KindSpec, MutationResult, Observed};
 use crate::google::{Api, ApiError};
 
 /// Decides whether the condition of a wait holds: if not, why not yet, or why never.
@@ -31,6 +32,8 @@ pub struct Wait {
     pub outputs: &'static [&'static str],
     /// Decides whether the condition holds.
     pub look: Look,
+    /// What to do if it does not hold in time: the next command, or a page of Google's; with `{x}` for values of `at`.
+    pub hint: &'static str,
 }
 
 impl Wait {
@@ -43,6 +46,7 @@ impl Wait {
             optional: &[],
             outputs: &[],
             look,
+            hint: AGAIN,
         }
     }
 }
@@ -75,6 +79,11 @@ impl KindSpec for Wait {
 
     fn outputs(&self) -> &'static [&'static str] {
         self.outputs
+    }
+
+    fn wait_hint(&self, at: &Map<String, Value>) -> String {
+        // A key that `at` lacks stays as it is written.
+        path_template::fill(self.hint, at).unwrap_or_else(|_| self.hint.to_owned())
     }
 
     async fn look(

@@ -33,7 +33,7 @@ fn network(name: &str) -> ResourceId {
 
 fn run(format: u32) -> Entry {
     let given = json!({"project": "p"}).as_object().unwrap().clone();
-    Entry::Run(Run {
+    Entry::Run(Box::new(Run {
         at: "2026-01-01T00:00:00.000Z".to_owned(),
         format,
         run: "r".to_owned(),
@@ -45,9 +45,10 @@ fn run(format: u32) -> Entry {
         emulated: true,
         cloud: None,
         folders: Default::default(),
+        kept: Vec::new(),
         cluster: None,
         given,
-    })
+    }))
 }
 
 fn intent(name: &str) -> Entry {
@@ -57,7 +58,6 @@ fn intent(name: &str) -> Entry {
         resource: network(name),
         verb: ChangeVerb::Create,
         request: format!("request of {name} with \"quotes\" and }}}}"),
-        keep: false,
         parts: Vec::new(),
         inside: Vec::new(),
     }

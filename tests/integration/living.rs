@@ -372,3 +372,49 @@ fn one_run_at_a_time_changes_the_emulator_that_environments_share() {
     let plan = user.run(&["plan", "--emulate", "--through", "network"]);
     assert!(says_as_wanted(&plan.ends(0).out));
 }
+
+/// A folder of steps: a network, and a bucket that is kept or not.
+fn with_bucket(home: &std::path::Path, bucket: &str) -> String {
+    let folder = home.join("bucket-steps");
+    std::fs::create_dir_all(&folder).unwrap();
+    let params = "param: project\nsays: The project.\nof: project-id\n";
+    std::fs::write(folder.join("params.yaml"), params).unwrap();
+    let chapter = format!(
+        "chapter: data\ntitle: Data\nsays: A bucket.\n---\n\
+         step: services\nsays: The APIs.\nkind: services\nat: {{project: \"${{param.project}}\"}}\n\
+         want: {{services: [compute.googleapis.com]}}\n---\n\
+         step: network\nsays: The network.\nkind: compute.network\nneeds: [services]\n\
+         at: {{project: \"${{param.project}}\", network: vpc}}\nwant: {{autoCreateSubnetworks: false}}\n{bucket}"
+    );
+    std::fs::write(folder.join("10-data.yaml"), chapter).unwrap();
+    folder.display().to_string()
+}
+
+#[test]
+fn what_was_kept_stays_even_when_its_step_is_gone() {
+    let cloud = Cloud::new();
+    let home = cloud.user.home();
+    let bucket = |keep: &str| {
+        format!(
+            "---\nstep: data\nsays: The data.\nkind: storage.bucket\nat: {{project: \"${{param.project}}\", bucket: kept-data-1}}\n\
+             want: {{location: US}}\n{keep}"
+        )
+    };
+    let up = |text: &str| {
+        let steps = with_bucket(home, text);
+        cloud.run(&["up", "--yes", "--steps", &steps]).ends(0)
+    };
+    let there = || !cloud.there("storage", "kept-data-1").is_empty();
+    up(&bucket(""));
+    assert!(there());
+    // The step keeps it from now on: nothing is changed, and it is remembered.
+    up(&bucket("keep: true\n"));
+    let gone = up("");
+    assert!(there() && !gone.out.contains("removed"), "{}", gone.out);
+    let down = cloud.run(&["down", "--yes"]).ends(0);
+    assert!(there() && !down.out.contains("left:"), "{}", down.out);
+    assert!(cloud.there("compute", "/networks/vpc").is_empty());
+    // All else is gone, so nothing is remembered any more.
+    let config = cloud.run(&["config"]).ends(0);
+    assert!(config.out.contains("the program's own"), "{}", config.out);
+}

@@ -66,11 +66,11 @@ fn a_proxy_that_does_not_answer_ends_the_run_soon_and_is_named() {
 fn a_name_that_is_not_found_ends_the_run_soon_and_is_named() {
     // The machine of a test may reach Google or not: the name of the proxy is one that nobody has.
     let (user, _) = user();
-    let user = user.with("HTTPS_PROXY", "http://proxy.invalid:3128");
+    let user = user.with("HTTPS_PROXY", "http://nowhere.invalid:3128");
     let said = soon(&user, &[&["plan"], NETWORK].concat()).ends(1);
     let text = said.out + &said.err;
     assert!(
-        text.contains("through the proxy proxy.invalid:3128 (HTTPS_PROXY)"),
+        text.contains("through the proxy nowhere.invalid:3128 (HTTPS_PROXY)"),
         "{text}"
     );
 }
@@ -78,7 +78,7 @@ fn a_name_that_is_not_found_ends_the_run_soon_and_is_named() {
 #[test]
 fn a_server_on_this_machine_that_does_not_run_is_named_without_a_proxy() {
     let (user, closed) = user();
-    let mut user = user.with("HTTPS_PROXY", "http://proxy.invalid:3128");
+    let mut user = user.with("HTTPS_PROXY", "http://nowhere.invalid:3128");
     let exports = emulator::exports(closed.parse().unwrap());
     for line in exports.lines() {
         let (name, value) = line.trim_start_matches("export ").split_once('=').unwrap();
@@ -94,7 +94,7 @@ fn a_server_on_this_machine_that_does_not_run_is_named_without_a_proxy() {
         text.contains("hint: start the server that CLOUDSDK_API_ENDPOINT_OVERRIDES_"),
         "{text}"
     );
-    assert!(!text.contains("proxy.invalid"), "{text}");
+    assert!(!text.contains("nowhere.invalid"), "{text}");
 }
 
 #[test]

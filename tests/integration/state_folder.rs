@@ -253,7 +253,7 @@ fn a_run_that_has_no_end_on_another_machine_is_told() {
         pid: 7,
         ..copied.state.last_run.clone().unwrap()
     };
-    copied.write(&Entry::Run(run)).unwrap();
+    copied.write(&Entry::Run(Box::new(run))).unwrap();
     drop(copied);
     let said = user.run(UP).ends(0);
     let note =
