@@ -141,7 +141,7 @@ fn a_journal_that_cannot_be_believed_is_refused_and_a_torn_last_line_is_not() {
     let second = good.lines().nth(1).unwrap();
     let cases = [
         (
-            good.replacen("services", "servicez", 1),
+            good.replacen(second, &second.replacen("services", "servicez", 1), 1),
             damaged(
                 2,
                 "checksum does not match",
