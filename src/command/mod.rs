@@ -33,6 +33,7 @@ mod own_cluster;
 mod pager;
 mod place;
 mod plan;
+mod plan_file;
 mod planned_snapshot;
 mod preflight;
 mod presenter;

@@ -1,6 +1,7 @@
 //! `plan`: what `up` would change. Nothing is changed.
 
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -9,8 +10,11 @@ use super::allow_list;
 use super::asking::warn_of_everybody;
 use super::ending::command;
 use super::execute::{VerbSpec, look};
-use super::output::say;
+use super::output::{note, say};
+use super::own_cluster::quoted;
 use super::pager::page;
+use super::plan_file::PlanFile;
+use super::preflight::obstacles;
 use super::presenter::RunPresenter;
 use super::session::{Prepared, Session};
 use crate::cli::Global;
@@ -37,6 +41,9 @@ pub struct PlanArgs {
     /// Plan for `up --force-conflicts`, which takes over fields of Kubernetes objects that another field manager owns
     #[arg(long)]
     force_conflicts: bool,
+    /// Save the plan in this file; `up FILE` does what it says, and nothing else
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 /// Shows the plan.
@@ -56,10 +63,48 @@ pub async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, CommandError>
         warn_of_everybody(&session, &steps);
         page(&text(&session, &steps, &plan));
     }
+    match (&args.out, Exit::from(ended.how())) {
+        (Some(path), Exit::Done) => save(&session, through, path, &steps, plan)?,
+        (Some(path), _) => note(&format!("{} was not written", path.display())),
+        (None, _) => {}
+    }
     Ok(match Exit::from(ended.how()) {
         Exit::Done if ended.tally.different > 0 => Exit::Different,
         exit => exit,
     })
+}
+
+/// Saves a plan that can be carried out.
+///
+/// # Errors
+/// Steps that cannot be carried out; the file cannot be written.
+fn save(
+    session: &Session,
+    through: Option<&str>,
+    path: &Path,
+    steps: &[Step],
+    plan: Plan,
+) -> Result<(), CommandError> {
+    let shown = path.display();
+    let obstacles = obstacles(&plan, steps, &session.state);
+    if !obstacles.is_empty() {
+        let names: Vec<&str> = obstacles.iter().map(|(step, _)| step.as_str()).collect();
+        return Err(CommandError::failed(
+            format!(
+                "{shown} was not written, because the plan cannot be carried out: {}",
+                names.join(", ")
+            ),
+            "fix what the plan shows with `!`, then run it again",
+        ));
+    }
+    PlanFile::new(session, through, steps, plan.steps).write(path)?;
+    if !session.json() {
+        let up = quoted(&shown.to_string());
+        note(&format!(
+            "saved: `provision up {up}` does this and nothing else"
+        ));
+    }
+    Ok(())
 }
 
 /// The tasks of `up` and of `plan`. What no step asks for any more is deleted, unless the run stops at a chapter: later chapters

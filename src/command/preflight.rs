@@ -1,10 +1,13 @@
 //! Looks at everything before the first change, as `plan` does, and stops a run that cannot be carried out: a difference that
 //! cannot be made is found before anything else was changed. It decides nothing that `plan` does not show.
 
+use std::path::Path;
+
 use super::asking;
 use super::confirm;
 use super::execute::VerbSpec;
 use super::plan::{planned, show};
+use super::plan_file::PlanFile;
 use super::presenter::RunPresenter;
 use super::run_lock::RunLock;
 use super::session::{Prepared, Session};
@@ -28,11 +31,13 @@ pub enum Preflight {
 
 /// What the user allows.
 #[derive(Debug, Clone, Copy)]
-pub struct Allowed {
+pub struct Allowed<'a> {
     /// No question is asked.
     pub yes: bool,
     /// Steps that cannot be carried out do not stop the others.
     pub keep_going: bool,
+    /// The plan that was approved, and its file: it must still hold. No question is asked.
+    pub approved: Option<(&'a PlanFile, &'a Path)>,
 }
 
 /// Reads everything that the tasks concern. Without `yes` it shows the plan and asks.
@@ -45,7 +50,7 @@ pub async fn preflight(
     ready: &Prepared,
     tasks: Vec<Task>,
     lock: &mut RunLock,
-    allowed: Allowed,
+    allowed: Allowed<'_>,
 ) -> Result<Preflight, CommandError> {
     let steps: Vec<Step> = tasks.iter().map(|task| task.step.clone()).collect();
     let deletes = |task: &&Task| matches!(task.goal, TaskGoal::Absent { .. });
@@ -60,7 +65,7 @@ pub async fn preflight(
     match Exit::from(ended.how()) {
         Exit::Interrupted => return Ok(Preflight::End(Exit::Interrupted)),
         // What cannot be read now may be readable once earlier steps are done; only a user who is asked must see everything.
-        Exit::Failed if !allowed.yes => {
+        Exit::Failed if !allowed.yes || allowed.approved.is_some() => {
             show(session, &steps, &plan);
             return Err(CommandError::failed(
                 "the current state could not be read",
@@ -68,6 +73,9 @@ pub async fn preflight(
             ));
         }
         _ => {}
+    }
+    if let Some((approved, path)) = allowed.approved {
+        approved.require_unmoved(path, session, &steps, &plan.steps)?;
     }
     let obstacles = obstacles(&plan, &steps, &lock.journal.state);
     if !allowed.yes {
@@ -94,7 +102,7 @@ pub async fn preflight(
 
 /// The steps that cannot be carried out, with their failures, in the order of the steps. A resource whose last request is open may
 /// be half-made: it is judged when that request has ended. Pure.
-fn obstacles(plan: &Plan, steps: &[Step], state: &State) -> Vec<(String, StepFailure)> {
+pub fn obstacles(plan: &Plan, steps: &[Step], state: &State) -> Vec<(String, StepFailure)> {
     let found = steps.iter().filter_map(|step| {
         let resource = ResourceId::new(step.kind, step.at.clone());
         let is_open = state

@@ -1,6 +1,7 @@
 //! `up`: creates the environment, or continues. If the same run is in progress elsewhere, it is followed.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -13,6 +14,7 @@ use super::execute::{VerbSpec, change, close};
 use super::follow::{self, FollowEnd};
 use super::output::note;
 use super::plan::tasks_of;
+use super::plan_file::PlanFile;
 use super::preflight::{Allowed, Preflight, preflight};
 use super::rehearsal;
 use super::run_lock::{self, RunLock};
@@ -30,6 +32,9 @@ const UP: VerbSpec = VerbSpec {
 /// Create the environment, or continue
 #[derive(Debug, Args)]
 pub struct UpArgs {
+    /// A plan that `plan --out` saved: do what it says and nothing else, without a question
+    #[arg(value_name = "FILE", conflicts_with_all = ["through", "force_conflicts", "adopt", "keep_going"])]
+    plan: Option<PathBuf>,
     /// Stop after this chapter
     #[arg(long, value_name = "CHAPTER", value_parser = NonEmptyStringValueParser::new())]
     through: Option<String>,
@@ -57,7 +62,8 @@ impl UpArgs {
         let adopt = self.adopt.then(|| "--adopt".to_owned());
         let force = self.force_conflicts.then(|| "--force-conflicts".to_owned());
         let keep_going = self.keep_going.then(|| "--keep-going".to_owned());
-        through
+        let plan = self.plan.iter().map(|path| path.display().to_string());
+        plan.chain(through)
             .chain(adopt)
             .chain(force)
             .chain(keep_going)
@@ -66,8 +72,19 @@ impl UpArgs {
 }
 
 /// Creates what the steps want and does not exist, and changes what differs.
-pub async fn up(global: &Global, args: UpArgs) -> Result<Exit, CommandError> {
-    let mut session = Session::open(global)?;
+pub async fn up(global: &Global, mut args: UpArgs) -> Result<Exit, CommandError> {
+    let path = args.plan.clone();
+    let approved = path.as_deref().map(PlanFile::read).transpose()?;
+    let global = match &approved {
+        Some(plan) => plan.flags(global)?,
+        None => global.clone(),
+    };
+    if let Some(plan) = &approved {
+        args.yes = true;
+        args.through.clone_from(&plan.through);
+        args.force_conflicts = plan.force_conflicts;
+    }
+    let mut session = Session::open(&global)?;
     session.force = args.force_conflicts;
     let through = args.through.as_deref();
     confirm::require_confirmation(UP.name, args.yes)?;
@@ -94,6 +111,7 @@ pub async fn up(global: &Global, args: UpArgs) -> Result<Exit, CommandError> {
     let allowed = Allowed {
         yes: args.yes,
         keep_going: args.keep_going,
+        approved: approved.as_ref().zip(path.as_deref()),
     };
     let looked = preflight(&session, UP, &ready, tasks, &mut lock, allowed).await?;
     if let Preflight::End(exit) = looked {

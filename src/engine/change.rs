@@ -72,6 +72,22 @@ impl Change {
         }
     }
 
+    /// The fields that differ, where the change names them.
+    pub fn fields_mut(&mut self) -> &mut [FieldDiff] {
+        match self {
+            Change::Update(fields)
+            | Change::Fixed(fields)
+            | Change::Conflict(fields)
+            | Change::Foreign(fields)
+            | Change::Adopt(fields) => fields,
+            Change::None
+            | Change::Create
+            | Change::Delete
+            | Change::Waits(_)
+            | Change::Pending(_) => &mut [],
+        }
+    }
+
     /// Whether `plan` counts it as a difference.
     pub fn is_difference(&self) -> bool {
         !matches!(self, Change::None)

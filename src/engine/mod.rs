@@ -16,6 +16,7 @@ pub mod journal;
 mod left_behind;
 pub mod obstacle;
 mod ownership;
+pub mod planned;
 mod present;
 pub mod private;
 mod prune;

@@ -1,6 +1,5 @@
 //! A plan to read and approve: each change, its reason in the tutorial's words, and its values.
 
-use std::collections::HashMap;
 use std::fmt::Write;
 
 use serde_json::Value;
@@ -9,6 +8,7 @@ use super::table::{WIDTH, folded};
 use super::{Paint, plain};
 use crate::engine::change::Change;
 use crate::engine::event::Event;
+use crate::engine::planned::{PlannedStep, PlannedSteps};
 use crate::kinds::FieldDiff;
 use crate::kinds::Step;
 use crate::steps::Chapter;
@@ -16,50 +16,30 @@ use crate::steps::Chapter;
 /// The changes that the steps need.
 #[derive(Default)]
 pub struct Plan {
-    found: HashMap<String, PlannedStep>,
-}
-
-struct PlannedStep {
-    change: Change,
-    ours: bool,
-    want: Value,
-    inside: Option<String>,
+    /// What it says of each step.
+    pub steps: PlannedSteps,
 }
 
 impl Plan {
     /// Processes one event.
     pub fn record(&mut self, event: &Event) {
-        if let Event::Looked {
-            step,
-            change,
-            ours,
-            want,
-            inside,
-        } = event
-        {
-            let found = PlannedStep {
-                change: change.clone(),
-                ours: *ours,
-                want: want.clone(),
-                inside: inside.clone(),
-            };
-            self.found.insert(step.clone(), found);
-        }
+        self.steps.record(event);
     }
 
     /// What a step would do, if it was looked at.
     pub fn change(&self, step: &str) -> Option<&Change> {
-        self.found.get(step).map(|found| &found.change)
+        self.steps.0.get(step).map(|found| &found.change)
     }
 
     /// The resource that a step wants, as far as it is known.
     pub fn want(&self, step: &str) -> Option<&Value> {
-        self.found.get(step).map(|found| &found.want)
+        self.steps.0.get(step).map(|found| &found.want)
     }
 
     /// Whether `up` would change nothing.
     pub fn is_empty(&self) -> bool {
-        self.found
+        self.steps
+            .0
             .values()
             .all(|found| !found.change.is_difference())
     }
@@ -70,7 +50,7 @@ impl Plan {
         for chapter in chapters {
             let of_chapter = steps.iter().filter(|step| step.chapter == chapter.name);
             let changes: Vec<_> = of_chapter
-                .filter_map(|step| Some((step, self.found.get(&step.id)?)))
+                .filter_map(|step| Some((step, self.steps.0.get(&step.id)?)))
                 .filter(|(_, found)| found.change.is_difference())
                 .collect();
             if changes.is_empty() {
@@ -108,7 +88,8 @@ impl Plan {
     /// The counts of the changes, in one line.
     pub fn summary(&self) -> String {
         let count = |wanted: &dyn Fn(&Change) -> bool| {
-            self.found
+            self.steps
+                .0
                 .values()
                 .filter(|found| wanted(&found.change))
                 .count()
@@ -132,7 +113,7 @@ impl Plan {
             .filter(|(n, _)| *n > 0)
             .map(|(n, what)| format!("{n} {what}"))
             .collect();
-        format!("{} steps: {}", self.found.len(), said.join(", "))
+        format!("{} steps: {}", self.steps.0.len(), said.join(", "))
     }
 
     fn step(&self, text: &mut String, step: &Step, found: &PlannedStep, paint: Paint) {
@@ -233,7 +214,7 @@ impl Plan {
     /// The note of a resource that its parent's create includes.
     fn along(&self, found: &PlannedStep) -> Option<String> {
         let parent = found.inside.as_ref()?;
-        let made = matches!(self.found.get(parent)?.change, Change::Create);
+        let made = matches!(self.steps.0.get(parent)?.change, Change::Create);
         made.then(|| format!(" (in the same request as {parent})"))
     }
 }

@@ -229,15 +229,24 @@ fn masked_object(mut object: Value) -> Value {
     object
 }
 
-/// A user whose program is pointed at a cloud.
-pub fn pointed_at(mut user: User, address: SocketAddr) -> User {
-    for line in exports(address).lines() {
+/// The variables that point a program at a cloud.
+pub fn variables(address: SocketAddr) -> Vec<(String, String)> {
+    let exports = exports(address);
+    let pairs = exports.lines().map(|line| {
         let (name, value) = line
             .strip_prefix("export ")
             .unwrap()
             .split_once('=')
             .unwrap();
-        user = user.with(name, value.trim_matches('\''));
+        (name.to_owned(), value.trim_matches('\'').to_owned())
+    });
+    pairs.collect()
+}
+
+/// A user whose program is pointed at a cloud.
+pub fn pointed_at(mut user: User, address: SocketAddr) -> User {
+    for (name, value) in variables(address) {
+        user = user.with(&name, value);
     }
     user.with("CLOUDSDK_CORE_PROJECT", PROJECT)
         .with("CLOUDSDK_COMPUTE_ZONE", "us-central1-a")

@@ -3,20 +3,10 @@
 use provision::google::{Api, Call};
 
 use crate::common::changed_steps::changed_steps;
-use crate::common::cloud::{Cloud, FIREWALLS, PROJECT};
+use crate::common::cloud::{Cloud, FIREWALLS, PROJECT, variables};
 use crate::common::program::{Said, User, says_as_wanted};
 
 const NETWORK: [&str; 4] = ["up", "--yes", "--through", "network"];
-
-/// The variables that point a user at another cloud.
-fn pointed_at(cloud: &Cloud) -> Vec<(String, String)> {
-    let exports = emulator::exports(cloud.address());
-    let lines = exports.lines().filter_map(|line| {
-        let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
-        Some((name.to_owned(), value.trim_matches(['\'', '"']).to_owned()))
-    });
-    lines.collect()
-}
 
 #[test]
 fn a_journal_is_carried_out_on_no_other_cloud_than_its_own() {
@@ -32,7 +22,7 @@ fn a_journal_is_carried_out_on_no_other_cloud_than_its_own() {
         &["status"],
     ] {
         let mut there = ours.user.command(verb);
-        there.envs(pointed_at(&theirs));
+        there.envs(variables(theirs.address()));
         let said = Said::of(there.output().unwrap(), ours.user.home()).ends(2);
         let names = said.err.matches("the emulator ").count();
         assert!(names >= 2, "both are named: {}", said.err);
@@ -40,7 +30,7 @@ fn a_journal_is_carried_out_on_no_other_cloud_than_its_own() {
     assert_eq!(theirs.inventory(), before);
     // Nor on Google Cloud: no request is sent, and no credentials are looked for.
     let mut google = ours.user.command(&["down", "--yes"]);
-    for (name, _) in pointed_at(&ours) {
+    for (name, _) in variables(ours.address()) {
         google.env_remove(name);
     }
     let said = Said::of(google.output().unwrap(), ours.user.home()).ends(2);
@@ -48,7 +38,7 @@ fn a_journal_is_carried_out_on_no_other_cloud_than_its_own() {
     ours.run(&["down", "--yes"]).ends(0);
     // What is gone belongs to nobody: the folder may be used for another cloud.
     let mut there = ours.user.command(&["plan"]);
-    there.envs(pointed_at(&theirs));
+    there.envs(variables(theirs.address()));
     Said::of(there.output().unwrap(), ours.user.home()).ends(3);
 }
 

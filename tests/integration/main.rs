@@ -41,6 +41,7 @@ mod node_pools;
 mod outputs;
 mod outside;
 mod own_steps;
+mod plan_file;
 mod reach;
 mod recorded;
 mod refusals;
