@@ -61,6 +61,7 @@ async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiE
         Err(error) => return Ok(CheckResult::not(expected, error.to_string())),
     };
     let of_request = RequestMatch::new(place, &proxies).await?;
+    let begun = Instant::now();
     let (tell, mut heard) = unbounded_channel();
     let listen = listen(place, &proxies, &of_request, &tell);
     let ask = async {
@@ -72,7 +73,16 @@ async fn look(place: &CheckTarget<'_>, want: &Value) -> Result<CheckResult, ApiE
             let mut each = fields.iter();
             each.all(|(field, value)| matches(&plain(value), of(field)))
         };
-        Ok((first(&mut heard, late, MARGIN, met).await, late))
+        let found = match first(&mut heard, late, MARGIN, met).await {
+            LogSearch::Met(line) => LogSearch::Met(line),
+            // A followed log may be slow to arrive. What the log contains by now decides.
+            _ => in_logs(
+                &read(place, &proxies, begun.elapsed() + BEFORE).await?,
+                &of_request,
+                met,
+            ),
+        };
+        Ok((found, late))
     };
     let (found, late) = tokio::select! {
         found = ask => found?,
@@ -119,11 +129,11 @@ impl RequestMatch {
         let (_, url) = place.text("request").rsplit_once(' ').unwrap_or_default();
         let host = url.strip_prefix("https://").unwrap_or_default();
         let host = host.split(['/', '?', '#', ':']).next().unwrap_or_default();
-        let mut known = HashSet::new();
-        for proxy in proxies.iter().filter(|_| !host.is_empty()) {
-            let log = place.cluster.logs(proxy, KNOWN).await.map_err(of_cluster)?;
-            known.extend(log.lines().map(str::to_owned));
-        }
+        let known = match host.is_empty() {
+            true => String::new(),
+            false => read(place, proxies, KNOWN).await?,
+        };
+        let known = known.lines().map(str::to_owned).collect();
         Ok(RequestMatch {
             agent: format!("provision/{}", uuid::Uuid::new_v4()),
             server_name: host.to_owned(),
@@ -140,6 +150,20 @@ impl RequestMatch {
             && !self.known.contains(line);
         (has("user_agent", &self.agent) || by_name).then_some(fields)
     }
+}
+
+/// The lines of all these logs since a duration ago.
+async fn read(
+    place: &CheckTarget<'_>,
+    proxies: &[ContainerRef],
+    since: Duration,
+) -> Result<String, ApiError> {
+    let mut all = String::new();
+    for proxy in proxies {
+        all += &place.cluster.logs(proxy, since).await.map_err(of_cluster)?;
+        all.push('\n');
+    }
+    Ok(all)
 }
 
 /// Sends the request's lines of all these logs as they arrive. Returns only if a log cannot be read.
@@ -206,6 +230,19 @@ async fn first(
         }
     }
     other.map_or(LogSearch::None, LogSearch::Other)
+}
+
+/// The request's line in the text of logs: the first that `met` accepts, otherwise the first. Pure.
+fn in_logs(text: &str, of_request: &RequestMatch, met: impl Fn(&LogFields) -> bool) -> LogSearch {
+    let lines: Vec<LogFields> = text
+        .lines()
+        .filter_map(|line| of_request.read(line))
+        .collect();
+    match (lines.iter().find(|line| met(line)), lines.first()) {
+        (Some(line), _) => LogSearch::Met(line.clone()),
+        (None, Some(line)) => LogSearch::Other(line.clone()),
+        (None, None) => LogSearch::None,
+    }
 }
 
 /// `field value, field value`.
@@ -277,6 +314,36 @@ mod tests {
             let got = tokio::select! { got = wait => got, () = come => unreachable!() };
             assert_eq!(got, expected, "{lines:?} {late}");
             assert!(begun.elapsed() >= milliseconds(least), "{lines:?} {late}");
+        }
+    }
+
+    #[test]
+    fn what_a_followed_log_did_not_bring_in_time_is_read_once_more() {
+        let line = |agent: &str, code: u32| {
+            serde_json::json!({"user_agent": agent, "response_code": code}).to_string() + "\n"
+        };
+        let of_request = RequestMatch {
+            agent: "provision/1".to_owned(),
+            server_name: String::new(),
+            known: HashSet::new(),
+        };
+        let met = |line: &LogFields| line["response_code"] == "200";
+        let (others, refused, ours) = (
+            line("provision/2", 200),
+            line("provision/1", 503),
+            line("provision/1", 200),
+        );
+        for (text, expected) in [
+            (String::new(), "none"),
+            (others.clone(), "none"),
+            (format!("{others}no line\n{refused}"), "503"),
+            (format!("{refused}{others}{ours}"), "200"),
+        ] {
+            let found = match in_logs(&text, &of_request, met) {
+                LogSearch::Met(line) | LogSearch::Other(line) => line["response_code"].clone(),
+                LogSearch::None => "none".to_owned(),
+            };
+            assert_eq!(found, expected, "{text}");
         }
     }
 
