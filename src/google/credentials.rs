@@ -15,9 +15,12 @@ use url::Url;
 
 use super::Token;
 use super::endpoints::{is_google, is_loopback};
+use super::key_file::KeyProblem;
 use crate::text::chain;
 
 const SCOPES: &[&str] = &["https://www.googleapis.com/auth/cloud-platform"];
+/// gcp_auth's name of a request that got no answer.
+const REQUEST: &str = "HTTP request failed";
 /// If there is a metadata server, it answers within milliseconds; gcloud takes a second or two.
 const ASKING: Duration = Duration::from_secs(15);
 
@@ -104,41 +107,57 @@ pub enum CredentialFileError {
         /// The address.
         uri: String,
     },
-    /// The file is not a key.
-    #[error("{}", chain(.0))]
-    Key(#[source] Arc<gcp_auth::Error>),
+    /// The file is not a key that works.
+    #[error("{0}; download a new key, or copy the file byte by byte")]
+    Key(#[source] KeyProblem),
 }
 
 /// Why a source of credentials, or the credentials themselves, yield no token.
 #[derive(Debug, Clone, Error)]
 pub enum ProviderError {
-    /// The request was rejected.
-    #[error("{}", chain(.0))]
-    Failed(#[source] Arc<gcp_auth::Error>),
+    /// The credentials cannot be read, or the request was rejected.
+    #[error("{words}")]
+    Failed {
+        /// What failed, without anything that the credentials contain.
+        words: String,
+        /// Whether the endpoint could not be reached.
+        is_network: bool,
+    },
     /// There was no answer in time.
     #[error("no answer within {} s", ASKING.as_secs())]
     Silent,
 }
 
 impl ProviderError {
-    /// Whether the endpoint could not be reached. gcp_auth distinguishes a failed connection from an endpoint that
-    /// rejected the request by the kind of its error.
     fn is_network(&self) -> bool {
         match self {
-            ProviderError::Failed(error) => {
-                matches!(
-                    **error,
-                    gcp_auth::Error::Http(..) | gcp_auth::Error::Other(..)
-                )
-            }
+            ProviderError::Failed { is_network, .. } => *is_network,
             ProviderError::Silent => true,
         }
     }
 }
 
 impl From<gcp_auth::Error> for ProviderError {
+    /// gcp_auth distinguishes a failed connection from an endpoint that rejected the request by the kind of its error. Its own
+    /// words are shown, and those of the library below only where that one has read no secret: the others may quote one.
     fn from(error: gcp_auth::Error) -> ProviderError {
-        ProviderError::Failed(Arc::new(error))
+        use gcp_auth::Error;
+        let is_network = matches!(error, Error::Http(..) | Error::Other(REQUEST, _));
+        let words = match &error {
+            Error::Json(what, below) => format!(
+                "{what}: {} at line {} column {}",
+                match below.classify() {
+                    serde_json::error::Category::Data => "a field is missing or of another type",
+                    _ => "it is not JSON",
+                },
+                below.line(),
+                below.column()
+            ),
+            Error::Other(what, _) if !is_network => (*what).to_owned(),
+            Error::NoAuthMethod(..) | Error::Str(_) => error.to_string(),
+            Error::Http(..) | Error::Io(..) | Error::Other(..) => chain(&error),
+        };
+        ProviderError::Failed { words, is_network }
     }
 }
 
@@ -208,7 +227,9 @@ async fn service_account(path: &Path) -> Result<Provider, AuthError> {
     let text = tokio::fs::read_to_string(path)
         .await
         .map_err(|error| failed(CredentialFileError::Io(Arc::new(error))))?;
-    let key: serde_json::Value = serde_json::from_str(&text)
+    // Some editors put a byte order mark before the text.
+    let text = text.trim_start_matches('\u{feff}');
+    let key: serde_json::Value = serde_json::from_str(text)
         .map_err(|error| failed(CredentialFileError::Json(Arc::new(error))))?;
     match key["type"].as_str() {
         Some("service_account") | None => {}
@@ -224,8 +245,8 @@ async fn service_account(path: &Path) -> Result<Provider, AuthError> {
         let uri = to.to_owned();
         return Err(failed(CredentialFileError::TokenUri { uri }));
     }
-    let tokens = CustomServiceAccount::from_json(&text)
-        .map_err(|error| failed(CredentialFileError::Key(Arc::new(error))))?;
+    let tokens = CustomServiceAccount::from_json(text)
+        .map_err(|_| failed(CredentialFileError::Key(KeyProblem::of(&key))))?;
     let email = key["client_email"].as_str().unwrap_or_default();
     Ok(found(
         tokens,

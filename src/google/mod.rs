@@ -20,6 +20,7 @@ mod envelope;
 mod error;
 #[cfg(test)]
 mod hostile_tests;
+mod key_file;
 #[cfg(test)]
 mod nonsense_tests;
 mod operation;

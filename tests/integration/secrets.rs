@@ -144,3 +144,132 @@ fn a_process_with_tokens_leaves_no_core_file() {
         .collect();
     assert_eq!(core[4..6], ["0", "0"], "{core:?}");
 }
+
+/// The texts by which eight bytes of a secret would be recognised: as they are, as a list of decimal numbers, in hexadecimal, and
+/// in base64.
+fn traces(secret: &str) -> Vec<String> {
+    let windows = secret.as_bytes().chunks(8).filter(|part| part.len() == 8);
+    let each = windows.flat_map(|part| {
+        let decimal: Vec<String> = part.iter().map(u8::to_string).collect();
+        let hexadecimal: Vec<String> = part.iter().map(|byte| format!("{byte:02x}")).collect();
+        [
+            String::from_utf8_lossy(part).into_owned(),
+            decimal.join(", "),
+            decimal.join(","),
+            hexadecimal.concat(),
+        ]
+    });
+    each.collect()
+}
+
+/// What a copy, an editor or a secret store makes of a key: its error says what is wrong with it, and contains nothing of it.
+#[test]
+fn a_mangled_key_is_named_and_never_shown() {
+    let text = fs::read_to_string("fixtures/service-account.json").unwrap();
+    let text = text.replace(
+        "replaced by the test",
+        "https://oauth2.googleapis.com/token",
+    );
+    let key: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let private = key["private_key"].as_str().unwrap();
+    let body: String = private
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
+    assert!(body.len() > 1000, "a whole key");
+    let with = |private: serde_json::Value| {
+        let mut key = key.clone();
+        key["private_key"] = private;
+        key.to_string()
+    };
+    let pem = |body: &str| {
+        with(format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n").into())
+    };
+    for (mangled, expected) in [
+        (
+            with(private.replace('\n', "\\n").into()),
+            "instead of line ends",
+        ),
+        (with(private.replace('\n', " ").into()), "is one line"),
+        (with(private[..600].into()), "is cut"),
+        (with(private[40..].into()), "does not begin with"),
+        (pem(&format!("!{body}")), "cannot be decoded"),
+        (pem(&body[..body.len() / 2]), "cannot be decoded"),
+        (pem(&format!("AAAA{body}")), "cannot be decoded"),
+        (with(serde_json::json!([private])), "it has no private_key"),
+        (
+            with(serde_json::json!({"pem": private})),
+            "it has no private_key",
+        ),
+        (
+            text.replace("\"client_email\"", "\"email\""),
+            "it has no client_email",
+        ),
+        (text[..text.len() / 2].to_owned(), "it is not JSON"),
+        (text.replace("\\n", "\n"), "it is not JSON"),
+    ] {
+        let user = User::new();
+        let file = user.home().join("key.json");
+        fs::write(&file, mangled).unwrap();
+        let user = user
+            .with("GOOGLE_APPLICATION_CREDENTIALS", file.display().to_string())
+            .with("CLOUDSDK_CORE_PROJECT", "demo-proj")
+            .with("CLOUDSDK_COMPUTE_ZONE", "us-central1-a")
+            .with("RUST_LOG", "trace")
+            .with("RUST_BACKTRACE", "full");
+        let networks = ["--authorized-network", "192.0.2.0/24"];
+        let mut said = String::new();
+        for verb in [&["up", "--yes", "--output", "json"][..], &["token"]] {
+            let flags: &[&str] = if verb[0] == "token" { &[] } else { &networks };
+            let run = user.run(&[verb, flags].concat());
+            assert_ne!(run.code, Some(0), "{verb:?}");
+            let told = format!("{}{}", run.out, run.err);
+            let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(words.contains(expected), "{verb:?} {expected}: {told}");
+            said += &told;
+        }
+        for path in below(user.home()) {
+            if path.is_file() && path != file {
+                said += &String::from_utf8_lossy(&fs::read(&path).unwrap());
+            }
+        }
+        for trace in traces(&body) {
+            assert!(!said.contains(&trace), "{expected}: {trace} in {said}");
+        }
+    }
+}
+
+/// The same of the file of `gcloud auth application-default login`.
+#[test]
+fn a_mangled_login_is_named_and_never_shown() {
+    let secret = "1//0canary-refresh-token-in-a-coal-mine";
+    let login = |token: serde_json::Value| serde_json::json!({"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": token});
+    for (text, expected) in [
+        (
+            login(serde_json::json!([secret])).to_string(),
+            "another type at line 1",
+        ),
+        (
+            login(secret.into())
+                .to_string()
+                .replace("client_id", secret),
+            "a field is missing",
+        ),
+        (format!("\"{secret}\""), "another type at line 1"),
+        (
+            format!("{{\"refresh_token\": \"{secret}"),
+            "it is not JSON at line 1",
+        ),
+    ] {
+        let user = User::new();
+        let folder = user.home().join(".config/gcloud");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("application_default_credentials.json"), text).unwrap();
+        let run = user.run(&["token"]);
+        assert_ne!(run.code, Some(0));
+        assert!(run.err.contains(expected), "{expected}: {}", run.err);
+        for trace in traces(secret) {
+            assert!(!run.err.contains(&trace), "{}", run.err);
+        }
+    }
+}
