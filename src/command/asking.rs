@@ -33,6 +33,10 @@ pub fn of_plan(session: &Session, steps: &[Step], plan: &Plan, takes: Option<Usu
     let counts = [
         (count(&|change| matches!(change, Change::Create)), "create"),
         (
+            count(&|change| matches!(change, Change::Replace(_))),
+            "replace",
+        ),
+        (
             count(&|change| matches!(change, Change::Update(_))),
             "change",
         ),

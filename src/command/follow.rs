@@ -12,6 +12,7 @@ use crate::engine::entry::Run;
 use crate::engine::event_log::EventLogTail;
 use crate::engine::journal::{Journal, JournalError};
 use crate::error::{CommandError, Exit};
+use crate::ui::outline::Outline;
 
 /// The pause between two reads of the log. The lock can be awaited, a growing file cannot.
 const NEXT_READ: Duration = Duration::from_millis(100);
@@ -41,10 +42,12 @@ pub fn is_same(holder: &Run, ours: &Run) -> bool {
         && given(holder) == given(ours)
 }
 
-/// Follows the run that holds the environment until it ends; `ours` would have done the same, through the same chapter.
+/// Follows the run that holds the environment until it ends; `ours` would have done the same, through the same chapter and with
+/// the same steps replaced.
 pub async fn follow(
     session: &Session,
     through: Option<&str>,
+    replace: &[String],
     ours: &Run,
     holder: Run,
 ) -> Result<FollowEnd, CommandError> {
@@ -57,7 +60,7 @@ pub async fn follow(
             "following {}: the run continues without this terminal; Ctrl-C stops following, not the run",
             holder.who()
         ));
-        let mut shown = RunView::new(session, through, &holder);
+        let mut shown = RunView::new(session, outline_of(session, through, replace), &holder);
         let next = loop {
             shown.read();
             tokio::select! {
@@ -110,13 +113,13 @@ struct RunView {
 }
 
 impl RunView {
-    fn new(session: &Session, through: Option<&str>, holder: &Run) -> RunView {
+    fn new(session: &Session, outline: Outline, holder: &Run) -> RunView {
         let tail = EventLogTail::open(&session.folder).filter(|tail| tail.run.run == holder.run);
         let age = tail.as_ref().map(EventLogTail::age).unwrap_or_default();
         RunView {
             run: holder.run.clone(),
             tail,
-            presenter: RunPresenter::of_other_run(session, age, outline_of(session, through)),
+            presenter: RunPresenter::of_other_run(session, age, outline),
         }
     }
 

@@ -38,6 +38,7 @@ mod planned_snapshot;
 mod preflight;
 mod presenter;
 mod rehearsal;
+mod replace;
 mod run_lock;
 mod session;
 mod set_flags;
@@ -50,6 +51,7 @@ mod target;
 mod token;
 mod up;
 mod verify;
+mod wishes;
 
 use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 

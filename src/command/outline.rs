@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 
 use super::session::Session;
+use crate::engine::replace::replacing;
+use crate::engine::replacement::Replacement;
 use crate::engine::state::{State, TrackedResource};
 use crate::engine::task::{Task, TaskGoal};
 use crate::engine::tasks;
 use crate::google::{Api, Endpoints, Environment, process_env};
 use crate::kinds::Step;
 use crate::ui::duration::Usual;
-use crate::ui::outline::{Outline, OutlineStep};
+use crate::ui::outline::{Outline, OutlineStep, deletion_of};
 use crate::ui::usual::{Goal, usual};
 
 /// How long a step takes that finds its resource as it left it.
@@ -61,12 +63,15 @@ pub fn outline(session: &Session, tasks: &[Task], state: &State) -> Outline {
 }
 
 /// The outline of an `up` of another process that carries out the same steps. The journal that was read may be older than the run.
-pub fn outline_of(session: &Session, through: Option<&str>) -> Outline {
+pub fn outline_of(session: &Session, through: Option<&str>, replace: &[String]) -> Outline {
     // Steps that do not fit together are the other run's error to report.
     let tasks = session.steps(through).ok().and_then(|selection| {
         let is_check = |step: &&Step| !step.kind.is_check();
         let steps: Vec<Step> = selection.steps.iter().filter(is_check).cloned().collect();
-        tasks::present(&steps, &selection.graph).ok()
+        let tasks = tasks::present(&steps, &selection.graph).ok()?;
+        let stays = session.own.is_some();
+        let replaced = Replacement::of(&steps, &selection.graph, replace, stays);
+        replacing(tasks, &selection.graph, &session.state, &replaced, stays).ok()
     });
     outline(session, &tasks.unwrap_or_default(), &session.state)
 }
@@ -74,13 +79,22 @@ pub fn outline_of(session: &Session, through: Option<&str>) -> Outline {
 /// The same for a known speed. Pure.
 pub fn of_tasks(tasks: &[Task], state: &State, speed: Speed) -> Outline {
     let inside = inside(tasks);
+    let keys: BTreeMap<String, String> = tasks
+        .iter()
+        .map(|task| match task.goal {
+            TaskGoal::Absent { replaced: true, .. } => (task.id(), deletion_of(&task.step.id)),
+            _ => (task.id(), task.step.id.clone()),
+        })
+        .collect();
+    let key = |id: &String| keys.get(id).unwrap_or(id).clone();
     let steps = tasks.iter().map(|task| {
         let (expected, if_sent) = match &task.goal {
-            TaskGoal::Present { with, .. } => {
+            TaskGoal::Present { with, replaced, .. } => {
                 let tracked = tracked(&task.step, state);
                 let create = creation(&task.step, tracked, speed);
                 let is_there = tracked.is_some_and(|tracked| {
-                    tracked.is_ours() && tracked.open.is_none() && tracked.made.is_some()
+                    let is_made = tracked.open.is_none() && tracked.made.is_some();
+                    tracked.is_ours() && is_made && replaced.is_none()
                 });
                 // One that comes along with its parent takes no time of its own.
                 let expected = match is_there || with.is_some() {
@@ -101,12 +115,12 @@ pub fn of_tasks(tasks: &[Task], state: &State, speed: Speed) -> Outline {
         };
         let step = OutlineStep {
             chapter: task.step.chapter.clone(),
-            after: task.after.clone(),
+            after: task.after.iter().map(key).collect(),
             expected,
             if_sent,
-            inside: inside.get(&task.step.id).cloned(),
+            inside: inside.get(&task.id()).cloned(),
         };
-        (task.step.id.clone(), step)
+        (key(&task.id()), step)
     });
     Outline {
         steps: steps.collect(),
@@ -138,7 +152,7 @@ pub fn inside(tasks: &[Task]) -> BTreeMap<String, String> {
         });
         let said = said.collect::<Vec<_>>().join(" and ");
         if !said.is_empty() {
-            all.insert(task.step.id.clone(), said);
+            all.insert(task.id(), said);
         }
     }
     all
@@ -195,6 +209,7 @@ mod tests {
                 with: None,
                 adopt: false,
                 prunes: false,
+                replaced: None,
             },
         }
     }
@@ -268,6 +283,7 @@ mod tests {
             with: Some("cluster".to_owned()),
             prunes: false,
             adopt: false,
+            replaced: None,
         };
         let outline = of_tasks(&[pool], &State::default(), Speed::Times(1));
         let step = &outline.steps["pool"];
@@ -288,6 +304,7 @@ mod tests {
                 tracked: Box::new(cluster.clone()),
                 inside: kinds.iter().map(|kind| resource(kind)).collect(),
                 with: false,
+                replaced: false,
             };
             inside(std::slice::from_ref(&task)).remove("cluster")
         };

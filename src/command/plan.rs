@@ -16,8 +16,11 @@ use super::pager::page;
 use super::plan_file::PlanFile;
 use super::preflight::obstacles;
 use super::presenter::RunPresenter;
+use super::replace;
 use super::session::{Prepared, Session};
+use super::wishes::Wishes;
 use crate::cli::Global;
+use crate::engine::replace::{order_unwanted, to_look};
 use crate::engine::run::RunEnd;
 use crate::engine::state::State;
 use crate::engine::task::Task;
@@ -44,27 +47,38 @@ pub struct PlanArgs {
     /// Save the plan in this file; `up FILE` does what it says, and nothing else
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Plan to delete and recreate the resource of this step, and what uses it; may be repeated
+    #[arg(long, value_name = "STEP", value_parser = NonEmptyStringValueParser::new())]
+    replace: Vec<String>,
 }
 
 /// Shows the plan.
 pub async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, CommandError> {
     let mut session = Session::open(global)?;
     session.force = args.force_conflicts;
+    replace::check(&session, args.through.as_deref(), &args.replace)?;
     let ready = session
         .ready(args.through.as_deref(), PLAN.looks_up, false)
         .await?;
     allow_list::note_missing(&session, &ready, "`provision up` adds it").await;
     let through = args.through.as_deref();
-    let tasks = tasks_of(&session, &ready, &session.state, false, through)?;
+    let wishes = Wishes {
+        through,
+        adopt: false,
+        replace: &args.replace,
+    };
+    let tasks = tasks_of(&session, &ready, &session.state, wishes)?;
+    let tasks = to_look(tasks);
     let steps: Vec<Step> = tasks.iter().map(|task| task.step.clone()).collect();
     let presenter = RunPresenter::of_looks(&session, session.json());
-    let (plan, ended) = planned(&session, PLAN, &ready, tasks, &session.state, presenter).await;
+    let (mut plan, ended) = planned(&session, PLAN, &ready, tasks, &session.state, presenter).await;
+    replace::complete(&mut plan, &session, &ready, &session.state, &args.replace);
     if !session.json() {
         warn_of_everybody(&session, &steps);
         page(&text(&session, &steps, &plan));
     }
     match (&args.out, Exit::from(ended.how())) {
-        (Some(path), Exit::Done) => save(&session, through, path, &steps, plan)?,
+        (Some(path), Exit::Done) => save(&session, wishes, path, &steps, plan)?,
         (Some(path), _) => note(&format!("{} was not written", path.display())),
         (None, _) => {}
     }
@@ -80,7 +94,7 @@ pub async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, CommandError>
 /// Steps that cannot be carried out; the file cannot be written.
 fn save(
     session: &Session,
-    through: Option<&str>,
+    wishes: Wishes<'_>,
     path: &Path,
     steps: &[Step],
     plan: Plan,
@@ -97,7 +111,7 @@ fn save(
             "fix what the plan shows with `!`, then run it again",
         ));
     }
-    PlanFile::new(session, through, steps, plan.steps).write(path)?;
+    PlanFile::new(session, wishes, steps, plan.steps).write(path)?;
     if !session.json() {
         let up = quoted(&shown.to_string());
         note(&format!(
@@ -113,15 +127,17 @@ pub fn tasks_of(
     session: &Session,
     ready: &Prepared,
     state: &State,
-    adopts: bool,
-    through: Option<&str>,
+    wishes: Wishes<'_>,
 ) -> Result<Vec<Task>, CommandError> {
+    let stays = session.own.is_some();
     let mut tasks = tasks::present(&ready.steps, &ready.graph)?;
-    if adopts {
+    if wishes.adopt {
         tasks = tasks::adopting(tasks);
     }
-    if through.is_none() {
-        tasks = tasks::pruning(tasks, state, session.own.is_some())?;
+    tasks = replace::with_replaced(session, ready, state, tasks, wishes.replace)?;
+    if wishes.through.is_none() {
+        tasks = tasks::pruning(tasks, state, stays)?;
+        order_unwanted(&mut tasks, &ready.graph, stays);
     }
     Ok(tasks)
 }

@@ -15,6 +15,7 @@ use super::kubefile;
 use super::place::NAME_PREFIX;
 use super::session::Session;
 use super::steps_folder;
+use super::wishes::Wishes;
 use crate::cli::Global;
 use crate::engine::entry::{StepsFolders, now};
 use crate::engine::planned::PlannedSteps;
@@ -56,6 +57,9 @@ pub struct PlanFile {
     /// The last chapter, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<String>,
+    /// The steps whose resources are deleted and created again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replace: Vec<String>,
     /// Whether fields of other field managers are taken over.
     pub force_conflicts: bool,
     /// The parameters that were given, remembered or looked up.
@@ -68,7 +72,7 @@ impl PlanFile {
     /// The plan that a session has made.
     pub fn new(
         session: &Session,
-        through: Option<&str>,
+        wishes: Wishes<'_>,
         steps: &[Step],
         plan: PlannedSteps,
     ) -> PlanFile {
@@ -82,7 +86,8 @@ impl PlanFile {
             cloud: session.cloud.clone(),
             cluster: session.own.as_ref().map(|own| own.identity.clone()),
             folders: steps_folder::folders(&session.source),
-            through: through.map(str::to_owned),
+            through: wishes.through.map(str::to_owned),
+            replace: wishes.replace.to_vec(),
             force_conflicts: session.force,
             given: session.given_values(),
             plan: plan.without_data(&secrets(steps)),

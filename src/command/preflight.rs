@@ -9,11 +9,14 @@ use super::execute::VerbSpec;
 use super::plan::{planned, show};
 use super::plan_file::PlanFile;
 use super::presenter::RunPresenter;
+use super::replace;
 use super::run_lock::RunLock;
 use super::session::{Prepared, Session};
+use crate::engine::change::Change;
 use crate::engine::event::{Event, RunOutcome, Tally};
 use crate::engine::failure::StepFailure;
-use crate::engine::obstacle::obstacle;
+use crate::engine::obstacle::{not_replaced, obstacle};
+use crate::engine::replace::to_look;
 use crate::engine::state::State;
 use crate::engine::task::{Task, TaskGoal};
 use crate::error::{CommandError, Exit};
@@ -38,6 +41,8 @@ pub struct Allowed<'a> {
     pub keep_going: bool,
     /// The plan that was approved, and its file: it must still hold. No question is asked.
     pub approved: Option<(&'a PlanFile, &'a Path)>,
+    /// The steps whose resources are deleted and created again.
+    pub replace: &'a [String],
 }
 
 /// Reads everything that the tasks concern. Without `yes` it shows the plan and asks.
@@ -52,16 +57,18 @@ pub async fn preflight(
     lock: &mut RunLock,
     allowed: Allowed<'_>,
 ) -> Result<Preflight, CommandError> {
+    let takes = asking::takes(session, &tasks, &lock.journal.state);
+    let tasks = to_look(tasks);
     let steps: Vec<Step> = tasks.iter().map(|task| task.step.clone()).collect();
     let deletes = |task: &&Task| matches!(task.goal, TaskGoal::Absent { .. });
     let deleted = tasks.iter().filter(deletes).count();
-    let takes = asking::takes(session, &tasks, &lock.journal.state);
     let presenter = match allowed.yes || session.json() {
         true => RunPresenter::of_preflight(session),
         false => RunPresenter::of_looks(session, false),
     };
     let state = &lock.journal.state;
-    let (plan, ended) = planned(session, verb, ready, tasks, state, presenter).await;
+    let (mut plan, ended) = planned(session, verb, ready, tasks, state, presenter).await;
+    replace::complete(&mut plan, session, ready, state, allowed.replace);
     match Exit::from(ended.how()) {
         Exit::Interrupted => return Ok(Preflight::End(Exit::Interrupted)),
         // What cannot be read now may be readable once earlier steps are done; only a user who is asked must see everything.
@@ -81,7 +88,10 @@ pub async fn preflight(
     if !allowed.yes {
         show(session, &steps, &plan);
     }
-    if !obstacles.is_empty() && !allowed.keep_going {
+    // What stands in the way of a replacement stops it before anything is deleted.
+    let in_the_way = |(step, _): &(String, StepFailure)| plan.replaced.contains_key(step);
+    let keep_going = allowed.keep_going && !obstacles.iter().any(in_the_way);
+    if !obstacles.is_empty() && !keep_going {
         refuse(session, verb, steps.len(), obstacles, lock);
         return Ok(Preflight::End(Exit::Failed));
     }
@@ -109,7 +119,12 @@ pub fn obstacles(plan: &Plan, steps: &[Step], state: &State) -> Vec<(String, Ste
             .get(&resource.key())
             .is_some_and(|tracked| tracked.open.is_some());
         let change = plan.change(&step.id).filter(|_| !is_open)?;
-        let failure = obstacle(step.kind, &resource.short(), change)?;
+        let failure = match (plan.replaced.get(&step.id), change) {
+            (Some(because), Change::Foreign(_)) => {
+                not_replaced(step.kind, &resource.short(), because.as_deref())
+            }
+            _ => obstacle(&step.id, step.kind, &resource.short(), change)?,
+        };
         Some((step.id.clone(), failure))
     });
     found.collect()

@@ -148,7 +148,11 @@ fn word(change: &Change) -> &'static str {
     match change {
         Change::None => "as wanted",
         Change::Create => "absent",
-        Change::Update(_) | Change::Fixed(_) | Change::Foreign(_) | Change::Adopt(_) => "differs",
+        Change::Update(_)
+        | Change::Fixed(_)
+        | Change::Replace(_)
+        | Change::Foreign(_)
+        | Change::Adopt(_) => "differs",
         Change::Conflict(_) => "in conflict",
         Change::Delete => "there",
         Change::Waits(_) => "not known",

@@ -17,8 +17,10 @@ use super::plan::tasks_of;
 use super::plan_file::PlanFile;
 use super::preflight::{Allowed, Preflight, preflight};
 use super::rehearsal;
+use super::replace;
 use super::run_lock::{self, RunLock};
 use super::session::{Prepared, Session};
+use super::wishes::Wishes;
 use crate::cli::Global;
 use crate::engine::journal::{Journal, JournalError};
 use crate::error::{CommandError, Exit};
@@ -33,7 +35,7 @@ const UP: VerbSpec = VerbSpec {
 #[derive(Debug, Args)]
 pub struct UpArgs {
     /// A plan that `plan --out` saved: do what it says and nothing else, without a question
-    #[arg(value_name = "FILE", conflicts_with_all = ["through", "force_conflicts", "adopt", "keep_going"])]
+    #[arg(value_name = "FILE", conflicts_with_all = ["through", "force_conflicts", "adopt", "keep_going", "replace"])]
     plan: Option<PathBuf>,
     /// Stop after this chapter
     #[arg(long, value_name = "CHAPTER", value_parser = NonEmptyStringValueParser::new())]
@@ -50,6 +52,9 @@ pub struct UpArgs {
     /// If some steps cannot be carried out, do the others that do not depend on them
     #[arg(long)]
     keep_going: bool,
+    /// Delete and recreate the resource of this step, even if nothing differs, and what uses it; may be repeated
+    #[arg(long, value_name = "STEP", value_parser = NonEmptyStringValueParser::new())]
+    replace: Vec<String>,
     /// If the same `up` is already running, follow it, even without a terminal
     #[arg(long)]
     follow: bool,
@@ -61,12 +66,14 @@ impl UpArgs {
         let through = self.through.iter().map(|name| format!("--through {name}"));
         let adopt = self.adopt.then(|| "--adopt".to_owned());
         let force = self.force_conflicts.then(|| "--force-conflicts".to_owned());
+        let replace = self.replace.iter().map(|step| format!("--replace {step}"));
         let keep_going = self.keep_going.then(|| "--keep-going".to_owned());
         let plan = self.plan.iter().map(|path| path.display().to_string());
         plan.chain(through)
             .chain(adopt)
             .chain(force)
             .chain(keep_going)
+            .chain(replace)
             .collect()
     }
 }
@@ -82,6 +89,7 @@ pub async fn up(global: &Global, mut args: UpArgs) -> Result<Exit, CommandError>
     if let Some(plan) = &approved {
         args.yes = true;
         args.through.clone_from(&plan.through);
+        args.replace.clone_from(&plan.replace);
         args.force_conflicts = plan.force_conflicts;
     }
     let mut session = Session::open(&global)?;
@@ -90,6 +98,7 @@ pub async fn up(global: &Global, mut args: UpArgs) -> Result<Exit, CommandError>
     confirm::require_confirmation(UP.name, args.yes)?;
     // Bad input is refused before anything is locked, written or sent.
     session.steps(through)?;
+    replace::check(&session, through, &args.replace)?;
     session.open_own_cluster().await?;
     // One run at a time, also for the emulator's state, before any request to the cloud.
     let mut lock = match take_or_follow(&session, &args).await? {
@@ -107,11 +116,17 @@ pub async fn up(global: &Global, mut args: UpArgs) -> Result<Exit, CommandError>
     let ready = session.ready(through, UP.looks_up, true).await?;
     lock.warn_of_another_machine();
     allow_list::note_missing(&session, &ready, "this run adds it").await;
-    let tasks = tasks_of(&session, &ready, &lock.journal.state, args.adopt, through)?;
+    let wishes = Wishes {
+        through,
+        adopt: args.adopt,
+        replace: &args.replace,
+    };
+    let tasks = tasks_of(&session, &ready, &lock.journal.state, wishes)?;
     let allowed = Allowed {
         yes: args.yes,
         keep_going: args.keep_going,
         approved: approved.as_ref().zip(path.as_deref()),
+        replace: &args.replace,
     };
     let looked = preflight(&session, UP, &ready, tasks, &mut lock, allowed).await?;
     if let Preflight::End(exit) = looked {
@@ -121,7 +136,7 @@ pub async fn up(global: &Global, mut args: UpArgs) -> Result<Exit, CommandError>
         asking::warn_of_everybody(&session, &ready.steps);
     }
     lock.begin(&session, &ready.steps)?;
-    let tasks = tasks_of(&session, &ready, &lock.journal.state, args.adopt, through)?;
+    let tasks = tasks_of(&session, &ready, &lock.journal.state, wishes)?;
     let ended = change(&session, UP, &ready, tasks, &mut lock).await;
     let exit = close(&session, UP, &ended, &lock.journal.state);
     note_unrecorded(&ready, &lock.journal, exit);
@@ -156,7 +171,15 @@ async fn take_or_follow(
         return Err(error);
     }
     Ok(
-        match follow::follow(session, args.through.as_deref(), &ours, holder).await? {
+        match follow::follow(
+            session,
+            args.through.as_deref(),
+            &args.replace,
+            &ours,
+            holder,
+        )
+        .await?
+        {
             FollowEnd::Ended(exit) => Err(exit),
             FollowEnd::Free(journal) => Ok(RunLock::of(session, *journal, UP.name, words)),
         },

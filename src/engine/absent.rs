@@ -61,7 +61,7 @@ pub async fn absent(
     }
     let outcome = match found? {
         Observed::Absent => {
-            forget(worker, kind, resource, inside, cut_off).await?;
+            forget(worker, kind, resource, (&parts, inside), cut_off).await?;
             StepOutcome::Gone
         }
         Observed::Here(live) if still_ours(kind, want, Some(tracked), &live).is_none() => {
@@ -71,7 +71,7 @@ pub async fn absent(
             );
             let step = worker.step.clone();
             worker.emit(Event::Warned { step, text });
-            forget(worker, kind, resource, inside, cut_off).await?;
+            forget(worker, kind, resource, (&parts, inside), cut_off).await?;
             StepOutcome::Kept
         }
         Observed::Here(live) if !kind.users(&live).is_empty() => {
@@ -82,7 +82,7 @@ pub async fn absent(
             );
             let step = worker.step.clone();
             worker.emit(Event::Warned { step, text });
-            forget(worker, kind, resource, inside, cut_off).await?;
+            forget(worker, kind, resource, (&parts, inside), cut_off).await?;
             StepOutcome::Kept
         }
         Observed::Here(_) | Observed::Broken(_) | Observed::Settling(_) => {
@@ -211,12 +211,13 @@ async fn clear(worker: &Worker, kind: Kind, resource: &ResourceId) -> Result<boo
     Ok(!leftovers.is_empty())
 }
 
-/// Records that the resource is not ours any more, since it is gone already: as a delete that had nothing to do.
+/// Records that the resource, or these parts of a set, are not ours any more, since they are gone already: as a delete that had
+/// nothing to do. `inside` is gone with it.
 async fn forget(
     worker: &Worker,
     kind: Kind,
     resource: &ResourceId,
-    inside: &[ResourceId],
+    (parts, inside): (&[String], &[ResourceId]),
     announced: Option<String>,
 ) -> Result<(), Failure> {
     if announced.is_none() {
@@ -226,7 +227,7 @@ async fn forget(
             resource: resource.clone(),
             verb: ChangeVerb::Delete,
             request: format!("none: {} was gone", kind.name()),
-            parts: Vec::new(),
+            parts: parts.to_vec(),
             inside: inside.to_vec(),
         };
         worker.write(intent).await?;

@@ -193,6 +193,7 @@ mod tests {
             came_along: false,
             adopt: false,
             prunes: false,
+            replaced: None,
         }
     }
 

@@ -18,6 +18,8 @@ pub enum Change {
     Delete,
     /// These fields differ and cannot be changed.
     Fixed(Vec<FieldDiff>),
+    /// The resource is deleted and created again, because the user asked for it; these fields differ.
+    Replace(Vec<FieldDiff>),
     /// These fields differ, and some have an owner who would lose them: nothing is sent unless the user asked for it.
     Conflict(Vec<FieldDiff>),
     /// The resource exists and differs, and we did not create it.
@@ -77,6 +79,7 @@ impl Change {
         match self {
             Change::Update(fields)
             | Change::Fixed(fields)
+            | Change::Replace(fields)
             | Change::Conflict(fields)
             | Change::Foreign(fields)
             | Change::Adopt(fields) => fields,

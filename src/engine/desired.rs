@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::event::StepOutcome;
+use super::task::Replaced;
 use crate::kinds::{Kind, ResourceId};
 
 /// The desired resource of a step.
@@ -26,6 +27,8 @@ pub struct DesiredResource {
     pub adopt: bool,
     /// Whether parts of a set that are ours and not wanted any more are to be removed.
     pub prunes: bool,
+    /// Why the resource is replaced, if it is; only a run that changes nothing needs it.
+    pub replaced: Option<Replaced>,
 }
 
 /// A step's result, with the fields that other steps may use.

@@ -20,6 +20,8 @@ pub mod planned;
 mod present;
 pub mod private;
 mod prune;
+pub mod replace;
+pub mod replacement;
 pub mod replay;
 mod retry_policy;
 pub mod run;

@@ -4,28 +4,32 @@ use super::change::Change;
 use super::failure::{StepError, StepFailure, differences};
 use crate::kinds::{FieldDiff, Kind};
 
-/// Why a resource, with the name that messages show, cannot be changed as a step wants it; none if it can.
-pub fn obstacle(kind: Kind, short: &str, change: &Change) -> Option<StepFailure> {
+/// Why a resource, with the name that messages show, cannot be changed as this step wants it; none if it can.
+pub fn obstacle(step: &str, kind: Kind, short: &str, change: &Change) -> Option<StepFailure> {
     let (why, fields, hint) = match change {
         // The resource exists and is not ours.
         Change::Foreign(fields) => (
             "already exists and was not created by provision",
             fields,
-            not_ours(kind, fields),
+            not_ours(kind, fields).to_owned(),
         ),
         Change::Conflict(fields) => (
             "has fields that another field manager owns",
             fields,
-            "remove these fields from the step, or take them over with --force-conflicts",
+            "remove these fields from the step, or take them over with --force-conflicts"
+                .to_owned(),
         ),
         Change::Fixed(fields) => (
             "differs in fields that cannot be changed",
             fields,
-            "change the step to match the live resource, or run `provision down` and `provision up` to recreate it",
+            format!(
+                "change the step to match the live resource, or delete and recreate it, and what uses it, with `provision up --replace {step}`; `provision plan` shows what that is"
+            ),
         ),
         Change::None
         | Change::Create
         | Change::Update(_)
+        | Change::Replace(_)
         | Change::Delete
         | Change::Adopt(_)
         | Change::Waits(_)
@@ -34,9 +38,27 @@ pub fn obstacle(kind: Kind, short: &str, change: &Change) -> Option<StepFailure>
     let error = format!("{} {short} {why}: {}", kind.name(), differences(fields));
     Some(StepFailure {
         error: StepError::State(error),
-        hint: Some(hint.to_owned()),
+        hint: Some(hint),
         left: format!("{short} is unchanged"),
     })
+}
+
+/// Why a resource that exists and is not ours, with the name that messages show, is not replaced. `because` is the step whose
+/// resource it uses, if the user did not name it itself.
+pub fn not_replaced(kind: Kind, short: &str, because: Option<&str>) -> StepFailure {
+    let name = kind.name();
+    let error = match because {
+        None => format!("{name} {short} was not created by provision, so it is not replaced"),
+        Some(step) => format!(
+            "{name} {short} was not created by provision, and it uses {step}, which cannot be replaced before it is deleted"
+        ),
+    };
+    let hint = "delete it, or take it over with `provision up --adopt` first; if an earlier run created it, run `provision adopt`";
+    StepFailure {
+        error: StepError::State(error),
+        hint: Some(hint.to_owned()),
+        left: format!("{short} is unchanged"),
+    }
 }
 
 fn not_ours(kind: Kind, fields: &[FieldDiff]) -> &'static str {

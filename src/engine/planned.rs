@@ -143,6 +143,8 @@ impl PlannedStep {
             Change::Delete => "delete".to_owned(),
             Change::Update(fields) => with("change", fields),
             Change::Adopt(fields) => with("take over", fields),
+            Change::Replace(fields) if fields.is_empty() => "replace".to_owned(),
+            Change::Replace(fields) => with("replace, because of", fields),
             Change::Fixed(fields) => with("cannot be changed in", fields),
             Change::Conflict(fields) => with("another field manager owns", fields),
             Change::Foreign(fields) => with("not created by provision, and differs in", fields),

@@ -14,6 +14,7 @@ use super::intent::Intent;
 use super::obstacle::obstacle;
 use super::ownership::{is_theirs, still_ours, whose};
 use super::prune::{remove_parts, stale_parts};
+use super::replacement::change_of;
 use super::send::{SendResult, carry_out};
 use super::state::{OpenRequest, TrackedResource};
 use super::wait::{at_rest, confirmed};
@@ -80,11 +81,16 @@ pub async fn look_only(
             (Change::Waits(vec![]), None)
         }
     };
+    let ours = tracked.is_some_and(TrackedResource::is_ours);
+    let change = match &wanted.replaced {
+        Some(replaced) => change_of(*kind, want, replaced, change, ours),
+        None => change,
+    };
     let differs = change.is_difference();
     worker.emit(Event::Looked {
         step: worker.step.clone(),
         change,
-        ours: tracked.is_some_and(TrackedResource::is_ours),
+        ours,
         want: want.clone(),
         inside: wanted.with.clone(),
     });
@@ -130,8 +136,11 @@ pub async fn present(
         Observed::Broken(why) => {
             close(worker, resource, open.as_ref(), false).await?;
             let error = format!("{} {}: {why}", kind.name(), resource.short());
-            let hint = "Google could not complete it: run `provision down` to delete it, then `provision up` to recreate it";
-            Err(Failure::new(error, hint)
+            let hint = format!(
+                "Google could not complete it: delete and recreate it, and what uses it, with `provision up --replace {}`",
+                worker.step
+            );
+            Err(Failure::new(error, &hint)
                 .leaving(format!("{} exists, in an error state", resource.short())))
         }
         Observed::Here(live) => {
@@ -305,7 +314,7 @@ async fn correct(
             }
             fields
         }
-        change => match obstacle(*kind, &resource.short(), &change) {
+        change => match obstacle(&worker.step, *kind, &resource.short(), &change) {
             Some(failure) => return Err(Failure::Failed(failure)),
             None => Vec::new(),
         },

@@ -1,6 +1,6 @@
 //! The loop: one owner of the scheduler, the journal and the events; steps run concurrently where their order allows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,6 +86,7 @@ pub async fn run(
             let Some(id) = scheduler.next_ready() else {
                 break;
             };
+            let step_id = scheduler.task(&id).step.id.clone();
             let worker = Worker::new(
                 &scheduler.task(&id).step,
                 client,
@@ -98,7 +99,7 @@ pub async fn run(
             match scheduler.prepare(&id, &journal) {
                 Ok(job) => {
                     emit(&Event::StepStarted {
-                        step: id.clone(),
+                        step: step_id,
                         kind: scheduler.task(&id).step.kind.name().to_owned(),
                         name: job.name(),
                         expected: job.tracked().and_then(|tracked| tracked.took),
@@ -120,7 +121,7 @@ pub async fn run(
                     },
                 ),
                 Err(NotPrepared::Waits(steps)) => {
-                    let step = id.clone();
+                    let step = step_id;
                     let want = scheduler.task(&id).step.want.clone();
                     emit(&Event::Looked {
                         step,
@@ -234,7 +235,7 @@ fn finish_task(
         tally.unchanged += 1;
     }
     emit(&Event::Finished {
-        step: id.to_owned(),
+        step: scheduler.task(id).step.id.clone(),
         outcome: converged.outcome,
         took: millis(since.elapsed()),
     });
@@ -252,19 +253,23 @@ fn fail(
     failure: StepFailure,
 ) {
     tally.failed += 1;
+    let by = scheduler.task(id).step.id.clone();
     emit(&Event::Failed {
-        step: id.to_owned(),
+        step: by.clone(),
         error: failure.error.to_string(),
         cause: failure.error.cause().map(Box::new),
         hint: failure.hint,
         left: failure.left,
     });
-    for step in scheduler.block(id) {
-        tally.blocked += 1;
-        emit(&Event::Blocked {
-            step,
-            by: id.to_owned(),
-        });
+    // A step whose resource is replaced has two tasks.
+    let mut told = BTreeSet::from([by.clone()]);
+    for task in scheduler.block(id) {
+        let step = scheduler.task(&task).step.id.clone();
+        if told.insert(step.clone()) {
+            tally.blocked += 1;
+            let by = by.clone();
+            emit(&Event::Blocked { step, by });
+        }
     }
 }
 
@@ -293,8 +298,6 @@ fn panicked(error: JoinError) -> StepFailure {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::engine::state::State;
     use crate::engine::task::TaskGoal;

@@ -60,11 +60,8 @@ pub enum Job {
 impl Scheduler {
     /// A scheduler of tasks that have not started.
     pub fn new(tasks: Vec<Task>) -> Scheduler {
-        let waiting = tasks.iter().map(|task| task.step.id.clone()).collect();
-        let tasks = tasks
-            .into_iter()
-            .map(|task| (task.step.id.clone(), task))
-            .collect();
+        let waiting = tasks.iter().map(Task::id).collect();
+        let tasks = tasks.into_iter().map(|task| (task.id(), task)).collect();
         Scheduler {
             tasks,
             waiting,
@@ -168,6 +165,7 @@ impl Scheduler {
                 with,
                 adopt,
                 prunes,
+                replaced,
             } => {
                 let mut wanted = self.wanted(id, None)?;
                 wanted.came_along = with
@@ -176,6 +174,7 @@ impl Scheduler {
                 wanted.with.clone_from(with);
                 wanted.adopt = *adopt;
                 wanted.prunes = *prunes;
+                wanted.replaced.clone_from(replaced);
                 wanted.inside = inside
                     .iter()
                     .filter_map(|inner| self.wanted(inner, Some((id, &wanted.resource))).ok())
@@ -242,6 +241,7 @@ impl Scheduler {
             came_along: false,
             adopt: false,
             prunes: false,
+            replaced: None,
         })
     }
 }

@@ -28,6 +28,8 @@ pub enum TaskGoal {
         adopt: bool,
         /// Whether parts of a set that the step does not name any more are to be removed.
         prunes: bool,
+        /// Why the resource is replaced, if it is.
+        replaced: Option<Replaced>,
     },
     /// The live resource under the step's name is known, and the evidence that provision created it.
     Found,
@@ -44,5 +46,31 @@ pub enum TaskGoal {
         inside: Vec<ResourceId>,
         /// It is deleted with its parent: this task sends nothing.
         with: bool,
+        /// The same run creates it again.
+        replaced: bool,
     },
+}
+
+/// Why a resource is deleted and created again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// The step whose resource it uses or is in, which is replaced; none if the user named the step itself.
+    pub because: Option<String>,
+    /// Whether it is deleted with that resource, whoever created it.
+    pub inside: bool,
+}
+
+impl Task {
+    /// Its id: that of its step, except for the deletion of a resource that the same run creates again.
+    pub fn id(&self) -> String {
+        match &self.goal {
+            TaskGoal::Absent { replaced: true, .. } => deletion_id(&self.step.id),
+            _ => self.step.id.clone(),
+        }
+    }
+}
+
+/// The id of the task that deletes the resource of a step before the same run creates it again. No step has such an id.
+pub fn deletion_id(step: &str) -> String {
+    format!("replaced {step}")
 }

@@ -46,6 +46,7 @@ pub fn present(steps: &[Step], graph: &Graph) -> Result<Vec<Task>, Diagnostics> 
                 .map(|parent| (*parent).to_owned()),
             adopt: false,
             prunes: false,
+            replaced: None,
         },
     });
     Ok(tasks.collect())
@@ -58,6 +59,7 @@ pub fn alone(steps: Vec<Step>) -> Vec<Task> {
         with: None,
         adopt: false,
         prunes: false,
+        replaced: None,
     };
     let tasks = steps.into_iter().map(|step| Task {
         step,
@@ -85,7 +87,7 @@ pub fn adopting(mut tasks: Vec<Task>) -> Vec<Task> {
 pub fn pruning(mut tasks: Vec<Task>, state: &State, stays: bool) -> Result<Vec<Task>, Diagnostics> {
     let steps: Vec<&Step> = tasks.iter().map(|task| &task.step).collect();
     let unwanted = unwanted(&steps, state);
-    let wanted: BTreeSet<String> = steps.iter().map(|step| step.id.clone()).collect();
+    let wanted: BTreeSet<String> = tasks.iter().map(Task::id).collect();
     for task in &mut tasks {
         if let TaskGoal::Present { prunes, .. } = &mut task.goal {
             *prunes = true;
@@ -106,20 +108,21 @@ pub fn pruning(mut tasks: Vec<Task>, state: &State, stays: bool) -> Result<Vec<T
 
 /// What is ours, can be deleted, is not kept, and is asked for by none of these steps.
 pub fn unwanted(steps: &[&Step], state: &State) -> Vec<TrackedResource> {
-    let is_wanted = |tracked: &TrackedResource| {
-        steps.iter().any(|step| {
-            // Where a step's location is not known yet, its id decides.
-            let is_known = refs::find(&Value::Object(step.at.clone())).is_empty();
-            match is_known {
-                true => tracked.key == ResourceId::new(step.kind, step.at.clone()).key(),
-                false => tracked.is_of(step),
-            }
-        })
-    };
+    let is_wanted =
+        |tracked: &TrackedResource| steps.iter().any(|step| is_wanted_by(tracked, step));
     let ours = state
         .ours()
         .filter(|tracked| !state.stays(tracked) && !is_wanted(tracked));
     ours.cloned().collect()
+}
+
+/// Whether a step asks for this resource, and not for another one under another name.
+pub(super) fn is_wanted_by(tracked: &TrackedResource, step: &Step) -> bool {
+    // Where a step's location is not known yet, its id decides.
+    match refs::find(&Value::Object(step.at.clone())).is_empty() {
+        true => tracked.key == ResourceId::new(step.kind, step.at.clone()).key(),
+        false => tracked.is_of(step),
+    }
 }
 
 /// Tasks that find the live resource under every step's name.
@@ -240,6 +243,7 @@ pub fn absent(
                 tracked: Box::new((*tracked).clone()),
                 inside,
                 with: holder.is_some(),
+                replaced: false,
             },
         });
     }
@@ -269,7 +273,7 @@ fn names<'a>(ours: &[&TrackedResource], steps: &'a [Step]) -> Vec<(String, Optio
 }
 
 /// Whether `inner` is deleted by deleting `outer`.
-fn goes_with(inner: &TrackedResource, outer: &TrackedResource) -> bool {
+pub(super) fn goes_with(inner: &TrackedResource, outer: &TrackedResource) -> bool {
     let parent = inner.resource.kind().and_then(|kind| kind.parent());
     parent == Some(outer.resource.kind.as_str())
         && outer

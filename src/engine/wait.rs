@@ -156,8 +156,11 @@ pub async fn confirmed(
             }
             Observed::Broken(why) => {
                 let error = format!("{} {}: {why}", kind.name(), resource.short());
-                let hint = "Google could not complete it: run `provision down` to delete it, then `provision up` to recreate it";
-                return Err(Failure::new(error, hint)
+                let hint = format!(
+                    "Google could not complete it: delete and recreate it, and what uses it, with `provision up --replace {}`",
+                    worker.step
+                );
+                return Err(Failure::new(error, &hint)
                     .leaving(format!("{} exists, in an error state", resource.short())));
             }
             Observed::Absent | Observed::Settling(_) => {

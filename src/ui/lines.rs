@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use super::outline::Outline;
+use super::outline::{Outline, deletion_of};
 use super::{Paint, plain, printable, time, words};
 use crate::engine::change::Change;
 use crate::engine::event::{Event, StepOutcome, millis};
@@ -195,7 +195,8 @@ impl Lines {
         } else {
             format!(" in {}", time(took))
         };
-        let inside = self.inside.get(step);
+        let inside = self.inside.get(&deletion_of(step));
+        let inside = inside.or_else(|| self.inside.get(step));
         let inside = inside.filter(|_| outcome == StepOutcome::Deleted);
         let inside = inside.map_or_else(String::new, |inside| format!(", with {inside}"));
         Some(self.at(

@@ -55,7 +55,7 @@ impl Log {
         let mut lines = Vec::new();
         for at_work in due {
             // A step may send several requests, and may have been slow before the first.
-            if self.begun.insert(at_work.step.clone()) {
+            if self.begun.insert(at_work.task.clone()) {
                 lines.push((at_work.step.clone(), at_work.words(now)));
             }
         }

@@ -8,7 +8,7 @@ use super::duration::Usual;
 /// The steps of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Outline {
-    /// By the step's id.
+    /// By the step's id; see also [`deletion_of`].
     pub steps: BTreeMap<String, OutlineStep>,
     /// Whether the durations say something about the time that is left: nothing is known of an emulator that takes no time.
     pub estimates: bool,
@@ -27,6 +27,11 @@ pub struct OutlineStep {
     pub if_sent: Usual,
     /// What is deleted with it: `2 pools and 48 objects`.
     pub inside: Option<String>,
+}
+
+/// The key in [`Outline::steps`] of the deletion of a step's resource which the same run creates again. Such a step is there twice.
+pub fn deletion_of(step: &str) -> String {
+    format!("deletion of {step}")
 }
 
 impl Outline {

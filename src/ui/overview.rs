@@ -7,7 +7,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::plan::{Plan, shown};
-use super::table::cut;
+use super::table::{cut, folded};
 use super::{Paint, plain};
 use crate::engine::change::Change;
 use crate::steps::Chapter;
@@ -79,6 +79,14 @@ pub fn overview(
             }
         }
     }
+    for (step, along) in &plan.along {
+        let along = match along.is_empty() {
+            true => String::new(),
+            false => format!(", which replaces {along} too"),
+        };
+        let line = format!("-/+ {step}: provision up --replace {step}{along}");
+        let _ = write!(text, "{}", folded("", &plain(&line)));
+    }
     if !values.is_empty() {
         let _ = write!(
             text,
@@ -98,13 +106,14 @@ fn counts(changes: &[(&StepName<'_>, &Change)]) -> String {
     for (_, change) in changes {
         let word = match change {
             Change::Create => (0, "to create"),
-            Change::Update(_) => (1, "to change"),
-            Change::Adopt(_) => (2, "to take over"),
-            Change::Delete => (3, "to delete"),
-            Change::Fixed(_) | Change::Foreign(_) => (4, "in the way"),
-            Change::Conflict(_) => (5, "in conflict"),
-            Change::Waits(_) => (6, "known later"),
-            Change::Pending(_) => (7, "to wait for"),
+            Change::Replace(_) => (1, "to replace"),
+            Change::Update(_) => (2, "to change"),
+            Change::Adopt(_) => (3, "to take over"),
+            Change::Delete => (4, "to delete"),
+            Change::Fixed(_) | Change::Foreign(_) => (5, "in the way"),
+            Change::Conflict(_) => (6, "in conflict"),
+            Change::Waits(_) => (7, "known later"),
+            Change::Pending(_) => (8, "to wait for"),
             Change::None => continue,
         };
         *counts.entry(word).or_default() += 1;
@@ -120,6 +129,7 @@ fn matters(plan: &Plan, step: &StepName<'_>, change: &Change) -> Vec<String> {
         Change::Create => walk(plan.want(step.id).unwrap_or(&Value::Null), &mut found),
         Change::Update(fields)
         | Change::Fixed(fields)
+        | Change::Replace(fields)
         | Change::Conflict(fields)
         | Change::Foreign(fields)
         | Change::Adopt(fields) => {

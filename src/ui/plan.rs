@@ -1,5 +1,6 @@
 //! A plan to read and approve: each change, its reason in the tutorial's words, and its values.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde_json::Value;
@@ -18,6 +19,11 @@ use crate::steps::Chapter;
 pub struct Plan {
     /// What it says of each step.
     pub steps: PlannedSteps,
+    /// The steps that are replaced, each with the one because of which it is; none if the user named it.
+    pub replaced: BTreeMap<String, Option<String>>,
+    /// What would be replaced with each step that differs in a field that cannot be changed; steps that can be replaced have an
+    /// entry.
+    pub along: BTreeMap<String, String>,
 }
 
 impl Plan {
@@ -96,6 +102,7 @@ impl Plan {
         };
         let parts = [
             (count(&|c| matches!(c, Change::Create)), "to create"),
+            (count(&|c| matches!(c, Change::Replace(_))), "to replace"),
             (count(&|c| matches!(c, Change::Update(_))), "to change"),
             (count(&|c| matches!(c, Change::Delete)), "to delete"),
             (count(&|c| matches!(c, Change::Adopt(_))), "to take over"),
@@ -130,10 +137,14 @@ impl Plan {
                 },
             ),
             Change::Delete => (paint.bad("-"), String::new()),
+            Change::Fixed(_) if self.along.contains_key(&step.id) => {
+                (paint.bad("-/+"), " must be replaced".to_owned())
+            }
             Change::Fixed(_) => (
                 paint.bad("!"),
                 " differs in fields that cannot be changed".to_owned(),
             ),
+            Change::Replace(_) => (paint.bad("-/+"), self.why_replaced(&step.id)),
             Change::Conflict(_) => (
                 paint.bad("!"),
                 " has fields that another field manager owns: refused without --force-conflicts"
@@ -166,7 +177,12 @@ impl Plan {
         } else {
             let _ = write!(text, "\n{}", folded("      ", note.trim()));
         }
-        *text += &folded("      ", step.says.trim());
+        let because = self.replaced.get(&step.id);
+        let is_along = because.is_some_and(Option::is_some);
+        // What goes with another resource is not explained again.
+        if !is_along || !matches!(found.change, Change::Replace(_)) {
+            *text += &folded("      ", step.says.trim());
+        }
         match &found.change {
             Change::Create => {
                 for (path, value) in flat(&found.want) {
@@ -175,6 +191,7 @@ impl Plan {
             }
             Change::Update(fields)
             | Change::Fixed(fields)
+            | Change::Replace(fields)
             | Change::Conflict(fields)
             | Change::Foreign(fields)
             | Change::Adopt(fields) => {
@@ -183,10 +200,14 @@ impl Plan {
                     path,
                     have,
                     want,
+                    fixed,
                     owner,
-                    ..
                 } in fields
                 {
+                    let forces = match (&found.change, fixed) {
+                        (Change::Fixed(_) | Change::Replace(_), true) => ", forces replacement",
+                        _ => "",
+                    };
                     let owner = match owner {
                         None => String::new(),
                         Some(owner) if taken => format!(", taken over from {owner}"),
@@ -202,13 +223,28 @@ impl Plan {
                     } else {
                         short(want)
                     };
-                    line(text, path, &format!("{have} -> {want}{owner}"));
+                    line(text, path, &format!("{have} -> {want}{owner}{forces}"));
+                }
+                if let Some(along) = self.along.get(&step.id) {
+                    let how = format!("provision up --replace {}", step.id);
+                    line(text, "to replace it", &how);
+                    if !along.is_empty() {
+                        line(text, "replaced too", along);
+                    }
                 }
             }
             Change::Pending(why) => line(text, "now", why),
             _ => {}
         }
         text.push('\n');
+    }
+
+    /// The note of a resource that is replaced.
+    fn why_replaced(&self, step: &str) -> String {
+        match self.replaced.get(step) {
+            Some(Some(because)) => format!(" goes with {because}"),
+            _ => " --replace".to_owned(),
+        }
     }
 
     /// The note of a resource that its parent's create includes.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::duration::Usual;
-use super::outline::Outline;
+use super::outline::{Outline, deletion_of};
 use super::{plain, time, words};
 use crate::engine::event::{Event, millis};
 
@@ -25,6 +25,8 @@ pub struct Progress {
 pub struct StepAtWork {
     /// Its id.
     pub step: String,
+    /// The id of its task: a step whose resource is replaced has two.
+    pub task: String,
     /// The resource's name.
     name: String,
     started: Duration,
@@ -78,10 +80,12 @@ impl Progress {
                     "services" => "the enabled APIs",
                     _ => name,
                 };
-                let known = self.outline.steps.get(step).map(|step| step.expected);
+                let task = self.task(step);
+                let known = self.outline.steps.get(&task).map(|step| step.expected);
                 let last = expected.map(Usual::around);
                 self.at_work.push(StepAtWork {
                     step: step.clone(),
+                    task,
                     name: plain(name),
                     started: at,
                     before: Duration::ZERO,
@@ -120,7 +124,7 @@ impl Progress {
             | Event::Failed { step, .. }
             | Event::Blocked { step, .. } => {
                 self.at_work.retain(|at_work| at_work.step != *step);
-                self.ended.insert(step.clone());
+                self.ended.insert(self.task(step));
             }
             _ => {}
         }
@@ -128,10 +132,11 @@ impl Progress {
 
     fn sent(&mut self, step: &str, verb: &str, at: Duration, age: Duration) {
         let sent = words::doing(verb);
+        let task = self.task(step);
         let if_sent = match sent {
             // A change of what is there is not what the durations are of.
-            words::CHANGING if !self.is_new(step) => None,
-            _ => self.outline.steps.get(step).map(|step| step.if_sent),
+            words::CHANGING if !self.is_new(&task) => None,
+            _ => self.outline.steps.get(&task).map(|step| step.if_sent),
         };
         self.change(step, |step| {
             step.sent = Some(sent);
@@ -140,6 +145,15 @@ impl Progress {
             step.detail = None;
             step.usual = if_sent.unwrap_or(step.usual);
         });
+    }
+
+    /// The id of the step's task that is not ended: a resource that is replaced is deleted before it is created.
+    fn task(&self, step: &str) -> String {
+        let deletion = deletion_of(step);
+        match self.outline.steps.contains_key(&deletion) && !self.ended.contains(&deletion) {
+            true => deletion,
+            false => step.to_owned(),
+        }
     }
 
     /// Whether nothing was known of the step's resource before the run.
@@ -167,7 +181,7 @@ impl Progress {
     /// `up: cluster, 12 of 80 steps, 4m12s, 8-19 min left`.
     pub fn summary(&self, now: Duration) -> String {
         let chapter = self.at_work.iter().find_map(|at_work| {
-            let chapter = &self.outline.steps.get(&at_work.step)?.chapter;
+            let chapter = &self.outline.steps.get(&at_work.task)?.chapter;
             (!chapter.is_empty()).then_some(chapter)
         });
         let mut said = vec![format!("{} of {} steps", self.ended.len(), self.total)];
@@ -183,7 +197,7 @@ impl Progress {
     pub fn left(&self, now: Duration) -> Option<Usual> {
         let of_step = |at_work: &StepAtWork| {
             let left = at_work.usual.after(millis(at_work.age(now)));
-            (at_work.step.clone(), left)
+            (at_work.task.clone(), left)
         };
         let at_work: BTreeMap<String, Usual> = self.at_work.iter().map(of_step).collect();
         self.outline.left(&self.ended, &at_work)
@@ -322,6 +336,45 @@ mod tests {
             progress.summary(secs(700)),
             "up: cluster, 1 of 2 steps, 11m40s, a few seconds left"
         );
+    }
+
+    #[test]
+    fn a_step_that_is_replaced_is_deleted_and_then_created() {
+        let old = OutlineStep {
+            expected: Usual::seconds(60, 120),
+            if_sent: Usual::seconds(60, 120),
+            ..OutlineStep::default()
+        };
+        let new = OutlineStep {
+            after: [deletion_of("cluster")].into(),
+            expected: Usual::seconds(240, 600),
+            if_sent: Usual::seconds(240, 600),
+            ..OutlineStep::default()
+        };
+        let steps = [(deletion_of("cluster"), old), ("cluster".to_owned(), new)];
+        let outline = Outline {
+            steps: steps.into(),
+            estimates: true,
+        };
+        let mut progress = Progress::new(outline, BEGAN.parse().unwrap());
+        assert_eq!(progress.left(secs(0)), Some(Usual::seconds(300, 720)));
+        progress.record(&started("cluster", "cluster1"), secs(0));
+        progress.record(&sending("cluster", ChangeVerb::Delete), secs(0));
+        let said = progress.at_work()[0].words(secs(1));
+        assert_eq!(said, "deleting cluster1: usually 1-2 min");
+        let ended = |outcome| Event::Finished {
+            step: "cluster".to_owned(),
+            outcome,
+            took: 1,
+        };
+        progress.record(&ended(StepOutcome::Deleted), secs(60));
+        assert_eq!(progress.left(secs(60)), Some(Usual::seconds(240, 600)));
+        progress.record(&started("cluster", "cluster1"), secs(60));
+        progress.record(&sending("cluster", ChangeVerb::Create), secs(60));
+        let said = progress.at_work()[0].words(secs(61));
+        assert_eq!(said, "creating cluster1: usually 4-10 min");
+        progress.record(&ended(StepOutcome::Created), secs(360));
+        assert!(progress.count().starts_with("2 of "));
     }
 
     #[test]

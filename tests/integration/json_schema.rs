@@ -194,6 +194,7 @@ fn samples() -> Vec<Event> {
             name: text(),
             expected: Some(1),
         },
+        looked(Change::Replace(vec![field()])),
         looked(Change::Conflict(vec![field()])),
         looked(Change::Waits(vec![text()])),
         looked(Change::Pending(text())),

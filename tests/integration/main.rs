@@ -46,6 +46,7 @@ mod reach;
 mod recorded;
 mod refusals;
 mod rehearsal;
+mod replace;
 mod rows;
 mod secrets;
 mod signals;
