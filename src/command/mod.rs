@@ -26,6 +26,7 @@ mod kubefile;
 #[cfg(test)]
 mod kubefile_tests;
 mod man;
+mod obstacles;
 mod outline;
 mod output;
 mod output_verb;
@@ -40,6 +41,7 @@ mod presenter;
 mod rehearsal;
 mod replace;
 mod run_lock;
+mod run_options;
 mod session;
 mod set_flags;
 mod signals;
@@ -51,7 +53,6 @@ mod target;
 mod token;
 mod up;
 mod verify;
-mod wishes;
 
 use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 

@@ -10,15 +10,15 @@ use super::allow_list;
 use super::asking::warn_of_everybody;
 use super::ending::command;
 use super::execute::{VerbSpec, look};
+use super::obstacles::obstacles;
 use super::output::{note, say};
 use super::own_cluster::quoted;
 use super::pager::page;
 use super::plan_file::PlanFile;
-use super::preflight::obstacles;
 use super::presenter::RunPresenter;
 use super::replace;
+use super::run_options::RunOptions;
 use super::session::{Prepared, Session};
-use super::wishes::Wishes;
 use crate::cli::Global;
 use crate::engine::replace::{order_unwanted, to_look};
 use crate::engine::run::RunEnd;
@@ -62,12 +62,12 @@ pub async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, CommandError>
         .await?;
     allow_list::note_missing(&session, &ready, "`provision up` adds it").await;
     let through = args.through.as_deref();
-    let wishes = Wishes {
+    let options = RunOptions {
         through,
         adopt: false,
         replace: &args.replace,
     };
-    let tasks = tasks_of(&session, &ready, &session.state, wishes)?;
+    let tasks = tasks_of(&session, &ready, &session.state, options)?;
     let tasks = to_look(tasks);
     let steps: Vec<Step> = tasks.iter().map(|task| task.step.clone()).collect();
     let presenter = RunPresenter::of_looks(&session, session.json());
@@ -78,7 +78,7 @@ pub async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, CommandError>
         page(&text(&session, &steps, &plan));
     }
     match (&args.out, Exit::from(ended.how())) {
-        (Some(path), Exit::Done) => save(&session, wishes, path, &steps, plan)?,
+        (Some(path), Exit::Done) => save(&session, options, path, &steps, plan)?,
         (Some(path), _) => note(&format!("{} was not written", path.display())),
         (None, _) => {}
     }
@@ -94,7 +94,7 @@ pub async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, CommandError>
 /// Steps that cannot be carried out; the file cannot be written.
 fn save(
     session: &Session,
-    wishes: Wishes<'_>,
+    options: RunOptions<'_>,
     path: &Path,
     steps: &[Step],
     plan: Plan,
@@ -111,7 +111,7 @@ fn save(
             "fix what the plan shows with `!`, then run it again",
         ));
     }
-    PlanFile::new(session, wishes, steps, plan.steps).write(path)?;
+    PlanFile::new(session, options, steps, plan.steps).write(path)?;
     if !session.json() {
         let up = quoted(&shown.to_string());
         note(&format!(
@@ -127,15 +127,15 @@ pub fn tasks_of(
     session: &Session,
     ready: &Prepared,
     state: &State,
-    wishes: Wishes<'_>,
+    options: RunOptions<'_>,
 ) -> Result<Vec<Task>, CommandError> {
     let stays = session.own.is_some();
     let mut tasks = tasks::present(&ready.steps, &ready.graph)?;
-    if wishes.adopt {
+    if options.adopt {
         tasks = tasks::adopting(tasks);
     }
-    tasks = replace::with_replaced(session, ready, state, tasks, wishes.replace)?;
-    if wishes.through.is_none() {
+    tasks = replace::with_replaced(session, ready, state, tasks, options.replace)?;
+    if options.through.is_none() {
         tasks = tasks::pruning(tasks, state, stays)?;
         order_unwanted(&mut tasks, &ready.graph, stays);
     }

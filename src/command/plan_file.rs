@@ -13,9 +13,9 @@ use super::given::AUTHORIZED;
 use super::known_environments;
 use super::kubefile;
 use super::place::NAME_PREFIX;
+use super::run_options::RunOptions;
 use super::session::Session;
 use super::steps_folder;
-use super::wishes::Wishes;
 use crate::cli::Global;
 use crate::engine::entry::{StepsFolders, now};
 use crate::engine::planned::PlannedSteps;
@@ -72,7 +72,7 @@ impl PlanFile {
     /// The plan that a session has made.
     pub fn new(
         session: &Session,
-        wishes: Wishes<'_>,
+        options: RunOptions<'_>,
         steps: &[Step],
         plan: PlannedSteps,
     ) -> PlanFile {
@@ -86,8 +86,8 @@ impl PlanFile {
             cloud: session.cloud.clone(),
             cluster: session.own.as_ref().map(|own| own.identity.clone()),
             folders: steps_folder::folders(&session.source),
-            through: wishes.through.map(str::to_owned),
-            replace: wishes.replace.to_vec(),
+            through: options.through.map(str::to_owned),
+            replace: options.replace.to_vec(),
             force_conflicts: session.force,
             given: session.given_values(),
             plan: plan.without_data(&secrets(steps)),

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::asking;
 use super::confirm;
 use super::execute::VerbSpec;
+use super::obstacles::obstacles;
 use super::plan::{planned, show};
 use super::plan_file::PlanFile;
 use super::presenter::RunPresenter;
@@ -108,26 +109,6 @@ pub async fn preflight(
     let question = asking::of_plan(session, &steps, &plan, takes);
     confirm::require_yes(&question).await?;
     Ok(Preflight::Begin)
-}
-
-/// The steps that cannot be carried out, with their failures, in the order of the steps. A resource whose last request is open may
-/// be half-made: it is judged when that request has ended. Pure.
-pub fn obstacles(plan: &Plan, steps: &[Step], state: &State) -> Vec<(String, StepFailure)> {
-    let found = steps.iter().filter_map(|step| {
-        let resource = ResourceId::new(step.kind, step.at.clone());
-        let is_open = state
-            .get(&resource.key())
-            .is_some_and(|tracked| tracked.open.is_some());
-        let change = plan.change(&step.id).filter(|_| !is_open)?;
-        let failure = match (plan.replaced.get(&step.id), change) {
-            (Some(because), Change::Foreign(_)) => {
-                not_replaced(step.kind, &resource.short(), because.as_deref())
-            }
-            _ => obstacle(&step.id, step.kind, &resource.short(), change)?,
-        };
-        Some((step.id.clone(), failure))
-    });
-    found.collect()
 }
 
 /// Reports the steps that cannot be carried out as a run would, and changes nothing.

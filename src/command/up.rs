@@ -19,8 +19,8 @@ use super::preflight::{Allowed, Preflight, preflight};
 use super::rehearsal;
 use super::replace;
 use super::run_lock::{self, RunLock};
+use super::run_options::RunOptions;
 use super::session::{Prepared, Session};
-use super::wishes::Wishes;
 use crate::cli::Global;
 use crate::engine::journal::{Journal, JournalError};
 use crate::error::{CommandError, Exit};
@@ -116,12 +116,12 @@ pub async fn up(global: &Global, mut args: UpArgs) -> Result<Exit, CommandError>
     let ready = session.ready(through, UP.looks_up, true).await?;
     lock.warn_of_another_machine();
     allow_list::note_missing(&session, &ready, "this run adds it").await;
-    let wishes = Wishes {
+    let options = RunOptions {
         through,
         adopt: args.adopt,
         replace: &args.replace,
     };
-    let tasks = tasks_of(&session, &ready, &lock.journal.state, wishes)?;
+    let tasks = tasks_of(&session, &ready, &lock.journal.state, options)?;
     let allowed = Allowed {
         yes: args.yes,
         keep_going: args.keep_going,
@@ -136,7 +136,7 @@ pub async fn up(global: &Global, mut args: UpArgs) -> Result<Exit, CommandError>
         asking::warn_of_everybody(&session, &ready.steps);
     }
     lock.begin(&session, &ready.steps)?;
-    let tasks = tasks_of(&session, &ready, &lock.journal.state, wishes)?;
+    let tasks = tasks_of(&session, &ready, &lock.journal.state, options)?;
     let ended = change(&session, UP, &ready, tasks, &mut lock).await;
     let exit = close(&session, UP, &ended, &lock.journal.state);
     note_unrecorded(&ready, &lock.journal, exit);

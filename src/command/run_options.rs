@@ -2,7 +2,7 @@
 
 /// What a run is asked to do beside what the steps say.
 #[derive(Debug, Clone, Copy)]
-pub struct Wishes<'a> {
+pub struct RunOptions<'a> {
     /// The last chapter.
     pub through: Option<&'a str>,
     /// Whether existing resources that are not ours are adopted.
