@@ -13,15 +13,12 @@ use super::presenter::RunPresenter;
 use super::replace;
 use super::run_lock::RunLock;
 use super::session::{Prepared, Session};
-use crate::engine::change::Change;
 use crate::engine::event::{Event, RunOutcome, Tally};
 use crate::engine::failure::StepFailure;
-use crate::engine::obstacle::{not_replaced, obstacle};
 use crate::engine::replace::to_look;
-use crate::engine::state::State;
 use crate::engine::task::{Task, TaskGoal};
 use crate::error::{CommandError, Exit};
-use crate::kinds::{ResourceId, Step};
+use crate::kinds::Step;
 use crate::ui::outline::Outline;
 use crate::ui::plan::Plan;
 

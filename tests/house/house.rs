@@ -25,6 +25,7 @@ const SEES: &[(&str, &[&str])] = &[
         &[
             "engine::event",
             "engine::change",
+            "engine::planned",
             "kinds::FieldDiff",
             "kinds::Step",
             "steps",
