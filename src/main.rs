@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(refused) => {
             command::note(&refused.to_string());
+            command::finish();
             return ExitCode::from(error::code(refused.exit));
         }
     };
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             command::note(&format!("error: the runtime cannot start: {error}"));
+            command::finish();
             return ExitCode::FAILURE;
         }
     };
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
             command::report(&halt, json);
             halt.exit
         });
+    command::finish();
     // A request whose result is not needed any more must not delay the exit.
     runtime.shutdown_background();
     ExitCode::from(error::code(exit))

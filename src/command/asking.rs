@@ -52,7 +52,12 @@ pub fn of_plan(session: &Session, steps: &[Step], plan: &Plan, takes: Option<Usu
 /// The question of `down`.
 pub fn of_tasks(session: &Session, tasks: &[Task], takes: Option<Usual>) -> String {
     let is_kept = |task: &&Task| task.step.keep || !task.step.kind.is_deletable();
-    let is_deleted = |task: &&Task| matches!(task.goal, TaskGoal::Absent { .. }) && !is_kept(task);
+    // As they are counted at the end of the run: what is deleted with another resource is, too.
+    let is_deleted = |task: &&Task| match task.goal {
+        TaskGoal::Absent { with: true, .. } => true,
+        TaskGoal::Absent { with: false, .. } => !is_kept(task),
+        _ => false,
+    };
     let counts = [(tasks.iter().filter(is_deleted).count(), "delete")];
     asked(session, &counts, takes)
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::given::AUTHORIZED;
 use super::given::{GivenValue, ValueSource, remembered};
-use super::output::say;
+use super::output::{columns_of_stdout, say};
 use super::place;
 use super::run_lock::RunLock;
 use super::session::Session;
@@ -18,7 +18,7 @@ use crate::engine::entry::{Entry, StepsFolders, now};
 use crate::error::{CommandError, Exit};
 use crate::text::did_you_mean;
 use crate::ui::json_line;
-use crate::ui::table::columns;
+use crate::ui::table::{columns, with_text};
 
 /// The name of the folder of steps among the values.
 const STEPS: &str = "steps";
@@ -63,7 +63,10 @@ pub async fn config(global: &Global, args: ConfigArgs) -> Result<Exit, CommandEr
         let value = row.value.as_ref().map_or_else(|| "-".to_owned(), text);
         vec![row.name, value, row.source]
     }));
-    say(&columns(&table));
+    say(&match columns_of_stdout() {
+        Some(width) => with_text(&table, width),
+        None => columns(&table),
+    });
     Ok(Exit::Done)
 }
 

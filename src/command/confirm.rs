@@ -2,8 +2,15 @@
 
 use std::io::{IsTerminal, Write};
 
+use super::output::columns_of_stderr;
 use super::signals;
 use crate::error::{CommandError, Exit};
+use crate::ui::fold::fold;
+
+/// The choice behind a question.
+const CHOICE: &str = " [y/N]";
+/// The columns of an answer: a space and `yes`.
+const ANSWER: usize = 4;
 
 /// Fails if there is no terminal to ask for confirmation and `--yes` is not given.
 pub fn require_confirmation(verb: &str, yes: bool) -> Result<(), CommandError> {
@@ -24,7 +31,7 @@ pub fn require_confirmation(verb: &str, yes: bool) -> Result<(), CommandError> {
 /// # Errors
 /// The answer is not `yes` or `y`, or there is none.
 pub async fn require_yes(question: &str) -> Result<(), CommandError> {
-    let answer = answer(format!("{question} [y/N]")).await?;
+    let answer = answer(question, CHOICE).await?;
     match answer.as_deref() {
         Some("y" | "yes") => Ok(()),
         _ => Err(cancelled()),
@@ -36,7 +43,7 @@ pub async fn require_yes(question: &str) -> Result<(), CommandError> {
 /// # Errors
 /// The user typed another one, or none.
 pub async fn require_word(question: &str, word: &str) -> Result<(), CommandError> {
-    match answer(question.to_owned()).await?.as_deref() {
+    match answer(question, "").await?.as_deref() {
         Some(typed) if typed == word => Ok(()),
         _ => Err(cancelled()),
     }
@@ -50,9 +57,15 @@ fn cancelled() -> CommandError {
     }
 }
 
-/// Asks, and reads a line from stdin; none if stdin is closed. A stop signal is an error.
-async fn answer(question: String) -> Result<Option<String>, CommandError> {
+/// Asks, and reads a line from stdin; none if stdin is closed. A stop signal is an error. The choice, if there is one, stands in the
+/// question's last line, as the answer does.
+async fn answer(question: &str, choice: &str) -> Result<Option<String>, CommandError> {
     let mut stop = signals::listen();
+    let beside = choice.len() + ANSWER;
+    let question = match columns_of_stderr() {
+        Some(width) => fold(question, width.saturating_sub(beside)) + choice,
+        None => format!("{question}{choice}"),
+    };
     let read = tokio::task::spawn_blocking(move || {
         let mut err = std::io::stderr();
         let _ = write!(err, "{question} ").and_then(|()| err.flush());

@@ -7,7 +7,7 @@ use super::asking;
 use super::confirm;
 use super::execute::{VerbSpec, change, close};
 use super::outline::inside;
-use super::output::{note, say};
+use super::output::{columns_of_stdout, note, say};
 use super::run_lock::RunLock;
 use super::session::{Prepared, Session};
 use crate::cli::Global;
@@ -18,7 +18,7 @@ use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::google::{Api, Call, NoWatch};
 use crate::kinds::ResourceId;
-use crate::ui::table::columns;
+use crate::ui::table::{columns, fitted};
 
 const DOWN: VerbSpec = VerbSpec {
     name: "down",
@@ -156,5 +156,8 @@ fn listed(tasks: &[Task]) -> String {
             ]
         })
         .collect();
-    columns(&rows)
+    match columns_of_stdout() {
+        Some(width) => fitted(&rows, width),
+        None => columns(&rows),
+    }
 }

@@ -88,7 +88,7 @@ fn open_request(tracked: &TrackedResource) -> Option<OpenRequest> {
     let age = since.map(|since| Timestamp::now().duration_since(since).unsigned_abs());
     Some(OpenRequest {
         doing: words::doing(open.verb.word()),
-        name: tracked.resource.short(),
+        name: words::name(&tracked.resource.kind, &tracked.resource.short()).to_owned(),
         age,
     })
 }

@@ -1,5 +1,7 @@
 //! Runs a verb's tasks: on the engine, on the screen, and into the log by which others follow the run.
 
+use tokio::sync::watch;
+
 use super::ending::after_interrupt;
 use super::outline::outline;
 use super::output::note;
@@ -13,6 +15,7 @@ use crate::engine::run::{RunEnd, run};
 use crate::engine::state::State;
 use crate::engine::task::Task;
 use crate::error::Exit;
+use crate::ui::ScreenPrinter;
 
 /// The properties of a verb that runs steps.
 #[derive(Debug, Clone, Copy)]
@@ -70,14 +73,29 @@ async fn execute(
     also(&started);
     presenter.show(&started);
     let clusters = ready.clusters(session.force);
+    let stop = signals::listen();
+    let said = tokio::spawn(say_stopping(stop.clone(), presenter.printer()));
     let tell = |event: &Event| {
         also(event);
         presenter.show(event);
     };
-    let stop = signals::listen();
-    let ended = run(&ready.client, clusters, tasks, access, tell, stop).await;
+    let ended = run(&ready.client, clusters, tasks, access, tell, stop.clone()).await;
+    match *stop.borrow() {
+        true => {
+            // Before the closing lines. An error means that it was not said.
+            let _ = said.await;
+        }
+        false => said.abort(),
+    }
     presenter.clear();
     ended
+}
+
+/// Says that a run is being stopped, as soon as the user asks for it. The screen writes it: another writer would disturb the block.
+async fn say_stopping(mut stop: watch::Receiver<bool>, screen: ScreenPrinter) {
+    if stop.wait_for(|stop| *stop).await.is_ok() {
+        screen.print("stopping: finishing requests in flight; press Ctrl-C again to quit now");
+    }
 }
 
 /// Reports what stopped a run that changes something, if anything did, and returns its outcome as an exit code. `state` is what the

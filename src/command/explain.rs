@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::http_method;
-use super::output::say;
+use super::output::{say, show};
 use super::snapshot_input::{is_there, sources};
 use crate::cli::{Global, Subject};
 use crate::error::{CommandError, Exit};
@@ -66,7 +66,10 @@ pub async fn explain(global: &Global, args: ExplainArgs) -> Result<Exit, Command
             }
         }
     };
-    say(&text);
+    match session.json() {
+        true => say(&text),
+        false => show(&text),
+    }
     Ok(Exit::Done)
 }
 

@@ -53,7 +53,7 @@ pub async fn follow(
 ) -> Result<FollowEnd, CommandError> {
     let path = session.journal_path();
     let mut free = tokio::task::spawn_blocking(move || Journal::wait(&path));
-    let mut stopped = signals::listen_following();
+    let mut stopped = signals::listen();
     let mut holder = holder;
     loop {
         note(&format!(
@@ -67,7 +67,6 @@ pub async fn follow(
                 journal = &mut free => {
                     shown.read();
                     shown.presenter.clear();
-                    signals::listen_again();
                     let journal = journal.map_err(|error| CommandError::failed(error.to_string(), "run again"))??;
                     return Ok(match shown.presenter.how() {
                         Some(how) => FollowEnd::Ended(how.into()),

@@ -53,12 +53,14 @@ mod target;
 mod token;
 mod up;
 mod verify;
+mod writer;
 
 use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::Global;
 use crate::error::{CommandError, Exit};
 pub use output::{note, report};
+pub use writer::finish;
 
 /// Creates the environment of Google's Cloud Service Mesh egress-gateway tutorial, and removes it again.
 ///

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::process::{Command, Stdio};
 
 use super::output::say;
+use super::signals::lend_terminal;
 use crate::google::process_env;
 use crate::ui::printable;
 
@@ -30,11 +31,14 @@ fn shown_by_pager(text: &str) -> bool {
     let Ok(mut child) = child else {
         return false;
     };
-    if let Some(mut input) = child.stdin.take() {
-        // A pager that is left before its end takes no more.
-        let _ = input.write_all(printable(text).as_bytes());
-    }
-    child.wait().is_ok_and(|ended| ended.success())
+    let ended = lend_terminal(|| {
+        if let Some(mut input) = child.stdin.take() {
+            // A pager that is left before its end takes no more.
+            let _ = input.write_all(printable(text).as_bytes());
+        }
+        child.wait()
+    });
+    ended.is_ok_and(|ended| ended.success())
 }
 
 /// The program and its arguments; none if the user wants none. Pure.

@@ -1,6 +1,5 @@
 //! `plan`: what `up` would change. Nothing is changed.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,7 +10,7 @@ use super::asking::warn_of_everybody;
 use super::ending::command;
 use super::execute::{VerbSpec, look};
 use super::obstacles::obstacles;
-use super::output::{note, say};
+use super::output::{columns_of_stdout, note, say};
 use super::own_cluster::quoted;
 use super::pager::page;
 use super::plan_file::PlanFile;
@@ -27,6 +26,7 @@ use crate::engine::task::Task;
 use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::kinds::Step;
+use crate::ui::fold::fold;
 use crate::ui::overview::{StepName, overview};
 use crate::ui::plan::Plan;
 
@@ -166,10 +166,14 @@ pub fn show(session: &Session, steps: &[Step], plan: &Plan) {
 /// A plan as text: on a terminal in few lines unless details are requested, elsewhere whole.
 fn text(session: &Session, steps: &[Step], plan: &Plan) -> String {
     let (chapters, paint) = (&session.tutorial.chapters, session.paint.0);
-    if session.global.verbose || !std::io::stdout().is_terminal() || plan.is_empty() {
-        return plan.text(chapters, steps, paint);
+    let whole = || plan.text(chapters, steps, paint);
+    let Some(width) = columns_of_stdout() else {
+        return whole();
+    };
+    if session.global.verbose || plan.is_empty() {
+        return fold(&whole(), width);
     }
-    let width = usize::from(console::Term::stdout().size().1).saturating_sub(1);
+    let width = width.saturating_sub(1);
     let more = command(session, "plan -v");
     let names = steps.iter().map(|step| StepName {
         chapter: &step.chapter,
@@ -177,5 +181,6 @@ fn text(session: &Session, steps: &[Step], plan: &Plan) -> String {
     });
     let names: Vec<StepName<'_>> = names.collect();
     let overview = overview(plan, chapters, &names, width, paint);
-    format!("{overview}each change with its reason and values: {more}\n")
+    let more = format!("each change with its reason and values: {more}\n");
+    overview + &fold(&more, width)
 }

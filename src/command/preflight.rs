@@ -20,7 +20,6 @@ use crate::engine::task::{Task, TaskGoal};
 use crate::error::{CommandError, Exit};
 use crate::kinds::Step;
 use crate::ui::outline::Outline;
-use crate::ui::plan::Plan;
 
 /// What a run does after the look.
 pub enum Preflight {

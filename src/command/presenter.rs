@@ -10,7 +10,10 @@ use crate::engine::event::{Event, RunOutcome};
 use crate::ui::closing::counts;
 use crate::ui::outline::Outline;
 use crate::ui::slow::Slow;
-use crate::ui::{Screen, ScreenSettings};
+use crate::ui::{Screen, ScreenPrinter, ScreenSettings};
+
+/// How long a terminal may take to remove what the look before a run has shown.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Shows a run.
 pub struct RunPresenter {
@@ -101,9 +104,18 @@ impl RunPresenter {
         self.close(event);
     }
 
+    /// What prints lines that are no events.
+    pub fn printer(&self) -> ScreenPrinter {
+        self.screen.printer()
+    }
+
     /// Removes temporary lines from the screen.
     pub fn clear(&mut self) {
-        self.screen.clear();
+        // A terminal that takes no text must not stop a run that nobody is asked about.
+        match self.only_progress {
+            true => self.screen.clear_within(PATIENCE),
+            false => self.screen.clear(),
+        }
     }
 
     /// The outcome of the run, if its end was shown.

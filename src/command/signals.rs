@@ -7,27 +7,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::output::note;
 use crate::error::Exit;
 
-/// Whether this process only follows another run.
-static FOLLOWING: AtomicBool = AtomicBool::new(false);
+/// Whether another program has the terminal: an interrupt is meant for it.
+static LENT: AtomicBool = AtomicBool::new(false);
+
+/// Runs something while the terminal is another program's, such as a pager: an interrupt (Ctrl-C) is left to that.
+pub fn lend_terminal<T>(other: impl FnOnce() -> T) -> T {
+    listen();
+    LENT.store(true, Ordering::Relaxed);
+    let result = other();
+    LENT.store(false, Ordering::Relaxed);
+    result
+}
 
 /// A channel that becomes true at the first SIGINT or SIGTERM; the second ends the process. Every call returns the same channel.
 pub fn listen() -> watch::Receiver<bool> {
     static WORD: OnceLock<watch::Receiver<bool>> = OnceLock::new();
     WORD.get_or_init(install).clone()
-}
-
-/// The same for a process that follows another's run: it has nothing of its own to stop.
-pub fn listen_following() -> watch::Receiver<bool> {
-    FOLLOWING.store(true, Ordering::Relaxed);
-    listen()
-}
-
-/// From here on this process has a run of its own to stop again.
-pub fn listen_again() {
-    FOLLOWING.store(false, Ordering::Relaxed);
 }
 
 /// From here on SIGHUP is ignored: the terminal has closed (a closed shell, a dropped session), but the run continues. Writing to
@@ -55,17 +52,15 @@ fn install() -> watch::Receiver<bool> {
     tokio::spawn(async move {
         loop {
             tokio::select! {
-                _ = interrupt.recv() => {}
+                _ = interrupt.recv() => {
+                    if LENT.load(Ordering::Relaxed) {
+                        continue;
+                    }
+                }
                 _ = terminate.recv() => {}
             }
             if say.send_replace(true) {
                 std::process::exit(Exit::Interrupted as i32);
-            }
-            if !FOLLOWING.load(Ordering::Relaxed) {
-                // Not here: a full pipe takes no text, and the next signal must still be handled.
-                tokio::task::spawn_blocking(|| {
-                    note("stopping: finishing requests in flight; press Ctrl-C again to quit now");
-                });
             }
         }
     });

@@ -1,13 +1,12 @@
 //! `status`: each step, whether its resource exists, whether it is ours, and since when a request is open. Nothing is changed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::IsTerminal;
 
 use clap::Args;
 use serde_json::json;
 
 use super::execute::{VerbSpec, look};
-use super::output::say;
+use super::output::{columns_of_stdout, say};
 use super::presenter::RunPresenter;
 use super::session::Session;
 use crate::cli::Global;
@@ -40,8 +39,7 @@ pub async fn status(global: &Global, _args: StatusArgs) -> Result<Exit, CommandE
     let record = |event: &Event| recorded.push(event.clone());
     let state = &session.state;
     let ended = look(&session, STATUS, &ready, tasks, state, presenter, record).await;
-    let terminal = std::io::stdout().is_terminal();
-    let width = terminal.then(|| usize::from(console::Term::stdout().size().1).saturating_sub(1));
+    let width = columns_of_stdout().map(|width| width.saturating_sub(1));
     say(&table(
         &ready.steps,
         &recorded,

@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::output::say;
+use super::output::{columns_of_stdout, say};
 use super::steps_folder;
 use crate::cli::{Global, Output};
 use crate::engine::entry::StepsFolders;
 use crate::error::{CommandError, Exit};
 use crate::kinds::Kind;
 use crate::steps::{Step, Tutorial};
+use crate::ui::fold::fold;
 use crate::ui::json_line;
-use crate::ui::table::columns;
+use crate::ui::table::{columns, with_text};
 
 /// List the chapters, steps and parameters of the tutorial
 #[derive(Debug, Args)]
@@ -48,7 +49,10 @@ pub fn steps(global: &Global, args: StepsArgs) -> Result<Exit, CommandError> {
             .steps()
             .map(|step| json_line(&line(step)))
             .collect(),
-        (_, _, Output::Text) => list(&tutorial),
+        (_, _, Output::Text) => match columns_of_stdout() {
+            Some(width) => fold(&list(&tutorial), width),
+            None => list(&tutorial),
+        },
     });
     Ok(Exit::Done)
 }
@@ -78,7 +82,7 @@ fn list(tutorial: &Tutorial) -> String {
             vec![format!("  {}", output.name), says]
         });
         text += "outputs (provision output NAME)\n";
-        text += &columns(&rows.collect::<Vec<_>>());
+        text += &table(&rows.collect::<Vec<_>>());
         text.push('\n');
     }
     text += "parameters (--set NAME=VALUE)\n";
@@ -91,10 +95,18 @@ fn list(tutorial: &Tutorial) -> String {
                     .as_str()
                     .map_or_else(|| default.to_string(), str::to_owned)
             });
-            vec![format!("  {}", param.name), param.of.is(), default]
+            vec![format!("  {}", param.name), default, param.of.is()]
         })
         .collect();
-    text + &columns(&rows)
+    text + &table(&rows)
+}
+
+/// A table whose last column is a text.
+fn table(rows: &[Vec<String>]) -> String {
+    match columns_of_stdout() {
+        Some(width) => with_text(rows, width),
+        None => columns(rows),
+    }
 }
 
 /// The tutorial as a document; `docs/tutorial.md` is its output.

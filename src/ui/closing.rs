@@ -84,6 +84,7 @@ pub fn goes_on(open: &[OpenRequest], emulated: bool, down: &str) -> Option<Strin
 
 #[cfg(test)]
 mod tests {
+    use super::super::fold::fold;
     use super::*;
 
     #[test]
@@ -127,6 +128,42 @@ mod tests {
         assert_eq!(costs("mars-north1", &running, "provision down"), None);
         let nothing = Running::default();
         assert_eq!(costs("us-central1", &nothing, "provision down"), None);
+    }
+
+    #[test]
+    fn the_closing_lines_on_a_terminal() {
+        let running = Running {
+            clusters: 1,
+            nodes: vec![("e2-standard-4".to_owned(), 4, 100)],
+            gateways: 1,
+            addresses: 1,
+        };
+        let said = costs("us-central1", &running, "provision down --env blue").unwrap();
+        assert_eq!(
+            fold(&said, 80),
+            "\
+Costs about $0.70 an hour until `provision down --env blue`: 4 e2-standard-4,
+  their disks, the cluster, NAT at Google's list prices of 2025-03-06; traffic
+  and the mesh are not counted"
+        );
+        assert_eq!(
+            fold(&said, 120),
+            "\
+Costs about $0.70 an hour until `provision down --env blue`: 4 e2-standard-4, their disks, the cluster, NAT at Google's
+  list prices of 2025-03-06; traffic and the mesh are not counted"
+        );
+        let open = OpenRequest {
+            doing: "creating",
+            name: "cluster1".to_owned(),
+            age: Some(Duration::from_secs(252)),
+        };
+        let said = goes_on(&[open], false, "provision down").unwrap();
+        assert_eq!(
+            fold(&said, 80),
+            "\
+Google goes on without this program: creating cluster1 (for 4m12s); what exists
+  is billed until `provision down`"
+        );
     }
 
     #[test]

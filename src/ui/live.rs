@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::block::block;
+use super::fold::fold;
 use super::progress::Progress;
 use super::terminal::Terminal;
 
@@ -51,11 +52,12 @@ impl Live {
 
     /// Writes a permanent line above the block.
     pub fn print(&self, text: &str) {
+        let text = fold(text, usize::from(self.terminal.width()));
         match &self.bar {
             Some(bar) => bar.println(text),
             None => {
                 // Errors end the drawing, in the terminal itself.
-                let _ = self.terminal.write_line(text);
+                let _ = self.terminal.write_line(&text);
                 let _ = self.terminal.flush();
             }
         }

@@ -1,11 +1,13 @@
 //! Turns events into output: a block on a terminal, lines elsewhere, JSON on request. It depends only on events, changes and steps.
 
 mod block;
+mod brief;
 pub mod checks;
 pub mod closing;
 pub mod duration;
 pub mod explain;
 pub mod findings;
+pub mod fold;
 mod lines;
 mod live;
 mod log;
@@ -27,7 +29,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 pub use paint::Paint;
-pub use screen::{Screen, ScreenSettings};
+pub use screen::{Screen, ScreenPrinter, ScreenSettings};
 
 /// A duration as text: `0.4s`, `12s`, `3m05s`.
 pub fn time(millis: u64) -> String {

@@ -6,8 +6,10 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::plan::{Plan, shown};
-use super::table::{cut, folded};
+use super::brief::brief;
+use super::fold::fold;
+use super::plan::Plan;
+use super::table::cut;
 use super::{Paint, plain};
 use crate::engine::change::Change;
 use crate::steps::Chapter;
@@ -24,7 +26,7 @@ const MATTERS: &[(&str, &str)] = &[
     ("dnsName", "zone"),
     ("role", "role"),
     ("roles", "roles"),
-    ("bindings", "roles"),
+    ("bindings", "grants"),
     ("members", "members"),
     ("hosts", "hosts"),
     ("natIps", "NAT addresses"),
@@ -74,8 +76,9 @@ pub fn overview(
         for (step, change) in changes {
             let found = matters(plan, step, change);
             if !found.is_empty() {
+                // A value that decides who reaches what is not cut.
                 let line = format!("  {}  {}", step.id, found.join("; "));
-                let _ = writeln!(values, "{}", cut(&line, width));
+                let _ = writeln!(values, "{}", fold(&plain(&line), width));
             }
         }
     }
@@ -85,7 +88,7 @@ pub fn overview(
             false => format!(", which replaces {along} too"),
         };
         let line = format!("-/+ {step}: provision up --replace {step}{along}");
-        let _ = write!(text, "{}", folded("", &plain(&line)));
+        let _ = writeln!(text, "{}", fold(&plain(&line), width));
     }
     if !values.is_empty() {
         let _ = write!(
@@ -136,7 +139,7 @@ fn matters(plan: &Plan, step: &StepName<'_>, change: &Change) -> Vec<String> {
             for field in fields {
                 let word = field.path.split(['.', '[']).find_map(word);
                 if let Some(word) = word {
-                    let (have, want) = (shown(&field.have), shown(&field.want));
+                    let (have, want) = (brief(&field.have), brief(&field.want));
                     found.push(format!("{word} {have} -> {want}"));
                 }
             }
@@ -144,7 +147,7 @@ fn matters(plan: &Plan, step: &StepName<'_>, change: &Change) -> Vec<String> {
         _ => {}
     }
     found.dedup();
-    found.iter().map(|text| plain(text)).collect()
+    found
 }
 
 fn word(key: &str) -> Option<&'static str> {
@@ -157,7 +160,7 @@ fn walk(value: &Value, found: &mut Vec<String>) {
         Value::Object(fields) => {
             for (key, value) in fields {
                 match word(key) {
-                    Some(word) => found.push(format!("{word} {}", shown(value))),
+                    Some(word) => found.push(format!("{word} {}", brief(value))),
                     None => walk(value, found),
                 }
             }
@@ -248,7 +251,7 @@ firewall  1 to create: allow-egress-to-api-server
 
 ranges, ports, roles, hosts
   subnet  range 10.0.0.0/24 -> 10.9.0.0/24
-  allow-egress-to-api-server  to 10.5.0.0/28; allow IPProtocol tcp, ports 443 10250
+  allow-egress-to-api-server  to 10.5.0.0/28; allow tcp:443, tcp:10250
 
 4 steps: 2 to create, 1 in the way, 1 as wanted
 "
@@ -256,11 +259,13 @@ ranges, ports, roles, hosts
     }
 
     #[test]
-    fn a_plan_at_80_columns() {
+    fn a_plan_at_80_columns_and_below() {
         let text = text(79);
         assert!(text.lines().all(|line| line.chars().count() < 80), "{text}");
-        let cut =
-            "  allow-egress-to-api-server  to 10.5.0.0/28; allow IPProtocol tcp, ports 443..\n";
-        assert!(text.contains(cut), "{text}");
+        let text = self::text(59);
+        assert!(text.lines().all(|line| line.chars().count() < 60), "{text}");
+        let folded =
+            "  allow-egress-to-api-server  to 10.5.0.0/28; allow tcp:443,\n    tcp:10250\n";
+        assert!(text.contains(folded), "{text}");
     }
 }

@@ -75,11 +75,7 @@ impl Progress {
                 name,
                 expected,
             } => {
-                let name = match kind.as_str() {
-                    // A project's services have its name, but are not the project.
-                    "services" => "the enabled APIs",
-                    _ => name,
-                };
+                let name = words::name(kind, name);
                 let task = self.task(step);
                 let known = self.outline.steps.get(&task).map(|step| step.expected);
                 let last = expected.map(Usual::around);

@@ -13,7 +13,7 @@ use super::live::Live;
 use super::log::Log;
 use super::outline::Outline;
 use super::progress::Progress;
-use super::{Paint, json_line, stamped};
+use super::{Paint, json_line, printable, stamped};
 use crate::engine::event::Event;
 
 /// How long to wait for an event before what is due is drawn without one.
@@ -25,8 +25,23 @@ pub struct Screen {
     began: Instant,
 }
 
+/// Prints lines on a screen that are no events of a run.
+#[derive(Clone)]
+pub struct ScreenPrinter {
+    requests: Sender<Request>,
+}
+
+impl ScreenPrinter {
+    /// Prints a permanent line on stderr, above the block if there is one. It does not wait until the line is written.
+    pub fn print(&self, text: &str) {
+        // An error means that the screen is gone.
+        let _ = self.requests.send(Request::Print(text.to_owned()));
+    }
+}
+
 enum Request {
     Show(Box<Event>, Duration),
+    Print(String),
     Began(Duration),
     /// Removes what is not meant to stay, and answers when everything before it is written.
     Clear(Sender<()>),
@@ -78,13 +93,33 @@ impl Screen {
         let _ = self.requests.send(Request::Began(ago));
     }
 
+    /// What prints lines that are no events.
+    pub fn printer(&self) -> ScreenPrinter {
+        ScreenPrinter {
+            requests: self.requests.clone(),
+        }
+    }
+
     /// Removes what is not meant to stay, and waits until everything is written. A run calls this at its end.
     pub fn clear(&self) {
-        let (done, cleared) = channel();
-        if self.requests.send(Request::Clear(done)).is_ok() {
+        if let Some(cleared) = self.request_clear() {
             // An error means that the screen is gone.
             let _ = cleared.recv();
         }
+    }
+
+    /// The same, but does not wait longer than this.
+    pub fn clear_within(&self, patience: Duration) {
+        if let Some(cleared) = self.request_clear() {
+            // An error means that the screen is gone, or takes longer.
+            let _ = cleared.recv_timeout(patience);
+        }
+    }
+
+    fn request_clear(&self) -> Option<Receiver<()>> {
+        let (done, cleared) = channel();
+        let sent = self.requests.send(Request::Clear(done));
+        sent.is_ok().then_some(cleared)
     }
 }
 
@@ -129,6 +164,7 @@ impl View {
         loop {
             match requests.recv_timeout(NO_EVENT) {
                 Ok(Request::Show(event, at)) => self.show(&event, at),
+                Ok(Request::Print(text)) => self.print(&printable(&text)),
                 Ok(Request::Began(ago)) => self.began(ago),
                 Ok(Request::Clear(done)) => {
                     self.clear();
@@ -174,6 +210,13 @@ impl View {
                     live.print(&text);
                 }
             }
+        }
+    }
+
+    fn print(&mut self, text: &str) {
+        match &mut self.form {
+            Form::Live(live) => live.print(text),
+            Form::Json | Form::Log(_) => write_line(text),
         }
     }
 

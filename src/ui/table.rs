@@ -52,6 +52,44 @@ pub fn fitted(rows: &[Vec<String>], width: usize) -> String {
     lines.lines().map(|line| cut(line, width) + "\n").collect()
 }
 
+/// The least width of a column of texts.
+const TEXT: usize = 20;
+
+/// Rows as lines of at most `width` columns: the last column is a text, which goes on below itself. Where too little is left for it,
+/// names are cut as in [`fitted`].
+pub fn with_text(rows: &[Vec<String>], width: usize) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let names: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().take(count.saturating_sub(1)).cloned().collect())
+        .collect();
+    let names = columns(&names);
+    let names: Vec<&str> = names.lines().collect();
+    let widest = names.iter().map(|line| line.chars().count()).max();
+    let left = width.saturating_sub(widest.unwrap_or(0) + 2);
+    let fits = columns(rows)
+        .lines()
+        .all(|line| line.chars().count() <= width);
+    if fits || left < TEXT {
+        return fitted(rows, width);
+    }
+    let options = textwrap::Options::new(left)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .break_words(false);
+    let mut text = String::new();
+    for (row, names) in rows.iter().zip(names) {
+        let said = row.get(count - 1).map(String::as_str).unwrap_or_default();
+        for (n, line) in textwrap::wrap(said, &options).iter().enumerate() {
+            let names = if n == 0 { names } else { "" };
+            let at = widest.unwrap_or(0);
+            let line = format!("{names:<at$}  {line}");
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+    }
+    text
+}
+
 /// The width of texts: that of an 80-column terminal, and of text that is pasted into reviews.
 pub const WIDTH: usize = 80;
 
@@ -145,6 +183,31 @@ mod tests {
             );
             assert_eq!(last, expected, "{width}");
         }
+    }
+
+    #[test]
+    fn a_text_in_a_table_goes_on_below_itself() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let rows = [
+            row(["NAME", "VALUE", "FROM"]),
+            row(["zone", "us-central1-a", "remembered from the run of today"]),
+            row(["nodes", "3", ""]),
+        ];
+        let text = with_text(&rows, 42);
+        assert_eq!(
+            text,
+            "\
+NAME   VALUE          FROM
+zone   us-central1-a  remembered from the
+                      run of today
+nodes  3
+"
+        );
+        assert_eq!(with_text(&rows, 60), columns(&rows));
+        // Too little is left: the line is cut.
+        let narrow = with_text(&rows, 30);
+        assert!(narrow.lines().all(|line| line.chars().count() <= 30));
+        assert_eq!(with_text(&[], 30), "");
     }
 
     #[test]

@@ -69,6 +69,8 @@ impl TermLike for Terminal {
     }
 
     fn flush(&self) -> io::Result<()> {
-        self.draw(Term::flush)
+        // The lines of a block are as wide as the terminal. Behind the last one, what the terminal echoes (`^C`) would begin a new
+        // line, and the block would be drawn again one line too low.
+        self.draw(|term| term.write_str("\r").and_then(|()| term.flush()))
     }
 }

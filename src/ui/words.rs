@@ -15,6 +15,15 @@ pub fn doing(verb: &str) -> &'static str {
     }
 }
 
+/// The name of a resource in a sentence.
+pub fn name<'a>(kind: &str, name: &'a str) -> &'a str {
+    match kind {
+        // A project's services have its name, but are not the project.
+        "services" => "the enabled APIs",
+        _ => name,
+    }
+}
+
 /// What a step waits for, if that is more than a state: `name` is its resource, which the reader knows already.
 pub fn waiting(on: &str, name: &str) -> Option<String> {
     let on = plain(on);

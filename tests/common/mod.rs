@@ -19,6 +19,7 @@ pub mod rehearsal;
 pub mod rewriting;
 pub mod session;
 pub mod source;
+pub mod terminal;
 pub mod vt;
 pub mod webhook;
 pub mod wire;

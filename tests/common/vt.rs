@@ -4,6 +4,8 @@
 pub struct Vt {
     width: usize,
     rows: Vec<Vec<char>>,
+    /// Of each row: whether it continues the line of the row above, which was too long.
+    continues: Vec<bool>,
     row: usize,
     column: usize,
     /// The start of an escape sequence or a character whose end was not read yet.
@@ -16,6 +18,7 @@ impl Vt {
         Vt {
             width,
             rows: vec![Vec::new()],
+            continues: vec![false],
             row: 0,
             column: 0,
             rest: Vec::new(),
@@ -53,7 +56,11 @@ impl Vt {
             "B" => self.row += n,
             "C" => self.column += n,
             "D" => self.column = self.column.saturating_sub(n),
-            "K" if number == "2" => self.line().clear(),
+            "K" if number == "2" => {
+                self.line().clear();
+                let row = self.row;
+                self.continues[row] = false;
+            }
             "K" => {
                 let column = self.column;
                 self.line().truncate(column);
@@ -71,6 +78,9 @@ impl Vt {
                 if self.column == self.width {
                     self.row += 1;
                     self.column = 0;
+                    self.line();
+                    let row = self.row;
+                    self.continues[row] = true;
                 }
                 let column = self.column;
                 let line = self.line();
@@ -84,6 +94,7 @@ impl Vt {
     fn line(&mut self) -> &mut Vec<char> {
         let rows = self.rows.len().max(self.row + 1);
         self.rows.resize(rows, Vec::new());
+        self.continues.resize(rows, false);
         &mut self.rows[self.row]
     }
 
@@ -93,6 +104,21 @@ impl Vt {
             let line: String = row.iter().collect();
             line.trim_end().to_owned()
         });
+        lines.collect()
+    }
+
+    /// The lines as they were written: one that was too long for the terminal is one line.
+    pub fn written_lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for (row, continues) in self.rows.iter().zip(&self.continues) {
+            let text: String = row.iter().collect();
+            match lines.last_mut() {
+                // A line above a block is filled with blanks up to the terminal's width, and is whole.
+                Some(last) if *continues && !last.ends_with(' ') => last.push_str(&text),
+                _ => lines.push(text),
+            }
+        }
+        let lines = lines.iter().map(|line| line.trim_end().to_owned());
         lines.collect()
     }
 }

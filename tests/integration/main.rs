@@ -42,6 +42,7 @@ mod outputs;
 mod outside;
 mod own_steps;
 mod plan_file;
+mod questions;
 mod reach;
 mod recorded;
 mod refusals;

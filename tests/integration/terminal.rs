@@ -1,14 +1,13 @@
-//! A run on a real (pseudo-)terminal: what it shows there, and that what becomes of the terminal does not decide over the run.
+//! A run on a real (pseudo-)terminal: what it shows there, and that what becomes of the terminal, or of the pipe that it writes to,
+//! does not decide over the run.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use std::fs;
+use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::path::PathBuf;
+use std::process::Command;
 
 use crate::common::program::{User, says_as_wanted};
-use crate::common::vt::Vt;
+use crate::common::terminal::{COLUMNS, ROWS, Terminal, until};
 
 /// A run that takes some seconds, of which Google's operations are most.
 const UP: &[&str] = &[
@@ -20,141 +19,194 @@ const UP: &[&str] = &[
     "--pace",
     "real/10",
 ];
-/// The size of the terminal.
-const ROWS: usize = 24;
-const COLUMNS: usize = 80;
 const PLAN: &[&str] = &["plan", "--emulate", "--through", "nat"];
+/// When something happens to a terminal: before a block is drawn, while one is drawn, and after permanent lines.
+const PHASES: [&str; 3] = ["start", "vpc-network", "created"];
+/// What a pipe holds that nobody reads.
+const PIPE: usize = 65536;
 
-/// Starts the program on a terminal of its own; returns the terminal's other end.
-fn on_terminal(user: &User, args: &[&str]) -> (Child, File) {
-    // A child that inherits the other end of its terminal, or of another test's, keeps it open.
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-    let slave = || {
-        let file = OpenOptions::new().read(true).write(true).open(&name);
-        Stdio::from(file.unwrap())
-    };
-    let program = user.command(args);
-    let mut command = Command::new("/usr/bin/setsid");
-    let size = format!("stty rows {ROWS} cols {COLUMNS}; exec \"$0\" \"$@\"");
-    command
-        .args(["--ctty", "sh", "-c", &size])
-        .arg(program.get_program())
-        .args(program.get_args())
-        .env_clear()
-        .current_dir(user.home())
-        .env("TERM", "xterm");
-    let set = program
-        .get_envs()
-        .filter_map(|(name, value)| Some((name, value?)));
-    command.envs(set);
-    let child = command
-        .stdin(slave())
-        .stdout(slave())
-        .stderr(slave())
-        .spawn();
-    (child.unwrap(), File::from(master))
+fn folder(user: &User) -> PathBuf {
+    user.home().join(".local/state/provision/egress-demo")
 }
 
 fn journal(user: &User) -> String {
-    let folder = user.home().join(".local/state/provision/egress-demo");
-    fs::read_to_string(folder.join("journal.jsonl")).unwrap_or_default()
+    fs::read_to_string(folder(user).join("journal.jsonl")).unwrap_or_default()
 }
 
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let until = Instant::now() + Duration::from_secs(120);
-    while !holds() {
-        assert!(Instant::now() < until, "{what}");
-        std::thread::yield_now();
-    }
+fn is_done(user: &User) -> bool {
+    journal(user)
+        .lines()
+        .last()
+        .is_some_and(|last| last.contains("\"how\":\"done\""))
 }
 
-/// Reads until a text was shown.
-fn shown(terminal: &mut File, text: &str) {
-    let (mut all, mut part) = (Vec::new(), [0; 4096]);
-    while !String::from_utf8_lossy(&all).contains(text) {
-        let read = terminal.read(&mut part).unwrap_or_default();
-        assert!(read > 0, "no {text}: {}", String::from_utf8_lossy(&all));
-        all.extend(&part[..read]);
+/// Waits for a phase of the run.
+fn reaches(phase: &str, user: &User, terminal: &mut Terminal) {
+    match phase {
+        "start" => until("the run begins", || journal(user).contains("\"intent\"")),
+        text => terminal.shows(text),
     }
 }
 
 #[test]
 fn a_run_outlives_the_terminal_that_is_closed() {
-    // Before a bar is drawn, while bars are drawn, and after permanent lines.
+    // A terminal that controls the run reports that it is closed; after `setsid` alone, only writing to it fails.
     std::thread::scope(|scope| {
-        for phase in ["start", "vpc-network", "created"] {
-            scope.spawn(move || closed_in(phase));
+        for phase in PHASES {
+            for controls in [true, false] {
+                scope.spawn(move || closed_in(phase, controls));
+            }
         }
     });
 }
 
-fn closed_in(phase: &str) {
+fn closed_in(phase: &str, controls: bool) {
     let user = User::new();
-    let (mut child, mut terminal) = on_terminal(&user, UP);
-    match phase {
-        "start" => until("the run begins", || journal(&user).contains("\"intent\"")),
-        text => shown(&mut terminal, text),
-    }
-    drop(terminal);
+    let mut terminal = match controls {
+        true => Terminal::start(&user, COLUMNS, UP),
+        false => Terminal::start_detached(&user, UP),
+    };
+    reaches(phase, &user, &mut terminal);
+    let Terminal {
+        mut child, master, ..
+    } = terminal;
+    drop(master);
     let ended = child.wait().unwrap();
-    let journal = journal(&user);
-    let last = journal.lines().last().unwrap_or_default();
-    assert!(
-        last.contains("\"how\":\"done\""),
-        "{phase}: {ended}: {last}"
-    );
-    assert_eq!(ended.code(), Some(0), "{phase}");
+    let last = journal(&user);
+    let last = last.lines().last().unwrap_or_default();
+    let case = format!("{phase}, controlled: {controls}");
+    assert!(is_done(&user), "{case}: {ended}: {last}");
+    assert_eq!(ended.code(), Some(0), "{case}");
+    assert!(says_as_wanted(&user.run(PLAN).ends(0).out), "{case}");
+}
+
+#[test]
+fn a_run_outlives_the_tmux_that_is_killed() {
+    if Command::new("tmux").arg("-V").output().is_err() {
+        let said = "tmux is not installed: a run in it was not tested";
+        let _ = writeln!(std::io::stderr(), "{said}");
+        return;
+    }
+    std::thread::scope(|scope| {
+        for phase in PHASES {
+            scope.spawn(move || killed_in_tmux(phase));
+        }
+    });
+}
+
+fn killed_in_tmux(phase: &str) {
+    let user = User::new();
+    let tmux = |args: &[&str]| {
+        let socket = user.home().join("tmux");
+        let mut command = Command::new("tmux");
+        command.arg("-S").arg(socket).args(["-f", "/dev/null"]);
+        command.args(args).env_remove("TMUX").env("TERM", "xterm");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let program = user.command(UP);
+    let words = [program.get_program()]
+        .into_iter()
+        .chain(program.get_args());
+    let words: Vec<&str> = words.map(|word| word.to_str().unwrap()).collect();
+    let home = format!("HOME={}", user.home().display());
+    let size = ["-x", &COLUMNS.to_string(), "-y", &ROWS.to_string()].map(str::to_owned);
+    let mut start = vec!["new-session", "-d"];
+    start.extend(size.iter().map(String::as_str));
+    start.extend(["env", "-i", "TERM=screen", &home]);
+    start.extend(&words);
+    tmux(&start);
+    until(phase, || match phase {
+        "start" => journal(&user).contains("\"intent\""),
+        text => tmux(&["capture-pane", "-p"]).contains(text),
+    });
+    assert!(!is_done(&user), "{phase}: the run goes on without it");
+    tmux(&["kill-server"]);
+    until("the run ends", || is_done(&user));
     assert!(says_as_wanted(&user.run(PLAN).ends(0).out), "{phase}");
 }
 
 #[test]
 fn a_terminal_that_takes_no_text_does_not_stop_the_run() {
     let user = User::new();
-    let (mut child, mut terminal) = on_terminal(&user, UP);
-    shown(&mut terminal, "services");
+    let mut terminal = Terminal::start(&user, COLUMNS, UP);
+    terminal.shows("services");
     // Ctrl-S stops a terminal, and Ctrl-Q lets it go on.
-    terminal.write_all(b"\x13").unwrap();
-    until("the run ends", || {
-        journal(&user).contains("\"how\":\"done\"")
-    });
+    terminal.types(b"\x13");
+    until("the run ends", || is_done(&user));
     assert_eq!(
-        child.try_wait().unwrap(),
+        terminal.child.try_wait().unwrap(),
         None,
         "the text is still to be shown"
     );
-    terminal.write_all(b"\x11").unwrap();
-    // The end of a pseudo-terminal is an error.
-    let mut text = Vec::new();
-    let _ = terminal.read_to_end(&mut text);
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    let text = String::from_utf8_lossy(&text);
+    terminal.types(b"\x11");
+    terminal.ends(0);
+    let text = terminal.raw();
     assert!(text.contains("3 created, 1 changed in "), "{text}");
 }
 
-/// Shows what was written since the last time; false at the end of the run.
-fn show(terminal: &File, vt: &mut Vt) -> bool {
-    let (mut terminal, mut part) = (terminal, [0; 65536]);
-    match terminal.read(&mut part) {
-        Ok(read) if read > 0 => vt.write(&part[..read]),
-        // The end of a pseudo-terminal is an error.
-        _ => return false,
-    }
-    true
+/// A pipe that holds so much that nothing fits any more.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = pipe().unwrap();
+    writer.write_all(&[b'.'; PIPE]).unwrap();
+    (reader, writer)
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_does_not_stop_the_run() {
+    std::thread::scope(|scope| {
+        for (out, err) in [(false, true), (true, false), (true, true)] {
+            scope.spawn(move || with_full_pipes(out, err));
+        }
+    });
+}
+
+/// A run that cannot write a word from its start on.
+fn with_full_pipes(out: bool, err: bool) {
+    let user = User::new();
+    let mut command = user.command(&["up", "--emulate", "--yes", "--through", "nat"]);
+    let pipe_of = |full: bool| match full {
+        true => full_pipe(),
+        false => pipe().unwrap(),
+    };
+    let (out_reader, out_writer) = pipe_of(out);
+    let (err_reader, err_writer) = pipe_of(err);
+    command.stdout(out_writer).stderr(err_writer);
+    let mut child = command.spawn().unwrap();
+    // Only the child has the other ends.
+    drop(command);
+    until("the run ends", || is_done(&user));
+    // What it has to say is said as soon as somebody reads.
+    let read = |mut reader: PipeReader| {
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            reader.read_to_string(&mut text).unwrap();
+            text
+        })
+    };
+    let (said, told) = (read(out_reader), read(err_reader));
+    let (said, told) = (said.join().unwrap(), told.join().unwrap());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(said.contains("3 created, 1 changed in "), "{said}");
+    let told = told.trim_start_matches('.');
+    assert!(told.starts_with("environment default, "), "{told}");
+    assert!(
+        told.ends_with("Next: provision status --emulate\n"),
+        "{told}"
+    );
+    assert!(says_as_wanted(&user.run(PLAN).ends(0).out));
 }
 
 #[test]
 fn the_block_stays_as_long_as_anything_runs_and_no_line_is_wrapped() {
     let user = User::new();
-    let (mut child, terminal) = on_terminal(&user, UP);
-    let mut vt = Vt::new(COLUMNS);
+    let mut terminal = Terminal::start(&user, COLUMNS, UP);
     let mut seen = Vec::new();
-    while show(&terminal, &mut vt) {
-        seen.push(vt.lines());
+    while terminal.read() {
+        seen.push(terminal.lines());
     }
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    terminal.ends(0);
     let is_summary = |line: &String| line.starts_with("up: ") && line.contains(" steps, ");
     let last = seen.pop().unwrap();
     assert!(!last.iter().any(is_summary), "the block is gone: {last:#?}");
@@ -187,35 +239,4 @@ fn the_block_stays_as_long_as_anything_runs_and_no_line_is_wrapped() {
         .flatten()
         .find(|line| is_summary(line) && line.ends_with(" left"));
     assert!(left.is_some(), "the first run has a time left");
-}
-
-#[test]
-fn a_question_that_is_not_answered_with_yes_changes_nothing() {
-    let user = User::new();
-    let asked = ["up", "--emulate", "--through", "nat"];
-    // A word, and the end of the input (Ctrl-D).
-    for answer in [&b"no\n"[..], b"\x04"] {
-        let (mut child, mut terminal) = on_terminal(&user, &asked);
-        shown(&mut terminal, "[y/N]");
-        terminal.write_all(answer).unwrap();
-        shown(&mut terminal, "cancelled, nothing was changed");
-        assert_eq!(child.wait().unwrap().code(), Some(1));
-        assert_eq!(journal(&user), "");
-    }
-    let (mut child, mut terminal) = on_terminal(&user, &asked);
-    shown(&mut terminal, "[y/N]");
-    terminal.write_all(b"yes\n").unwrap();
-    shown(&mut terminal, "3 created, 1 changed in ");
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-
-    // The project's id is asked for before anything is deleted, even with --yes.
-    let before = journal(&user);
-    let (mut child, mut terminal) =
-        on_terminal(&user, &["down", "--emulate", "--yes", "--delete-project"]);
-    shown(&mut terminal, "Type the project id");
-    terminal.write_all(b"another-project\n").unwrap();
-    shown(&mut terminal, "cancelled, nothing was changed");
-    assert_eq!(child.wait().unwrap().code(), Some(1));
-    assert_eq!(journal(&user), before);
-    assert!(says_as_wanted(&user.run(PLAN).ends(0).out));
 }
