@@ -15,6 +15,7 @@ pub mod methods;
 pub mod middle;
 pub mod mutation;
 pub mod program;
+pub mod readme;
 pub mod rehearsal;
 pub mod rewriting;
 pub mod session;

@@ -44,6 +44,7 @@ mod own_steps;
 mod plan_file;
 mod questions;
 mod reach;
+mod readme;
 mod recorded;
 mod refusals;
 mod rehearsal;

@@ -12,4 +12,5 @@ mod gcloud;
 mod kubectl;
 mod kubectl_after_up;
 mod manifests;
+mod readme;
 mod trim;
