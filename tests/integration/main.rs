@@ -50,6 +50,7 @@ mod refusals;
 mod rehearsal;
 mod replace;
 mod rows;
+mod screens;
 mod secrets;
 mod signals;
 mod state_folder;
