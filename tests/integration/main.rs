@@ -41,6 +41,7 @@ mod node_pools;
 mod outputs;
 mod outside;
 mod own_steps;
+mod pager;
 mod plan_file;
 mod questions;
 mod reach;
