@@ -63,10 +63,10 @@ pub fn not_replaced(kind: Kind, short: &str, because: Option<&str>) -> StepFailu
 
 fn not_ours(kind: Kind, fields: &[FieldDiff]) -> &'static str {
     if fields.iter().any(|field| field.fixed) {
-        "delete or rename the existing resource, or use another project: it cannot be changed to match the step"
+        "delete or rename the existing resource, or use another project (--project): it cannot be changed to match the step"
     } else if kind.has_field_managers() {
         "delete it, take over its fields with --force-conflicts, or take over the whole object with `provision up --adopt`; `provision down` then removes it"
     } else {
-        "delete or rename the existing resource, or use another project; `provision up --adopt` takes it over, and `provision down` then removes it"
+        "delete or rename the existing resource, or use another project (--project); `provision up --adopt` takes it over, and `provision down` then removes it"
     }
 }

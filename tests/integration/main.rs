@@ -61,3 +61,4 @@ mod terminal;
 mod up_down;
 mod verify;
 mod waits;
+mod warnings;

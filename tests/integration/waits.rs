@@ -245,6 +245,19 @@ fn gateway_pods_that_no_node_takes_are_told_with_the_reason() {
     ] {
         assert!(told.contains(words), "{words}: {told}");
     }
+    // It names the next command, and does not repeat the sentence of the step.
+    let hint = told.lines().find(|line| line.starts_with("hint: "));
+    let hint = hint.unwrap();
+    assert!(hint.contains("`kubectl "), "{hint}");
+    let steps = cloud.run(&["steps", "--output", "json"]).ends(0).out;
+    let wait = steps
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let wait = wait
+        .into_iter()
+        .find(|step: &Value| step["id"] == "gateway-pods");
+    let says = wait.unwrap()["says"].as_str().unwrap().to_owned();
+    assert!(!hint.contains(says.trim()), "{hint}");
     let told = up((
         "42-egress-gateway.yaml",
         "  nodePool: gateway\n",
