@@ -42,6 +42,7 @@ mod outputs;
 mod outside;
 mod own_steps;
 mod pager;
+mod pipe;
 mod plan_file;
 mod questions;
 mod reach;
