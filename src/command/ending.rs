@@ -168,6 +168,7 @@ mod tests {
             needs: BTreeSet::new(),
             within: Duration::from_secs(1),
             keep: false,
+            lookup: None,
             source: SourceLocation {
                 file: String::new(),
                 line: 1,

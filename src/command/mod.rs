@@ -38,6 +38,7 @@ mod plan_file;
 mod planned_snapshot;
 mod preflight;
 mod presenter;
+mod ranges;
 mod rehearsal;
 mod replace;
 mod run_lock;

@@ -14,7 +14,14 @@ use crate::google::Cloud;
 /// The parameter that begins the name of every resource in the project.
 pub const NAME_PREFIX: &str = "name_prefix";
 /// Parameters that say where an environment is.
-const PLACES: &[&str] = &["location", "zone", "region", NAME_PREFIX];
+const PLACES: &[&str] = &[
+    "location",
+    "zone",
+    "region",
+    "network",
+    "network_project",
+    NAME_PREFIX,
+];
 
 /// Whether a parameter says where an environment is.
 pub fn is_place(name: &str) -> bool {

@@ -15,6 +15,7 @@ use super::own_cluster::quoted;
 use super::pager::page;
 use super::plan_file::PlanFile;
 use super::presenter::RunPresenter;
+use super::ranges;
 use super::replace;
 use super::run_options::RunOptions;
 use super::session::{Prepared, Session};
@@ -61,6 +62,7 @@ pub async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, CommandError>
         .ready(args.through.as_deref(), PLAN.looks_up, false)
         .await?;
     allow_list::note_missing(&session, &ready, "`provision up` adds it").await;
+    ranges::check(&session, &ready).await?;
     let through = args.through.as_deref();
     let options = RunOptions {
         through,

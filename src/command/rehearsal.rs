@@ -225,6 +225,7 @@ mod tests {
             needs: Default::default(),
             within: Default::default(),
             keep: false,
+            lookup: None,
             source: SourceLocation {
                 file: String::new(),
                 line: 0,

@@ -99,7 +99,9 @@ fn table(
                 .copied()
                 .unwrap_or("not asked")
                 .to_owned(),
-            if tracked.is_some_and(|tracked| tracked.is_ours())
+            if step.lookup.is_some() {
+                "looked up"
+            } else if tracked.is_some_and(|tracked| tracked.is_ours())
                 && !anothers.contains(step.id.as_str())
             {
                 "ours"
@@ -152,6 +154,8 @@ fn word(change: &Change) -> &'static str {
         | Change::Foreign(_)
         | Change::Adopt(_) => "differs",
         Change::Conflict(_) => "in conflict",
+        Change::Unfit(_) => "differs",
+        Change::Missing(_) => "missing",
         Change::Delete => "there",
         Change::Waits(_) => "not known",
         Change::Pending(_) => "waits",

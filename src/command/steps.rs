@@ -58,8 +58,9 @@ pub fn steps(global: &Global, args: StepsArgs) -> Result<Exit, CommandError> {
 }
 
 fn line(step: &Step) -> serde_json::Value {
+    let lookup = step.lookup.as_ref().map(|lookup| &lookup.at);
     json!({
-        "id": step.id, "chapter": step.chapter, "kind": step.kind, "says": step.says.trim(),
+        "lookup": lookup, "id": step.id, "chapter": step.chapter, "kind": step.kind, "says": step.says.trim(),
         "at": step.at, "want": step.want, "needs": step.needs, "keep": step.keep, "source": step.source.to_string(),
     })
 }
@@ -71,7 +72,7 @@ fn list(tutorial: &Tutorial) -> String {
         let rows: Vec<Vec<String>> = tutorial
             .steps()
             .filter(|step| step.chapter == chapter.name)
-            .map(|step| vec![format!("  {}", step.id), step.kind.clone()])
+            .map(|step| vec![format!("  {}", step.id), step.kind.clone(), existing(step)])
             .collect();
         text += &columns(&rows);
         text.push('\n');
@@ -95,7 +96,7 @@ fn list(tutorial: &Tutorial) -> String {
                     .as_str()
                     .map_or_else(|| default.to_string(), str::to_owned)
             });
-            vec![format!("  {}", param.name), default, param.of.is()]
+            vec![format!("  {}", param.name), default, param.is()]
         })
         .collect();
     text + &table(&rows)
@@ -107,6 +108,19 @@ fn table(rows: &[Vec<String>]) -> String {
         Some(width) => with_text(rows, width),
         None => columns(rows),
     }
+}
+
+/// That a step may be about a resource that exists already, and what names it.
+fn existing(step: &Step) -> String {
+    let Some(lookup) = &step.lookup else {
+        return String::new();
+    };
+    let values = lookup.at.iter().map(|(key, value)| {
+        let value = value.as_str().unwrap_or_default();
+        format!("{key} {value}")
+    });
+    let values = values.collect::<Vec<_>>().join(", ");
+    format!("or looks up an existing one: {values}")
 }
 
 /// The tutorial as a document; `docs/tutorial.md` is its output.
@@ -139,6 +153,9 @@ fn document(tutorial: &Tutorial) -> String {
                     step.needs.iter().cloned().collect::<Vec<_>>().join(", ")
                 );
             }
+            if step.lookup.is_some() {
+                let _ = write!(text, ", {}", existing(step));
+            }
             let _ = write!(text, "\n\n```json\n{want}\n```\n");
         }
     }
@@ -167,7 +184,7 @@ fn document(tutorial: &Tutorial) -> String {
             "| {} | {} ({}) | {default} |",
             param.name,
             param.says.trim(),
-            param.of.is()
+            param.is()
         );
     }
     text

@@ -16,6 +16,7 @@ use super::output::note;
 use super::plan::tasks_of;
 use super::plan_file::PlanFile;
 use super::preflight::{Allowed, Preflight, preflight};
+use super::ranges;
 use super::rehearsal;
 use super::replace;
 use super::run_lock::{self, RunLock};
@@ -116,6 +117,7 @@ pub async fn up(global: &Global, mut args: UpArgs) -> Result<Exit, CommandError>
     let ready = session.ready(through, UP.looks_up, true).await?;
     lock.warn_of_another_machine();
     allow_list::note_missing(&session, &ready, "this run adds it").await;
+    ranges::check(&session, &ready).await?;
     let options = RunOptions {
         through,
         adopt: args.adopt,
@@ -191,7 +193,10 @@ fn note_unrecorded(ready: &Prepared, journal: &Journal, exit: Exit) {
     let is_unrecorded = |step: &&Step| {
         // A resource that is deleted with its holder has its holder's owner; the user's own cluster holds nothing of ours.
         let stays = |kind: Kind| kind.is_in_cluster() && ready.clusters(false).is_own();
-        let alone = step.kind.is_deletable() && (step.kind.parent().is_none() || stays(step.kind));
+        // What is only looked up is nobody's concern here.
+        let alone = step.lookup.is_none()
+            && step.kind.is_deletable()
+            && (step.kind.parent().is_none() || stays(step.kind));
         alone && !journal.state.ours().any(|tracked| tracked.is_of(step))
     };
     let unrecorded: Vec<&str> = ready

@@ -40,6 +40,16 @@ impl Resource {
         }
     }
 
+    /// A subnetwork, by its path.
+    pub fn subnetwork(path: &str) -> Resource {
+        Resource {
+            // Beside the subnetworks and not below them, where lists would find it.
+            key: names::key("iam", &format!("subnetworkPolicies/{path}")),
+            seed: Vec::new(),
+            account: false,
+        }
+    }
+
     /// A service account, by its full name `projects/p/serviceAccounts/e`.
     pub fn account(name: &str) -> Resource {
         Resource {
@@ -92,6 +102,18 @@ fn seed(project: &Project) -> Vec<(String, Vec<String>)> {
     rows.into_iter()
         .map(|(role, members)| (role.to_owned(), members))
         .collect()
+}
+
+/// Whether the policy grants a role to a member without a condition.
+pub fn grants(world: &World, resource: &Resource, role: &str, member: &str) -> bool {
+    let policy = stored(world, resource);
+    let mut bindings = policy["bindings"].as_array().into_iter().flatten();
+    bindings.any(|binding| {
+        let mut members = binding["members"].as_array().into_iter().flatten();
+        binding["role"] == role
+            && binding.get("condition").is_none()
+            && members.any(|one| *one == member)
+    })
 }
 
 /// The policy. Below version 3 a caller sees conditional bindings only as roles with another name.

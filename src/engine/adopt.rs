@@ -194,6 +194,7 @@ mod tests {
             adopt: false,
             prunes: false,
             replaced: None,
+            lookup: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::lookup::MissingResource;
 use crate::kinds::FieldDiff;
 
 /// What a step would do, or what it found.
@@ -26,6 +27,10 @@ pub enum Change {
     Foreign(Vec<FieldDiff>),
     /// The resource exists, we did not create it, and it is to be adopted; these fields differ and can be changed.
     Adopt(Vec<FieldDiff>),
+    /// The step only looks up its resource, and the resource cannot be read.
+    Missing(MissingResource),
+    /// The step only looks up its resource, and these fields differ from what the step needs.
+    Unfit(Vec<FieldDiff>),
     /// The change is not known before these steps are done.
     Waits(Vec<String>),
     /// The condition that the step waits for does not hold yet; the reason.

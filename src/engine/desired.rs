@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::event::StepOutcome;
 use super::task::Replaced;
 use crate::kinds::{Kind, ResourceId};
+use crate::steps::Lookup;
 
 /// The desired resource of a step.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct DesiredResource {
     pub prunes: bool,
     /// Why the resource is replaced, if it is; only a run that changes nothing needs it.
     pub replaced: Option<Replaced>,
+    /// What names the existing resource, if the step only looks it up.
+    pub lookup: Option<Lookup>,
 }
 
 /// A step's result, with the fields that other steps may use.

@@ -1,7 +1,8 @@
 //! Errors for a live resource that cannot become the desired one: the reason, the fields, and what to do. Pure.
 
 use super::change::Change;
-use super::failure::{StepError, StepFailure, differences};
+use super::failure::{NOTHING, StepError, StepFailure, differences};
+use super::lookup::MissingResource;
 use crate::kinds::{FieldDiff, Kind};
 
 /// Why a resource, with the name that messages show, cannot be changed as this step wants it; none if it can.
@@ -26,6 +27,13 @@ pub fn obstacle(step: &str, kind: Kind, short: &str, change: &Change) -> Option<
                 "change the step to match the live resource, or delete and recreate it, and what uses it, with `provision up --replace {step}`; `provision plan` shows what that is"
             ),
         ),
+        Change::Unfit(fields) => (
+            "exists, and is not as this step needs it",
+            fields,
+            "provision only looks it up: set the parameters to the values that it has, or change it yourself"
+                .to_owned(),
+        ),
+        Change::Missing(missing) => return Some(absent(kind, short, missing)),
         Change::None
         | Change::Create
         | Change::Update(_)
@@ -58,6 +66,31 @@ pub fn not_replaced(kind: Kind, short: &str, because: Option<&str>) -> StepFailu
         error: StepError::State(error),
         hint: Some(hint.to_owned()),
         left: format!("{short} is unchanged"),
+    }
+}
+
+/// The failure of a step that only looks up a resource which cannot be read.
+fn absent(kind: Kind, short: &str, missing: &MissingResource) -> StepFailure {
+    let error = format!(
+        "{} {short} cannot be looked up: {}",
+        kind.name(),
+        missing.why
+    );
+    let flags = missing
+        .params
+        .iter()
+        .map(|name| format!("--set {name}=..."));
+    let flags = flags.collect::<Vec<_>>().join(" ");
+    let hint = match flags.is_empty() {
+        true => "provision does not create it: create it first".to_owned(),
+        false => {
+            format!("provision does not create it: create it first, or name another with {flags}")
+        }
+    };
+    StepFailure {
+        error: StepError::State(error),
+        hint: Some(hint),
+        left: NOTHING.to_owned(),
     }
 }
 

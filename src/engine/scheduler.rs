@@ -12,6 +12,7 @@ use super::desired::{Converged, DesiredResource};
 use super::event::StepOutcome;
 use super::failure::Failure;
 use super::journal::JournalAccess;
+use super::lookup::look_up;
 use super::present::{look_only, present};
 use super::prune::look_absent;
 use super::state::TrackedResource;
@@ -47,6 +48,8 @@ pub enum Job {
     Look(DesiredResource, Option<TrackedResource>),
     /// Make the resource exist as wanted.
     Present(DesiredResource, Option<TrackedResource>),
+    /// Read an existing resource that the step does not change; whether the step fails if it is missing.
+    LookUp(DesiredResource, bool),
     /// Find the live resource under the step's name.
     Find(DesiredResource, Option<TrackedResource>),
     /// Check whether the claim holds, for at most this long.
@@ -136,6 +139,10 @@ impl Scheduler {
             JournalAccess::Read(state) => state,
         };
         match &task.goal {
+            TaskGoal::Present { .. } | TaskGoal::Found if task.step.lookup.is_some() => {
+                let acts = matches!(journal, JournalAccess::Write(_));
+                Ok(Job::LookUp(self.wanted(id, None)?, acts))
+            }
             TaskGoal::Absent { with: true, .. } => {
                 Err(NotPrepared::Settled(StepOutcome::WithParent))
             }
@@ -242,6 +249,7 @@ impl Scheduler {
             adopt: false,
             prunes: false,
             replaced: None,
+            lookup: step.lookup.clone(),
         })
     }
 }
@@ -253,6 +261,7 @@ impl Job {
             Job::Look(wanted, _)
             | Job::Present(wanted, _)
             | Job::Find(wanted, _)
+            | Job::LookUp(wanted, _)
             | Job::Check(wanted, _) => wanted.resource.short(),
             Job::LookAbsent(_, tracked) | Job::Absent(_, tracked, ..) => tracked.resource.short(),
         }
@@ -265,7 +274,7 @@ impl Job {
                 tracked.as_ref()
             }
             Job::LookAbsent(_, tracked) | Job::Absent(_, tracked, ..) => Some(tracked),
-            Job::Check(..) => None,
+            Job::LookUp(..) | Job::Check(..) => None,
         }
     }
 
@@ -274,6 +283,7 @@ impl Job {
         match self {
             Job::Look(wanted, tracked) => look_only(worker, &wanted, tracked.as_ref()).await,
             Job::Present(wanted, tracked) => present(worker, &wanted, tracked.as_ref()).await,
+            Job::LookUp(wanted, acts) => look_up(worker, &wanted, acts).await,
             Job::Find(wanted, tracked) => find(worker, &wanted, tracked.as_ref()).await,
             Job::Check(wanted, settle) => check(worker, &wanted, settle).await,
             Job::LookAbsent(kind, tracked) => look_absent(worker, kind, &tracked).await,

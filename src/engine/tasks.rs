@@ -148,10 +148,15 @@ pub fn checks(steps: &[Step], settle: Duration) -> Vec<Task> {
 /// The step whose create may include this step's resource; none if one of this step's needs must come after that create.
 fn parent<'a>(child: &Step, steps: &'a [Step], graph: &Graph) -> Option<&'a str> {
     let inside = child.kind.created_with_parent()?;
+    // What exists already is in no create request.
+    if child.lookup.is_some() {
+        return None;
+    }
     let needs = graph.needs(&child.id);
     let parent = steps
         .iter()
-        .find(|step| step.kind.name() == inside.parent && needs.contains(&step.id))?;
+        .find(|step| step.kind.name() == inside.parent && needs.contains(&step.id))
+        .filter(|parent| parent.lookup.is_none())?;
     let later = needs
         .iter()
         .any(|need| *need != parent.id && graph.transitive_needs(need).contains(&parent.id));
@@ -304,6 +309,7 @@ fn orphan(id: &str, tracked: &TrackedResource, state: &State) -> Result<Step, Di
         needs: BTreeSet::new(),
         within: WITHIN,
         keep: state.kept.contains(&tracked.key),
+        lookup: None,
         source: SourceLocation {
             file: "journal".to_owned(),
             line: 0,

@@ -157,7 +157,14 @@ impl ApiError {
 
     /// The advice for the user.
     pub fn hint(&self) -> Option<String> {
-        Some(self.advice.unwrap_or(self.class.hint()).to_owned())
+        let by_words = || {
+            let row = ADVICE
+                .iter()
+                .find(|(words, _)| self.message.contains(words));
+            row.map(|(_, advice)| *advice)
+        };
+        let advice = self.advice.or_else(by_words);
+        Some(advice.unwrap_or(self.class.hint()).to_owned())
     }
 
     /// Whether a later attempt has a fair chance: the cause is Google or the network, not the request.
@@ -184,6 +191,12 @@ impl ApiError {
         words
     }
 }
+
+/// Words of Google's, and the advice for them where that of their class says too little.
+const ADVICE: &[(&str, &str)] = &[(
+    "container.hostServiceAgent.use",
+    "in the host project of the Shared VPC, grant roles/container.hostServiceAgentUser to GKE's service agent of this project, and roles/compute.networkUser on the subnet to the two agents that https://cloud.google.com/kubernetes-engine/docs/how-to/cluster-shared-vpc names",
+)];
 
 #[cfg(test)]
 mod tests {

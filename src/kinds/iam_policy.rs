@@ -34,6 +34,8 @@ pub enum IamPolicyMethods {
     Body,
     /// POST `:getIamPolicy` with the version in the query, POST `:setIamPolicy`.
     Query,
+    /// GET `/getIamPolicy` with the version in the query, POST `/setIamPolicy`.
+    Compute,
     /// GET and PUT of `/iam` below the resource.
     Storage,
 }
@@ -51,6 +53,12 @@ pub static POLICIES: &[IamPolicySpec] = &[
         api: Api::Iam,
         path: "v1/projects/{project}/serviceAccounts/{account}",
         dialect: IamPolicyMethods::Query,
+    },
+    IamPolicySpec {
+        kind: "compute.subnetworkMembers",
+        api: Api::Compute,
+        path: "projects/{project}/regions/{region}/subnetworks/{subnetwork}",
+        dialect: IamPolicyMethods::Compute,
     },
     IamPolicySpec {
         kind: "storage.bucketMembers",
@@ -212,6 +220,8 @@ async fn read(
         IamPolicyMethods::Query => Call::post(policy.api, format!("{path}:getIamPolicy"))
             .query("options.requestedPolicyVersion", "3")
             .repeatable(),
+        IamPolicyMethods::Compute => Call::get(policy.api, format!("{path}/getIamPolicy"))
+            .query("optionsRequestedPolicyVersion", "3"),
         IamPolicyMethods::Storage => {
             Call::get(policy.api, format!("{path}/iam")).query("optionsRequestedPolicyVersion", "3")
         }
@@ -233,6 +243,9 @@ async fn write(
                 .json(json!({"policy": changed}))
                 .repeatable()
         }
+        IamPolicyMethods::Compute => Call::post(policy.api, format!("{path}/setIamPolicy"))
+            .json(json!({"policy": changed}))
+            .repeatable(),
         IamPolicyMethods::Storage => Call::put(policy.api, format!("{path}/iam")).json(changed),
     };
     clients.client.send(&call, &*clients.watch).await

@@ -38,7 +38,7 @@ pub async fn read(
         .unwrap_or_default();
     let range = |pointer: &str| text(pointer)?.parse().ok();
     let usual = (ClusterRanges::default(), MeshInstall::default());
-    let firewalls = firewalls(clients, at, network).await?;
+    let firewalls = firewalls(clients, &of_network(at, network), network).await?;
     let mut pools = cluster["nodePools"].as_array().cloned().unwrap_or_default();
     for pool in &mut pools {
         mark(pool, text("/name").unwrap_or_default(), &firewalls);
@@ -46,7 +46,7 @@ pub async fn read(
     Ok(Some(SnapshotInput {
         kubernetes: live_objects::objects(&inside).await?,
         firewalls,
-        zones: zones(clients, at, network).await?,
+        zones: all_zones(clients, at, network).await?,
         pools,
         ranges: ClusterRanges {
             nodes: nodes(clients, &cluster).await?.unwrap_or(usual.0.nodes),
@@ -107,7 +107,31 @@ async fn firewalls(
     Ok(rules)
 }
 
-/// The private zones that are visible to the cluster's network, with their records.
+/// `at` in the project of the network: with a Shared VPC, the host project. Pure.
+fn of_network(at: &Map<String, Value>, network: &str) -> Map<String, Value> {
+    let mut at = at.clone();
+    let mut words = network.split('/').skip_while(|word| *word != "projects");
+    if let Some(project) = words.nth(1) {
+        at.insert("project".to_owned(), project.into());
+    }
+    at
+}
+
+/// The private zones that are visible to the cluster's network: those of the network's project, and those of the cluster's.
+async fn all_zones(
+    clients: &Clients,
+    at: &Map<String, Value>,
+    network: &str,
+) -> Result<Vec<(Value, Vec<Value>)>, ApiError> {
+    let host = of_network(at, network);
+    let mut found = zones(clients, &host, network).await?;
+    if host != *at {
+        found.extend(zones(clients, at, network).await?);
+    }
+    Ok(found)
+}
+
+/// The private zones of a project that are visible to the cluster's network, with their records.
 async fn zones(
     clients: &Clients,
     at: &Map<String, Value>,

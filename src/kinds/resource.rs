@@ -115,6 +115,18 @@ impl KindSpec for ResourceSpec {
         Ok(live.map_or(Observed::Absent, |live| readiness(self, live)))
     }
 
+    async fn look_up(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        _want: &Value,
+        _parts: &[String],
+    ) -> Result<Observed, ApiError> {
+        let call = Call::get(self.api, path_template::path(self.path, at)?);
+        let live = clients.client.send(&call, &*clients.watch).await?;
+        Ok(readiness(self, live))
+    }
+
     async fn create(
         &self,
         clients: &Clients,

@@ -23,6 +23,7 @@ pub static ROWS: &[&ResourceSpec] = &[
     &MEMBERSHIP,
     &MEMBERSHIP_FEATURE,
     &BUCKET,
+    &PROJECT,
 ];
 
 /// The values that most rows have; a row states only what differs.
@@ -76,7 +77,7 @@ static NETWORK: ResourceSpec = ResourceSpec {
     collection: "networks",
     path: "projects/{project}/global/networks/{network}",
     fixed: &["autoCreateSubnetworks"],
-    outputs: &["selfLink"],
+    outputs: &["name", "selfLink"],
     leftovers: true,
     ..COMPUTE
 };
@@ -91,7 +92,7 @@ static SUBNETWORK: ResourceSpec = ResourceSpec {
     fixed: &["network", "ipCidrRange", "secondaryIpRanges"],
     carries: &["fingerprint"],
     lists: &[("secondaryIpRanges", ListSemantics::Keyed("rangeName"))],
-    outputs: &["selfLink"],
+    outputs: &["name", "selfLink"],
     leftovers: true,
     ..COMPUTE
 };
@@ -260,6 +261,11 @@ const POOL_UPDATES: &[FieldUpdate] = &[
         body: "nodeCount",
     },
     FieldUpdate {
+        field: "management",
+        method: Some("setManagement"),
+        body: "management",
+    },
+    FieldUpdate {
         field: "upgradeSettings",
         method: None,
         body: "upgradeSettings",
@@ -394,5 +400,19 @@ static BUCKET: ResourceSpec = ResourceSpec {
     },
     fixed: &["location"],
     outputs: &["name"],
+    ..PLAIN
+};
+
+/// A project. No step creates or deletes one; a step may look one up, because the names of Google's service agents have its number.
+static PROJECT: ResourceSpec = ResourceSpec {
+    kind: "resourcemanager.project",
+    says: "a project, which a step can only look up",
+    api: Api::CloudResourceManager,
+    collection: "projects",
+    path: "v1/projects/{project}",
+    project_wide: true,
+    create: CreateMethod::Never,
+    update: UpdateMethod::Never,
+    outputs: &["projectNumber"],
     ..PLAIN
 };

@@ -230,6 +230,17 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         parts: &[String],
     ) -> Result<Observed, ApiError>;
 
+    /// Reads it for a step that only looks it up: where the API's own error says that it does not exist, the error is returned.
+    async fn look_up(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+        want: &Value,
+        parts: &[String],
+    ) -> Result<Observed, ApiError> {
+        self.look(clients, at, want, parts).await
+    }
+
     /// Creates it. `request` makes it safe to repeat the request, if the API accepts such an id.
     async fn create(
         &self,

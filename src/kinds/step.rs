@@ -90,6 +90,20 @@ pub fn check(tutorial: &Tutorial) -> Result<(), Diagnostics> {
             ));
         }
         let keys = kind.keys();
+        let looked_up = step.lookup.iter().flat_map(|lookup| lookup.at.keys());
+        for key in looked_up.filter(|key| !keys.contains(&key.as_str())) {
+            let near = did_you_mean(key, keys.iter().copied());
+            complain(format!(
+                "{}: unknown key `{key}` in `lookup`{near}",
+                step.id
+            ));
+        }
+        if step.lookup.is_some() && (kind.is_in_cluster() || !kind.is_deletable()) {
+            complain(format!(
+                "{}: `lookup` is for resources of Google's, and {} is none",
+                step.id, step.kind
+            ));
+        }
         for key in keys.iter().filter(|key| !step.at.contains_key(**key)) {
             complain(format!(
                 "{}: `at` has no `{key}`, which {} needs",

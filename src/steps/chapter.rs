@@ -7,17 +7,19 @@ use serde_json::{Map, Value};
 
 use super::diagnostic::Diagnostics;
 use super::fields::Fields;
+use super::lookup;
 use super::manifest::{self, Manifests};
 use super::output::{self, OutputTemplate, is_output};
 use super::patch::{self, is_patch};
-use super::step_fields::{condition, is_id, references, texts};
+use super::step_fields::{conditions, is_id, references, texts};
 use super::tutorial::{Chapter, Template};
 use super::yaml::Node;
 use super::{SourceLocation, Step, refs};
 
 const CHAPTER_FIELDS: &[&str] = &["chapter", "title", "says"];
 const STEP_FIELDS: &[&str] = &[
-    "step", "says", "kind", "at", "want", "from", "needs", "within", "keep", "when",
+    "step", "says", "kind", "at", "want", "from", "needs", "within", "keep", "when", "unless",
+    "lookup",
 ];
 
 /// How long a step without `within` waits. Most resources take seconds; steps for slow ones have a `within`.
@@ -135,7 +137,8 @@ fn read_step(
     }
     let within = within(&mut fields);
     let keep = fields.flag("keep");
-    let when = condition(&mut fields);
+    let conditions = conditions(&mut fields);
+    let lookup = lookup::read(&mut fields);
     let texts = texts(&mut fields);
     let needs_at: Vec<(SourceLocation, String)> = fields
         .texts("needs")
@@ -156,11 +159,12 @@ fn read_step(
         needs,
         within,
         keep,
+        lookup,
         source,
     };
     Template {
         step,
-        when,
+        conditions,
         texts,
         needs_at,
     }

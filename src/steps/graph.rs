@@ -172,6 +172,7 @@ mod tests {
                 needs: words.collect(),
                 within: Duration::from_secs(1),
                 keep: false,
+                lookup: None,
                 source: SourceLocation {
                     file: "steps/c.yaml".into(),
                     line: n + 1,

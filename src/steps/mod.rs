@@ -12,6 +12,7 @@ mod diagnostic;
 mod fields;
 pub mod graph;
 mod load;
+mod lookup;
 mod manifest;
 mod output;
 mod params;
@@ -35,6 +36,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use lookup::Lookup;
 pub use output::Output;
 pub use params::Param;
 pub use resolve_params::Params;
@@ -64,6 +66,8 @@ pub struct Step<K = String> {
     pub within: Duration,
     /// Whether `down` keeps it.
     pub keep: bool,
+    /// What names an existing resource that the step only looks up. Of a selected step: it is there only if the step does so.
+    pub lookup: Option<Lookup>,
     /// The location of the step.
     pub source: SourceLocation,
 }
@@ -81,6 +85,7 @@ impl<K> Step<K> {
             needs: self.needs,
             within: self.within,
             keep: self.keep,
+            lookup: self.lookup,
             source: self.source,
         }
     }

@@ -6,7 +6,7 @@ use super::SourceLocation;
 use super::diagnostic::{Diagnostics, unknown};
 use super::fields::Fields;
 use super::refs;
-use super::values::ParamType;
+use super::values::{ParamType, ValueError};
 use super::yaml::Node;
 
 /// A value that a user may or must set.
@@ -20,6 +20,8 @@ pub struct Param {
     pub of: ParamType,
     /// For a choice: the JSON that stands in the steps for each word, null if the field is left out; empty: the word itself.
     pub values: Map<String, Value>,
+    /// Whether the value may be empty, which is the default if no other is stated.
+    pub optional: bool,
     /// The value if none is given; may refer to parameters written above it. None: a value is required.
     pub default: Option<Value>,
     /// The parameter's location.
@@ -27,6 +29,26 @@ pub struct Param {
 }
 
 impl Param {
+    /// The value in the form that steps use, from a value in a file or on a command line.
+    ///
+    /// # Errors
+    /// Why the parameter does not accept it.
+    pub fn take(&self, given: &Value) -> Result<Value, ValueError> {
+        let is_empty = given.as_str().is_some_and(|text| text.trim().is_empty());
+        match self.optional && is_empty {
+            true => Ok(Value::from("")),
+            false => self.of.take(given),
+        }
+    }
+
+    /// A description of the values that it accepts.
+    pub fn is(&self) -> String {
+        match self.optional {
+            true => format!("empty, or {}", self.of.is()),
+            false => self.of.is(),
+        }
+    }
+
     /// Whether its value is more than a word in the steps, so that it cannot be part of a longer text.
     pub(super) fn is_structure(&self) -> bool {
         self.of.is_list() || !self.values.is_empty()
@@ -34,7 +56,7 @@ impl Param {
 }
 
 pub(super) const PARAM_FIELDS: &[&str] = &[
-    "param", "says", "of", "min", "max", "choices", "values", "each", "default",
+    "param", "says", "of", "min", "max", "choices", "values", "each", "optional", "default",
 ];
 
 /// The types in `of:`.
@@ -105,7 +127,9 @@ fn read_one(file: &str, document: &Node, diagnostics: &mut Diagnostics) -> Optio
     let says = fields.prose("says");
     let of = param_type(&mut fields);
     let values = values(&mut fields, of.as_ref());
+    let optional = fields.flag("optional");
     let default = fields.get("default").map(Node::value);
+    let default = default.or_else(|| optional.then(|| Value::from("")));
     let good = diagnostics.0.len() == before;
     // A parameter with an unknown type still exists: references to it are not errors.
     let of = of.unwrap_or(ParamType::Text);
@@ -115,6 +139,7 @@ fn read_one(file: &str, document: &Node, diagnostics: &mut Diagnostics) -> Optio
             says,
             of,
             values,
+            optional,
             default,
             source,
         },
@@ -242,7 +267,7 @@ fn check_default(param: &Param, above: &[Param], diagnostics: &mut Diagnostics) 
     }
     // A default that refers to other parameters is checked when these have their values.
     if found.is_empty()
-        && let Err(why) = param.of.take(default)
+        && let Err(why) = param.take(default)
     {
         diagnostics.add(
             &param.source,

@@ -12,13 +12,13 @@ use super::SourceLocation;
 use super::diagnostic::{Diagnostics, unknown};
 use super::fields::Fields;
 use super::manifest;
-use super::step_fields::{condition, is_id, references, texts};
+use super::step_fields::{Condition, conditions, is_id, references, texts};
 use super::tutorial::Template;
 use super::yaml::{Node, Tree};
 
 /// The field that identifies a patch.
 const PATCH: &str = "patch";
-const FIELDS: &[&str] = &[PATCH, "steps", "says", "when", "want"];
+const FIELDS: &[&str] = &[PATCH, "steps", "says", "when", "unless", "want", "needs"];
 
 /// A patch as it is written.
 #[derive(Debug)]
@@ -27,9 +27,11 @@ pub(super) struct Patch {
     says: String,
     /// The steps that it names, each with its location.
     steps: Vec<(SourceLocation, String)>,
-    when: Vec<(String, Value, SourceLocation)>,
+    conditions: Vec<Condition>,
     want: Value,
     texts: Vec<(SourceLocation, String)>,
+    /// Further steps that must come first, each with its location.
+    needs: Vec<(SourceLocation, String)>,
     source: SourceLocation,
 }
 
@@ -51,13 +53,15 @@ pub(super) fn read(file: &str, document: &Node, diagnostics: &mut Diagnostics) -
     }
     let says = fields.prose("says");
     for required in ["steps", "when", "want"] {
-        if fields.get(required).is_none() {
+        let instead = required == "when" && fields.get("unless").is_some();
+        if fields.get(required).is_none() && !instead {
             fields.complain(source.line, format!("missing field `{required}`"));
         }
     }
     fields.mapping("want");
     let want = fields.get("want").map(Node::value);
     let steps = fields.texts("steps");
+    let needs = fields.texts("needs");
     Patch {
         name,
         says,
@@ -65,8 +69,12 @@ pub(super) fn read(file: &str, document: &Node, diagnostics: &mut Diagnostics) -
             .into_iter()
             .map(|(line, step)| (fields.place_at(line), step))
             .collect(),
-        when: condition(&mut fields),
+        conditions: conditions(&mut fields),
         want: want.unwrap_or_else(|| Value::Object(Map::new())),
+        needs: needs
+            .into_iter()
+            .map(|(line, need)| (fields.place_at(line), need))
+            .collect(),
         texts: texts(&mut fields),
         source,
     }
@@ -122,12 +130,19 @@ fn patched(
     step.says.clone_from(&patch.says);
     step.source = patch.source.clone();
     step.needs.extend(references(&patch.want));
+    step.needs
+        .extend(patch.needs.iter().map(|(_, need)| need.clone()));
     Template {
         step,
-        when: base.when.iter().chain(&patch.when).cloned().collect(),
+        conditions: base
+            .conditions
+            .iter()
+            .chain(&patch.conditions)
+            .cloned()
+            .collect(),
         // Errors in the other fields are reported for the step itself.
         texts: patch.texts.clone(),
-        needs_at: Vec::new(),
+        needs_at: patch.needs.clone(),
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::diagnostic::{Diagnostics, unknown};
 use super::graph::Graph;
 use super::params::Param;
+use super::step_fields::Condition;
 use super::tutorial::Template;
 use super::{SourceLocation, Step, Tutorial, manifest, refs};
 
@@ -44,8 +45,8 @@ pub(super) fn check(tutorial: &Tutorial, diagnostics: &mut Diagnostics) {
         {
             known.check_step(template, place, need, diagnostics);
         }
-        for (name, value, place) in &template.when {
-            known.check_when(name, value, place, diagnostics);
+        for condition in &template.conditions {
+            known.check_condition(condition, diagnostics);
         }
     }
     for template in &tutorial.outputs {
@@ -149,10 +150,12 @@ impl ReferenceTargets<'_> {
         let Some(target) = self.not_later(&from.step.chapter, place, id, diagnostics) else {
             return;
         };
-        for (name, value, _) in &target.when {
-            if !from.when.iter().any(|(n, v, _)| n == name && v == value) {
+        for condition in &target.conditions {
+            if !from.conditions.iter().any(|own| own.is_same(condition)) {
+                let field = if condition.equal { "when" } else { "unless" };
                 let text = format!(
-                    "step `{id}` exists only when {name} is {value}, but `{}` has no such `when`",
+                    "step `{id}` exists only when {}, but `{}` has no such `{field}`",
+                    condition.words(),
                     from.step.id
                 );
                 diagnostics.add(place, text);
@@ -183,23 +186,31 @@ impl ReferenceTargets<'_> {
         Some(target)
     }
 
-    fn check_when(
-        &self,
-        name: &str,
-        value: &Value,
-        place: &SourceLocation,
-        diagnostics: &mut Diagnostics,
-    ) {
-        match self.params.get(name) {
-            None => diagnostics.add(
+    fn check_condition(&self, condition: &Condition, diagnostics: &mut Diagnostics) {
+        let Condition {
+            param: name,
+            value,
+            source: place,
+            ..
+        } = condition;
+        let Some(param) = self.params.get(name.as_str()) else {
+            diagnostics.add(
                 place,
                 unknown("parameter", name, self.params.keys().copied()),
-            ),
-            Some(param) => {
-                if let Err(why) = param.of.take(value) {
-                    diagnostics.add(place, format!("`{name}` never has that value: {why}"));
-                }
-            }
+            );
+            return;
+        };
+        let text = value.as_str().unwrap_or_default();
+        for step in self.steps_in(place, text, diagnostics) {
+            let told = format!("a condition compares parameters, and `{step}` is a step");
+            diagnostics.add(place, told);
+        }
+        // Which value a reference stands for is known later.
+        if refs::find(value).is_empty()
+            && refs::broken(text).is_none()
+            && let Err(why) = param.take(value)
+        {
+            diagnostics.add(place, format!("`{name}` never has that value: {why}"));
         }
     }
 }

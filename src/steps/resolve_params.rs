@@ -118,22 +118,19 @@ fn value_of(
 ) -> Result<Option<Value>, Diagnostic> {
     let name = &param.name;
     if let Some(value) = given.get(name) {
-        let taken = param.of.take(value);
+        let taken = param.take(value);
         return taken
             .map(Some)
             .map_err(|why| Diagnostic::nowhere(format!("parameter `{name}`: {why}")));
     }
     let Some(default) = &param.default else {
-        let text = format!(
-            "parameter `{name}` has no value; it must be {}",
-            param.of.is()
-        );
+        let text = format!("parameter `{name}` has no value; it must be {}", param.is());
         return Err(Diagnostic::nowhere(text));
     };
     let Ok(default) = refs::fill(default, &|reference| settled.of(reference)) else {
         return Ok(None);
     };
-    let taken = param.of.take(&default);
+    let taken = param.take(&default);
     taken
         .map(Some)
         .map_err(|why| Diagnostic::at(&param.source, format!("the default of `{name}`: {why}")))

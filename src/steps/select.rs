@@ -86,10 +86,11 @@ impl Tutorial {
 
 fn holds(template: &Template, params: &Params) -> bool {
     // Compared as texts: `3` and `"3"` mean the same to an author of YAML.
-    template.when.iter().all(|(name, value, _)| {
+    template.conditions.iter().all(|condition| {
+        let value = refs::fill_some(&condition.value, &|reference| params.of(reference));
         params
-            .get(name)
-            .is_some_and(|settled| text(settled) == text(value))
+            .get(&condition.param)
+            .is_some_and(|settled| (text(settled) == text(&value)) == condition.equal)
     })
 }
 
@@ -115,6 +116,10 @@ fn filled(template: &Template, params: &Params) -> Step {
         .iter()
         .map(|(key, value)| (key.clone(), fill(value)))
         .collect();
+    step.lookup = step.lookup.and_then(|lookup| lookup.filled(&fill));
+    if let Some(lookup) = &step.lookup {
+        step.at.extend(lookup.at.clone());
+    }
     step.want = fill(&params.without_omitted(&step.want));
     let needs: Vec<String> = step
         .needs

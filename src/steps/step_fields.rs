@@ -1,4 +1,7 @@
 //! The fields that steps and patches share: conditions, texts with references, names.
+//!
+//! A condition compares a parameter with one value: `when` asks for equality, `unless` for the opposite. There is no other
+//! comparison, and no `or`.
 
 use serde_json::Value;
 
@@ -15,31 +18,62 @@ pub(super) fn references(value: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The parameters' values in `when`.
-pub(super) fn condition(fields: &mut Fields<'_>) -> Vec<(String, Value, SourceLocation)> {
-    let mut when = Vec::new();
-    for (key, node) in fields.mapping("when") {
-        match &node.tree {
-            Tree::Scalar(value) if !value.is_null() => {
-                when.push((key.name.clone(), value.clone(), fields.place_at(node.line)));
-            }
-            _ => fields.complain(
-                node.line,
-                format!(
-                    "`when` compares with one value, but this is {}",
-                    node.is_a()
+/// A comparison of a parameter with a value, in `when` or `unless`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Condition {
+    /// The parameter.
+    pub param: String,
+    /// The value; a text may refer to other parameters.
+    pub value: Value,
+    /// Whether the parameter must have the value (`when`), or must not have it (`unless`).
+    pub equal: bool,
+    /// Its location.
+    pub source: SourceLocation,
+}
+
+impl Condition {
+    /// Whether it is the same comparison, wherever it is written.
+    pub fn is_same(&self, other: &Condition) -> bool {
+        (&self.param, &self.value, self.equal) == (&other.param, &other.value, other.equal)
+    }
+
+    /// The comparison in words.
+    pub fn words(&self) -> String {
+        let is = if self.equal { "is" } else { "is not" };
+        format!("{} {is} {}", self.param, self.value)
+    }
+}
+
+/// The comparisons in `when` and `unless`; all of them must hold.
+pub(super) fn conditions(fields: &mut Fields<'_>) -> Vec<Condition> {
+    let mut found = Vec::new();
+    for (field, equal) in [("when", true), ("unless", false)] {
+        for (key, node) in fields.mapping(field) {
+            match &node.tree {
+                Tree::Scalar(value) if !value.is_null() => found.push(Condition {
+                    param: key.name.clone(),
+                    value: value.clone(),
+                    equal,
+                    source: fields.place_at(node.line),
+                }),
+                _ => fields.complain(
+                    node.line,
+                    format!(
+                        "`{field}` compares with one value, but this is {}",
+                        node.is_a()
+                    ),
                 ),
-            ),
+            }
         }
     }
-    when
+    found
 }
 
 /// Every text in the step's data, with its location. Reports references in field names.
 pub(super) fn texts(fields: &mut Fields<'_>) -> Vec<(SourceLocation, String)> {
     let mut texts = Vec::new();
     let mut found = Vec::new();
-    for name in ["at", "want", "needs"] {
+    for name in ["at", "want", "needs", "lookup"] {
         if let Some(node) = fields.get(name) {
             node.texts(&mut |line, text, place| found.push((line, text.to_owned(), place)));
         }

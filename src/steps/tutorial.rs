@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::output::{Output, OutputTemplate};
 use super::params::Param;
+use super::step_fields::Condition;
 use super::{SourceLocation, Step};
 
 /// A part of the tutorial, under the tutorial's own heading.
@@ -35,8 +36,8 @@ pub struct Tutorial {
 pub(super) struct Template {
     /// The step, with unresolved references.
     pub step: Step,
-    /// The values of parameters for which the step exists, each with its location.
-    pub when: Vec<(String, Value, SourceLocation)>,
+    /// The values of parameters for which the step exists; all must hold.
+    pub conditions: Vec<Condition>,
     /// Every text in `at`, `want` and `needs`, with its location, for diagnostics about references.
     pub texts: Vec<(SourceLocation, String)>,
     /// The location of each of its `needs`.
@@ -57,15 +58,21 @@ impl Tutorial {
 
     /// The parameters' values for which a step exists; none: always.
     pub fn when(&self, id: &str) -> impl Iterator<Item = (&str, &Value)> {
+        self.compared(id, true)
+    }
+
+    /// The parameters' values for which a step does not exist.
+    pub fn unless(&self, id: &str) -> impl Iterator<Item = (&str, &Value)> {
+        self.compared(id, false)
+    }
+
+    fn compared(&self, id: &str, equal: bool) -> impl Iterator<Item = (&str, &Value)> {
         let of_step = self
             .templates
             .iter()
             .filter(move |template| template.step.id == id);
-        of_step.flat_map(|template| {
-            template
-                .when
-                .iter()
-                .map(|(name, value, _)| (name.as_str(), value))
-        })
+        let all = of_step.flat_map(|template| &template.conditions);
+        let those = all.filter(move |condition| condition.equal == equal);
+        those.map(|condition| (condition.param.as_str(), &condition.value))
     }
 }

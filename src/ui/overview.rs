@@ -113,7 +113,9 @@ fn counts(changes: &[(&StepName<'_>, &Change)]) -> String {
             Change::Update(_) => (2, "to change"),
             Change::Adopt(_) => (3, "to take over"),
             Change::Delete => (4, "to delete"),
-            Change::Fixed(_) | Change::Foreign(_) => (5, "in the way"),
+            Change::Fixed(_) | Change::Foreign(_) | Change::Unfit(_) | Change::Missing(_) => {
+                (5, "in the way")
+            }
             Change::Conflict(_) => (6, "in conflict"),
             Change::Waits(_) => (7, "known later"),
             Change::Pending(_) => (8, "to wait for"),
@@ -135,6 +137,7 @@ fn matters(plan: &Plan, step: &StepName<'_>, change: &Change) -> Vec<String> {
         | Change::Replace(fields)
         | Change::Conflict(fields)
         | Change::Foreign(fields)
+        | Change::Unfit(fields)
         | Change::Adopt(fields) => {
             for field in fields {
                 let word = field.path.split(['.', '[']).find_map(word);

@@ -107,9 +107,10 @@ impl Plan {
             (count(&|c| matches!(c, Change::Delete)), "to delete"),
             (count(&|c| matches!(c, Change::Adopt(_))), "to take over"),
             (
-                count(&|c| matches!(c, Change::Fixed(_) | Change::Foreign(_))),
+                count(&|c| matches!(c, Change::Fixed(_) | Change::Foreign(_) | Change::Unfit(_))),
                 "in the way",
             ),
+            (count(&|c| matches!(c, Change::Missing(_))), "missing"),
             (count(&|c| matches!(c, Change::Conflict(_))), "in conflict"),
             (count(&|c| matches!(c, Change::Waits(_))), "known later"),
             (count(&|c| matches!(c, Change::Pending(_))), "to wait for"),
@@ -154,6 +155,14 @@ impl Plan {
                 paint.bad("!"),
                 " already exists and was not created by provision".to_owned(),
             ),
+            Change::Missing(_) => (
+                paint.bad("!"),
+                " is looked up and cannot be read".to_owned(),
+            ),
+            Change::Unfit(_) => (
+                paint.bad("!"),
+                " is looked up, and is not as this step needs it".to_owned(),
+            ),
             Change::Adopt(_) => (
                 paint.change("@"),
                 " already exists: provision takes it over".to_owned(),
@@ -194,6 +203,7 @@ impl Plan {
             | Change::Replace(fields)
             | Change::Conflict(fields)
             | Change::Foreign(fields)
+            | Change::Unfit(fields)
             | Change::Adopt(fields) => {
                 let taken = !matches!(found.change, Change::Conflict(_));
                 for FieldDiff {
@@ -234,6 +244,7 @@ impl Plan {
                 }
             }
             Change::Pending(why) => line(text, "now", why),
+            Change::Missing(missing) => line(text, "now", &missing.why),
             _ => {}
         }
         text.push('\n');

@@ -284,6 +284,7 @@ pub fn of_policy(policy: &IamPolicySpec) -> Vec<String> {
         IamPolicyMethods::Body | IamPolicyMethods::Query => {
             (("POST", ":getIamPolicy"), ("POST", ":setIamPolicy"))
         }
+        IamPolicyMethods::Compute => (("GET", "/getIamPolicy"), ("POST", "/setIamPolicy")),
         IamPolicyMethods::Storage => (("GET", "/iam"), ("PUT", "/iam")),
     };
     let mut faults = Vec::new();
@@ -294,7 +295,9 @@ pub fn of_policy(policy: &IamPolicySpec) -> Vec<String> {
                     .field(method.request(), "options.requestedPolicyVersion")
                     .is_some(),
                 IamPolicyMethods::Query => method.takes("options.requestedPolicyVersion"),
-                IamPolicyMethods::Storage => method.takes("optionsRequestedPolicyVersion"),
+                IamPolicyMethods::Compute | IamPolicyMethods::Storage => {
+                    method.takes("optionsRequestedPolicyVersion")
+                }
             };
             faults.extend(
                 (!versioned).then(|| "the policy's version is asked for elsewhere".to_owned()),

@@ -84,7 +84,13 @@ fn no_step_refers_to_a_name_without_the_prefix() {
 fn what_a_project_has_only_once_is_known_by_its_kind() {
     let shared = Kind::all().filter(|kind| kind.is_project_wide());
     let shared: Vec<&str> = shared.map(|kind| kind.name()).collect();
-    assert_eq!(shared, ["gkehub.feature", "iam.projectMembers", "services"]);
+    let expected = [
+        "gkehub.feature",
+        "resourcemanager.project",
+        "iam.projectMembers",
+        "services",
+    ];
+    assert_eq!(shared, expected);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use crate::common::cloud::{Cloud, PROJECT};
 use crate::common::program::says_as_wanted;
-use serde_json::Value;
+use provision::google::{Api, Call};
+use serde_json::{Value, json};
 
 const UP: &[&str] = &["up", "--yes"];
 
@@ -13,8 +14,7 @@ fn pool(name: &str) -> String {
 
 /// A pool as GKE reports it.
 fn live(cloud: &Cloud, name: &str) -> Value {
-    let call = provision::google::Call::get(provision::google::Api::Container, pool(name));
-    cloud.call(call)
+    cloud.call(Call::get(Api::Container, pool(name)))
 }
 
 /// Runs `up` with these values; what it sent to GKE to change something: method, the end of the path, body.
@@ -66,4 +66,21 @@ fn counts_and_machine_types_are_changed_in_place() {
     assert!(says_as_wanted(&cloud.run(&["plan"]).ends(0).out));
     cloud.run(&["verify"]).ends(0);
     cloud.run(&["down", "--yes"]).ends(0);
+}
+
+#[test]
+fn upgrades_and_repairs_are_set_back_by_their_own_method() {
+    let cloud = Cloud::new();
+    cloud.run(UP).ends(0);
+    let off = json!({"management": {"autoUpgrade": true, "autoRepair": false}});
+    let path = format!("{}:setManagement", pool("default-pool"));
+    cloud.call(Call::post(Api::Container, path).json(off));
+    let planned = cloud.run(&["plan"]).ends(3).out;
+    assert!(planned.contains("management.autoRepair"), "{planned}");
+    assert_eq!(sent(&cloud, &[]), ["POST default-pool:setManagement"]);
+    let management = &live(&cloud, "default-pool")["management"];
+    assert_eq!(
+        *management,
+        json!({"autoUpgrade": true, "autoRepair": true})
+    );
 }

@@ -1,7 +1,8 @@
 //! Compute Engine: networks, subnetworks, routers, firewall rules, addresses, network endpoint groups and the catalogue around them.
 //!
-//! No instance or disk: node machines belong to GKE and are not in this API. Auto mode networks, IPv6 and
-//! shared VPC are refused or left out.
+//! No instance or disk: node machines belong to GKE and are not in this API. Auto mode networks and IPv6 are refused or left
+//! out. Of Shared VPC, that a project is attached to its host project is not modelled: every project may use every network for
+//! clusters, if GKE's agents have their roles there.
 
 mod addresses;
 mod catalogue;
@@ -10,6 +11,7 @@ mod filter;
 mod firewalls;
 mod groups;
 mod lists;
+mod nat_sources;
 mod networks;
 mod operations;
 mod pages;
@@ -44,6 +46,8 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResp
         "subnetworks.setPrivateIpGoogleAccess" => {
             resource::change(world, request, &scope, subnetworks::with_google_access)
         }
+        "subnetworks.getIamPolicy" => subnetworks::policy(world, request, &scope),
+        "subnetworks.setIamPolicy" => subnetworks::set_policy(world, request, &scope),
         "routers.getRouterStatus" => routers::status(world, request, &scope),
         "globalOperations.get" | "regionOperations.get" | "zoneOperations.get" => {
             operations::get(world, request, &scope)

@@ -8,6 +8,7 @@ use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::names;
 use crate::operation::Effect;
+use crate::policy;
 use crate::request::Request;
 use crate::world::World;
 
@@ -117,7 +118,11 @@ pub fn delete(
             user,
         )));
     }
-    let effects = vec![Effect::Remove { key: key.clone() }];
+    let mut effects = vec![Effect::Remove { key: key.clone() }];
+    if scope.collection == "subnetworks" {
+        let key = policy::Resource::subnetwork(&path).key().to_owned();
+        effects.push(Effect::Remove { key });
+    }
     Ok(operations::begin(
         world,
         request,
@@ -152,7 +157,7 @@ pub fn existing(world: &World, path: &str, key: &str) -> Result<Value, ErrorResp
     }
 }
 
-/// Checks that the network that a body refers to exists and is not being changed; returns its path.
+/// Checks that the network that a body refers to exists in the same project and is not being changed; returns its path.
 ///
 /// # Errors
 /// The text for a missing network is not recorded; that for one in the middle of a change is as recorded of a DELETE.
@@ -160,6 +165,12 @@ pub fn network(world: &World, scope: &Scope, body: &Value) -> Result<String, Err
     let path = scope::reference(scope, body, "network")?.ok_or_else(|| {
         ErrorResponse::required("Required field 'resource.network' not specified")
     })?;
+    if names::segment(&path, "projects") != Some(&scope.project) {
+        // As users quote it of firewall rules (terraform-google-bastion-host, issue 5).
+        return Err(ErrorResponse::invalid(format!(
+            "Invalid value for field 'resource.network': '{path}'. Cross project referencing is not allowed for this resource."
+        )));
+    }
     let key = scope::key(&path);
     if world.in_flight(&key).is_some() {
         return Err(ErrorResponse::not_ready(&path));

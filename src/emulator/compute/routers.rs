@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::scope::{self, Scope};
-use super::{addresses, resource};
+use super::{addresses, nat_sources, resource};
 use crate::answer::{ErrorResponse, Response};
 use crate::request::Request;
 use crate::world::World;
@@ -93,6 +93,7 @@ fn with_nats(world: &World, scope: &Scope, mut router: Value) -> Result<Value, E
             )));
         }
     }
+    nat_sources::check(world, scope, &router)?;
     let filled: Vec<Value> = nats.iter().map(filled).collect();
     if let Value::Object(fields) = &mut router {
         if filled.is_empty() {

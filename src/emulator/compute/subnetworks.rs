@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use super::ranges;
 use super::resource;
 use super::scope::{self, Scope};
-use crate::answer::ErrorResponse;
+use crate::answer::{ErrorResponse, Response};
 use crate::etag;
 use crate::names;
 use crate::operation::Effect;
+use crate::policy;
+use crate::request::Request;
 use crate::world::World;
 
 /// A new subnetwork.
@@ -77,6 +79,36 @@ pub fn with_google_access(
     let mut new = old.clone();
     new["privateIpGoogleAccess"] = json!(sent["privateIpGoogleAccess"] == json!(true));
     Ok(fingerprinted(new))
+}
+
+/// GET of a subnetwork's policy.
+pub fn policy(world: &World, request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
+    let version = request.query("optionsRequestedPolicyVersion");
+    let version = version.and_then(|text| text.parse().ok()).unwrap_or(1);
+    policy::get(world, &policed(world, request, scope)?, version).map(Response::from)
+}
+
+/// POST of a subnetwork's policy.
+pub fn set_policy(
+    world: &mut World,
+    request: &Request,
+    scope: &Scope,
+) -> Result<Response, ErrorResponse> {
+    let resource = policed(world, request, scope)?;
+    policy::set(world, &resource, &request.body).map(Response::from)
+}
+
+/// The subnetwork that a request about a policy names: in these methods the parameter is called `resource`.
+fn policed(
+    world: &World,
+    request: &Request,
+    scope: &Scope,
+) -> Result<policy::Resource, ErrorResponse> {
+    let path = scope.member(request.param("resource"));
+    match world.get(&scope::key(&path)) {
+        Some(_) => Ok(policy::Resource::subnetwork(&path)),
+        None => Err(scope::missing(&path)),
+    }
 }
 
 /// The subnetwork of `network` (its path) that a range would collide with, if any, as compute complains about it; the

@@ -5,7 +5,6 @@
 use serde_json::{Value, json};
 
 use super::footprint::NetworkFootprint;
-use super::location::Location;
 use crate::clock;
 use crate::compute;
 use crate::names;
@@ -109,13 +108,12 @@ pub fn node_tag(cluster: &str, hash: &str) -> String {
 /// A rule as compute stores it: its key and its value.
 pub fn render(
     world: &mut World,
-    place: &Location,
     of: &NetworkFootprint,
     rule: &ClusterFirewall,
     from: &str,
 ) -> (String, Value) {
     let name = of.rule(rule.end);
-    let path = format!("projects/{}/global/firewalls/{name}", place.project.id);
+    let path = format!("projects/{}/global/firewalls/{name}", of.project());
     let line = |(protocol, ports): &(&str, &[&str])| {
         let mut line = json!({"IPProtocol": protocol});
         if !ports.is_empty() {

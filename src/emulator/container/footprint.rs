@@ -28,6 +28,11 @@ impl NetworkFootprint {
         format!("gke-{}-{hash}-pe-subnet", self.cluster)
     }
 
+    /// The project of the network: with a Shared VPC, the host project.
+    pub fn project(&self) -> &str {
+        names::segment(&self.network, "projects").unwrap_or_default()
+    }
+
     /// The name of a firewall rule.
     pub fn rule(&self, end: &str) -> String {
         format!("gke-{}-{}-{end}", self.cluster, self.hash)

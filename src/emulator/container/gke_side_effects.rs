@@ -50,7 +50,7 @@ impl NetworkFootprint {
                 (TrafficSource::Nodes, _) => nodes.clone(),
                 (TrafficSource::Pods, _) => pods.to_owned(),
             };
-            let (key, value) = firewalls::render(world, place, self, rule, &from);
+            let (key, value) = firewalls::render(world, self, rule, &from);
             world.put(key, value);
         }
     }
@@ -71,13 +71,14 @@ impl NetworkFootprint {
 
     /// What is deleted with the cluster, and what GKE deletes later.
     pub fn vanish(&self, world: &World, place: &Location) -> Vec<Effect> {
-        let project = &place.project.id;
+        // Endpoint groups belong to the cluster's project, the rest to the network's.
+        let (host, project) = (self.project(), &place.project.id);
         let remove = |path: String| Effect::Remove {
             key: names::key("compute", &path),
         };
         let rule = |end: &str| {
             remove(format!(
-                "projects/{project}/global/firewalls/{}",
+                "projects/{host}/global/firewalls/{}",
                 self.rule(end)
             ))
         };
@@ -89,7 +90,7 @@ impl NetworkFootprint {
             ))
         });
         let mut effects = vec![remove(format!(
-            "projects/{project}/regions/{}/subnetworks/{}",
+            "projects/{host}/regions/{}/subnetworks/{}",
             place.region(),
             self.master_subnetwork()
         ))];
@@ -113,7 +114,7 @@ impl NetworkFootprint {
         place: &Location,
         range: Ipv4Net,
     ) -> (String, Value) {
-        let (project, region) = (&place.project.id, place.region());
+        let (project, region) = (self.project(), place.region());
         let name = self.master_subnetwork();
         let path = format!("projects/{project}/regions/{region}/subnetworks/{name}");
         let value = json!({

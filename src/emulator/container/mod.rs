@@ -15,6 +15,7 @@ mod network;
 mod new_cluster;
 mod operations;
 mod pools;
+mod shared_vpc;
 mod update;
 mod versions;
 
@@ -51,6 +52,7 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResp
         "clusters.nodePools.list" => pools::list(world, request, &place),
         "clusters.nodePools.create" => pools::create(world, request, &place),
         "clusters.nodePools.update" => pools::update(world, request, &place),
+        "clusters.nodePools.setManagement" => pools::set_management(world, request, &place),
         "clusters.nodePools.setSize" => pools::set_size(world, request, &place),
         "clusters.nodePools.delete" => pools::delete(world, request, &place),
         "operations.get" => operations::get(world, request, &place),

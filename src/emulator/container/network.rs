@@ -41,6 +41,7 @@ pub fn networks(
     let network = full(&said("network", "network"), "global/networks");
     if world.get(&names::key("compute", &network)).is_none() {
         let name = names::leaf(&network);
+        let project = names::segment(&network, "projects").unwrap_or_default();
         return Err(ErrorResponse::bad_request(format!(
             "Project \"{project}\" has no network named \"{name}\"."
         )));

@@ -9,6 +9,7 @@ use super::endpoints;
 use super::footprint::NetworkFootprint;
 use super::location::Location;
 use super::network;
+use super::shared_vpc;
 use super::versions;
 use crate::answer::ErrorResponse;
 use crate::clock;
@@ -44,6 +45,7 @@ pub fn cluster(
     let name = sent["name"].as_str().unwrap_or_default();
     check_name("Cluster.name", name)?;
     let (network, subnetwork) = network::networks(world, place, sent)?;
+    shared_vpc::check(world, place, &network, &subnetwork)?;
     let ranges = world
         .get(&names::key("compute", &subnetwork))
         .cloned()

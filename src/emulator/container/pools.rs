@@ -314,6 +314,33 @@ pub fn set_size(
     ))
 }
 
+/// POST `:setManagement`: the pool's upgrades and repairs, replaced whole.
+pub fn set_management(
+    world: &mut World,
+    request: &Request,
+    place: &Location,
+) -> Result<Response, ErrorResponse> {
+    let (below, cluster, key) = find(world, request, place)?;
+    operations::idle(world, place, &cluster)?;
+    let mut pool = world.get(&key).cloned().unwrap_or_default();
+    pool["management"] = request.body["management"].clone();
+    let effects = vec![Effect::Put {
+        key: key.clone(),
+        value: config::printed(pool),
+    }];
+    if let Some(stored) = world.edit(&key) {
+        stored["status"] = json!("RECONCILING");
+    }
+    Ok(operations::begin(
+        world,
+        request,
+        place,
+        "SET_NODE_POOL_MANAGEMENT",
+        &below,
+        effects,
+    ))
+}
+
 /// DELETE.
 pub fn delete(
     world: &mut World,

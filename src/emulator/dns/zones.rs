@@ -50,13 +50,8 @@ pub fn create(world: &mut World, request: &Request) -> Result<Response, ErrorRes
         }
     }
     if private {
-        value["privateVisibilityConfig"] = visible_to(
-            world,
-            request,
-            &key,
-            &dns_name,
-            &body["privateVisibilityConfig"],
-        )?;
+        value["privateVisibilityConfig"] =
+            visible_to(world, &key, &dns_name, &body["privateVisibilityConfig"])?;
     }
     world.put(&key, value.clone());
     for (kind, record) in apex(private, &value) {
@@ -118,7 +113,7 @@ pub fn change(
     }
     if let Some(sent) = request.body.get("privateVisibilityConfig") {
         let dns_name = old["dnsName"].as_str().unwrap_or_default();
-        new["privateVisibilityConfig"] = visible_to(world, request, &key, dns_name, sent)?;
+        new["privateVisibilityConfig"] = visible_to(world, &key, dns_name, sent)?;
     }
     let id = world.next_id().to_string();
     let started = clock::utc(world.now());
@@ -163,7 +158,6 @@ pub fn delete(world: &mut World, request: &Request) -> Result<Response, ErrorRes
 /// Checks and completes a private zone's list of networks.
 fn visible_to(
     world: &World,
-    request: &Request,
     key: &str,
     dns_name: &str,
     config: &Value,
@@ -188,7 +182,7 @@ fn visible_to(
                 url,
             ));
         }
-        if let Some(other) = bound(world, request, key, dns_name, path) {
+        if let Some(other) = bound(world, key, dns_name, path) {
             // One network cannot see two zones of one name; the text is not recorded.
             return Err(ErrorResponse::invalid(format!(
                 "Network '{url}' cannot be bound to this zone because it is already bound to zone '{other}' with the same DNS name."
@@ -203,21 +197,15 @@ fn visible_to(
 }
 
 /// The other private zone of this domain that a network sees already.
-fn bound(
-    world: &World,
-    request: &Request,
-    key: &str,
-    dns_name: &str,
-    network: &str,
-) -> Option<String> {
-    let collection = names::key(
-        "dns",
-        &format!("projects/{}/managedZones", request.param("project")),
-    );
-    let mut others = world
-        .list(&collection)
+fn bound(world: &World, key: &str, dns_name: &str, network: &str) -> Option<String> {
+    // A zone of any project may be visible in the network.
+    let zones = world.shuffled(&names::key("dns", "projects/"), |other| {
+        let below = other.split_once("/managedZones/");
+        other != key && below.is_some_and(|(_, name)| !name.contains('/'))
+    });
+    let mut others = zones
         .into_iter()
-        .filter(|(other, zone)| *other != key && zone["dnsName"] == dns_name);
+        .filter(|(_, zone)| zone["dnsName"] == dns_name);
     let sees = |zone: &Value| {
         let networks = zone
             .pointer("/privateVisibilityConfig/networks")

@@ -29,7 +29,9 @@ fn sources(world: &World, key: &str, cluster: &Cluster) -> SnapshotInput {
     };
     let network = names::path(text("/networkConfig/network")).to_owned();
     let project = names::segment(key, "projects").unwrap_or_default();
-    let rules = names::key("compute", &format!("projects/{project}/global/firewalls"));
+    // With a Shared VPC, the rules are in the host project, and the zones may be in either.
+    let host = names::segment(&network, "projects").unwrap_or(project);
+    let rules = names::key("compute", &format!("projects/{host}/global/firewalls"));
     let firewalls = world.list(&rules).into_iter().map(|(_, rule)| rule.clone());
     let mine = |link: &Value| names::path(link.as_str().unwrap_or_default()) == network;
     let usual = ClusterRanges::default();
@@ -38,11 +40,15 @@ fn sources(world: &World, key: &str, cluster: &Cluster) -> SnapshotInput {
     let tag = container::node_tag(text("/name"), id.get(..8).unwrap_or(id));
     let pools = world.list(&format!("{key}/nodePools"));
     let pools = pools.into_iter().map(|(_, pool)| tagged(pool, &tag));
+    let mut zones = dns::seen_by(world, host, &network);
+    if host != project {
+        zones.extend(dns::seen_by(world, project, &network));
+    }
     SnapshotInput {
         outside_vpc: false,
         kubernetes: objects(cluster),
         firewalls: firewalls.filter(|rule| mine(&rule["network"])).collect(),
-        zones: dns::seen_by(world, project, &network),
+        zones,
         pools: pools.collect(),
         ranges: ClusterRanges {
             nodes: range(&cluster.site.nodes, usual.nodes),

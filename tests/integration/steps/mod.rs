@@ -141,7 +141,7 @@ fn what_is_planted_is_caught() {
     }
     let missing = planted("22-nat.yaml", "${vpc-network.selfLink}", "${vpc.selfLink}");
     assert!(
-        missing[0].ends_with("22-nat.yaml:15: unknown step `vpc`, did you mean `vpc-network`?"),
+        missing[0].ends_with("22-nat.yaml:17: unknown step `vpc`, did you mean `vpc-network` or `vpc-network-existing`?"),
         "{missing:?}"
     );
     let nameless = planted(
@@ -262,6 +262,10 @@ fn a_step_that_is_not_always_there_says_when() {
         "nat-router-with-1-static: nat_addresses=\"1\"",
         "nat-router-with-2-static: nat_addresses=\"2\"",
         "nat-router-with-3-static: nat_addresses=\"3\"",
+        "nat-router-own-subnet: nat_addresses=\"0\"",
+        "nat-router-own-subnet-1-static: nat_addresses=\"1\"",
+        "nat-router-own-subnet-2-static: nat_addresses=\"2\"",
+        "nat-router-own-subnet-3-static: nat_addresses=\"3\"",
         "nat-address-1-of-1: nat_addresses=\"1\"",
         "nat-address-1-of-2: nat_addresses=\"2\"",
         "nat-address-2-of-2: nat_addresses=\"2\"",
@@ -269,6 +273,9 @@ fn a_step_that_is_not_always_there_says_when() {
         "nat-address-2-of-3: nat_addresses=\"3\"",
         "nat-address-3-of-3: nat_addresses=\"3\"",
         "allow-ingress-api-server-to-webhook: control_plane=\"in-cluster\"",
+        "host-project-roles: host_roles=\"grant\"",
+        "host-subnet-roles: host_roles=\"grant\"",
+        "cluster-host-project-granted: host_roles=\"grant\"",
         "mesh-feature: control_plane=\"managed\"",
         "mesh-management: control_plane=\"managed\"",
         "mesh-ready: control_plane=\"managed\"",
@@ -289,6 +296,35 @@ fn a_step_that_is_not_always_there_says_when() {
         "namespace-team-y-by-revision: injection=\"revision\"",
     ];
     assert_eq!(conditional, expected);
+    let exceptions = tutorial.steps().flat_map(|step| {
+        let unless = tutorial.unless(&step.id);
+        unless.map(|(name, value)| format!("{}: {name}={value}", step.id))
+    });
+    let exceptions: Vec<String> = exceptions.collect();
+    let own = "network_project=\"${param.project}\"";
+    let expected = [
+        "vpc-network-existing: network=\"\"",
+        "subnet-gke-existing: subnet=\"\"",
+        "nat-router-own-subnet: network=\"\"",
+        "nat-router-own-subnet-1-static: network=\"\"",
+        "nat-router-own-subnet-2-static: network=\"\"",
+        "nat-router-own-subnet-3-static: network=\"\"",
+        "nat-router-existing: nat_router=\"\"",
+        "global-deny-egress-all-own-nodes: network=\"\"",
+        "private-google-apis-network-wide: network=\"\"",
+        "private-google-apis-existing: googleapis_zone=\"\"",
+        "private-gcr-io-network-wide: network=\"\"",
+        "private-gcr-io-existing: gcr_io_zone=\"\"",
+        "private-pkg-dev-network-wide: network=\"\"",
+        "private-pkg-dev-existing: pkg_dev_zone=\"\"",
+        &format!("project: {own}"),
+        &format!("host-project-roles: {own}"),
+        &format!("host-subnet-roles: {own}"),
+        "cluster-existing-network: network=\"\"",
+        &format!("cluster-host-project: {own}"),
+        &format!("cluster-host-project-granted: {own}"),
+    ];
+    assert_eq!(exceptions, expected);
 }
 
 #[test]
