@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::lookup::MissingResource;
 use crate::kinds::FieldDiff;
 
 /// What a step would do, or what it found.
@@ -35,6 +34,15 @@ pub enum Change {
     Waits(Vec<String>),
     /// The condition that the step waits for does not hold yet; the reason.
     Pending(String),
+}
+
+/// A resource that a step looks up and that cannot be read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MissingResource {
+    /// Why, in the API's own words.
+    pub why: String,
+    /// The parameters that name it.
+    pub params: Vec<String>,
 }
 
 /// The owner of a resource, for the comparison.
@@ -87,10 +95,12 @@ impl Change {
             | Change::Replace(fields)
             | Change::Conflict(fields)
             | Change::Foreign(fields)
+            | Change::Unfit(fields)
             | Change::Adopt(fields) => fields,
             Change::None
             | Change::Create
             | Change::Delete
+            | Change::Missing(_)
             | Change::Waits(_)
             | Change::Pending(_) => &mut [],
         }

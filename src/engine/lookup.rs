@@ -1,10 +1,9 @@
 //! One step that only looks up a resource which exists already: it reads the resource and compares it with what the step needs. It
 //! sends nothing that changes anything, and writes nothing to the journal, so `down` and `adopt` never take the resource for ours.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
-use super::change::Change;
+use super::change::{Change, MissingResource};
 use super::desired::{Converged, DesiredResource};
 use super::event::{Event, StepOutcome};
 use super::failure::Failure;
@@ -13,15 +12,6 @@ use super::wait::at_rest;
 use super::worker::Worker;
 use crate::google::Class;
 use crate::kinds::Observed;
-
-/// A resource that a step looks up and that cannot be read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MissingResource {
-    /// Why, in the API's own words.
-    pub why: String,
-    /// The parameters that name it.
-    pub params: Vec<String>,
-}
 
 /// Looks up the resource. If it is missing or differs from what the step needs, that is a difference of a run that only reads, and
 /// a failure of a run that `acts`.

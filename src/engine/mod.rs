@@ -14,7 +14,7 @@ mod finish;
 mod intent;
 pub mod journal;
 mod left_behind;
-pub mod lookup;
+mod lookup;
 pub mod obstacle;
 mod ownership;
 pub mod planned;

@@ -1,8 +1,7 @@
 //! Errors for a live resource that cannot become the desired one: the reason, the fields, and what to do. Pure.
 
-use super::change::Change;
+use super::change::{Change, MissingResource};
 use super::failure::{NOTHING, StepError, StepFailure, differences};
-use super::lookup::MissingResource;
 use crate::kinds::{FieldDiff, Kind};
 
 /// Why a resource, with the name that messages show, cannot be changed as this step wants it; none if it can.

@@ -148,6 +148,8 @@ impl PlannedStep {
             Change::Fixed(fields) => with("cannot be changed in", fields),
             Change::Conflict(fields) => with("another field manager owns", fields),
             Change::Foreign(fields) => with("not created by provision, and differs in", fields),
+            Change::Unfit(fields) => with("is looked up, and differs in", fields),
+            Change::Missing(missing) => format!("cannot be looked up: {}", missing.why),
             Change::Waits(steps) => format!("known after {}", steps.join(", ")),
             Change::Pending(_) => "wait".to_owned(),
         }
