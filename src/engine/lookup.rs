@@ -78,7 +78,10 @@ pub async fn look_up(
         want: want.clone(),
         inside: None,
     });
-    if let (true, Some(failure)) = (acts, obstacle(&worker.step, *kind, &resource.short(), &change)) {
+    if let (true, Some(failure)) = (
+        acts,
+        obstacle(&worker.step, *kind, &resource.short(), &change),
+    ) {
         return Err(Failure::Failed(failure));
     }
     Ok(Converged {

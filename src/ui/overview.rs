@@ -234,6 +234,8 @@ mod tests {
                 inside: None,
             });
         }
+        plan.along
+            .insert("subnet".to_owned(), "cluster (with 2 pools)".to_owned());
         let steps = [
             step("network", "vpc"),
             step("network", "subnet"),
@@ -251,6 +253,7 @@ mod tests {
             "\
 network   1 to create, 1 in the way: vpc, subnet
 firewall  1 to create: allow-egress-to-api-server
+-/+ subnet: provision up --replace subnet, which replaces cluster (with 2 pools) too
 
 ranges, ports, roles, hosts
   subnet  range 10.0.0.0/24 -> 10.9.0.0/24

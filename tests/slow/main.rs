@@ -8,6 +8,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod changes;
 mod crash;
 mod faults;
 mod hardships;
