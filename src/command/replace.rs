@@ -126,6 +126,8 @@ fn not_replaceable(step: &Step, state: &State) -> Option<String> {
         Some(format!(
             "{name} leaves nothing that could be deleted and created again"
         ))
+    } else if step.lookup.is_some() {
+        Some("it only looks up a resource that exists already, and never changes it".to_owned())
     } else if step.keep {
         Some("its resource is kept (`keep: true`)".to_owned())
     } else if is_kept {

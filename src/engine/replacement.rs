@@ -39,7 +39,12 @@ impl Replacement {
         }
         while let Some(outer) = open.pop_front() {
             for inner in steps.iter().filter(|inner| inner.id != outer.id) {
-                if all.steps.contains_key(&inner.id) || !goes_with(inner, outer, graph, stays) {
+                // What is only looked up is not ours to delete.
+                let is_others = inner.lookup.is_some();
+                if is_others
+                    || all.steps.contains_key(&inner.id)
+                    || !goes_with(inner, outer, graph, stays)
+                {
                     continue;
                 }
                 let because = outer.id.clone();
@@ -226,7 +231,11 @@ pub fn change_of(
     }
     let is_set = !kind.parts(want).is_empty();
     match change {
-        Change::Create | Change::Pending(_) | Change::Delete => change,
+        Change::Create
+        | Change::Pending(_)
+        | Change::Delete
+        | Change::Missing(_)
+        | Change::Unfit(_) => change,
         // Nothing of it is ours, so nothing of it is deleted.
         change if is_set && !ours => change,
         Change::None | Change::Waits(_) if ours || replaced.inside => Change::Replace(Vec::new()),

@@ -251,6 +251,11 @@ fn an_environment_is_not_moved_into_another_network() {
     let said = said.ends(2);
     assert!(said.err.contains("network shared"), "{}", said.err);
     assert_eq!(sent.len(), 0);
+    let replace = ["up", "--yes", "--replace", "vpc-network-existing"];
+    let (said, sent) = cloud.changes(&[&replace[..], &SHARED].concat());
+    let words = "--replace vpc-network-existing: it only looks up a resource that exists already";
+    assert!(said.ends(2).err.contains(words));
+    assert_eq!(sent.len(), 0);
 }
 
 #[test]
