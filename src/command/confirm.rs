@@ -68,7 +68,9 @@ async fn answer(question: &str, choice: &str) -> Result<Option<String>, CommandE
     };
     let read = tokio::task::spawn_blocking(move || {
         let mut err = std::io::stderr();
-        let _ = write!(err, "{question} ").and_then(|()| err.flush());
+        // At once: what is typed meanwhile does not stand in the middle of it.
+        let text = format!("{question} ");
+        let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
         let mut line = String::new();
         match std::io::stdin().read_line(&mut line) {
             Ok(read) if read > 0 => Some(line.trim().to_owned()),

@@ -271,7 +271,7 @@ ranges, ports, roles, hosts
         let text = self::text(59);
         assert!(text.lines().all(|line| line.chars().count() < 60), "{text}");
         let folded =
-            "  allow-egress-to-api-server  to 10.5.0.0/28; allow tcp:443,\n    tcp:10250\n";
+            "  allow-egress-to-api-server  to 10.5.0.0/28; allow\n    tcp:443, tcp:10250\n";
         assert!(text.contains(folded), "{text}");
     }
 }

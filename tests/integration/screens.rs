@@ -97,6 +97,9 @@ impl Desk {
     }
 
     fn compares(&self, name: &str, lines: &[String]) {
+        // The block leaves empty lines behind.
+        let end = lines.iter().rposition(|line| !line.is_empty());
+        let lines = &lines[..end.map_or(0, |end| end + 1)];
         assert!(!lines.is_empty(), "{name}: nothing is shown");
         for line in lines {
             fits(name, line, self.width);
