@@ -40,9 +40,9 @@ impl Log {
         }
     }
 
-    /// Records that another line has said already what this step does.
-    pub fn said(&mut self, step: &str) {
-        self.begun.insert(step.to_owned());
+    /// Records that another line has said already what this task of a step does.
+    pub fn said(&mut self, task: &str) {
+        self.begun.insert(task.to_owned());
     }
 
     /// The steps that have begun, each once, with what they do.

@@ -71,6 +71,7 @@ impl Plan {
             for (step, found) in changes {
                 self.step(&mut text, step, found, paint);
             }
+            separate(&mut text);
         }
         self.unwanted(&mut text, steps, paint);
         text + &self.summary() + "\n"
@@ -178,6 +179,10 @@ impl Plan {
             Change::Pending(_) => (paint.change("."), " waits".to_owned()),
             Change::None => return,
         };
+        // Fifty lines of a cluster are one paragraph.
+        if !self.is_along(step, found) {
+            separate(text);
+        }
         let (id, kind) = (&step.id, step.kind.name());
         let _ = write!(text, "  {mark} {}  {}", paint.strong(id), paint.faint(kind));
         // A note that does not fit in the line goes below.
@@ -186,12 +191,11 @@ impl Plan {
         } else {
             let _ = write!(text, "\n{}", folded("      ", note.trim()));
         }
-        let because = self.replaced.get(&step.id);
-        let is_along = because.is_some_and(Option::is_some);
         // What goes with another resource is not explained again.
-        if !is_along || !matches!(found.change, Change::Replace(_)) {
-            *text += &folded("      ", step.says.trim());
+        if self.is_along(step, found) {
+            return;
         }
+        *text += &folded("      ", step.says.trim());
         match &found.change {
             Change::Create => {
                 for (path, value) in flat(&found.want) {
@@ -250,6 +254,13 @@ impl Plan {
         text.push('\n');
     }
 
+    /// Whether a resource is replaced because of another one, and differs in nothing.
+    fn is_along(&self, step: &Step, found: &PlannedStep) -> bool {
+        let because = self.replaced.get(&step.id);
+        let differs = !matches!(&found.change, Change::Replace(fields) if fields.is_empty());
+        because.is_some_and(Option::is_some) && !differs
+    }
+
     /// The note of a resource that is replaced.
     fn why_replaced(&self, step: &str) -> String {
         match self.replaced.get(step) {
@@ -263,6 +274,13 @@ impl Plan {
         let parent = found.inside.as_ref()?;
         let made = matches!(self.steps.0.get(parent)?.change, Change::Create);
         made.then(|| format!(" (in the same request as {parent})"))
+    }
+}
+
+/// Ends a paragraph, if it is not ended.
+fn separate(text: &mut String) {
+    if !text.ends_with("\n\n") {
+        text.push('\n');
     }
 }
 

@@ -144,7 +144,7 @@ impl Progress {
     }
 
     /// The id of the step's task that is not ended: a resource that is replaced is deleted before it is created.
-    fn task(&self, step: &str) -> String {
+    pub fn task(&self, step: &str) -> String {
         let deletion = deletion_of(step);
         match self.outline.steps.contains_key(&deletion) && !self.ended.contains(&deletion) {
             true => deletion,

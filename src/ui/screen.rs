@@ -197,7 +197,7 @@ impl View {
             Form::Json => {}
             Form::Log(log) => {
                 if let Event::Reattached { step, .. } = event {
-                    log.said(step);
+                    log.said(&self.progress.task(step));
                 }
                 if let Some(text) = line {
                     write_line(&text);
