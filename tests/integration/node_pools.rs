@@ -1,5 +1,7 @@
 //! Changes of a living cluster's node pools: what GKE changes in place is changed in place, one field with each request.
 
+use std::time::{Duration, Instant};
+
 use crate::common::cloud::{Cloud, PROJECT};
 use crate::common::program::says_as_wanted;
 use provision::google::{Api, Call};
@@ -75,6 +77,12 @@ fn upgrades_and_repairs_are_set_back_by_their_own_method() {
     let off = json!({"management": {"autoUpgrade": true, "autoRepair": false}});
     let path = format!("{}:setManagement", pool("default-pool"));
     cloud.call(Call::post(Api::Container, path).json(off));
+    // A call waits for Compute's operations alone.
+    let until = Instant::now() + Duration::from_secs(20);
+    while live(&cloud, "default-pool")["status"] != "RUNNING" {
+        assert!(Instant::now() < until, "the pool is not ready again");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     let planned = cloud.run(&["plan"]).ends(3).out;
     assert!(planned.contains("management.autoRepair"), "{planned}");
     assert_eq!(sent(&cloud, &[]), ["POST default-pool:setManagement"]);
