@@ -54,6 +54,10 @@ pub const WALK: &[(&str, &[(&str, Way)])] = &[
                 OnGoogle(0),
             ),
             (
+                "provision plan --set network=prod-vpc --set subnet_range=10.20.0.0/24 --set pods_range=10.21.0.0/16 --set services_range=10.22.0.0/20 --set control_plane_range=10.23.0.0/28",
+                Never("it takes a network of somebody else, which `existing_network.rs` makes"),
+            ),
+            (
                 "cargo build -p provision-lab && target/debug/lab build",
                 Never("it is the build of the laboratory, which takes root and minutes"),
             ),

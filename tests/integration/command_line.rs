@@ -88,7 +88,7 @@ fn bad_input_is_told_before_anything_is_done() {
         ),
         (
             "up --yess",
-            "error: unexpected argument '--yess' found\n\n  tip: a similar argument exists: '--yes'\n\nUsage: provision up --yes\n\nFor more information, try '--help'.\n",
+            "error: unexpected argument '--yess' found\n\n  tip: a similar argument exists: '--yes'\n\nUsage: provision up --yes [FILE]\n\nFor more information, try '--help'.\n",
         ),
         (
             "upp",

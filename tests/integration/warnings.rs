@@ -123,7 +123,11 @@ fn a_hint_names_the_next_command() {
     cloud.run(&[&up[..], &through].concat()).ends(0);
     // A difference that cannot be made, a place that cannot be changed, a journal without its record.
     let range = ["--set", "subnet_range=10.9.0.0/24"];
-    fails(&[&up[..], &through, &range].concat(), 1, "`provision down`");
+    fails(
+        &[&up[..], &through, &range].concat(),
+        1,
+        "`provision up --replace subnet-gke`",
+    );
     let zone = ["--zone", "us-east1-b"];
     fails(&[&up[..], &through, &zone].concat(), 2, "--env NAME");
     fails(&["config", "--unset", "zone"], 2, "`provision down`");
