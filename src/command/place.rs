@@ -126,21 +126,22 @@ pub fn set_prefix(
     Ok(())
 }
 
-/// Refuses a flag that would move what lives.
+/// Refuses a flag that would move what lives. `lives` has the values of the environment that exists, defaults included; none if
+/// there is no such environment.
 ///
 /// # Errors
-/// A flag names another region or zone than that of the environment that exists.
+/// A flag names another region, zone or network than that of the environment that exists.
 pub fn reject_move(
-    remembered: &Given,
+    lives: &dyn Fn(&str) -> Option<Value>,
     given: &Given,
     environment: &str,
     project: &str,
 ) -> Result<(), CommandError> {
     for name in PLACES {
-        let (Some(was), Some(now)) = (remembered.get(*name), given.get(*name)) else {
+        let (Some(was), Some(now)) = (lives(name), given.get(*name)) else {
             continue;
         };
-        if was.value == now.value {
+        if was == now.value {
             continue;
         }
         let text = |value: &Value| {
@@ -153,10 +154,13 @@ pub fn reject_move(
             ValueSource::Flag(flag) => format!("{flag} "),
             _ => format!("{name} "),
         };
+        let place = match text(&was) {
+            own if own.is_empty() => format!("a {name} of its own"),
+            was => format!("{name} {was}"),
+        };
         let error = format!(
-            "{source}{}: environment {environment} of project {project} exists in {name} {}",
+            "{source}{}: environment {environment} of project {project} exists in {place}",
             text(&now.value),
-            text(&was.value)
         );
         return Err(CommandError::usage(
             error,

@@ -179,7 +179,18 @@ impl Session {
             given.insert(name, value);
         }
         place::set_prefix(&mut given, &environment, is_param(place::NAME_PREFIX))?;
-        place::reject_move(&remembered, &given, &environment, &project_name)?;
+        let mut living = remembered.clone();
+        living.retain(|name, _| is_param(name));
+        // Also what was a default: nobody has to name the place where an environment is.
+        let defaults = match living.is_empty() {
+            true => Params::default(),
+            false => tutorial.resolve(&plain_values(&living)).unwrap_or_default(),
+        };
+        let lives = |name: &str| match living.get(name) {
+            Some(given) => Some(given.value.clone()),
+            None => defaults.get(name).cloned(),
+        };
+        place::reject_move(&lives, &given, &environment, &project_name)?;
         let paint = (
             paint(global.color, &std::io::stdout()),
             paint(global.color, &std::io::stderr()),

@@ -259,6 +259,29 @@ fn an_environment_is_not_moved_into_another_network() {
 }
 
 #[test]
+fn an_environment_in_its_own_network_is_not_moved_into_another() {
+    let cloud = shared();
+    let up = ["up", "--yes", "--through", "network"];
+    cloud.run(&up).ends(0);
+    for (set, exists) in [
+        ("network=shared", "exists in a network of its own"),
+        (
+            "network_project=host-proj",
+            "exists in network_project egress-demo",
+        ),
+        ("location=us-central1", "exists in location us-central1-a"),
+    ] {
+        let (said, sent) = cloud.changes(&[&up[..], &["--set", set]].concat());
+        let said = said.ends(2);
+        assert!(said.err.contains(exists), "{set}: {}", said.err);
+        assert_eq!(sent.len(), 0);
+    }
+    // Where it is may be said.
+    let set = ["--set", "location=us-central1-a", "--set", "network="];
+    cloud.run(&[&up[..], &set].concat()).ends(0);
+}
+
+#[test]
 fn with_a_shared_vpc_the_network_is_in_the_host_project() {
     let cloud = Cloud::new();
     network_in(&cloud, "host-proj");
