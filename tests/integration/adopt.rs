@@ -342,7 +342,7 @@ fn what_was_changed_behind_our_back_is_shown_and_mended_or_told() {
     ));
     let plan = cloud.run(&["plan", "--through", "firewall"]).ends(3).out;
     assert!(
-        plan.contains("differs in fields that cannot be changed"),
+        plan.contains("must be replaced") && plan.contains("10.0.0.0/24, forces replacement"),
         "{plan}"
     );
     let said = cloud.run(FIREWALL).ends(1);
