@@ -54,11 +54,11 @@ pub async fn serve(lab: &Lab, endpoint: Option<String>) -> Result<()> {
     Ok(axum::serve(listener, router).await?)
 }
 
+/// A client that is killed does not end its request here: what the request has changed must reach the kernel.
 async fn forward(State(front): State<Arc<Front>>, request: Request) -> Response {
-    front
-        .forward(request)
-        .await
-        .unwrap_or_else(|error| (StatusCode::BAD_GATEWAY, error.to_string()).into_response())
+    let forwarded = tokio::spawn(async move { front.forward(request).await });
+    let answer = forwarded.await.map_err(Error::from).flatten();
+    answer.unwrap_or_else(|error| (StatusCode::BAD_GATEWAY, error.to_string()).into_response())
 }
 
 impl Front {
