@@ -87,7 +87,26 @@ impl Change {
         }
     }
 
-    /// The fields that differ, where the change names them.
+    /// The fields that differ, none where the change names none.
+    pub fn fields(&self) -> &[FieldDiff] {
+        match self {
+            Change::Update(fields)
+            | Change::Fixed(fields)
+            | Change::Replace(fields)
+            | Change::Conflict(fields)
+            | Change::Foreign(fields)
+            | Change::Unfit(fields)
+            | Change::Adopt(fields) => fields,
+            Change::None
+            | Change::Create
+            | Change::Delete
+            | Change::Missing(_)
+            | Change::Waits(_)
+            | Change::Pending(_) => &[],
+        }
+    }
+
+    /// The same, to be changed.
     pub fn fields_mut(&mut self) -> &mut [FieldDiff] {
         match self {
             Change::Update(fields)

@@ -130,24 +130,15 @@ fn counts(changes: &[(&StepName<'_>, &Change)]) -> String {
 /// The values of a step that matter; of a change, only those that change.
 fn matters(plan: &Plan, step: &StepName<'_>, change: &Change) -> Vec<String> {
     let mut found = Vec::new();
-    match change {
-        Change::Create => walk(plan.want(step.id).unwrap_or(&Value::Null), &mut found),
-        Change::Update(fields)
-        | Change::Fixed(fields)
-        | Change::Replace(fields)
-        | Change::Conflict(fields)
-        | Change::Foreign(fields)
-        | Change::Unfit(fields)
-        | Change::Adopt(fields) => {
-            for field in fields {
-                let word = field.path.split(['.', '[']).find_map(word);
-                if let Some(word) = word {
-                    let (have, want) = (brief(&field.have), brief(&field.want));
-                    found.push(format!("{word} {have} -> {want}"));
-                }
-            }
+    if let Change::Create = change {
+        walk(plan.want(step.id).unwrap_or(&Value::Null), &mut found);
+    }
+    for field in change.fields() {
+        let word = field.path.split(['.', '[']).find_map(word);
+        if let Some(word) = word {
+            let (have, want) = (brief(&field.have), brief(&field.want));
+            found.push(format!("{word} {have} -> {want}"));
         }
-        _ => {}
     }
     found.dedup();
     found

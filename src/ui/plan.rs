@@ -202,54 +202,20 @@ impl Plan {
                     line(text, &path, &value);
                 }
             }
-            Change::Update(fields)
-            | Change::Fixed(fields)
-            | Change::Replace(fields)
-            | Change::Conflict(fields)
-            | Change::Foreign(fields)
-            | Change::Unfit(fields)
-            | Change::Adopt(fields) => {
-                let taken = !matches!(found.change, Change::Conflict(_));
-                for FieldDiff {
-                    path,
-                    have,
-                    want,
-                    fixed,
-                    owner,
-                } in fields
-                {
-                    let forces = match (&found.change, fixed) {
-                        (Change::Fixed(_) | Change::Replace(_), true) => ", forces replacement",
-                        _ => "",
-                    };
-                    let owner = match owner {
-                        None => String::new(),
-                        Some(owner) if taken => format!(", taken over from {owner}"),
-                        Some(owner) => format!(", owned by {owner}"),
-                    };
-                    let have = if have.is_null() {
-                        "nothing".to_owned()
-                    } else {
-                        short(have)
-                    };
-                    let want = if want.is_null() {
-                        "nothing".to_owned()
-                    } else {
-                        short(want)
-                    };
-                    line(text, path, &format!("{have} -> {want}{owner}{forces}"));
-                }
-                if let Some(along) = self.along.get(&step.id) {
-                    let how = format!("provision up --replace {}", step.id);
-                    line(text, "to replace it", &how);
-                    if !along.is_empty() {
-                        line(text, "replaced too", along);
-                    }
-                }
-            }
             Change::Pending(why) => line(text, "now", why),
             Change::Missing(missing) => line(text, "now", &missing.why),
-            _ => {}
+            change => {
+                for field in change.fields() {
+                    line(text, &field.path, &difference(change, field));
+                }
+            }
+        }
+        if let Some(along) = self.along.get(&step.id) {
+            let how = format!("provision up --replace {}", step.id);
+            line(text, "to replace it", &how);
+            if !along.is_empty() {
+                line(text, "replaced too", along);
+            }
         }
         text.push('\n');
     }
@@ -265,7 +231,7 @@ impl Plan {
     fn why_replaced(&self, step: &str) -> String {
         match self.replaced.get(step) {
             Some(Some(because)) => format!(" goes with {because}"),
-            _ => " --replace".to_owned(),
+            _ => " is replaced, because --replace names it".to_owned(),
         }
     }
 
@@ -282,6 +248,21 @@ fn separate(text: &mut String) {
     if !text.ends_with("\n\n") {
         text.push('\n');
     }
+}
+
+/// The two values of a field, and what its change means.
+fn difference(change: &Change, field: &FieldDiff) -> String {
+    let forces = match (change, field.fixed) {
+        (Change::Fixed(_) | Change::Replace(_), true) => ", forces replacement",
+        _ => "",
+    };
+    let owner = match (&field.owner, change) {
+        (None, _) => String::new(),
+        (Some(owner), Change::Conflict(_)) => format!(", owned by {owner}"),
+        (Some(owner), _) => format!(", taken over from {owner}"),
+    };
+    let (have, want) = (shown(&field.have), shown(&field.want));
+    format!("{have} -> {want}{owner}{forces}")
 }
 
 /// A value beside its path; one that does not fit in the line goes below.

@@ -81,6 +81,20 @@ impl User {
         Said::of(limited.output().unwrap(), self.home())
     }
 
+    /// Runs it to its end; one that has not ended after so many seconds is ended.
+    pub fn run_within(&self, seconds: &str, args: &[&str]) -> Said {
+        let program = self.command(args);
+        let mut bounded = Command::new("timeout");
+        bounded
+            .arg(seconds)
+            .arg(program.get_program())
+            .args(program.get_args())
+            .env_clear()
+            .envs(program.get_envs().filter_map(|(k, v)| Some((k, v?))))
+            .current_dir(self.home());
+        Said::of(bounded.output().unwrap(), self.home())
+    }
+
     /// Runs it to its end.
     pub fn run(&self, args: &[&str]) -> Said {
         Said::of(self.command(args).output().unwrap(), self.home())

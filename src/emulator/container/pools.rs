@@ -224,6 +224,26 @@ const OWN: &[&str] = &[
     "queuedProvisioning",
 ];
 
+/// Begins an operation at whose end the pool is `changed`; until then it is the old one, and RECONCILING. `below` is the pool's
+/// path, `key` its key.
+fn reconcile(
+    world: &mut World,
+    request: &Request,
+    place: &Location,
+    operation: &str,
+    (below, key): (&str, &str),
+    changed: Value,
+) -> Response {
+    let effects = vec![Effect::Put {
+        key: key.to_owned(),
+        value: config::printed(changed),
+    }];
+    if let Some(stored) = world.edit(key) {
+        stored["status"] = json!("RECONCILING");
+    }
+    operations::begin(world, request, place, operation, below, effects)
+}
+
 /// PUT: every field that it names is replaced.
 pub fn update(
     world: &mut World,
@@ -262,20 +282,13 @@ pub fn update(
             "Must specify a field to update.",
         ));
     }
-    let effects = vec![Effect::Put {
-        key: key.clone(),
-        value: config::printed(pool),
-    }];
-    if let Some(stored) = world.edit(&key) {
-        stored["status"] = json!("RECONCILING");
-    }
-    Ok(operations::begin(
+    Ok(reconcile(
         world,
         request,
         place,
         "UPGRADE_NODES",
-        &below,
-        effects,
+        (&below, &key),
+        pool,
     ))
 }
 
@@ -297,20 +310,13 @@ pub fn set_size(
     operations::idle(world, place, &cluster)?;
     let mut pool = world.get(&key).cloned().unwrap_or_default();
     pool["initialNodeCount"] = json!(count);
-    let effects = vec![Effect::Put {
-        key: key.clone(),
-        value: config::printed(pool),
-    }];
-    if let Some(stored) = world.edit(&key) {
-        stored["status"] = json!("RECONCILING");
-    }
-    Ok(operations::begin(
+    Ok(reconcile(
         world,
         request,
         place,
         "SET_NODE_POOL_SIZE",
-        &below,
-        effects,
+        (&below, &key),
+        pool,
     ))
 }
 
@@ -324,20 +330,13 @@ pub fn set_management(
     operations::idle(world, place, &cluster)?;
     let mut pool = world.get(&key).cloned().unwrap_or_default();
     pool["management"] = request.body["management"].clone();
-    let effects = vec![Effect::Put {
-        key: key.clone(),
-        value: config::printed(pool),
-    }];
-    if let Some(stored) = world.edit(&key) {
-        stored["status"] = json!("RECONCILING");
-    }
-    Ok(operations::begin(
+    Ok(reconcile(
         world,
         request,
         place,
         "SET_NODE_POOL_MANAGEMENT",
-        &below,
-        effects,
+        (&below, &key),
+        pool,
     ))
 }
 

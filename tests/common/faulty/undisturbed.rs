@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use provision::steps::{Source, Tutorial};
 use serde_json::Value;
@@ -59,17 +58,7 @@ impl Scene {
     }
 
     fn run(&self, args: &[&str]) -> Said {
-        let program = self.user.command(args);
-        let given = program.get_envs();
-        let mut bounded = Command::new("timeout");
-        bounded
-            .arg(SECONDS)
-            .arg(program.get_program())
-            .args(program.get_args())
-            .env_clear()
-            .envs(given.filter_map(|(name, value)| Some((name, value?))))
-            .current_dir(self.user.home());
-        Said::of(bounded.output().unwrap(), self.user.home())
+        self.user.run_within(SECONDS, args)
     }
 
     /// What stands there: Google's resources and the objects in clusters.

@@ -8,7 +8,6 @@ mod faults;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -231,17 +230,7 @@ impl Change {
     pub fn run(&self, user: &User, environment: &str, run: &[&str]) -> Said {
         let args = self.args(environment, run);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let program = user.command(&args);
-        let given = program.get_envs();
-        let mut bounded = Command::new("timeout");
-        bounded
-            .arg(SECONDS)
-            .arg(program.get_program())
-            .args(program.get_args())
-            .env_clear()
-            .envs(given.filter_map(|(name, value)| Some((name, value?))))
-            .current_dir(user.home());
-        Said::of(bounded.output().unwrap(), user.home())
+        user.run_within(SECONDS, &args)
     }
 
     /// Deletes everything.
