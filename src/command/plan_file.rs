@@ -17,8 +17,9 @@ use super::run_options::RunOptions;
 use super::session::Session;
 use super::steps_folder;
 use crate::cli::Global;
-use crate::engine::entry::{StepsFolders, now};
+use crate::engine::entry::{Run, StepsFolders, now};
 use crate::engine::planned::PlannedSteps;
+use crate::engine::state::State;
 use crate::error::{CommandError, Exit};
 use crate::google::Cloud;
 use crate::kinds::Step;
@@ -49,6 +50,9 @@ pub struct PlanFile {
     emulated: bool,
     /// The cloud that was looked at.
     cloud: Option<Cloud>,
+    /// The last run that the journal has recorded: a plan is carried out once, and not after any other run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<String>,
     /// The user's own cluster, where one was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cluster: Option<ClusterIdentity>,
@@ -84,6 +88,7 @@ impl PlanFile {
             project: session.project.clone(),
             emulated: session.global.emulate,
             cloud: session.cloud.clone(),
+            run: last_run(&session.state).map(|run| run.run.clone()),
             cluster: session.own.as_ref().map(|own| own.identity.clone()),
             folders: steps_folder::folders(&session.source),
             through: options.through.map(str::to_owned),
@@ -204,7 +209,8 @@ impl PlanFile {
         Ok(flags)
     }
 
-    /// Checks that a new plan of the same environment says the same.
+    /// Checks that no run has begun since, and that a new plan of the same environment says the same. `state` is what the journal has
+    /// recorded.
     ///
     /// # Errors
     /// What has moved since the plan was made.
@@ -212,6 +218,7 @@ impl PlanFile {
         &self,
         path: &Path,
         session: &Session,
+        state: &State,
         steps: &[Step],
         now: &PlannedSteps,
     ) -> Result<(), CommandError> {
@@ -222,6 +229,9 @@ impl PlanFile {
                 |cloud: &Option<Cloud>| cloud.as_ref().map_or("no cloud".to_owned(), Cloud::words);
             let (was, is) = (words(&self.cloud), words(&session.cloud));
             moved.push(format!("the plan is for {was}; this run would use {is}"));
+        }
+        if let Some(last) = last_run(state).filter(|last| Some(&last.run) != self.run.as_ref()) {
+            moved.push(format!("`provision {}` ran at {}", last.verb, last.at));
         }
         moved.extend(self.plan.moved(&now.clone().without_data(&secrets(steps))));
         if moved.is_empty() {
@@ -241,6 +251,11 @@ impl PlanFile {
             hint: Some(again(path)),
         })
     }
+}
+
+/// The last run of an environment of which something may exist.
+fn last_run(state: &State) -> Option<&Run> {
+    state.last_run.as_ref().filter(|_| state.stands())
 }
 
 /// The steps whose objects are Kubernetes Secrets.

@@ -79,7 +79,7 @@ pub async fn preflight(
         _ => {}
     }
     if let Some((approved, path)) = allowed.approved {
-        approved.require_unmoved(path, session, &steps, &plan.steps)?;
+        approved.require_unmoved(path, session, &lock.journal.state, &steps, &plan.steps)?;
     }
     let obstacles = obstacles(&plan, &steps, &lock.journal.state);
     if !allowed.yes {

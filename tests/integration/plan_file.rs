@@ -180,3 +180,23 @@ fn a_plan_that_cannot_be_carried_out_is_not_saved() {
     assert!(said.err.contains(expected), "{}", said.err);
     assert!(!cloud.user.home().join("approved.json").exists());
 }
+
+#[test]
+fn a_plan_is_carried_out_once() {
+    let user = User::new();
+    user.run(&["up", "--yes", "--emulate", "--through", "network"])
+        .ends(0);
+    // Nothing that can be seen tells the new subnet from the old one.
+    let replace = ["--replace", "subnet-gke", "--emulate"];
+    user.run(&[&PLAN[..], &replace].concat()).ends(3);
+    let said = user.run(&["up", "approved.json"]).ends(0);
+    assert!(said.out.contains("1 created, 1 removed"), "{}", said.out);
+    let again = user.run(&["up", "approved.json"]).ends(1);
+    assert!(
+        again.err.contains("error: `provision up` ran at 20"),
+        "{}",
+        again.err
+    );
+    let plan = user.run(&["plan", "--emulate", "--through", "network"]);
+    assert!(says_as_wanted(&plan.ends(0).out));
+}
