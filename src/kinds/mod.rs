@@ -27,6 +27,7 @@ pub mod own;
 mod own_mesh;
 mod ownership;
 mod path_template;
+mod pod_events;
 mod pods;
 mod ready;
 mod records;
@@ -41,7 +42,6 @@ mod revision;
 mod services;
 mod spec;
 mod step;
-mod unhealthy;
 mod wait;
 mod waits;
 

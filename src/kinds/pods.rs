@@ -12,7 +12,7 @@ use super::clusters::{Clients, connect};
 use super::injection::Injection;
 use super::spec::Observed;
 use super::wait::Wait;
-use super::{conditions, isolation, nodes, refused, unhealthy};
+use super::{conditions, isolation, nodes, pod_events, refused};
 use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::ApiError;
 use egress::injection::has_proxy;
@@ -94,7 +94,7 @@ async fn deeper(
 ) -> Vec<String> {
     let again = refused::of(cluster, deployment, live).await;
     let kept = isolation::of(cluster, pods).await;
-    let probes = unhealthy::of(cluster, pods).await;
+    let probes = pod_events::of(cluster, pods).await;
     [again, kept, probes].concat()
 }
 

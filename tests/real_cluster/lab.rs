@@ -135,6 +135,14 @@ impl Lab {
         Said::of(self.program(args).output().unwrap(), self.user.home())
     }
 
+    /// Runs the checks, which hold within a minute. A cluster behind the emulator counts as emulated, whose checks hold at once;
+    /// here istiod and the proxies take their time.
+    #[track_caller]
+    pub fn verify(&self, more: &[&str]) {
+        let verify = ["verify", "--settle", "60"];
+        self.run(&[&verify, more].concat()).ends(0);
+    }
+
     /// Runs kubectl to its end.
     pub fn kubectl(&self, args: &[&str]) -> Said {
         self.lab(&[&["kubectl"], args].concat())

@@ -118,7 +118,7 @@ fn whole(side: &mut Side) {
     side.run("up", &up).ends(0);
     side.run("plan", &["plan"]).ends(0);
     side.run("up again", &up).ends(0);
-    side.run("verify", &["verify"]).ends(0);
+    side.run("verify", &["verify", "--settle", "60"]).ends(0);
     side.begins("refusals");
     refusals::ask(side);
     side.run("down", &["down", "--yes"]).ends(0);

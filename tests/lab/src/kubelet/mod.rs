@@ -4,6 +4,7 @@
 //! that sleeps; every other one is a server that says who answered.
 
 mod container;
+mod events;
 mod files;
 mod pod;
 mod probe;

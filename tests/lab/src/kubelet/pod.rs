@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::container::{BACK_OFF, Container};
+use super::status::Stage;
 use super::{Numbers, list, status, text, volumes};
 use crate::api::Api;
 use crate::layout::{Lab, Node};
@@ -109,7 +110,7 @@ impl Pod {
         };
         if let Some(error) = failed {
             eprintln!("{}/{}: {error}", self.namespace, self.name);
-            status::report(&self, &containers, Some(&error.to_string())).await;
+            status::report(&self, &containers, Stage::Failed(&error.to_string())).await;
             let _ = stopped.wait_for(|stopped| *stopped).await;
         }
         self.end(containers).await;
@@ -118,6 +119,7 @@ impl Pod {
     /// Brings the pod up and keeps its containers running. It ends only with an error.
     async fn work(&self, containers: &mut BTreeMap<String, Container>) -> Result<(), Error> {
         self.network()?;
+        status::report(self, containers, Stage::Creating).await;
         volumes::fill(self).await?;
         for spec in list(&self.object, "/spec/initContainers") {
             let name = text(spec, "/name");
@@ -138,7 +140,7 @@ impl Pod {
             } else {
                 let mut pause = BACK_OFF.0;
                 while let Err(error) = container.finish(&name).await {
-                    status::report(self, containers, Some(&error.to_string())).await;
+                    status::report(self, containers, Stage::Failed(&error.to_string())).await;
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(BACK_OFF.1);
                     container = Container::start(self, spec)?;
@@ -148,7 +150,7 @@ impl Pod {
         for spec in list(&self.object, "/spec/containers") {
             containers.insert(text(spec, "/name"), Container::start(self, spec)?);
         }
-        status::report(self, containers, None).await;
+        status::report(self, containers, Stage::Running).await;
         loop {
             let mut changed = false;
             for container in containers.values_mut() {
@@ -156,7 +158,7 @@ impl Pod {
                 changed |= container.probe(self).await;
             }
             if changed {
-                status::report(self, containers, None).await;
+                status::report(self, containers, Stage::Running).await;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::Instant;
 
 use super::pod::Pod;
-use super::{list, text};
-use crate::control_plane::now;
+use super::{events, list, text};
 
 /// How often a container that was not ready yet is probed: faster than any kubelet, so that nobody waits for a period's end.
 const EAGER: Duration = Duration::from_millis(200);
@@ -44,7 +43,7 @@ impl Probe {
         let number = |name: &str, default: u64| spec[name].as_u64().unwrap_or(default);
         self.failures = refusal.as_ref().map_or(0, |_| self.failures + 1);
         if let Some(why) = refusal.as_ref().filter(|_| self.failures == TOLD) {
-            tell(pod, why).await;
+            events::tell(pod, "Unhealthy", &format!("Readiness probe failed: {why}")).await;
         }
         let succeeds = refusal.is_none();
         // As Kubernetes has it: one success is enough, one failure is not.
@@ -53,19 +52,6 @@ impl Probe {
         self.due = Instant::now() + if ready { period } else { EAGER };
         ready
     }
-}
-
-/// Says in an event why a probe fails. An API server that is away is told of the next one.
-async fn tell(pod: &Pod, why: &str) {
-    let (namespace, name) = (&pod.namespace, &pod.name);
-    let event = json!({
-        "apiVersion": "v1", "kind": "Event", "metadata": {"generateName": format!("{name}."), "namespace": namespace},
-        "involvedObject": {"apiVersion": "v1", "kind": "Pod", "namespace": namespace, "name": name, "uid": pod.object["metadata"]["uid"]},
-        "reason": "Unhealthy", "type": "Warning", "message": format!("Readiness probe failed: {why}"),
-        "source": {"component": "kubelet"}, "firstTimestamp": now(), "lastTimestamp": now(), "count": 1,
-    });
-    let path = format!("/api/v1/namespaces/{namespace}/events");
-    let _ = pod.api.post(&path, &event).await;
 }
 
 /// Why a probe does not succeed; none where it does.

@@ -10,10 +10,13 @@ use serde_json::{Value, json};
 
 use super::files::field;
 use super::pod::Pod;
-use super::{list, text};
+use super::{events, list, text};
 use crate::api::status;
 use crate::layout::{DNS_SERVICE, LINK_OUTSIDE};
 use crate::{Result, process};
+
+/// Between two tries to read what is not there yet.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Makes the pod's folder with its name server, its hosts and its volumes.
 ///
@@ -37,7 +40,8 @@ pub(super) async fn fill(pod: &Pod) -> Result<()> {
     let resolv = format!("nameserver {server}\nsearch {search}\noptions ndots:5\n");
     fs::write(pod.folder.join("resolv.conf"), resolv)?;
     for volume in list(&pod.object, "/spec/volumes") {
-        let folder = pod.folder.join("volumes").join(text(volume, "/name"));
+        let name = text(volume, "/name");
+        let folder = pod.folder.join("volumes").join(&name);
         fs::create_dir_all(&folder)?;
         match volume
             .pointer("/projected/sources")
@@ -45,24 +49,24 @@ pub(super) async fn fill(pod: &Pod) -> Result<()> {
         {
             Some(sources) => {
                 for source in sources {
-                    project(pod, source, &folder).await?;
+                    project(pod, &name, source, &folder).await?;
                 }
             }
-            None => project(pod, volume, &folder).await?,
+            None => project(pod, &name, volume, &folder).await?,
         }
         process::run(&format!("chmod -R a+rwX {}", folder.display()))?;
     }
     Ok(())
 }
 
-/// Puts one source into a folder.
-async fn project(pod: &Pod, source: &Value, folder: &Path) -> Result<()> {
+/// Puts one source of a volume into its folder.
+async fn project(pod: &Pod, volume: &str, source: &Value, folder: &Path) -> Result<()> {
     if let Some(map) = source.get("configMap") {
-        let data = fetch(pod, "configmaps", map).await?;
+        let data = fetch(pod, volume, "configmap", map).await?;
         return put(&data, map, folder, |text| Ok(text.as_bytes().to_vec()));
     }
     if let Some(secret) = source.get("secret") {
-        let data = fetch(pod, "secrets", secret).await?;
+        let data = fetch(pod, volume, "secret", secret).await?;
         return put(&data, secret, folder, |text| Ok(STANDARD.decode(text)?));
     }
     if let Some(token) = source.get("serviceAccountToken") {
@@ -82,20 +86,29 @@ async fn project(pod: &Pod, source: &Value, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The data of a config map or a secret; one that does not exist yet is waited for, as a kubelet does.
-async fn fetch(pod: &Pod, kind: &str, source: &Value) -> Result<Value> {
+/// The data of a config map or a secret; one that does not exist yet is waited for, as a kubelet does, which tells it.
+async fn fetch(pod: &Pod, volume: &str, kind: &str, source: &Value) -> Result<Value> {
     let name = source["name"]
         .as_str()
         .or(source["secretName"].as_str())
         .unwrap_or_default();
-    let path = format!("/api/v1/namespaces/{}/{kind}/{name}", pod.namespace);
+    let path = format!("/api/v1/namespaces/{}/{kind}s/{name}", pod.namespace);
+    let mut is_told = false;
     loop {
         match pod.api.get(&path).await {
             Ok(found) => return Ok(found["data"].clone()),
             Err(refusal) if status(&refusal) == 404 && source["optional"] == true => {
                 return Ok(Value::Null);
             }
-            Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+            Err(refusal) => {
+                if status(&refusal) == 404 && !std::mem::replace(&mut is_told, true) {
+                    let message = format!(
+                        "MountVolume.SetUp failed for volume \"{volume}\" : {kind} \"{name}\" not found"
+                    );
+                    events::tell(pod, "FailedMount", &message).await;
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
         }
     }
 }
@@ -140,6 +153,14 @@ async fn issue(pod: &Pod, source: &Value) -> Result<String> {
         "/api/v1/namespaces/{}/serviceaccounts/{account}/token",
         pod.namespace
     );
-    let issued = pod.api.post(&path, &request).await?;
-    Ok(text(&issued, "/status/token"))
+    loop {
+        match pod.api.post(&path, &request).await {
+            Ok(issued) => return Ok(text(&issued, "/status/token")),
+            // An API server that is away, or that has no etcd, comes back.
+            Err(refusal) if status(&refusal) == 0 || status(&refusal) >= 500 => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(refusal) => return Err(refusal.into()),
+        }
+    }
 }
