@@ -97,6 +97,16 @@ fn fields_of_others_are_told_left_and_taken_over_as_asked() {
         "--replicas=2",
     ];
     lab.kubectl(&scale).ends(0);
+    // The second pod is a wait until it is ready.
+    let rollout = [
+        "--namespace=istio-egress",
+        "rollout",
+        "status",
+        "deployment",
+        "istio-egressgateway",
+        "--timeout=60s",
+    ];
+    lab.kubectl(&rollout).ends(0);
     nothing_to_do(&lab);
     let before = lab.journal().len();
     up(&lab, &[]).ends(0);
