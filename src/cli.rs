@@ -51,6 +51,9 @@ pub struct Global {
     /// A range that may reach the cluster's API server [default: this machine's public address]. Repeatable
     #[arg(long, global = true, value_name = "CIDR", value_parser = NonEmptyStringValueParser::new())]
     pub authorized_network: Vec<String>,
+    /// Record every request and its answer in this new file, without secrets and identities
+    #[arg(long, global = true, value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// Output format: text for people, json for programs (one object per line)
     #[arg(
         long,

@@ -1,7 +1,7 @@
 //! `provision`: Google's Cloud Service Mesh egress-gateway tutorial as ordered, resumable steps.
 //!
 //! Imports go one way, and a test holds them to it:
-//! `cli -> command -> {ui, engine -> kinds -> {google, cluster}, steps, egress}`; `emulator` sees `egress` alone, and only
+//! `cli -> command -> {ui, engine -> kinds -> {google, cluster} -> recording, steps, egress}`; `emulator` sees `egress` alone, and only
 //! `command` starts it.
 
 pub mod cli;
@@ -11,6 +11,7 @@ pub mod engine;
 pub mod error;
 pub mod google;
 pub mod kinds;
+pub mod recording;
 pub mod steps;
 mod text;
 pub mod ui;

@@ -37,6 +37,8 @@ pub use exec::{ContainerRef, ExecResult};
 pub use kubeconfig::{KubeconfigEntry, NoEntry};
 pub use object::ObjectRef;
 
+use crate::recording::{Recorded, Recorder};
+
 /// The name of our field manager.
 pub const MANAGER: &str = "provision";
 
@@ -134,6 +136,18 @@ impl ClusterClient {
             client: client.with_layer(&limit).build(),
             token: token.into(),
         })
+    }
+
+    /// The same client, with its exchanges recorded.
+    #[must_use]
+    pub fn recorded(self, recorder: Option<&Recorder>) -> ClusterClient {
+        match recorder {
+            Some(recorder) => ClusterClient {
+                client: Recorded::client(self.client, recorder.clone()),
+                ..self
+            },
+            None => self,
+        }
     }
 
     /// The object; `None` if it does not exist, or if the cluster does not know its kind.

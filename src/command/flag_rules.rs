@@ -27,6 +27,17 @@ const WITHOUT_SESSION: &[&str] = &[
     "environments",
 ];
 
+/// The same, and `config`, which reads the journal alone.
+const WITHOUT_REQUESTS: &[&str] = &[
+    "emulator",
+    "completions",
+    "man",
+    "token",
+    "steps",
+    "environments",
+    "config",
+];
+
 /// Where one flag has an effect.
 struct FlagRule {
     /// The flag's name, without the dashes.
@@ -139,6 +150,12 @@ const RULES: &[FlagRule] = &[
         unused_in: WITHOUT_SESSION,
         beside: None,
     },
+    FlagRule {
+        flag: "record",
+        given: |global| global.record.is_some(),
+        unused_in: WITHOUT_REQUESTS,
+        beside: None,
+    },
 ];
 
 /// The global flags that may be given once. clap refuses a second one on the same side of the verb, but lets the one after the
@@ -154,6 +171,7 @@ const ONCE: &[&str] = &[
     "state-dir",
     "steps",
     "overlay",
+    "record",
     "output",
     "color",
 ];

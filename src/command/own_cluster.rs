@@ -7,6 +7,7 @@ use crate::cli::Global;
 use crate::engine::state::State;
 use crate::error::CommandError;
 use crate::kinds::own::{ClusterIdentity, OwnCluster, OwnClusterError};
+use crate::recording::Recorder;
 
 /// The default parameters of a rehearsal: the user's own cluster has no managed control plane, and is small.
 const DEFAULTS: &[(&str, &str)] = &[
@@ -74,8 +75,9 @@ impl RequestedCluster {
         &self,
         project: &str,
         folder: &Path,
+        recorder: Option<&Recorder>,
     ) -> Result<OwnCluster, CommandError> {
-        let found = OwnCluster::open(&self.file, self.context.as_deref()).await;
+        let found = OwnCluster::open(&self.file, self.context.as_deref(), recorder).await;
         let own = found.map_err(|closed| self.closed(closed, folder))?;
         if let Some(remembered) = self
             .remembered

@@ -21,6 +21,7 @@ use crate::google::{Api, Auth, Client, Cloud, Endpoints, Environment, address, p
 use crate::kinds::Step;
 use crate::kinds::own::OwnCluster;
 use crate::kinds::{self, Clusters, Kind};
+use crate::recording::Recorder;
 use crate::steps::graph::Graph;
 use crate::steps::{Params, Selection, Source, Tutorial};
 use crate::ui::Paint;
@@ -55,6 +56,8 @@ pub struct Session {
     pub cloud: Option<Cloud>,
     /// Project, region, zone and parameters that the user gave, now or in the last run.
     given: Given,
+    /// Where the exchanges with Google and with clusters are recorded, if they are.
+    recorder: Option<Recorder>,
     /// Whether the first line of the screen is there.
     announced: bool,
 }
@@ -191,6 +194,7 @@ impl Session {
             None => defaults.get(name).cloned(),
         };
         place::reject_move(&lives, &given, &environment, &project_name)?;
+        let recorder = recorder(global, &project_name)?;
         let paint = (
             paint(global.color, &std::io::stdout()),
             paint(global.color, &std::io::stderr()),
@@ -210,6 +214,7 @@ impl Session {
             own: None,
             cloud: None,
             given,
+            recorder,
             announced: false,
         })
     }
@@ -262,7 +267,7 @@ impl Session {
         if let (Some(requested_cluster), None) = (&self.requested_cluster, &self.own) {
             self.own = Some(
                 requested_cluster
-                    .open_own_cluster(&self.project, &self.folder)
+                    .open_own_cluster(&self.project, &self.folder, self.recorder.as_ref())
                     .await?,
             );
         }
@@ -361,7 +366,8 @@ impl Session {
         let environment: Environment<'_> = &process_env;
         if !self.global.emulate {
             let endpoints = Endpoints::from_env(environment)?;
-            return Ok((Client::new(endpoints, Auth::from_env(environment))?, None));
+            let client = Client::new(endpoints, Auth::from_env(environment))?;
+            return Ok((client.recorded(self.recorder.clone()), None));
         }
         let identity = match &self.cloud {
             Some(Cloud::Emulator(identity)) => Some(identity.clone()),
@@ -369,7 +375,8 @@ impl Session {
         };
         let embedded = embedded::start(&self.global, &self.emulator_file, identity, keeps).await?;
         let endpoints = Endpoints::emulator(&format!("http://{}", embedded.running.addr()));
-        Ok((Client::new(endpoints, Auth::none())?, Some(embedded)))
+        let client = Client::new(endpoints, Auth::none())?.recorded(self.recorder.clone());
+        Ok((client, Some(embedded)))
     }
 
     fn has_param(&self, name: &str) -> bool {
@@ -388,6 +395,25 @@ impl Session {
             .and_then(|last| last.given.get(AUTHORIZED));
         last.cloned().unwrap_or_else(|| vec!["127.0.0.1/32"].into())
     }
+}
+
+/// Creates the file of `--record`.
+fn recorder(global: &Global, project: &str) -> Result<Option<Recorder>, CommandError> {
+    let Some(path) = &global.record else {
+        return Ok(None);
+    };
+    let failed = |error: &std::io::Error| {
+        note(&format!(
+            "the recording ends here, and the run goes on: {error}"
+        ));
+    };
+    let created = Recorder::create(path, project, failed).map_err(|error| {
+        CommandError::usage(
+            format!("--record {}: {error}", path.display()),
+            "name a file that does not exist yet, in a folder that you may write to",
+        )
+    });
+    created.map(Some)
 }
 
 fn load(source: Source) -> Result<(Source, Tutorial), CommandError> {

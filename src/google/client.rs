@@ -15,11 +15,14 @@ use super::{
     Api, ApiError, Auth, Body, Call, Class, Endpoints, MayHaveApplied, SetupError, Token, Watch,
     answer,
 };
+use crate::recording::{Exchange, Recorder, json_or_text};
 
 /// A client of Google's APIs. Clones share one connection pool and one token.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+    /// Where the exchanges are recorded, if they are.
+    recorder: Option<Recorder>,
 }
 
 struct Inner {
@@ -79,7 +82,19 @@ impl Client {
                 inward,
                 answered: AtomicBool::new(false),
             }),
+            recorder: None,
         })
+    }
+
+    /// The same client, with its exchanges recorded.
+    #[must_use]
+    pub fn recorded(self, recorder: Option<Recorder>) -> Client {
+        Client { recorder, ..self }
+    }
+
+    /// Where the exchanges are recorded, if they are.
+    pub fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
     }
 
     /// The endpoints of the calls.
@@ -240,6 +255,7 @@ impl Client {
         let mut answer = request
             .send()
             .await
+            .inspect_err(|_| self.record(call, None, &[]))
             .map_err(|e| failed(answer::missing(call, e)))?;
         self.inner.answered.store(true, Ordering::Relaxed);
         let (status, headers) = (answer.status(), answer.headers().clone());
@@ -257,7 +273,29 @@ impl Client {
         if let Some(token) = &token {
             body = token.hidden_in_body(body);
         }
+        self.record(call, Some(status.as_u16()), &body);
         answer::read(call, status, &headers, &body).map_err(failed)
+    }
+
+    /// Records an exchange, under Google's own address of the call. The token is in neither part.
+    fn record(&self, call: &Call, status: Option<u16>, answer: &[u8]) {
+        let Some(recorder) = &self.recorder else {
+            return;
+        };
+        let Ok(url) = Endpoints::google().url(call) else {
+            return;
+        };
+        recorder.write(Exchange {
+            method: call.method.to_string(),
+            url: url.into(),
+            body: match &call.body {
+                Body::Empty => Value::Null,
+                Body::Json(body) => body.clone(),
+                Body::Upload { bytes, .. } => json_or_text(bytes),
+            },
+            status,
+            response: json_or_text(answer),
+        });
     }
 
     /// The request, and the token that it contains.

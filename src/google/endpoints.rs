@@ -64,6 +64,13 @@ impl Endpoints {
         Ok(endpoints)
     }
 
+    /// Google's hosts.
+    pub(super) fn google() -> Endpoints {
+        Endpoints {
+            roots: Api::ALL.map(|api| Root::new(format!("https://{}/", api.host()), api.name())),
+        }
+    }
+
     /// Every API at one emulator with the address `base` (`http://127.0.0.1:PORT`): the host becomes the first
     /// segment of the path.
     pub fn emulator(base: &str) -> Endpoints {

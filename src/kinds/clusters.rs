@@ -129,6 +129,7 @@ pub async fn connect(
         })?;
     let cluster =
         ClusterClient::connect(text("/endpoint"), &authority, &token).map_err(of_cluster)?;
+    let cluster = cluster.recorded(clients.client.recorder());
     connections.insert(path, (token, cluster.clone()));
     Ok(Some(cluster))
 }

@@ -13,6 +13,7 @@ use super::nodes;
 pub use crate::cluster::NoEntry;
 use crate::cluster::{ClusterClient, KubeconfigEntry, ObjectRef};
 use crate::google::{ApiError, Class};
+use crate::recording::Recorder;
 
 /// The time limit of the first request: a user waits for the answer.
 const FIRST_ANSWER: Duration = Duration::from_secs(9);
@@ -68,7 +69,11 @@ impl OwnCluster {
     ///
     /// # Errors
     /// The entry leads to no cluster; its plugin fails; the cluster does not answer within some seconds, or rejects the request.
-    pub async fn open(file: &Path, context: Option<&str>) -> Result<OwnCluster, OwnClusterError> {
+    pub async fn open(
+        file: &Path,
+        context: Option<&str>,
+        recorder: Option<&Recorder>,
+    ) -> Result<OwnCluster, OwnClusterError> {
         let entry = KubeconfigEntry::read(file, context).await?;
         let at = format!("context {} at {}", entry.context, entry.server);
         let refused = |error: ApiError| OwnClusterError::Refused {
@@ -77,6 +82,7 @@ impl OwnCluster {
         };
         let cluster = entry.connect().await;
         let cluster = cluster.map_err(|error| refused(of_cluster(error)))?;
+        let cluster = cluster.recorded(recorder);
         let system = ObjectRef {
             api_version: "v1".to_owned(),
             kind: "Namespace".to_owned(),

@@ -16,8 +16,17 @@ const SEES: &[(&str, &[&str])] = &[
     (
         "command",
         &[
-            "cli", "error", "ui", "engine", "kinds", "google", "steps", "text", "egress",
+            "cli",
+            "error",
+            "ui",
+            "engine",
+            "kinds",
+            "google",
+            "steps",
+            "text",
+            "egress",
             "emulator",
+            "recording",
         ],
     ),
     (
@@ -35,10 +44,19 @@ const SEES: &[(&str, &[&str])] = &[
     ("engine", &["kinds", "google", "steps", "text"]),
     (
         "kinds",
-        &["google", "cluster", "steps", "text", "egress", "json"],
+        &[
+            "google",
+            "cluster",
+            "recording",
+            "steps",
+            "text",
+            "egress",
+            "json",
+        ],
     ),
-    ("cluster", &["text"]),
-    ("google", &["text"]),
+    ("cluster", &["recording", "text"]),
+    ("google", &["recording", "text"]),
+    ("recording", &[]),
     ("steps", &["json", "text"]),
 ];
 

@@ -50,6 +50,7 @@ mod questions;
 mod reach;
 mod readme;
 mod recorded;
+mod recording;
 mod refusals;
 mod rehearsal;
 mod replace;

@@ -15,7 +15,7 @@ use crate::common::emulator::Cloud;
 use crate::common::emulator::longrunning::{ZONE, cluster_body};
 
 pub use blocking::BlockingClient;
-pub use client::ClusterClient;
+pub use client::{APPLY_PATCH, ClusterClient, MERGE_PATCH};
 
 /// A cluster in an emulated cloud, with a client.
 pub struct EmulatedCluster {

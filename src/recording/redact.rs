@@ -1,0 +1,456 @@
+//! Takes secrets and identities out of an exchange, consistently: the same value becomes the same placeholder in the whole
+//! recording, so that it can be replayed. Pure.
+//!
+//! What a value is worth is known by its field's name, by the kind of its object, or by its form. Names that a user chose for
+//! resources stay: they are in the steps.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::LazyLock;
+
+use ipnet::IpNet;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use regex_lite::{Captures, Regex};
+use serde_json::{Map, Value};
+
+use super::Exchange;
+
+/// What stands for a secret. It is base64, too, so that a field that must be base64 stays valid.
+const SECRET: &str = "REDACTED";
+/// What stands for a project's id.
+const PROJECT: &str = "demo-proj";
+/// What stands for a time.
+const TIME: &str = "2024-04-01T12:34:56.123456Z";
+/// What stands for the numeric id of a resource.
+const ID: &str = "000000000000000000000";
+
+/// Fields whose value is a secret, or a certificate that names its owner. Lower case.
+const SECRET_FIELDS: &[&str] = &[
+    "access_token",
+    "accesstoken",
+    "apikey",
+    "api_key",
+    "authorization",
+    "bootstraptoken",
+    "cabundle",
+    "client_secret",
+    "clientcertificate",
+    "clientkey",
+    "clientsecret",
+    "clustercacertificate",
+    "id_token",
+    "idtoken",
+    "oauth2clientid",
+    "password",
+    "private_key",
+    "privatekey",
+    "privatekeydata",
+    "publickeydata",
+    "refresh_token",
+    "refreshtoken",
+    "secret",
+    "sharedsecret",
+    "signedblob",
+    "signedjwt",
+    "sshkeys",
+    "token",
+    "uniqueid",
+];
+
+/// Words in the name of an environment variable whose value is a secret.
+const SECRET_WORDS: &[&str] = &["password", "passwd", "secret", "token", "key", "credential"];
+
+/// Fields whose value changes with each write and must be sent as it was read.
+const ETAGS: &[&str] = &["etag", "fingerprint", "labelFingerprint"];
+
+/// A shorter prefix is nobody's identity.
+const SHORTEST_PREFIX: u8 = 16;
+
+/// Public ranges that Google documents, or that belong to nobody: they are facts and stay.
+const KNOWN_RANGES: &[&str] = &[
+    "0.0.0.0/8",
+    "8.8.4.0/24",
+    "8.8.8.0/24",
+    "10.0.0.0/8",
+    "34.126.0.0/18",
+    "35.191.0.0/16",
+    "35.199.192.0/19",
+    "35.235.240.0/20",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "130.211.0.0/22",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.2.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "199.36.153.0/24",
+    "203.0.113.0/24",
+    "209.85.152.0/22",
+    "209.85.204.0/22",
+    "224.0.0.0/3",
+    "::/127",
+    "2001:db8::/32",
+    "fc00::/7",
+    "fe80::/10",
+];
+
+/// What is encoded in an address; a placeholder stays as it is.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'$')
+    .remove(b'{')
+    .remove(b'}');
+
+/// One form of text that is replaced; the first group is what is replaced, and the rest of the match stays.
+struct Pattern {
+    regex: Regex,
+    becomes: Becomes,
+}
+
+/// What a pattern's text becomes.
+#[derive(Clone, Copy)]
+enum Becomes {
+    Secret,
+    Email,
+    Number,
+    Billing,
+    Uuid,
+    Operation,
+    Address,
+}
+
+/// The forms, in the order in which they are looked for.
+static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
+    let row = |text: &str, becomes| {
+        Some(Pattern {
+            regex: Regex::new(text).ok()?,
+            becomes,
+        })
+    };
+    [
+        row(
+            r"(?s)(-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|$))",
+            Becomes::Secret,
+        ),
+        row(
+            r"(eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*)",
+            Becomes::Secret,
+        ),
+        row(r"(\bya29\.[A-Za-z0-9._-]+)", Becomes::Secret),
+        row(r"(\bAIza[A-Za-z0-9_-]{35})", Becomes::Secret),
+        row(r"(\bGOCSPX-[A-Za-z0-9_-]+)", Becomes::Secret),
+        row(r"(?i)\bbearer\s+([A-Za-z0-9._~+/=-]{8,})", Becomes::Secret),
+        row(r"([A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,})", Becomes::Email),
+        row(
+            r"\b([0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6})\b",
+            Becomes::Billing,
+        ),
+        row(
+            r"\b([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b",
+            Becomes::Uuid,
+        ),
+        row(r"\boperations/([A-Za-z0-9._-]+)", Becomes::Operation),
+        row(r"(\boperation-[0-9a-z-]{8,})", Becomes::Operation),
+        row(
+            r"\b(?:projects|folders|organizations|project_number|consumer)[/:]+(?:projects/)?([0-9]{6,})\b",
+            Becomes::Number,
+        ),
+        row(r"(\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:/[0-9]{1,2})?\b)", Becomes::Address),
+        row(
+            r"((?:\b[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4}){0,7}(?:::)?)",
+            Becomes::Address,
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+});
+
+/// Replaces secrets and identities, and remembers what became of each.
+pub(super) struct Redactor {
+    project: String,
+    /// By kind of placeholder and original text.
+    known: BTreeMap<(&'static str, String), String>,
+}
+
+impl Redactor {
+    /// A redactor of a project's exchanges.
+    pub fn new(project: &str) -> Redactor {
+        Redactor {
+            project: project.to_owned(),
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// The exchange without secrets and identities.
+    pub fn exchange(&mut self, mut exchange: Exchange) -> Exchange {
+        // A project's number is learned first: an answer may name it before or after a path that contains it.
+        self.learn(&exchange.response);
+        exchange.url = self.url(&exchange.url);
+        self.value(&mut exchange.body, "");
+        self.value(&mut exchange.response, "");
+        exchange
+    }
+
+    /// An address; a part with encoded characters is decoded first, because it could hide what is replaced.
+    fn url(&mut self, url: &str) -> String {
+        let url = self.text(url);
+        let parts = url.split_inclusive(['/', '?', '&', '=']);
+        let parts: Vec<String> = parts
+            .map(|part| {
+                let end = part.trim_end_matches(['/', '?', '&', '=']).len();
+                let (part, separator) = part.split_at(end);
+                let decoded = percent_decode_str(part).decode_utf8_lossy();
+                let shown = self.text(&decoded);
+                match shown == decoded {
+                    true => format!("{part}{separator}"),
+                    false => format!("{}{separator}", utf8_percent_encode(&shown, ENCODED)),
+                }
+            })
+            .collect();
+        parts.concat()
+    }
+
+    /// Remembers project numbers, which are also parts of names (`service-NUMBER@…`).
+    fn learn(&mut self, value: &Value) {
+        match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    if let ("projectNumber", Some(number)) = (key.as_str(), digits(value)) {
+                        self.number(&number);
+                    }
+                    self.learn(value);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.learn(item)),
+            _ => {}
+        }
+    }
+
+    fn value(&mut self, value: &mut Value, key: &str) {
+        match value {
+            Value::Object(map) => self.object(map),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.value(item, key)),
+            Value::String(text) if SECRET_FIELDS.contains(&key.to_lowercase().as_str()) => {
+                if !text.is_empty() {
+                    SECRET.clone_into(text);
+                }
+            }
+            Value::String(text) if ETAGS.contains(&key) => {
+                *text = self.placeholder("etag", text, |n| format!("${{etag-{n}}}"));
+            }
+            Value::String(text) => {
+                *text = match text.parse::<jiff::Timestamp>() {
+                    Ok(_) => TIME.to_owned(),
+                    Err(_) if is_id(text) => ID.to_owned(),
+                    Err(_) => self.text(text),
+                };
+            }
+            Value::Number(number) if key == "projectNumber" => {
+                let mapped = self.number(&number.to_string());
+                *value = mapped.parse::<u64>().map_or(Value::Null, Value::from);
+            }
+            _ => {}
+        }
+    }
+
+    fn object(&mut self, map: &mut Map<String, Value>) {
+        let is_secret = map.get("kind").is_some_and(|kind| kind == "Secret");
+        let is_project = map.contains_key("projectNumber") || map.contains_key("projectId");
+        let variable = map
+            .get("name")
+            .and_then(Value::as_str)
+            .map(str::to_lowercase);
+        let is_secret_variable = map.contains_key("value")
+            && variable.is_some_and(|name| SECRET_WORDS.iter().any(|word| name.contains(word)));
+        for (key, value) in map.iter_mut() {
+            match key.as_str() {
+                "data" | "stringData" if is_secret => conceal(value),
+                "kubectl.kubernetes.io/last-applied-configuration" => *value = SECRET.into(),
+                "value" if is_secret_variable => conceal(value),
+                // The title that a person gave the project.
+                "name" | "displayName" if is_project && !is_path(value) => *value = PROJECT.into(),
+                key => self.value(value, key),
+            }
+        }
+    }
+
+    /// A text with what has one of the known forms replaced, and the project.
+    pub fn text(&mut self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for pattern in PATTERNS.iter() {
+            if !pattern.regex.is_match(&text) {
+                continue;
+            }
+            text = pattern
+                .regex
+                .replace_all(&text, |found: &Captures<'_>| {
+                    let (whole, part) = (&found[0], &found[1]);
+                    let becomes = self.becomes(pattern.becomes, part);
+                    whole.replace(part, &becomes)
+                })
+                .into_owned();
+        }
+        for ((kind, original), placeholder) in &self.known {
+            if ["number", "operation"].contains(kind) {
+                text = replace_word(&text, original, placeholder);
+            }
+        }
+        replace_word(&text, &self.project, PROJECT)
+    }
+
+    fn becomes(&mut self, becomes: Becomes, part: &str) -> String {
+        match becomes {
+            Becomes::Secret => SECRET.to_owned(),
+            Becomes::Email => self.email(part),
+            Becomes::Number => self.number(part),
+            Becomes::Billing => {
+                self.placeholder("billing", part, |n| format!("000000-000000-{n:06}"))
+            }
+            Becomes::Uuid => {
+                self.placeholder("uuid", part, |n| format!("00000000-0000-4000-8000-{n:012}"))
+            }
+            Becomes::Operation if part == "wait" || part.starts_with("${") => part.to_owned(),
+            Becomes::Operation => {
+                self.placeholder("operation", part, |n| format!("${{operationID-{n}}}"))
+            }
+            Becomes::Address => self.address(part),
+        }
+    }
+
+    /// Accounts of the project and Google's own agents keep their names; a person's address is replaced.
+    fn email(&mut self, address: &str) -> String {
+        if address.ends_with("gserviceaccount.com") || address.ends_with("@example.com") {
+            return address.to_owned();
+        }
+        self.placeholder("email", address, |n| match n {
+            1 => "user@example.com".to_owned(),
+            n => format!("user-{n}@example.com"),
+        })
+    }
+
+    fn number(&mut self, number: &str) -> String {
+        if number.trim_matches('0').is_empty() {
+            return number.to_owned();
+        }
+        self.placeholder("number", number, |n| format!("{n}23456789"))
+    }
+
+    fn address(&mut self, part: &str) -> String {
+        // An address of a range is a range of one.
+        let range = part.parse::<IpNet>();
+        let Ok(range) = range.or_else(|_| part.parse::<IpAddr>().map(IpNet::from)) else {
+            return part.to_owned();
+        };
+        let (address, prefix) = (range.addr(), range.prefix_len());
+        if prefix < SHORTEST_PREFIX {
+            return part.to_owned();
+        }
+        let length = part.find('/').map_or("", |at| &part[at..]).to_owned();
+        let host = part.trim_end_matches(&length);
+        let known = KNOWN_RANGES
+            .iter()
+            .filter_map(|range| range.parse::<IpNet>().ok());
+        if known.into_iter().any(|range| range.contains(&address)) {
+            return part.to_owned();
+        }
+        if prefix == range.max_prefix_len() {
+            let shown = self.placeholder("address", host, |n| match address {
+                IpAddr::V4(_) => format!("203.0.113.{}", n % 256),
+                IpAddr::V6(_) => format!("2001:db8::{n:x}"),
+            });
+            return shown + &length;
+        }
+        // A network stays a network of its size, in the range for benchmarks.
+        self.placeholder("network", part, |n| match address {
+            IpAddr::V4(_) => {
+                let size = 1_u32 << (32 - prefix);
+                let number = u32::try_from(n).unwrap_or(u32::MAX) % ((1 << 17) / size).max(1);
+                let network = u32::from(Ipv4Addr::new(198, 18, 0, 0)) + number * size;
+                format!("{}{length}", Ipv4Addr::from(network))
+            }
+            IpAddr::V6(_) => format!("2001:db8:{n:x}::{length}"),
+        })
+    }
+
+    /// The placeholder of an original text; a new one is made with its number, from 1.
+    fn placeholder(
+        &mut self,
+        kind: &'static str,
+        original: &str,
+        make: impl FnOnce(usize) -> String,
+    ) -> String {
+        // A placeholder that is met again stays.
+        if self
+            .known
+            .iter()
+            .any(|((of, _), placeholder)| *of == kind && placeholder == original)
+        {
+            return original.to_owned();
+        }
+        let number = 1 + self.known.keys().filter(|(of, _)| *of == kind).count();
+        self.known
+            .entry((kind, original.to_owned()))
+            .or_insert_with(|| make(number))
+            .clone()
+    }
+}
+
+/// Every text in a value becomes a placeholder; the keys stay.
+fn conceal(value: &mut Value) {
+    match value {
+        Value::Object(map) => map.values_mut().for_each(conceal),
+        Value::Array(items) => items.iter_mut().for_each(conceal),
+        value => *value = SECRET.into(),
+    }
+}
+
+fn digits(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        _ => return None,
+    };
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then_some(text)
+}
+
+/// The numeric id of a resource: Compute's have 18 to 20 digits, an account's has 21.
+fn is_id(text: &str) -> bool {
+    text.len() >= 15 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_path(value: &Value) -> bool {
+    value.as_str().is_none_or(|text| text.contains('/'))
+}
+
+/// Replaces a word: what is part of a longer one stays, except beside a hyphen, since names are built with hyphens.
+fn replace_word(text: &str, word: &str, becomes: &str) -> String {
+    if word.is_empty() {
+        return text.to_owned();
+    }
+    let is_inside = |neighbour: Option<char>| neighbour.is_some_and(char::is_alphanumeric);
+    let mut done = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(word) {
+        let (before, after) = (&rest[..at], &rest[at + word.len()..]);
+        let last = before.chars().next_back().or(done.chars().next_back());
+        done.push_str(before);
+        done.push_str(match is_inside(last) || is_inside(after.chars().next()) {
+            true => word,
+            false => becomes,
+        });
+        rest = after;
+    }
+    done + rest
+}
+
+#[cfg(test)]
+#[path = "redact_tests.rs"]
+mod tests;
