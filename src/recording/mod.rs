@@ -5,6 +5,7 @@
 //! tokens. It does not decide over a run: a file that can no longer be written ends the recording.
 
 mod cluster;
+mod patterns;
 mod redact;
 
 use std::fs::{File, OpenOptions};

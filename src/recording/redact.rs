@@ -6,14 +6,16 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::LazyLock;
 
 use ipnet::IpNet;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use regex_lite::{Captures, Regex};
+use regex_lite::Captures;
 use serde_json::{Map, Value};
 
 use super::Exchange;
+use super::patterns::{
+    Becomes, ETAGS, KNOWN_RANGES, PATTERNS, SECRET_FIELDS, SECRET_WORDS, SHORTEST_PREFIX,
+};
 
 /// What stands for a secret. It is base64, too, so that a field that must be base64 stays valid.
 const SECRET: &str = "REDACTED";
@@ -24,78 +26,6 @@ const TIME: &str = "2024-04-01T12:34:56.123456Z";
 /// What stands for the numeric id of a resource.
 const ID: &str = "000000000000000000000";
 
-/// Fields whose value is a secret, or a certificate that names its owner. Lower case.
-const SECRET_FIELDS: &[&str] = &[
-    "access_token",
-    "accesstoken",
-    "apikey",
-    "api_key",
-    "authorization",
-    "bootstraptoken",
-    "cabundle",
-    "client_secret",
-    "clientcertificate",
-    "clientkey",
-    "clientsecret",
-    "clustercacertificate",
-    "id_token",
-    "idtoken",
-    "oauth2clientid",
-    "password",
-    "private_key",
-    "privatekey",
-    "privatekeydata",
-    "publickeydata",
-    "refresh_token",
-    "refreshtoken",
-    "secret",
-    "sharedsecret",
-    "signedblob",
-    "signedjwt",
-    "sshkeys",
-    "token",
-    "uniqueid",
-];
-
-/// Words in the name of an environment variable whose value is a secret.
-const SECRET_WORDS: &[&str] = &["password", "passwd", "secret", "token", "key", "credential"];
-
-/// Fields whose value changes with each write and must be sent as it was read.
-const ETAGS: &[&str] = &["etag", "fingerprint", "labelFingerprint"];
-
-/// A shorter prefix is nobody's identity.
-const SHORTEST_PREFIX: u8 = 16;
-
-/// Public ranges that Google documents, or that belong to nobody: they are facts and stay.
-const KNOWN_RANGES: &[&str] = &[
-    "0.0.0.0/8",
-    "8.8.4.0/24",
-    "8.8.8.0/24",
-    "10.0.0.0/8",
-    "34.126.0.0/18",
-    "35.191.0.0/16",
-    "35.199.192.0/19",
-    "35.235.240.0/20",
-    "100.64.0.0/10",
-    "127.0.0.0/8",
-    "130.211.0.0/22",
-    "169.254.0.0/16",
-    "172.16.0.0/12",
-    "192.0.2.0/24",
-    "192.168.0.0/16",
-    "198.18.0.0/15",
-    "198.51.100.0/24",
-    "199.36.153.0/24",
-    "203.0.113.0/24",
-    "209.85.152.0/22",
-    "209.85.204.0/22",
-    "224.0.0.0/3",
-    "::/127",
-    "2001:db8::/32",
-    "fc00::/7",
-    "fe80::/10",
-];
-
 /// What is encoded in an address; a placeholder stays as it is.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -105,71 +35,6 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'$')
     .remove(b'{')
     .remove(b'}');
-
-/// One form of text that is replaced; the first group is what is replaced, and the rest of the match stays.
-struct Pattern {
-    regex: Regex,
-    becomes: Becomes,
-}
-
-/// What a pattern's text becomes.
-#[derive(Clone, Copy)]
-enum Becomes {
-    Secret,
-    Email,
-    Number,
-    Billing,
-    Uuid,
-    Operation,
-    Address,
-}
-
-/// The forms, in the order in which they are looked for.
-static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
-    let row = |text: &str, becomes| {
-        Some(Pattern {
-            regex: Regex::new(text).ok()?,
-            becomes,
-        })
-    };
-    [
-        row(
-            r"(?s)(-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|$))",
-            Becomes::Secret,
-        ),
-        row(
-            r"(eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*)",
-            Becomes::Secret,
-        ),
-        row(r"(\bya29\.[A-Za-z0-9._-]+)", Becomes::Secret),
-        row(r"(\bAIza[A-Za-z0-9_-]{35})", Becomes::Secret),
-        row(r"(\bGOCSPX-[A-Za-z0-9_-]+)", Becomes::Secret),
-        row(r"(?i)\bbearer\s+([A-Za-z0-9._~+/=-]{8,})", Becomes::Secret),
-        row(r"([A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,})", Becomes::Email),
-        row(
-            r"\b([0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6})\b",
-            Becomes::Billing,
-        ),
-        row(
-            r"\b([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b",
-            Becomes::Uuid,
-        ),
-        row(r"\boperations/([A-Za-z0-9._-]+)", Becomes::Operation),
-        row(r"(\boperation-[0-9a-z-]{8,})", Becomes::Operation),
-        row(
-            r"\b(?:projects|folders|organizations|project_number|consumer)[/:]+(?:projects/)?([0-9]{6,})\b",
-            Becomes::Number,
-        ),
-        row(r"(\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:/[0-9]{1,2})?\b)", Becomes::Address),
-        row(
-            r"((?:\b[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4}){0,7}(?:::)?)",
-            Becomes::Address,
-        ),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-});
 
 /// Replaces secrets and identities, and remembers what became of each.
 pub(super) struct Redactor {
@@ -236,10 +101,10 @@ impl Redactor {
         match value {
             Value::Object(map) => self.object(map),
             Value::Array(items) => items.iter_mut().for_each(|item| self.value(item, key)),
-            Value::String(text) if SECRET_FIELDS.contains(&key.to_lowercase().as_str()) => {
-                if !text.is_empty() {
-                    SECRET.clone_into(text);
-                }
+            Value::String(text)
+                if !text.is_empty() && SECRET_FIELDS.contains(&key.to_lowercase().as_str()) =>
+            {
+                SECRET.clone_into(text);
             }
             Value::String(text) if ETAGS.contains(&key) => {
                 *text = self.placeholder("etag", text, |n| format!("${{etag-{n}}}"));

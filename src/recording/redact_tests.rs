@@ -1,3 +1,5 @@
+//! What is replaced in a recording, and what stays, by tables.
+
 use serde_json::json;
 
 use super::*;

@@ -10,7 +10,7 @@ use axum::http::{Method, StatusCode, Uri};
 use serde_json::{Value, json};
 
 use crate::common::emulator::Cloud;
-use crate::common::kubernetes::{APPLY_PATCH, ClusterClient, MERGE_PATCH};
+use crate::common::kubernetes::ClusterClient;
 use crate::common::program::User;
 
 const PROJECT: &str = "acme-egress";
@@ -18,6 +18,10 @@ const PROJECT: &str = "acme-egress";
 const RECORDED_PROJECT: &str = "demo-proj";
 /// The host of a cluster in a recording.
 const CLUSTER: &str = "https://kubernetes.default.svc";
+
+/// The types of the two patches that the program sends; a recording has no headers.
+const APPLY_PATCH: &str = "application/apply-patch+yaml";
+const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// How often a question is asked again whose answer is to be another one.
 const PATIENCE: usize = 300;

@@ -15,7 +15,7 @@ use crate::common::emulator::Cloud;
 use crate::common::emulator::longrunning::{ZONE, cluster_body};
 
 pub use blocking::BlockingClient;
-pub use client::{APPLY_PATCH, ClusterClient, MERGE_PATCH};
+pub use client::ClusterClient;
 
 /// A cluster in an emulated cloud, with a client.
 pub struct EmulatedCluster {
