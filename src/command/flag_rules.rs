@@ -297,6 +297,7 @@ mod tests {
             "state-dir" => vec!["--state-dir", "folder"],
             "steps" => vec!["--steps", "folder"],
             "overlay" => vec!["--overlay", "folder"],
+            "record" => vec!["--record", "recording.json"],
             "set" => vec!["--set", "a=b"],
             "authorized-network" => vec!["--authorized-network", "192.0.2.0/24"],
             "output" => vec!["--output", "json"],
