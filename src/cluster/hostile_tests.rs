@@ -276,6 +276,14 @@ async fn a_name_does_not_lead_to_another_path() {
     assert_eq!(server.connections.load(Ordering::SeqCst), 0);
 }
 
+fn proxy() -> ContainerRef {
+    ContainerRef {
+        namespace: "n".to_owned(),
+        pod: "p".to_owned(),
+        name: "istio-proxy".to_owned(),
+    }
+}
+
 #[tokio::test]
 async fn every_line_of_a_log_that_is_followed_is_heard_however_many_there_are() {
     let log: String = (0..5_000)
@@ -283,11 +291,7 @@ async fn every_line_of_a_log_that_is_followed_is_heard_however_many_there_are() 
         .collect();
     let server = Server::answers("200 OK", log.into_bytes()).await;
     let cluster = server.cluster(&server.authority);
-    let container = ContainerRef {
-        namespace: "n".to_owned(),
-        pod: "p".to_owned(),
-        name: "istio-proxy".to_owned(),
-    };
+    let container = proxy();
     let heard = Mutex::new(Vec::new());
     let on_line = |line: &str| heard.lock().unwrap().push(line.to_owned());
     let since = Duration::from_millis(2_500);
@@ -298,6 +302,26 @@ async fn every_line_of_a_log_that_is_followed_is_heard_however_many_there_are() 
     let asked =
         "GET /api/v1/namespaces/n/pods/p/log?&container=istio-proxy&follow=true&sinceSeconds=2 ";
     assert!(head.starts_with(asked), "{head}");
+}
+
+/// A recording that waited for the end of a log would keep its lines from who follows it.
+#[tokio::test]
+async fn a_log_that_is_followed_passes_a_recording_line_by_line() {
+    let server = Server::answers("200 OK", b"line\n".to_vec()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recording.json");
+    let recorder = Recorder::create(&path, "my-project", |_| ()).unwrap();
+    let cluster = server.cluster(&server.authority).recorded(Some(&recorder));
+    let container = proxy();
+    let heard = Mutex::new(Vec::new());
+    let on_line = |line: &str| heard.lock().unwrap().push(line.to_owned());
+    let since = Duration::from_secs(1);
+    cluster.follow(&container, since, &on_line).await.unwrap();
+    assert_eq!(heard.into_inner().unwrap(), ["line"]);
+    assert_eq!(cluster.logs(&container, since).await.unwrap(), "line\n");
+    let recording: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let answers = [0, 1].map(|n| recording["exchanges"][n].get("response"));
+    assert_eq!(answers, [None, Some(&"line\n".into())], "{recording}");
 }
 
 #[test]

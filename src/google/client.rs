@@ -263,6 +263,7 @@ impl Client {
         while let Some(part) = answer
             .chunk()
             .await
+            .inspect_err(|_| self.record(call, Some(status.as_u16()), &[]))
             .map_err(|e| failed(answer::cut_off(call, e)))?
         {
             if body.len() + part.len() > LONGEST_ANSWER {

@@ -8,7 +8,10 @@ use kube::client::Body;
 use serde_json::Value;
 use tower::{BoxError, Service};
 
-use super::{Exchange, Recorder};
+use super::{Exchange, Recorder, json_or_text};
+
+/// Parameters of a query whose answer is written as it happens, without an end.
+const STREAMS: [&str; 2] = ["follow=true", "watch=true"];
 
 /// What stands for a cluster's address in a recording.
 const HOST: &str = "https://kubernetes.default.svc";
@@ -42,7 +45,8 @@ impl Service<Request<Body>> for Recorded {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let sent = body.collect_bytes().await?;
-            let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+            let path = parts.uri.path_and_query();
+            let path = path.map_or("/", |path| path.as_str()).to_owned();
             let mut exchange = Exchange {
                 method: parts.method.to_string(),
                 url: format!("{HOST}{path}"),
@@ -55,25 +59,24 @@ impl Service<Request<Body>> for Recorded {
                 .await
                 .inspect_err(|_| recorder.write(exchange.clone()))?;
             exchange.status = Some(answer.status().as_u16());
-            // What follows is not an answer but a connection.
-            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            // What follows is not an answer but a connection, or lines that somebody waits for one by one.
+            let is_stream = path
+                .split(['?', '&'])
+                .any(|parameter| STREAMS.contains(&parameter));
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS
+                || (is_stream && answer.status().is_success())
+            {
                 recorder.write(exchange);
                 return Ok(answer);
             }
             let (parts, body) = answer.into_parts();
-            let received = body.collect_bytes().await?;
+            let received = body
+                .collect_bytes()
+                .await
+                .inspect_err(|_| recorder.write(exchange.clone()))?;
             exchange.response = json_or_text(&received);
             recorder.write(exchange);
             Ok(Response::from_parts(parts, Body::from(received.to_vec())))
         })
-    }
-}
-
-/// A body as JSON; as text if it is not JSON; null if it is empty.
-pub fn json_or_text(body: &[u8]) -> Value {
-    match body {
-        [] => Value::Null,
-        body => serde_json::from_slice(body)
-            .unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned().into()),
     }
 }

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-pub use cluster::{Recorded, json_or_text};
+pub use cluster::Recorded;
 use redact::Redactor;
 
 /// The end of the file, which each exchange is written before: the file is complete at every instant.
@@ -114,10 +114,25 @@ impl State {
         }
         let text = format!("{}\n{line}", if self.is_first { "" } else { "," });
         file.seek(SeekFrom::Start(self.end))?;
-        file.write_all(format!("{text}{END}").as_bytes())?;
+        if let Err(error) = file.write_all(format!("{text}{END}").as_bytes()) {
+            // A disk that is full takes a part of it: what was complete before is complete again.
+            file.set_len(self.end)?;
+            file.seek(SeekFrom::Start(self.end))?;
+            file.write_all(END.as_bytes())?;
+            return Err(error);
+        }
         self.end += text.len() as u64;
         self.is_first = false;
         Ok(())
+    }
+}
+
+/// A body as JSON; as text if it is not JSON; null if it is empty.
+pub fn json_or_text(body: &[u8]) -> Value {
+    match body {
+        [] => Value::Null,
+        body => serde_json::from_slice(body)
+            .unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned().into()),
     }
 }
 

@@ -77,6 +77,17 @@ pub(super) const KNOWN_RANGES: &[&str] = &[
     "fe80::/10",
 ];
 
+/// Projects of Google's, and the beginning of their names: images of nodes, and accounts of its services.
+pub(super) const GOOGLES_PROJECTS: &[&str] = &[
+    "compute-system",
+    "container-engine-robot",
+    "cos-cloud",
+    "gcp-sa-",
+    "gke-node-images",
+    "ubuntu-os-",
+    "windows-cloud",
+];
+
 /// One form of text that is replaced; the first group is what is replaced, and the rest of the match stays.
 pub(super) struct Pattern {
     pub regex: Regex,
@@ -88,6 +99,7 @@ pub(super) struct Pattern {
 pub(super) enum Becomes {
     Secret,
     Email,
+    Project,
     Number,
     Billing,
     Uuid,
@@ -112,11 +124,16 @@ pub(super) static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
             r"(eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*)",
             Becomes::Secret,
         ),
+        // A PEM block in base64.
+        row(r"(\bLS0tLS1CRUdJTi[A-Za-z0-9+/=]*)", Becomes::Secret),
         row(r"(\bya29\.[A-Za-z0-9._-]+)", Becomes::Secret),
         row(r"(\bAIza[A-Za-z0-9_-]{35})", Becomes::Secret),
         row(r"(\bGOCSPX-[A-Za-z0-9_-]+)", Becomes::Secret),
         row(r"(?i)\bbearer\s+([A-Za-z0-9._~+/=-]{8,})", Becomes::Secret),
-        row(r"([A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,})", Becomes::Email),
+        row(
+            r"([A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,})",
+            Becomes::Email,
+        ),
         row(
             r"\b([0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6})\b",
             Becomes::Billing,
@@ -128,10 +145,26 @@ pub(super) static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         row(r"\boperations/([A-Za-z0-9._-]+)", Becomes::Operation),
         row(r"(\boperation-[0-9a-z-]{8,})", Becomes::Operation),
         row(
-            r"\b(?:projects|folders|organizations|project_number|consumer)[/:]+(?:projects/)?([0-9]{6,})\b",
+            r"\b(?:projects?|folders?|organizations?|project_number)[/:= #]+([0-9]{6,})\b",
             Becomes::Number,
         ),
-        row(r"(\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:/[0-9]{1,2})?\b)", Becomes::Address),
+        row(r"\b(?:service-)?([0-9]{6,})(?:-compute)?@", Becomes::Number),
+        row(
+            r"\bprojects[/=]([a-z][a-z0-9-]{4,28}[a-z0-9])\b",
+            Becomes::Project,
+        ),
+        row(
+            r"@([a-z][a-z0-9-]{4,28}[a-z0-9])\.iam\.gserviceaccount\.com\b",
+            Becomes::Project,
+        ),
+        row(
+            r"\b([a-z][a-z0-9-]{4,28}[a-z0-9])\.svc\.id\.goog\b",
+            Becomes::Project,
+        ),
+        row(
+            r"(\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:/[0-9]{1,2})?\b)",
+            Becomes::Address,
+        ),
         row(
             r"((?:\b[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4}){0,7}(?:::)?)",
             Becomes::Address,

@@ -14,7 +14,8 @@ use serde_json::{Map, Value};
 
 use super::Exchange;
 use super::patterns::{
-    Becomes, ETAGS, KNOWN_RANGES, PATTERNS, SECRET_FIELDS, SECRET_WORDS, SHORTEST_PREFIX,
+    Becomes, ETAGS, GOOGLES_PROJECTS, KNOWN_RANGES, PATTERNS, SECRET_FIELDS, SECRET_WORDS,
+    SHORTEST_PREFIX,
 };
 
 /// What stands for a secret. It is base64, too, so that a field that must be base64 stays valid.
@@ -54,7 +55,7 @@ impl Redactor {
 
     /// The exchange without secrets and identities.
     pub fn exchange(&mut self, mut exchange: Exchange) -> Exchange {
-        // A project's number is learned first: an answer may name it before or after a path that contains it.
+        // A project's number is learned first: an answer may name it before or after a name that contains it.
         self.learn(&exchange.response);
         exchange.url = self.url(&exchange.url);
         self.value(&mut exchange.body, "");
@@ -125,8 +126,23 @@ impl Redactor {
     }
 
     fn object(&mut self, map: &mut Map<String, Value>) {
-        let is_secret = map.get("kind").is_some_and(|kind| kind == "Secret");
-        let is_project = map.contains_key("projectNumber") || map.contains_key("projectId");
+        let kind = map.get("kind").and_then(Value::as_str).unwrap_or_default();
+        let is_secret = kind == "Secret";
+        // The items of a list do not say their kind.
+        if kind == "SecretList"
+            && let Some(items) = map.get_mut("items")
+        {
+            let items = items.as_array_mut().into_iter().flatten();
+            let items = items.filter_map(Value::as_object_mut);
+            items.for_each(|item| {
+                item.insert("kind".to_owned(), "Secret".into());
+            });
+        }
+        let is_account = map.contains_key("email");
+        let is_project =
+            map.contains_key("projectNumber") || (map.contains_key("projectId") && !is_account);
+        let of = map.get("type").and_then(Value::as_str).unwrap_or_default();
+        let is_parent = ["organization", "folder"].contains(&of);
         let variable = map
             .get("name")
             .and_then(Value::as_str)
@@ -140,9 +156,19 @@ impl Redactor {
                 "value" if is_secret_variable => conceal(value),
                 // The title that a person gave the project.
                 "name" | "displayName" if is_project && !is_path(value) => *value = PROJECT.into(),
+                "id" if is_parent => {
+                    if let Some(number) = digits(value) {
+                        *value = self.number(&number).into();
+                    }
+                }
                 key => self.value(value, key),
             }
         }
+        // A fleet's memberships are keys: `projects/NUMBER/locations/L/memberships/M`.
+        *map = std::mem::take(map)
+            .into_iter()
+            .map(|(key, value)| (self.text(&key), value))
+            .collect();
     }
 
     /// A text with what has one of the known forms replaced, and the project.
@@ -162,7 +188,7 @@ impl Redactor {
                 .into_owned();
         }
         for ((kind, original), placeholder) in &self.known {
-            if ["number", "operation"].contains(kind) {
+            if ["number", "operation", "project"].contains(kind) {
                 text = replace_word(&text, original, placeholder);
             }
         }
@@ -173,6 +199,7 @@ impl Redactor {
         match becomes {
             Becomes::Secret => SECRET.to_owned(),
             Becomes::Email => self.email(part),
+            Becomes::Project => self.other_project(part),
             Becomes::Number => self.number(part),
             Becomes::Billing => {
                 self.placeholder("billing", part, |n| format!("000000-000000-{n:06}"))
@@ -197,6 +224,15 @@ impl Redactor {
             1 => "user@example.com".to_owned(),
             n => format!("user-{n}@example.com"),
         })
+    }
+
+    /// The id of a project that is not the run's own: the host project of a network, or somebody's whose account is a member.
+    fn other_project(&mut self, id: &str) -> String {
+        let is_googles = GOOGLES_PROJECTS.iter().any(|name| id.starts_with(name));
+        if is_googles || id == self.project || id == PROJECT {
+            return id.to_owned();
+        }
+        self.placeholder("project", id, |n| format!("{PROJECT}-{}", n + 1))
     }
 
     fn number(&mut self, number: &str) -> String {

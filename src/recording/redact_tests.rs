@@ -28,6 +28,35 @@ fn an_identity_becomes_a_placeholder_and_a_fact_stays() {
             "sa@demo-proj.iam.gserviceaccount.com",
         ),
         ("projects/424242424242/x", "projects/123456789/x"),
+        (
+            "API has not been used in project 424242424242 before",
+            "API has not been used in project 123456789 before",
+        ),
+        (
+            "https://x/?project=424242424242",
+            "https://x/?project=123456789",
+        ),
+        (
+            "424242424242-compute@developer.gserviceaccount.com",
+            "123456789-compute@developer.gserviceaccount.com",
+        ),
+        (
+            "projects/acme-host/global/networks/acme-host",
+            "projects/demo-proj-2/global/networks/demo-proj-2",
+        ),
+        (
+            "serviceAccount:sa@other-proj.iam.gserviceaccount.com",
+            "serviceAccount:sa@demo-proj-2.iam.gserviceaccount.com",
+        ),
+        (
+            "acme-egress.svc.id.goog[team-x/test]",
+            "demo-proj.svc.id.goog[team-x/test]",
+        ),
+        (
+            "service-424242424242@gcp-sa-gkehub.iam.gserviceaccount.com",
+            "service-123456789@gcp-sa-gkehub.iam.gserviceaccount.com",
+        ),
+        ("projects/cos-cloud/x", "projects/cos-cloud/x"),
         ("organizations/998877665544", "organizations/123456789"),
         ("projects/0", "projects/0"),
         (
@@ -119,6 +148,21 @@ fn the_same_value_becomes_the_same_placeholder_everywhere() {
 }
 
 #[test]
+fn keys_and_parents_are_identities_too() {
+    let before = json!({
+        "membershipSpecs": {"projects/424242424242/locations/l/memberships/m": {"mesh": {}}},
+        "parent": {"type": "organization", "id": "998877665544"},
+        "projectId": "acme-egress", "email": "sa@acme-egress.iam.gserviceaccount.com", "displayName": "SA for nodes",
+    });
+    let after = json!({
+        "membershipSpecs": {"projects/123456789/locations/l/memberships/m": {"mesh": {}}},
+        "parent": {"type": "organization", "id": "223456789"},
+        "projectId": "demo-proj", "email": "sa@demo-proj.iam.gserviceaccount.com", "displayName": "SA for nodes",
+    });
+    assert_eq!(redacted(before), after);
+}
+
+#[test]
 fn an_address_hides_nothing_in_its_encoding() {
     for (url, expected) in [
         (
@@ -143,7 +187,9 @@ fn a_secret_is_known_by_its_field_its_object_or_its_name() {
     let secret = "hunter2-hunter2";
     for value in [
         json!({"kind": "Secret", "data": {"tls.key": secret}, "stringData": {"a": secret}}),
-        json!({"items": [{"kind": "Secret", "data": {"tls.key": secret}}]}),
+        json!({"kind": "List", "items": [{"kind": "Secret", "data": {"tls.key": secret}}]}),
+        json!({"kind": "SecretList", "items": [{"metadata": {}, "data": {"tls.key": secret}}]}),
+        json!({"pem": "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCmh1bnRlcjItaHVudGVyMg=="}),
         json!({"status": {"token": secret}}),
         json!({"masterAuth": {"clusterCaCertificate": secret, "clientKey": secret, "password": secret}}),
         json!({"privateKeyData": secret, "refresh_token": secret, "access_token": secret}),
@@ -153,6 +199,8 @@ fn a_secret_is_known_by_its_field_its_object_or_its_name() {
     ] {
         let shown = redacted(value).to_string();
         assert!(!shown.contains(secret), "{shown}");
+        assert!(!shown.contains("aHVudGVyMi"), "{shown}");
+        assert!(!shown.contains("h1bnRlcjIt"), "{shown}");
     }
     // A variable that is no secret, and a map that is not of a Secret.
     let plain = json!({"env": [{"name": "ISTIO_META", "value": "x"}], "kind": "ConfigMap", "data": {"mesh": "y"}});

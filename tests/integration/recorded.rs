@@ -166,7 +166,8 @@ fn plain(diagnostic: &str) -> String {
         .collect()
 }
 
-fn is_operation(answer: &Value) -> bool {
+/// Whether an answer is an operation.
+pub fn is_operation(answer: &Value) -> bool {
     answer["kind"] == "compute#operation"
         || answer.get("operationType").is_some()
         || answer["name"]
@@ -174,7 +175,8 @@ fn is_operation(answer: &Value) -> bool {
             .is_some_and(|name| name.contains("operations/"))
 }
 
-fn is_over(answer: &Value) -> bool {
+/// Whether an answer is an operation that has ended.
+pub fn is_over(answer: &Value) -> bool {
     is_operation(answer) && (answer["status"] == "DONE" || answer["done"] == true)
 }
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::common::emulator::Cloud;
 use crate::common::kubernetes::ClusterClient;
 use crate::common::program::User;
+use crate::recorded::{is_operation, is_over};
 
 const PROJECT: &str = "acme-egress";
 /// What stands for the project in a recording.
@@ -91,12 +92,7 @@ impl Bindings {
 }
 
 fn is_running(answer: &Value) -> bool {
-    let is_operation = answer["kind"] == "compute#operation"
-        || answer.get("operationType").is_some()
-        || answer["name"]
-            .as_str()
-            .is_some_and(|name| name.contains("operations/"));
-    is_operation && answer["status"] != "DONE" && answer["done"] != true
+    is_operation(answer) && !is_over(answer)
 }
 
 /// The fields of a recorded answer that another one has not.
@@ -176,8 +172,10 @@ async fn replay(recording: &Value) -> Vec<String> {
 async fn a_recorded_run_has_no_identity_and_replays() {
     let user = User::new();
     let up = record(&user, &["up", "--emulate", "--yes"], "up.json");
-    let plan = record(&user, &["plan", "--emulate"], "plan.json");
-    let text = up.to_string() + &plan.to_string();
+    // Commands in pods and logs that are followed pass through the recording as they are.
+    let verify = record(&user, &["verify", "--emulate"], "verify.json");
+    let down = record(&user, &["down", "--emulate", "--yes"], "down.json");
+    let text = [&up, &verify, &down].map(Value::to_string).concat();
     for identity in [PROJECT, "BEGIN CERTIFICATE", "Bearer "] {
         assert!(!text.contains(identity), "{identity} is in the recording");
     }
@@ -306,4 +304,18 @@ fn a_recording_is_a_new_file_of_a_verb_that_sends_requests() {
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_full_disk_ends_the_recording_and_not_the_run() {
+    let user = User::new();
+    let place = ["--emulate", "--project", PROJECT, "--zone", "us-central1-a"];
+    let args = [&["plan", "--record", "short.json"][..], &place].concat();
+    let said = user.run_with_blocks(16, &args).ends(3);
+    let told = said
+        .err
+        .matches("the recording ends here, and the run goes on: ");
+    assert_eq!(told.count(), 1, "{}", said.err);
+    let recording = read(&user.home().join("short.json"));
+    assert!(!exchanges(&recording).is_empty(), "{recording}");
 }
