@@ -8,7 +8,7 @@ mod cluster;
 mod patterns;
 mod redact;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -59,19 +59,24 @@ impl Recorder {
     /// file can no longer be written.
     ///
     /// # Errors
-    /// The file exists already, or cannot be created.
+    /// The file exists already and has exchanges or another content, or it cannot be created.
     pub fn create(path: &Path, project: &str, failed: fn(&io::Error)) -> io::Result<Recorder> {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)?;
         let origin = format!(
             "recorded by provision {} against the services that its requests name",
             env!("CARGO_PKG_VERSION")
         );
         let head = format!("{{\"origin\": {},\n\"exchanges\": [", Value::from(origin));
-        file.write_all(format!("{head}{END}").as_bytes())?;
+        let empty = format!("{head}{END}");
+        let mut new = OpenOptions::new();
+        new.write(true).create_new(true).mode(0o600);
+        let mut file = match new.open(path) {
+            // A run that reached no server leaves a recording without exchanges: nothing is lost with it.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is(path, &empty) => {
+                OpenOptions::new().write(true).open(path)?
+            }
+            opened => opened?,
+        };
+        file.write_all(empty.as_bytes())?;
         Ok(Recorder {
             state: Arc::new(Mutex::new(State {
                 file: Some(file),
@@ -127,6 +132,12 @@ impl State {
     }
 }
 
+/// Whether a file has this content.
+fn is(path: &Path, content: &str) -> bool {
+    let has_length = fs::metadata(path).is_ok_and(|file| file.len() == content.len() as u64);
+    has_length && fs::read(path).is_ok_and(|read| read == content.as_bytes())
+}
+
 /// A body as JSON; as text if it is not JSON; null if it is empty.
 pub fn json_or_text(body: &[u8]) -> Value {
     match body {
@@ -170,6 +181,8 @@ mod tests {
         let path = folder.path().join("recording.json");
         let recorder = Recorder::create(&path, "my-project", |_| ()).unwrap();
         assert_eq!(read(&path)["exchanges"], json!([]));
+        drop(recorder);
+        let recorder = Recorder::create(&path, "my-project", |_| ()).unwrap();
         for n in 1..=3 {
             let running = json!({"name": "operations/o", "done": false});
             recorder.write(exchange("https://a.googleapis.com/operations/o", running));
