@@ -3,6 +3,7 @@
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::absence::{not_seen, proves_absence};
 use super::change::{Change, Ownership};
 use super::desired::{Converged, DesiredResource};
 use super::entry::{ChangeVerb, Entry, LeftBehind, now};
@@ -19,7 +20,6 @@ use super::send::{SendResult, carry_out};
 use super::state::{OpenRequest, TrackedResource};
 use super::wait::{at_rest, confirmed};
 use super::worker::Worker;
-use crate::google::Class;
 use crate::kinds::{Observed, ResourceId};
 
 /// Reads and compares, and changes nothing.
@@ -41,14 +41,12 @@ pub async fn look_only(
     } else {
         &Value::Null
     };
-    let what = format!("read {} {}", kind.name(), resource.short());
     let look = match worker
         .unless_stopped(kind.look(&worker.clients, &resource.at, known_want, &parts))
         .await?
     {
-        // A disabled API has no resources.
-        Err(error) if error.class == Class::ApiDisabled => Observed::Absent,
-        look => look.map_err(|error| Failure::of(&what, &error))?,
+        Err(error) if proves_absence(&error, tracked) => Observed::Absent,
+        look => look.map_err(|error| not_seen(*kind, resource, tracked, &error))?,
     };
     let tracked = match &look {
         Observed::Here(live) => still_ours(*kind, want, tracked, live),

@@ -17,7 +17,7 @@ use super::present::{look_only, present};
 use super::prune::look_absent;
 use super::state::TrackedResource;
 use super::task::{Task, TaskGoal};
-use super::worker::Worker;
+use super::worker::{Learned, Worker};
 use crate::kinds::{Kind, ResourceId};
 use crate::steps::refs;
 
@@ -32,6 +32,8 @@ pub struct Scheduler {
     created: BTreeSet<String>,
     /// Hosts of APIs that are known to be enabled.
     enabled: BTreeSet<String>,
+    /// Whether this run has enabled one.
+    has_enabled: bool,
 }
 
 /// Why a ready task is not started.
@@ -72,6 +74,7 @@ impl Scheduler {
             outputs: BTreeMap::new(),
             created: BTreeSet::new(),
             enabled: BTreeSet::new(),
+            has_enabled: false,
         }
     }
 
@@ -85,9 +88,17 @@ impl Scheduler {
         std::mem::take(&mut self.waiting)
     }
 
-    /// Hosts of APIs that are known to be enabled.
-    pub fn enabled(&self) -> &BTreeSet<String> {
-        &self.enabled
+    /// What the tasks so far have shown of the project.
+    pub fn learned(&self) -> Learned {
+        let accounts = self.outputs.values().filter_map(|outputs| {
+            let address = outputs.get("email")?.as_str()?;
+            Some(address.to_owned())
+        });
+        Learned {
+            enabled: self.enabled.clone(),
+            has_enabled: self.has_enabled,
+            accounts: accounts.collect(),
+        }
     }
 
     /// Takes the first task that may start.
@@ -107,6 +118,12 @@ impl Scheduler {
         self.enabled.extend(step.kind.enables(&step.want));
         self.done.insert(id.to_owned());
         self.outputs.insert(id.to_owned(), outputs);
+    }
+
+    /// Records that this run changed something for a task: perhaps it enabled an API.
+    pub fn changed(&mut self, id: &str) {
+        let step = &self.tasks[id].step;
+        self.has_enabled |= !step.kind.enables(&step.want).is_empty();
     }
 
     /// Records that this run created a task's resource.

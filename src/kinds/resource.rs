@@ -92,6 +92,10 @@ impl KindSpec for ResourceSpec {
         self.reads
     }
 
+    fn holder_appears_late(&self) -> bool {
+        self.late_holder
+    }
+
     fn allow_list(&self) -> Option<&'static str> {
         self.allow_list
     }

@@ -43,6 +43,7 @@ const PLAIN: ResourceSpec = ResourceSpec {
     request_id: false,
     settled: None,
     reads: 1,
+    late_holder: false,
     fixed: &[],
     carries: &[],
     unstated: &[],
@@ -381,6 +382,8 @@ static MEMBERSHIP_FEATURE: ResourceSpec = ResourceSpec {
     update: UpdateMethod::PatchMask,
     dialect: Some(Dialect::LongRunning),
     request_id: true,
+    // The fleet answers 404 or 400 for a membership that it created a moment ago (reported).
+    late_holder: true,
     outputs: &["name"],
     lock: Some("feature {project}/{feature}"),
     ..PLAIN

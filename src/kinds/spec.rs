@@ -160,6 +160,12 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         1
     }
 
+    /// Whether what it belongs to may be unknown to some of Google's replicas for minutes after it was created, so that a 404 of a
+    /// request that changes something passes by itself.
+    fn holder_appears_late(&self) -> bool {
+        false
+    }
+
     /// The list of networks in it that `provision authorize` keeps up to date, as a path with dots.
     fn allow_list(&self) -> Option<&'static str> {
         None
