@@ -195,6 +195,7 @@ mod tests {
             adopt: false,
             prunes: false,
             replaced: None,
+            never_ran: false,
             lookup: None,
         }
     }

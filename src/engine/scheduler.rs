@@ -15,8 +15,9 @@ use super::journal::JournalAccess;
 use super::lookup::look_up;
 use super::present::{look_only, present};
 use super::prune::look_absent;
-use super::state::TrackedResource;
+use super::state::{State, TrackedResource};
 use super::task::{Task, TaskGoal};
+use super::tasks::goes_with;
 use super::worker::{Learned, Worker};
 use crate::kinds::{Kind, ResourceId};
 use crate::steps::refs;
@@ -199,6 +200,7 @@ impl Scheduler {
                 wanted.adopt = *adopt;
                 wanted.prunes = *prunes;
                 wanted.replaced.clone_from(replaced);
+                wanted.never_ran = never_ran(state, &wanted.resource);
                 wanted.inside = inside
                     .iter()
                     .filter_map(|inner| self.wanted(inner, Some((id, &wanted.resource))).ok())
@@ -266,9 +268,32 @@ impl Scheduler {
             adopt: false,
             prunes: false,
             replaced: None,
+            never_ran: false,
             lookup: step.lookup.clone(),
         })
     }
+}
+
+/// Whether a resource of ours was never seen to be complete, so that it is in nobody's use: its creation failed, and the journal has
+/// nothing of ours in it that was created on its own. One that was adopted may have run before.
+fn never_ran(state: &State, resource: &ResourceId) -> bool {
+    let Some(tracked) = state.get(&resource.key()) else {
+        return false;
+    };
+    let alone = resource.kind().is_some_and(|kind| kind.parent().is_none());
+    let is_in_it = |other: &TrackedResource| {
+        let by_itself = other.made.is_some()
+            || other
+                .resource
+                .kind()
+                .is_some_and(|kind| kind.is_in_cluster());
+        by_itself && goes_with(other, tracked)
+    };
+    alone
+        && tracked.is_ours()
+        && tracked.made.is_none()
+        && !tracked.adopted
+        && !state.ours().any(is_in_it)
 }
 
 impl Job {

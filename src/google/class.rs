@@ -123,7 +123,7 @@ impl Class {
                 "the requests are charged to another project, in which the API is disabled: `gcloud auth application-default set-quota-project PROJECT` names yours"
             }
             Class::OutOfMachines => {
-                "the zone has no free machines of this type: run the same command again later; or choose another machine type with --set; or use another zone: `provision down`, then `provision up --zone ZONE`"
+                "the zone has no free machines of this type: run the same command again later, which creates anew what could not be completed; or choose another machine type with --set; or use another zone: `provision down`, then `provision up --zone ZONE`"
             }
             Class::NodesNotRegistered => {
                 "the machines run and cannot reach the control plane: compare the firewall rules, the private DNS zones and the NAT with `provision plan`; see https://cloud.google.com/kubernetes-engine/docs/troubleshooting/node-registration"

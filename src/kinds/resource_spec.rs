@@ -134,6 +134,10 @@ pub struct ReadyField {
     pub field: &'static str,
     /// The values of a ready resource.
     pub good: &'static [&'static str],
+    /// The values of a resource that works and needs somebody's attention: it is used, with a warning.
+    pub degraded: &'static [&'static str],
+    /// The values of a resource that works while Google changes it: only a change of ours waits.
+    pub changing: &'static [&'static str],
     /// The values that waiting does not change.
     pub bad: &'static [&'static str],
     /// The field with the reason, if the resource has one.

@@ -151,6 +151,8 @@ static ADDRESS: ResourceSpec = ResourceSpec {
     settled: Some(ReadyField {
         field: "status",
         good: &["RESERVED", "IN_USE"],
+        degraded: &[],
+        changing: &[],
         bad: &[],
         why: None,
     }),
@@ -231,7 +233,10 @@ static CLUSTER: ResourceSpec = ResourceSpec {
     settled: Some(ReadyField {
         field: "status",
         good: &["RUNNING"],
-        bad: &["ERROR", "DEGRADED"],
+        // A cluster that was RUNNING once still serves. Source: the description of the statuses in the discovery document.
+        degraded: &["DEGRADED"],
+        changing: &["RECONCILING"],
+        bad: &["ERROR"],
         why: Some("statusMessage"),
     }),
     lists: &[
@@ -301,6 +306,8 @@ static NODE_POOL: ResourceSpec = ResourceSpec {
     settled: Some(ReadyField {
         field: "status",
         good: &["RUNNING", "RUNNING_WITH_ERROR"],
+        degraded: &[],
+        changing: &["RECONCILING"],
         bad: &["ERROR"],
         why: Some("statusMessage"),
     }),
@@ -338,6 +345,8 @@ static FEATURE: ResourceSpec = ResourceSpec {
     settled: Some(ReadyField {
         field: "resourceState.state",
         good: &["ACTIVE"],
+        degraded: &[],
+        changing: &[],
         bad: &[],
         why: Some("state.state.description"),
     }),
@@ -363,6 +372,8 @@ static MEMBERSHIP: ResourceSpec = ResourceSpec {
     settled: Some(ReadyField {
         field: "state.code",
         good: &["READY"],
+        degraded: &[],
+        changing: &[],
         bad: &[],
         why: None,
     }),

@@ -166,6 +166,16 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         false
     }
 
+    /// What to warn about a live resource that works and needs somebody's attention.
+    fn warning(&self, _live: &Value) -> Option<String> {
+        None
+    }
+
+    /// Whether Google is changing a live resource that works meanwhile: a change of ours must wait, and nothing else.
+    fn is_being_changed(&self, _live: &Value) -> bool {
+        false
+    }
+
     /// The list of networks in it that `provision authorize` keeps up to date, as a path with dots.
     fn allow_list(&self) -> Option<&'static str> {
         None

@@ -1,12 +1,18 @@
 //! What an answer of Google's means: who has to act, whether waiting helps, and whether anything was seen at all. The answers are
 //! those of `fixtures/errors.json`, given instead of the cloud's.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::{Value, json};
 
-use crate::common::cloud::Cloud;
+use crate::common::cloud::{Cloud, pointed_at};
 use crate::common::middle::request::Asked;
 use crate::common::program::{Said, User};
 use crate::common::refusing::{Refusing, error};
+use crate::common::rewriting::Rewriting;
+
+const ZONE: &str = "/locations/us-central1-a";
 
 /// Runs `up` through a chapter.
 fn up(user: &User, chapter: &str) -> Said {
@@ -186,4 +192,88 @@ fn a_cluster_registered_elsewhere_is_asked_for_once() {
         told.contains("as membership platform in global of project egress-demo"),
         "{told}"
     );
+}
+
+#[test]
+fn a_cluster_that_was_never_completed_is_made_again_alone() {
+    let cloud = Cloud::new();
+    let refusing = Refusing::new(&cloud);
+    let deleted = Arc::new(AtomicBool::new(false));
+    let gone = deleted.clone();
+    let begun = AtomicBool::new(false);
+    refusing.answers(move |asked| {
+        let message = "Try a different location, or try again later: Google Compute Engine does not have enough resources available to fulfill request: us-central1-a.";
+        let condition = json!([{"code": "GCE_STOCKOUT", "message": message}]);
+        if gone.load(Ordering::SeqCst) {
+            return None;
+        }
+        if is(asked, "POST", &format!("{ZONE}/clusters")) {
+            begun.store(true, Ordering::SeqCst);
+            return Some((200, json!({"name": "operation-held", "status": "RUNNING"})));
+        }
+        if !begun.load(Ordering::SeqCst) {
+            return None;
+        }
+        if is(asked, "GET", "/operation-held") {
+            let ended = json!({"name": "operation-held", "status": "DONE", "statusMessage": message, "clusterConditions": condition});
+            return Some((200, ended));
+        }
+        if is(asked, "DELETE", "/clusters/cluster1") {
+            gone.store(true, Ordering::SeqCst);
+            return Some((200, json!({"name": "operation-gone", "status": "DONE"})));
+        }
+        let dead = json!({"name": "cluster1", "status": "ERROR", "statusMessage": message, "conditions": condition});
+        is(asked, "GET", "/clusters/cluster1").then_some((200, dead))
+    });
+    let user = refusing.user();
+    let told = up(&user, "cluster").ends(1).err;
+    assert!(
+        told.contains("hint: the zone has no free machines"),
+        "{told}"
+    );
+    let made = cloud.there("compute", "/networks/").len();
+    assert!(!deleted.load(Ordering::SeqCst));
+    let plan = user.run(&["plan", "--through", "cluster"]).ends(3);
+    assert!(
+        plan.err.contains("deleted and created again"),
+        "{}",
+        plan.err
+    );
+    let said = up(&user, "cluster").ends(0);
+    assert!(
+        said.err.contains("cluster1 was never completed"),
+        "{}",
+        said.err
+    );
+    assert!(deleted.load(Ordering::SeqCst));
+    assert_eq!(cloud.there("compute", "/networks/").len(), made);
+    assert!(!cloud.there("container", "/clusters/cluster1").is_empty());
+}
+
+#[test]
+fn a_cluster_that_runs_is_used_whatever_google_does_to_it() {
+    let cloud = Cloud::new();
+    let state = Arc::new(std::sync::Mutex::new(""));
+    let shown = state.clone();
+    let between = Rewriting::new(cloud.address(), move |path, body| {
+        let state = *shown.lock().unwrap();
+        if !state.is_empty() && path.ends_with("/clusters/cluster1") && body["name"] == "cluster1" {
+            body["status"] = json!(state);
+            body["statusMessage"] = json!("The cluster has lost connectivity to its nodes.");
+        }
+    });
+    let user = pointed_at(User::new(), between.address());
+    up(&user, "egress-gateway").ends(0);
+    *state.lock().unwrap() = "DEGRADED";
+    let said = up(&user, "egress-gateway").ends(0);
+    assert!(
+        said.err
+            .contains("DEGRADED: The cluster has lost connectivity to its nodes."),
+        "{}",
+        said.err
+    );
+    assert!(!said.err.contains("provision down"), "{}", said.err);
+    *state.lock().unwrap() = "RECONCILING";
+    let said = up(&user, "egress-gateway").ends(0);
+    assert!(said.out.contains("as wanted"), "{}", said.out);
 }
