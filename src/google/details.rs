@@ -97,7 +97,9 @@ impl Details {
         for one in told {
             let parts = one.split(SEPARATOR);
             let new: Vec<&str> = parts.filter(|part| !all.contains(part)).collect();
-            if new.is_empty() {
+            // The description of a link that the message has already says nothing by itself.
+            let is_known_link = one.contains("://") && !new.iter().any(|part| part.contains("://"));
+            if new.is_empty() || is_known_link {
                 continue;
             }
             all += if all.ends_with(['.', '!', '?']) {
@@ -198,10 +200,22 @@ mod tests {
                 "No such thing.",
             ),
             (json!(7), "No such thing."),
+            (
+                json!({"@type": "type.googleapis.com/google.rpc.PreconditionFailure", "violations": [
+                    7, {"type": 7}, {"subject": "s"}]}),
+                "No such thing. s",
+            ),
         ] {
             let found = of(json!([detail]));
             assert_eq!(Details::after(message, &found.told), expected, "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_link_that_the_message_has_is_not_told_again() {
+        let message = "Enable it by visiting https://example.com/x then retry.";
+        let link = json!({"@type": "x/google.rpc.Help", "links": [{"description": "activation", "url": "https://example.com/x"}]});
+        assert_eq!(Details::after(message, &of(json!([link])).told), message);
     }
 
     #[test]
