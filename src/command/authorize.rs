@@ -8,9 +8,10 @@ use super::output::say;
 use super::run_lock::RunLock;
 use super::session::Session;
 use crate::cli::Global;
+use crate::engine::absence::proves_absence_of;
 use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
-use crate::google::{Class, NoWatch};
+use crate::google::NoWatch;
 use crate::kinds::Step;
 use crate::kinds::{Clients, Observed};
 
@@ -44,8 +45,7 @@ pub async fn authorize(global: &Global, _args: AuthorizeArgs) -> Result<Exit, Co
     };
     for step in &lists {
         let look = match step.kind.look(&clients, &step.at, &step.want, &[]).await {
-            // A disabled API has no clusters.
-            Err(error) if error.class == Class::ApiDisabled => Observed::Absent,
+            Err(error) if proves_absence_of(&error, &session.state, step) => Observed::Absent,
             look => look.map_err(|error| CommandError {
                 exit: Exit::Failed,
                 errors: vec![format!("cannot read {}: {error}", step.id)],

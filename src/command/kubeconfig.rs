@@ -12,6 +12,7 @@ use super::own_cluster::quoted;
 use super::session::Session;
 use super::{kubefile, own_cluster};
 use crate::cli::Global;
+use crate::engine::absence::proves_absence_of;
 use crate::error::{CommandError, Exit};
 use crate::google::{Api, Call, Class, Cloud, NoWatch};
 
@@ -45,18 +46,22 @@ pub async fn kubeconfig(global: &Global, args: KubeconfigArgs) -> Result<Exit, C
     let live = ready
         .client
         .send(&Call::get(Api::Container, path), &NoWatch)
-        .await
-        .map_err(|error| match error.class {
-            Class::NotFound | Class::ApiDisabled => CommandError::failed(
+        .await;
+    let live = live.map_err(|error| {
+        let absent =
+            error.class == Class::NotFound || proves_absence_of(&error, &session.state, step);
+        match absent {
+            true => CommandError::failed(
                 format!("{}: the cluster does not exist yet", step.id),
                 "`provision up` creates it",
             ),
-            _ => CommandError {
+            false => CommandError {
                 exit: Exit::Failed,
-                errors: vec![format!("cannot read {}: {error}", step.id)],
+                errors: vec![format!("{} was not seen: {error}", step.id)],
                 hint: error.hint(),
             },
-        })?;
+        }
+    })?;
     let text = |key: &str| step.at.get(key).and_then(Value::as_str).unwrap_or_default();
     // The name that gcloud gives it, so that a user of both has one entry.
     let name = format!(

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::output::{note, say};
 use super::session::{Prepared, Session};
 use crate::cli::Global;
+use crate::engine::absence::proves_absence_of;
 use crate::error::{CommandError, Exit};
 use crate::google::NoWatch;
 use crate::kinds::{Clients, ResourceId, Step, outputs};
@@ -51,7 +52,7 @@ pub async fn output(global: &Global, args: OutputArgs) -> Result<Exit, CommandEr
         }
     }
     let ready = session.ready(None, false, false).await?;
-    let values = read(&ready, &wanted).await?;
+    let values = read(&session, &ready, &wanted).await?;
     let named = wanted.iter().zip(values);
     if session.json() {
         let lines = named.map(|(output, value)| json_line(&line(output, &value)));
@@ -84,7 +85,11 @@ fn unknown(name: &str, names: &[String]) -> CommandError {
 }
 
 /// Reads the value of each output. Each resource is read once.
-async fn read(ready: &Prepared, wanted: &[Output]) -> Result<Vec<OutputValue>, CommandError> {
+async fn read(
+    session: &Session,
+    ready: &Prepared,
+    wanted: &[Output],
+) -> Result<Vec<OutputValue>, CommandError> {
     let clients = Clients {
         client: ready.client.clone(),
         watch: Arc::new(NoWatch),
@@ -108,9 +113,10 @@ async fn read(ready: &Prepared, wanted: &[Output]) -> Result<Vec<OutputValue>, C
             };
             let at = placed(step, &ready.steps);
             if !seen.contains_key(step.id.as_str()) {
-                let live = outputs::read(&clients, step.kind, &at)
-                    .await
-                    .map_err(failed)?;
+                let live = match outputs::read(&clients, step.kind, &at).await {
+                    Err(error) if proves_absence_of(&error, &session.state, step) => None,
+                    live => live.map_err(failed)?,
+                };
                 seen.insert(&step.id, live);
             }
             let Some(Some(live)) = seen.get(step.id.as_str()) else {

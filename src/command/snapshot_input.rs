@@ -8,8 +8,9 @@ use std::sync::Arc;
 use super::planned_snapshot;
 use super::session::{Prepared, Session};
 use crate::cli::{Global, Subject};
+use crate::engine::absence::proves_absence_of;
 use crate::error::{CommandError, Exit};
-use crate::google::{Class, NoWatch};
+use crate::google::NoWatch;
 use crate::kinds::{Clients, live_snapshot};
 use crate::text::did_you_mean;
 use egress::snapshot_input::SnapshotInput;
@@ -28,7 +29,8 @@ pub async fn sources(
     let (session, sources) = if looks.live {
         let mut session = Session::open(global)?;
         let ready = session.ready(through, false, false).await?;
-        (session, live(&ready).await?)
+        let live = live(&session, &ready).await?;
+        (session, live)
     } else {
         let session = session(global, through)?;
         let sources = planned_snapshot::of_steps(&session.steps(through)?.steps);
@@ -81,7 +83,7 @@ fn session(global: &Global, through: Option<&str>) -> Result<Session, CommandErr
 }
 
 /// The live resources.
-async fn live(ready: &Prepared) -> Result<SnapshotInput, CommandError> {
+async fn live(session: &Session, ready: &Prepared) -> Result<SnapshotInput, CommandError> {
     let none = || {
         CommandError::failed(
             "the cluster does not exist yet",
@@ -98,15 +100,20 @@ async fn live(ready: &Prepared) -> Result<SnapshotInput, CommandError> {
         watch: Arc::new(NoWatch),
         clusters: ready.clusters(false),
     };
-    let read = live_snapshot::read(&clients, &cluster.at).await;
-    let read = read.or_else(|error| match error.class {
-        // If the API is disabled, there is no cluster.
-        Class::ApiDisabled => Ok(None),
-        _ => Err(error),
-    });
+    let has_zones = session
+        .state
+        .ours()
+        .any(|tracked| tracked.resource.kind == "dns.managedZone");
+    let read = live_snapshot::read(&clients, &cluster.at, has_zones).await;
+    let read = read.or_else(
+        |error| match proves_absence_of(&error, &session.state, cluster) {
+            true => Ok(None),
+            false => Err(error),
+        },
+    );
     let read = read.map_err(|error| CommandError {
         exit: Exit::Failed,
-        errors: vec![format!("cannot read the live objects: {error}")],
+        errors: vec![format!("the live objects were not seen: {error}")],
         hint: error.hint(),
     })?;
     read.ok_or_else(none)

@@ -13,6 +13,7 @@ use super::output::say;
 use super::presenter::RunPresenter;
 use super::session::{Prepared, Session};
 use crate::cli::Global;
+use crate::engine::absence::proves_absence_of;
 use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::google::{Api, NoWatch};
@@ -46,7 +47,7 @@ pub async fn verify(global: &Global, args: VerifyArgs) -> Result<Exit, CommandEr
     let session = &mut Session::open(global)?;
     let through = args.through.as_deref();
     let ready = session.ready(through, VERIFY.looks_up, false).await?;
-    somebody_answers(&ready).await?;
+    somebody_answers(session, &ready).await?;
     // The emulated data plane answers from the objects that exist: nothing takes effect with a delay.
     let emulated = ready.client.endpoints().is_loopback(Api::Container);
     let usual = match emulated && session.own.is_none() {
@@ -81,7 +82,7 @@ pub async fn verify(global: &Global, args: VerifyArgs) -> Result<Exit, CommandEr
 }
 
 /// Checks whether the cluster answers at all: if not, this is reported once, and not by every check.
-async fn somebody_answers(ready: &Prepared) -> Result<(), CommandError> {
+async fn somebody_answers(session: &Session, ready: &Prepared) -> Result<(), CommandError> {
     let Some(check) = ready.checks.first() else {
         return Ok(());
     };
@@ -93,7 +94,15 @@ async fn somebody_answers(ready: &Prepared) -> Result<(), CommandError> {
     let text = |key: &str| check.at.get(key).and_then(|value| value.as_str());
     let [cluster, location, project] =
         ["cluster", "location", "project"].map(|key| text(key).unwrap_or_default());
-    match answers(&clients, &check.at).await {
+    let is_cluster = |step: &&Step| step.kind.name() == "container.cluster";
+    let step = ready.steps.iter().find(is_cluster);
+    let absent =
+        |error: &_| step.is_some_and(|step| proves_absence_of(error, &session.state, step));
+    let found = match answers(&clients, &check.at).await {
+        Err(error) if absent(&error) => Ok(false),
+        found => found,
+    };
+    match found {
         Ok(true) => Ok(()),
         Ok(false) => Err(CommandError::failed(
             format!(

@@ -101,7 +101,7 @@ pub async fn absent(
 const USED: &str = "if provision created what uses it, named above, but the journal has lost the record, run `provision adopt` and then `provision down` again; otherwise delete what uses it first";
 
 /// Sends the delete, and repeats it while something that is being deleted still uses the resource.
-async fn remove(
+pub(super) async fn remove(
     worker: &Worker,
     kind: Kind,
     resource: &ResourceId,

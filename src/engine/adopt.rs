@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value};
 
+use super::absence::proves_absence;
 use super::change::Change;
 use super::desired::{Converged, DesiredResource};
 use super::event::{Event, StepOutcome};
@@ -34,7 +35,7 @@ pub async fn find(
         return Ok(settled(Map::new()));
     }
     let parts = kind.parts(&wanted.want);
-    let live = look(worker, wanted, &parts).await?;
+    let live = look(worker, wanted, tracked, &parts).await?;
     // A resource that is gone may be named by one that is left: after a `down` that failed, by rules for its accounts.
     let outputs = match &live {
         Some(live) => kind.outputs_of(live),
@@ -65,6 +66,7 @@ fn predicted(wanted: &DesiredResource) -> Map<String, Value> {
 async fn look(
     worker: &Worker,
     wanted: &DesiredResource,
+    tracked: Option<&TrackedResource>,
     parts: &[String],
 ) -> Result<Option<Value>, Failure> {
     let DesiredResource { resource, kind, .. } = wanted;
@@ -80,8 +82,7 @@ async fn look(
     loop {
         let look = kind.look(&worker.clients, &resource.at, want, parts);
         match worker.unless_stopped(look).await? {
-            // A disabled API has no resources.
-            Err(error) if error.class == Class::ApiDisabled => return Ok(None),
+            Err(error) if proves_absence(&error, tracked) => return Ok(None),
             // The mark can be read even where an apply would be refused (another field manager owns a field).
             Err(_) if kind.has_our_mark(want, &Value::Null).is_some() => {
                 want = &Value::Null;
@@ -194,6 +195,7 @@ mod tests {
             adopt: false,
             prunes: false,
             replaced: None,
+            never_ran: false,
             lookup: None,
         }
     }

@@ -30,6 +30,8 @@ pub struct DesiredResource {
     pub prunes: bool,
     /// Why the resource is replaced, if it is; only a run that changes nothing needs it.
     pub replaced: Option<Replaced>,
+    /// Whether it is ours, was never seen to be complete, and nothing of ours is in it: if it is broken, it is made again.
+    pub never_ran: bool,
     /// What names the existing resource, if the step only looks it up.
     pub lookup: Option<Lookup>,
 }

@@ -50,7 +50,7 @@ pub async fn look_up(
         Err(error)
             if matches!(
                 error.class,
-                Class::NotFound | Class::ApiDisabled | Class::PermissionDenied
+                Class::NotFound | Class::ApiDisabled | Class::PermissionDenied | Class::NameTaken
             ) =>
         {
             (missing(error.message), None)

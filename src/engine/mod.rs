@@ -1,5 +1,6 @@
 //! The loop of every run: read, compare, announce, send, wait. It depends on no verb, no screen and no particular resource.
 
+pub mod absence;
 mod absent;
 pub mod adopt;
 pub mod change;

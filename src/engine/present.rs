@@ -3,6 +3,8 @@
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::absence::{not_seen, proves_absence};
+use super::absent::remove;
 use super::change::{Change, Ownership};
 use super::desired::{Converged, DesiredResource};
 use super::entry::{ChangeVerb, Entry, LeftBehind, now};
@@ -17,9 +19,8 @@ use super::prune::{remove_parts, stale_parts};
 use super::replacement::change_of;
 use super::send::{SendResult, carry_out};
 use super::state::{OpenRequest, TrackedResource};
-use super::wait::{at_rest, confirmed};
+use super::wait::{at_rest, broken_hint, confirmed, unchanging};
 use super::worker::Worker;
-use crate::google::Class;
 use crate::kinds::{Observed, ResourceId};
 
 /// Reads and compares, and changes nothing.
@@ -41,14 +42,12 @@ pub async fn look_only(
     } else {
         &Value::Null
     };
-    let what = format!("read {} {}", kind.name(), resource.short());
     let look = match worker
         .unless_stopped(kind.look(&worker.clients, &resource.at, known_want, &parts))
         .await?
     {
-        // A disabled API has no resources.
-        Err(error) if error.class == Class::ApiDisabled => Observed::Absent,
-        look => look.map_err(|error| Failure::of(&what, &error))?,
+        Err(error) if proves_absence(&error, tracked) => Observed::Absent,
+        look => look.map_err(|error| not_seen(*kind, resource, tracked, &error))?,
     };
     let tracked = match &look {
         Observed::Here(live) => still_ours(*kind, want, tracked, live),
@@ -73,14 +72,18 @@ pub async fn look_only(
             Some(live),
         ),
         Observed::Here(live) => (Change::Waits(wanted.unknown.clone()), Some(live)),
+        Observed::Broken(why) if wanted.never_ran => {
+            warn(worker, made_again(resource, &why));
+            (Change::Create, None)
+        }
         Observed::Settling(why) | Observed::Broken(why) => {
-            worker.emit(Event::Warned {
-                step: worker.step.clone(),
-                text: format!("{}: {why}", resource.short()),
-            });
+            warn(worker, format!("{}: {why}", resource.short()));
             (Change::Waits(vec![]), None)
         }
     };
+    if let Some(text) = live.as_ref().and_then(|live| kind.warning(live)) {
+        warn(worker, format!("{}: {text}", resource.short()));
+    }
     let ours = tracked.is_some_and(TrackedResource::is_ours);
     let change = match &wanted.replaced {
         Some(replaced) => change_of(*kind, want, replaced, change, ours),
@@ -133,17 +136,25 @@ pub async fn present(
             let error = format!("{} {}: {why}", kind.name(), resource.short());
             Err(Failure::new(error, &kind.wait_hint(&resource.at)))
         }
+        Observed::Broken(why) if wanted.never_ran => {
+            close(worker, resource, open.as_ref(), false).await?;
+            warn(worker, made_again(resource, &why));
+            let inside = wanted.inside.iter().map(|(inner, _)| inner.clone());
+            let inside: Vec<ResourceId> = inside.collect();
+            remove(worker, kind, resource, &[], &inside, None).await?;
+            create(worker, wanted, tracked, None).await
+        }
         Observed::Broken(why) => {
             close(worker, resource, open.as_ref(), false).await?;
             let error = format!("{} {}: {why}", kind.name(), resource.short());
-            let hint = format!(
-                "Google could not complete it: delete and recreate it, and what uses it, with `provision up --replace {}`",
-                worker.step
-            );
-            Err(Failure::new(error, &hint)
+            let ran = tracked.is_some_and(|tracked| tracked.made.is_some());
+            Err(Failure::new(error, &broken_hint(&worker.step, &why, ran))
                 .leaving(format!("{} exists, in an error state", resource.short())))
         }
         Observed::Here(live) => {
+            if let Some(text) = kind.warning(&live) {
+                warn(worker, format!("{}: {text}", resource.short()));
+            }
             let created = close(worker, resource, open.as_ref(), true).await? || wanted.came_along;
             correct(worker, wanted, tracked, live, created).await
         }
@@ -159,6 +170,21 @@ pub async fn present(
             create(worker, wanted, tracked, again).await
         }
     }
+}
+
+fn warn(worker: &Worker, text: String) {
+    worker.emit(Event::Warned {
+        step: worker.step.clone(),
+        text,
+    });
+}
+
+/// The warning for a resource of ours whose creation failed and that is in nobody's use.
+fn made_again(resource: &ResourceId, why: &str) -> String {
+    format!(
+        "{} was never completed ({why}): it is deleted and created again",
+        resource.short()
+    )
 }
 
 /// Creates the resource and waits until it is visible.
@@ -279,6 +305,10 @@ async fn correct(
     let mut fields = kind.diff(want, &live);
     fields.extend(stale.iter().cloned());
     let change = Change::of(fields, Ownership { adopt, ..whose });
+    if matches!(change, Change::Update(_)) && kind.is_being_changed(&live) {
+        let live = unchanging(worker, *kind, resource, want, &kind.parts(want)).await?;
+        return Box::pin(correct(worker, wanted, tracked, live, created)).await;
+    }
     // A condition has no owner.
     if !kind.is_wait() {
         worker.emit(Event::Looked {

@@ -4,6 +4,7 @@
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::absence::{not_seen, proves_absence};
 use super::change::Change;
 use super::desired::{Converged, DesiredResource};
 use super::entry::{ChangeVerb, Entry, now};
@@ -14,7 +15,6 @@ use super::send::{SendResult, carry_out};
 use super::state::TrackedResource;
 use super::wait::gone;
 use super::worker::Worker;
-use crate::google::Class;
 use crate::kinds::{FieldDiff, Kind, Observed};
 
 /// The parts of a set that are ours, exist, and are not wanted any more.
@@ -81,13 +81,8 @@ pub async fn look_absent(
     let parts = tracked.our_parts();
     let read = kind.look(&worker.clients, &resource.at, &Value::Null, &parts);
     let found = match worker.unless_stopped(read).await? {
-        Err(error) if error.class == Class::ApiDisabled => Observed::Absent,
-        found => found.map_err(|error| {
-            Failure::of(
-                &format!("read {} {}", kind.name(), resource.short()),
-                &error,
-            )
-        })?,
+        Err(error) if proves_absence(&error, Some(tracked)) => Observed::Absent,
+        found => found.map_err(|error| not_seen(kind, resource, Some(tracked), &error))?,
     };
     let change = match found {
         Observed::Absent => Change::None,

@@ -17,6 +17,8 @@ pub fn patience(class: Class, within: Duration) -> Option<Duration> {
         Class::IdentityPoolMissing => minutes(2),
         // A front end that does not know an API yet returns an answer that is not JSON.
         Class::ApiDisabled | Class::NotJson => minutes(5),
+        // Google's own accounts get their access, and the fleet learns of a membership, within minutes (reported).
+        Class::AgentNotReady | Class::MembershipNotVisible => minutes(5),
         Class::PolicyConflict => minutes(1),
         // The transport has retried as long where it may; what it may not repeat is repeated here, where its intent is known.
         Class::LostConnection | Class::ServerFault => at_most(retry::PATIENCE),
@@ -32,6 +34,11 @@ pub fn reason(class: Class) -> &'static str {
         Class::AccountNotVisible => "the service account is not visible everywhere yet",
         Class::IdentityPoolMissing => "the identity pool does not exist yet",
         Class::ApiDisabled | Class::NotJson => "the API was enabled and is not usable yet",
+        Class::AgentNotReady => {
+            "an account of Google's has no access yet, which passes within minutes"
+        }
+        Class::MembershipNotVisible => "the fleet does not know the membership yet",
+        Class::NotFound => "what it belongs to is not visible everywhere yet",
         Class::AlreadyExists => "it already exists, but is not visible yet",
         Class::PolicyConflict => "another client changed it at the same time",
         Class::LostConnection => "the answer was lost",
@@ -60,6 +67,16 @@ mod tests {
             (Class::PolicyConflict, Some(1)),
             (Class::LostConnection, Some(2)),
             (Class::ServerFault, Some(2)),
+            (Class::AgentNotReady, Some(5)),
+            (Class::MembershipNotVisible, Some(5)),
+            (Class::OrgPolicy, None),
+            (Class::MemberForbidden, None),
+            (Class::ServicePerimeter, None),
+            (Class::QuotaProject, None),
+            (Class::OutOfMachines, None),
+            (Class::NodesNotRegistered, None),
+            (Class::NameTaken, None),
+            (Class::RegisteredElsewhere, None),
             (Class::PermissionDenied, None),
             (Class::Unauthenticated, None),
             (Class::QuotaExceeded, None),
@@ -75,5 +92,28 @@ mod tests {
             assert_eq!(within_an_hour.is_some(), minutes.is_some(), "{class:?}");
             assert!(patience(class, second) <= Some(second), "{class:?}");
         }
+    }
+
+    #[test]
+    fn a_refusal_on_record_is_waited_out_as_long_as_its_row_says() {
+        let rows: Vec<serde_json::Value> =
+            serde_json::from_str(include_str!("../../fixtures/errors.json")).unwrap();
+        let mut stated = 0;
+        for row in &rows {
+            let Some(minutes) = row["patience"].as_u64() else {
+                continue;
+            };
+            let class: Class = serde_json::from_value(row["class"].clone()).unwrap();
+            let patience = patience(class, Duration::from_secs(3600));
+            let minute = Duration::from_secs(60);
+            assert_eq!(
+                patience.map_or(0, |long| long.as_secs() / 60),
+                minutes,
+                "{row}"
+            );
+            assert!(patience.is_none_or(|long| long >= minute), "{row}");
+            stated += 1;
+        }
+        assert!(stated > 20, "{stated}");
     }
 }

@@ -91,7 +91,7 @@ pub async fn run(
                 &scheduler.task(&id).step,
                 client,
                 clusters.clone(),
-                scheduler.enabled().clone(),
+                scheduler.learned(),
                 owner.clone(),
                 locks.clone(),
                 stop.clone(),
@@ -239,6 +239,9 @@ fn finish_task(
         outcome: converged.outcome,
         took: millis(since.elapsed()),
     });
+    if let StepOutcome::Created | StepOutcome::Updated = converged.outcome {
+        scheduler.changed(id);
+    }
     if converged.outcome == StepOutcome::Created {
         scheduler.made(id);
     }

@@ -15,9 +15,10 @@ use super::journal::JournalAccess;
 use super::lookup::look_up;
 use super::present::{look_only, present};
 use super::prune::look_absent;
-use super::state::TrackedResource;
+use super::state::{State, TrackedResource};
 use super::task::{Task, TaskGoal};
-use super::worker::Worker;
+use super::tasks::goes_with;
+use super::worker::{Learned, Worker};
 use crate::kinds::{Kind, ResourceId};
 use crate::steps::refs;
 
@@ -32,6 +33,8 @@ pub struct Scheduler {
     created: BTreeSet<String>,
     /// Hosts of APIs that are known to be enabled.
     enabled: BTreeSet<String>,
+    /// Whether this run has enabled one.
+    has_enabled: bool,
 }
 
 /// Why a ready task is not started.
@@ -72,6 +75,7 @@ impl Scheduler {
             outputs: BTreeMap::new(),
             created: BTreeSet::new(),
             enabled: BTreeSet::new(),
+            has_enabled: false,
         }
     }
 
@@ -85,9 +89,17 @@ impl Scheduler {
         std::mem::take(&mut self.waiting)
     }
 
-    /// Hosts of APIs that are known to be enabled.
-    pub fn enabled(&self) -> &BTreeSet<String> {
-        &self.enabled
+    /// What the tasks so far have shown of the project.
+    pub fn learned(&self) -> Learned {
+        let accounts = self.outputs.values().filter_map(|outputs| {
+            let address = outputs.get("email")?.as_str()?;
+            Some(address.to_owned())
+        });
+        Learned {
+            enabled: self.enabled.clone(),
+            has_enabled: self.has_enabled,
+            accounts: accounts.collect(),
+        }
     }
 
     /// Takes the first task that may start.
@@ -107,6 +119,12 @@ impl Scheduler {
         self.enabled.extend(step.kind.enables(&step.want));
         self.done.insert(id.to_owned());
         self.outputs.insert(id.to_owned(), outputs);
+    }
+
+    /// Records that this run changed something for a task: perhaps it enabled an API.
+    pub fn changed(&mut self, id: &str) {
+        let step = &self.tasks[id].step;
+        self.has_enabled |= !step.kind.enables(&step.want).is_empty();
     }
 
     /// Records that this run created a task's resource.
@@ -182,6 +200,7 @@ impl Scheduler {
                 wanted.adopt = *adopt;
                 wanted.prunes = *prunes;
                 wanted.replaced.clone_from(replaced);
+                wanted.never_ran = never_ran(state, &wanted.resource);
                 wanted.inside = inside
                     .iter()
                     .filter_map(|inner| self.wanted(inner, Some((id, &wanted.resource))).ok())
@@ -249,9 +268,32 @@ impl Scheduler {
             adopt: false,
             prunes: false,
             replaced: None,
+            never_ran: false,
             lookup: step.lookup.clone(),
         })
     }
+}
+
+/// Whether a resource of ours was never seen to be complete, so that it is in nobody's use: its creation failed, and the journal has
+/// nothing of ours in it that was created on its own. One that was adopted may have run before.
+fn never_ran(state: &State, resource: &ResourceId) -> bool {
+    let Some(tracked) = state.get(&resource.key()) else {
+        return false;
+    };
+    let alone = resource.kind().is_some_and(|kind| kind.parent().is_none());
+    let is_in_it = |other: &TrackedResource| {
+        let by_itself = other.made.is_some()
+            || other
+                .resource
+                .kind()
+                .is_some_and(|kind| kind.is_in_cluster());
+        by_itself && goes_with(other, tracked)
+    };
+    alone
+        && tracked.is_ours()
+        && tracked.made.is_none()
+        && !tracked.adopted
+        && !state.ours().any(is_in_it)
 }
 
 impl Job {

@@ -99,6 +99,18 @@ where
                     OperationEnd::Done | OperationEnd::Unknown => {
                         return Ok(SendResult::Done { since });
                     }
+                    // The end of an operation does not change: one look decides whether what exists is what was to be created.
+                    OperationEnd::Failed(error)
+                        if error.class == Class::AlreadyExists
+                            && intent.verb == ChangeVerb::Create =>
+                    {
+                        let ours = may_have_applied != MayHaveApplied::No;
+                        match is_there(worker, &intent).await {
+                            Ok(true) => return Ok(SendResult::AlreadyThere { since, ours }),
+                            Err(Failure::Stopped) => return Err(Failure::Stopped),
+                            Ok(false) | Err(Failure::Failed(_)) => error,
+                        }
+                    }
                     OperationEnd::Failed(error) => error,
                     // It was sent, and may still be running: the intent stays open, and the next run waits for it.
                     OperationEnd::Unseen(error) => {
@@ -124,9 +136,10 @@ where
             Err(error) => error,
         };
         let error = error.after(&mut may_have_applied);
+        let unknown_account = worker.unknown_account(&error);
         let patient = worker
             .patience(error.class, intent.kind)
-            .filter(|_| mends(&error, intent.verb))
+            .filter(|_| mends(&error, intent.verb) && unknown_account.is_none())
             .filter(|limit| since.elapsed() < *limit);
         match (patient, pauses.next()) {
             (Some(_), Some(pause)) => {
@@ -146,7 +159,12 @@ where
                 worker.pause(pause).await?;
             }
             _ => {
-                let failure = Failure::of(&what, &error);
+                let mut failure = Failure::of(&what, &error);
+                if let Some(account) = unknown_account {
+                    failure = failure.with_hint(&format!(
+                        "no step creates {account}, and IAM does not know it: create it, correct its name, or remove it from the policy; then run the same command again"
+                    ));
+                }
                 return Err(account(worker, &intent, &error, failure).await);
             }
         }
@@ -169,7 +187,7 @@ fn announcement(worker: &Worker, intent: &Intent<'_>, request: &str) -> Entry {
 /// a state which another client has changed since must be computed again.
 fn mends(error: &ApiError, verb: ChangeVerb) -> bool {
     match error.class {
-        Class::LostConnection | Class::ServerFault => !error.of_operation,
+        Class::LostConnection | Class::ServerFault | Class::AlreadyExists => !error.of_operation,
         Class::PolicyConflict => verb != ChangeVerb::Update,
         _ => true,
     }

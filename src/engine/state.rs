@@ -35,6 +35,8 @@ pub struct TrackedResource {
     pub ours: bool,
     /// When our create was seen to be complete; none if it was not seen, or if provision did not create it.
     pub made: Option<String>,
+    /// Whether it was taken over, and not created by provision.
+    pub adopted: bool,
     /// The parts of a set that we added, or may have.
     pub parts: Vec<String>,
     /// The request that has not ended.
@@ -114,6 +116,7 @@ impl State {
             } => {
                 let tracked = self.tracked(resource, step);
                 tracked.made = None;
+                tracked.adopted = true;
                 step.clone_into(&mut tracked.step);
                 tracked.ours = true;
                 tracked.add(parts);
@@ -203,6 +206,7 @@ impl State {
                     step: step.to_owned(),
                     ours: false,
                     made: None,
+                    adopted: false,
                     parts: Vec::new(),
                     open: None,
                     took: None,
@@ -268,6 +272,7 @@ impl State {
                 // A set is ours by its parts; the parts that existed before do not become ours.
                 if open.verb == ChangeVerb::Create || !open.parts.is_empty() {
                     tracked.ours = true;
+                    tracked.adopted &= open.verb != ChangeVerb::Create;
                     tracked.made = done.map(|(at, _)| at.to_owned());
                 }
                 tracked.add(&open.parts);

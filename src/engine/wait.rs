@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::retry_policy::reason;
 use super::worker::Worker;
 use crate::google::{Class, retry};
-use crate::kinds::{Kind, Observed, ResourceId};
+use crate::kinds::{AGAIN, Kind, Observed, ResourceId};
 
 /// First and longest pause between two reads.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
@@ -105,6 +105,36 @@ pub async fn at_rest(
     Ok(Observed::Absent)
 }
 
+/// Reads until Google has finished a change of its own to a resource that works meanwhile.
+pub async fn unchanging(
+    worker: &Worker,
+    kind: Kind,
+    resource: &ResourceId,
+    want: &Value,
+    parts: &[String],
+) -> Result<Value, Failure> {
+    let deadline = Instant::now() + worker.within;
+    for pause in pauses(kind) {
+        match at_rest(worker, kind, resource, want, parts).await? {
+            Observed::Here(live) if !kind.is_being_changed(&live) => return Ok(live),
+            Observed::Here(_) if Instant::now() < deadline => {
+                worker.waiting(format!(
+                    "{}: Google is changing it, and accepts no other change meanwhile",
+                    resource.short()
+                ));
+            }
+            _ => break,
+        }
+        worker.pause(pause).await?;
+    }
+    let error = format!(
+        "{} {}: Google did not finish a change of its own",
+        kind.name(),
+        resource.short()
+    );
+    Err(Failure::new(error, AGAIN).leaving(format!("{} is unchanged", resource.short())))
+}
+
 /// Reads until as many reads in a row as the kind needs agree on whether the resource exists: for a kind whose resources are
 /// hidden at first, one read that does not find it proves nothing.
 pub async fn agreed(
@@ -156,11 +186,7 @@ pub async fn confirmed(
             }
             Observed::Broken(why) => {
                 let error = format!("{} {}: {why}", kind.name(), resource.short());
-                let hint = format!(
-                    "Google could not complete it: delete and recreate it, and what uses it, with `provision up --replace {}`",
-                    worker.step
-                );
-                return Err(Failure::new(error, &hint)
+                return Err(Failure::new(error, &broken_hint(&worker.step, &why, false))
                     .leaving(format!("{} exists, in an error state", resource.short())));
             }
             Observed::Absent | Observed::Settling(_) => {
@@ -183,6 +209,19 @@ pub async fn confirmed(
     );
     Err(Failure::new(error, "run again to continue waiting")
         .leaving(format!("{} was created", resource.short())))
+}
+
+/// What to do about a resource in an error state, by the reason that it gives. `ran` is whether it was complete before.
+pub fn broken_hint(step: &str, why: &str, ran: bool) -> String {
+    let again =
+        format!("delete and recreate it, and what uses it, with `provision up --replace {step}`");
+    match Class::of_words(why) {
+        Class::Other if ran => format!(
+            "it worked before, and Google repairs some causes by itself: run the same command again later; if it stays, {again}"
+        ),
+        Class::Other => format!("Google could not complete it: {again}"),
+        class => format!("{}; then {again}", class.hint()),
+    }
 }
 
 /// Whether a 403 may come from a replica that does not know the resource yet.

@@ -12,7 +12,7 @@ use super::event::Event;
 use super::failure::Failure;
 use super::journal::JournalError;
 use super::retry_policy::patience;
-use crate::google::{Class, Client, Watch};
+use crate::google::{ApiError, Class, Client, Watch, missing_account};
 use crate::kinds::Step;
 use crate::kinds::{Clients, Clusters, Kind};
 
@@ -33,11 +33,22 @@ pub struct Worker {
     pub clients: Clients,
     /// The time limit for the step's resource.
     pub within: Duration,
-    /// Hosts of APIs that this run has enabled or seen enabled: a refusal by one of these is temporary.
-    pub enabled: BTreeSet<String>,
+    /// What the run has learned of the project so far.
+    pub learned: Learned,
     owner: mpsc::UnboundedSender<OwnerRequest>,
     locks: Locks,
     stop: watch::Receiver<bool>,
+}
+
+/// What a run has learned of the project before a step starts.
+#[derive(Debug, Clone, Default)]
+pub struct Learned {
+    /// Hosts of APIs that this run has enabled or seen enabled: a refusal by one of these is temporary.
+    pub enabled: BTreeSet<String>,
+    /// Whether this run has enabled an API. Google enables others along with it, so a refusal by any API is temporary.
+    pub has_enabled: bool,
+    /// The addresses of the service accounts that the steps so far have created or found.
+    pub accounts: BTreeSet<String>,
 }
 
 /// One lock for each name, created at its first use.
@@ -50,7 +61,7 @@ impl Worker {
         step: &Step,
         client: &Client,
         clusters: Clusters,
-        enabled: BTreeSet<String>,
+        learned: Learned,
         owner: mpsc::UnboundedSender<OwnerRequest>,
         locks: Locks,
         stop: watch::Receiver<bool>,
@@ -68,7 +79,7 @@ impl Worker {
             step: step.id.clone(),
             clients,
             within: step.within,
-            enabled,
+            learned,
             owner,
             locks,
             stop,
@@ -77,9 +88,21 @@ impl Worker {
 
     /// How long to retry after this refusal, if at all.
     pub fn patience(&self, class: Class, kind: Kind) -> Option<Duration> {
-        let enabled = self.enabled.contains(kind.api().host());
+        if class == Class::NotFound {
+            let late = kind.holder_appears_late();
+            return patience(Class::MembershipNotVisible, self.within).filter(|_| late);
+        }
+        let enabled = self.learned.has_enabled || self.learned.enabled.contains(kind.api().host());
         let young = matches!(class, Class::ApiDisabled | Class::NotJson);
         patience(class, self.within).filter(|_| !young || enabled)
+    }
+
+    /// The account that a refused policy names, if waiting does not make it visible: no step has created or found it, and it is
+    /// none of the accounts that Google creates itself some time after an API is enabled.
+    pub fn unknown_account<'a>(&self, error: &'a ApiError) -> Option<&'a str> {
+        let account = missing_account(&error.message)?;
+        let known = self.learned.accounts.contains(account) || is_of_google(account);
+        (error.class == Class::AccountNotVisible && !known).then_some(account)
     }
 
     /// Writes an entry; on return it is on disk.
@@ -140,6 +163,17 @@ impl Worker {
     }
 }
 
+/// Whether Google creates an account with this address: a default account of compute, or a service agent.
+fn is_of_google(account: &str) -> bool {
+    let (name, domain) = account.split_once('@').unwrap_or((account, ""));
+    let is_default = ["developer", "cloudservices"]
+        .iter()
+        .any(|kind| domain == format!("{kind}.gserviceaccount.com"));
+    let number = name.strip_prefix("service-").unwrap_or_default();
+    let is_agent = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_default || is_agent
+}
+
 /// Forwards the reports of Google's client, under the step's id.
 struct ProgressWatch {
     step: String,
@@ -164,5 +198,32 @@ impl Watch for ProgressWatch {
             step: self.step.clone(),
             on: says.to_owned(),
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_of_googles_is_known_by_its_address() {
+        for (account, expected) in [
+            ("123456789012-compute@developer.gserviceaccount.com", true),
+            ("123456789012@cloudservices.gserviceaccount.com", true),
+            (
+                "service-123456789012@container-engine-robot.iam.gserviceaccount.com",
+                true,
+            ),
+            (
+                "service-123456789012@gcp-sa-gkehub.iam.gserviceaccount.com",
+                true,
+            ),
+            ("sa-gateway@p.iam.gserviceaccount.com", false),
+            ("service-mesh@p.iam.gserviceaccount.com", false),
+            ("service-@p.iam.gserviceaccount.com", false),
+            ("somebody@example.com", false),
+        ] {
+            assert_eq!(is_of_google(account), expected, "{account}");
+        }
     }
 }

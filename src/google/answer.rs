@@ -27,8 +27,9 @@ pub(super) fn read(
             refusal.message = format!("a redirect to {to} was not followed");
         }
         let error = ApiError::refused(call, refusal);
+        // Whoever asks for more time gets it.
         return Err(ApiError {
-            retry_after: retry_after(headers),
+            retry_after: retry_after(headers).max(error.retry_after),
             ..error
         });
     }

@@ -4,8 +4,12 @@
 //! put the reason into `details`, and a front end may answer with HTML. Everything except the HTTP code is optional
 //! here, and no answer can make the parsing fail.
 
-use crate::text::beginning;
+use std::time::Duration;
+
 use serde_json::Value;
+
+use super::details::Details;
+use crate::text::beginning;
 
 /// A rejected request, as far as the answer describes it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -22,6 +26,14 @@ pub(super) struct Refusal {
     pub json: bool,
     /// Whether it is the result of an operation, not the answer to a call.
     pub operation: bool,
+    /// Every name that Google gives it: reasons, codes, conditions, types of violations.
+    pub names: Vec<String>,
+    /// What `details` say beside the message; see [`Details`].
+    pub told: Vec<String>,
+    /// The pause that `details` request.
+    pub retry_after: Option<Duration>,
+    /// The project that the request is charged to, if `details` name it.
+    pub consumer: Option<String>,
 }
 
 /// The length of the excerpt of an HTML or text body.
@@ -35,14 +47,15 @@ impl Refusal {
                 // The token endpoint sends `{"error": "invalid_grant"}`; all others send an object.
                 let error = &answer["error"];
                 let said = text(&error["message"]).or_else(|| text(error));
-                Refusal {
+                let refusal = Refusal {
                     http: Some(http),
-                    reason: reason(error),
+                    reason: text(&error["errors"][0]["reason"]),
                     status: text(&error["status"]),
                     message: said.unwrap_or_else(|| format!("HTTP {http} without a message")),
                     json: true,
-                    operation: false,
-                }
+                    ..Refusal::default()
+                };
+                refusal.detailed(error)
             }
             _ => Refusal {
                 http: Some(http),
@@ -70,20 +83,20 @@ impl Refusal {
                 .collect();
             Some(beginning(&messages.join("; "))).filter(|all| !all.is_empty())
         };
-        let condition = || {
-            let conditions = [&answer["clusterConditions"], &answer["nodepoolConditions"]];
-            conditions
-                .into_iter()
-                .flat_map(list)
-                .find_map(|one| text(&one["code"]))
-        };
-        Refusal {
+        let conditions = [&answer["clusterConditions"], &answer["nodepoolConditions"]];
+        let conditions: Vec<String> = conditions
+            .into_iter()
+            .flat_map(list)
+            .flat_map(|one| [text(&one["code"]), text(&one["canonicalCode"])])
+            .flatten()
+            .collect();
+        let codes: Vec<String> = listed.iter().filter_map(|one| text(&one["code"])).collect();
+        let refusal = Refusal {
             http: said.or(canonical.map(|row| row.2)),
-            reason: listed
+            reason: codes
                 .first()
-                .and_then(|one| text(&one["code"]))
-                .or_else(|| reason(error))
-                .or_else(condition),
+                .cloned()
+                .or_else(|| text(&error["errors"][0]["reason"])),
             status: canonical.map(|row| row.1.to_owned()),
             message: text(&error["message"])
                 .or_else(all)
@@ -91,7 +104,29 @@ impl Refusal {
                 .unwrap_or_else(|| "the operation failed without a message".to_owned()),
             json: true,
             operation: true,
+            names: [codes, conditions.clone()].concat(),
+            ..Refusal::default()
+        };
+        let refusal = refusal.detailed(error);
+        Refusal {
+            reason: refusal.reason.or_else(|| conditions.first().cloned()),
+            ..refusal
         }
+    }
+
+    /// The same with what the error's details add. If both exist, the reason of an `ErrorInfo` is the more precise one:
+    /// `errors[0]` then contains only `forbidden`. A compute operation's own code is more precise than its details.
+    fn detailed(mut self, error: &Value) -> Refusal {
+        let details = Details::of(error);
+        self.reason = match self.operation {
+            true => self.reason.or(details.reason),
+            false => details.reason.or(self.reason),
+        };
+        self.names.extend(details.names);
+        self.told = details.told;
+        self.retry_after = details.retry_after;
+        self.consumer = details.consumer;
+        self
     }
 }
 
@@ -103,19 +138,6 @@ const CODES: [(u64, &str, u16); 16] = [
     (9, "FAILED_PRECONDITION", 400), (10, "ABORTED", 409), (11, "OUT_OF_RANGE", 400), (12, "UNIMPLEMENTED", 501),
     (13, "INTERNAL", 500), (14, "UNAVAILABLE", 503), (15, "DATA_LOSS", 500), (16, "UNAUTHENTICATED", 401),
 ];
-
-/// If both exist, `ErrorInfo` is the more precise one: `errors[0]` then contains only `forbidden`.
-fn reason(error: &Value) -> Option<String> {
-    list(&error["details"])
-        .iter()
-        .filter(|detail| {
-            detail["@type"]
-                .as_str()
-                .is_some_and(|t| t.ends_with("google.rpc.ErrorInfo"))
-        })
-        .find_map(|detail| text(&detail["reason"]))
-        .or_else(|| text(&error["errors"][0]["reason"]))
-}
 
 fn list(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()

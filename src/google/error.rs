@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::details::Details;
 use super::envelope::Refusal;
-use super::{Call, Class, Token};
+use super::{Call, Class, Token, advice};
 use crate::text::beginning;
 
 /// Whether a failed request may have taken effect. A caller that keeps a record closes it on `No` and reads the live
@@ -42,7 +43,7 @@ pub struct ApiError {
     pub attempts: u32,
     /// Whether it is the result of an operation, not the answer to a call.
     pub of_operation: bool,
-    /// The pause that Google requests (`Retry-After`).
+    /// The pause that Google requests, in the header `Retry-After` or in the error's `RetryInfo`.
     pub retry_after: Option<Duration>,
     /// Advice for the user, if the class alone does not imply it.
     pub advice: Option<&'static str>,
@@ -121,7 +122,10 @@ impl ApiError {
 
     /// A rejection: the answer to `call`, or the result of the operation that `call` polls.
     pub(super) fn refused(call: &Call, refusal: Refusal) -> ApiError {
-        let class = Class::of(&refusal);
+        let class = match Class::of(&refusal) {
+            Class::ApiDisabled if is_charged_elsewhere(call, &refusal) => Class::QuotaProject,
+            class => class,
+        };
         // The end of an operation is known: whatever it did, it is over. A code below 500 means that nothing was
         // done; above it, Google itself does not know.
         let left_machine = match class {
@@ -129,6 +133,7 @@ impl ApiError {
             Class::ServerFault => MayHaveApplied::Yes,
             _ => MayHaveApplied::No,
         };
+        let message = Details::after(&refusal.message, &refusal.told);
         ApiError {
             http: refusal.http,
             reason: refusal
@@ -136,7 +141,8 @@ impl ApiError {
                 .or(refusal.status)
                 .map(String::into_boxed_str),
             of_operation: refusal.operation,
-            ..ApiError::unanswered(call, class, left_machine, refusal.message)
+            retry_after: refusal.retry_after,
+            ..ApiError::unanswered(call, class, left_machine, message)
         }
     }
 
@@ -163,8 +169,12 @@ impl ApiError {
                 .find(|(words, _)| self.message.contains(words));
             row.map(|(_, advice)| *advice)
         };
-        let advice = self.advice.or_else(by_words);
-        Some(advice.unwrap_or(self.class.hint()).to_owned())
+        let advice = self.advice.or_else(by_words).map(str::to_owned);
+        Some(
+            advice
+                .or_else(|| advice::of_message(self.class, &self.message))
+                .unwrap_or_else(|| self.class.hint().to_owned()),
+        )
     }
 
     /// Whether a later attempt has a fair chance: the cause is Google or the network, not the request.
@@ -192,6 +202,25 @@ impl ApiError {
     }
 }
 
+/// Whether a request to a project is charged to another one, which the refusal names by its id. A number is not compared: a call
+/// names its project by its id.
+fn is_charged_elsewhere(call: &Call, refusal: &Refusal) -> bool {
+    let project = |path: &str| {
+        let mut words = path.split('/').skip_while(|word| *word != "projects");
+        words.nth(1).map(str::to_owned)
+    };
+    let charged = refusal.consumer.as_deref().and_then(project);
+    let charged = charged.filter(|id| !id.bytes().all(|byte| byte.is_ascii_digit()));
+    match (charged, project(&call.path)) {
+        // A custom method follows the project's id: `projects/p:getIamPolicy`.
+        (Some(charged), Some(called)) => match called.strip_prefix(charged.as_str()) {
+            Some(rest) => !rest.is_empty() && !rest.starts_with(':'),
+            None => true,
+        },
+        _ => false,
+    }
+}
+
 /// Words of Google's, and the advice for them where that of their class says too little.
 const ADVICE: &[(&str, &str)] = &[(
     "container.hostServiceAgent.use",
@@ -202,6 +231,40 @@ const ADVICE: &[(&str, &str)] = &[(
 mod tests {
     use super::*;
     use crate::google::Api;
+
+    #[test]
+    fn a_request_that_another_project_pays_for_says_nothing_of_this_one() {
+        for (path, consumer, expected) in [
+            ("projects/p/global/networks/n", Some("projects/p"), false),
+            ("v1/projects/p:getIamPolicy", Some("projects/p"), false),
+            (
+                "v1/projects/example.com:p/services",
+                Some("projects/example.com:p"),
+                false,
+            ),
+            ("projects/p/global/networks/n", Some("projects/p2"), true),
+            ("projects/p2/global/networks/n", Some("projects/p"), true),
+            // A number may be that of this project.
+            (
+                "projects/p/global/networks/n",
+                Some("projects/123456789012"),
+                false,
+            ),
+            ("b/bucket", Some("projects/p"), false),
+            ("projects/p/global/networks/n", None, false),
+        ] {
+            let refusal = Refusal {
+                consumer: consumer.map(str::to_owned),
+                ..Refusal::default()
+            };
+            let call = Call::get(Api::Compute, path);
+            assert_eq!(
+                is_charged_elsewhere(&call, &refusal),
+                expected,
+                "{path} {consumer:?}"
+            );
+        }
+    }
 
     #[test]
     fn what_one_try_may_have_done_a_later_refusal_does_not_undo() {

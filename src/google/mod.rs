@@ -6,6 +6,7 @@
 //! policy that another client changed) is returned with its [`Class`] and never waited out here.
 
 pub mod address;
+mod advice;
 mod answer;
 mod api;
 mod auth;
@@ -14,6 +15,7 @@ mod class;
 mod client;
 mod cloud;
 mod credentials;
+mod details;
 mod dialect;
 mod endpoints;
 mod envelope;
@@ -26,6 +28,7 @@ mod nonsense_tests;
 mod operation;
 pub mod properties;
 mod reach;
+mod refusal_rules;
 pub mod retry;
 #[cfg(test)]
 mod scripted;
@@ -33,6 +36,7 @@ mod token;
 #[cfg(test)]
 mod wire_tests;
 
+pub use advice::missing_account;
 pub use api::Api;
 pub use auth::Auth;
 pub use call::{Body, Call, segment};

@@ -214,6 +214,29 @@ async fn retry_after_is_kept() {
 }
 
 #[tokio::test]
+async fn a_pause_in_the_details_is_kept_like_one_in_the_header() {
+    let details = |delay: &str| {
+        json!({"error": {"code": 429, "message": "Quota exceeded for limit 'Read requests per minute'.", "status": "RESOURCE_EXHAUSTED",
+            "details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}]}})
+    };
+    let server = Scripted::plays([
+        Reply::Json(429, details("1.2s")),
+        Reply::Json(200, json!({})),
+    ])
+    .await;
+    let watch = told(|| {});
+    let started = Instant::now();
+    client(&server).send(&post(), &watch).await.unwrap();
+    assert!(started.elapsed() >= Duration::from_millis(1200));
+    let pause = watch.said.into_inner().unwrap()[0].2;
+    assert_eq!(pause, Duration::from_millis(1200));
+    // More than a call is repeated for: it is a quota, and nothing is sent again.
+    let server = Scripted::plays([Reply::Json(429, details("86401s"))]).await;
+    let error = client(&server).send(&post(), &NoWatch).await.unwrap_err();
+    assert_eq!((error.class, error.attempts), (Class::QuotaExceeded, 1));
+}
+
+#[tokio::test]
 async fn a_list_is_read_to_its_last_page() {
     let server = Scripted::plays([
         Reply::Json(200, json!({"services": [1, 2], "nextPageToken": "a=="})),

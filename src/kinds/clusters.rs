@@ -109,11 +109,14 @@ pub async fn connect(
             .and_then(Value::as_str)
             .unwrap_or_default()
     };
-    // A cluster that is still being created has no endpoint and no objects.
-    if text("/status") == "PROVISIONING" {
-        return Ok(None);
+    // A cluster that is still being created has no endpoint and no objects, and neither has one whose creation failed.
+    let no_endpoint = text("/endpoint").is_empty();
+    match text("/status") {
+        "PROVISIONING" => return Ok(None),
+        "ERROR" if no_endpoint => return Ok(None),
+        _ => {}
     }
-    if text("/endpoint").is_empty() {
+    if no_endpoint {
         return Err(unsigned(&format!(
             "the cluster is {} and has no endpoint",
             text("/status")

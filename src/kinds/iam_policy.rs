@@ -99,6 +99,11 @@ impl KindSpec for IamPolicySpec {
         self.path(at).ok()
     }
 
+    /// An account that was just created is found by some replicas and not by others (recorded).
+    fn holder_appears_late(&self) -> bool {
+        self.path.contains("/serviceAccounts/")
+    }
+
     fn parts(&self, want: &Value) -> Vec<String> {
         parts(want)
     }

@@ -8,13 +8,15 @@ use super::{live_objects, own_mesh, path_template};
 use crate::google::{Api, ApiError, Call, Class, segment};
 use egress::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
 
-/// Reads it; `None` if there is no such cluster. A kind that the cluster does not know has no objects.
+/// Reads it; `None` if there is no such cluster. A kind that the cluster does not know has no objects. `has_zones` is whether
+/// private DNS zones are known to exist: then a disabled API is an error, because the zones still answer.
 ///
 /// # Errors
 /// Google or the cluster does not answer, or denies access.
 pub async fn read(
     clients: &Clients,
     at: &Map<String, Value>,
+    has_zones: bool,
 ) -> Result<Option<SnapshotInput>, ApiError> {
     let Some(inside) = connect(clients, at).await? else {
         return Ok(None);
@@ -46,7 +48,7 @@ pub async fn read(
     Ok(Some(SnapshotInput {
         kubernetes: live_objects::objects(&inside).await?,
         firewalls,
-        zones: all_zones(clients, at, network).await?,
+        zones: all_zones(clients, at, network, has_zones).await?,
         pools,
         ranges: ClusterRanges {
             nodes: nodes(clients, &cluster).await?.unwrap_or(usual.0.nodes),
@@ -122,11 +124,12 @@ async fn all_zones(
     clients: &Clients,
     at: &Map<String, Value>,
     network: &str,
+    has_zones: bool,
 ) -> Result<Vec<(Value, Vec<Value>)>, ApiError> {
     let host = of_network(at, network);
-    let mut found = zones(clients, &host, network).await?;
+    let mut found = zones(clients, &host, network, has_zones).await?;
     if host != *at {
-        found.extend(zones(clients, at, network).await?);
+        found.extend(zones(clients, at, network, has_zones).await?);
     }
     Ok(found)
 }
@@ -136,6 +139,7 @@ async fn zones(
     clients: &Clients,
     at: &Map<String, Value>,
     network: &str,
+    has_zones: bool,
 ) -> Result<Vec<(Value, Vec<Value>)>, ApiError> {
     let path = path_template::path("projects/{project}/managedZones", at)?;
     let call = Call::get(Api::Dns, &path);
@@ -144,8 +148,8 @@ async fn zones(
         .list(&call, "managedZones", &*clients.watch)
         .await
     {
-        // If the API is disabled, there are no zones.
-        Err(error) if error.class == Class::ApiDisabled => return Ok(Vec::new()),
+        // In a project in which the API was never enabled, there are no zones.
+        Err(error) if error.class == Class::ApiDisabled && !has_zones => return Ok(Vec::new()),
         zones => zones?,
     };
     let mut found = Vec::new();

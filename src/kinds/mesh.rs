@@ -20,7 +20,7 @@ pub static WAIT: Wait = Wait {
     optional: &[],
     outputs: &[],
     look: |clients, at, _| Box::pin(look(clients, at)),
-    hint: NOT_READY,
+    hint: "run again to continue waiting; if it stays at `pending enablement`, switch the feature off and on: `gcloud container fleet mesh disable --project={project}`, then run again; Google's page on a managed mesh that is not ready: https://cloud.google.com/service-mesh/docs/troubleshooting/troubleshoot-managed-service-mesh",
 };
 
 /// What to do about a managed mesh that is not ready.
@@ -52,7 +52,15 @@ fn state(feature: &Value, ours: &str) -> Observed {
         .into_iter()
         .flatten();
     let Some((_, state)) = states.into_iter().find(|(key, _)| key.ends_with(ours)) else {
-        return Observed::Settling("the fleet has not reported a state yet".to_owned());
+        let says = ["/resourceState/state", "/state/state/description"];
+        let says = says
+            .iter()
+            .filter_map(|pointer| feature.pointer(pointer)?.as_str())
+            .filter(|said| !said.is_empty() && *said != "ACTIVE");
+        let said = ["the fleet has not reported a state yet"]
+            .into_iter()
+            .chain(says);
+        return Observed::Settling(said.collect::<Vec<_>>().join(": "));
     };
     let plane = state.pointer("/servicemesh/controlPlaneManagement");
     let word = plane
@@ -109,6 +117,10 @@ mod tests {
             "conditions": [{"code": "NODEPOOL_WORKLOAD_IDENTITY_FEDERATION_REQUIRED", "severity": "ERROR", "details": "x"}]}}));
         for (feature, expected) in [
             (json!({}), "settling the fleet has not reported a state yet"),
+            (
+                json!({"resourceState": {"state": "ENABLING"}, "state": {"state": {"description": "Pending enablement"}}}),
+                "settling the fleet has not reported a state yet: ENABLING: Pending enablement",
+            ),
             (plane(json!({"state": "ACTIVE"})), "here"),
             (
                 plane(

@@ -7,7 +7,7 @@ use super::Kind;
 use super::clusters::Clients;
 use super::resource_id::ResourceId;
 use super::spec::Observed;
-use crate::google::{ApiError, Class};
+use crate::google::ApiError;
 use crate::text::did_you_mean;
 
 /// Why a step's kind has no such field for an output; none if it has. Pure.
@@ -38,7 +38,7 @@ pub async fn read(
     kind: Kind,
     at: &Map<String, Value>,
 ) -> Result<Option<Value>, ApiError> {
-    let read = match kind.is_in_cluster() {
+    match kind.is_in_cluster() {
         true => {
             let seen = kind.look(clients, at, &Value::Null, &[]).await;
             seen.map(|seen| match seen {
@@ -47,11 +47,6 @@ pub async fn read(
             })
         }
         false => kind.read(clients, at).await,
-    };
-    match read {
-        // A disabled API has no resources.
-        Err(error) if error.class == Class::ApiDisabled => Ok(None),
-        read => read,
     }
 }
 

@@ -11,7 +11,7 @@ use super::resource_spec::{
     CreateMethod, FieldUpdate, NameIn, ParentCreate, ResourceSpec, UpdateMethod,
 };
 use super::spec::{Effect, KindSpec, MutationResult, Observed};
-use super::{leftovers, path_template};
+use super::{leftovers, path_template, readiness};
 use crate::google::{Api, ApiError, Call, Class, Operation};
 
 #[async_trait]
@@ -92,6 +92,18 @@ impl KindSpec for ResourceSpec {
         self.reads
     }
 
+    fn holder_appears_late(&self) -> bool {
+        self.late_holder
+    }
+
+    fn warning(&self, live: &Value) -> Option<String> {
+        readiness::warning(self, live)
+    }
+
+    fn is_being_changed(&self, live: &Value) -> bool {
+        readiness::is_being_changed(self, live)
+    }
+
     fn allow_list(&self) -> Option<&'static str> {
         self.allow_list
     }
@@ -112,7 +124,7 @@ impl KindSpec for ResourceSpec {
         _parts: &[String],
     ) -> Result<Observed, ApiError> {
         let live = self.read(clients, at).await?;
-        Ok(live.map_or(Observed::Absent, |live| readiness(self, live)))
+        Ok(live.map_or(Observed::Absent, |live| readiness::of(self, live)))
     }
 
     async fn look_up(
@@ -124,7 +136,7 @@ impl KindSpec for ResourceSpec {
     ) -> Result<Observed, ApiError> {
         let call = Call::get(self.api, path_template::path(self.path, at)?);
         let live = clients.client.send(&call, &*clients.watch).await?;
-        Ok(readiness(self, live))
+        Ok(readiness::of(self, live))
     }
 
     async fn create(
@@ -208,32 +220,6 @@ impl KindSpec for ResourceSpec {
             Err(error) if error.class == Class::NotFound => Ok(None),
             Err(error) => Err(error),
         }
-    }
-}
-
-/// Whether a live resource is ready. Pure.
-fn readiness(row: &ResourceSpec, live: Value) -> Observed {
-    let Some(settled) = &row.settled else {
-        return Observed::Here(live);
-    };
-    let text = |path: &str| {
-        path.split('.')
-            .try_fold(&live, |v, key| v.get(key))
-            .and_then(Value::as_str)
-    };
-    let state = text(settled.field).unwrap_or_default();
-    if settled.good.contains(&state) {
-        return Observed::Here(live);
-    }
-    let why = match settled.why.and_then(text) {
-        Some(why) if !why.is_empty() => format!("{state}: {why}"),
-        _ if state.is_empty() => format!("no {} yet", settled.field),
-        _ => state.to_owned(),
-    };
-    if settled.bad.contains(&state) {
-        Observed::Broken(why)
-    } else {
-        Observed::Settling(why)
     }
 }
 
@@ -418,44 +404,4 @@ async fn running(
 fn mask(body: &Value) -> String {
     let names = body.as_object().into_iter().flat_map(Map::keys).cloned();
     names.collect::<Vec<_>>().join(",")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kinds::resource_table::ROWS;
-
-    #[test]
-    fn rest_is_read_from_the_field_the_row_names() {
-        let cases = [
-            ("container.cluster", json!({"status": "RUNNING"}), "here"),
-            (
-                "container.cluster",
-                json!({"status": "PROVISIONING"}),
-                "settling PROVISIONING",
-            ),
-            (
-                "container.cluster",
-                json!({"status": "ERROR", "statusMessage": "no quota"}),
-                "broken ERROR: no quota",
-            ),
-            (
-                "gkehub.membership",
-                json!({"state": {"code": "READY"}}),
-                "here",
-            ),
-            ("gkehub.membership", json!({}), "settling no state.code yet"),
-            ("compute.network", json!({}), "here"),
-        ];
-        for (kind, live, expected) in cases {
-            let row = ROWS.iter().find(|row| row.kind == kind).unwrap();
-            let said = match readiness(row, live.clone()) {
-                Observed::Absent => "absent".to_owned(),
-                Observed::Here(_) => "here".to_owned(),
-                Observed::Settling(why) => format!("settling {why}"),
-                Observed::Broken(why) => format!("broken {why}"),
-            };
-            assert_eq!(said, expected, "{kind} {live}");
-        }
-    }
 }

@@ -55,6 +55,10 @@ pub struct ResourceSpec {
     pub predicts: &'static [(&'static str, &'static str)],
     /// What two requests must not change at the same time; `{x}` is filled from the step's `at`.
     pub lock: Option<&'static str>,
+    /// Whether some of Google's replicas learn late of what it belongs to; see [`KindSpec::holder_appears_late`].
+    ///
+    /// [`KindSpec::holder_appears_late`]: super::spec::KindSpec::holder_appears_late
+    pub late_holder: bool,
     /// The kind whose create request may create this resource too, and the list that contains it there.
     pub inside: Option<&'static ParentCreate>,
     /// The list of networks that may reach it, which `provision authorize` keeps up to date.
@@ -130,6 +134,10 @@ pub struct ReadyField {
     pub field: &'static str,
     /// The values of a ready resource.
     pub good: &'static [&'static str],
+    /// The values of a resource that works and needs somebody's attention: it is used, with a warning.
+    pub degraded: &'static [&'static str],
+    /// The values of a resource that works while Google changes it: only a change of ours waits.
+    pub changing: &'static [&'static str],
     /// The values that waiting does not change.
     pub bad: &'static [&'static str],
     /// The field with the reason, if the resource has one.

@@ -43,6 +43,7 @@ const PLAIN: ResourceSpec = ResourceSpec {
     request_id: false,
     settled: None,
     reads: 1,
+    late_holder: false,
     fixed: &[],
     carries: &[],
     unstated: &[],
@@ -150,6 +151,8 @@ static ADDRESS: ResourceSpec = ResourceSpec {
     settled: Some(ReadyField {
         field: "status",
         good: &["RESERVED", "IN_USE"],
+        degraded: &[],
+        changing: &[],
         bad: &[],
         why: None,
     }),
@@ -230,7 +233,10 @@ static CLUSTER: ResourceSpec = ResourceSpec {
     settled: Some(ReadyField {
         field: "status",
         good: &["RUNNING"],
-        bad: &["ERROR", "DEGRADED"],
+        // A cluster that was RUNNING once still serves. Source: the description of the statuses in the discovery document.
+        degraded: &["DEGRADED"],
+        changing: &["RECONCILING"],
+        bad: &["ERROR"],
         why: Some("statusMessage"),
     }),
     lists: &[
@@ -300,6 +306,8 @@ static NODE_POOL: ResourceSpec = ResourceSpec {
     settled: Some(ReadyField {
         field: "status",
         good: &["RUNNING", "RUNNING_WITH_ERROR"],
+        degraded: &[],
+        changing: &["RECONCILING"],
         bad: &["ERROR"],
         why: Some("statusMessage"),
     }),
@@ -337,6 +345,8 @@ static FEATURE: ResourceSpec = ResourceSpec {
     settled: Some(ReadyField {
         field: "resourceState.state",
         good: &["ACTIVE"],
+        degraded: &[],
+        changing: &[],
         bad: &[],
         why: Some("state.state.description"),
     }),
@@ -362,6 +372,8 @@ static MEMBERSHIP: ResourceSpec = ResourceSpec {
     settled: Some(ReadyField {
         field: "state.code",
         good: &["READY"],
+        degraded: &[],
+        changing: &[],
         bad: &[],
         why: None,
     }),
@@ -381,6 +393,8 @@ static MEMBERSHIP_FEATURE: ResourceSpec = ResourceSpec {
     update: UpdateMethod::PatchMask,
     dialect: Some(Dialect::LongRunning),
     request_id: true,
+    // The fleet answers 404 or 400 for a membership that it created a moment ago (reported).
+    late_holder: true,
     outputs: &["name"],
     lock: Some("feature {project}/{feature}"),
     ..PLAIN

@@ -160,6 +160,22 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         1
     }
 
+    /// Whether what it belongs to may be unknown to some of Google's replicas for minutes after it was created, so that a 404 of a
+    /// request that changes something passes by itself.
+    fn holder_appears_late(&self) -> bool {
+        false
+    }
+
+    /// What to warn about a live resource that works and needs somebody's attention.
+    fn warning(&self, _live: &Value) -> Option<String> {
+        None
+    }
+
+    /// Whether Google is changing a live resource that works meanwhile: a change of ours must wait, and nothing else.
+    fn is_being_changed(&self, _live: &Value) -> bool {
+        false
+    }
+
     /// The list of networks in it that `provision authorize` keeps up to date, as a path with dots.
     fn allow_list(&self) -> Option<&'static str> {
         None

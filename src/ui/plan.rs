@@ -1,6 +1,6 @@
 //! A plan to read and approve: each change, its reason in the tutorial's words, and its values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use serde_json::Value;
@@ -24,12 +24,25 @@ pub struct Plan {
     /// What would be replaced with each step that differs in a field that cannot be changed; steps that can be replaced have an
     /// entry.
     pub along: BTreeMap<String, String>,
+    /// The steps whose resources could not be read.
+    pub not_seen: BTreeSet<String>,
+    /// The steps that were not looked at because of one that was not seen.
+    pub not_asked: BTreeSet<String>,
 }
 
 impl Plan {
     /// Processes one event.
     pub fn record(&mut self, event: &Event) {
         self.steps.record(event);
+        match event {
+            Event::Failed { step, .. } => {
+                self.not_seen.insert(step.clone());
+            }
+            Event::Blocked { step, .. } => {
+                self.not_asked.insert(step.clone());
+            }
+            _ => {}
+        }
     }
 
     /// What a step would do, if it was looked at.
@@ -116,13 +129,16 @@ impl Plan {
             (count(&|c| matches!(c, Change::Waits(_))), "known later"),
             (count(&|c| matches!(c, Change::Pending(_))), "to wait for"),
             (count(&|c| matches!(c, Change::None)), "as wanted"),
+            (self.not_seen.len(), "not seen"),
+            (self.not_asked.len(), "not asked"),
         ];
+        let steps = self.steps.0.len() + self.not_seen.len() + self.not_asked.len();
         let said: Vec<String> = parts
             .iter()
             .filter(|(n, _)| *n > 0)
             .map(|(n, what)| format!("{n} {what}"))
             .collect();
-        format!("{} steps: {}", self.steps.0.len(), said.join(", "))
+        format!("{steps} steps: {}", said.join(", "))
     }
 
     fn step(&self, text: &mut String, step: &Step, found: &PlannedStep, paint: Paint) {

@@ -232,6 +232,8 @@ fn fields(row: &ResourceSpec, document: &Document, resource: &str) -> Vec<String
         let strange = settled
             .good
             .iter()
+            .chain(settled.degraded)
+            .chain(settled.changing)
             .chain(settled.bad)
             .filter(|value| !known.contains(value));
         faults.extend(strange.map(|value| format!("{} is never {value}", settled.field)));

@@ -16,6 +16,7 @@ pub mod middle;
 pub mod mutation;
 pub mod program;
 pub mod readme;
+pub mod refusing;
 pub mod rehearsal;
 pub mod rewriting;
 pub mod session;

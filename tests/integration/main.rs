@@ -9,6 +9,7 @@
 mod common;
 
 mod adopt;
+mod answers;
 mod cluster_location;
 mod cluster_refusals;
 mod command_line;

@@ -102,6 +102,8 @@ fn each_planted_fault_is_found() {
         Some(ReadyField {
             field,
             good: &["RUNNING"],
+            degraded: &[],
+            changing: &[],
             bad: &[],
             why,
         })

@@ -29,6 +29,9 @@ const DIFFERENCES: &[&str] = &[
     "//dns.googleapis.com/projects/egress-demo/managedZones/private-pkg-dev/rrsets/pkg.dev./NS: kind, name, rrdatas, ttl, type",
     "//dns.googleapis.com/projects/egress-demo/managedZones/private-pkg-dev/rrsets/pkg.dev./SOA: kind, name, rrdatas, ttl, type",
     "//gkehub.googleapis.com/projects/egress-demo/locations/us-central1/memberships/cluster1: endpoint",
+    // New organizations refuse the tutorial's bucket, which has access control lists.
+    "//storage.googleapis.com/projects/_/buckets/egress-demo-bucket: iamConfiguration",
+    "//storage.googleapis.com/projects/_/buckets/egress-demo-bucket/iamPolicy: bindings",
 ];
 
 #[test]

@@ -16,7 +16,7 @@ pub async fn why(clients: &Clients, at: &Map<String, Value>, want: &Value) -> Op
     let mut request = Request::get(text("namespace")?, url).ok()?;
     request.method = method.to_owned();
     // The check has failed already. An error while reading is reported by the next call that needs the same resource.
-    let sources = live_snapshot::read(clients, at).await.ok()??;
+    let sources = live_snapshot::read(clients, at, false).await.ok()??;
     let account = Snapshot::read(&sources).trace(&request);
     // The check is about a log line: a request that passes does not imply that a proxy logs it.
     Some(match (text("log_namespace"), account.stopped_at()) {

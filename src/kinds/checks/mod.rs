@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use super::cluster_error::of_cluster;
 use super::clusters::{Clients, advised, connect};
 use crate::cluster::ObjectRef;
-use crate::google::{ApiError, Class};
+use crate::google::ApiError;
 use check::Check;
 pub use check::only_gke;
 pub use result::CheckResult;
@@ -35,16 +35,12 @@ pub static CHECKS: [&Check; 6] = [
     &command::CHECK,
 ];
 
-/// Whether the cluster of `at` exists and answers. If its API is disabled, there is no cluster.
+/// Whether the cluster of `at` exists and answers.
 ///
 /// # Errors
 /// Google or the cluster does not answer, or denies access.
 pub async fn answers(clients: &Clients, at: &Map<String, Value>) -> Result<bool, ApiError> {
-    let cluster = match connect(clients, at).await {
-        Err(error) if error.class == Class::ApiDisabled => return Ok(false),
-        found => found?,
-    };
-    let Some(cluster) = cluster else {
+    let Some(cluster) = connect(clients, at).await? else {
         return Ok(false);
     };
     // Every cluster has this namespace.

@@ -97,6 +97,9 @@ impl Watch for Inner {
                 }
             }
             Some(fault) => match fault.answer(asked) {
+                Some((http, refusal)) if fault == Fault::MemberTooEarly => {
+                    Fate::Said(http, with_member(refusal, body))
+                }
                 Some((http, body)) => Fate::Said(http, body),
                 None => Fate::Passes,
             },
@@ -107,6 +110,19 @@ impl Watch for Inner {
         }
         fate
     }
+}
+
+/// The refusal of a policy names a service account of the policy that was sent: the last one of its project, if there is one.
+fn with_member(refusal: Value, sent: &[u8]) -> Value {
+    let sent = String::from_utf8_lossy(sent);
+    let account = sent.split("serviceAccount:").skip(1).filter_map(|rest| {
+        let account = rest.split('"').next()?;
+        account.starts_with("sa-").then_some(account)
+    });
+    let named = "sa-test-app-team-x@p.iam.gserviceaccount.com";
+    let account = account.last().unwrap_or(named);
+    let text = refusal.to_string().replace(named, account);
+    serde_json::from_str(&text).unwrap()
 }
 
 impl Inner {

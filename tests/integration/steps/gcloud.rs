@@ -136,6 +136,16 @@ fn up_leaves_what_the_tutorials_commands_leave() {
     assert!(!ours_managed.contains_key(webhook));
     ours_managed.insert(webhook.to_owned(), with_webhook[webhook].clone());
 
+    // New organizations refuse the tutorial's bucket, which has access control lists.
+    let bucket = ours_managed
+        .get_mut("/storage/v1/b demo-proj-bucket")
+        .and_then(Value::as_object_mut);
+    let access = bucket.and_then(|bucket| bucket.remove("iamConfiguration"));
+    assert_eq!(
+        access,
+        Some(json!({"uniformBucketLevelAccess": {"enabled": true}}))
+    );
+
     for (key, body) in &gcloud {
         assert_eq!(ours_managed.get(key), Some(body), "{key}");
     }
