@@ -37,12 +37,23 @@ pub fn project(
 ) -> Result<GivenValue, CommandError> {
     let chosen = choose_project(flags, env, known)?;
     let said = chosen.value.as_str().unwrap_or_default();
+    if let Some((domain, name)) = said.split_once(':') {
+        // Taken nowhere, for one reason: the steps write the addresses of accounts and the name of the identity pool from the id.
+        return Err(CommandError::usage(
+            format!(
+                "--project: `{said}` is the id of a project of the domain {domain}, and such projects are not supported"
+            ),
+            &format!(
+                "its accounts and its identity pool have other names than its id ({name}.{domain}); use a project whose id has no domain"
+            ),
+        ));
+    }
     // It becomes the name of a folder, so anything that could leave the folder is refused here and not only by the steps.
     let fits = said.len() <= 63 && said.starts_with(|c: char| c.is_ascii_lowercase());
     if fits
         && said
             .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-:.".contains(c))
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c))
         && !said.contains("..")
     {
         Ok(chosen)
@@ -205,7 +216,7 @@ mod tests {
         let also = known("has-two", true);
         let here = known("from-env", true);
         let outside = known("/etc", false);
-        let cases: [(_, Environment, &[&KnownEnvironment], Result<&str, &str>); 14] = [
+        let cases: [(_, Environment, &[&KnownEnvironment], Result<&str, &str>); 16] = [
             (
                 flags(Some("from-flag"), false),
                 &env,
@@ -237,6 +248,18 @@ mod tests {
                 &none,
                 &[],
                 Err("not a project id"),
+            ),
+            (
+                flags(Some("example.com:demo-proj"), false),
+                &none,
+                &[],
+                Err("a project of the domain example.com, and such projects are not supported"),
+            ),
+            (
+                flags(Some("example.com:demo-proj"), true),
+                &none,
+                &[],
+                Err("not supported"),
             ),
             (
                 flags(None, false),

@@ -29,8 +29,7 @@ pub fn is_young(world: &World, account: &Value) -> bool {
 
 /// The key of the account of this address; none for an address outside projects.
 pub fn key_of(email: &str) -> Option<String> {
-    let (_, domain) = email.split_once('@')?;
-    let project = domain.strip_suffix(".iam.gserviceaccount.com")?;
+    let project = names::project_of_account(email)?;
     Some(names::key(
         "iam",
         &format!("projects/{project}/serviceAccounts/{email}"),

@@ -137,10 +137,15 @@ fn read_query(
             .get(name)
             .filter(|parameter| parameter.location == "query")
     };
-    for (name, value) in query {
-        if SYSTEM.contains(&name.as_str()) {
+    for (sent, value) in query {
+        if SYSTEM.contains(&sent.as_str()) {
             continue;
         }
+        // A parameter of a message's field has the field's proto name, too: `update_mask`.
+        let name = &match own(sent) {
+            None => own_name(matched, sent).unwrap_or_else(|| sent.clone()),
+            Some(_) => sent.clone(),
+        };
         let Some(parameter) = own(name).or_else(|| matched.document.parameters.get(name)) else {
             let message = format!(
                 "Invalid JSON payload received. Unknown name \"{name}\": Cannot bind query parameter. Field '{name}' could not be found in request message."
@@ -182,6 +187,13 @@ fn read_query(
         }
     }
     found
+}
+
+/// The name of the method's query parameter whose proto name this is.
+fn own_name(matched: &Matched, sent: &str) -> Option<String> {
+    let mut own = matched.method.parameters.iter();
+    own.find(|(name, parameter)| parameter.location == "query" && schema::snake(name) == sent)
+        .map(|(name, _)| name.clone())
 }
 
 /// The value in one spelling, or the type it should have had.
@@ -394,5 +406,19 @@ mod tests {
         )
         .unwrap();
         assert_eq!(checked.query["returnPartialSuccess"], ["true"]);
+    }
+
+    #[test]
+    fn a_query_parameter_has_its_proto_name_too() {
+        let path = "/gkehub.googleapis.com/v1/projects/p/locations/global/features/f";
+        for (query, want) in [
+            ("update_mask=labels", Ok("labels")),
+            ("updateMask=labels", Ok("labels")),
+            ("update_masks=labels", Err(())),
+        ] {
+            let checked = said("PATCH", path, query, json!({}));
+            let mask = checked.map(|found| found.query["updateMask"][0].clone());
+            assert_eq!(mask.as_deref().map_err(|_| ()), want, "{query}");
+        }
     }
 }

@@ -128,7 +128,8 @@ fn create(world: &mut World, request: &Request) -> Result<Response, ErrorRespons
         let message = format!("Service account ID \"{id}\" must match [a-z]([-a-z0-9]*[a-z0-9]).");
         return Err(ErrorResponse::bad_request(message));
     }
-    let email = format!("{id}@{}.iam.gserviceaccount.com", project.id);
+    check_texts(&request.body["serviceAccount"])?;
+    let email = format!("{id}@{}", names::account_domain(&project.id));
     let name = format!("projects/{}/serviceAccounts/{email}", project.id);
     let key = names::key("iam", &name);
     if world.get(&key).is_some() {
@@ -188,28 +189,66 @@ fn delete(world: &mut World, name: &str, key: &str) -> Result<Response, ErrorRes
     Ok(json!({}).into())
 }
 
-/// The mask names the fields of the account; without one nothing changes.
+/// The limits of an account's texts, in characters: field, its name in a refusal, limit. The text about the display name is quoted by
+/// users (broadinstitute/sam, pull request 210); the reference gives both limits.
+const TEXTS: &[(&str, &str, usize)] = &[
+    ("displayName", "display_name", 100),
+    ("description", "description", 256),
+];
+
+fn check_texts(account: &Value) -> Result<(), ErrorResponse> {
+    for (field, name, most) in TEXTS {
+        let length = account[*field].as_str().unwrap_or_default().len();
+        if length > *most {
+            return Err(ErrorResponse::bad_request(format!(
+                "The {name} length ({length}) is longer than the maximum allowed length {most}."
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// PATCH. The mask names the fields of the account. The answer has the account's name, and the fields that the mask names.
+///
+/// # Errors
+/// 400 for a mask that names nothing, or a field that cannot change.
 fn patch(world: &mut World, request: &Request, key: &str) -> Result<Response, ErrorResponse> {
+    let invalid = || ErrorResponse::bad_request("Request contains an invalid argument.");
     let mask = request.text("updateMask").unwrap_or_default();
-    for field in mask.split(',').filter(|field| !field.is_empty()) {
-        let field = match field {
-            "display_name" | "displayName" => "displayName",
-            "description" => "description",
-            _ => {
-                return Err(ErrorResponse::bad_request(
-                    "Request contains an invalid argument.",
-                ));
-            }
-        };
-        let value = request.body["serviceAccount"][field].clone();
+    let fields: Result<Vec<&str>, ErrorResponse> = mask
+        .split(',')
+        .map(str::trim)
+        .filter(|field| !field.is_empty())
+        .map(|field| match field {
+            "display_name" | "displayName" => Ok("displayName"),
+            "description" => Ok("description"),
+            _ => Err(invalid()),
+        })
+        .collect();
+    let fields = fields?;
+    if fields.is_empty() {
+        // The reference requires the mask; the words are those of other invalid requests.
+        return Err(invalid());
+    }
+    let sent = &request.body["serviceAccount"];
+    check_texts(sent)?;
+    for field in &fields {
+        let value = sent[*field].clone();
         if let Some(account) = world.edit(key).and_then(Value::as_object_mut) {
             match value.as_str().unwrap_or_default() {
-                "" => account.remove(field),
-                text => account.insert(field.to_owned(), json!(text)),
+                "" => account.remove(*field),
+                text => account.insert((*field).to_owned(), json!(text)),
             };
         }
     }
-    Ok(print(world, key).into())
+    let account = print(world, key);
+    let mut answer = json!({"name": account["name"]});
+    for field in fields {
+        if let Some(value) = account.get(field) {
+            answer[field] = value.clone();
+        }
+    }
+    Ok(answer.into())
 }
 
 fn set_disabled(world: &mut World, key: &str, disabled: bool) -> Response {

@@ -37,9 +37,16 @@ pub fn standing(world: &World, member: &str) -> Standing {
     }
     match member.split_once(':') {
         Some(("serviceAccount", name)) => account(world, name),
+        // A person, a group and a deleted account have an address.
+        Some(("user" | "group", name)) if !is_address(name) => Standing::NoType,
         Some((kind, name)) if UNCHECKED.contains(&kind) && !name.is_empty() => Standing::Fine,
         _ => Standing::NoType,
     }
+}
+
+fn is_address(text: &str) -> bool {
+    let parts = text.split_once('@');
+    parts.is_some_and(|(name, domain)| !name.is_empty() && !domain.is_empty())
 }
 
 fn account(world: &World, name: &str) -> Standing {
@@ -55,8 +62,17 @@ fn account(world: &World, name: &str) -> Standing {
         None => Standing::NoAccount(name.to_owned()),
         Some((local, domain)) if is_googles(local, domain) => Standing::Fine,
         Some(_) if account_visibility::visible(world, name) => Standing::Fine,
+        // Every project that a request might name exists, and so do the accounts of one that none has named: nobody here can know
+        // better. In a project that is known here, an account must have been made.
+        Some(_) if is_elsewhere(world, name) => Standing::Fine,
         Some(_) => Standing::NoAccount(name.to_owned()),
     }
+}
+
+/// Whether an address is of a project that no request has named.
+fn is_elsewhere(world: &World, email: &str) -> bool {
+    let project = names::project_of_account(email);
+    project.is_some_and(|project| names::is_project_id(&project) && !world.knows_project(&project))
 }
 
 /// Accounts that Google makes: agents (`service-NUMBER@…`) and those outside `iam.gserviceaccount.com`.
@@ -67,9 +83,22 @@ fn is_googles(local: &str, domain: &str) -> bool {
     agent || !domain.ends_with(".iam.gserviceaccount.com")
 }
 
+/// The name of a project's workload identity pool. The domain of a project's id comes after its name: `p.example.com.svc.id.goog` for
+/// `example.com:p`. Source: GKE's page about Workload Identity.
+pub fn pool_of(project: &str) -> String {
+    match project.split_once(':') {
+        Some((domain, name)) => format!("{name}.{domain}.svc.id.goog"),
+        None => format!("{project}.svc.id.goog"),
+    }
+}
+
 /// The key of a workload identity pool, `p.svc.id.goog`. It exists from the first cluster with workload identity on, and stays.
 pub fn pool_key(pool: &str) -> String {
-    let project = pool.strip_suffix(".svc.id.goog").unwrap_or(pool);
+    let name = pool.strip_suffix(".svc.id.goog").unwrap_or(pool);
+    let project = match name.split_once('.') {
+        Some((name, domain)) => format!("{domain}:{name}"),
+        None => name.to_owned(),
+    };
     names::key(
         "iam",
         &format!("projects/{project}/locations/global/workloadIdentityPools/{pool}"),
@@ -87,6 +116,7 @@ mod tests {
     #[test]
     fn members_stand_or_fall_as_google_says() {
         let mut world = World::new(Clock::At(1_000_000), Pace::Zero);
+        world.project("demo-proj").unwrap();
         let key = "//iam.googleapis.com/projects/demo-proj/serviceAccounts/old@demo-proj.iam.gserviceaccount.com";
         world.put(key, json!({"_since": 0}));
         world.put(key.replace("old@", "new@"), json!({"_since": 999_900}));
@@ -108,6 +138,19 @@ mod tests {
                 "serviceAccount:new@demo-proj.iam.gserviceaccount.com",
                 gone("new@demo-proj.iam.gserviceaccount.com"),
             ),
+            (
+                "serviceAccount:none@demo-proj.iam.gserviceaccount.com",
+                gone("none@demo-proj.iam.gserviceaccount.com"),
+            ),
+            // A project that is not known here has accounts of its own.
+            (
+                "serviceAccount:ci@their-project.iam.gserviceaccount.com",
+                Standing::Fine,
+            ),
+            (
+                "serviceAccount:ci@Not A Project.iam.gserviceaccount.com",
+                gone("ci@Not A Project.iam.gserviceaccount.com"),
+            ),
             ("serviceAccount:x", gone("x")),
             (
                 "serviceAccount:service-7@gcp-sa-servicemesh.iam.gserviceaccount.com",
@@ -127,6 +170,8 @@ mod tests {
             ),
             ("a@example.com", Standing::NoType),
             ("user:", Standing::NoType),
+            ("user:alice", Standing::NoType),
+            ("group:team", Standing::NoType),
             ("robot:a@example.com", Standing::NoType),
         ];
         for (member, want) in cases {

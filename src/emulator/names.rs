@@ -63,6 +63,27 @@ pub fn project_number(id: &str) -> u64 {
     100_000_000_000 + hash(id) % 900_000_000_000
 }
 
+/// The domain of the addresses of a project's service accounts: `demo-proj.iam.gserviceaccount.com`. The domain of a project's id
+/// (`example.com:demo-proj`) comes after its name: `demo-proj.example.com.iam.gserviceaccount.com`. Source: IAM's page about service
+/// accounts.
+pub fn account_domain(project: &str) -> String {
+    let name = match project.split_once(':') {
+        Some((domain, name)) => format!("{name}.{domain}"),
+        None => project.to_owned(),
+    };
+    format!("{name}.iam.gserviceaccount.com")
+}
+
+/// The project of a service account's address, if it is one that a user made.
+pub fn project_of_account(email: &str) -> Option<String> {
+    let (_, domain) = email.split_once('@')?;
+    let name = domain.strip_suffix(".iam.gserviceaccount.com")?;
+    Some(match name.split_once('.') {
+        Some((name, domain)) => format!("{domain}:{name}"),
+        None => name.to_owned(),
+    })
+}
+
 /// Whether Google would accept this as a project id: 6-30 lowercase letters, digits and hyphens, a letter first, no hyphen last.
 /// Source: the projects.create reference (`projectId`). A domain prefix (`example.com:p`) is accepted as Google still does.
 pub fn is_project_id(id: &str) -> bool {
@@ -115,6 +136,27 @@ mod tests {
         ] {
             assert!(!is_project_id(id), "{id}");
         }
+    }
+
+    #[test]
+    fn the_address_of_an_account_names_its_project() {
+        for (project, domain) in [
+            ("demo-proj", "demo-proj.iam.gserviceaccount.com"),
+            (
+                "example.com:demo-proj",
+                "demo-proj.example.com.iam.gserviceaccount.com",
+            ),
+        ] {
+            assert_eq!(account_domain(project), domain);
+            assert_eq!(
+                project_of_account(&format!("sa@{domain}")).as_deref(),
+                Some(project)
+            );
+        }
+        assert_eq!(
+            project_of_account("7-compute@developer.gserviceaccount.com"),
+            None
+        );
     }
 
     #[test]

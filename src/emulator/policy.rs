@@ -1,7 +1,7 @@
 //! IAM policies: read, and replaced as a whole under an etag.
 //!
-//! Policies grant and deny nothing here: every caller may do everything. Roles are not looked up either, except for those
-//! that a service account can grant at all.
+//! Policies grant and deny nothing here: every caller may do everything. That a role exists is judged by its service, see
+//! [`super::roles`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
@@ -22,8 +22,16 @@ pub struct Resource {
     key: String,
     /// The bindings of a policy that has not been set yet.
     seed: Vec<(String, Vec<String>)>,
-    /// Whether only roles about service accounts can be granted.
-    account: bool,
+    /// What it is, which decides about the roles and members that can be bound.
+    of: Of,
+}
+
+/// What a policy is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Project,
+    Subnetwork,
+    Account,
 }
 
 impl Resource {
@@ -36,7 +44,7 @@ impl Resource {
                 &format!("projects/{}/iamPolicy", project.id),
             ),
             seed: seed(project),
-            account: false,
+            of: Of::Project,
         }
     }
 
@@ -46,7 +54,7 @@ impl Resource {
             // Beside the subnetworks and not below them, where lists would find it.
             key: names::key("iam", &format!("subnetworkPolicies/{path}")),
             seed: Vec::new(),
-            account: false,
+            of: Of::Subnetwork,
         }
     }
 
@@ -55,7 +63,7 @@ impl Resource {
         Resource {
             key: names::key("iam", &format!("{name}/iamPolicy")),
             seed: Vec::new(),
-            account: true,
+            of: Of::Account,
         }
     }
 
@@ -157,7 +165,8 @@ pub fn set(world: &mut World, resource: &Resource, body: &Value) -> Result<Value
     let version = sent["version"].as_i64().unwrap_or(0);
     let mut sent_bindings = Vec::new();
     for binding in sent["bindings"].as_array().into_iter().flatten() {
-        check_role(resource, binding)?;
+        check_role(world, resource, binding)?;
+        check_public(resource, binding)?;
         if binding.get("condition").is_some() && version != 3 {
             return Err(ErrorResponse::bad_request(
                 "Conditional policy bindings need a policy of version 3.",
@@ -294,7 +303,10 @@ fn stored(world: &World, resource: &Resource) -> Value {
     json!({"version": 1, "etag": etag, "bindings": bindings})
 }
 
-fn check_role(resource: &Resource, binding: &Value) -> Result<(), ErrorResponse> {
+/// A role must exist, and be one of those that can be bound on such a resource. Both texts are as users quote them
+/// (stackdriver-metrics-export, issue 7: a role that does not exist; alphagov/govuk-infrastructure, pull request 3662: one that exists
+/// and is about something else; terraform-provider-google, pull request 6923: no role at all).
+fn check_role(world: &World, resource: &Resource, binding: &Value) -> Result<(), ErrorResponse> {
     let role = binding["role"].as_str().unwrap_or_default();
     let named = ["roles/", "projects/", "organizations/"]
         .iter()
@@ -304,12 +316,47 @@ fn check_role(resource: &Resource, binding: &Value) -> Result<(), ErrorResponse>
             "Role ({role}) does not exist in the resource's hierarchy."
         )));
     }
-    if resource.account && !roles::grantable_on_account(role) {
+    let fits = match resource.of {
+        Of::Project => roles::grantable_on_project(role),
+        Of::Subnetwork => roles::exists(role),
+        Of::Account => roles::grantable_on_account(role),
+    };
+    // What is bound already may stay: a client writes back what it has read.
+    if !fits && !is_bound(world, resource, role) {
         return Err(ErrorResponse::bad_request(format!(
             "Role {role} is not supported for this resource."
         )));
     }
     Ok(())
+}
+
+fn is_bound(world: &World, resource: &Resource, role: &str) -> bool {
+    let before = stored(world, resource);
+    let mut bindings = before["bindings"].as_array().into_iter().flatten();
+    bindings.any(|binding| binding["role"] == role)
+}
+
+/// A project cannot be opened to everybody. Source: the reference of setIamPolicy; the message is as users quote it, with a detail
+/// of the kind that gcloud prints (terraform-provider-google, pull request 859 and issue 4276). The type in it is ours.
+fn check_public(resource: &Resource, binding: &Value) -> Result<(), ErrorResponse> {
+    let mut members = binding["members"].as_array().into_iter().flatten();
+    let public = members.find(|one| {
+        ["allUsers", "allAuthenticatedUsers"]
+            .iter()
+            .any(|all| *one == all)
+    });
+    match public {
+        Some(member) if resource.of != Of::Subnetwork => Err(ErrorResponse::bad_request(
+            "Request contains an invalid argument.",
+        )
+        .with_detail(json!({
+            "@type": "type.googleapis.com/google.cloudresourcemanager.v1.ProjectIamPolicyError",
+            "member": member,
+            "role": binding["role"],
+            "type": "MEMBER_NOT_SUPPORTED",
+        }))),
+        _ => Ok(()),
+    }
 }
 
 /// An etag that no policy has had yet.

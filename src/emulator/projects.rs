@@ -14,7 +14,7 @@ use super::policy;
 use super::project_lookup::{key, known, named};
 use super::request::Request;
 use super::world::{Project, World};
-use super::{billing, lro};
+use super::{billing, labels, lro};
 
 /// Serves one call.
 ///
@@ -185,6 +185,19 @@ fn create(world: &mut World, request: &Request) -> Result<Response, ErrorRespons
         return Err(ErrorResponse::bad_request(
             "project_id contains invalid characters",
         ));
+    }
+    labels::check_project(&request.body["labels"])?;
+    let name = request.text("name").unwrap_or_default();
+    if !name.is_empty() && !(4..=30).contains(&name.chars().count()) {
+        // As gcloud prints it (google/create-service-account, issue 9); what is said of a shorter name is not recorded.
+        return Err(ErrorResponse::bad_request(format!(
+            "field [display_name] has issue [project display name must be at {}]",
+            if name.len() > 30 {
+                "most 30 characters"
+            } else {
+                "least 4 characters"
+            }
+        )));
     }
     // An id is taken once it has been used.
     if world.projects().iter().any(|known| known.id == id) {

@@ -1,7 +1,9 @@
 //! Whether a JSON value fits a schema of a discovery document, for requests and for answers.
 //!
-//! Requests are checked more strictly than Google checks them: field names in camelCase only, no string for a boolean.
-//! Defaults are not filled in, and values that depend on other values are not checked: the services do both.
+//! Requests are read as Google's parser reads proto3's JSON: a field by its JSON name or by its proto name (`start_time`), a number
+//! also as a string or with a zero fraction. The services see one form: JSON names, 32-bit integers as numbers, 64-bit ones as
+//! strings. Google also takes a boolean as a string and an enumeration by number; both are refused here. Defaults are not filled
+//! in, and values that depend on other values are not checked: the services do both.
 
 use serde_json::{Map, Value};
 
@@ -124,7 +126,10 @@ impl Walk<'_> {
                     );
                     self.refuse(at, "invalid", said);
                 }
-                value.clone()
+                match self.direction {
+                    Direction::Request { .. } => canonical(kind, schema.format.as_deref(), value),
+                    Direction::Answer => value.clone(),
+                }
             }
         }
     }
@@ -137,7 +142,17 @@ impl Walk<'_> {
         at: &str,
     ) -> Value {
         let mut kept = Map::new();
-        for (name, value) in map {
+        for (sent, value) in map {
+            let name = self.json_name(schema, sent);
+            if kept.contains_key(name) {
+                // What Google says of a field that comes under both of its names is not recorded.
+                let said = format!(
+                    "Invalid JSON payload received. Unknown name \"{sent}\"{}: Proto field is not repeating, cannot start list.",
+                    place(at)
+                );
+                self.refuse(&join(at, name), "invalid", said);
+                continue;
+            }
             let inner = join(at, name);
             let property = schema
                 .properties
@@ -146,7 +161,7 @@ impl Walk<'_> {
             match property {
                 // google.protobuf.Any carries its type; the rest of it belongs to another schema.
                 None if schema.format.as_deref() == Some("google.protobuf.Any") => {
-                    kept.insert(name.clone(), value.clone());
+                    kept.insert(name.to_owned(), value.clone());
                 }
                 None => {
                     let said = format!(
@@ -165,12 +180,24 @@ impl Walk<'_> {
                         kind_name.to_owned()
                     };
                     let value = self.value(property, &key, value, &inner);
-                    kept.insert(name.clone(), value);
+                    kept.insert(name.to_owned(), value);
                 }
             }
         }
         self.required(schema, &kept, at);
         Value::Object(kept)
+    }
+
+    /// The JSON name of a field that a request names by its proto name; any other name as it is.
+    fn json_name<'n>(&self, schema: &'n Schema, sent: &'n str) -> &'n str {
+        let as_sent = self.direction == Direction::Answer || schema.has(sent);
+        if as_sent || !sent.contains('_') {
+            return sent;
+        }
+        let mut names = schema.properties.keys();
+        names
+            .find(|name| snake(name) == sent)
+            .map_or(sent, |name| name)
     }
 
     fn required(&mut self, schema: &Schema, kept: &Map<String, Value>, at: &str) {
@@ -214,7 +241,7 @@ impl Walk<'_> {
                 integer(value, !answer).is_some_and(|n| i32::try_from(n).is_ok()),
                 "TYPE_INT32",
             ),
-            ("number", _) => number(value.is_number(), "TYPE_DOUBLE"),
+            ("number", _) => number(double(value, !answer).is_some(), "TYPE_DOUBLE"),
             ("string", Some("int64")) => number(
                 long(value, answer).is_some_and(|n| i64::try_from(n).is_ok()),
                 "TYPE_INT64",
@@ -244,23 +271,59 @@ impl Walk<'_> {
     }
 }
 
-/// A 32-bit integer; proto3's JSON also takes it as a string.
+/// A 32-bit integer; in requests also as a string, and with a fraction of zero (`300.0`, `3e2`).
 fn integer(value: &Value, lenient: bool) -> Option<i64> {
-    value
-        .as_i64()
-        .or_else(|| value.as_str().filter(|_| lenient)?.parse().ok())
+    match value {
+        Value::Number(_) if !lenient => value.as_i64(),
+        Value::Number(_) | Value::String(_) if lenient => {
+            whole(value).and_then(|n| i64::try_from(n).ok())
+        }
+        _ => None,
+    }
 }
 
 /// A 64-bit integer: always a string in answers, either in requests.
 fn long(value: &Value, strict: bool) -> Option<i128> {
     match value {
-        Value::String(text) => text.parse().ok(),
-        Value::Number(number) if !strict => number
-            .as_i64()
-            .map(i128::from)
-            .or_else(|| number.as_u64().map(i128::from)),
-        _ => None,
+        Value::String(text) if strict => text.parse().ok(),
+        Value::Number(_) if strict => None,
+        _ => whole(value),
     }
+}
+
+/// A number, in requests also as a string.
+fn double(value: &Value, lenient: bool) -> Option<f64> {
+    let text = value.as_str().filter(|_| lenient);
+    value.as_f64().or_else(|| text?.parse().ok())
+}
+
+/// The whole number that a JSON number or a string stands for. Google's parser takes a fraction of zero and an exponent in both;
+/// a string has no spaces.
+fn whole(value: &Value) -> Option<i128> {
+    let text = match value {
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        _ => return None,
+    };
+    if let Ok(number) = text.parse() {
+        return Some(number);
+    }
+    let number: f64 = text.parse().ok()?;
+    // Beyond 2^53 a fraction cannot be told from none.
+    (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0).then_some(number as i128)
+}
+
+/// A value that fits its type, in the one form that the services read.
+fn canonical(kind: &str, format: Option<&str>, value: &Value) -> Value {
+    let canonical = match (kind, format) {
+        ("integer", _) => whole(value)
+            .and_then(|n| i64::try_from(n).ok())
+            .map(Value::from),
+        ("string", Some("int64" | "uint64")) => whole(value).map(|n| Value::from(n.to_string())),
+        ("number", _) => double(value, true).map(Value::from),
+        _ => None,
+    };
+    canonical.unwrap_or_else(|| value.clone())
 }
 
 /// Both alphabets, padded or not: Google takes all of them.
@@ -292,7 +355,7 @@ fn split(at: &str) -> (&str, &str) {
 }
 
 /// `nodePools` as the messages have it: `node_pools`.
-fn snake(name: &str) -> String {
+pub(super) fn snake(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 4);
     for (at, c) in name.char_indices() {
         // `IPProtocol` stays as it is: Google's own name begins with capitals.
@@ -355,6 +418,61 @@ mod tests {
         );
         assert_eq!(answers("Network", json!({"made": "up"})).len(), 1);
         assert_eq!(answers("NoSuchSchema", json!({})).len(), 1);
+    }
+
+    #[test]
+    fn a_request_is_read_into_one_form() {
+        let (document, _) = method("container.projects.locations.clusters.create").unwrap();
+        let direction = Direction::Request {
+            method: "container.projects.locations.clusters.create",
+            creates: true,
+        };
+        let read = |sent: Value| fit(document, "NodePool", &sent, direction);
+        // Sent; as the services see it, or none if it is refused.
+        let cases = [
+            (
+                json!({"initialNodeCount": "3"}),
+                Some(json!({"initialNodeCount": 3})),
+            ),
+            (
+                json!({"initialNodeCount": 3.0}),
+                Some(json!({"initialNodeCount": 3})),
+            ),
+            (
+                json!({"initialNodeCount": "3e0"}),
+                Some(json!({"initialNodeCount": 3})),
+            ),
+            (
+                json!({"initial_node_count": 3}),
+                Some(json!({"initialNodeCount": 3})),
+            ),
+            (json!({"initialNodeCount": "3.5"}), None),
+            (json!({"initialNodeCount": " 3"}), None),
+            (json!({"initialNodeCount": 3_000_000_000_u64}), None),
+            (json!({"initialNodeCount": true}), None),
+            (
+                json!({"initialNodeCount": 1, "initial_node_count": 2}),
+                None,
+            ),
+            (json!({"initial_node_counts": 3}), None),
+            (
+                json!({"maxPodsConstraint": {"maxPodsPerNode": 32}}),
+                Some(json!({"maxPodsConstraint": {"maxPodsPerNode": "32"}})),
+            ),
+            (
+                json!({"max_pods_constraint": {"max_pods_per_node": "32"}}),
+                Some(json!({"maxPodsConstraint": {"maxPodsPerNode": "32"}})),
+            ),
+            (json!({"maxPodsConstraint": {"maxPodsPerNode": "x"}}), None),
+            // The keys of a map are not names of fields.
+            (
+                json!({"config": {"labels": {"a_b": "1"}}}),
+                Some(json!({"config": {"labels": {"a_b": "1"}}})),
+            ),
+        ];
+        for (sent, want) in cases {
+            assert_eq!(read(sent.clone()).ok(), want, "{sent}");
+        }
     }
 
     #[test]

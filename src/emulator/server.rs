@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use super::answer::ErrorResponse;
 use super::batch;
 use super::clock::{Clock, Millis};
+use super::compute;
 use super::discovery;
 use super::front::{self, Call, Reply};
 use super::kubernetes::{self, Cluster, Hosting, Keeper, NotStored};
@@ -90,11 +91,14 @@ impl Running {
         lock(&self.shared.seen).iter().cloned().collect()
     }
 
-    /// Every object that exists now, by its full resource name.
+    /// Every object that exists now, by its full resource name, except for what Google makes in every new project: the default
+    /// network with its subnetworks and firewall rules.
     pub fn inventory(&self) -> Vec<(String, Value)> {
         let mut world = lock(&self.shared.world);
         world.tick();
-        world.inventory()
+        let mut all = world.inventory();
+        all.retain(|(_, value)| value.get(compute::GIVEN).is_none());
+        all
     }
 
     /// Every object in every cluster that exists now, by cluster, kind, namespace and name.

@@ -1,7 +1,7 @@
 //! Service Usage: which APIs a project has enabled.
 //!
 //! Enabling an API enables what it needs, and takes an operation; enabling one that is enabled takes none. There are no
-//! quotas, no consumer overrides, and enabling Compute Engine makes neither a default network nor a default account.
+//! quotas and no consumer overrides. Enabling Compute Engine makes the project's default network, and no default account.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use super::names;
 use super::operation::{Dialect, Effect, Failure, Start};
 use super::request::Request;
 use super::world::{Project, World};
-use super::{billing, lro, paging, project_lookup};
+use super::{billing, compute, lro, paging, project_lookup};
 
 /// The name of the operation that Google answers with when there is nothing to do. It cannot be polled.
 const NOTHING: &str = "operations/noop.DONE_OPERATION";
@@ -79,8 +79,10 @@ enum Form {
     Batch,
 }
 
+/// The service of a full name (`compute.googleapis.com`). A short name is not one of Google's.
 fn find(service: &str) -> Result<&'static Api, ErrorResponse> {
-    catalogue::find(service).ok_or_else(|| {
+    let full = service.ends_with(".googleapis.com");
+    catalogue::find(service).filter(|_| full).ok_or_else(|| {
         ErrorResponse::forbidden(format!(
             "Not found or permission denied for service(s): {service}."
         ))
@@ -175,7 +177,7 @@ fn enable(
         .filter(|api| !is_enabled(world, project, api))
         .collect();
     let failure = unpaid(world, project, &missing);
-    let effects = missing
+    let mut effects: Vec<Effect> = missing
         .iter()
         .flat_map(|api| {
             let enable = Effect::Enable {
@@ -190,6 +192,10 @@ fn enable(
             ]
         })
         .collect();
+    // Compute Engine makes a project's default network when it is first enabled there.
+    if failure.is_none() && missing.iter().any(|api| api.name == "compute") {
+        effects.extend(compute::default_network(world, &project.id));
+    }
     let names: Vec<String> = asked
         .iter()
         .map(|api| format!("services/{}/projectSettings/{}", api.host(), project.number))

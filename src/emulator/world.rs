@@ -275,6 +275,11 @@ impl World {
         Some(project)
     }
 
+    /// Whether a request has named this project, by its id.
+    pub fn knows_project(&self, id: &str) -> bool {
+        self.projects.contains_key(id)
+    }
+
     /// The id of a project that was named before, by its number.
     pub fn project_id(&self, number: &str) -> Option<&str> {
         let mut known = self.projects.values();

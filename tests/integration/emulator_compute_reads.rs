@@ -16,6 +16,7 @@ fn subnetwork(name: &str, range: &str) -> Value {
 async fn lists_are_filtered_paged_and_in_no_order_to_rely_on() {
     let cloud = Cloud::with_apis(&["compute"]).await;
     cloud.network().await;
+    cloud.delete_default_network().await;
     assert!(
         cloud
             .get(&compute("global/firewalls"))
@@ -157,7 +158,11 @@ async fn the_catalogue_knows_regions_zones_machines_and_quotas() {
     let cloud = Cloud::with_apis(&["compute"]).await;
     cloud.network().await;
     let (_, region) = cloud.get(&compute("regions/us-central1")).await;
-    assert_eq!(region["zones"].as_array().unwrap().len(), 4);
+    assert_eq!(
+        region["zones"].as_array().unwrap().len(),
+        5,
+        "four, and an AI zone"
+    );
     assert_eq!(
         cloud.get(&compute("zones/us-central1-f")).await.1["region"],
         format!("{LINK}/regions/us-central1")
@@ -177,5 +182,5 @@ async fn the_catalogue_knows_regions_zones_machines_and_quotas() {
         .iter()
         .find(|quota| quota["metric"] == "NETWORKS")
         .unwrap();
-    assert_eq!(networks["usage"], 1.0);
+    assert_eq!(networks["usage"], 2.0, "with the default network");
 }

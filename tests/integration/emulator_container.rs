@@ -303,6 +303,7 @@ async fn authorized_networks_labels_and_nothing_are_updated() {
 #[tokio::test]
 async fn a_cluster_uses_its_network_and_leaves_something_behind() {
     let cloud = Cloud::with_vpc().await;
+    cloud.delete_default_network().await;
     cloud.cluster().await;
     let rules = cloud.names("global/firewalls").await;
     for end in ["-all", "-vms", "-master", "-mcsd"] {
@@ -363,6 +364,7 @@ async fn a_cluster_uses_its_network_and_leaves_something_behind() {
 #[tokio::test]
 async fn gke_collects_what_it_left() {
     let cloud = Cloud::with_vpc().await;
+    cloud.delete_default_network().await;
     cloud.cluster().await;
     let begun = cloud.delete(&cluster1()).await;
     cloud.finish(&clusters(), begun).await;

@@ -61,7 +61,7 @@ async fn a_subnetwork_has_one_nat_and_a_nat_has_subnetworks_of_its_network() {
         ),
         (
             router("second", Some("one")),
-            "Router 'first' has a NAT for the same subnetwork",
+            "The subnetwork is already configured with ALL_IP_RANGES for Nat",
         ),
         (
             router("second", None),

@@ -23,6 +23,8 @@ mod emulator_dns;
 mod emulator_hub;
 mod emulator_iam;
 mod emulator_networks;
+mod emulator_refusals;
+mod emulator_refusals_gke;
 mod emulator_server;
 mod emulator_services;
 mod emulator_storage;

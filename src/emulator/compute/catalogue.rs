@@ -2,73 +2,16 @@
 
 use serde_json::{Value, json};
 
+use super::machines::{self, Machine};
 use super::pages;
 use super::scope::{self, Scope};
 use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::etag;
 use crate::names;
+use crate::regions;
 use crate::request::Request;
 use crate::world::World;
-
-/// Regions with the letters of their zones. Source: Google's list of regions and zones.
-const REGIONS: &[(&str, &str)] = &[
-    ("africa-south1", "abc"),
-    ("asia-east1", "abc"),
-    ("asia-east2", "abc"),
-    ("asia-northeast1", "abc"),
-    ("asia-northeast2", "abc"),
-    ("asia-northeast3", "abc"),
-    ("asia-south1", "abc"),
-    ("asia-south2", "abc"),
-    ("asia-southeast1", "abc"),
-    ("asia-southeast2", "abc"),
-    ("australia-southeast1", "abc"),
-    ("australia-southeast2", "abc"),
-    ("europe-central2", "abc"),
-    ("europe-north1", "abc"),
-    ("europe-southwest1", "abc"),
-    ("europe-west1", "bcd"),
-    ("europe-west2", "abc"),
-    ("europe-west3", "abc"),
-    ("europe-west4", "abc"),
-    ("europe-west6", "abc"),
-    ("europe-west8", "abc"),
-    ("europe-west9", "abc"),
-    ("europe-west10", "abc"),
-    ("europe-west12", "abc"),
-    ("me-central1", "abc"),
-    ("me-west1", "abc"),
-    ("northamerica-northeast1", "abc"),
-    ("northamerica-northeast2", "abc"),
-    ("southamerica-east1", "abc"),
-    ("southamerica-west1", "abc"),
-    ("us-central1", "abcf"),
-    ("us-east1", "bcd"),
-    ("us-east4", "abc"),
-    ("us-east5", "abc"),
-    ("us-south1", "abc"),
-    ("us-west1", "abc"),
-    ("us-west2", "abc"),
-    ("us-west3", "abc"),
-    ("us-west4", "abc"),
-];
-
-/// Machine types: name, virtual CPUs, memory in MB, whether the CPUs are shared. Source: Google's list of E2 and N2 types.
-const MACHINES: &[(&str, u32, u32, bool)] = &[
-    ("e2-micro", 2, 1_024, true),
-    ("e2-small", 2, 2_048, true),
-    ("e2-medium", 2, 4_096, true),
-    ("e2-standard-2", 2, 8_192, false),
-    ("e2-standard-4", 4, 16_384, false),
-    ("e2-standard-8", 8, 32_768, false),
-    ("e2-standard-16", 16, 65_536, false),
-    ("e2-highmem-4", 4, 32_768, false),
-    ("e2-highcpu-4", 4, 4_096, false),
-    ("n2-standard-2", 2, 8_192, false),
-    ("n2-standard-4", 4, 16_384, false),
-    ("n2-standard-8", 8, 32_768, false),
-];
 
 /// Quotas: metric, limit, and the collection whose members count. Limits are those of a fresh paid project.
 const PROJECT_QUOTAS: &[(&str, f64, &str)] = &[
@@ -85,34 +28,20 @@ const REGION_QUOTAS: &[(&str, f64, &str)] = &[
     ("STATIC_ADDRESSES", 8.0, "addresses"),
 ];
 
-/// The names of all regions.
-pub fn region_names() -> impl Iterator<Item = &'static str> {
-    REGIONS.iter().map(|(region, _)| *region)
-}
-
-/// The names of all zones.
-pub fn zone_names() -> impl Iterator<Item = String> {
-    REGIONS.iter().flat_map(|(region, letters)| {
-        letters
-            .chars()
-            .map(move |letter| format!("{region}-{letter}"))
-    })
-}
-
 /// Checks that the scope's region or zone is one of Google's.
 ///
 /// # Errors
 /// 400 with compute's text.
 pub fn known(scope: &Scope) -> Result<(), ErrorResponse> {
     if let Some(region) = scope.region()
-        && region_names().all(|known| known != region)
+        && !regions::is_region(region)
     {
         return Err(ErrorResponse::invalid(format!(
             "Invalid value for field 'region': '{region}'. Unknown region."
         )));
     }
     if let Some(zone) = names::segment(&scope.path, "zones")
-        && zone_names().all(|known| known != zone)
+        && !regions::is_zone(zone)
     {
         return Err(ErrorResponse::invalid(format!(
             "Invalid value for field 'zone': '{zone}'. Unknown zone."
@@ -146,17 +75,16 @@ pub fn project(world: &mut World, _: &Request, scope: &Scope) -> Result<Response
 /// regions.get.
 pub fn region(world: &World, request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     let name = request.param("region");
-    let found = REGIONS.iter().find(|(region, _)| *region == name);
-    found
-        .map(|(region, letters)| printed_region(world, scope, region, letters).into())
-        .ok_or_else(|| scope::missing(&format!("{}/regions/{name}", scope.path)))
+    if regions::is_region(name) {
+        return Ok(printed_region(world, scope, name).into());
+    }
+    Err(scope::missing(&format!("{}/regions/{name}", scope.path)))
 }
 
 /// regions.list.
 pub fn regions(world: &World, request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
-    let items = REGIONS
-        .iter()
-        .map(|(region, letters)| printed_region(world, scope, region, letters))
+    let items = regions::regions()
+        .map(|region| printed_region(world, scope, region))
         .collect();
     pages::page(
         request,
@@ -169,7 +97,7 @@ pub fn regions(world: &World, request: &Request, scope: &Scope) -> Result<Respon
 /// zones.get.
 pub fn zone(request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     let name = request.param("zone");
-    let found = zone_names().find(|zone| zone == name);
+    let found = regions::zones().find(|zone| zone == name);
     found
         .map(|zone| printed_zone(scope, &zone).into())
         .ok_or_else(|| scope::missing(&format!("{}/zones/{name}", scope.path)))
@@ -177,7 +105,7 @@ pub fn zone(request: &Request, scope: &Scope) -> Result<Response, ErrorResponse>
 
 /// zones.list.
 pub fn zones(request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
-    let items = zone_names()
+    let items = regions::zones()
         .map(|zone| printed_zone(scope, &zone))
         .collect();
     pages::page(
@@ -192,16 +120,15 @@ pub fn zones(request: &Request, scope: &Scope) -> Result<Response, ErrorResponse
 pub fn machine_type(request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     known(scope)?;
     let name = request.param("machineType");
-    let found = MACHINES.iter().find(|(machine, ..)| *machine == name);
-    found
-        .map(|machine| printed_machine(scope, machine).into())
+    machines::find(name)
+        .map(|machine| printed_machine(scope, &machine).into())
         .ok_or_else(|| scope::missing(&scope.member(name)))
 }
 
 /// machineTypes.list.
 pub fn machine_types(request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     known(scope)?;
-    let items = MACHINES
+    let items = machines::all()
         .iter()
         .map(|machine| printed_machine(scope, machine))
         .collect();
@@ -213,14 +140,9 @@ pub fn machine_types(request: &Request, scope: &Scope) -> Result<Response, Error
     )
 }
 
-fn printed_region(world: &World, scope: &Scope, region: &str, letters: &str) -> Value {
+fn printed_region(world: &World, scope: &Scope, region: &str) -> Value {
     let path = format!("projects/{}/regions/{region}", scope.project);
-    let zone = |letter| {
-        scope::link(&format!(
-            "projects/{}/zones/{region}-{letter}",
-            scope.project
-        ))
-    };
+    let zone = |zone| scope::link(&format!("projects/{}/zones/{zone}", scope.project));
     json!({
         "kind": "compute#region",
         "id": number(region),
@@ -228,7 +150,7 @@ fn printed_region(world: &World, scope: &Scope, region: &str, letters: &str) -> 
         "name": region,
         "description": region,
         "status": "UP",
-        "zones": letters.chars().map(zone).collect::<Vec<_>>(),
+        "zones": regions::zones_of(region).into_iter().map(zone).collect::<Vec<_>>(),
         "quotas": quotas(world, &path, REGION_QUOTAS),
         "selfLink": scope::link(&path),
         "supportsPzs": false,
@@ -250,7 +172,14 @@ fn printed_zone(scope: &Scope, zone: &str) -> Value {
     })
 }
 
-fn printed_machine(scope: &Scope, (name, cpus, memory, shared): &(&str, u32, u32, bool)) -> Value {
+fn printed_machine(scope: &Scope, machine: &Machine) -> Value {
+    let Machine {
+        name,
+        cpus,
+        memory,
+        shared,
+        ..
+    } = machine;
     json!({
         "kind": "compute#machineType",
         "id": number(name),
@@ -265,7 +194,7 @@ fn printed_machine(scope: &Scope, (name, cpus, memory, shared): &(&str, u32, u32
         "zone": names::segment(&scope.path, "zones"),
         "selfLink": scope::link(&scope.member(name)),
         "isSharedCpu": shared,
-        "architecture": "X86_64",
+        "architecture": machine.architecture(),
     })
 }
 

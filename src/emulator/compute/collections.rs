@@ -2,7 +2,7 @@
 //! plain collection is a row here, and what is special about its values is in the functions that the row names.
 
 use super::lists::{self, Scopes};
-use super::resource::{self, BuildResource, PatchResource};
+use super::resource::{self, Beside, BuildResource, PatchResource};
 use super::scope::Scope;
 use super::{addresses, firewalls, networks, routers, subnetworks};
 use crate::answer::{ErrorResponse, Response};
@@ -17,6 +17,8 @@ pub struct Collection {
     pub scopes: Scopes,
     /// How a new value is built.
     pub insert: BuildResource,
+    /// What comes with a new value.
+    pub beside: Beside,
     /// What PATCH makes of a value.
     pub patch: PatchResource,
     /// What PUT makes of a value.
@@ -28,6 +30,7 @@ const PLAIN: Collection = Collection {
     name: "",
     scopes: Scopes::Regions,
     insert: resource::sent,
+    beside: resource::nothing,
     patch: resource::patched,
     update: resource::replaced,
 };
@@ -37,6 +40,7 @@ pub const COLLECTIONS: &[Collection] = &[
     Collection {
         name: "networks",
         insert: networks::draft,
+        beside: networks::beside,
         patch: networks::patched,
         ..PLAIN
     },
@@ -96,7 +100,7 @@ impl Collection {
             "list" => lists::list(world, request, scope),
             "aggregatedList" => lists::aggregated(world, request, scope, self.scopes),
             "delete" => resource::delete(world, request, scope),
-            "insert" => resource::insert(world, request, scope, self.insert),
+            "insert" => resource::insert(world, request, scope, self.insert, self.beside),
             "patch" => resource::change(world, request, scope, self.patch),
             "update" => resource::change(world, request, scope, self.update),
             _ => Err(ErrorResponse::not_served(&request.method_id)),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::resource;
 use super::scope::{self, Scope};
 use crate::answer::ErrorResponse;
+use crate::pattern::fits_pattern;
 use crate::world::World;
 
 /// A new rule.
@@ -54,7 +55,33 @@ const EITHER: &[(&str, &str)] = &[
     ("sourceTags", "targetServiceAccounts"),
 ];
 
+/// Protocols that a rule may name. Source: the text of a refusal (terraform-google-network, issue 535).
+const PROTOCOLS: &[&str] = &["ah", "all", "esp", "icmp", "ipip", "sctp", "tcp", "udp"];
+
+/// How many items a list may have. Source: VPC's page about quotas, limits of each firewall rule.
+const LENGTHS: &[(&str, usize)] = &[
+    ("sourceRanges", 5_000),
+    ("destinationRanges", 5_000),
+    ("sourceTags", 30),
+    ("targetTags", 70),
+    ("sourceServiceAccounts", 10),
+    ("targetServiceAccounts", 10),
+];
+
 fn checked(rule: Value) -> Result<Value, ErrorResponse> {
+    // Both texts are as users quote them (terraform-provider-google, issue 9280; mchmarny/grunner, issue 6).
+    if rule["direction"] == "EGRESS" {
+        if !is_empty(&rule["sourceRanges"]) {
+            return Err(ErrorResponse::bad_request(
+                "Should not specify source range/tag for egress direction.",
+            ));
+        }
+        if !is_empty(&rule["sourceTags"]) || !is_empty(&rule["sourceServiceAccounts"]) {
+            return Err(ErrorResponse::bad_request(
+                "Should not specify source tag or service account for egress direction.",
+            ));
+        }
+    }
     for (one, other) in EITHER {
         if !is_empty(&rule[*one]) && !is_empty(&rule[*other]) {
             return Err(invalid(
@@ -64,57 +91,53 @@ fn checked(rule: Value) -> Result<Value, ErrorResponse> {
             ));
         }
     }
-    let [allowed, denied] =
-        ["allowed", "denied"].map(|field| rule[field].as_array().into_iter().flatten());
-    let mut lines = allowed.chain(denied).peekable();
-    if lines.peek().is_none() {
+    if is_empty(&rule["allowed"]) && is_empty(&rule["denied"]) {
         return Err(ErrorResponse::required(
             "Required field 'resource.allowed' not specified",
         ));
     }
-    for line in lines {
-        let protocol = line["IPProtocol"].as_str().unwrap_or_default();
-        let ports = line["ports"]
+    for list in ["allowed", "denied"] {
+        check_lines(list, &rule[list])?;
+    }
+    check_ranges(&rule)?;
+    for (field, most) in LENGTHS {
+        if rule[*field]
             .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str);
-        for port in ports {
-            if !matches!(protocol, "tcp" | "udp" | "sctp" | "6" | "17" | "132") {
+            .is_some_and(|list| list.len() > *most)
+        {
+            return Err(invalid(
+                field,
+                "",
+                &format!("Must have at most {most} items."),
+            ));
+        }
+    }
+    for field in ["sourceServiceAccounts", "targetServiceAccounts"] {
+        for (at, account) in texts(&rule[field]).enumerate() {
+            let is_address = account
+                .split_once('@')
+                .is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.'));
+            if !is_address {
+                // Whether there is such an account is not checked by Google either; the words are ours.
                 return Err(invalid(
-                    "allowed.ports",
-                    port,
-                    "Ports may only be specified on rules whose protocol is one of [TCP, UDP, SCTP].",
-                ));
-            }
-            if !is_ports(port) {
-                return Err(invalid(
-                    "allowed.ports",
-                    port,
-                    "Must be a port or a range of ports.",
+                    &format!("{field}[{at}]"),
+                    account,
+                    "Must be the email address of a service account.",
                 ));
             }
         }
     }
-    for field in ["sourceRanges", "destinationRanges"] {
-        let ranges = rule[field]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str);
-        for range in ranges {
-            let parsed: Option<IpNet> = range.parse().ok();
-            if parsed.is_none_or(|net| net.addr() != net.network()) {
-                return Err(invalid(field, range, "Must be a valid CIDR address range."));
+    for field in ["sourceTags", "targetTags"] {
+        for (at, tag) in texts(&rule[field]).enumerate() {
+            // The pattern is the reference's.
+            if !fits_pattern(NAME, tag) {
+                return Err(invalid(
+                    &format!("{field}[{at}]"),
+                    tag,
+                    &format!("Must be a match of regex '{NAME}'"),
+                ));
             }
         }
-    }
-    if rule["direction"] == "EGRESS" && !is_empty(&rule["sourceTags"]) {
-        return Err(invalid(
-            "sourceTags",
-            "",
-            "Cannot be used for EGRESS direction.",
-        ));
     }
     let priority = rule["priority"].as_i64().unwrap_or(1000);
     if !(0..=65535).contains(&priority) {
@@ -124,17 +147,89 @@ fn checked(rule: Value) -> Result<Value, ErrorResponse> {
             "Must be between 0 and 65535.",
         ));
     }
-    if rule["targetServiceAccounts"]
-        .as_array()
-        .is_some_and(|accounts| accounts.len() > 10)
-    {
-        return Err(invalid(
-            "targetServiceAccounts",
-            "",
-            "Must have at most 10 items.",
-        ));
-    }
     Ok(rule)
+}
+
+/// A name of compute, and a network tag.
+const NAME: &str = "[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?";
+
+/// What a rule allows or denies: protocols, and ports where the protocol has them.
+fn check_lines(list: &str, lines: &Value) -> Result<(), ErrorResponse> {
+    let lines = lines.as_array().into_iter().flatten();
+    for (at, line) in lines.enumerate() {
+        let protocol = line["IPProtocol"].as_str().unwrap_or_default();
+        if protocol.is_empty() {
+            return Err(ErrorResponse::required(format!(
+                "Required field 'resource.{list}[{at}].IPProtocol' not specified"
+            )));
+        }
+        let name = protocol.to_ascii_lowercase();
+        let number = protocol.parse::<u8>().is_ok();
+        if !number && !PROTOCOLS.contains(&name.as_str()) {
+            return Err(invalid(
+                &format!("{list}[{at}].IPProtocol"),
+                protocol,
+                &format!(
+                    "Must be one of {PROTOCOLS:?} or an IP protocol number between 0 and 255."
+                ),
+            ));
+        }
+        for port in texts(&line["ports"]) {
+            if !matches!(name.as_str(), "tcp" | "udp" | "sctp" | "6" | "17" | "132") {
+                return Err(invalid(
+                    &format!("{list}.ports"),
+                    port,
+                    "Ports may only be specified on rules whose protocol is one of [TCP, UDP, SCTP].",
+                ));
+            }
+            if !is_ports(port) {
+                return Err(invalid(
+                    &format!("{list}.ports"),
+                    port,
+                    "Must be a port or a range of ports.",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Ranges of addresses, all of them IPv4 or all of them IPv6.
+fn check_ranges(rule: &Value) -> Result<(), ErrorResponse> {
+    let mut family = None;
+    for field in ["sourceRanges", "destinationRanges"] {
+        for (at, range) in texts(&rule[field]).enumerate() {
+            let field = format!("{field}[{at}]");
+            // A single address stands for the range that holds nothing else.
+            let parsed: Option<IpNet> = range.parse().ok().or_else(|| {
+                let address: std::net::IpAddr = range.parse().ok()?;
+                Some(IpNet::from(address))
+            });
+            let Some(net) = parsed.filter(|net| net.addr() == net.network()) else {
+                return Err(invalid(
+                    &field,
+                    range,
+                    "Must be a valid CIDR address range.",
+                ));
+            };
+            let is_ipv4 = net.addr().is_ipv4();
+            if family.is_some_and(|family| family != is_ipv4) {
+                // That they cannot be mixed is in the page about VPC firewall rules; the words are ours.
+                return Err(invalid(
+                    &field,
+                    range,
+                    "IPv4 and IPv6 ranges cannot be used in the same rule.",
+                ));
+            }
+            family = Some(is_ipv4);
+        }
+    }
+    Ok(())
+}
+
+fn texts(list: &Value) -> impl Iterator<Item = &str> {
+    let all = list.as_array().into_iter().flatten();
+    all.filter_map(Value::as_str)
 }
 
 /// `443` or `8000-8999`.
@@ -184,6 +279,19 @@ mod tests {
     }
 
     #[test]
+    fn what_google_takes_is_taken() {
+        for rule in [
+            json!({"allowed": [{"IPProtocol": "TCP", "ports": ["80"]}]}),
+            json!({"allowed": [{"IPProtocol": "58"}], "sourceRanges": ["::/0"]}),
+            json!({"denied": [{"IPProtocol": "all"}], "direction": "EGRESS", "destinationRanges": ["0.0.0.0/0"]}),
+            json!({"allowed": [{"IPProtocol": "icmp"}], "sourceRanges": ["10.0.0.0/8"], "destinationRanges": ["10.1.2.3"]}),
+            json!({"allowed": [{"IPProtocol": "ipip"}], "targetServiceAccounts": ["a@p.iam.gserviceaccount.com"]}),
+        ] {
+            assert!(checked(rule.clone()).is_ok(), "{rule}");
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_together_is_refused() {
         let tcp = json!([{"IPProtocol": "tcp", "ports": ["80", "8000-8999"]}]);
         assert!(checked(json!({"allowed": tcp, "sourceRanges": ["10.0.0.0/24"]})).is_ok());
@@ -196,6 +304,20 @@ mod tests {
             json!({"allowed": tcp, "priority": 65536}),
             json!({"allowed": tcp, "targetTags": ["a"], "targetServiceAccounts": ["b"]}),
             json!({"allowed": tcp, "direction": "EGRESS", "sourceTags": ["a"]}),
+            json!({"allowed": tcp, "direction": "EGRESS", "sourceRanges": ["10.0.0.0/8"]}),
+            json!({"denied": tcp, "direction": "EGRESS", "sourceServiceAccounts": ["a@p.iam.gserviceaccount.com"]}),
+            json!({"allowed": [{"IPProtocol": "tpc"}]}),
+            json!({"denied": [{"IPProtocol": "ipv6-icmp"}]}),
+            json!({"denied": [{"IPProtocol": "256"}]}),
+            json!({"allowed": [{"ports": ["80"]}]}),
+            json!({"denied": [{"IPProtocol": "tcp", "ports": ["443-80"]}]}),
+            json!({"allowed": tcp, "targetServiceAccounts": ["gateway"]}),
+            json!({"allowed": tcp, "targetServiceAccounts": ["@example.com"]}),
+            json!({"allowed": tcp, "sourceServiceAccounts": ["gateway"]}),
+            json!({"allowed": tcp, "targetTags": ["Web"]}),
+            json!({"allowed": tcp, "sourceRanges": ["10.0.0.0/8", "fd20::/20"]}),
+            json!({"allowed": tcp, "sourceRanges": ["10.0.0.0/8"], "destinationRanges": ["fd20::/20"]}),
+            json!({"allowed": tcp, "priority": -1}),
         ];
         for rule in cases {
             assert_eq!(checked(rule.clone()).unwrap_err().http, 400, "{rule}");

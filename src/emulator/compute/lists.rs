@@ -8,6 +8,7 @@ use super::pages;
 use super::printed;
 use super::scope::{self, Scope};
 use crate::answer::{ErrorResponse, Response};
+use crate::regions;
 use crate::request::Request;
 use crate::world::World;
 
@@ -60,7 +61,7 @@ pub fn aggregated(
                 members[&scope.collection] = json!([]);
             }
             if let Some(list) = members[&scope.collection].as_array_mut() {
-                list.push(value.clone());
+                list.push(printed::printed(world, key, value));
             }
         }
     }
@@ -89,8 +90,8 @@ fn kind(scope: &Scope) -> String {
 
 fn places(scopes: Scopes) -> Vec<String> {
     let global = std::iter::once("global".to_owned());
-    let regions = catalogue::region_names().map(|region| format!("regions/{region}"));
-    let zones = catalogue::zone_names().map(|zone| format!("zones/{zone}"));
+    let regions = regions::regions().map(|region| format!("regions/{region}"));
+    let zones = regions::zones().map(|zone| format!("zones/{zone}"));
     match scopes {
         Scopes::Regions => regions.collect(),
         Scopes::GlobalAndRegions => global.chain(regions).collect(),

@@ -1,16 +1,18 @@
 //! Compute Engine: networks, subnetworks, routers, firewall rules, addresses, network endpoint groups and the catalogue around them.
 //!
-//! No instance or disk: node machines belong to GKE and are not in this API. Auto mode networks and IPv6 are refused or left
-//! out. Of Shared VPC, that a project is attached to its host project is not modelled: every project may use every network for
+//! No instance or disk: node machines belong to GKE and are not in this API. IPv6 is refused or left out. Of Shared VPC, that a project is attached to its host project is not modelled: every project may use every network for
 //! clusters, if GKE's agents have their roles there.
 
 mod addresses;
+mod auto_mode;
 mod catalogue;
 mod collections;
 mod filter;
 mod firewalls;
 mod groups;
 mod lists;
+mod machines;
+mod nat;
 mod nat_sources;
 mod networks;
 mod operations;
@@ -22,7 +24,9 @@ mod routers;
 mod scope;
 mod subnetworks;
 
+pub use auto_mode::{GIVEN, default_network};
 pub use groups::group as network_endpoint_group;
+pub use machines::find as machine_type;
 pub use scope::link;
 pub use subnetworks::conflict as range_conflict;
 

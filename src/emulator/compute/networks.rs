@@ -1,7 +1,8 @@
-//! Networks: custom mode only.
+//! Networks: custom and auto mode. Legacy networks can no longer be created at Google either.
 
 use serde_json::{Value, json};
 
+use super::auto_mode;
 use super::operations;
 use super::resource;
 use super::scope::{self, Scope};
@@ -13,15 +14,16 @@ use crate::world::World;
 
 /// A new network.
 pub fn draft(_: &World, scope: &Scope, body: &Value) -> Result<Value, ErrorResponse> {
-    // Legacy and auto mode networks would need a default subnetwork in every region; nothing here asks for one.
-    if body["autoCreateSubnetworks"] != json!(false) {
+    // Without the field it would be a legacy network; the words are ours.
+    if !body["autoCreateSubnetworks"].is_boolean() || body.get("IPv4Range").is_some() {
         return Err(ErrorResponse::invalid(
-            "Invalid value for field 'resource.autoCreateSubnetworks': this emulator makes custom mode networks only (false).",
+            "Invalid value for field 'resource.autoCreateSubnetworks': ''. Legacy networks can no longer be created; set \
+             autoCreateSubnetworks to true (auto mode) or false (custom mode).",
         ));
     }
+    check(body)?;
     let mut value = resource::merged(
         &json!({
-            "autoCreateSubnetworks": false,
             "routingConfig": {"routingMode": "REGIONAL", "bgpBestPathSelectionMode": "LEGACY"},
             "networkFirewallPolicyEnforcementOrder": "AFTER_CLASSIC_FIREWALL",
         }),
@@ -33,9 +35,31 @@ pub fn draft(_: &World, scope: &Scope, body: &Value) -> Result<Value, ErrorRespo
     Ok(value)
 }
 
+/// Checks the fields that have limits. Source of the limits: the reference of `mtu`; the words are ours.
+fn check(sent: &Value) -> Result<(), ErrorResponse> {
+    match sent["mtu"].as_i64() {
+        Some(mtu) if !(1300..=8896).contains(&mtu) => Err(ErrorResponse::invalid(format!(
+            "Invalid value for field 'resource.mtu': '{mtu}'. Must be between 1300 and 8896."
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The subnetworks that come with an auto mode network.
+pub fn beside(world: &mut World, scope: &Scope, network: &Value) -> Vec<Effect> {
+    if network["autoCreateSubnetworks"] == json!(true) {
+        auto_mode::subnetworks(world, &scope.project, network)
+    } else {
+        Vec::new()
+    }
+}
+
 /// A network after a PATCH.
 pub fn patched(_: &World, _: &Scope, old: &Value, sent: &Value) -> Result<Value, ErrorResponse> {
+    check(sent)?;
     let mut new = resource::keep_immutable(old, resource::merged(old, sent))?;
+    // switchToCustomMode is a method of its own.
+    new["autoCreateSubnetworks"] = old["autoCreateSubnetworks"].clone();
     let path = names::path(old["selfLink"].as_str().unwrap_or_default()).to_owned();
     with_derived(&path, &mut new);
     Ok(new)
@@ -52,13 +76,22 @@ pub fn delete(
     }
     let (path, key) = resource::located(request, scope);
     let old = resource::existing(world, &path, &key)?;
-    let outcome = match world.users(&key).first() {
+    // The subnetworks of an auto mode network go with it.
+    let own = auto_mode::own_subnetworks(world, &old);
+    let users = world.users(&key);
+    let outcome = match users
+        .iter()
+        .find(|user| !own.iter().any(|one| one == *user))
+    {
         Some(user) => Err(Failure {
             code: "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE".to_owned(),
             http: 400,
             message: resource::in_use("network", &path, user),
         }),
-        None => Ok(vec![Effect::Remove { key: key.clone() }]),
+        None => {
+            let all = own.iter().chain([&key]);
+            Ok(all.map(|key| Effect::Remove { key: key.clone() }).collect())
+        }
     };
     Ok(operations::begin(
         world, request, scope, "delete", &key, &old["id"], outcome,
@@ -74,9 +107,9 @@ pub fn effective_firewalls(
     let (path, key) = resource::located(request, scope);
     world.get(&key).ok_or_else(|| scope::missing(&path))?;
     let rules = world.list(&scope::key(&format!("{}/firewalls", scope.path)));
-    let rules: Vec<&Value> = rules
+    let rules: Vec<Value> = rules
         .into_iter()
-        .map(|(_, rule)| rule)
+        .map(|(_, rule)| auto_mode::unmarked(rule.clone()))
         .filter(|rule| {
             rule["network"]
                 .as_str()

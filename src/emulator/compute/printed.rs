@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{ranges, scope};
+use super::{auto_mode, ranges, scope};
 use crate::names;
 use crate::world::World;
 
 /// A resource as it is printed. A network lists its subnetworks, which are stored in the subnetworks only.
 pub fn printed(world: &World, key: &str, value: &Value) -> Value {
-    let mut value = value.clone();
+    let mut value = auto_mode::unmarked(value.clone());
     if value["kind"] == "compute#network" {
         let subnetworks: Vec<Value> = ranges::subnetworks(world, names::path(key))
             .into_iter()

@@ -19,6 +19,42 @@ pub fn parse(field: &str, text: &str) -> Result<Ipv4Net, ErrorResponse> {
     })
 }
 
+/// Ranges that no subnetwork may touch, with what they are. Source: VPC's page about subnets, prohibited IPv4 subnet ranges.
+const PROHIBITED: &[(&str, &str)] = &[
+    ("0.0.0.0/8", "this network"),
+    ("127.0.0.0/8", "loopback addresses"),
+    ("169.254.0.0/16", "link-local addresses"),
+    ("199.36.153.4/30", "restricted.googleapis.com"),
+    ("199.36.153.8/30", "private.googleapis.com"),
+    ("224.0.0.0/4", "multicast addresses"),
+    ("255.255.255.255/32", "limited broadcast"),
+];
+
+/// A range that a subnetwork may have: not one of Google's prohibited ones, and not larger than a /4.
+///
+/// # Errors
+/// 400; the text is not recorded.
+pub fn usable(field: &str, text: &str) -> Result<Ipv4Net, ErrorResponse> {
+    let range = parse(field, text)?;
+    let hit = PROHIBITED.iter().find(|(taken, _)| {
+        taken
+            .parse()
+            .is_ok_and(|taken: Ipv4Net| overlap(&taken, &range))
+    });
+    let complaint = match hit {
+        Some((taken, what)) => {
+            format!("The range overlaps with {taken}, which is reserved for {what}.")
+        }
+        None if !(4..=29).contains(&range.prefix_len()) => {
+            "The prefix length must be between 4 and 29.".to_owned()
+        }
+        None => return Ok(range),
+    };
+    Err(ErrorResponse::invalid(format!(
+        "Invalid value for field 'resource.{field}': '{text}'. {complaint}"
+    )))
+}
+
 /// The subnetworks of a network, named by its path.
 pub fn subnetworks<'a>(world: &'a World, network: &str) -> Vec<&'a Value> {
     let project = names::segment(network, "projects").unwrap_or_default();
@@ -64,6 +100,32 @@ mod tests {
         for text in ["10.0.0.1/24", "10.0.0.0/33", "10.0.0.0", "fd20::/48", ""] {
             let refusal = parse("ipCidrRange", text).unwrap_err();
             assert_eq!((refusal.http, refusal.reason), (400, "invalid"), "{text}");
+        }
+    }
+
+    #[test]
+    fn prohibited_ranges_are_for_no_subnetwork() {
+        for text in [
+            "10.0.0.0/24",
+            "240.0.0.0/24",
+            "100.64.0.0/10",
+            "199.36.154.0/29",
+            "192.0.2.0/29",
+        ] {
+            assert!(usable("ipCidrRange", text).is_ok(), "{text}");
+        }
+        for text in [
+            "224.0.0.0/24",
+            "239.1.0.0/24",
+            "127.0.0.0/24",
+            "169.254.1.0/24",
+            "0.0.0.0/24",
+            "0.0.0.0/0",
+            "199.36.153.0/24",
+            "255.255.255.248/29",
+            "10.0.0.0/30",
+        ] {
+            assert_eq!(usable("ipCidrRange", text).unwrap_err().http, 400, "{text}");
         }
     }
 

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::scope::{self, Scope};
-use super::{catalogue, operations, printed};
+use super::{auto_mode, catalogue, operations, printed};
 use crate::answer::{ErrorResponse, Response};
 use crate::clock;
+use crate::labels;
 use crate::names;
 use crate::operation::Effect;
 use crate::policy;
@@ -18,12 +19,21 @@ pub type BuildResource = fn(&World, &Scope, &Value) -> Result<Value, ErrorRespon
 /// Makes a resource's new value out of its old one and what was sent.
 pub type PatchResource = fn(&World, &Scope, &Value, &Value) -> Result<Value, ErrorResponse>;
 
+/// What comes with a new resource of this value.
+pub type Beside = fn(&mut World, &Scope, &Value) -> Vec<Effect>;
+
+/// Nothing does.
+pub fn nothing(_: &mut World, _: &Scope, _: &Value) -> Vec<Effect> {
+    Vec::new()
+}
+
 /// POST on a collection.
 pub fn insert(
     world: &mut World,
     request: &Request,
     scope: &Scope,
     draft: BuildResource,
+    beside: Beside,
 ) -> Result<Response, ErrorResponse> {
     if let Some(before) = operations::remembered(world, request, scope) {
         return Ok(before);
@@ -33,6 +43,7 @@ pub fn insert(
         .text("name")
         .ok_or_else(|| ErrorResponse::required("Required field 'resource.name' not specified"))?;
     let path = scope.member(name);
+    labels::check_compute(&request.body["labels"])?;
     let key = scope::key(&path);
     match world
         .in_flight(&key)
@@ -51,10 +62,11 @@ pub fn insert(
         )));
     }
     let id = value["id"].clone();
-    let effects = vec![Effect::Put {
+    let mut effects = beside(world, scope, &value);
+    effects.push(Effect::Put {
         key: key.clone(),
         value,
-    }];
+    });
     Ok(operations::begin(
         world,
         request,
@@ -111,6 +123,16 @@ pub fn delete(
     }
     let (path, key) = located(request, scope);
     let old = existing(world, &path, &key)?;
+    let network = old["network"].as_str().map(names::path).map(scope::key);
+    if let Some(network) = network.and_then(|key| world.get(&key))
+        && scope.collection == "subnetworks"
+        && auto_mode::is_own(&old, network)
+    {
+        // That it goes only with its network is in VPC's page about subnets; the words are ours.
+        return Err(ErrorResponse::invalid(format!(
+            "Cannot delete auto subnetwork '{path}' of an auto mode network."
+        )));
+    }
     if let Some(user) = world.users(&key).first() {
         return Err(ErrorResponse::in_use(in_use(
             &scope.singular(),
@@ -246,7 +268,9 @@ pub fn keep_immutable(old: &Value, mut new: Value) -> Result<Value, ErrorRespons
                 was.as_str().unwrap_or_default(),
                 sent.as_str().unwrap_or_default(),
             );
-            names::path(texts.0) != names::path(texts.1)
+            let (was, sent) = (names::path(texts.0), names::path(texts.1));
+            // A partial link (`global/networks/n`) is of the same project.
+            was != sent && !was.ends_with(&format!("/{sent}"))
         };
         if moved {
             return Err(ErrorResponse::invalid(format!(

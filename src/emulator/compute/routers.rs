@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::scope::{self, Scope};
-use super::{addresses, nat_sources, resource};
+use super::{addresses, nat, resource};
 use crate::answer::{ErrorResponse, Response};
 use crate::request::Request;
 use crate::world::World;
@@ -72,28 +72,7 @@ fn with_nats(world: &World, scope: &Scope, mut router: Value) -> Result<Value, E
         }
         return Ok(router);
     };
-    for (at, nat) in nats.iter().enumerate() {
-        if nats[..at].iter().any(|other| other["name"] == nat["name"]) {
-            // The text is not recorded; that two of one name are refused is the API's documentation.
-            return Err(ErrorResponse::invalid(format!(
-                "Invalid value for field 'resource.nats[{at}].name': '{}'. Duplicate NAT name.",
-                nat["name"].as_str().unwrap_or_default()
-            )));
-        }
-    }
-    for (at, nat) in nats.iter().enumerate() {
-        let field = format!("nats[{at}].natIps");
-        addresses::exist(world, scope, &field, &nat["natIps"])?;
-        let manual = nat["natIpAllocateOption"] == "MANUAL_ONLY";
-        let listed = nat["natIps"].as_array().is_some_and(|all| !all.is_empty());
-        // That one needs the other is documented; the text is not recorded.
-        if manual != listed {
-            return Err(ErrorResponse::invalid(format!(
-                "Invalid value for field 'resource.{field}': ''. NAT IPs must be given with MANUAL_ONLY, and only with it."
-            )));
-        }
-    }
-    nat_sources::check(world, scope, &router)?;
+    nat::check(world, scope, &router, nats)?;
     let filled: Vec<Value> = nats.iter().map(filled).collect();
     if let Value::Object(fields) = &mut router {
         if filled.is_empty() {
@@ -136,6 +115,11 @@ mod tests {
         json!({"name": name, "natIpAllocateOption": "AUTO_ONLY", "sourceSubnetworkIpRangesToNat": "ALL_SUBNETWORKS_ALL_IP_RANGES"})
     }
 
+    /// Beside a public NAT of everything there can be a private one.
+    fn private(name: &str) -> Value {
+        resource::merged(&nat(name), &json!({"type": "PRIVATE"}))
+    }
+
     #[test]
     fn a_patch_replaces_all_nats_or_none() {
         let (world, scope) = (World::default(), Scope::of(&Request::default()));
@@ -144,7 +128,7 @@ mod tests {
             (json!({}), vec!["a"]),
             (json!({"nats": []}), vec![]),
             (json!({"nats": [nat("b")]}), vec!["b"]),
-            (json!({"nats": [nat("a"), nat("b")]}), vec!["a", "b"]),
+            (json!({"nats": [nat("a"), private("b")]}), vec!["a", "b"]),
         ];
         for (sent, expected) in cases {
             let new = patched(&world, &scope, &old, &sent).unwrap();

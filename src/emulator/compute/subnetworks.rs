@@ -3,6 +3,7 @@
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
+use super::auto_mode;
 use super::ranges;
 use super::resource;
 use super::scope::{self, Scope};
@@ -10,19 +11,33 @@ use crate::answer::{ErrorResponse, Response};
 use crate::etag;
 use crate::names;
 use crate::operation::Effect;
+use crate::pattern::fits_pattern;
 use crate::policy;
 use crate::request::Request;
 use crate::world::World;
+
+/// The name of a range: the reference says that it is as a resource's.
+const NAME: &str = "[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?";
 
 /// A new subnetwork.
 pub fn draft(world: &World, scope: &Scope, body: &Value) -> Result<Value, ErrorResponse> {
     let network = resource::network(world, scope, body)?;
     let text = body["ipCidrRange"].as_str().unwrap_or_default();
-    let primary = ranges::parse("ipCidrRange", text)?;
-    // Google's smallest subnetwork is a /29.
-    if primary.prefix_len() > 29 {
+    if text.is_empty() {
+        return Err(ErrorResponse::required(
+            "Required field 'resource.ipCidrRange' not specified",
+        ));
+    }
+    let primary = ranges::usable("ipCidrRange", text)?;
+    let in_auto_mode = world
+        .get(&scope::key(&network))
+        .is_some_and(|found| found["autoCreateSubnetworks"] == json!(true));
+    let reserved: Option<Ipv4Net> = auto_mode::ALL.parse().ok();
+    if in_auto_mode && reserved.is_some_and(|all| ranges::overlap(&all, &primary)) {
+        // Documented; the text is not recorded.
         return Err(ErrorResponse::invalid(format!(
-            "Invalid value for field 'resource.ipCidrRange': '{text}'. Must be a range of at least 8 addresses."
+            "Invalid value for field 'resource.ipCidrRange': '{text}'. {} is reserved for the subnetworks of an auto mode network.",
+            auto_mode::ALL
         )));
     }
     let mut value = resource::merged(
@@ -159,7 +174,13 @@ fn checked(
         .unwrap_or_default();
     for (at, range) in secondary.iter().enumerate() {
         let text = range["ipCidrRange"].as_str().unwrap_or_default();
-        ranges::parse(&format!("secondaryIpRanges[{at}].ipCidrRange"), text)?;
+        ranges::usable(&format!("secondaryIpRanges[{at}].ipCidrRange"), text)?;
+        let name = range["rangeName"].as_str().unwrap_or_default();
+        if !fits_pattern(NAME, name) {
+            return Err(ErrorResponse::invalid(format!(
+                "Invalid value for field 'resource.secondaryIpRanges[{at}].rangeName': '{name}'. Must be a match of regex '{NAME}'"
+            )));
+        }
         let same = |other: &&Value| other["rangeName"] == range["rangeName"];
         if secondary.iter().filter(same).count() > 1 {
             return Err(ErrorResponse::invalid(format!(

@@ -13,6 +13,7 @@ use crate::hub;
 use crate::members;
 use crate::names;
 use crate::operation::Effect;
+use crate::project_lookup;
 use crate::request::Request;
 use crate::world::World;
 
@@ -37,7 +38,11 @@ pub fn create(
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_owned();
-    // All that can be refused is refused before anything is changed.
+    // The fleet may be another project's. All that can be refused is refused before anything is changed.
+    let owner = match fleet.as_str() {
+        "" => None,
+        project => Some(project_lookup::named(world, project)?),
+    };
     let NewCluster {
         mut cluster,
         pools: sent_pools,
@@ -83,9 +88,9 @@ pub fn create(
         });
     }
     // GKE registers a cluster that names a fleet by itself, in the same operation.
-    if !fleet.is_empty() {
+    if let Some(owner) = owner {
         let (fleet, more) =
-            hub::registered_by_gke(world, &place.project, place.region(), &place.path(), &name);
+            hub::registered_by_gke(world, &owner, place.region(), &place.path(), &name);
         cluster["fleet"] = fleet;
         effects.extend(more);
     }

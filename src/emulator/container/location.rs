@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::answer::ErrorResponse;
 use crate::names;
 use crate::project_lookup;
+use crate::regions;
 use crate::world::{Project, World};
 
 /// A location in a project.
@@ -26,7 +27,7 @@ impl Location {
         let location = names::segment(name, "locations")
             .unwrap_or_default()
             .to_owned();
-        if location != "-" && !is_location(&location) {
+        if location != "-" && !regions::is_region(&location) && !regions::is_zone(&location) {
             return Err(ErrorResponse::forbidden(format!(
                 "Permission denied on 'locations/{location}' (or it may not exist)."
             )));
@@ -53,9 +54,7 @@ impl Location {
         if self.is_zone() {
             return vec![self.location.clone()];
         }
-        ["c", "a", "b"]
-            .map(|zone| format!("{}-{zone}", self.location))
-            .into()
+        regions::standard_zones(&self.location)
     }
 
     /// `projects/p/locations/l`.
@@ -113,48 +112,9 @@ fn link(path: &str) -> String {
     format!("https://container.googleapis.com/v1/{path}")
 }
 
-/// `us-central1` or `us-central1-a`: the form only, since which regions Google has changes.
-fn is_location(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
-    let [area, region, rest @ ..] = parts.as_slice() else {
-        return false;
-    };
-    let numbered = region.trim_end_matches(|c: char| c.is_ascii_digit());
-    let zone = match rest {
-        [] => true,
-        [zone] => zone.len() == 1 && word(zone),
-        _ => false,
-    };
-    word(area) && word(numbered) && numbered.len() < region.len() && zone
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn locations_are_regions_and_zones() {
-        for text in [
-            "us-central1",
-            "us-central1-a",
-            "northamerica-northeast1-a",
-            "europe-west12",
-        ] {
-            assert!(is_location(text), "{text}");
-        }
-        for text in [
-            "",
-            "global",
-            "us-central",
-            "us-central1-",
-            "us-central1-ab",
-            "us-central1-a-b",
-            "US-central1",
-        ] {
-            assert!(!is_location(text), "{text}");
-        }
-    }
 
     #[test]
     fn a_zone_is_written_zones_and_a_region_locations() {

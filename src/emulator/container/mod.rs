@@ -14,10 +14,12 @@ mod location;
 mod network;
 mod new_cluster;
 mod operations;
+mod pool_rules;
 mod pools;
 mod shared_vpc;
 mod update;
 mod versions;
+mod zonal;
 
 pub use firewalls::node_tag;
 
@@ -31,6 +33,8 @@ use location::Location;
 /// # Errors
 /// What Google would refuse, with Google's text.
 pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResponse> {
+    let newer = zonal::newer(request);
+    let request = newer.as_ref().unwrap_or(request);
     let name = request
         .params
         .get("name")

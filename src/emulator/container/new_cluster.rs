@@ -9,11 +9,14 @@ use super::endpoints;
 use super::footprint::NetworkFootprint;
 use super::location::Location;
 use super::network;
+use super::pool_rules;
 use super::shared_vpc;
 use super::versions;
 use crate::answer::ErrorResponse;
 use crate::clock;
+use crate::labels;
 use crate::lro;
+use crate::members;
 use crate::names;
 use crate::world::World;
 
@@ -51,6 +54,10 @@ pub fn cluster(
         .cloned()
         .unwrap_or_default();
     let alloc = &sent["ipAllocationPolicy"];
+    check_ranges(alloc)?;
+    labels::check_cluster("cluster.resource_labels", &sent["resourceLabels"])?;
+    pool_rules::check_locations(place, "Cluster.locations", &sent["locations"])?;
+    pool_rules::check_pods(sent.pointer("/defaultMaxPodsConstraint/maxPodsPerNode"))?;
     let pods = network::secondary(&ranges, alloc["clusterSecondaryRangeName"].as_str())?;
     let services = network::secondary(&ranges, alloc["servicesSecondaryRangeName"].as_str())?;
     let private = sent.pointer("/privateClusterConfig/enablePrivateNodes") == Some(&json!(true))
@@ -67,6 +74,18 @@ pub fn cluster(
     };
     footprint.check(world)?;
     let pools = sent_pools(sent)?;
+    for (at, pool) in pools.iter().enumerate() {
+        if pools[..at]
+            .iter()
+            .any(|other| other["name"] == pool["name"])
+        {
+            // The words are ours.
+            return Err(ErrorResponse::bad_request(format!(
+                "Duplicate node pool name \"{}\".",
+                pool["name"].as_str().unwrap_or_default()
+            )));
+        }
+    }
     let networks = config::authorized_networks(&config::sent_networks(sent), private)?;
     let channel = sent
         .pointer("/releaseChannel/channel")
@@ -187,17 +206,54 @@ fn sent_pools(sent: &Value) -> Result<Vec<Value>, ErrorResponse> {
     }
 }
 
+/// Pods and services have ranges of their own. The text about their names is quoted by users (gruntwork-io/terraform-google-gke,
+/// issue 118); that about the blocks is ours.
+fn check_ranges(policy: &Value) -> Result<(), ErrorResponse> {
+    let text = |field: &str| policy[field].as_str().filter(|text| !text.is_empty());
+    if let (Some(pods), Some(services)) = (
+        text("clusterSecondaryRangeName"),
+        text("servicesSecondaryRangeName"),
+    ) && pods == services
+    {
+        return Err(ErrorResponse::bad_request(format!(
+            "Pod secondary range name ({pods}) should not be the same as service secondary range name."
+        )));
+    }
+    let block = |field: &str| text(field)?.parse::<Ipv4Net>().ok();
+    if let (Some(pods), Some(services)) = (
+        block("clusterIpv4CidrBlock"),
+        block("servicesIpv4CidrBlock"),
+    ) && (pods.contains(&services) || services.contains(&pods))
+    {
+        return Err(ErrorResponse::bad_request(format!(
+            "The range of pods {pods} overlaps with the range of services {services}."
+        )));
+    }
+    // A range is named or given as a block.
+    for (name, block) in [
+        ("clusterSecondaryRangeName", "clusterIpv4CidrBlock"),
+        ("servicesSecondaryRangeName", "servicesIpv4CidrBlock"),
+    ] {
+        if let (Some(_), Some(_)) = (text(name), text(block)) {
+            return Err(ErrorResponse::bad_request(format!(
+                "IPAllocationPolicy.{name} and IPAllocationPolicy.{block} cannot both be set."
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// A workload pool is the project's own.
 fn check_identity(place: &Location, cluster: &Value) -> Result<(), ErrorResponse> {
     let pool = cluster
         .pointer("/workloadIdentityConfig/workloadPool")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    if pool.is_empty() || pool == format!("{}.svc.id.goog", place.project.id) {
+    let own = members::pool_of(&place.project.id);
+    if pool.is_empty() || pool == own {
         return Ok(());
     }
     Err(ErrorResponse::bad_request(format!(
-        "Invalid value for workload_pool: \"{pool}\". Must be \"{}.svc.id.goog\".",
-        place.project.id
+        "Invalid value for workload_pool: \"{pool}\". Must be \"{own}\"."
     )))
 }

@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use super::config;
 use super::location::Location;
+use super::network;
 use super::new_cluster::check_name;
 use super::operations;
+use super::pool_rules;
 use crate::answer::{ErrorResponse, Response};
 use crate::lro;
 use crate::members::{self, Standing};
@@ -40,6 +42,7 @@ pub fn draft(
     let name = sent["name"].as_str().unwrap_or_default();
     check_name("NodePool.name", name)?;
     check_account(world, sent)?;
+    pool_rules::check(world, place, cluster, sent)?;
     let cluster_name = cluster["name"].as_str().unwrap_or_default();
     let serial = world.count("container.pool");
     let seed = format!("{cluster_name} {name} {serial}");
@@ -98,9 +101,24 @@ pub fn draft(
     {
         pool["autoscaling"]["locationPolicy"] = json!("BALANCED");
     }
+    if let Some(range) = sent
+        .pointer("/networkConfig/podRange")
+        .and_then(Value::as_str)
+    {
+        pool["networkConfig"]["podRange"] = json!(range);
+        pool["networkConfig"]["podIpv4CidrBlock"] = own_range(world, cluster, range);
+    }
     set_pods(&mut pool, cluster);
     pool[SERIAL] = json!(serial);
     Ok(config::printed(pool))
+}
+
+/// The addresses of a secondary range of the cluster's subnetwork; null if it has none of this name.
+fn own_range(world: &World, cluster: &Value, name: &str) -> Value {
+    let subnetwork = cluster["networkConfig"]["subnetwork"].as_str();
+    let stored = world.get(&names::key("compute", subnetwork.unwrap_or_default()));
+    let range = stored.and_then(|stored| network::secondary(stored, Some(name)).ok().flatten());
+    json!(range.map(|range| range.to_string()))
 }
 
 /// Puts a drafted pool there, PROVISIONING; the effect is that it runs.
@@ -120,7 +138,11 @@ pub fn set_pods(pool: &mut Value, cluster: &Value) {
         ("podIpv4CidrBlock", "clusterIpv4Cidr"),
         ("podRange", "clusterSecondaryRangeName"),
     ] {
-        if let Some(value) = policy.get(from) {
+        // A pool may have a range of its own.
+        if let Some(value) = policy
+            .get(from)
+            .filter(|_| pool["networkConfig"].get(field).is_none())
+        {
             pool["networkConfig"][field] = value.clone();
         }
     }
@@ -253,6 +275,9 @@ pub fn update(
     let (below, cluster, key) = find(world, request, place)?;
     operations::idle(world, place, &cluster)?;
     let mut pool = world.get(&key).cloned().unwrap_or_default();
+    pool_rules::check_config(place, &request.body)?;
+    pool_rules::check_upgrades(&request.body["upgradeSettings"])?;
+    pool_rules::check_locations(place, "NodePool.locations", &request.body["locations"])?;
     let mut changed = false;
     for (field, value) in request.body.as_object().into_iter().flatten() {
         if [

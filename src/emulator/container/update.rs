@@ -7,17 +7,26 @@ use super::endpoints;
 use super::location::Location;
 use super::new_cluster::labels_fingerprint;
 use super::operations;
+use super::pool_rules;
 use super::pools;
 use crate::answer::{ErrorResponse, Response};
 use crate::discovery;
 use crate::hub;
+use crate::labels;
 use crate::names;
 use crate::operation::Effect;
+use crate::project_lookup;
 use crate::request::Request;
 use crate::world::World;
 
 /// Fields of an update that say where or when, not what.
 const COMPANIONS: &[&str] = &["etag", "desiredNodePoolId"];
+
+/// Fields that one update may have together: gcloud sets logging and monitoring in one request.
+const TOGETHER: &[&[&str]] = &[
+    &["desiredLoggingService", "desiredMonitoringService"],
+    &["desiredLoggingConfig", "desiredMonitoringConfig"],
+];
 
 /// What an update is to leave.
 struct Plan {
@@ -38,18 +47,24 @@ pub fn cluster(
     let name = names::leaf(request.param("name")).to_owned();
     let (key, before) = place.cluster(world, &name)?;
     let update = &request.body["update"];
-    let mut fields = update
+    let fields: Vec<(&String, &Value)> = update
         .as_object()
         .into_iter()
         .flatten()
-        .filter(|(field, _)| !COMPANIONS.contains(&field.as_str()));
-    let Some((field, value)) = fields.next() else {
+        .filter(|(field, _)| !COMPANIONS.contains(&field.as_str()))
+        .collect();
+    let Some((field, value)) = fields.first().copied() else {
         return Err(ErrorResponse::bad_request(
             "Must specify a field to update.",
         ));
     };
-    // No record of these words; gcloud and the recorded clients never send two.
-    if fields.next().is_some() {
+    let fit = |group: &&[&str]| {
+        fields
+            .iter()
+            .all(|(field, _)| group.contains(&field.as_str()))
+    };
+    // No record of these words; gcloud and the recorded clients never send two others.
+    if fields.len() > 1 && !TOGETHER.iter().any(fit) {
         return Err(ErrorResponse::bad_request(
             "Only one field can be updated at a time.",
         ));
@@ -57,10 +72,13 @@ pub fn cluster(
     operations::idle(world, place, &name)?;
     let pool = update["desiredNodePoolId"].as_str().unwrap_or_default();
     let mut plan = match field.as_str() {
-        "desiredFleet" => fleet(world, place, &before, value),
+        "desiredFleet" => fleet(world, place, &before, value)?,
         "desiredNodePoolAutoscaling" => autoscaling(world, place, &before, pool, value)?,
         _ => plain(&before, field, value)?,
     };
+    for (field, value) in fields.iter().skip(1) {
+        plan.after = plain(&plan.after, field, value)?.after;
+    }
     plan.effects.push(Effect::Merge {
         key: key.clone(),
         fields: changes(&before, &config::printed(plan.after)),
@@ -129,7 +147,12 @@ fn plain(before: &Value, field: &str, value: &Value) -> Result<Plan, ErrorRespon
 }
 
 /// Into the fleet of a project, or out of it with an empty one. Who is in it already stays as registered.
-fn fleet(world: &World, place: &Location, before: &Value, value: &Value) -> Plan {
+fn fleet(
+    world: &mut World,
+    place: &Location,
+    before: &Value,
+    value: &Value,
+) -> Result<Plan, ErrorResponse> {
     let mut after = before.clone();
     let mut effects = Vec::new();
     let name = before["name"].as_str().unwrap_or_default();
@@ -142,17 +165,17 @@ fn fleet(world: &World, place: &Location, before: &Value, value: &Value) -> Plan
             }
         }
         _ if member => {}
-        _ => {
-            let (project, region) = (&place.project, place.region());
+        project => {
+            let (owner, region) = (project_lookup::named(world, project)?, place.region());
             (after["fleet"], effects) =
-                hub::registered_by_gke(world, project, region, &place.path(), name);
+                hub::registered_by_gke(world, &owner, region, &place.path(), name);
         }
     }
-    Plan {
+    Ok(Plan {
         target: target(before),
         effects,
         after,
-    }
+    })
 }
 
 /// Autoscaling is the pool's, and the operation is said to be about the pool: recorded.
@@ -168,6 +191,7 @@ fn autoscaling(
     let Some(mut stored) = world.get(&key).cloned() else {
         return Err(pools::missing(pool));
     };
+    pool_rules::check_autoscaling(value)?;
     stored["autoscaling"] = value.clone();
     let value = config::printed(stored);
     Ok(Plan {
@@ -196,10 +220,11 @@ pub fn labels(
         ));
     }
     operations::idle(world, place, &name)?;
-    let labels = request.body["resourceLabels"].clone();
+    let sent = request.body["resourceLabels"].clone();
+    labels::check_cluster("resource_labels", &sent)?;
     let mut after = cluster.clone();
-    after["labelFingerprint"] = json!(labels_fingerprint(&labels));
-    after["resourceLabels"] = labels;
+    after["labelFingerprint"] = json!(labels_fingerprint(&sent));
+    after["resourceLabels"] = sent;
     let effects = vec![Effect::Merge {
         key: key.clone(),
         fields: changes(&cluster, &after),

@@ -6,7 +6,9 @@ use super::lookup::{exists, invalid, page, zone, zone_key};
 use super::records;
 use crate::answer::{ErrorResponse, Response};
 use crate::clock;
+use crate::labels;
 use crate::names;
+use crate::pattern::fits_pattern;
 use crate::request::Request;
 use crate::world::World;
 
@@ -28,11 +30,15 @@ pub fn create(world: &mut World, request: &Request) -> Result<Response, ErrorRes
     if !records::is_name(&dns_name) {
         return Err(invalid("entity.managedZone.dnsName", &dns_name));
     }
+    if !fits_pattern(NAME, name) {
+        return Err(invalid("entity.managedZone.name", name));
+    }
+    let private = body["visibility"] == "private";
+    check(body, private)?;
     let key = zone_key(request, name);
     if world.get(&key).is_some() {
         return Err(exists("entity.managedZone", name));
     }
-    let private = body["visibility"] == "private";
     let mut value = json!({
         "kind": "dns#managedZone",
         "name": name,
@@ -58,6 +64,78 @@ pub fn create(world: &mut World, request: &Request) -> Result<Response, ErrorRes
         world.put(records::key(&key, &dns_name, kind), record);
     }
     Ok(value.into())
+}
+
+/// A zone's name. Source: the reference of `name`.
+const NAME: &str = "[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?";
+
+/// Settings of private zones only: who sees the zone, and where its names are looked up instead.
+const PRIVATE_ONLY: &[&str] = &[
+    "privateVisibilityConfig",
+    "forwardingConfig",
+    "peeringConfig",
+    "reverseLookupConfig",
+    "serviceDirectoryConfig",
+];
+
+/// Checks the settings of a zone against its visibility and each other. That each is for zones of one kind is in the reference; the
+/// words are ours.
+fn check(sent: &Value, private: bool) -> Result<(), ErrorResponse> {
+    let set = |field: &str| sent.get(field).is_some_and(|value| !is_bare(value));
+    let what = |field: &str| format!("entity.managedZone.{field}");
+    if !private && let Some(field) = PRIVATE_ONLY.iter().find(|field| set(field)) {
+        return Err(ErrorResponse::invalid(format!(
+            "Invalid value for '{}': only a private zone can have it.",
+            what(field)
+        )));
+    }
+    if private && sent.pointer("/dnssecConfig/state") == Some(&json!("on")) {
+        return Err(ErrorResponse::invalid(format!(
+            "Invalid value for '{}': 'on'. A private zone cannot be signed.",
+            what("dnssecConfig.state")
+        )));
+    }
+    let kinds = [
+        "forwardingConfig",
+        "peeringConfig",
+        "serviceDirectoryConfig",
+        "reverseLookupConfig",
+    ];
+    let mut kinds = kinds.iter().filter(|field| set(field));
+    if let (Some(one), Some(other)) = (kinds.next(), kinds.next()) {
+        return Err(ErrorResponse::invalid(format!(
+            "Invalid value for '{}': it cannot be used together with {other}.",
+            what(one)
+        )));
+    }
+    if sent["description"]
+        .as_str()
+        .unwrap_or_default()
+        .chars()
+        .count()
+        > 1024
+    {
+        return Err(ErrorResponse::invalid(format!(
+            "Invalid value for '{}': at most 1024 characters are allowed.",
+            what("description")
+        )));
+    }
+    labels::check(&sent["labels"], |said| {
+        ErrorResponse::invalid(format!(
+            "Invalid value for 'entity.managedZone.labels': {said}"
+        ))
+    })
+}
+
+/// Whether a message says nothing: it is empty, or has only its kind and empty lists.
+fn is_bare(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .all(|(name, value)| name == "kind" || is_bare(value)),
+        Value::Array(items) => items.is_empty(),
+        other => other.is_null(),
+    }
 }
 
 /// GET.
@@ -94,6 +172,17 @@ pub fn change(
     whole: bool,
 ) -> Result<Response, ErrorResponse> {
     let (key, old) = zone(world, request)?;
+    check(&request.body, old["visibility"] == "private")?;
+    for field in ["name", "dnsName", "visibility"] {
+        let sent = &request.body[field];
+        if !sent.is_null() && *sent != old[field] {
+            // They cannot change; the words are ours.
+            return Err(invalid(
+                &format!("entity.managedZone.{field}"),
+                sent.as_str().unwrap_or_default(),
+            ));
+        }
+    }
     let mut new = old.clone();
     if whole && let Value::Object(fields) = &mut new {
         fields.retain(|field, _| field != "labels");
@@ -111,7 +200,9 @@ pub fn change(
             new[field] = sent.clone();
         }
     }
-    if let Some(sent) = request.body.get("privateVisibilityConfig") {
+    if let Some(sent) = request.body.get("privateVisibilityConfig")
+        && old["visibility"] == "private"
+    {
         let dns_name = old["dnsName"].as_str().unwrap_or_default();
         new["privateVisibilityConfig"] = visible_to(world, &key, dns_name, sent)?;
     }

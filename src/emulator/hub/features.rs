@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::operations::{self, HubAction};
 use super::resource::{answer_page, idle, key, mask, members, numbered, public, stored, vacant};
-use super::{membership_specs, memberships};
+use super::{catalogue, membership_specs, memberships};
 use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::names;
@@ -49,9 +49,10 @@ pub fn create(
             "Location of '{name}' must be 'global'."
         )));
     }
+    catalogue::check_id(&id)?;
+    catalogue::check_body(&id, &request.body)?;
     vacant(world, &name)?;
     let mut effects = specs(world, project, &id, &request.body)?;
-    check_defaults(world, project, &request.body)?;
     let now = clock::utc(world.now());
     let mut feature = json!({
         "name": name,
@@ -97,6 +98,7 @@ pub fn patch(
     let name = request.param("name");
     let mut feature = stored(world, name)?;
     idle(world, name)?;
+    catalogue::check_body(names::leaf(name), &request.body)?;
     let mut effects = Vec::new();
     for field in mask(request)? {
         match field.as_str() {
@@ -111,7 +113,6 @@ pub fn patch(
                     .unwrap_or_else(|| json!({}))
             }
             "fleetDefaultMemberConfig" => {
-                check_defaults(world, project, &request.body)?;
                 match (request.body.get(&field), feature.as_object_mut()) {
                     (Some(value), _) => feature[&field] = value.clone(),
                     (None, Some(fields)) => {
@@ -198,20 +199,6 @@ fn specs(
         ))
     })
     .collect()
-}
-
-/// Defaults for all members are for fleets with the anthos API on. The end of the sentence is not recorded.
-fn check_defaults(world: &World, project: &Project, body: &Value) -> Result<(), ErrorResponse> {
-    if body.get("fleetDefaultMemberConfig").is_none()
-        || world
-            .enabled_since(&project.id, "anthos.googleapis.com")
-            .is_some()
-    {
-        return Ok(());
-    }
-    Err(ErrorResponse::failed_precondition(
-        "The [anthos.googleapis.com] service is required for this operation.",
-    ))
 }
 
 /// The feature with the specs and states of its members, keyed by the project's number.

@@ -6,6 +6,7 @@ use super::operations::{self, HubAction};
 use super::resource::{answer_page, key, members, stored, vacant};
 use crate::answer::{ErrorResponse, Response};
 use crate::clock;
+use crate::labels;
 use crate::lro;
 use crate::names;
 use crate::operation::Effect;
@@ -33,6 +34,7 @@ pub fn create(
     project: &Project,
 ) -> Result<Response, ErrorResponse> {
     let name = format!("{}/fleets/default", request.param("parent"));
+    labels::check(&request.body["labels"], ErrorResponse::bad_request)?;
     vacant(world, &name)?;
     let fleet = object(world, project, &request.body);
     let mut coming = fleet.clone();

@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::catalogue;
 use super::membership_specs::{self, object, state};
 use super::operations::{self, HubAction};
 use super::resource::{answer_page, idle, key, mask, missing, public, stored, vacant};
 use crate::answer::{ErrorResponse, Response};
+use crate::labels;
 use crate::names;
 use crate::operation::Effect;
 use crate::request::Request;
@@ -104,12 +106,19 @@ fn begin(
     stored(world, membership)?;
     idle(world, name)?;
     membership_specs::check_enabled(world, project, feature)?;
+    catalogue::check_spec(feature, "spec", &request.body["spec"])?;
+    labels::check(&request.body["labels"], ErrorResponse::bad_request)?;
     // What the mask does not name stays as it was; a new membership feature has no mask.
     let before = world.get(&key(name)).cloned();
-    let fields = if verb == "update" {
-        mask(request)?
-    } else {
-        vec!["spec".to_owned(), "labels".to_owned()]
+    let whole = || vec!["spec".to_owned(), "labels".to_owned()];
+    let fields = match request.query("updateMask") {
+        None if verb == "create" => whole(),
+        // A mask must name something, also where the membership feature is made by it.
+        _ if verb == "create" => {
+            checked_mask(request)?;
+            whole()
+        }
+        _ => checked_mask(request)?,
     };
     let mut spec = before
         .as_ref()
@@ -139,6 +148,20 @@ fn begin(
         result,
     };
     Ok(operations::begin(world, request, project, deed, effects))
+}
+
+/// The fields of a mask, each of which can be changed. The words are ours.
+fn checked_mask(request: &Request) -> Result<Vec<String>, ErrorResponse> {
+    let fields = mask(request)?;
+    match fields
+        .iter()
+        .find(|field| !["spec", "labels"].contains(&field.as_str()))
+    {
+        None => Ok(fields),
+        Some(other) => Err(ErrorResponse::bad_request(format!(
+            "Field '{other}' cannot be updated."
+        ))),
+    }
 }
 
 fn print(world: &World, name: &str, half: Value) -> Value {

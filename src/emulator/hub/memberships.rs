@@ -3,15 +3,16 @@
 use serde_json::{Value, json};
 
 use super::operations::{self, HubAction};
-use super::resource::{
-    answer_page, idle, key, mask, members, missing, numbered, public, stored, vacant,
-};
+use super::resource::{answer_page, idle, key, mask, members, numbered, public, stored, vacant};
 use super::{fleets, membership_specs};
 use crate::answer::{ErrorResponse, Response};
 use crate::clock;
+use crate::labels;
 use crate::lro;
+use crate::members;
 use crate::names;
 use crate::operation::Effect;
+use crate::regions;
 use crate::request::Request;
 use crate::world::{Project, World};
 
@@ -44,6 +45,14 @@ pub fn create(
     let id = request.query("membershipId").unwrap_or_default();
     let name = format!("{}/memberships/{id}", request.param("parent"));
     check_id(id)?;
+    labels::check(&request.body["labels"], ErrorResponse::bad_request)?;
+    let location = names::segment(&name, "locations").unwrap_or_default();
+    if location != "global" && !regions::is_region(location) {
+        // As GKE says of a location that does not exist; what the fleet's own service says is not recorded.
+        return Err(ErrorResponse::forbidden(format!(
+            "Permission denied on 'locations/{location}' (or it may not exist)."
+        )));
+    }
     vacant(world, &name)?;
     let link = request
         .body
@@ -92,7 +101,11 @@ pub fn patch(
     idle(world, name)?;
     for field in mask(request)? {
         match field.as_str() {
-            "labels" | "externalId" => membership[&field] = request.body[&field].clone(),
+            "labels" => {
+                labels::check(&request.body[&field], ErrorResponse::bad_request)?;
+                membership[&field] = request.body[&field].clone();
+            }
+            "externalId" => membership[&field] = request.body[&field].clone(),
             "authority" => {
                 let link = membership
                     .pointer("/endpoint/gkeCluster/resourceLink")
@@ -123,7 +136,8 @@ pub fn patch(
     Ok(operations::begin(world, request, project, deed, effects))
 }
 
-/// DELETE: with `force` its features are deleted too; without it they forbid the deletion.
+/// DELETE. `force` is about subresources, and the features of a membership are not among them: `gcloud container fleet memberships
+/// unregister` sends no `force`, and takes a cluster out of a fleet with a mesh. Its features go with it.
 pub fn delete(
     world: &mut World,
     request: &Request,
@@ -136,12 +150,6 @@ pub fn delete(
     let membership = stored(world, name)?;
     idle(world, name)?;
     let below = membership_specs::of_membership(world, name);
-    if !below.is_empty() && !request.flag("force") {
-        // Documented of `force`. The text is not recorded.
-        return Err(ErrorResponse::failed_precondition(format!(
-            "Resource '{name}' has nested resources. If the API supports cascading delete, set 'force' to true to delete it and its nested resources."
-        )));
-    }
     if let Some(stored) = world.edit(&key(name)) {
         stored["state"] = json!({"code": "DELETING"});
     }
@@ -218,7 +226,7 @@ pub fn unregistered_by_gke(world: &World, cluster: &Value) -> Vec<Effect> {
 /// A membership by a name with the project's id or number in it.
 ///
 /// # Errors
-/// 404.
+/// 400, as users quote it of Terraform (terraform-provider-google, issue 16795).
 pub fn named(world: &World, project: &Project, name: &str) -> Result<String, ErrorResponse> {
     let mut parts = name.splitn(3, '/');
     let (_, owner, rest) = (
@@ -229,10 +237,12 @@ pub fn named(world: &World, project: &Project, name: &str) -> Result<String, Err
     let own = format!("projects/{}/{rest}", project.id);
     let ours = owner == project.id || owner == project.number.to_string();
     if ours && world.get(&key(&own)).is_some() {
-        Ok(own)
-    } else {
-        Err(missing(name))
+        return Ok(own);
     }
+    Err(ErrorResponse::bad_request(format!(
+        "InvalidValueError for field membership_specs[\"{name}\"].feature_spec: does not match a current membership in this project. \
+         Keys should be in the form: projects/<project_number>/locations/{{l}}/memberships/{{m}}"
+    )))
 }
 
 struct Cluster {
@@ -303,7 +313,7 @@ impl Cluster {
         let project = names::segment(&self.key, "projects").unwrap_or_default();
         json!({
             "issuer": self.issuer(),
-            "workloadIdentityPool": format!("{project}.svc.id.goog"),
+            "workloadIdentityPool": members::pool_of(project),
             "identityProvider": self.issuer(),
         })
     }

@@ -3,6 +3,7 @@
 //! Ids and numbers of a project are both accepted in the keys of a feature's maps; the number comes back. Other features than
 //! `servicemesh` can be enabled and have no effect.
 
+mod catalogue;
 mod features;
 mod fleets;
 mod membership_features;
@@ -30,6 +31,7 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResp
         .get("name")
         .or_else(|| request.params.get("parent"));
     let project = project_lookup::named(world, name.map_or("", String::as_str))?;
+    operations::check_request_id(request)?;
     let method = request
         .method_id
         .strip_prefix("gkehub.projects.locations.")

@@ -1,6 +1,7 @@
 //! Fleet operations: `google.longrunning.Operation`, with verb and target in the metadata.
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::resource::{answer_page, key, missing};
 use crate::answer::{ErrorResponse, Response};
@@ -72,6 +73,21 @@ pub fn begin(
         world.remember(&project.id, id, &operation.key);
     }
     print(&operation).into()
+}
+
+/// Checks the request id, if there is one.
+///
+/// # Errors
+/// 400 for anything but a UUID, and for the zero UUID. That is documented; the words are ours.
+pub fn check_request_id(request: &Request) -> Result<(), ErrorResponse> {
+    match request.query("requestId") {
+        Some(id) if !Uuid::parse_str(id).is_ok_and(|uuid| !uuid.is_nil()) => {
+            Err(ErrorResponse::bad_request(format!(
+                "InvalidValueError for field request_id: \"{id}\" is not a valid UUID."
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The operation that the same request id led to before.

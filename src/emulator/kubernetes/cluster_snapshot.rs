@@ -8,6 +8,7 @@ use super::resource;
 use super::served_kinds;
 use crate::container;
 use crate::dns;
+use crate::members;
 use crate::names;
 use crate::pod::metadata::Identity;
 use crate::world::World;
@@ -60,7 +61,7 @@ fn sources(world: &World, key: &str, cluster: &Cluster) -> SnapshotInput {
             ),
         },
         mesh: MeshInstall {
-            trust_domain: format!("{}.svc.id.goog", cluster.site.project),
+            trust_domain: members::pool_of(&cluster.site.project),
             ..MeshInstall::default()
         },
     }
@@ -98,7 +99,7 @@ fn objects(cluster: &Cluster) -> Vec<Value> {
 /// A pod's identity at Google: the account in the annotation of its Kubernetes account, and whether it may act as that account.
 pub fn identity(world: &World, cluster: &Cluster, namespace: &str, account: &str) -> Identity {
     let project = cluster.site.project.clone();
-    let pool = format!("{project}.svc.id.goog");
+    let pool = members::pool_of(&project);
     let found = cluster
         .store
         .get(&format!("serviceaccounts/{namespace}/{account}"));

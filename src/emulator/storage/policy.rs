@@ -8,6 +8,7 @@ use crate::answer::{ErrorResponse, Response};
 use crate::etag;
 use crate::policy;
 use crate::request::Request;
+use crate::roles;
 use crate::world::World;
 
 /// GET.
@@ -32,6 +33,13 @@ pub fn set(world: &mut World, request: &Request) -> Result<Response, ErrorRespon
         .cloned()
         .unwrap_or_default();
     policy::check_members(world, &json!(bindings))?;
+    let role = |binding: &Value| binding["role"].as_str().unwrap_or_default().to_owned();
+    if let Some(unknown) = bindings.iter().map(role).find(|role| !roles::exists(role)) {
+        // The words are those of other services; what Cloud Storage says is not recorded.
+        return Err(ErrorResponse::invalid(format!(
+            "Role {unknown} is not supported for this resource."
+        )));
+    }
     let is_conditional = bindings
         .iter()
         .any(|binding| binding.get("condition").is_some());

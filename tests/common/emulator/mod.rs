@@ -153,6 +153,18 @@ impl Cloud {
         assert!(done.get("error").is_none(), "{done}");
     }
 
+    /// Deletes what Google makes in every new project: the default network and its rules.
+    pub async fn delete_default_network(&self) {
+        for rule in ["icmp", "internal", "rdp", "ssh"] {
+            let path = format!("global/firewalls/default-allow-{rule}");
+            self.operate("DELETE", &path, None).await;
+        }
+        let done = self
+            .operate("DELETE", "global/networks/default", None)
+            .await;
+        assert!(done.get("error").is_none(), "{done}");
+    }
+
     fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.running.addr())
     }
