@@ -24,6 +24,7 @@ mod key_file;
 #[cfg(test)]
 mod nonsense_tests;
 mod operation;
+pub mod outside;
 pub mod properties;
 mod reach;
 pub mod retry;
@@ -44,6 +45,7 @@ pub use dialect::Dialect;
 pub use endpoints::{Endpoints, SetupError};
 pub use error::{ApiError, MayHaveApplied};
 pub use operation::Operation;
+pub use reach::proxy_words;
 pub use token::Token;
 
 use std::time::Duration;
