@@ -94,7 +94,7 @@ fn open_request(tracked: &TrackedResource) -> Option<OpenRequest> {
 }
 
 /// What these steps let run by the hour. Pure.
-fn running(steps: &[Step]) -> Running {
+pub fn running(steps: &[Step]) -> Running {
     let of_kind = |kind: &'static str| steps.iter().filter(move |step| step.kind.name() == kind);
     let nodes = of_kind("container.nodePool").map(|pool| {
         let number = |path: &str| pool.want.pointer(path).and_then(Value::as_u64);

@@ -9,6 +9,7 @@ mod authorize;
 mod completions;
 mod config;
 mod confirm;
+mod doctor;
 mod down;
 mod embedded;
 mod emulator;
@@ -96,6 +97,7 @@ pub enum Verb {
     Verify(verify::VerifyArgs),
     Explain(explain::ExplainArgs),
     Analyze(analyze::AnalyzeArgs),
+    Doctor(doctor::DoctorArgs),
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Config(config::ConfigArgs),
@@ -143,6 +145,7 @@ pub async fn carry_out(cli: Cli) -> Result<Exit, CommandError> {
         Verb::Verify(args) => verify::verify(global, args).await,
         Verb::Explain(args) => explain::explain(global, args).await,
         Verb::Analyze(args) => analyze::analyze(global, args).await,
+        Verb::Doctor(args) => doctor::doctor(global, args).await,
         Verb::Plan(args) => plan::plan(global, args).await,
         Verb::Status(args) => status::status(global, args).await,
         Verb::Config(args) => config::config(global, args).await,

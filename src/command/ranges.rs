@@ -20,9 +20,11 @@ use crate::steps::{ParamType, Params, Tutorial};
 
 /// A range and its name: of ours the parameter, of others what has it.
 #[derive(Debug, Clone, PartialEq)]
-struct NamedRange {
-    name: String,
-    range: Ipv4Net,
+pub struct NamedRange {
+    /// Its name.
+    pub name: String,
+    /// The range.
+    pub range: Ipv4Net,
 }
 
 /// Checks that the ranges of this environment's new resources are free in their network.
@@ -79,6 +81,22 @@ fn is_network(step: &Step) -> bool {
 fn network(steps: &[Step]) -> Option<ResourceId> {
     let step = steps.iter().find(|step| is_network(step))?;
     Some(ResourceId::new(step.kind, step.at.clone()))
+}
+
+/// The ranges of this environment's new resources, and their network; none if the steps have no network.
+///
+/// # Errors
+/// The parameters have no value.
+pub fn of_new(
+    session: &Session,
+    ready: &Prepared,
+) -> Result<Option<(Vec<NamedRange>, ResourceId)>, CommandError> {
+    let Some(network) = network(&ready.steps) else {
+        return Ok(None);
+    };
+    let params = session.resolved()?;
+    let ranges = new_ranges(&session.tutorial, &params, &ready.steps, &session.state);
+    Ok(Some((ranges, network)))
 }
 
 /// The ranges of the parameters that a step states whose resource is neither recorded nor only looked up. Pure.
@@ -225,7 +243,7 @@ fn subnetwork_ranges(all: &[Value], network: &str, steps: &[Step]) -> Vec<NamedR
 }
 
 /// The first pair that shares an address. Pure.
-fn overlap<'a>(
+pub fn overlap<'a>(
     ours: &'a [NamedRange],
     taken: &'a [NamedRange],
 ) -> Option<(&'a NamedRange, &'a NamedRange)> {

@@ -9,6 +9,7 @@ use clap::builder::NonEmptyStringValueParser;
 use super::allow_list;
 use super::asking;
 use super::confirm;
+use super::doctor;
 use super::ending::after_up;
 use super::execute::{VerbSpec, change, close};
 use super::follow::{self, FollowEnd};
@@ -116,6 +117,7 @@ pub async fn up(global: &Global, mut args: UpArgs) -> Result<Exit, CommandError>
     }
     let ready = session.ready(through, UP.looks_up, true).await?;
     lock.warn_of_another_machine();
+    doctor::before(&session, &ready, args.keep_going).await?;
     allow_list::note_missing(&session, &ready, "this run adds it").await;
     ranges::check(&session, &ready).await?;
     let options = RunOptions {

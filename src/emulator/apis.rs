@@ -3,7 +3,9 @@
 use super::answer::{ErrorResponse, Response};
 use super::request::Request;
 use super::world::World;
-use super::{billing, catalogue, compute, container, dns, hub, iam, projects, services, storage};
+use super::{
+    billing, catalogue, compute, container, dns, hub, iam, org_policy, projects, services, storage,
+};
 
 /// How an API answers.
 pub type Serve = fn(&mut World, &Request) -> Result<Response, ErrorResponse>;
@@ -56,6 +58,7 @@ pub const APIS: &[Api] = &[
     gated("dns", false, dns::serve),
     gated("gkehub", false, hub::serve),
     open("iam", iam::serve),
+    open("orgpolicy", org_policy::serve),
     open("serviceusage", services::serve),
     open("storage", storage::serve),
 ];

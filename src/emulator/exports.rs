@@ -14,6 +14,7 @@ const ENDPOINTS: &[(&str, &str)] = &[
     ("DNS", "dns.googleapis.com/dns/v1/"),
     ("GKEHUB", "gkehub.googleapis.com/"),
     ("IAM", "iam.googleapis.com/"),
+    ("ORGPOLICY", "orgpolicy.googleapis.com/"),
     ("SERVICEUSAGE", "serviceusage.googleapis.com/"),
     ("STORAGE", "storage.googleapis.com/storage/v1/"),
 ];

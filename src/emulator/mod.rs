@@ -32,6 +32,7 @@ mod members;
 mod multipart;
 pub mod names;
 mod operation;
+mod org_policy;
 mod pace;
 mod paging;
 mod pattern;

@@ -26,6 +26,8 @@ pub enum Api {
     Storage,
     /// Whether a project is billed.
     CloudBilling,
+    /// What the policies of an organization allow in a project.
+    OrgPolicy,
 }
 
 struct ApiSpec {
@@ -55,7 +57,7 @@ const fn row(
 /// The rows are in the order of the enum; a test checks this. The bases are those of gcloud's own registry: three
 /// APIs have their version in the base, the others in the path, because gkehub is called in two versions.
 #[rustfmt::skip]
-const TABLE: [ApiSpec; 9] = [
+const TABLE: [ApiSpec; 10] = [
     row(Api::Compute, "compute", "compute.googleapis.com", "compute/v1/", "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"),
     row(Api::Dns, "dns", "dns.googleapis.com", "dns/v1/", "CLOUDSDK_API_ENDPOINT_OVERRIDES_DNS"),
     row(Api::Iam, "iam", "iam.googleapis.com", "", "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM"),
@@ -65,6 +67,7 @@ const TABLE: [ApiSpec; 9] = [
     row(Api::GkeHub, "gkehub", "gkehub.googleapis.com", "", "CLOUDSDK_API_ENDPOINT_OVERRIDES_GKEHUB"),
     row(Api::Storage, "storage", "storage.googleapis.com", "storage/v1/", "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE"),
     row(Api::CloudBilling, "cloudbilling", "cloudbilling.googleapis.com", "", "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDBILLING"),
+    row(Api::OrgPolicy, "orgpolicy", "orgpolicy.googleapis.com", "", "CLOUDSDK_API_ENDPOINT_OVERRIDES_ORGPOLICY"),
 ];
 
 impl Api {

@@ -107,6 +107,14 @@ impl Client {
         &self.inner.auth
     }
 
+    /// The HTTP client for the endpoint of an API: for Google through the machine's proxy, if it has one.
+    pub(super) fn http(&self, api: Api) -> &reqwest::Client {
+        match self.inner.endpoints.is_loopback(api) {
+            true => &self.inner.inward,
+            false => &self.inner.outward,
+        }
+    }
+
     /// Reads an address of this machine, without a token and in one attempt; `call` is its name in an error.
     pub(super) async fn local(&self, call: &Call, url: &str) -> Result<Value, ApiError> {
         let missing = |error| answer::missing(call, error);

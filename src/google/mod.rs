@@ -26,6 +26,7 @@ mod key_file;
 #[cfg(test)]
 mod nonsense_tests;
 mod operation;
+pub mod outside;
 pub mod properties;
 mod reach;
 mod refusal_rules;
@@ -48,6 +49,7 @@ pub use dialect::Dialect;
 pub use endpoints::{Endpoints, SetupError};
 pub use error::{ApiError, MayHaveApplied};
 pub use operation::Operation;
+pub use reach::proxy_words;
 pub use token::Token;
 
 use std::time::Duration;

@@ -22,6 +22,12 @@ pub(super) struct Proxy {
     address: String,
 }
 
+/// The proxy for requests to `host` as text for people: its address and the variable that names it.
+pub fn proxy_words(host: &str, env: Environment<'_>) -> Option<String> {
+    let proxy = proxy(host, env)?;
+    Some(format!("{} ({})", proxy.address, proxy.variable))
+}
+
 /// The variables that may name the proxy for https, in reqwest's order.
 const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 

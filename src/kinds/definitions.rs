@@ -9,6 +9,7 @@ use super::cluster_error::of_cluster;
 use super::clusters::{Clients, connect};
 use super::conditions;
 use super::mesh::NOT_READY;
+use super::permissions;
 use super::spec::Observed;
 use super::wait::Wait;
 use crate::cluster::ObjectRef;
@@ -21,6 +22,10 @@ pub static WAIT: Wait = Wait {
         "kubernetes.definitions",
         "projects/{project}/locations/{location}/clusters/{cluster}/definitions/{set}",
         |clients, at, want| Box::pin(look(clients, at, want)),
+        permissions::reads(&[
+            "container.clusters.get",
+            "container.customResourceDefinitions.get",
+        ]),
     )
 };
 

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::clusters::Clients;
 use super::path_template;
+use super::permissions::{self, Permissions};
 use super::spec::{Effect, KindSpec, MutationResult, Observed, observed_set};
 use crate::google::{Api, ApiError, Call, Class, MayHaveApplied, retry};
 
@@ -25,6 +26,8 @@ pub struct IamPolicySpec {
     pub path: &'static str,
     /// How its policy is read and written.
     pub dialect: IamPolicyMethods,
+    /// The permissions to read and to write it.
+    pub permissions: Permissions,
 }
 
 /// How a policy is read and written.
@@ -47,24 +50,28 @@ pub static POLICIES: &[IamPolicySpec] = &[
         api: Api::CloudResourceManager,
         path: "v1/projects/{project}",
         dialect: IamPolicyMethods::Body,
+        permissions: permissions::PROJECT_MEMBERS,
     },
     IamPolicySpec {
         kind: "iam.serviceAccountMembers",
         api: Api::Iam,
         path: "v1/projects/{project}/serviceAccounts/{account}",
         dialect: IamPolicyMethods::Query,
+        permissions: permissions::SERVICE_ACCOUNT_MEMBERS,
     },
     IamPolicySpec {
         kind: "compute.subnetworkMembers",
         api: Api::Compute,
         path: "projects/{project}/regions/{region}/subnetworks/{subnetwork}",
         dialect: IamPolicyMethods::Compute,
+        permissions: permissions::SUBNETWORK_MEMBERS,
     },
     IamPolicySpec {
         kind: "storage.bucketMembers",
         api: Api::Storage,
         path: "b/{bucket}",
         dialect: IamPolicyMethods::Storage,
+        permissions: permissions::BUCKET_MEMBERS,
     },
 ];
 
@@ -87,6 +94,10 @@ impl KindSpec for IamPolicySpec {
 
     fn effect(&self) -> Effect {
         Effect::Resource
+    }
+
+    fn permissions(&self, _at: &Map<String, Value>) -> Permissions {
+        self.permissions
     }
 
     /// A project has one policy; an account or a bucket, which has a name of its own, has its own.

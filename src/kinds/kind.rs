@@ -175,6 +175,29 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_states_its_permissions() {
+        let at = json!({"apiVersion": "apps/v1", "kind": "Deployment"});
+        let at = at.as_object().unwrap();
+        for kind in Kind::all() {
+            let name = kind.name();
+            let stated = kind.permissions(at);
+            assert!(!stated.read.is_empty(), "{name} is read without permission");
+            // Of these kinds nothing is created here.
+            let only_read = kind.is_wait()
+                || kind.is_check()
+                || ["resourcemanager.project", "compute.networkEndpointGroup"].contains(&name);
+            assert_eq!(stated.change.is_empty(), only_read, "{name}");
+            let stays = !kind.is_deletable() || name == "resourcemanager.project";
+            assert_eq!(stated.delete.is_empty(), stays, "{name}");
+            let all = [stated.read, stated.change, stated.delete].concat();
+            for permission in all {
+                let parts: Vec<&str> = permission.split('.').collect();
+                assert_eq!(parts.len(), 3, "{name}: {permission}");
+            }
+        }
+    }
+
+    #[test]
     fn an_object_that_was_made_anew_by_somebody_else_is_theirs() {
         let kubernetes = Kind(&kubernetes::KubernetesObject);
         let want = json!({"metadata": {"name": "a"}, "spec": {}});

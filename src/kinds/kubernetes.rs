@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::cluster_error::of_cluster;
 use super::clusters::{Clients, connect, object, steadily};
 use super::difference::FieldDiff;
+use super::permissions::{self, Permissions};
 use super::spec::{Effect, KindSpec, MutationResult, Observed};
 use super::{evidence, ownership, residents};
 use crate::cluster::{ApplyOptions, Conflict};
@@ -38,6 +39,10 @@ impl KindSpec for KubernetesObject {
 
     fn effect(&self) -> Effect {
         Effect::Resource
+    }
+
+    fn permissions(&self, at: &Map<String, Value>) -> Permissions {
+        permissions::of_object(at)
     }
 
     /// Cluster-scoped objects have no namespace.

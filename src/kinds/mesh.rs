@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::clusters::Clients;
 use super::path_template;
+use super::permissions;
 use super::spec::Observed;
 use super::wait::Wait;
 use crate::google::{Api, ApiError, Call, Class};
@@ -20,6 +21,7 @@ pub static WAIT: Wait = Wait {
     optional: &[],
     outputs: &[],
     look: |clients, at, _| Box::pin(look(clients, at)),
+    permissions: permissions::reads(&["gkehub.features.get"]),
     hint: "run again to continue waiting; if it stays at `pending enablement`, switch the feature off and on: `gcloud container fleet mesh disable --project={project}`, then run again; Google's page on a managed mesh that is not ready: https://cloud.google.com/service-mesh/docs/troubleshooting/troubleshoot-managed-service-mesh",
 };
 

@@ -27,6 +27,7 @@ pub mod own;
 mod own_mesh;
 mod ownership;
 mod path_template;
+pub mod permissions;
 mod pod_events;
 mod pods;
 mod readiness;

@@ -8,6 +8,7 @@ use super::cluster_error::of_cluster;
 use super::clusters::{Clients, connect};
 use super::nodes::{any, missing, of_pool};
 use super::path_template;
+use super::permissions;
 use super::spec::Observed;
 use super::wait::Wait;
 use crate::google::{Api, ApiError, Call, Class};
@@ -19,6 +20,7 @@ pub static WAIT: Wait = Wait {
         "kubernetes.nodes",
         "projects/{project}/locations/{location}/clusters/{cluster}/nodes/{nodePool}",
         |clients, at, want| Box::pin(look(clients, at, want)),
+        permissions::reads(&["container.clusters.get", "container.nodes.list"]),
     )
 };
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::clusters::Clients;
 use super::difference::FieldDiff;
 use super::path_template;
+use super::permissions::{self, Permissions};
 use super::spec::{Effect, KindSpec, MutationResult, Observed};
 use crate::google::{Api, ApiError, Call, Class};
 
@@ -35,6 +36,10 @@ impl KindSpec for StorageObject {
 
     fn effect(&self) -> Effect {
         Effect::Resource
+    }
+
+    fn permissions(&self, _at: &Map<String, Value>) -> Permissions {
+        permissions::OBJECT
     }
 
     fn diff(&self, want: &Value, live: &Value) -> Vec<FieldDiff> {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::cluster_error::of_cluster;
 use super::clusters::{Clients, connect};
 use super::injection::Injection;
+use super::permissions;
 use super::spec::Observed;
 use super::wait::Wait;
 use super::{conditions, isolation, nodes, pod_events, refused};
@@ -25,6 +26,11 @@ pub static WAIT: Wait = Wait {
         "kubernetes.pods",
         "projects/{project}/locations/{location}/clusters/{cluster}/pods/{namespace}/{deployment}",
         |clients, at, want| Box::pin(look(clients, at, want)),
+        permissions::reads(&[
+            "container.clusters.get",
+            "container.deployments.get",
+            "container.pods.list",
+        ]),
     )
 };
 

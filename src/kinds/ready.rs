@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::cluster_error::of_cluster;
 use super::clusters::{Clients, connect, object};
+use super::permissions;
 use super::spec::Observed;
 use super::wait::Wait;
 use super::{conditions, pods};
@@ -17,6 +18,7 @@ pub static WAIT: Wait = Wait {
         "kubernetes.ready",
         "projects/{project}/locations/{location}/clusters/{cluster}/ready/{condition}/{apiVersion}/{kind}/{name}",
         |clients, at, _| Box::pin(look(clients, at)),
+        permissions::reads(&["container.clusters.get", "container.thirdPartyObjects.get"]),
     )
 };
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::clusters::Clients;
 use super::difference::FieldDiff;
 use super::path_template;
+use super::permissions::{self, Permissions};
 use super::spec::{Effect, KindSpec, MutationResult, Observed, observed_set};
 use crate::google::{Api, ApiError, Call, Class, Dialect, Operation};
 
@@ -34,6 +35,10 @@ impl KindSpec for Records {
 
     fn effect(&self) -> Effect {
         Effect::Resource
+    }
+
+    fn permissions(&self, _at: &Map<String, Value>) -> Permissions {
+        permissions::RECORDS
     }
 
     /// A zone is read, changed and written as a whole.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::clusters::Clients;
 use super::difference::{self, FieldDiff};
+use super::permissions::Permissions;
 use super::resource_id::ResourceId;
 use super::resource_spec::{
     CreateMethod, FieldUpdate, NameIn, ParentCreate, ResourceSpec, UpdateMethod,
@@ -30,6 +31,10 @@ impl KindSpec for ResourceSpec {
 
     fn effect(&self) -> Effect {
         Effect::Resource
+    }
+
+    fn permissions(&self, _at: &Map<String, Value>) -> Permissions {
+        self.permissions
     }
 
     fn keys(&self) -> Vec<&'static str> {

@@ -5,6 +5,7 @@
 //! concurrently) is documented here, with the reason.
 
 use super::derived_output::DerivedOutput;
+use super::permissions::Permissions;
 use crate::google::{Api, Dialect};
 
 /// A kind of Google resource that is created, read, updated and deleted at one path.
@@ -20,6 +21,8 @@ pub struct ResourceSpec {
     pub collection: &'static str,
     /// The resource's path below the API's base; `{x}` is filled from the step's `at`.
     pub path: &'static str,
+    /// The permissions that its requests need.
+    pub permissions: Permissions,
     /// The most characters that its name may have.
     pub longest_name: usize,
     /// Whether a project has it only once, so that all environments of the project share it.

@@ -1,6 +1,7 @@
 //! THE LIST: every plain Google resource, one row each. Adding a resource is adding a row; see docs/adding-a-kind.md.
 
 use super::derived_output::DerivedOutput;
+use super::permissions;
 use super::resource_spec::{
     CreateMethod, FieldUpdate, ListSemantics, NameIn, ParentCreate, ReadyField, ResourceSpec,
     UpdateMethod,
@@ -33,6 +34,7 @@ const PLAIN: ResourceSpec = ResourceSpec {
     api: Api::Compute,
     collection: "",
     path: "",
+    permissions: permissions::UNSTATED,
     // Source of this and every other limit: the description of the name in the discovery document, or Google's documentation.
     longest_name: 63,
     project_wide: false,
@@ -77,6 +79,7 @@ static NETWORK: ResourceSpec = ResourceSpec {
     says: "a VPC network",
     collection: "networks",
     path: "projects/{project}/global/networks/{network}",
+    permissions: permissions::NETWORK,
     fixed: &["autoCreateSubnetworks"],
     outputs: &["name", "selfLink"],
     leftovers: true,
@@ -89,6 +92,7 @@ static SUBNETWORK: ResourceSpec = ResourceSpec {
     says: "a subnetwork with its secondary ranges",
     collection: "subnetworks",
     path: "projects/{project}/regions/{region}/subnetworks/{subnetwork}",
+    permissions: permissions::SUBNETWORK,
     // Replacing the ranges of a live subnetwork must be a deliberate decision: the step stops and reports the difference.
     fixed: &["network", "ipCidrRange", "secondaryIpRanges"],
     carries: &["fingerprint"],
@@ -104,6 +108,7 @@ static ROUTER: ResourceSpec = ResourceSpec {
     says: "a Cloud Router with its Cloud NAT",
     collection: "routers",
     path: "projects/{project}/regions/{region}/routers/{router}",
+    permissions: permissions::ROUTER,
     fixed: &["network"],
     unstated: &["nats.natIps", "nats.logConfig.enable"],
     lists: &[
@@ -127,6 +132,7 @@ static FIREWALL: ResourceSpec = ResourceSpec {
     says: "a VPC firewall rule",
     collection: "firewalls",
     path: "projects/{project}/global/firewalls/{firewall}",
+    permissions: permissions::FIREWALL,
     fixed: &["network", "direction"],
     carries: &["name"],
     unstated: &["logConfig.enable"],
@@ -147,6 +153,7 @@ static ADDRESS: ResourceSpec = ResourceSpec {
     says: "a static external address",
     collection: "addresses",
     path: "projects/{project}/regions/{region}/addresses/{address}",
+    permissions: permissions::ADDRESS,
     update: UpdateMethod::Never,
     settled: Some(ReadyField {
         field: "status",
@@ -166,6 +173,7 @@ static ENDPOINT_GROUP: ResourceSpec = ResourceSpec {
     says: "a network endpoint group that GKE left behind",
     collection: "networkEndpointGroups",
     path: "projects/{project}/zones/{zone}/networkEndpointGroups/{networkEndpointGroup}",
+    permissions: permissions::ENDPOINT_GROUP,
     create: CreateMethod::Never,
     update: UpdateMethod::Never,
     ..COMPUTE
@@ -179,6 +187,7 @@ static SERVICE_ACCOUNT: ResourceSpec = ResourceSpec {
     api: Api::Iam,
     collection: "projects.serviceAccounts",
     path: "v1/projects/{project}/serviceAccounts/{account}@{project}.iam.gserviceaccount.com",
+    permissions: permissions::SERVICE_ACCOUNT,
     longest_name: 30,
     create: CreateMethod::Post {
         id: NameIn::Beside("accountId"),
@@ -200,6 +209,7 @@ static MANAGED_ZONE: ResourceSpec = ResourceSpec {
     api: Api::Dns,
     collection: "managedZones",
     path: "projects/{project}/managedZones/{managedZone}",
+    permissions: permissions::MANAGED_ZONE,
     fixed: &["dnsName", "visibility"],
     lists: &[(
         "privateVisibilityConfig.networks",
@@ -219,6 +229,7 @@ static CLUSTER: ResourceSpec = ResourceSpec {
     api: Api::Container,
     collection: "projects.locations.clusters",
     path: "v1/projects/{project}/locations/{location}/clusters/{cluster}",
+    permissions: permissions::CLUSTER,
     longest_name: 40,
     create: CreateMethod::Post {
         id: NameIn::Field("name"),
@@ -295,6 +306,7 @@ static NODE_POOL: ResourceSpec = ResourceSpec {
     api: Api::Container,
     collection: "projects.locations.clusters.nodePools",
     path: "v1/projects/{project}/locations/{location}/clusters/{cluster}/nodePools/{nodePool}",
+    permissions: permissions::NODE_POOL,
     longest_name: 40,
     create: CreateMethod::Post {
         id: NameIn::Field("name"),
@@ -332,6 +344,7 @@ static FEATURE: ResourceSpec = ResourceSpec {
     api: Api::GkeHub,
     collection: "projects.locations.features",
     path: "v1/projects/{project}/locations/{location}/features/{feature}",
+    permissions: permissions::FEATURE,
     project_wide: true,
     users: Some("membershipSpecs"),
     create: CreateMethod::Post {
@@ -361,6 +374,7 @@ static MEMBERSHIP: ResourceSpec = ResourceSpec {
     api: Api::GkeHub,
     collection: "projects.locations.memberships",
     path: "v1/projects/{project}/locations/{location}/memberships/{membership}",
+    permissions: permissions::MEMBERSHIP,
     create: CreateMethod::Post {
         id: NameIn::Query("membershipId"),
         wrap: None,
@@ -389,6 +403,7 @@ static MEMBERSHIP_FEATURE: ResourceSpec = ResourceSpec {
     api: Api::GkeHub,
     collection: "projects.locations.memberships.features",
     path: "v2/projects/{project}/locations/{location}/memberships/{membership}/features/{feature}",
+    permissions: permissions::MEMBERSHIP_FEATURE,
     create: CreateMethod::PatchAllowMissing,
     update: UpdateMethod::PatchMask,
     dialect: Some(Dialect::LongRunning),
@@ -407,6 +422,7 @@ static BUCKET: ResourceSpec = ResourceSpec {
     api: Api::Storage,
     collection: "buckets",
     path: "b/{bucket}",
+    permissions: permissions::BUCKET,
     create: CreateMethod::Post {
         id: NameIn::Field("name"),
         wrap: None,
@@ -424,6 +440,7 @@ static PROJECT: ResourceSpec = ResourceSpec {
     api: Api::CloudResourceManager,
     collection: "projects",
     path: "v1/projects/{project}",
+    permissions: permissions::PROJECT,
     project_wide: true,
     create: CreateMethod::Never,
     update: UpdateMethod::Never,

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::cluster_error::of_cluster;
 use super::clusters::{Clients, connect, steadily};
+use super::permissions::{self, Permissions};
 use super::spec::{Effect, KindSpec, MutationResult, Observed};
 use super::{conditions, pods};
 use crate::cluster::{ClusterClient, ObjectRef};
@@ -40,6 +41,10 @@ impl KindSpec for Restart {
 
     fn effect(&self) -> Effect {
         Effect::Action
+    }
+
+    fn permissions(&self, _at: &Map<String, Value>) -> Permissions {
+        permissions::RESTART
     }
 
     fn is_in_cluster(&self) -> bool {

@@ -9,6 +9,7 @@ use super::cluster_error::of_cluster;
 use super::clusters::{Clients, connect};
 use super::conditions;
 use super::mesh::NOT_READY;
+use super::permissions;
 use super::spec::Observed;
 use super::wait::Wait;
 use crate::cluster::{ClusterClient, ObjectRef};
@@ -22,6 +23,7 @@ pub static WAIT: Wait = Wait {
         "mesh.revision",
         "projects/{project}/locations/{location}/clusters/{cluster}/revision",
         |clients, at, want| Box::pin(look(clients, at, want)),
+        permissions::reads(&["container.clusters.get", "container.thirdPartyObjects.list"]),
     )
 };
 

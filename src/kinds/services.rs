@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::clusters::Clients;
 use super::path_template;
+use super::permissions::{self, Permissions};
 use super::spec::{Effect, KindSpec, MutationResult, Observed, observed_set};
 use crate::google::{Api, ApiError, Call, Dialect, Operation};
 
@@ -31,6 +32,10 @@ impl KindSpec for Services {
 
     fn effect(&self) -> Effect {
         Effect::Action
+    }
+
+    fn permissions(&self, _at: &Map<String, Value>) -> Permissions {
+        permissions::SERVICES
     }
 
     fn is_project_wide(&self) -> bool {

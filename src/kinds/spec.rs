@@ -12,6 +12,7 @@ use super::checks::result::CheckResult;
 use super::clusters::Clients;
 use super::difference::FieldDiff;
 use super::path_template::{self, PathError};
+use super::permissions::Permissions;
 use super::resource_id::ResourceId;
 use super::resource_spec::ParentCreate;
 use crate::google::{Api, ApiError, Operation};
@@ -70,6 +71,9 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
 
     /// What a step of this kind leaves in the cloud.
     fn effect(&self) -> Effect;
+
+    /// The permissions that its requests need.
+    fn permissions(&self, at: &Map<String, Value>) -> Permissions;
 
     /// The keys that `at` must have.
     fn keys(&self) -> Vec<&'static str> {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::clusters::Clients;
 use super::path_template;
+use super::permissions::Permissions;
 use super::spec::{AGAIN, Effect, KindSpec, MutationResult, Observed};
 use crate::google::{Api, ApiError};
 
@@ -32,13 +33,20 @@ pub struct Wait {
     pub outputs: &'static [&'static str],
     /// Decides whether the condition holds.
     pub look: Look,
+    /// What it reads.
+    pub permissions: Permissions,
     /// What to do if it does not hold in time: the next command, or a page of Google's; with `{x}` for values of `at`.
     pub hint: &'static str,
 }
 
 impl Wait {
     /// A wait for a condition in a cluster.
-    pub const fn in_cluster(kind: &'static str, path: &'static str, look: Look) -> Wait {
+    pub const fn in_cluster(
+        kind: &'static str,
+        path: &'static str,
+        look: Look,
+        permissions: Permissions,
+    ) -> Wait {
         Wait {
             kind,
             path,
@@ -46,6 +54,7 @@ impl Wait {
             optional: &[],
             outputs: &[],
             look,
+            permissions,
             hint: AGAIN,
         }
     }
@@ -67,6 +76,10 @@ impl KindSpec for Wait {
 
     fn effect(&self) -> Effect {
         Effect::Wait
+    }
+
+    fn permissions(&self, _at: &Map<String, Value>) -> Permissions {
+        self.permissions
     }
 
     fn optional_keys(&self) -> &'static [&'static str] {

@@ -4,6 +4,7 @@ mod block;
 mod brief;
 pub mod checks;
 pub mod closing;
+pub mod doctor;
 pub mod duration;
 pub mod explain;
 pub mod findings;

@@ -184,3 +184,40 @@ async fn the_catalogue_knows_regions_zones_machines_and_quotas() {
         .unwrap();
     assert_eq!(networks["usage"], 2.0, "with the default network");
 }
+
+#[tokio::test]
+async fn a_network_has_routes_to_the_internet_and_to_its_ranges() {
+    let cloud = Cloud::with_apis(&["compute"]).await;
+    cloud.network().await;
+    let path = "regions/us-central1/subnetworks";
+    let body = subnetwork("ranges", "10.0.0.0/24");
+    cloud.operate("POST", path, Some(body)).await;
+    let (_, listed) = cloud.get(&compute("global/routes")).await;
+    let routes = listed["items"].as_array().unwrap();
+    let hops = |range: &str| -> Vec<&Value> {
+        let of_range = routes.iter().filter(|route| route["destRange"] == range);
+        of_range.collect()
+    };
+    let [internet, within] = ["0.0.0.0/0", "10.0.0.0/24"].map(hops);
+    assert_eq!((internet.len(), within.len()), (1, 1), "{listed:#}");
+    assert!(internet[0]["nextHopGateway"].is_string());
+    assert_eq!(within[0]["nextHopNetwork"], format!("{LINK}/{NETWORK}"));
+}
+
+#[tokio::test]
+async fn every_constraint_has_googles_default() {
+    let cloud = Cloud::with_apis(&[]).await;
+    let path = |constraint: &str| {
+        format!(
+            "/orgpolicy.googleapis.com/v2/projects/demo-proj/policies/{constraint}:getEffectivePolicy"
+        )
+    };
+    for (constraint, rule) in [
+        ("compute.requireShieldedVm", json!({"enforce": false})),
+        ("gcp.resourceLocations", json!({"allowAll": true})),
+    ] {
+        let (http, policy) = cloud.get(&path(constraint)).await;
+        assert_eq!((http, &policy["spec"]["rules"]), (200, &json!([rule])));
+    }
+    assert_eq!(cloud.get(&path("compute.unheardOf")).await.0, 404);
+}

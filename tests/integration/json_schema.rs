@@ -104,7 +104,8 @@ fn every_event_of_whole_runs_is_as_published() {
     let json = ["--emulate", "--output", "json"];
     let mut names = BTreeSet::new();
     for (args, code) in [
-        (&["plan"][..], 3),
+        (&["doctor"][..], 0),
+        (&["plan"], 3),
         (&["up", "--yes", "--through", "second-namespace"], 0),
         (&["verify", "--through", "second-namespace"], 0),
         (
@@ -136,6 +137,7 @@ fn every_event_of_whole_runs_is_as_published() {
         "claimed",
         "finished",
         "not-on-allow-list",
+        "checked",
         "error",
     ] {
         assert!(names.contains(name), "{names:?}");

@@ -16,6 +16,7 @@ mod command_line;
 mod control_planes;
 mod data_plane;
 mod discovery;
+mod doctor;
 mod emulator_compute;
 mod emulator_compute_reads;
 mod emulator_container;

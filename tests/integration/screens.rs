@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use super::doctor::{WRONG, with_apis};
+use crate::common::cloud::Cloud;
 use crate::common::program::User;
 use crate::common::source::root;
 use crate::common::terminal::{Terminal, until};
@@ -59,6 +61,16 @@ fn of_down(lines: &[String]) -> Vec<String> {
         false => line,
     });
     sorted.cloned().collect()
+}
+
+/// The check that failed, and the counts.
+fn of_doctor(lines: &[String]) -> Vec<String> {
+    let mut is_failed = false;
+    let kept = lines.iter().filter(|line| {
+        is_failed = line.starts_with("FAIL") || (is_failed && line.starts_with("  "));
+        is_failed || line.contains(" checks: ")
+    });
+    kept.cloned().collect()
 }
 
 fn from_error(lines: &[String]) -> Vec<String> {
@@ -253,7 +265,23 @@ fn screens(width: usize) {
     desk.answers("down-question", &down, "no", 1, of_down);
     let down = [&down[..], &["--yes"]].concat();
     desk.sees("down", &down, 0, closing);
+    doctor(&desk);
     interrupt(width);
+}
+
+/// What `doctor` shows where everything is right, and where one thing is wrong.
+fn doctor(desk: &Desk) {
+    desk.sees("doctor", &["doctor", "--emulate"], 0, whole);
+    let cloud: Cloud = with_apis();
+    for wrong in WRONG {
+        let (user, _rewriting) = wrong.user(&cloud);
+        let desk = Desk {
+            user,
+            width: desk.width,
+        };
+        let name = format!("doctor-{}", wrong.name);
+        desk.sees(&name, &wrong.args(), 1, of_doctor);
+    }
 }
 
 /// The end of a run that is interrupted while Google enables the APIs.

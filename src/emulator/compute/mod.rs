@@ -21,6 +21,7 @@ mod printed;
 mod ranges;
 mod resource;
 mod routers;
+mod routes;
 mod scope;
 mod subnetworks;
 
@@ -52,6 +53,7 @@ pub fn serve(world: &mut World, request: &Request) -> Result<Response, ErrorResp
         }
         "subnetworks.getIamPolicy" => subnetworks::policy(world, request, &scope),
         "subnetworks.setIamPolicy" => subnetworks::set_policy(world, request, &scope),
+        "routes.list" => routes::list(world, request, &scope),
         "routers.getRouterStatus" => routers::status(world, request, &scope),
         "globalOperations.get" | "regionOperations.get" | "zoneOperations.get" => {
             operations::get(world, request, &scope)

@@ -13,6 +13,7 @@ use crate::google::{Api, ApiError};
 use crate::kinds::clusters::Clients;
 use crate::kinds::clusters::{self, connect};
 use crate::kinds::path_template;
+use crate::kinds::permissions::{self, Permissions};
 use crate::kinds::spec::{Effect, KindSpec, MutationResult, Observed};
 
 /// The time limit of one command in a pod. curl needs two minutes for a request that a firewall drops.
@@ -107,6 +108,10 @@ impl KindSpec for Check {
 
     fn effect(&self) -> Effect {
         Effect::Check
+    }
+
+    fn permissions(&self, _at: &Map<String, Value>) -> Permissions {
+        permissions::CHECK
     }
 
     fn optional_keys(&self) -> &'static [&'static str] {

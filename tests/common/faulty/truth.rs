@@ -30,10 +30,18 @@ pub fn told(out: &str) -> Vec<Told> {
     let events = out
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let failed = events.filter(|event| event["event"] == "failed");
+    let failed = events.filter(|event| event["event"] == "failed" || is_refusal(event));
     failed
         .map(|event| {
             let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+            if is_refusal(&event) {
+                return Told {
+                    step: String::new(),
+                    error: event["errors"].to_string(),
+                    hint: text("hint"),
+                    left: "nothing new".to_owned(),
+                };
+            }
             Told {
                 step: text("step"),
                 error: text("error"),
@@ -42,6 +50,12 @@ pub fn told(out: &str) -> Vec<Told> {
             }
         })
         .collect()
+}
+
+/// Whether a check before the run refused to begin it, and said that nothing was changed.
+fn is_refusal(event: &Value) -> bool {
+    let hint = event["hint"].as_str().unwrap_or_default();
+    event["event"] == "error" && hint.contains("nothing was changed")
 }
 
 /// The project's state folder.

@@ -1,0 +1,369 @@
+//! The permissions of IAM that a kind's requests need: to read, to create and change, and to delete. A new kind must state them.
+//!
+//! Source: the permissions that Google's reference names for each method, as iann0036/iam-dataset (MIT) collects them. A permission
+//! that the reference does not name is not demanded here: a role of the user's own that lacks it must not be refused.
+
+use serde_json::{Map, Value};
+
+/// What the requests of a kind need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permissions {
+    /// To read it, and to find what others left in it.
+    pub read: &'static [&'static str],
+    /// To create and to change it, and to wait for both.
+    pub change: &'static [&'static str],
+    /// To delete it, with what others left in it, and to wait for that.
+    pub delete: &'static [&'static str],
+}
+
+/// None at all: what a new row has until it states its own. A test finds it.
+pub const UNSTATED: Permissions = Permissions {
+    read: &[],
+    change: &[],
+    delete: &[],
+};
+
+/// `compute.networks`, with GKE's leftovers in the network.
+pub const NETWORK: Permissions = Permissions {
+    read: &[
+        "compute.networks.get",
+        "compute.firewalls.list",
+        "compute.networkEndpointGroups.list",
+    ],
+    change: &[
+        "compute.networks.create",
+        "compute.networks.update",
+        "compute.globalOperations.get",
+    ],
+    delete: &[
+        "compute.networks.delete",
+        "compute.networks.updatePolicy",
+        "compute.firewalls.delete",
+        "compute.networkEndpointGroups.delete",
+        "compute.globalOperations.get",
+        "compute.zoneOperations.get",
+    ],
+};
+
+/// `compute.subnetworks`.
+pub const SUBNETWORK: Permissions = Permissions {
+    read: &["compute.subnetworks.get"],
+    change: &[
+        "compute.subnetworks.create",
+        "compute.subnetworks.update",
+        "compute.regionOperations.get",
+    ],
+    delete: &["compute.subnetworks.delete", "compute.regionOperations.get"],
+};
+
+/// `compute.routers`.
+pub const ROUTER: Permissions = Permissions {
+    read: &["compute.routers.get"],
+    change: &[
+        "compute.routers.create",
+        "compute.routers.update",
+        "compute.regionOperations.get",
+    ],
+    delete: &["compute.routers.delete", "compute.regionOperations.get"],
+};
+
+/// `compute.firewalls`.
+pub const FIREWALL: Permissions = Permissions {
+    read: &["compute.firewalls.get"],
+    change: &[
+        "compute.firewalls.create",
+        "compute.firewalls.update",
+        "compute.networks.updatePolicy",
+        "compute.globalOperations.get",
+    ],
+    delete: &[
+        "compute.firewalls.delete",
+        "compute.networks.updatePolicy",
+        "compute.globalOperations.get",
+    ],
+};
+
+/// `compute.addresses`.
+pub const ADDRESS: Permissions = Permissions {
+    read: &["compute.addresses.get"],
+    change: &["compute.addresses.create", "compute.regionOperations.get"],
+    delete: &["compute.addresses.delete", "compute.regionOperations.get"],
+};
+
+/// `compute.networkEndpointGroups`, which are only deleted.
+pub const ENDPOINT_GROUP: Permissions = Permissions {
+    read: &["compute.networkEndpointGroups.get"],
+    change: &[],
+    delete: &[
+        "compute.networkEndpointGroups.delete",
+        "compute.zoneOperations.get",
+    ],
+};
+
+/// `iam.projects.serviceAccounts`.
+pub const SERVICE_ACCOUNT: Permissions = Permissions {
+    read: &["iam.serviceAccounts.get"],
+    change: &["iam.serviceAccounts.create"],
+    delete: &["iam.serviceAccounts.delete"],
+};
+
+/// `dns.managedZones`. The zones of the steps are private, so that they are bound to a network.
+pub const MANAGED_ZONE: Permissions = Permissions {
+    read: &["dns.managedZones.get"],
+    change: &[
+        "dns.managedZones.create",
+        "dns.managedZones.update",
+        "dns.networks.bindPrivateDNSZone",
+    ],
+    delete: &["dns.managedZones.delete"],
+};
+
+/// `dns.changes` and `dns.resourceRecordSets`.
+pub const RECORDS: Permissions = Permissions {
+    read: &["dns.resourceRecordSets.list"],
+    change: &[
+        "dns.changes.create",
+        "dns.changes.get",
+        "dns.resourceRecordSets.create",
+        "dns.resourceRecordSets.update",
+    ],
+    delete: &[
+        "dns.changes.create",
+        "dns.changes.get",
+        "dns.resourceRecordSets.delete",
+    ],
+};
+
+/// `container.projects.locations.clusters`. Its nodes run as service accounts, on whose behalf the caller acts.
+pub const CLUSTER: Permissions = Permissions {
+    read: &["container.clusters.get"],
+    change: &[
+        "container.clusters.create",
+        "container.clusters.update",
+        "container.operations.get",
+        "iam.serviceAccounts.actAs",
+    ],
+    delete: &["container.clusters.delete", "container.operations.get"],
+};
+
+/// `container.projects.locations.clusters.nodePools`.
+pub const NODE_POOL: Permissions = Permissions {
+    read: &["container.clusters.get"],
+    change: &[
+        "container.clusters.update",
+        "container.operations.get",
+        "iam.serviceAccounts.actAs",
+    ],
+    delete: &["container.clusters.update", "container.operations.get"],
+};
+
+/// `gkehub.projects.locations.features`.
+pub const FEATURE: Permissions = Permissions {
+    read: &["gkehub.features.get"],
+    change: &[
+        "gkehub.features.create",
+        "gkehub.features.update",
+        "gkehub.operations.get",
+    ],
+    delete: &["gkehub.features.delete", "gkehub.operations.get"],
+};
+
+/// `gkehub.projects.locations.memberships`.
+pub const MEMBERSHIP: Permissions = Permissions {
+    read: &["gkehub.memberships.get"],
+    change: &[
+        "gkehub.memberships.create",
+        "gkehub.memberships.update",
+        "gkehub.operations.get",
+    ],
+    delete: &["gkehub.memberships.delete", "gkehub.operations.get"],
+};
+
+/// `gkehub.projects.locations.memberships.features`. The permissions are those of the predefined role of fleets; the reference
+/// does not name them.
+pub const MEMBERSHIP_FEATURE: Permissions = Permissions {
+    read: &["gkehub.membershipfeatures.get"],
+    change: &[
+        "gkehub.membershipfeatures.create",
+        "gkehub.membershipfeatures.update",
+        "gkehub.operations.get",
+    ],
+    delete: &["gkehub.membershipfeatures.delete", "gkehub.operations.get"],
+};
+
+/// `storage.buckets`.
+pub const BUCKET: Permissions = Permissions {
+    read: &["storage.buckets.get"],
+    change: &["storage.buckets.create", "storage.buckets.update"],
+    delete: &["storage.buckets.delete"],
+};
+
+/// `storage.objects`.
+pub const OBJECT: Permissions = Permissions {
+    read: &["storage.objects.get"],
+    change: &["storage.objects.create", "storage.objects.delete"],
+    delete: &["storage.objects.delete"],
+};
+
+/// `cloudresourcemanager.projects`, which is only read.
+pub const PROJECT: Permissions = Permissions {
+    read: &["resourcemanager.projects.get"],
+    ..UNSTATED
+};
+
+/// The policy of a project.
+pub const PROJECT_MEMBERS: Permissions = Permissions {
+    read: &["resourcemanager.projects.getIamPolicy"],
+    change: &["resourcemanager.projects.setIamPolicy"],
+    delete: &["resourcemanager.projects.setIamPolicy"],
+};
+
+/// The policy of a service account.
+pub const SERVICE_ACCOUNT_MEMBERS: Permissions = Permissions {
+    read: &["iam.serviceAccounts.getIamPolicy"],
+    change: &["iam.serviceAccounts.setIamPolicy"],
+    delete: &["iam.serviceAccounts.setIamPolicy"],
+};
+
+/// The policy of a subnetwork.
+pub const SUBNETWORK_MEMBERS: Permissions = Permissions {
+    read: &["compute.subnetworks.getIamPolicy"],
+    change: &["compute.subnetworks.setIamPolicy"],
+    delete: &["compute.subnetworks.setIamPolicy"],
+};
+
+/// The policy of a bucket.
+pub const BUCKET_MEMBERS: Permissions = Permissions {
+    read: &["storage.buckets.getIamPolicy"],
+    change: &["storage.buckets.setIamPolicy"],
+    delete: &["storage.buckets.setIamPolicy"],
+};
+
+/// `serviceusage.services`. They are never disabled.
+pub const SERVICES: Permissions = Permissions {
+    read: &["serviceusage.services.get"],
+    change: &[
+        "serviceusage.services.enable",
+        "serviceusage.operations.get",
+    ],
+    delete: &[],
+};
+
+/// A restart of Deployments.
+pub const RESTART: Permissions = Permissions {
+    read: &["container.clusters.get", "container.deployments.list"],
+    change: &["container.deployments.update"],
+    delete: &[],
+};
+
+/// A check: it runs commands in pods and reads their logs.
+pub const CHECK: Permissions = Permissions {
+    read: &[
+        "container.clusters.get",
+        "container.pods.get",
+        "container.pods.list",
+        "container.pods.getLogs",
+        "container.pods.exec",
+    ],
+    ..UNSTATED
+};
+
+/// What a wait reads, and nothing else.
+pub const fn reads(read: &'static [&'static str]) -> Permissions {
+    Permissions { read, ..UNSTATED }
+}
+
+/// The permissions of GKE for one sort of Kubernetes object.
+macro_rules! objects {
+    ($plural:literal) => {
+        Permissions {
+            read: &[
+                "container.clusters.get",
+                concat!("container.", $plural, ".get"),
+            ],
+            change: &[
+                concat!("container.", $plural, ".create"),
+                concat!("container.", $plural, ".update"),
+            ],
+            delete: &[concat!("container.", $plural, ".delete")],
+        }
+    };
+}
+
+/// Kubernetes' own kinds that a step may create. IAM knows all custom resources by one name.
+const OBJECTS: &[(&str, Permissions)] = &[
+    ("ClusterRole", objects!("clusterRoles")),
+    ("ClusterRoleBinding", objects!("clusterRoleBindings")),
+    ("ConfigMap", objects!("configMaps")),
+    ("CronJob", objects!("cronJobs")),
+    ("DaemonSet", objects!("daemonSets")),
+    ("Deployment", objects!("deployments")),
+    (
+        "HorizontalPodAutoscaler",
+        objects!("horizontalPodAutoscalers"),
+    ),
+    ("Ingress", objects!("ingresses")),
+    ("Job", objects!("jobs")),
+    ("Namespace", objects!("namespaces")),
+    ("NetworkPolicy", objects!("networkPolicies")),
+    ("PersistentVolumeClaim", objects!("persistentVolumeClaims")),
+    ("Pod", objects!("pods")),
+    ("PodDisruptionBudget", objects!("podDisruptionBudgets")),
+    ("Role", objects!("roles")),
+    ("RoleBinding", objects!("roleBindings")),
+    ("Secret", objects!("secrets")),
+    ("Service", objects!("services")),
+    ("ServiceAccount", objects!("serviceAccounts")),
+    ("StatefulSet", objects!("statefulSets")),
+];
+
+/// The permissions for the Kubernetes object of `at`. A custom resource may have the name of a kind of Kubernetes' own, so that
+/// the group decides.
+pub fn of_object(at: &Map<String, Value>) -> Permissions {
+    let text = |key: &str| at.get(key).and_then(Value::as_str).unwrap_or_default();
+    let group = text("apiVersion")
+        .split_once('/')
+        .map_or("", |(group, _)| group);
+    let is_own = !group.contains('.') || group.ends_with(".k8s.io");
+    let own = OBJECTS
+        .iter()
+        .find(|(kind, _)| is_own && *kind == text("kind"));
+    own.map_or(objects!("thirdPartyObjects"), |(_, permissions)| {
+        *permissions
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_objects_group_decides() {
+        for (api_version, kind, read) in [
+            ("v1", "Service", "container.services.get"),
+            ("apps/v1", "Deployment", "container.deployments.get"),
+            (
+                "rbac.authorization.k8s.io/v1",
+                "Role",
+                "container.roles.get",
+            ),
+            (
+                "networking.istio.io/v1beta1",
+                "Sidecar",
+                "container.thirdPartyObjects.get",
+            ),
+            // Knative has a kind of this name.
+            (
+                "serving.knative.dev/v1",
+                "Service",
+                "container.thirdPartyObjects.get",
+            ),
+        ] {
+            let at = json!({"apiVersion": api_version, "kind": kind});
+            let found = of_object(at.as_object().unwrap());
+            assert!(found.read.contains(&read), "{api_version} {kind}");
+        }
+    }
+}
