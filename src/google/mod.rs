@@ -20,11 +20,14 @@ mod envelope;
 mod error;
 #[cfg(test)]
 mod hostile_tests;
-mod key_file;
+mod http;
 #[cfg(test)]
 mod nonsense_tests;
 mod operation;
 pub mod properties;
+mod quota;
+#[cfg(test)]
+mod quota_tests;
 mod reach;
 pub mod retry;
 #[cfg(test)]
@@ -39,7 +42,7 @@ pub use call::{Body, Call, segment};
 pub use class::Class;
 pub use client::Client;
 pub use cloud::Cloud;
-pub use credentials::AuthError;
+pub use credentials::{AuthError, AuthFlags, Identity};
 pub use dialect::Dialect;
 pub use endpoints::{Endpoints, SetupError};
 pub use error::{ApiError, MayHaveApplied};

@@ -8,7 +8,7 @@ const SEES: &[(&str, &[&str])] = &[
     ("main", &["cli", "command", "error"]),
     ("lib", &[]),
     ("text", &[]),
-    ("cli", &[]),
+    ("cli", &["google::AuthFlags"]),
     (
         "error",
         &["engine::event", "engine::journal", "google", "steps"],

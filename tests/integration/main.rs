@@ -13,6 +13,7 @@ mod cluster_location;
 mod cluster_refusals;
 mod command_line;
 mod control_planes;
+mod credentials;
 mod data_plane;
 mod discovery;
 mod emulator_compute;
