@@ -11,6 +11,7 @@ pub mod engine;
 pub mod error;
 pub mod google;
 pub mod kinds;
+mod proxy;
 pub mod steps;
 mod text;
 pub mod ui;

@@ -37,8 +37,9 @@ const SEES: &[(&str, &[&str])] = &[
         "kinds",
         &["google", "cluster", "steps", "text", "egress", "json"],
     ),
-    ("cluster", &["text"]),
-    ("google", &["text"]),
+    ("cluster", &["text", "proxy"]),
+    ("google", &["text", "proxy"]),
+    ("proxy", &[]),
     ("steps", &["json", "text"]),
 ];
 

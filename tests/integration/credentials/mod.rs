@@ -1,5 +1,6 @@
 //! Who acts: each type of credentials against a token server on this machine, with the program as a user runs it.
 
+mod proxy;
 mod refusals;
 mod search;
 mod secrets;
