@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 
+use crate::google::AuthFlags;
+
 /// Flags that every verb takes, before or after it.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
@@ -54,6 +56,14 @@ pub struct Global {
     /// Record every request and its answer in this new file, without secrets and identities
     #[arg(long, global = true, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// Act as this service account: its token is requested with the credentials that were found. A list is a chain of delegation
+    /// whose last account is used [default: CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT, then gcloud's active configuration]
+    #[arg(long, global = true, value_name = "EMAIL", value_parser = NonEmptyStringValueParser::new())]
+    pub impersonate_service_account: Option<String>,
+    /// The project that calls count against [default: GOOGLE_CLOUD_QUOTA_PROJECT, then that of the credential file, then gcloud's
+    /// billing/quota_project; for a person's credentials then the project itself]
+    #[arg(long, global = true, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    pub billing_project: Option<String>,
     /// Output format: text for people, json for programs (one object per line)
     #[arg(
         long,
@@ -75,6 +85,16 @@ pub struct Global {
     /// Print more details
     #[arg(short, long, global = true)]
     pub verbose: bool,
+}
+
+impl Global {
+    /// What they say about credentials.
+    pub fn auth(&self) -> AuthFlags {
+        AuthFlags {
+            impersonate: self.impersonate_service_account.clone(),
+            billing_project: self.billing_project.clone(),
+        }
+    }
 }
 
 /// What `explain` and `analyze` evaluate: the steps as if everything existed, or the live cluster.

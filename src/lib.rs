@@ -12,6 +12,7 @@ pub mod error;
 pub mod google;
 pub mod kinds;
 pub mod recording;
+mod proxy;
 pub mod steps;
 mod text;
 pub mod ui;

@@ -32,6 +32,8 @@ use tower::buffer::BufferLayer;
 use tower::retry::RetryLayer;
 use tower::util::MapResponseLayer;
 
+use crate::proxy;
+
 pub use error::{ClusterError, ClusterErrorKind, Conflict};
 pub use exec::{ContainerRef, ExecResult};
 pub use kubeconfig::{KubeconfigEntry, NoEntry};
@@ -101,7 +103,18 @@ impl ClusterClient {
                 "its CA certificate is invalid: it contains no certificate".to_owned(),
             ));
         }
+        let proxy = proxy::of(url.host().unwrap_or_default(), &|name| {
+            std::env::var(name).ok()
+        });
         let mut config = kube::Config::new(url);
+        if let Some(proxy) = proxy {
+            // The address may contain a password, so that no error quotes it.
+            let uri = proxy.url.parse::<hyper::Uri>().ok();
+            let uri = uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
+            let uri =
+                uri.ok_or_else(|| bad(format!("{} names no http or https proxy", proxy.variable)))?;
+            config.proxy_url = Some(uri);
+        }
         config.root_cert = Some(
             certificates
                 .into_iter()
@@ -120,7 +133,12 @@ impl ClusterClient {
 
     /// The connection that a configuration describes; `token` is what no error may contain. A plugin that prints
     /// credentials is run here, on this thread.
-    fn of(config: kube::Config, token: &str) -> Result<ClusterClient, kube::Error> {
+    fn of(mut config: kube::Config, token: &str) -> Result<ClusterClient, kube::Error> {
+        // kube takes the machine's proxy for a kubeconfig's cluster, also if that is on this machine.
+        let host = config.cluster_url.host().unwrap_or_default();
+        if proxy::is_loopback(host) {
+            config.proxy_url = None;
+        }
         let client = ClientBuilder::try_from(config)?;
         // kube itself reads an answer of any length.
         let limit = MapResponseLayer::new(|answer: Response<_>| {

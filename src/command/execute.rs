@@ -69,6 +69,7 @@ async fn execute(
         verb: verb.name.to_owned(),
         project: session.project.clone(),
         steps: tasks.len(),
+        identity: session.identity.clone(),
     };
     also(&started);
     presenter.show(&started);

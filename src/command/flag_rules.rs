@@ -27,15 +27,24 @@ const WITHOUT_SESSION: &[&str] = &[
     "environments",
 ];
 
-/// The same, and `config`, which reads the journal alone.
-const WITHOUT_REQUESTS: &[&str] = &[
+/// The verbs that send nothing to Google.
+const WITHOUT_CLOUD: &[&str] = &[
     "emulator",
     "completions",
     "man",
-    "token",
     "steps",
     "environments",
     "config",
+];
+/// The same, and `token`, which calls no API.
+const WITHOUT_CALLS: &[&str] = &[
+    "emulator",
+    "completions",
+    "man",
+    "steps",
+    "environments",
+    "config",
+    "token",
 ];
 
 /// Where one flag has an effect.
@@ -153,10 +162,25 @@ const RULES: &[FlagRule] = &[
     FlagRule {
         flag: "record",
         given: |global| global.record.is_some(),
-        unused_in: WITHOUT_REQUESTS,
+        unused_in: WITHOUT_CALLS,
+        beside: None,
+    },
+    FlagRule {
+        flag: "impersonate-service-account",
+        given: |global| global.impersonate_service_account.is_some(),
+        unused_in: WITHOUT_CLOUD,
+        beside: None,
+    },
+    FlagRule {
+        flag: "billing-project",
+        given: |global| global.billing_project.is_some(),
+        unused_in: WITHOUT_CALLS,
         beside: None,
     },
 ];
+
+/// The flags about credentials, which the emulator asks for none of.
+const OF_CREDENTIALS: &[&str] = &["impersonate-service-account", "billing-project"];
 
 /// The global flags that may be given once. clap refuses a second one on the same side of the verb, but lets the one after the
 /// verb replace the one before it.
@@ -172,6 +196,8 @@ const ONCE: &[&str] = &[
     "steps",
     "overlay",
     "record",
+    "impersonate-service-account",
+    "billing-project",
     "output",
     "color",
 ];
@@ -189,6 +215,12 @@ pub fn check(global: &Global, verb: &str, words: &[String]) -> Result<(), Comman
                 &format!(
                     "remove it; `provision {verb} --help` lists the flags that have an effect"
                 ),
+            ));
+        }
+        if global.emulate && OF_CREDENTIALS.contains(&flag) {
+            return Err(CommandError::usage(
+                format!("--{flag} has no effect with --emulate"),
+                "remove one of them: the emulator asks for no credentials",
             ));
         }
         if let Some(beside) = &rule.beside
@@ -300,6 +332,13 @@ mod tests {
             "record" => vec!["--record", "recording.json"],
             "set" => vec!["--set", "a=b"],
             "authorized-network" => vec!["--authorized-network", "192.0.2.0/24"],
+            "impersonate-service-account" => {
+                vec![
+                    "--impersonate-service-account",
+                    "a@p.iam.gserviceaccount.com",
+                ]
+            }
+            "billing-project" => vec!["--billing-project", "payer"],
             "output" => vec!["--output", "json"],
             "color" => vec!["--color", "never"],
             "verbose" => vec!["--verbose"],
@@ -418,6 +457,7 @@ mod tests {
             (&["--set", "a=1", "plan", "--set", "b=2"], false),
             (&["--emulate", "plan", "--emulate"], false),
             (&["--set=--project", "plan", "--project", "b"], false),
+            (&["plan", "--billing-project", "a", "--emulate"], true),
         ] {
             assert_eq!(refusal(words).is_some(), refused, "{words:?}");
         }

@@ -75,7 +75,8 @@ pub async fn kubeconfig(global: &Global, args: KubeconfigArgs) -> Result<Exit, C
         |path| path.display().to_string(),
     );
     let emulated = session.cloud != Some(Cloud::Google);
-    let ours = entry(&name, &live, &program, emulated)?;
+    let impersonated = global.impersonate_service_account.as_deref();
+    let ours = entry(&name, &live, &program, emulated, impersonated)?;
     if emulated {
         note(&lifetime(
             session,
@@ -140,7 +141,13 @@ async fn own(session: &mut Session, file: Option<&Path>) -> Result<Exit, Command
 }
 
 /// A kubeconfig with one cluster, one user and one context.
-fn entry(name: &str, live: &Value, program: &str, emulated: bool) -> Result<Value, CommandError> {
+fn entry(
+    name: &str,
+    live: &Value,
+    program: &str,
+    emulated: bool,
+    impersonated: Option<&str>,
+) -> Result<Value, CommandError> {
     let text = |pointer: &str| {
         live.pointer(pointer)
             .and_then(Value::as_str)
@@ -157,10 +164,11 @@ fn entry(name: &str, live: &Value, program: &str, emulated: bool) -> Result<Valu
         "certificate-authority-data": text("/masterAuth/clusterCaCertificate")?,
     });
     // A program on loopback gets the emulator's token and never one of Google's.
-    let args: &[&str] = if emulated {
-        &["token", "--emulate"]
-    } else {
-        &["token"]
+    let args = match (emulated, impersonated) {
+        (true, _) => vec!["token", "--emulate"],
+        // Who acts on Google's side acts in the cluster too.
+        (false, Some(account)) => vec!["token", "--impersonate-service-account", account],
+        (false, None) => vec!["token"],
     };
     let user = json!({"exec": {
         "apiVersion": "client.authentication.k8s.io/v1",
@@ -192,11 +200,16 @@ mod tests {
     fn an_emulated_cluster_is_not_shown_the_readers_own_token() {
         let live =
             json!({"endpoint": "127.0.0.1:1", "masterAuth": {"clusterCaCertificate": "Q0E="}});
-        for (emulated, args) in [
-            (true, json!(["token", "--emulate"])),
-            (false, json!(["token"])),
+        for (emulated, account, args) in [
+            (true, None, json!(["token", "--emulate"])),
+            (false, None, json!(["token"])),
+            (
+                false,
+                Some("a@b"),
+                json!(["token", "--impersonate-service-account", "a@b"]),
+            ),
         ] {
-            let entry = entry("gke_p_z_c", &live, "/bin/provision", emulated).unwrap();
+            let entry = entry("gke_p_z_c", &live, "/bin/provision", emulated, account).unwrap();
             assert_eq!(entry["users"][0]["user"]["exec"]["args"], args);
             let cluster = &entry["clusters"][0]["cluster"];
             assert_eq!(cluster["server"], "https://127.0.0.1:1");
@@ -212,7 +225,7 @@ mod tests {
             json!({"masterAuth": {"clusterCaCertificate": "Q0E="}}),
             json!({"endpoint": "", "masterAuth": {"clusterCaCertificate": "Q0E="}}),
         ] {
-            entry("c", &live, "p", false).unwrap_err();
+            entry("c", &live, "p", false, None).unwrap_err();
         }
     }
 }

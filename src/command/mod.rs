@@ -21,6 +21,7 @@ mod flag_rules;
 mod follow;
 mod given;
 mod http_method;
+mod identity;
 mod known_environments;
 mod kubeconfig;
 mod kubefile;

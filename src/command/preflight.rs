@@ -124,6 +124,7 @@ fn refuse(
         verb: verb.name.to_owned(),
         project: session.project.clone(),
         steps,
+        identity: session.identity.clone(),
     });
     let tally = Tally {
         failed: obstacles.len(),

@@ -11,13 +11,15 @@ use super::output::note;
 use super::own_cluster::{self, RequestedCluster};
 use super::place;
 use super::target::{self, TargetFlags};
-use super::{set_flags, steps_folder};
+use super::{identity, set_flags, steps_folder};
 use crate::cli::{ColorChoice, Global, Output};
 use crate::engine::entry::StepsFolders;
 use crate::engine::journal::{Journal, JournalError};
 use crate::engine::state::State;
 use crate::error::{CommandError, Exit};
-use crate::google::{Api, Auth, Client, Cloud, Endpoints, Environment, address, process_env};
+use crate::google::{
+    Api, Auth, Client, Cloud, Endpoints, Environment, Identity, address, process_env,
+};
 use crate::kinds::Step;
 use crate::kinds::own::OwnCluster;
 use crate::kinds::{self, Clusters, Kind};
@@ -54,6 +56,8 @@ pub struct Session {
     pub own: Option<OwnCluster>,
     /// The cloud that this run changes, once it is known.
     pub cloud: Option<Cloud>,
+    /// Whose credentials this run uses, once they are known; none where the cloud asks for none.
+    pub identity: Option<Identity>,
     /// Project, region, zone and parameters that the user gave, now or in the last run.
     given: Given,
     /// Where the exchanges with Google and with clusters are recorded, if they are.
@@ -213,6 +217,7 @@ impl Session {
             requested_cluster,
             own: None,
             cloud: None,
+            identity: None,
             given,
             recorder,
             announced: false,
@@ -347,6 +352,10 @@ impl Session {
         };
         place::check_cloud(&self.state, &cloud, &self.project, &self.journal_path())?;
         self.announce(&cloud);
+        self.identity = identity::of(client).await?;
+        if let Some(identity) = self.identity.as_ref().filter(|_| !self.json()) {
+            note(&format!("credentials: {identity}"));
+        }
         self.cloud = Some(cloud);
         Ok(())
     }
@@ -366,7 +375,8 @@ impl Session {
         let environment: Environment<'_> = &process_env;
         if !self.global.emulate {
             let endpoints = Endpoints::from_env(environment)?;
-            let client = Client::new(endpoints, Auth::from_env(environment))?;
+            let auth = Auth::with(environment, &self.global.auth());
+            let client = Client::new(endpoints, auth)?.of_project(&self.project);
             return Ok((client.recorded(self.recorder.clone()), None));
         }
         let identity = match &self.cloud {

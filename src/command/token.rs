@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::identity;
 use super::output::say;
 use crate::cli::Global;
 use crate::error::{CommandError, Exit};
@@ -16,15 +17,10 @@ pub struct TokenArgs {}
 pub async fn token(global: &Global, _args: TokenArgs) -> Result<Exit, CommandError> {
     let auth = match global.emulate {
         true => Auth::none(),
-        false => Auth::from_env(&process_env),
+        false => Auth::with(&process_env, &global.auth()),
     };
     let token = auth.token().await;
-    let token = token.map_err(|error| {
-        CommandError::failed(
-            error.to_string(),
-            "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS",
-        )
-    })?;
+    let token = token.map_err(|error| CommandError::failed(&error, &identity::advice(&error)))?;
     let (word, expires) = match &token {
         Some(token) => (token.reveal(), token.expires()),
         // The emulator needs no credentials, and an emulated cluster accepts any token.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::change::Change;
 pub use super::entry::ChangeVerb;
 use super::evidence::Evidence;
+use crate::google::Identity;
 use crate::kinds::{FieldDiff, ResourceId};
 
 /// An event, as `--output json` prints it: one object a line.
@@ -22,6 +23,9 @@ pub enum Event {
         project: String,
         /// The number of its steps.
         steps: usize,
+        /// Whose credentials it uses; none where the cloud asks for none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        identity: Option<Identity>,
     },
     /// A step starts.
     StepStarted {

@@ -181,6 +181,7 @@ mod tests {
                 verb: "up".to_owned(),
                 project: "p".to_owned(),
                 steps: 3,
+                identity: None,
             },
             looked(Change::None),
             looked(Change::Update(fields.clone())),

@@ -1,22 +1,26 @@
 //! The credentials of a run, and the tokens that they yield. Nothing is requested until a call needs a token.
 //!
-//! In gcloud's order: disabled credentials, a token in a file, a service account key, and then the credentials of the
-//! machine (application default credentials, the metadata server, gcloud). Tokens are kept until they are about to
-//! expire, are renewed when Google rejects one, and are never printed here (`token.rs`).
+//! In gcloud's order: disabled credentials, a token in a file, and then those that Google's libraries find
+//! (`credentials/search.rs`). Tokens are kept until they are about to expire, are renewed when Google rejects one, and are never
+//! printed here (`token.rs`).
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use super::credentials::{AuthError, Provider, Source, look, token_in_file};
-use super::{Environment, Token};
+use super::credentials::{AuthFlags, Identity, Provider, Settings, token_in_file};
+use super::http::Http;
+use super::reach;
+use super::{AuthError, Environment, Token};
 
 /// The age below which the replacement of a rejected token is not replaced itself: if it is rejected too, the token
 /// is not the problem.
 const YOUNG: Duration = Duration::from_secs(60);
+
+/// The pause after a token endpoint that was not reached.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// The credentials of a run. Clones share them.
 #[derive(Clone)]
@@ -25,7 +29,8 @@ pub struct Auth {
 }
 
 struct Inner {
-    source: Source,
+    settings: Settings,
+    http: Http,
     /// Locked during the search for credentials and while a token is fetched, so that concurrent calls do it only
     /// once.
     found: Mutex<CredentialLookup>,
@@ -39,11 +44,30 @@ struct CredentialLookup {
     replaced: Option<Instant>,
 }
 
+impl CredentialLookup {
+    /// The provider that was found; searches for one if that was not done yet.
+    async fn provider(&mut self, inner: &Inner) -> Result<&mut Provider, AuthError> {
+        if self.provider.is_none() {
+            self.provider = Some(inner.settings.search(&inner.http).await);
+        }
+        match &mut self.provider {
+            Some(Ok(provider)) => Ok(provider),
+            Some(Err(error)) => Err(error.clone()),
+            None => Err(AuthError::NothingFound { tried: Vec::new() }),
+        }
+    }
+
+    async fn token(&mut self, inner: &Inner) -> Result<Token, AuthError> {
+        self.provider(inner).await?.token(&inner.http).await
+    }
+}
+
 impl Auth {
-    fn new(source: Source) -> Auth {
+    fn new(settings: Settings) -> Auth {
         Auth {
             inner: Arc::new(Inner {
-                source,
+                settings,
+                http: Http::default(),
                 found: Mutex::default(),
             }),
         }
@@ -51,109 +75,113 @@ impl Auth {
 
     /// No credentials: every call is sent without a token.
     pub fn none() -> Auth {
-        Auth::new(Source::None)
+        Auth::new(Settings::none())
     }
 
     /// The credentials that the environment names: `CLOUDSDK_AUTH_DISABLE_CREDENTIALS`,
-    /// `CLOUDSDK_AUTH_ACCESS_TOKEN_FILE`, `GOOGLE_APPLICATION_CREDENTIALS`, otherwise those of the machine. Nothing
-    /// is read yet.
+    /// `CLOUDSDK_AUTH_ACCESS_TOKEN_FILE`, `GOOGLE_APPLICATION_CREDENTIALS`, otherwise those of the machine. No credentials
+    /// are read yet, only gcloud's settings.
     pub fn from_env(env: Environment) -> Auth {
-        let path = |name| {
-            env(name)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from)
-        };
-        // The words that gcloud accepts as true.
-        let off = env("CLOUDSDK_AUTH_DISABLE_CREDENTIALS").is_some_and(|said| {
-            ["1", "true", "on", "yes", "y"].contains(&said.trim().to_lowercase().as_str())
-        });
-        Auth::new(if off {
-            Source::None
-        } else if let Some(file) = path("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE") {
-            Source::TokenFile(file)
-        } else if let Some(file) = path("GOOGLE_APPLICATION_CREDENTIALS") {
-            Source::KeyFile(file)
-        } else {
-            Source::Machine
-        })
+        Auth::with(env, &AuthFlags::default())
+    }
+
+    /// The same with flags, which come before the environment.
+    pub fn with(env: Environment, flags: &AuthFlags) -> Auth {
+        Auth::new(Settings::of(env, flags))
+    }
+
+    /// The HTTP client of the tokens, which is that of Google's APIs too.
+    pub(super) fn http(&self) -> &Http {
+        &self.inner.http
     }
 
     /// A token that is valid for at least another 20 seconds, or `None` if credentials are disabled.
+    ///
+    /// # Errors
+    /// There are no credentials, or they yield no token.
     pub async fn token(&self) -> Result<Option<Token>, AuthError> {
-        match &self.inner.source {
-            Source::None => Ok(None),
-            Source::TokenFile(path) => token_in_file(path).await.map(Some),
-            source => provided(source, &mut *self.inner.found.lock().await)
-                .await
-                .map(Some),
+        let settings = &self.inner.settings;
+        if settings.off {
+            return Ok(None);
         }
+        if let Some(path) = settings.token_file() {
+            return token_in_file(path, settings.quota_project())
+                .await
+                .map(Some);
+        }
+        let mut found = self.inner.found.lock().await;
+        found.token(&self.inner).await.map(Some)
     }
 
-    /// The owner of the credentials, for the reader; searches for credentials if that was not done yet.
-    pub async fn origin(&self) -> Result<String, AuthError> {
-        match &self.inner.source {
-            Source::None => Ok("none (CLOUDSDK_AUTH_DISABLE_CREDENTIALS)".into()),
-            Source::TokenFile(path) => Ok(format!("the access token in {}", path.display())),
-            source => Ok(provider(source, &mut *self.inner.found.lock().await)
-                .await?
-                .origin),
+    /// Whose credentials are used and where they were found; `None` if credentials are disabled. A token is fetched, because that of
+    /// a user says whose it is.
+    ///
+    /// # Errors
+    /// There are no credentials, or they yield no token.
+    pub async fn identity(&self) -> Result<Option<Identity>, AuthError> {
+        let settings = &self.inner.settings;
+        if settings.off {
+            return Ok(None);
         }
+        if let Some(path) = settings.token_file() {
+            token_in_file(path, None).await?;
+            return Ok(Some(Settings::of_token_file(path)));
+        }
+        let mut found = self.inner.found.lock().await;
+        let began = Instant::now();
+        // It is a run's first request to that server.
+        while let Err(error) = found.token(&self.inner).await {
+            if !error.is_network() || began.elapsed() > reach::FIRST_PATIENCE {
+                return Err(error);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+        let provider = found.provider(&self.inner).await?;
+        Ok(Some(provider.identity.clone()))
     }
 
     /// Called when `token` was rejected: searches again, and returns whether the search gave a different token.
     /// However many callers ask, concurrently or one after the other, only one token is fetched per minute.
     pub async fn renew(&self, refused: &Token) -> bool {
         let another = |token: &Token| token.reveal() != refused.reveal();
-        match &self.inner.source {
-            Source::None => false,
-            Source::TokenFile(path) => token_in_file(path).await.is_ok_and(|token| another(&token)),
-            source => {
-                let mut found = self.inner.found.lock().await;
-                // If several calls were rejected together, the first of them has already renewed the token for all.
-                if provided(source, &mut found)
-                    .await
-                    .is_ok_and(|token| another(&token))
-                {
-                    return true;
-                }
-                if found.replaced.is_some_and(|at| at.elapsed() < YOUNG) {
-                    return false;
-                }
-                // A provider keeps its token until it expires; only a new provider requests a new one.
-                *found = CredentialLookup {
-                    provider: None,
-                    replaced: Some(Instant::now()),
-                };
-                provided(source, &mut found)
-                    .await
-                    .is_ok_and(|token| another(&token))
-            }
+        let settings = &self.inner.settings;
+        if settings.off {
+            return false;
         }
+        if let Some(path) = settings.token_file() {
+            let token = token_in_file(path, None).await;
+            return token.is_ok_and(|token| another(&token));
+        }
+        let mut found = self.inner.found.lock().await;
+        // If several calls were rejected together, the first of them has already renewed the token for all.
+        if found
+            .token(&self.inner)
+            .await
+            .is_ok_and(|token| another(&token))
+        {
+            return true;
+        }
+        if found.replaced.is_some_and(|at| at.elapsed() < YOUNG) {
+            return false;
+        }
+        // A provider keeps its token until it expires; only a new provider requests a new one.
+        *found = CredentialLookup {
+            provider: None,
+            replaced: Some(Instant::now()),
+        };
+        let token = found.token(&self.inner).await;
+        token.is_ok_and(|token| another(&token))
     }
-}
-
-/// The provider that was found; searches for one if that was not done yet.
-async fn provider(source: &Source, found: &mut CredentialLookup) -> Result<Provider, AuthError> {
-    match &found.provider {
-        Some(provider) => provider.clone(),
-        None => found.provider.insert(look(source).await).clone(),
-    }
-}
-
-async fn provided(source: &Source, found: &mut CredentialLookup) -> Result<Token, AuthError> {
-    provider(source, found).await?.token().await
 }
 
 impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Auth").field(&self.inner.source).finish()
+        f.debug_tuple("Auth").field(&self.inner.settings).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::pin::Pin;
-
     use serde_json::{Value, json};
     use tempfile::TempDir;
 
@@ -270,7 +298,7 @@ mod tests {
     #[tokio::test]
     async fn a_token_endpoint_out_of_reach_is_a_lost_connection() {
         let folder = tempfile::tempdir().unwrap();
-        // gcp_auth itself tries five times; the sixth try is ours.
+        // The request for a token is tried five times; the sixth try is the call's.
         let script = [
             Reply::ResetAfter,
             Reply::ResetAfter,
@@ -318,7 +346,7 @@ mod tests {
             (
                 key,
                 write("user", r#"{"type": "authorized_user"}"#),
-                "gcloud auth application-default login",
+                "it has no client_id",
             ),
             (
                 key,
@@ -354,7 +382,9 @@ mod tests {
             ("ftp://127.0.0.1/token", true),
             ("", true),
         ] {
-            let found = look(&key_file(&folder, to).inner.source).await;
+            let auth = key_file(&folder, to);
+            let mut found = auth.inner.found.lock().await;
+            let found = found.provider(&auth.inner).await;
             let told = found.err().map(|error| error.to_string());
             assert_eq!(told.is_some(), refused, "{to}: {told:?}");
             let told = told.unwrap_or_default();
@@ -362,44 +392,16 @@ mod tests {
         }
     }
 
-    /// User credentials, billed to a project of their own.
-    struct User;
-
-    impl gcp_auth::TokenProvider for User {
-        fn token<'a, 'b, 'c, 'd>(
-            &'a self,
-            _: &'b [&'c str],
-        ) -> Pin<Box<dyn Future<Output = Result<Arc<gcp_auth::Token>, gcp_auth::Error>> + Send + 'd>>
-        where
-            'a: 'd,
-            'b: 'd,
-            'c: 'd,
-            Self: 'd,
-        {
-            let token = json!({"access_token": "mine", "expires_in": 3600});
-            Box::pin(async { Ok(Arc::new(serde_json::from_value(token).unwrap())) })
-        }
-
-        fn project_id<'a, 'b>(
-            &'a self,
-        ) -> Pin<Box<dyn Future<Output = Result<Arc<str>, gcp_auth::Error>> + Send + 'b>>
-        where
-            'a: 'b,
-            Self: 'b,
-        {
-            Box::pin(async { Ok("payer".into()) })
-        }
-    }
-
     #[tokio::test]
     async fn user_credentials_name_who_pays_but_not_to_enable_an_api() {
-        let auth = Auth::new(Source::Machine);
-        let provider = Provider {
-            tokens: Arc::new(User),
-            quota_project: Some("payer".into()),
-            origin: "a user".into(),
-        };
-        auth.inner.found.lock().await.provider = Some(Ok(provider));
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = Scripted::plays([token("mine", 3600)]).await;
+        let login = json!({"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r",
+            "token_uri": tokens.base(), "quota_project_id": "payer", "account": "me@example.com"});
+        let file = folder.path().join("login.json");
+        std::fs::write(&file, login.to_string()).unwrap();
+        let name = "GOOGLE_APPLICATION_CREDENTIALS";
+        let auth = Auth::from_env(&environment(name, file.display().to_string()));
         let api = Scripted::plays([ok(), ok(), ok()]).await;
         let client = Client::new(Endpoints::emulator(&api.base()), auth.clone()).unwrap();
         for call in [
@@ -419,6 +421,11 @@ mod tests {
             [Some("payer".to_owned()), None, Some("payer".to_owned())]
         );
         assert_eq!(bearers(&api), ["mine"; 3]);
-        assert_eq!(auth.origin().await.unwrap(), "a user");
+        let identity = auth.identity().await.unwrap().unwrap();
+        let expected = format!(
+            "me@example.com, authorized_user from {} ({name})",
+            file.display()
+        );
+        assert_eq!(identity.to_string(), expected);
     }
 }

@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
-use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
+use super::http::CONNECT;
+use super::quota::{self, OtherConsumer, Quota};
 use super::reach;
 use super::retry::{self, RetryDecision};
 use super::{
     Api, ApiError, Auth, Body, Call, Class, Endpoints, MayHaveApplied, SetupError, Token, Watch,
-    answer,
+    answer, segment,
 };
 use crate::recording::{Exchange, Recorder, json_or_text};
 
@@ -34,12 +35,10 @@ struct Inner {
     inward: reqwest::Client,
     /// Whether any server has answered a request yet.
     answered: AtomicBool,
+    /// The project that the calls of a person count against.
+    quota: Quota,
 }
 
-const CONNECT: Duration = Duration::from_secs(10);
-/// Sent while calls are open. After a laptop has slept, a dead connection is detected now, not at the end of a
-/// two-minute wait.
-const PING: Duration = Duration::from_secs(30);
 /// The size limit of an answer, in bytes after decompression. The longest page of a list that Google sends is a tenth
 /// of it; a longer answer would fill the memory before it could be recognized as invalid.
 const LONGEST_ANSWER: usize = 32 << 20;
@@ -53,25 +52,12 @@ impl Client {
     /// and if HTTPS cannot be set up. Nothing is sent yet, and no search for credentials is made.
     pub fn new(endpoints: Endpoints, auth: Auth) -> Result<Client, SetupError> {
         endpoints.check()?;
-        // The program chose its provider when it started, so this has no effect there; a test has not chosen one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = || {
-            reqwest::Client::builder()
-                .user_agent(concat!("provision/", env!("CARGO_PKG_VERSION")))
-                .redirect(Policy::none())
-                .connect_timeout(CONNECT)
-                .http2_keep_alive_interval(PING)
-                .http2_keep_alive_timeout(CONNECT)
-        };
-        let built = |builder: reqwest::ClientBuilder| builder.build().map_err(SetupError::Http);
-        // Loading the machine's certificate authorities takes longer than everything else here, so it is done only if
-        // they are needed.
-        let inward = match endpoints.has_https_here() {
-            true => built(builder().no_proxy())?,
-            false => built(builder().no_proxy().tls_certs_only([]))?,
-        };
+        let http = auth.http();
+        let inward = http
+            .inward(endpoints.has_https_here())
+            .map_err(SetupError::Http)?;
         let outward = match endpoints.has_google() {
-            true => built(builder())?,
+            true => http.outward().map_err(SetupError::Http)?,
             false => inward.clone(),
         };
         Ok(Client {
@@ -81,6 +67,7 @@ impl Client {
                 outward,
                 inward,
                 answered: AtomicBool::new(false),
+                quota: Quota::default(),
             }),
             recorder: None,
         })
@@ -95,6 +82,13 @@ impl Client {
     /// Where the exchanges are recorded, if they are.
     pub fn recorder(&self) -> Option<&Recorder> {
         self.recorder.as_ref()
+    }
+
+    /// The same client for the work on one project: the calls of a person count against it, unless another one is named. Call it
+    /// once, before the first request.
+    pub fn of_project(self, project: &str) -> Client {
+        self.inner.quota.set_project(project);
+        self
     }
 
     /// The endpoints of the calls.
@@ -283,7 +277,68 @@ impl Client {
             body = token.hidden_in_body(body);
         }
         self.record(call, Some(status.as_u16()), &body);
-        answer::read(call, status, &headers, &body).map_err(failed)
+        match answer::read(call, status, &headers, &body) {
+            Ok(answer) => {
+                self.inner.quota.learn(call, &answer);
+                Ok(answer)
+            }
+            Err(error) => Err(failed(match self.inner.quota.other_consumer(&body) {
+                Some(other) => with_consumer(error, other),
+                None => error,
+            })),
+        }
+    }
+
+    /// The project that a call counts against.
+    async fn quota_project(&self, call: &Call, token: &Token) -> Option<String> {
+        if !wants_quota_project(call) {
+            return None;
+        }
+        match token.quota_project() {
+            Some(project) => Some(project.to_owned()),
+            None if token.is_user() => {
+                let quota = &self.inner.quota;
+                quota
+                    .of_user(|project| self.is_service_usage_on(project, token))
+                    .await
+            }
+            None => None,
+        }
+    }
+
+    /// Whether calls can count against a project: its Service Usage API is on, and this user may use it. Asked with the header that
+    /// the other calls would have.
+    async fn is_service_usage_on(&self, project: String, token: &Token) -> Option<Value> {
+        let name = Api::ServiceUsage.host();
+        let call = Call::get(
+            Api::ServiceUsage,
+            format!("v1/projects/{}/services/{name}", segment(&project)),
+        );
+        let url = self.inner.endpoints.url(&call).ok()?;
+        let http = match self.inner.endpoints.is_loopback(call.api) {
+            true => &self.inner.inward,
+            false => &self.inner.outward,
+        };
+        let request = http
+            .get(url)
+            .timeout(CONNECT)
+            .header(ACCEPT, "application/json");
+        let request = request
+            .header(AUTHORIZATION, token.bearer()?)
+            .header(quota::HEADER, project);
+        let mut answer = request
+            .send()
+            .await
+            .ok()
+            .filter(|a| a.status().is_success())?;
+        let mut body = Vec::new();
+        while let Some(part) = answer.chunk().await.ok()? {
+            body.extend_from_slice(&part);
+            if body.len() > LONGEST_ANSWER {
+                return None;
+            }
+        }
+        serde_json::from_slice(&body).ok()
     }
 
     /// Records an exchange, under Google's own address of the call. The token is in neither part.
@@ -354,8 +409,8 @@ impl Client {
                 )
             })?;
             request = request.header(AUTHORIZATION, bearer);
-            if let Some(project) = token.quota_project().filter(|_| wants_quota_project(call)) {
-                request = request.header("x-goog-user-project", project);
+            if let Some(project) = self.quota_project(call, token).await {
+                request = request.header(quota::HEADER, project);
             }
         }
         let request = match &call.body {
@@ -409,6 +464,17 @@ fn leads_elsewhere(path: &str) -> bool {
 fn wants_quota_project(call: &Call) -> bool {
     let enables = call.path.ends_with(":enable") || call.path.ends_with(":batchEnable");
     !(call.api == Api::ServiceUsage && enables)
+}
+
+/// The refusal of a call that counts against a project in which the API is off, but which is not the run's own. Enabling the API
+/// in the run's project does not help, so nobody may wait for it.
+fn with_consumer(error: ApiError, other: OtherConsumer) -> ApiError {
+    ApiError {
+        class: Class::PermissionDenied,
+        message: format!("{}; {other}", error.message),
+        ..error
+    }
+    .caused_by(other)
 }
 
 /// A random number between 0 and 1, from the package's only source of randomness.

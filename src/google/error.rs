@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::details::Details;
 use super::envelope::Refusal;
-use super::{Call, Class, Token, advice};
+use super::quota::OtherConsumer;
+use super::{AuthError, Call, Class, Token, advice};
 use crate::text::beginning;
 
 /// Whether a failed request may have taken effect. A caller that keeps a record closes it on `No` and reads the live
@@ -163,6 +164,15 @@ impl ApiError {
 
     /// The advice for the user.
     pub fn hint(&self) -> Option<String> {
+        let cause = self.cause.as_deref();
+        let credentials = cause.and_then(|cause| cause.downcast_ref::<AuthError>());
+        let consumer = cause.and_then(|cause| cause.downcast_ref::<OtherConsumer>());
+        if let Some(hint) = credentials.and_then(AuthError::hint) {
+            return Some(hint);
+        }
+        if let Some(consumer) = consumer {
+            return Some(consumer.hint());
+        }
         let by_words = || {
             let row = ADVICE
                 .iter()

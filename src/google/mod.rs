@@ -22,12 +22,15 @@ mod envelope;
 mod error;
 #[cfg(test)]
 mod hostile_tests;
-mod key_file;
+mod http;
 #[cfg(test)]
 mod nonsense_tests;
 mod operation;
 pub mod outside;
 pub mod properties;
+mod quota;
+#[cfg(test)]
+mod quota_tests;
 mod reach;
 mod refusal_rules;
 pub mod retry;
@@ -44,7 +47,7 @@ pub use call::{Body, Call, segment};
 pub use class::Class;
 pub use client::Client;
 pub use cloud::Cloud;
-pub use credentials::AuthError;
+pub use credentials::{AuthError, AuthFlags, Identity};
 pub use dialect::Dialect;
 pub use endpoints::{Endpoints, SetupError};
 pub use error::{ApiError, MayHaveApplied};

@@ -1,6 +1,7 @@
-//! gcloud's settings: project, region and zone from the environment, then from gcloud's active configuration file.
+//! gcloud's settings: project, region and zone, and what decides whose identity is used, from the environment, then from gcloud's
+//! active configuration file.
 //!
-//! Only the three properties that the program needs are read; gcloud itself is not run and need not be installed.
+//! Only the properties that the program needs are read; gcloud itself is not run and need not be installed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,20 @@ pub struct Properties {
     pub region: Option<Property>,
     /// `compute/zone`.
     pub zone: Option<Property>,
+}
+
+/// gcloud's settings about credentials
+/// (<https://cloud.google.com/sdk/gcloud/reference/config>).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IdentityProperties {
+    /// `auth/impersonate_service_account`.
+    pub impersonate: Option<Property>,
+    /// `auth/token_host`: where a login is exchanged for a token.
+    pub token_host: Option<Property>,
+    /// `billing/quota_project`, if it names a project.
+    pub quota_project: Option<Property>,
+    /// `core/account`.
+    pub account: Option<Property>,
 }
 
 /// A value, and where it was found.
@@ -39,45 +54,91 @@ pub enum PropertySource {
 /// Reads them from the environment, then from gcloud's active configuration file. A file that does not exist or cannot be read has
 /// no properties.
 pub fn gcloud(env: Environment) -> Properties {
-    let path = configuration(env);
-    let file = path
-        .as_ref()
-        .and_then(|path| fs::read_to_string(path).ok())
-        .unwrap_or_default();
-    properties(env, |section, key| {
-        Some(Property {
-            value: property(&file, section, key)?,
-            source: PropertySource::File(path.clone()?),
-        })
-    })
+    properties(&Reader::of(env))
 }
 
 /// Reads them from the environment alone.
 pub fn from_env(env: Environment) -> Properties {
-    properties(env, |_, _| None)
+    properties(&Reader {
+        env,
+        path: None,
+        file: String::new(),
+    })
 }
 
-fn properties(env: Environment, file: impl Fn(&str, &str) -> Option<Property>) -> Properties {
-    let read = |variable: &'static str, section: &str, key: &str| {
-        let set = env(variable).filter(|value| !value.is_empty());
-        let source = PropertySource::Variable(variable);
-        set.map(|value| Property { value, source })
-            .or_else(|| file(section, key))
+/// The settings about credentials, from the environment, then from gcloud's active configuration file.
+pub fn identity(env: Environment) -> IdentityProperties {
+    let read = Reader::of(env);
+    let impersonate = read.get(
+        "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT",
+        "auth",
+        "impersonate_service_account",
+    );
+    let quota_project = read.get("CLOUDSDK_BILLING_QUOTA_PROJECT", "billing", "quota_project");
+    // gcloud's words for the project of the command, and for gcloud's own.
+    let is_project = |property: &Property| {
+        !property.value.starts_with("CURRENT_PROJECT") && property.value != "LEGACY"
     };
+    IdentityProperties {
+        impersonate,
+        token_host: read.get("CLOUDSDK_AUTH_TOKEN_HOST", "auth", "token_host"),
+        quota_project: quota_project.filter(is_project),
+        account: read.get("CLOUDSDK_CORE_ACCOUNT", "core", "account"),
+    }
+}
+
+/// The environment, and the active configuration.
+struct Reader<'a> {
+    env: Environment<'a>,
+    path: Option<PathBuf>,
+    file: String,
+}
+
+impl<'a> Reader<'a> {
+    fn of(env: Environment<'a>) -> Reader<'a> {
+        let path = configuration(env);
+        let file = path.as_ref().and_then(|path| fs::read_to_string(path).ok());
+        Reader {
+            env,
+            path,
+            file: file.unwrap_or_default(),
+        }
+    }
+
+    fn get(&self, variable: &'static str, section: &str, key: &str) -> Option<Property> {
+        let set = (self.env)(variable).filter(|value| !value.is_empty());
+        let source = PropertySource::Variable(variable);
+        let set = set.map(|value| Property { value, source });
+        set.or_else(|| {
+            Some(Property {
+                value: property(&self.file, section, key)?,
+                source: PropertySource::File(self.path.clone()?),
+            })
+        })
+    }
+}
+
+fn properties(read: &Reader<'_>) -> Properties {
     Properties {
-        project: read("CLOUDSDK_CORE_PROJECT", "core", "project"),
-        region: read("CLOUDSDK_COMPUTE_REGION", "compute", "region"),
-        zone: read("CLOUDSDK_COMPUTE_ZONE", "compute", "zone"),
+        project: read.get("CLOUDSDK_CORE_PROJECT", "core", "project"),
+        region: read.get("CLOUDSDK_COMPUTE_REGION", "compute", "region"),
+        zone: read.get("CLOUDSDK_COMPUTE_ZONE", "compute", "zone"),
+    }
+}
+
+/// gcloud's folder.
+pub fn folder(env: Environment) -> Option<PathBuf> {
+    let set = |variable: &str| env(variable).filter(|value| !value.is_empty());
+    match set("CLOUDSDK_CONFIG") {
+        Some(folder) => Some(PathBuf::from(folder)),
+        None => Some(Path::new(&set("HOME")?).join(".config/gcloud")),
     }
 }
 
 /// The file of the active configuration: `configurations/config_NAME` in gcloud's folder.
 fn configuration(env: Environment) -> Option<PathBuf> {
     let set = |variable: &str| env(variable).filter(|value| !value.is_empty());
-    let folder = match set("CLOUDSDK_CONFIG") {
-        Some(folder) => PathBuf::from(folder),
-        None => Path::new(&set("HOME")?).join(".config/gcloud"),
-    };
+    let folder = folder(env)?;
     let name = set("CLOUDSDK_ACTIVE_CONFIG_NAME")
         .or_else(|| fs::read_to_string(folder.join("active_config")).ok())
         .map(|name| name.trim().to_owned())

@@ -15,6 +15,7 @@ pub struct Token {
     value: Arc<str>,
     expires: Option<jiff::Timestamp>,
     quota_project: Option<Arc<str>>,
+    is_user: bool,
 }
 
 impl Token {
@@ -27,7 +28,18 @@ impl Token {
             value: value.into(),
             expires,
             quota_project,
+            is_user: false,
         }
+    }
+
+    /// The same token, of a person or not.
+    pub(super) fn of_user(self, is_user: bool) -> Token {
+        Token { is_user, ..self }
+    }
+
+    /// Whether it is that of a person, whose calls count against no project of their own.
+    pub(super) fn is_user(&self) -> bool {
+        self.is_user
     }
 
     /// The token itself, for a header or for a reader who asked for it.
@@ -60,7 +72,7 @@ impl Token {
         self.expires
     }
 
-    /// The project that is billed for calls with user credentials.
+    /// The project that calls with it count against, where one is named.
     pub(super) fn quota_project(&self) -> Option<&str> {
         self.quota_project.as_deref()
     }

@@ -78,6 +78,7 @@ mod tests {
             verb: "up".to_owned(),
             project: "p".to_owned(),
             steps: 80,
+            identity: None,
         };
         progress.record(&run, Duration::ZERO);
         let mut start = |id: &str, name: &str, at: u64| {

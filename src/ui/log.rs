@@ -133,6 +133,7 @@ mod tests {
             verb: "up".to_owned(),
             project: "p".to_owned(),
             steps: 9,
+            identity: None,
         };
         let mut events = vec![
             (run, 0),

@@ -292,6 +292,7 @@ mod tests {
             verb: "up".to_owned(),
             project: "p".to_owned(),
             steps: 2,
+            identity: None,
         };
         progress.record(&run, Duration::ZERO);
         progress

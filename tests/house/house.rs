@@ -8,7 +8,7 @@ const SEES: &[(&str, &[&str])] = &[
     ("main", &["cli", "command", "error"]),
     ("lib", &[]),
     ("text", &[]),
-    ("cli", &[]),
+    ("cli", &["google::AuthFlags"]),
     (
         "error",
         &["engine::event", "engine::journal", "google", "steps"],
@@ -54,9 +54,10 @@ const SEES: &[(&str, &[&str])] = &[
             "json",
         ],
     ),
-    ("cluster", &["recording", "text"]),
-    ("google", &["recording", "text"]),
+    ("cluster", &["recording", "text", "proxy"]),
+    ("google", &["recording", "text", "proxy"]),
     ("recording", &[]),
+    ("proxy", &[]),
     ("steps", &["json", "text"]),
 ];
 

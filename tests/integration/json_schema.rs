@@ -7,6 +7,7 @@ use provision::engine::change::Change;
 use provision::engine::entry::ChangeVerb;
 use provision::engine::event::{Cause, Event, RunOutcome, StepOutcome, Tally};
 use provision::engine::evidence::Evidence;
+use provision::google::Identity;
 use provision::kinds::{FieldDiff, ResourceId};
 use serde_json::{Map, Value, json};
 
@@ -184,11 +185,18 @@ fn samples() -> Vec<Event> {
         want: json!({}),
         inside: Some(text()),
     };
+    let identity = |by| Identity {
+        account: Some(text()),
+        kind: text(),
+        found: text(),
+        by,
+    };
     vec![
         Event::RunStarted {
             verb: text(),
             project: text(),
             steps: 1,
+            identity: Some(identity(Some(Box::new(identity(None))))),
         },
         Event::StepStarted {
             step: text(),

@@ -14,6 +14,7 @@ mod cluster_location;
 mod cluster_refusals;
 mod command_line;
 mod control_planes;
+mod credentials;
 mod data_plane;
 mod discovery;
 mod doctor;

@@ -147,7 +147,7 @@ fn a_process_with_tokens_leaves_no_core_file() {
 
 /// The texts by which eight bytes of a secret would be recognised: as they are, as a list of decimal numbers, in hexadecimal, and
 /// in base64.
-fn traces(secret: &str) -> Vec<String> {
+pub fn traces(secret: &str) -> Vec<String> {
     let windows = secret.as_bytes().chunks(8).filter(|part| part.len() == 8);
     let each = windows.flat_map(|part| {
         let decimal: Vec<String> = part.iter().map(u8::to_string).collect();
