@@ -202,8 +202,8 @@ mod tests {
             (json!(7), "No such thing."),
             (
                 json!({"@type": "type.googleapis.com/google.rpc.PreconditionFailure", "violations": [
-                    7, {"type": 7}, {"subject": "s"}]}),
-                "No such thing. s",
+                    7, {"type": 7}, {"subject": "example.com"}]}),
+                "No such thing. example.com",
             ),
         ] {
             let found = of(json!([detail]));

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::inputs::Inputs;
 use crate::google::AuthError;
-use crate::ui::doctor::Finding;
+use crate::ui::doctor::{Finding, Verdict};
 
 /// What was found.
 struct Found {
@@ -19,7 +19,10 @@ pub async fn check(inputs: &Inputs<'_>) -> Vec<Finding> {
     let found = async {
         let token = auth.token().await?;
         Ok(Found {
-            origin: auth.origin().await?,
+            origin: auth.identity().await?.map_or_else(
+                || "none (CLOUDSDK_AUTH_DISABLE_CREDENTIALS)".to_owned(),
+                |identity| identity.to_string(),
+            ),
             has_token: token.is_some(),
             expires: token.and_then(|token| token.expires()),
         })
@@ -28,8 +31,13 @@ pub async fn check(inputs: &Inputs<'_>) -> Vec<Finding> {
     // A server on this machine may need none, but a file that is named must work.
     let has_none = matches!(found, Err(AuthError::NothingFound { .. }));
     let needs_none = inputs.is_loopback() && (has_none || found.is_ok());
+    let hint = found.as_ref().err().and_then(AuthError::hint);
     let found = found.map_err(|error| error.to_string());
-    let finding = verdict(needs_none, found, Timestamp::now());
+    let mut finding = verdict(needs_none, found, Timestamp::now());
+    // The advice by cause, where the cause is known.
+    if let (Verdict::Fail, Some(hint)) = (finding.verdict, hint) {
+        finding.advice = Some(hint);
+    }
     vec![finding.gcloud("gcloud auth list")]
 }
 
@@ -75,7 +83,7 @@ fn clock(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::doctor::Verdict::{self, Fail, Pass};
+    use crate::ui::doctor::Verdict::{Fail, Pass};
 
     #[test]
     fn a_run_needs_a_token_that_is_valid() {
