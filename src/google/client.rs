@@ -470,7 +470,7 @@ fn wants_quota_project(call: &Call) -> bool {
 /// in the run's project does not help, so nobody may wait for it.
 fn with_consumer(error: ApiError, other: OtherConsumer) -> ApiError {
     ApiError {
-        class: Class::PermissionDenied,
+        class: Class::QuotaProject,
         message: format!("{}; {other}", error.message),
         ..error
     }

@@ -123,10 +123,7 @@ impl ApiError {
 
     /// A rejection: the answer to `call`, or the result of the operation that `call` polls.
     pub(super) fn refused(call: &Call, refusal: Refusal) -> ApiError {
-        let class = match Class::of(&refusal) {
-            Class::ApiDisabled if is_charged_elsewhere(call, &refusal) => Class::QuotaProject,
-            class => class,
-        };
+        let class = Class::of(&refusal);
         // The end of an operation is known: whatever it did, it is over. A code below 500 means that nothing was
         // done; above it, Google itself does not know.
         let left_machine = match class {
@@ -212,25 +209,6 @@ impl ApiError {
     }
 }
 
-/// Whether a request to a project is charged to another one, which the refusal names by its id. A number is not compared: a call
-/// names its project by its id.
-fn is_charged_elsewhere(call: &Call, refusal: &Refusal) -> bool {
-    let project = |path: &str| {
-        let mut words = path.split('/').skip_while(|word| *word != "projects");
-        words.nth(1).map(str::to_owned)
-    };
-    let charged = refusal.consumer.as_deref().and_then(project);
-    let charged = charged.filter(|id| !id.bytes().all(|byte| byte.is_ascii_digit()));
-    match (charged, project(&call.path)) {
-        // A custom method follows the project's id: `projects/p:getIamPolicy`.
-        (Some(charged), Some(called)) => match called.strip_prefix(charged.as_str()) {
-            Some(rest) => !rest.is_empty() && !rest.starts_with(':'),
-            None => true,
-        },
-        _ => false,
-    }
-}
-
 /// Words of Google's, and the advice for them where that of their class says too little.
 const ADVICE: &[(&str, &str)] = &[(
     "container.hostServiceAgent.use",
@@ -241,40 +219,6 @@ const ADVICE: &[(&str, &str)] = &[(
 mod tests {
     use super::*;
     use crate::google::Api;
-
-    #[test]
-    fn a_request_that_another_project_pays_for_says_nothing_of_this_one() {
-        for (path, consumer, expected) in [
-            ("projects/p/global/networks/n", Some("projects/p"), false),
-            ("v1/projects/p:getIamPolicy", Some("projects/p"), false),
-            (
-                "v1/projects/example.com:p/services",
-                Some("projects/example.com:p"),
-                false,
-            ),
-            ("projects/p/global/networks/n", Some("projects/p2"), true),
-            ("projects/p2/global/networks/n", Some("projects/p"), true),
-            // A number may be that of this project.
-            (
-                "projects/p/global/networks/n",
-                Some("projects/123456789012"),
-                false,
-            ),
-            ("b/bucket", Some("projects/p"), false),
-            ("projects/p/global/networks/n", None, false),
-        ] {
-            let refusal = Refusal {
-                consumer: consumer.map(str::to_owned),
-                ..Refusal::default()
-            };
-            let call = Call::get(Api::Compute, path);
-            assert_eq!(
-                is_charged_elsewhere(&call, &refusal),
-                expected,
-                "{path} {consumer:?}"
-            );
-        }
-    }
 
     #[test]
     fn what_one_try_may_have_done_a_later_refusal_does_not_undo() {

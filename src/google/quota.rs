@@ -28,6 +28,12 @@ const GOOGLES: [(&str, &str); 3] = [
     ("618104708054", "the project of Cloud Shell"),
 ];
 
+/// Whether `consumer` (`projects/NUMBER`) is a project of one of Google's own programs.
+pub(super) fn is_googles(consumer: &str) -> bool {
+    let number = consumer.strip_prefix("projects/");
+    GOOGLES.iter().any(|(googles, _)| number == Some(*googles))
+}
+
 const UNKNOWN: u8 = 0;
 const ON: u8 = 1;
 const OFF: u8 = 2;
@@ -229,6 +235,8 @@ mod tests {
             ("projects/13", None, None),
             ("projects/mine", None, None),
             ("projects/theirs", None, Some("--billing-project mine")),
+            ("projects/mine2", None, Some("--billing-project mine")),
+            ("projects/example.com:mine", None, Some("--billing-project mine")),
             ("", None, None),
         ] {
             let told = quota(number).other_consumer(&refusal(consumer));

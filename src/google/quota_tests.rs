@@ -169,7 +169,7 @@ async fn an_api_that_is_off_in_gclouds_project_is_no_api_to_wait_for() {
     let client = Client::new(Endpoints::emulator(&api.base()), auth).unwrap();
     let client = client.of_project("the-run");
     let error = client.send(&get(), &NoWatch).await.unwrap_err();
-    assert_eq!(error.class, Class::PermissionDenied);
+    assert_eq!(error.class, Class::QuotaProject);
     let told = error.to_string();
     for words in [
         "has not been used in project 764086051850",

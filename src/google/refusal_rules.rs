@@ -6,6 +6,7 @@
 use super::Class;
 use super::details::QUOTA_FAILURE;
 use super::envelope::Refusal;
+use super::quota;
 use super::retry::PATIENCE;
 
 /// A condition on a rejected request; a field that is not stated matches anything.
@@ -149,10 +150,6 @@ const RULES: &[RefusalPattern] = &[
     coded(507, Class::Other),
 ];
 
-/// The projects of gcloud's own login, to which requests are charged if nothing else is named. Source: the client ids of gcloud
-/// begin with these numbers.
-const OF_GCLOUD: [&str; 2] = ["projects/764086051850", "projects/32555940559"];
-
 impl Class {
     /// The class of a rejected request.
     pub(super) fn of(refusal: &Refusal) -> Class {
@@ -174,7 +171,10 @@ impl Class {
             {
                 Class::QuotaExceeded
             }
-            Some(rule) if rule.class == Class::ApiDisabled && is_charged_to_gcloud(refusal) => {
+            Some(rule)
+                if rule.class == Class::ApiDisabled
+                    && refusal.consumer.as_deref().is_some_and(quota::is_googles) =>
+            {
                 Class::QuotaProject
             }
             Some(rule) => rule.class,
@@ -192,11 +192,6 @@ impl Class {
             ..Refusal::default()
         })
     }
-}
-
-fn is_charged_to_gcloud(refusal: &Refusal) -> bool {
-    let consumer = refusal.consumer.as_deref();
-    consumer.is_some_and(|consumer| OF_GCLOUD.contains(&consumer))
 }
 
 impl RefusalPattern {

@@ -1,8 +1,10 @@
-//! The block at the bottom of the terminal: a line for the run, and one for each step at work, none wider than the terminal. Text
-//! only: what draws it is `live.rs`.
+//! The block at the bottom of the terminal: a line for the run, and one for each step at work, none wider than the terminal. What a
+//! step waits for goes on below its line while the block has room: it often ends with what to do. Text only: what draws it is
+//! `live.rs`.
 
 use std::time::Duration;
 
+use super::fold;
 use super::progress::Progress;
 use super::table::{cut, cut_in_the_middle};
 use super::time;
@@ -10,8 +12,10 @@ use crate::engine::event::millis;
 
 /// The widest column of step names.
 const NAMES: usize = 30;
-/// The most steps that are shown, however high the terminal is.
+/// The most lines for steps, however high the terminal is.
 const STEPS: usize = 8;
+/// The columns before what goes on below its line: those of the age.
+const INDENT: usize = 10;
 
 /// The lines of the block at a time since the start of the run, for a terminal of this size.
 pub fn block(progress: &Progress, now: Duration, width: usize, height: usize) -> Vec<String> {
@@ -29,15 +33,39 @@ pub fn block(progress: &Progress, now: Duration, width: usize, height: usize) ->
         .unwrap_or_default()
         .min(NAMES);
     let mut lines = vec![cut(&progress.summary(now), width)];
-    lines.extend(at_work[..shown].iter().map(|at_work| {
+    let mut spare = most.saturating_sub(at_work.len());
+    for at_work in &at_work[..shown] {
         let age = time(millis(at_work.age(now)));
         let step = cut_in_the_middle(&at_work.step, names);
-        let line = format!("{age:>8}  {step:<names$}  {}", at_work.words(now));
-        cut(&line, width)
-    }));
+        let line = format!("{age:>8}  {step:<names$}  ");
+        let below = folded(&line, &at_work.words(now), width, spare);
+        spare -= below.len() - 1;
+        lines.extend(below);
+    }
     if shown < at_work.len() {
         let more = at_work.len() - shown;
         lines.push(cut(&format!("{:>8}  and {more} more", ""), width));
+    }
+    lines
+}
+
+/// The beginning of a step's line with its words, which go on in at most `spare` lines below it.
+fn folded(beginning: &str, words: &str, width: usize, spare: usize) -> Vec<String> {
+    let whole = format!("{beginning}{words}");
+    if spare == 0 || whole.chars().count() <= width {
+        return vec![cut(&whole, width)];
+    }
+    let first = width.saturating_sub(beginning.chars().count());
+    let folded = fold::lines(words, first, width.saturating_sub(INDENT));
+    let (shown, rest) = folded.split_at(folded.len().min(spare));
+    let mut lines = shown.to_vec();
+    if !rest.is_empty() {
+        lines.push(rest.join(" "));
+    }
+    let mut before = beginning.to_owned();
+    for line in &mut lines {
+        *line = cut(&format!("{before}{line}"), width);
+        before = " ".repeat(INDENT);
     }
     lines
 }
@@ -49,7 +77,7 @@ mod tests {
     use super::super::duration::Usual;
     use super::super::outline::{Outline, OutlineStep};
     use super::*;
-    use crate::engine::event::{ChangeVerb, Event};
+    use crate::engine::event::{ChangeVerb, Event, StepOutcome};
 
     fn secs(n: u64) -> Duration {
         Duration::from_secs(n)
@@ -121,8 +149,53 @@ mod tests {
                 "up: cluster, 0 of 80 steps, 4m24s, 4-9 min left",
                 "   4m12s  cluster                         creating cluster1: usually 4-10 min",
                 "   3m24s  allow-ingress-..f-every-region  changing rule",
-                "   1m04s  mesh-ready                      waiting for servicemesh: usually 5-..",
+                "   1m04s  mesh-ready                      waiting for servicemesh: usually 5-10",
+                "          min; the control plane is being created",
             ]
+        );
+    }
+
+    /// A run with one step that waits for something, which takes a sentence to say.
+    fn waiting(on: &str) -> Progress {
+        let mut progress = progress(0);
+        let long = "allow-ingress-from-gcp-health-checkers-of-every-region";
+        for step in ["cluster", long] {
+            let finished = Event::Finished {
+                step: step.to_owned(),
+                outcome: StepOutcome::Created,
+                took: 1,
+            };
+            progress.record(&finished, secs(201));
+        }
+        let step = "mesh-ready".to_owned();
+        let on = on.to_owned();
+        progress.record(&Event::Waiting { step, on }, secs(202));
+        progress
+    }
+
+    #[test]
+    fn what_helps_is_read_in_a_narrow_terminal() {
+        let advice = "test: pod test-1: istiod gave up on this namespace; a change of the namespace makes it try again: kubectl annotate --overwrite namespace team-y retry=now";
+        let shown = |height| block(&waiting(advice), secs(264), 79, height)[1..].to_vec();
+        assert_eq!(
+            shown(24),
+            [
+                "   1m04s  mesh-ready  waiting for servicemesh: usually 5-10 min; test: pod",
+                "          test-1: istiod gave up on this namespace; a change of the namespace",
+                "          makes it try again:",
+                "          kubectl annotate --overwrite namespace team-y retry=now",
+            ]
+        );
+        assert_eq!(
+            shown(6),
+            [
+                "   1m04s  mesh-ready  waiting for servicemesh: usually 5-10 min; test: pod",
+                "          test-1: istiod gave up on this namespace; a change of the namespace..",
+            ]
+        );
+        assert_eq!(
+            shown(3),
+            ["   1m04s  mesh-ready  waiting for servicemesh: usually 5-10 min; test: pod te.."]
         );
     }
 

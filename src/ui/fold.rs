@@ -17,23 +17,35 @@ fn fold_line(line: &str, width: usize) -> String {
     let text = line.trim_start_matches(' ');
     let indent = line.len() - text.len();
     let below = format!("\n{}", " ".repeat(indent + 2));
-    let mut out = " ".repeat(indent);
-    let (mut used, mut is_first) = (indent, true);
+    let width = width.saturating_sub(indent);
+    " ".repeat(indent) + &lines(text, width, width.saturating_sub(2)).join(&below)
+}
+
+/// One line of text as lines of at most these columns, as far as it can be folded: `first` for the first line, which stays empty if
+/// only a later one has room for the beginning, and `later` for the others.
+pub fn lines(text: &str, first: usize, later: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let (mut room, mut used) = (first, 0);
     for unit in units(text) {
         let wide = console::measure_text_width(&unit);
-        if is_first {
-            used += wide;
-        } else if used + 1 + wide <= width {
-            out.push(' ');
-            used += 1 + wide;
-        } else {
-            out.push_str(&below);
-            used = indent + 2 + wide;
+        let fits = match used {
+            0 => wide <= room || later <= room,
+            _ => used + 1 + wide <= room,
+        };
+        if !fits {
+            lines.push(String::new());
+            (room, used) = (later, 0);
         }
-        out.push_str(&unit);
-        is_first = false;
+        if let Some(line) = lines.last_mut() {
+            if used > 0 {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(&unit);
+            used += wide;
+        }
     }
-    out
+    lines
 }
 
 /// What is not divided: words, and commands of several words.

@@ -172,7 +172,7 @@ pub async fn before(
     })
 }
 
-/// Runs checks side by side. One that takes longer than `within` finds nothing.
+/// Runs checks side by side. One that takes longer than `within` was not checked.
 async fn run(
     session: &Session,
     ready: &Prepared,
@@ -182,8 +182,12 @@ async fn run(
     let inputs = &Inputs::new(session, ready);
     let all = checks.map(|check| async move {
         let findings = timeout(within, (check.run)(inputs)).await;
-        let findings = findings.unwrap_or_default().into_iter();
+        let findings = findings.unwrap_or_else(|_| {
+            let words = format!("no answer within {} s", within.as_secs());
+            vec![Finding::skip(words, None)]
+        });
         findings
+            .into_iter()
             .map(|finding| (check.name, finding))
             .collect::<Vec<_>>()
     });
