@@ -1,8 +1,14 @@
 //! Regions and zones: which there are. Every service that takes a location asks here.
 //!
-//! Regions are those of the discovery document's list of regional endpoints (revision 20261027 of Compute's); their zones are in
-//! Google's list of regions and zones. AI zones belong to a region like other zones, and Google's page about them names more as
-//! they open. Which machines a zone has is not modelled: all zones have all of them.
+//! Regions are those for which Compute's discovery document (revision 20261106, the untrimmed one) names an endpoint. Their zones are those
+//! of a listing of the real API (`gcloud compute zones list` of July 2025, `mockgcp/common/regions/zones.json` in
+//! GoogleCloudPlatform/k8s-config-connector at cdb85ecf1708). Newer than that listing are:
+//! - the zones of `asia-southeast3`, which public tables and scripts name;
+//! - AI zones, which belong to a region like others: `us-central1-ai1a` and `us-south1-ai1b` are in Cloud Storage's page "AI zones" of April
+//!   2026, `europe-west4-ai1a` is in scripts and reports of people who run machines there.
+//!
+//! Whether there are more AI zones by now is unknown. Which machines a zone has is not modelled, with one exception: Arm machines of
+//! the T2A series are in eight zones only.
 
 /// A region with the ends of its zones' names.
 const REGIONS: &[(&str, &str)] = &[
@@ -77,6 +83,23 @@ pub fn standard_zones(region: &str) -> Vec<String> {
     all
 }
 
+/// The zones that have Ampere Altra processors, as the listing says, and so the machines of the T2A series.
+const AMPERE_ALTRA: &[&str] = &[
+    "asia-southeast1-b",
+    "asia-southeast1-c",
+    "europe-west4-a",
+    "europe-west4-b",
+    "europe-west4-c",
+    "us-central1-a",
+    "us-central1-b",
+    "us-central1-f",
+];
+
+/// Whether a zone has Ampere Altra processors.
+pub fn has_ampere_altra(zone: &str) -> bool {
+    AMPERE_ALTRA.contains(&zone)
+}
+
 /// Whether it is a region.
 pub fn is_region(name: &str) -> bool {
     regions().any(|region| region == name)
@@ -110,6 +133,8 @@ mod tests {
             "europe-north2-b",
             "northamerica-south1-c",
             "us-east1-d",
+            "us-south1-ai1b",
+            "europe-west4-ai1a",
         ] {
             assert!(is_zone(zone) && !is_region(zone), "{zone}");
         }
@@ -126,6 +151,14 @@ mod tests {
         ] {
             assert!(!is_zone(neither) && !is_region(neither), "{neither}");
         }
+    }
+
+    #[test]
+    fn zones_with_a_processor_exist() {
+        for zone in AMPERE_ALTRA {
+            assert!(is_zone(zone), "{zone}");
+        }
+        assert!(has_ampere_altra("us-central1-a") && !has_ampere_altra("us-central1-c"));
     }
 
     #[test]
