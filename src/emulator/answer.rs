@@ -120,6 +120,14 @@ impl ErrorResponse {
         ErrorResponse::new(400, "invalid", "INVALID_ARGUMENT", message)
     }
 
+    /// 413: a list that is longer than compute takes.
+    pub fn too_many(field: &str, most: usize, length: usize) -> ErrorResponse {
+        let message = format!(
+            "Value for field '{field}' is too large: maximum size {most} element(s); actual size {length}."
+        );
+        ErrorResponse::new(413, "fieldSizeTooLarge", "INVALID_ARGUMENT", message)
+    }
+
     /// 400 with the reason that iam, container and others give (`badRequest`).
     pub fn bad_request(message: impl Into<String>) -> ErrorResponse {
         ErrorResponse::new(400, "badRequest", "INVALID_ARGUMENT", message)

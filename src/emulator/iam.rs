@@ -189,8 +189,8 @@ fn delete(world: &mut World, name: &str, key: &str) -> Result<Response, ErrorRes
     Ok(json!({}).into())
 }
 
-/// The limits of an account's texts, in characters: field, its name in a refusal, limit. The text about the display name is quoted by
-/// users (broadinstitute/sam, pull request 210); the reference gives both limits.
+/// The limits of an account's texts, in bytes of UTF-8: field, its name in a refusal, limit. The text about the display name is quoted by
+/// users (broadinstitute/sam, pull request 210); the reference of both fields in `iam.v1`'s discovery document gives the limits.
 const TEXTS: &[(&str, &str, usize)] = &[
     ("displayName", "display_name", 100),
     ("description", "description", 256),
@@ -227,7 +227,7 @@ fn patch(world: &mut World, request: &Request, key: &str) -> Result<Response, Er
         .collect();
     let fields = fields?;
     if fields.is_empty() {
-        // The reference requires the mask; the words are those of other invalid requests.
+        // That the mask must name something: own knowledge, no record. The words are those of other requests.
         return Err(invalid());
     }
     let sent = &request.body["serviceAccount"];

@@ -64,8 +64,8 @@ pub fn project_number(id: &str) -> u64 {
 }
 
 /// The domain of the addresses of a project's service accounts: `demo-proj.iam.gserviceaccount.com`. The domain of a project's id
-/// (`example.com:demo-proj`) comes after its name: `demo-proj.example.com.iam.gserviceaccount.com`. Source: IAM's page about service
-/// accounts.
+/// (`example.com:demo-proj`) comes after its name: `demo-proj.example.com.iam.gserviceaccount.com`. Source: the tests of public programs
+/// that talk to such projects.
 pub fn account_domain(project: &str) -> String {
     let name = match project.split_once(':') {
         Some((domain, name)) => format!("{name}.{domain}"),

@@ -9,8 +9,8 @@ use super::project_lookup;
 use super::request::Request;
 use super::world::World;
 
-/// The constraints that are known here, and whether the policy is a list; the others are switches, and off. Source: Google's list of
-/// organization policy constraints.
+/// The constraints that are known here, and whether the policy is a list; the others are switches, and off. Which
+/// are lists and what their defaults are: own knowledge, no record.
 const CONSTRAINTS: &[(&str, bool)] = &[
     ("compute.disableInternetNetworkEndpointGroup", false),
     ("compute.requireShieldedVm", false),

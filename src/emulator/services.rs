@@ -21,7 +21,7 @@ const NOTHING: &str = "operations/noop.DONE_OPERATION";
 /// The package of the answers' types.
 const TYPES: &str = "type.googleapis.com/google.api.serviceusage.v1";
 
-/// How many services one batch may name.
+/// How many services one batch may name. Source: the reference of `BatchEnableServicesRequest.serviceIds`.
 const BATCH: usize = 20;
 
 /// Serves one call.

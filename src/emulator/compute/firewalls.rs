@@ -1,7 +1,8 @@
 //! Firewall rules: how they are completed and which combinations are refused.
 //!
-//! There is no recording of this collection; the printed shape is from a listing of real rules, the defaults are from the
-//! API's documentation, and so are the refusals, whose texts are ours where none is known.
+//! There is no recording of this collection; the printed shape is from a listing of real rules, the defaults and which fields exclude
+//! each other are from the descriptions of the fields in `compute.v1`'s discovery document. The texts of refusals are not recorded; those
+//! that users quote have their source beside the check, the other words are ours.
 
 use ipnet::IpNet;
 use serde_json::{Value, json};
@@ -58,7 +59,8 @@ const EITHER: &[(&str, &str)] = &[
 /// Protocols that a rule may name. Source: the text of a refusal (terraform-google-network, issue 535).
 const PROTOCOLS: &[&str] = &["ah", "all", "esp", "icmp", "ipip", "sctp", "tcp", "udp"];
 
-/// How many items a list may have. Source: VPC's page about quotas, limits of each firewall rule.
+/// How many items a list may have. 5000 ranges are VPC's page about quotas as users quote it (cs-cloud-firewall-bouncer, issue 27);
+/// 10 accounts is the limit in Terraform's provider (`google_compute_firewall`). 30 and 70 tags: own knowledge, no record.
 const LENGTHS: &[(&str, usize)] = &[
     ("sourceRanges", 5_000),
     ("destinationRanges", 5_000),
@@ -101,14 +103,13 @@ fn checked(rule: Value) -> Result<Value, ErrorResponse> {
     }
     check_ranges(&rule)?;
     for (field, most) in LENGTHS {
-        if rule[*field]
-            .as_array()
-            .is_some_and(|list| list.len() > *most)
-        {
-            return Err(invalid(
-                field,
-                "",
-                &format!("Must have at most {most} items."),
+        let length = rule[*field].as_array().map_or(0, Vec::len);
+        if length > *most {
+            // The text is quoted by users (terraform-provider-google, issue 1417, of the time when the limit was 1).
+            return Err(ErrorResponse::too_many(
+                &format!("resource.{field}"),
+                *most,
+                length,
             ));
         }
     }
@@ -118,7 +119,7 @@ fn checked(rule: Value) -> Result<Value, ErrorResponse> {
                 .split_once('@')
                 .is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.'));
             if !is_address {
-                // Whether there is such an account is not checked by Google either; the words are ours.
+                // The text is not recorded. That Google does not check whether there is such an account: own knowledge, no record.
                 return Err(invalid(
                     &format!("{field}[{at}]"),
                     account,
@@ -129,7 +130,7 @@ fn checked(rule: Value) -> Result<Value, ErrorResponse> {
     }
     for field in ["sourceTags", "targetTags"] {
         for (at, tag) in texts(&rule[field]).enumerate() {
-            // The pattern is the reference's.
+            // That tags are written as names are: own knowledge, no record.
             if !fits_pattern(NAME, tag) {
                 return Err(invalid(
                     &format!("{field}[{at}]"),
@@ -206,15 +207,12 @@ fn check_ranges(rule: &Value) -> Result<(), ErrorResponse> {
                 Some(IpNet::from(address))
             });
             let Some(net) = parsed.filter(|net| net.addr() == net.network()) else {
-                return Err(invalid(
-                    &field,
-                    range,
-                    "Must be a valid CIDR address range.",
-                ));
+                // The words are those for a subnetwork's range; here they are not recorded.
+                return Err(invalid(&field, range, "Must be a CIDR address range."));
             };
             let is_ipv4 = net.addr().is_ipv4();
             if family.is_some_and(|family| family != is_ipv4) {
-                // That they cannot be mixed is in the page about VPC firewall rules; the words are ours.
+                // That they cannot be mixed: own knowledge, no record. The reference of the fields does not say it.
                 return Err(invalid(
                     &field,
                     range,
@@ -322,5 +320,22 @@ mod tests {
         for rule in cases {
             assert_eq!(checked(rule.clone()).unwrap_err().http, 400, "{rule}");
         }
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_is_refused_as_such() {
+        let accounts = |count: usize| -> Vec<String> {
+            (0..count)
+                .map(|at| format!("a{at}@p.iam.gserviceaccount.com"))
+                .collect()
+        };
+        let rule = |count: usize| json!({"allowed": [{"IPProtocol": "tcp"}], "sourceServiceAccounts": accounts(count)});
+        assert!(checked(rule(10)).is_ok());
+        let refusal = checked(rule(11)).unwrap_err();
+        assert_eq!((refusal.http, refusal.reason), (413, "fieldSizeTooLarge"));
+        assert_eq!(
+            refusal.message,
+            "Value for field 'resource.sourceServiceAccounts' is too large: maximum size 10 element(s); actual size 11."
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! What a NAT of a router must have: a name, a way to get addresses, what it serves, and ports in their limits.
 //!
-//! That each of these is required is in the API's reference; where no text is quoted beside a check, there is no record of the
-//! refusal, and its words are ours.
+//! "Reference" is the description of a field of `RouterNat` in the discovery document of `compute.v1`, revision 20261106. Where no source
+//! stands beside a text, it is not recorded, and the words are ours. That a public NAT must say how it gets its addresses and what it
+//! serves is what gcloud demands (`nats create`); the reference does not say that Google refuses one that does not.
 
 use serde_json::Value;
 
@@ -10,8 +11,9 @@ use super::{addresses, nat_sources};
 use crate::answer::ErrorResponse;
 use crate::world::World;
 
-/// The limits of ports for each virtual machine, of timeouts in seconds, by field. Source: Cloud NAT's pages about ports and
-/// timeouts.
+/// The limits of ports for each virtual machine, of timeouts in seconds, by field. The smallest numbers of ports and the largest
+/// `maxPortsPerVm` are those that gcloud 528 takes (`command_lib/compute/routers/nats/flags.py`); the largest `minPortsPerVm`,
+/// and that a timeout of 0 is refused: own knowledge, no record.
 const LIMITS: &[(&str, i64, i64)] = &[
     ("minPortsPerVm", 2, 65_536),
     ("maxPortsPerVm", 64, 65_536),
@@ -39,7 +41,7 @@ pub fn check(
             return Err(missing(&field("name")));
         }
         if nats[..at].iter().any(|other| other["name"] == name) {
-            // Not recorded; gcloud itself sends such a router, so somebody must refuse it, and the wording is ours.
+            // Not recorded; gcloud itself sends such a router, so somebody must refuse it. The reference: the name is unique.
             return Err(invalid(&field("name"), name, "Duplicate NAT name."));
         }
         let private = nat["type"] == "PRIVATE";
@@ -148,18 +150,29 @@ fn sources(at: usize, nat: &Value) -> Result<(), ErrorResponse> {
         if subnetwork["name"].as_str().unwrap_or_default().is_empty() {
             return Err(missing(&field("name")));
         }
-        if ranges == 0 {
-            return Err(missing(&field("sourceIpRangesToNat")));
+        // Without it, it is ALL_IP_RANGES; of several values there is one valid combination (reference).
+        let options = subnetwork["sourceIpRangesToNat"].as_array();
+        let pair = ["PRIMARY_IP_RANGE", "LIST_OF_SECONDARY_IP_RANGES"];
+        let is_pair =
+            options.is_some_and(|all| pair.iter().all(|one| all.iter().any(|sent| sent == one)));
+        if ranges > 2 || (ranges == 2 && !is_pair) {
+            return Err(invalid(
+                &field("sourceIpRangesToNat"),
+                "",
+                "The only valid combination is PRIMARY_IP_RANGE with LIST_OF_SECONDARY_IP_RANGES.",
+            ));
         }
         let wants_names = subnetwork["sourceIpRangesToNat"]
             .as_array()
             .is_some_and(|all| all.contains(&Value::from("LIST_OF_SECONDARY_IP_RANGES")));
         if wants_names != (named > 0) {
-            return Err(invalid(
-                &field("secondaryIpRangeNames"),
-                "",
-                "Secondary range names must be given with LIST_OF_SECONDARY_IP_RANGES, and only with it.",
-            ));
+            // The first text is quoted by users (terraform-google-cloud-router, pull request 8).
+            let complaint = if named > 0 {
+                "No secondary IP ranges should be provided if the subnetwork is not configured with LIST_OF_SECONDARY_IP_RANGES."
+            } else {
+                "Secondary range names must be given with LIST_OF_SECONDARY_IP_RANGES."
+            };
+            return Err(invalid(&field("secondaryIpRangeNames"), "", complaint));
         }
     }
     Ok(())
@@ -184,7 +197,9 @@ fn ports(at: usize, nat: &Value, private: bool) -> Result<(), ErrorResponse> {
         }
     }
     let (least, most) = (number("minPortsPerVm"), number("maxPortsPerVm"));
-    // A private NAT allocates ports dynamically, whether it is asked to or not (recorded).
+    // A private NAT allocates ports dynamically, whether it is asked to or not (recorded). That the largest number can be set only with
+    // dynamic allocation is what gcloud and Terraform's provider say; the reference says that it has no effect without. What Google does
+    // is unknown.
     let dynamic = private || nat["enableDynamicPortAllocation"] == Value::Bool(true);
     if most.is_some() && !dynamic {
         return Err(invalid(
@@ -194,7 +209,7 @@ fn ports(at: usize, nat: &Value, private: bool) -> Result<(), ErrorResponse> {
         ));
     }
     if dynamic {
-        // Source: Cloud NAT, dynamic port allocation.
+        // Powers of 2, at least 32, the smaller one less than the larger, and not with the mapping: the reference.
         for (name, value, smallest) in [("minPortsPerVm", least, 32), ("maxPortsPerVm", most, 64)] {
             if value.is_some_and(|value| value < smallest || value.count_ones() != 1) {
                 return Err(invalid(
@@ -285,12 +300,21 @@ mod tests {
                 Some("nats[0].subnetworks"),
             ),
             (
-                json!({"sourceSubnetworkIpRangesToNat": "LIST_OF_SUBNETWORKS", "subnetworks": [{"name": "projects/p/regions/r/subnetworks/s"}]}),
+                json!({"sourceSubnetworkIpRangesToNat": "LIST_OF_SUBNETWORKS", "subnetworks": [{"sourceIpRangesToNat": ["ALL_IP_RANGES"]}]}),
+                Some("nats[0].subnetworks[0].name"),
+            ),
+            (
+                json!({"sourceSubnetworkIpRangesToNat": "LIST_OF_SUBNETWORKS", "subnetworks": [{"name": "projects/p/regions/r/subnetworks/s", "sourceIpRangesToNat": ["PRIMARY_IP_RANGE", "ALL_IP_RANGES"]}]}),
                 Some("nats[0].subnetworks[0].sourceIpRangesToNat"),
+            ),
+            (
+                json!({"sourceSubnetworkIpRangesToNat": "LIST_OF_SUBNETWORKS", "subnetworks": [{"name": "projects/p/regions/r/subnetworks/s", "secondaryIpRangeNames": ["pods"]}]}),
+                Some("nats[0].subnetworks[0].secondaryIpRangeNames"),
             ),
             (json!({"minPortsPerVm": 1}), Some("nats[0].minPortsPerVm")),
             (json!({"minPortsPerVm": 0}), Some("nats[0].minPortsPerVm")),
             (json!({"minPortsPerVm": 2}), None),
+            (json!({"minPortsPerVm": 50}), None),
             (json!({"minPortsPerVm": 64}), None),
             (
                 json!({"minPortsPerVm": 65_537}),

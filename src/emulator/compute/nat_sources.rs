@@ -11,8 +11,9 @@ use crate::world::World;
 /// Checks the subnetworks of a router's public NATs.
 ///
 /// # Errors
-/// A refusal with 400. That a range of a subnetwork has one NAT at most is Cloud NAT's documentation. The text about a subnetwork that is not in the
-/// network is not recorded.
+/// A refusal with 400. That a NAT of everything is the only one is in the reference of `sourceSubnetworkIpRangesToNat`, that a range of a
+/// subnetwork has one NAT at most in the refusals that users quote, see [`refuse`]. The text about a subnetwork that is not in the network
+/// is not recorded.
 pub fn check(world: &World, scope: &Scope, router: &Value) -> Result<(), ErrorResponse> {
     let link = |value: &Value| names::path(value.as_str().unwrap_or_default()).to_owned();
     let network = link(&router["network"]);
@@ -78,8 +79,23 @@ fn refuse(at: usize, nat: &Value, other: &Value, whose: &str) -> Result<(), Erro
             let met = list.iter().enumerate().find_map(|(number, one)| {
                 Some((number, others.iter().find(|other| meets(one, other))?))
             });
+            let primary = |served: &Served<'_>| {
+                let at = |range: &&str| *range == "PRIMARY_IP_RANGE";
+                served.ranges.iter().position(at)
+            };
             match met {
                 None => Ok(()),
+                // This text is quoted by cloud-foundation-fabric (issue 2383); for other ranges it is not recorded.
+                Some((number, other))
+                    if primary(&list[number]).is_some() && primary(other).is_some() =>
+                {
+                    let place = primary(&list[number]).unwrap_or_default();
+                    Err(ErrorResponse::invalid(format!(
+                        "Invalid value for field 'resource.nats[{at}].subnetworks[{number}].sourceIpRangesToNat[{place}]': \
+                         'PRIMARY_IP_RANGE'. Can not specify PRIMARY_IP_RANGE for the Subnetwork since it is already configured for Nat \
+                         with the option PRIMARY_IP_RANGE."
+                    )))
+                }
                 Some((number, other)) => Err(ErrorResponse::invalid(format!(
                     "Invalid value for field 'resource.nats[{at}].subnetworks[{number}].sourceIpRangesToNat': ''. The subnetwork is \
                      already configured with {} for Nat which conflicts with the specified IpRangeToNatOption options in this Nat.",
@@ -121,6 +137,9 @@ fn listed(nat: &Value) -> Option<Vec<Served<'_>>> {
     Some(
         all.filter_map(|one| {
             let mut ranges = texts(&one["sourceIpRangesToNat"]);
+            if ranges.is_empty() {
+                ranges.push("ALL_IP_RANGES");
+            }
             ranges.retain(|range| *range != "LIST_OF_SECONDARY_IP_RANGES");
             ranges.extend(texts(&one["secondaryIpRangeNames"]));
             Some(Served {
@@ -182,6 +201,7 @@ mod tests {
         let list = |list: &[(&str, &[&str])]| nat("LIST_OF_SUBNETWORKS", list);
         let all = || nat("ALL_SUBNETWORKS_ALL_IP_RANGES", &[]);
         let primary = || nat("ALL_SUBNETWORKS_ALL_PRIMARY_IP_RANGES", &[]);
+        const UNSAID: &[&str] = &[];
         const ALL: &[&str] = &["ALL_IP_RANGES"];
         const PRIMARY: &[&str] = &["PRIMARY_IP_RANGE"];
         const PODS: &[&str] = &["LIST_OF_SECONDARY_IP_RANGES", "secondary-pods"];
@@ -191,6 +211,16 @@ mod tests {
                 list(&[("a", ALL), ("b", ALL)]),
                 list(&[("b", PRIMARY)]),
                 "already configured with PRIMARY_IP_RANGE for Nat",
+            ),
+            (
+                list(&[("a", UNSAID)]),
+                list(&[("a", PRIMARY)]),
+                "already configured with PRIMARY_IP_RANGE for Nat",
+            ),
+            (
+                list(&[("a", PRIMARY)]),
+                list(&[("a", PRIMARY)]),
+                "Can not specify PRIMARY_IP_RANGE for the Subnetwork since it is already configured for Nat",
             ),
             (list(&[("a", PRIMARY)]), list(&[("a", PODS)]), ""),
             (

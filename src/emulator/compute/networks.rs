@@ -1,4 +1,5 @@
-//! Networks: custom and auto mode. Legacy networks can no longer be created at Google either.
+//! Networks: custom and auto mode. Legacy networks can no longer be created: Google announced it for June 2021, as users quote it; the
+//! API's reference still describes them.
 
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ use crate::world::World;
 
 /// A new network.
 pub fn draft(_: &World, scope: &Scope, body: &Value) -> Result<Value, ErrorResponse> {
-    // Without the field it would be a legacy network; the words are ours.
+    // Without the field it would be a legacy network (reference). The text is not recorded.
     if !body["autoCreateSubnetworks"].is_boolean() || body.get("IPv4Range").is_some() {
         return Err(ErrorResponse::invalid(
             "Invalid value for field 'resource.autoCreateSubnetworks': ''. Legacy networks can no longer be created; set \
@@ -35,7 +36,7 @@ pub fn draft(_: &World, scope: &Scope, body: &Value) -> Result<Value, ErrorRespo
     Ok(value)
 }
 
-/// Checks the fields that have limits. Source of the limits: the reference of `mtu`; the words are ours.
+/// Checks the fields that have limits. Source of the limits: the reference of `mtu`. The text is not recorded.
 fn check(sent: &Value) -> Result<(), ErrorResponse> {
     match sent["mtu"].as_i64() {
         Some(mtu) if !(1300..=8896).contains(&mtu) => Err(ErrorResponse::invalid(format!(

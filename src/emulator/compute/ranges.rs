@@ -11,15 +11,16 @@ use crate::world::World;
 /// A range as compute takes it: an IPv4 prefix whose host bits are zero.
 ///
 /// # Errors
-/// 400; the text is not recorded.
+/// 400, in the words that users quote of `10.0.1.0/23` in `resource.ipCidrRange`; that other fields have the same is not recorded.
 pub fn parse(field: &str, text: &str) -> Result<Ipv4Net, ErrorResponse> {
     let range: Option<Ipv4Net> = text.parse().ok();
     range.filter(|range| range.addr() == range.network()).ok_or_else(|| {
-        ErrorResponse::invalid(format!("Invalid value for field 'resource.{field}': '{text}'. Must be a valid IPV4 CIDR range."))
+        ErrorResponse::invalid(format!("Invalid value for field 'resource.{field}': '{text}'. Must be a CIDR address range."))
     })
 }
 
-/// Ranges that no subnetwork may touch, with what they are. Source: VPC's page about subnets, prohibited IPv4 subnet ranges.
+/// Ranges that no subnetwork may touch, with what they are. Source: "Prohibited IPv4 subnet ranges" in VPC's page "Subnets", as a public
+/// program quotes it; the page itself was not read.
 const PROHIBITED: &[(&str, &str)] = &[
     ("0.0.0.0/8", "this network"),
     ("127.0.0.0/8", "loopback addresses"),
@@ -30,7 +31,9 @@ const PROHIBITED: &[(&str, &str)] = &[
     ("255.255.255.255/32", "limited broadcast"),
 ];
 
-/// A range that a subnetwork may have: not one of Google's prohibited ones, and not larger than a /4.
+/// A range that a subnetwork may have: not one of Google's prohibited ones, and of at least eight addresses, as VPC's page about using
+/// networks says ("the longest subnet mask you can use is /29", quoted in public modules). That it is not larger than a /4: own
+/// knowledge, no record.
 ///
 /// # Errors
 /// 400; the text is not recorded.

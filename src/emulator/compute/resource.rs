@@ -128,10 +128,13 @@ pub fn delete(
         && scope.collection == "subnetworks"
         && auto_mode::is_own(&old, network)
     {
-        // That it goes only with its network is in VPC's page about subnets; the words are ours.
-        return Err(ErrorResponse::invalid(format!(
-            "Cannot delete auto subnetwork '{path}' of an auto mode network."
-        )));
+        // Quoted by users (the troubleshooting page of terraform-google-forseti).
+        return Err(ErrorResponse {
+            reason: "invalidResourceUsage",
+            ..ErrorResponse::invalid(
+                "Invalid resource usage: 'Cannot delete auto subnetwork from an auto subnet mode network.'.",
+            )
+        });
     }
     if let Some(user) = world.users(&key).first() {
         return Err(ErrorResponse::in_use(in_use(

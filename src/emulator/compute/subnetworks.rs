@@ -16,7 +16,7 @@ use crate::policy;
 use crate::request::Request;
 use crate::world::World;
 
-/// The name of a range: the reference says that it is as a resource's.
+/// The name of a range: the reference of `rangeName` says that it is as a resource's.
 const NAME: &str = "[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?";
 
 /// A new subnetwork.
@@ -34,9 +34,10 @@ pub fn draft(world: &World, scope: &Scope, body: &Value) -> Result<Value, ErrorR
         .is_some_and(|found| found["autoCreateSubnetworks"] == json!(true));
     let reserved: Option<Ipv4Net> = auto_mode::ALL.parse().ok();
     if in_auto_mode && reserved.is_some_and(|all| ranges::overlap(&all, &primary)) {
-        // Documented; the text is not recorded.
+        // The sentence is quoted in comments of public programs; what comes before it is not recorded.
         return Err(ErrorResponse::invalid(format!(
-            "Invalid value for field 'resource.ipCidrRange': '{text}'. {} is reserved for the subnetworks of an auto mode network.",
+            "Invalid value for field 'resource.ipCidrRange': '{text}'. Extended subnetworks in auto subnet mode networks cannot \
+             overlap with {}.",
             auto_mode::ALL
         )));
     }

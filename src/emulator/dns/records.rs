@@ -54,6 +54,7 @@ pub fn checked(zone: &Value, sent: &Value, what: &str) -> Result<Value, ErrorRes
         return Err(invalid(&format!("{what}.type"), kind));
     }
     let ttl = sent["ttl"].as_i64().unwrap_or(0);
+    // The field is an int32. That there are no narrower bounds: own knowledge, no record.
     if !(0..=i64::from(i32::MAX)).contains(&ttl) {
         return Err(invalid(&format!("{what}.ttl"), &ttl.to_string()));
     }
@@ -223,7 +224,7 @@ fn found(world: &World, request: &Request) -> Result<(Value, String, Value), Err
         .ok_or_else(|| missing("parameters.name", &format!("{name} ({kind})")))
 }
 
-/// The types that the API takes. Source: Cloud DNS, supported record types.
+/// The types that the API takes. Source: those that gcloud 528 takes (`api_lib/dns/record_types.py`).
 const TYPES: &[&str] = &[
     "A", "AAAA", "ALIAS", "CAA", "CNAME", "DNSKEY", "DS", "HTTPS", "IPSECKEY", "MX", "NAPTR", "NS",
     "PTR", "SOA", "SPF", "SRV", "SSHFP", "SVCB", "TLSA", "TXT",

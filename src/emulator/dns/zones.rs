@@ -78,8 +78,9 @@ const PRIVATE_ONLY: &[&str] = &[
     "serviceDirectoryConfig",
 ];
 
-/// Checks the settings of a zone against its visibility and each other. That each is for zones of one kind is in the reference; the
-/// words are ours.
+/// Checks the settings of a zone against its visibility and each other. The reference says of `privateVisibilityConfig` that it is for
+/// private zones and of `serviceDirectoryConfig` that it is not for public or forwarding zones; gcloud says of forwarding targets that they
+/// are ignored for public zones. That Google refuses the other combinations: own knowledge, no record. The texts are not recorded.
 fn check(sent: &Value, private: bool) -> Result<(), ErrorResponse> {
     let set = |field: &str| sent.get(field).is_some_and(|value| !is_bare(value));
     let what = |field: &str| format!("entity.managedZone.{field}");
@@ -89,6 +90,7 @@ fn check(sent: &Value, private: bool) -> Result<(), ErrorResponse> {
             what(field)
         )));
     }
+    // Own knowledge, no record.
     if private && sent.pointer("/dnssecConfig/state") == Some(&json!("on")) {
         return Err(ErrorResponse::invalid(format!(
             "Invalid value for '{}': 'on'. A private zone cannot be signed.",
@@ -108,6 +110,7 @@ fn check(sent: &Value, private: bool) -> Result<(), ErrorResponse> {
             what(one)
         )));
     }
+    // The length is in the reference.
     if sent["description"]
         .as_str()
         .unwrap_or_default()
@@ -176,7 +179,7 @@ pub fn change(
     for field in ["name", "dnsName", "visibility"] {
         let sent = &request.body[field];
         if !sent.is_null() && *sent != old[field] {
-            // They cannot change; the words are ours.
+            // That they cannot change: own knowledge, no record.
             return Err(invalid(
                 &format!("entity.managedZone.{field}"),
                 sent.as_str().unwrap_or_default(),

@@ -112,7 +112,7 @@ pub fn change(
         let sent = request.body[field].as_str().unwrap_or_default();
         let is = old[field].as_str().unwrap_or_default();
         if !sent.is_empty() && !sent.eq_ignore_ascii_case(is) {
-            // A bucket keeps its name and its place; the words are ours.
+            // That a bucket keeps its name and its place: own knowledge, no record.
             return Err(ErrorResponse::invalid(format!(
                 "The bucket's {field} cannot be changed."
             )));
@@ -127,7 +127,7 @@ pub fn change(
     Ok(value.into())
 }
 
-/// The classes of storage. Source: the page about storage classes; the last three are older names that are still taken.
+/// The classes of storage. Source: the reference of `Bucket.storageClass`; the last three are older names.
 const CLASSES: &[&str] = &[
     "STANDARD",
     "NEARLINE",
@@ -141,7 +141,8 @@ const CLASSES: &[&str] = &[
 /// Checks the fields of a bucket that have a choice of values.
 ///
 /// # Errors
-/// A refusal with 400. What is said of a class is quoted by googleapis/python-storage (issue 879); the other words are ours.
+/// A refusal with 400. What is said of a class is quoted by googleapis/python-storage (issue 879). The values of autoclass and of public
+/// access prevention are in the reference; the texts about them are not recorded.
 fn check(sent: &Value) -> Result<(), ErrorResponse> {
     let is_class = |class: &Value| {
         let text = class.as_str().unwrap_or_default().to_ascii_uppercase();
@@ -298,7 +299,7 @@ fn place(location: &str) -> Result<(&'static str, Extra), ErrorResponse> {
     }
 }
 
-/// Whether Google would accept a bucket of this name. Source: the bucket naming guidelines.
+/// Whether Google would accept a bucket of this name. The rules: own knowledge, no record.
 fn is_name(name: &str) -> bool {
     let limit = if name.contains('.') { 222 } else { 63 };
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
