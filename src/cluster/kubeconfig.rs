@@ -11,6 +11,7 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use serde_json::Value;
 
 use super::plugin_error::refusal;
+use super::proxy_uri;
 use super::{ClusterClient, ClusterError, ClusterErrorKind, READ};
 use crate::text::without_snippet;
 
@@ -78,6 +79,14 @@ pub enum EntryError {
         /// The underlying error.
         source: KubeconfigError,
     },
+    /// What names a proxy on the way to the cluster names none that can be used.
+    #[error("context `{context}`: {named} names no http or https proxy")]
+    Proxy {
+        /// The name of the context.
+        context: String,
+        /// The variable, or the field of the entry.
+        named: &'static str,
+    },
     /// The cluster of the context has no valid address.
     #[error("context `{0}`: its server is not a valid address")]
     NoServer(String),
@@ -114,7 +123,8 @@ impl KubeconfigEntry {
         if about.len() > LONGEST {
             return Err(no(EntryError::TooLong));
         }
-        let read = Kubeconfig::read_from(&absolute).map_err(|error| no(EntryError::read(error)))?;
+        let mut read =
+            Kubeconfig::read_from(&absolute).map_err(|error| no(EntryError::read(error)))?;
         let names: Vec<String> = read.contexts.iter().map(|one| one.name.clone()).collect();
         let current = read.current_context.clone().filter(|name| !name.is_empty());
         let Some(name) = context.map(str::to_owned).or(current) else {
@@ -130,6 +140,8 @@ impl KubeconfigEntry {
             });
         };
         let user = found.context.as_ref().and_then(|one| one.user.clone());
+        let cluster = found.context.as_ref().map(|one| one.cluster.clone());
+        let own_proxy = take_proxy(&mut read, cluster.as_deref());
         let options = KubeConfigOptions {
             context: Some(name.clone()),
             ..KubeConfigOptions::default()
@@ -142,6 +154,19 @@ impl KubeconfigEntry {
                     source,
                 })
             })?;
+        config.proxy_url = match own_proxy {
+            Some(own) => proxy_uri::read(&own).map(Some).ok_or("proxy-url"),
+            None => {
+                let host = config.cluster_url.host().unwrap_or_default();
+                proxy_uri::of_machine(host, &|name| std::env::var(name).ok())
+            }
+        }
+        .map_err(|named| {
+            no(EntryError::Proxy {
+                context: name.clone(),
+                named,
+            })
+        })?;
         config.connect_timeout = Some(CONNECT);
         config.read_timeout = Some(READ);
         config.default_retry = false;
@@ -190,6 +215,20 @@ impl KubeconfigEntry {
         }
     }
 }
+
+/// The proxy that a cluster's entry names. It is replaced by one that kube can read: without it kube would take the machine's variables
+/// itself, would quote the password in them, and would compare `NO_PROXY` with the address of the proxy.
+fn take_proxy(read: &mut Kubeconfig, cluster: Option<&str>) -> Option<String> {
+    let entry = read
+        .clusters
+        .iter_mut()
+        .find(|one| Some(one.name.as_str()) == cluster)?;
+    let own = entry.cluster.as_mut()?.proxy_url.replace(UNUSED.to_owned());
+    own.filter(|url| !url.is_empty())
+}
+
+/// An address that nothing is sent to.
+const UNUSED: &str = "http://127.0.0.1:1";
 
 /// kube's message about a file.
 fn told(error: &KubeconfigError) -> String {

@@ -13,6 +13,7 @@ mod hostile_tests;
 mod kubeconfig;
 mod object;
 mod plugin_error;
+mod proxy_uri;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,18 +104,12 @@ impl ClusterClient {
                 "its CA certificate is invalid: it contains no certificate".to_owned(),
             ));
         }
-        let proxy = proxy::of(url.host().unwrap_or_default(), &|name| {
+        let proxy = proxy_uri::of_machine(url.host().unwrap_or_default(), &|name| {
             std::env::var(name).ok()
         });
+        let proxy = proxy.map_err(|named| bad(format!("{named} names no http or https proxy")))?;
         let mut config = kube::Config::new(url);
-        if let Some(proxy) = proxy {
-            // The address may contain a password, so that no error quotes it.
-            let uri = proxy.url.parse::<hyper::Uri>().ok();
-            let uri = uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
-            let uri =
-                uri.ok_or_else(|| bad(format!("{} names no http or https proxy", proxy.variable)))?;
-            config.proxy_url = Some(uri);
-        }
+        config.proxy_url = proxy;
         config.root_cert = Some(
             certificates
                 .into_iter()
@@ -134,7 +129,7 @@ impl ClusterClient {
     /// The connection that a configuration describes; `token` is what no error may contain. A plugin that prints
     /// credentials is run here, on this thread.
     fn of(mut config: kube::Config, token: &str) -> Result<ClusterClient, kube::Error> {
-        // kube takes the machine's proxy for a kubeconfig's cluster, also if that is on this machine.
+        // An entry may name a proxy for a cluster on this machine too.
         let host = config.cluster_url.host().unwrap_or_default();
         if proxy::is_loopback(host) {
             config.proxy_url = None;

@@ -98,9 +98,11 @@ pub async fn ended(
             Err(error) => error,
         };
         let patience = worker.patience(error.class, kind).unwrap_or_default();
-        if since.elapsed() >= patience {
+        let left = patience.saturating_sub(since.elapsed());
+        let next = retry::requested(pause, error.retry_after, left).filter(|_| !left.is_zero());
+        let Some(pause) = next else {
             return Ok(OperationEnd::Unseen(error));
-        }
+        };
         worker.waiting(format!("{}: {}", reason(error.class), error.message));
         worker.pause(pause).await?;
     }

@@ -17,7 +17,7 @@ pub fn patience(class: Class, within: Duration) -> Option<Duration> {
         Class::IdentityPoolMissing => minutes(2),
         // A front end that does not know an API yet returns an answer that is not JSON.
         Class::ApiDisabled | Class::NotJson => minutes(5),
-        // Google's own accounts get their access, and the fleet learns of a membership, within minutes (reported).
+        // Service agents get their access, and the fleet learns of a membership, within minutes (reported).
         Class::AgentNotReady | Class::MembershipNotVisible => minutes(5),
         Class::PolicyConflict => minutes(1),
         // The transport has retried as long where it may; what it may not repeat is repeated here, where its intent is known.
@@ -34,9 +34,7 @@ pub fn reason(class: Class) -> &'static str {
         Class::AccountNotVisible => "the service account is not visible everywhere yet",
         Class::IdentityPoolMissing => "the identity pool does not exist yet",
         Class::ApiDisabled | Class::NotJson => "the API was enabled and is not usable yet",
-        Class::AgentNotReady => {
-            "an account of Google's has no access yet, which passes within minutes"
-        }
+        Class::AgentNotReady => "a service agent has no access yet, which passes within minutes",
         Class::MembershipNotVisible => "the fleet does not know the membership yet",
         Class::NotFound => "what it belongs to is not visible everywhere yet",
         Class::AlreadyExists => "it already exists, but is not visible yet",

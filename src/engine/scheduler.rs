@@ -95,7 +95,12 @@ impl Scheduler {
             let address = outputs.get("email")?.as_str()?;
             Some(address.to_owned())
         });
+        let names = self.outputs.values().filter_map(|outputs| {
+            let name = outputs.get("name")?.as_str()?;
+            name.rsplit('/').next().map(str::to_owned)
+        });
         Learned {
+            names: names.collect(),
             enabled: self.enabled.clone(),
             has_enabled: self.has_enabled,
             accounts: accounts.collect(),

@@ -137,12 +137,19 @@ where
         };
         let error = error.after(&mut may_have_applied);
         let unknown_account = worker.unknown_account(&error);
-        let patient = worker
-            .patience(error.class, intent.kind)
+        let patient = match error.class {
+            Class::NotFound => worker.holder_patience(intent.kind, &intent.resource.at),
+            class => worker.patience(class, intent.kind),
+        };
+        let patient = patient
             .filter(|_| mends(&error, intent.verb) && unknown_account.is_none())
             .filter(|limit| since.elapsed() < *limit);
-        match (patient, pauses.next()) {
-            (Some(_), Some(pause)) => {
+        let pause = patient.zip(pauses.next()).and_then(|(limit, pause)| {
+            let left = limit.saturating_sub(since.elapsed());
+            retry::requested(pause, error.retry_after, left)
+        });
+        match pause {
+            Some(pause) => {
                 if error.of_operation {
                     // This request has ended, and its id with it: the next one gets a new id.
                     worker
@@ -158,7 +165,7 @@ where
                 );
                 worker.pause(pause).await?;
             }
-            _ => {
+            None => {
                 let mut failure = Failure::of(&what, &error);
                 if let Some(account) = unknown_account {
                     failure = failure.with_hint(&format!(

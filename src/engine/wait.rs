@@ -42,25 +42,29 @@ async fn look(
     let what = format!("read {} {}", kind.name(), resource.short());
     let since = Instant::now();
     for pause in retry::delays(PAUSES.0, PAUSES.1) {
-        match worker
+        let next = match worker
             .unless_stopped(kind.look(&worker.clients, &resource.at, want, parts))
             .await?
         {
             Ok(look) => return Ok(look),
-            Err(error)
-                if matches!(
+            Err(error) => {
+                let passes = matches!(
                     error.class,
                     Class::ApiDisabled | Class::NotJson | Class::NotReady
-                ) && worker
-                    .patience(error.class, kind)
-                    .is_some_and(|limit| since.elapsed() < limit) =>
-            {
+                );
+                let limit = worker.patience(error.class, kind).filter(|_| passes);
+                let limit = limit.filter(|limit| since.elapsed() < *limit);
+                let next = limit.and_then(|limit| {
+                    let left = limit.saturating_sub(since.elapsed());
+                    retry::requested(pause, error.retry_after, left)
+                });
+                let next = next.ok_or_else(|| Failure::of(&what, &error))?;
                 let why = format!("{}: {}", reason(error.class), error.message);
                 worker.waiting(why);
+                next
             }
-            Err(error) => return Err(Failure::of(&what, &error)),
-        }
-        worker.pause(pause).await?;
+        };
+        worker.pause(next).await?;
     }
     // The pauses have no end.
     Ok(Observed::Absent)
@@ -122,6 +126,11 @@ pub async fn unchanging(
                     "{}: Google is changing it, and accepts no other change meanwhile",
                     resource.short()
                 ));
+            }
+            Observed::Broken(why) => {
+                let error = format!("{} {}: {why}", kind.name(), resource.short());
+                return Err(Failure::new(error, &broken_hint(&worker.step, &why, true))
+                    .leaving(format!("{} exists, in an error state", resource.short())));
             }
             _ => break,
         }

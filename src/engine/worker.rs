@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use tokio::sync::{OwnedMutexGuard, mpsc, oneshot, watch};
 
 use super::entry::Entry;
@@ -49,6 +50,16 @@ pub struct Learned {
     pub has_enabled: bool,
     /// The addresses of the service accounts that the steps so far have created or found.
     pub accounts: BTreeSet<String>,
+    /// The short names of the other resources that they have created or found.
+    pub names: BTreeSet<String>,
+}
+
+impl Learned {
+    /// Whether a step has created or found what a resource belongs to, where Google's replicas may learn late of that.
+    fn has_late_holder(&self, kind: Kind, at: &Map<String, Value>) -> bool {
+        let holder = kind.late_holder().and_then(|key| at.get(key)?.as_str());
+        holder.is_some_and(|holder| self.accounts.contains(holder) || self.names.contains(holder))
+    }
 }
 
 /// One lock for each name, created at its first use.
@@ -88,13 +99,16 @@ impl Worker {
 
     /// How long to retry after this refusal, if at all.
     pub fn patience(&self, class: Class, kind: Kind) -> Option<Duration> {
-        if class == Class::NotFound {
-            let late = kind.holder_appears_late();
-            return patience(Class::MembershipNotVisible, self.within).filter(|_| late);
-        }
         let enabled = self.learned.has_enabled || self.learned.enabled.contains(kind.api().host());
         let young = matches!(class, Class::ApiDisabled | Class::NotJson);
         patience(class, self.within).filter(|_| !young || enabled)
+    }
+
+    /// How long to retry after a 404 of a request that changes something: only if what the resource belongs to was created or found by
+    /// a step, so that it is there and some of Google's replicas do not know it yet.
+    pub fn holder_patience(&self, kind: Kind, at: &Map<String, Value>) -> Option<Duration> {
+        let known = self.learned.has_late_holder(kind, at);
+        patience(Class::MembershipNotVisible, self.within).filter(|_| known)
     }
 
     /// The account that a refused policy names, if waiting does not make it visible: no step has created or found it, and it is
@@ -204,6 +218,36 @@ impl Watch for ProgressWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_404_is_waited_for_only_where_a_step_has_what_it_misses() {
+        let learned = Learned {
+            accounts: BTreeSet::from(["sa@p.iam.gserviceaccount.com".to_owned()]),
+            names: BTreeSet::from(["cluster1".to_owned()]),
+            ..Learned::default()
+        };
+        for (kind, key, value, expected) in [
+            (
+                "iam.serviceAccountMembers",
+                "account",
+                "sa@p.iam.gserviceaccount.com",
+                true,
+            ),
+            (
+                "iam.serviceAccountMembers",
+                "account",
+                "theirs@p.iam.gserviceaccount.com",
+                false,
+            ),
+            ("gkehub.membershipFeature", "membership", "cluster1", true),
+            ("gkehub.membershipFeature", "membership", "theirs", false),
+            ("storage.bucketMembers", "bucket", "cluster1", false),
+        ] {
+            let at = Map::from_iter([(key.to_owned(), Value::from(value))]);
+            let kind = Kind::named(kind).unwrap();
+            assert_eq!(learned.has_late_holder(kind, &at), expected, "{value}");
+        }
+    }
 
     #[test]
     fn an_account_of_googles_is_known_by_its_address() {

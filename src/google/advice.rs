@@ -9,7 +9,9 @@ pub(super) fn of_message(class: Class, message: &str) -> Option<String> {
             let name = constraint(message)?;
             Some(format!(
                 "the organization policy {name} forbids it: change the step so that it complies, or ask an administrator of the organization's policies (roles/orgpolicy.policyAdmin) for an exception; `gcloud org-policies describe {} --effective --project=PROJECT` shows the policy",
-                name.strip_prefix(CONSTRAINTS).unwrap_or(name)
+                name.strip_prefix(CONSTRAINTS)
+                    .or_else(|| name.strip_prefix(CUSTOM))
+                    .unwrap_or(name)
             ))
         }
         Class::RegisteredElsewhere => {
@@ -23,7 +25,7 @@ pub(super) fn of_message(class: Class, message: &str) -> Option<String> {
             let (project, location) = (after("projects")?, after("locations")?);
             let name = after("memberships")?;
             Some(format!(
-                "the cluster is registered already, as membership {name} in {location} of project {project}: if nobody needs that one, `gcloud container fleet memberships delete {name} --location={location} --project={project}` removes it; then run the same command again"
+                "the cluster is registered already, as membership {name} in {location} of project {project}: if nobody needs that one, `gcloud container fleet memberships unregister {name} --location={location} --project={project} --gke-cluster=CLUSTER_LOCATION/CLUSTER` removes it; then run the same command again"
             ))
         }
         _ => None,
@@ -32,11 +34,12 @@ pub(super) fn of_message(class: Class, message: &str) -> Option<String> {
 
 /// The beginning of the name of a constraint of Google's.
 const CONSTRAINTS: &str = "constraints/";
+/// The same of an organization's own.
+const CUSTOM: &str = "customConstraints/";
 
 /// The first constraint that a message names.
 fn constraint(message: &str) -> Option<&str> {
-    let custom = "customConstraints/";
-    let start = message.find(CONSTRAINTS).or_else(|| message.find(custom))?;
+    let start = message.find(CONSTRAINTS).or_else(|| message.find(CUSTOM))?;
     let name = &message[start..];
     let is_name = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     let end = name.find(|c| !is_name(c)).unwrap_or(name.len());
@@ -55,6 +58,20 @@ pub fn missing_account(message: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_advice_has_a_command_that_works() {
+        let custom = "denied by org policy: [\"customConstraints/custom.noNat\": \"x\"]";
+        let advice = of_message(Class::OrgPolicy, custom).unwrap();
+        assert!(
+            advice.contains("`gcloud org-policies describe custom.noNat "),
+            "{advice}"
+        );
+        let other = "already registered with resource: projects/1/locations/global/memberships/m";
+        let advice = of_message(Class::RegisteredElsewhere, other).unwrap();
+        let command = "memberships unregister m --location=global --project=1 --gke-cluster=CLUSTER_LOCATION/CLUSTER`";
+        assert!(advice.contains(command), "{advice}");
+    }
 
     #[test]
     fn a_name_in_a_message_is_found() {

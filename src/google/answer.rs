@@ -9,6 +9,7 @@ use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
 use super::envelope::Refusal;
+use super::reach;
 use super::{ApiError, Call, Class, MayHaveApplied};
 use crate::text::chain;
 
@@ -26,12 +27,9 @@ pub(super) fn read(
             let to = String::from_utf8_lossy(to.as_bytes());
             refusal.message = format!("a redirect to {to} was not followed");
         }
-        let error = ApiError::refused(call, refusal);
-        // Whoever asks for more time gets it.
-        return Err(ApiError {
-            retry_after: retry_after(headers).max(error.retry_after),
-            ..error
-        });
+        // Whoever asks for more time gets it; the class of a refusal depends on it too.
+        refusal.retry_after = retry_after(headers).max(refusal.retry_after);
+        return Err(ApiError::refused(call, refusal));
     }
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Value::Null);
@@ -76,8 +74,8 @@ pub(super) fn missing(call: &Call, error: reqwest::Error) -> ApiError {
         causes(&error)
     };
     // A certificate that is rejected now will be rejected on the next try too.
-    if message.contains("certificate") {
-        let advice = "if a proxy inspects HTTPS, name its CA certificate file in SSL_CERT_FILE";
+    if reach::is_untrusted(&message) {
+        let advice = reach::CERTIFICATE;
         return ApiError::unanswered(
             call,
             Class::Other,

@@ -36,7 +36,8 @@ struct Inner {
     found: Mutex<CredentialLookup>,
 }
 
-/// The result of the search for credentials. The search is done once, and once more for a token that was rejected.
+/// The result of the search for credentials. The search is done once, and once more for credentials that yield no token any more
+/// after one was rejected.
 #[derive(Default)]
 struct CredentialLookup {
     provider: Option<Result<Provider, AuthError>>,
@@ -48,7 +49,14 @@ impl CredentialLookup {
     /// The provider that was found; searches for one if that was not done yet.
     async fn provider(&mut self, inner: &Inner) -> Result<&mut Provider, AuthError> {
         if self.provider.is_none() {
-            self.provider = Some(inner.settings.search(&inner.http).await);
+            let found = inner.settings.search(&inner.http).await;
+            // A server that could not answer may do so the next time.
+            if let Err(error) = &found
+                && error.is_network()
+            {
+                return Err(error.clone());
+            }
+            self.provider = Some(found);
         }
         match &mut self.provider {
             Some(Ok(provider)) => Ok(provider),
@@ -140,7 +148,7 @@ impl Auth {
         Ok(Some(provider.identity.clone()))
     }
 
-    /// Called when `token` was rejected: searches again, and returns whether the search gave a different token.
+    /// Called when `token` was rejected: requests another one with the same credentials, and returns whether there is a different one.
     /// However many callers ask, concurrently or one after the other, only one token is fetched per minute.
     pub async fn renew(&self, refused: &Token) -> bool {
         let another = |token: &Token| token.reveal() != refused.reveal();
@@ -164,12 +172,21 @@ impl Auth {
         if found.replaced.is_some_and(|at| at.elapsed() < YOUNG) {
             return false;
         }
-        // A provider keeps its token until it expires; only a new provider requests a new one.
-        *found = CredentialLookup {
-            provider: None,
-            replaced: Some(Instant::now()),
-        };
-        let token = found.token(&self.inner).await;
+        found.replaced = Some(Instant::now());
+        if let Some(Ok(provider)) = &mut found.provider {
+            provider.forget_token();
+        }
+        let mut token = found.token(&self.inner).await;
+        // A file may have been written anew since it was read. What is found elsewhere is another identity, which must not go on with
+        // the work of this one.
+        if token.as_ref().is_err_and(|error| !error.is_network())
+            && let Ok(new) = settings.search(&self.inner.http).await
+            && let Some(Ok(provider)) = &mut found.provider
+            && new.identity.is_from_where(&provider.identity)
+        {
+            *provider = new;
+            token = found.token(&self.inner).await;
+        }
         token.is_ok_and(|token| another(&token))
     }
 }
@@ -283,6 +300,38 @@ mod tests {
         auth.inner.found.lock().await.replaced = Instant::now().checked_sub(YOUNG);
         assert!(auth.renew(&second).await, "it was good for a while");
         assert_eq!(tokens.seen().len(), 3);
+    }
+
+    /// The environment of these variables.
+    fn variables(set: Vec<(&'static str, String)>) -> impl Fn(&str) -> Option<String> {
+        move |asked| {
+            let found = set.iter().find(|(name, _)| *name == asked);
+            found.map(|(_, value)| value.clone())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_token_is_replaced_by_one_of_the_same_credentials() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = Scripted::plays([token("t1", 3600), token("t2", 3600)]).await;
+        let machine = Scripted::plays([token("of-the-machine", 3600)]).await;
+        let login = json!({"type": "authorized_user", "client_id": "c", "client_secret": "s",
+            "refresh_token": "r", "token_uri": tokens.base()});
+        let file = folder.path().join("application_default_credentials.json");
+        std::fs::write(&file, login.to_string()).unwrap();
+        let auth = Auth::from_env(&variables(vec![
+            ("CLOUDSDK_CONFIG", folder.path().display().to_string()),
+            ("GCE_METADATA_HOST", machine.address.to_string()),
+        ]));
+        let first = auth.token().await.unwrap().unwrap();
+        std::fs::remove_file(&file).unwrap();
+        assert!(auth.renew(&first).await);
+        assert_eq!(auth.token().await.unwrap().unwrap().reveal(), "t2");
+        // The login yields no more, and what the machine has is another identity.
+        auth.inner.found.lock().await.replaced = None;
+        let second = auth.token().await.unwrap().unwrap();
+        assert!(!auth.renew(&second).await);
+        assert!(auth.token().await.is_err());
     }
 
     #[tokio::test]

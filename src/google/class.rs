@@ -59,7 +59,7 @@ pub enum Class {
     NameTaken,
     /// The cluster is a member of a fleet already, under another name.
     RegisteredElsewhere,
-    /// One of Google's own accounts, which were created with an API, has no access yet.
+    /// A service agent, which Google creates with an API, has no access yet.
     AgentNotReady,
     /// The fleet does not know a new membership yet.
     MembershipNotVisible,
@@ -135,7 +135,7 @@ impl Class {
                 "the cluster is registered already under the membership that is named above: `gcloud container fleet memberships unregister NAME --location=LOCATION --gke-cluster=CLUSTER_LOCATION/CLUSTER` removes that registration, if nobody needs it; then run the same command again"
             }
             Class::AgentNotReady => {
-                "Google gives its own accounts access within minutes after an API is enabled: run the same command again; if it stays, ask an owner of the project whether the roles of Google's service agents were removed"
+                "Google gives service agents access within minutes after an API is enabled: run the same command again; if it stays, ask an owner of the project whether the roles of the service agents were removed"
             }
             Class::MembershipNotVisible => {
                 "the fleet does not know the membership yet: run the same command again in a few minutes"

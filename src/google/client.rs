@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
+use super::envelope::Refusal;
 use super::http::CONNECT;
 use super::quota::{self, OtherConsumer, Quota};
-use super::reach;
 use super::retry::{self, RetryDecision};
 use super::{
     Api, ApiError, Auth, Body, Call, Class, Endpoints, MayHaveApplied, SetupError, Token, Watch,
-    answer, segment,
+    answer,
 };
+use super::{quota_probe, reach};
 use crate::recording::{Exchange, Recorder, json_or_text};
 
 /// A client of Google's APIs. Clones share one connection pool and one token.
@@ -44,6 +45,16 @@ struct Inner {
 const LONGEST_ANSWER: usize = 32 << 20;
 /// The maximum number of pages of a list. A server that never sends a last page must not block a run forever.
 const MOST_PAGES: usize = 1_000;
+
+/// A request that is ready to be sent.
+struct Prepared {
+    request: RequestBuilder,
+    /// The token that it contains.
+    token: Option<Token>,
+    /// The project that its header says it counts against.
+    quota_project: Option<String>,
+}
+
 /// A failed attempt, and the token that it was sent with.
 type Failed = (ApiError, Option<Token>);
 
@@ -246,7 +257,11 @@ impl Client {
 
     /// A single attempt.
     async fn once(&self, call: &Call) -> Result<Value, Box<Failed>> {
-        let (request, token) = self
+        let Prepared {
+            request,
+            token,
+            quota_project,
+        } = self
             .request(call)
             .await
             .map_err(|error| Box::new((error, None)))?;
@@ -260,7 +275,7 @@ impl Client {
             .inspect_err(|_| self.record(call, None, &[]))
             .map_err(|e| failed(answer::missing(call, e)))?;
         self.inner.answered.store(true, Ordering::Relaxed);
-        let (status, headers) = (answer.status(), answer.headers().clone());
+        let (status, mut headers) = (answer.status(), answer.headers().clone());
         let mut body = Vec::new();
         while let Some(part) = answer
             .chunk()
@@ -275,6 +290,7 @@ impl Client {
         }
         if let Some(token) = &token {
             body = token.hidden_in_body(body);
+            token.hide_in_header(&mut headers, &LOCATION);
         }
         self.record(call, Some(status.as_u16()), &body);
         match answer::read(call, status, &headers, &body) {
@@ -282,10 +298,15 @@ impl Client {
                 self.inner.quota.learn(call, &answer);
                 Ok(answer)
             }
-            Err(error) => Err(failed(match self.inner.quota.other_consumer(&body) {
-                Some(other) => with_consumer(error, other),
-                None => error,
-            })),
+            Err(error) => {
+                let refusal = Refusal::of_answer(status.as_u16(), &body);
+                let quota = &self.inner.quota;
+                let other = quota.other_consumer(&refusal, quota_project.as_deref());
+                Err(failed(match other {
+                    Some(other) => with_consumer(error, other),
+                    None => error,
+                }))
+            }
         }
     }
 
@@ -298,47 +319,13 @@ impl Client {
             Some(project) => Some(project.to_owned()),
             None if token.is_user() => {
                 let quota = &self.inner.quota;
+                let (http, endpoints) = (self.http(Api::ServiceUsage), self.endpoints());
                 quota
-                    .of_user(|project| self.is_service_usage_on(project, token))
+                    .of_user(|project| quota_probe::ask(http, endpoints, project, token))
                     .await
             }
             None => None,
         }
-    }
-
-    /// Whether calls can count against a project: its Service Usage API is on, and this user may use it. Asked with the header that
-    /// the other calls would have.
-    async fn is_service_usage_on(&self, project: String, token: &Token) -> Option<Value> {
-        let name = Api::ServiceUsage.host();
-        let call = Call::get(
-            Api::ServiceUsage,
-            format!("v1/projects/{}/services/{name}", segment(&project)),
-        );
-        let url = self.inner.endpoints.url(&call).ok()?;
-        let http = match self.inner.endpoints.is_loopback(call.api) {
-            true => &self.inner.inward,
-            false => &self.inner.outward,
-        };
-        let request = http
-            .get(url)
-            .timeout(CONNECT)
-            .header(ACCEPT, "application/json");
-        let request = request
-            .header(AUTHORIZATION, token.bearer()?)
-            .header(quota::HEADER, project);
-        let mut answer = request
-            .send()
-            .await
-            .ok()
-            .filter(|a| a.status().is_success())?;
-        let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.ok()? {
-            body.extend_from_slice(&part);
-            if body.len() > LONGEST_ANSWER {
-                return None;
-            }
-        }
-        serde_json::from_slice(&body).ok()
     }
 
     /// Records an exchange, under Google's own address of the call. The token is in neither part.
@@ -362,8 +349,8 @@ impl Client {
         });
     }
 
-    /// The request, and the token that it contains.
-    async fn request(&self, call: &Call) -> Result<(RequestBuilder, Option<Token>), ApiError> {
+    /// The request, with what it is sent with.
+    async fn request(&self, call: &Call) -> Result<Prepared, ApiError> {
         let Inner {
             endpoints,
             auth,
@@ -397,6 +384,7 @@ impl Client {
             }
         };
         let http = if loopback { inward } else { outward };
+        let mut quota_project = None;
         let mut request = http
             .request(call.method.clone(), url)
             .timeout(call.patience())
@@ -409,7 +397,8 @@ impl Client {
                 )
             })?;
             request = request.header(AUTHORIZATION, bearer);
-            if let Some(project) = self.quota_project(call, token).await {
+            quota_project = self.quota_project(call, token).await;
+            if let Some(project) = &quota_project {
                 request = request.header(quota::HEADER, project);
             }
         }
@@ -427,7 +416,11 @@ impl Client {
                 .header(CONTENT_TYPE, content_type)
                 .body(bytes.clone()),
         };
-        Ok((request, token))
+        Ok(Prepared {
+            request,
+            token,
+            quota_project,
+        })
     }
 }
 

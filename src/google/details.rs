@@ -25,6 +25,24 @@ pub(super) struct Details {
     pub retry_after: Option<Duration>,
     /// The project to which an `ErrorInfo` charges the request: `projects/NUMBER` or `projects/ID`.
     pub consumer: Option<String>,
+    /// The API that an `ErrorInfo` is about: `dns.googleapis.com`.
+    pub service: Option<String>,
+}
+
+/// The project and the API of the older form of a refusal because an API is off, which has no details: `… has not been used in project
+/// PROJECT before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/SERVICE/overview…`
+pub(super) fn disabled_in(message: &str) -> (Option<String>, Option<String>) {
+    let after = |words: &str, end: &[char]| {
+        let (_, rest) = message.split_once(words)?;
+        let name = rest.split(end).next()?;
+        (!name.is_empty()).then(|| name.to_owned())
+    };
+    let project = after("has not been used in project ", &[' ', '.', ',']);
+    let service = after("/apis/api/", &['/', ' ', '?']);
+    (
+        project.map(|project| format!("projects/{project}")),
+        service,
+    )
 }
 
 /// The name that stands for a `QuotaFailure`, which has none of its own.
@@ -61,6 +79,8 @@ impl Details {
                 self.reason = self.reason.take().or(reason);
                 let consumer = text(&detail["metadata"]["consumer"]);
                 self.consumer = self.consumer.take().or(consumer);
+                let service = text(&detail["metadata"]["service"]);
+                self.service = self.service.take().or(service);
             }
             "PreconditionFailure" => {
                 let types = list(&detail["violations"]).iter();

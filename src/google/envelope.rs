@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::details::Details;
+use super::details::{self, Details};
 use crate::text::beginning;
 
 /// A rejected request, as far as the answer describes it.
@@ -32,8 +32,10 @@ pub(super) struct Refusal {
     pub told: Vec<String>,
     /// The pause that `details` request.
     pub retry_after: Option<Duration>,
-    /// The project that the request is charged to, if `details` name it.
+    /// The project that the request is charged to, if `details` or the message name it: `projects/NUMBER` or `projects/ID`.
     pub consumer: Option<String>,
+    /// The API that the refusal is about, if it is named.
+    pub service: Option<String>,
 }
 
 /// The length of the excerpt of an HTML or text body.
@@ -125,7 +127,9 @@ impl Refusal {
         self.names.extend(details.names);
         self.told = details.told;
         self.retry_after = details.retry_after;
-        self.consumer = details.consumer;
+        let (consumer, service) = details::disabled_in(&self.message);
+        self.consumer = details.consumer.or(consumer);
+        self.service = details.service.or(service);
         self
     }
 }

@@ -171,9 +171,9 @@ impl ApiError {
             return Some(consumer.hint());
         }
         let by_words = || {
-            let row = ADVICE
-                .iter()
-                .find(|(words, _)| self.message.contains(words));
+            let row = ADVICE.iter().find(|(words, _)| {
+                self.message.contains(words) || self.reason.as_deref() == Some(words)
+            });
             row.map(|(_, advice)| *advice)
         };
         let advice = self.advice.or_else(by_words).map(str::to_owned);
@@ -209,11 +209,17 @@ impl ApiError {
     }
 }
 
-/// Words of Google's, and the advice for them where that of their class says too little.
-const ADVICE: &[(&str, &str)] = &[(
-    "container.hostServiceAgent.use",
-    "in the host project of the Shared VPC, grant roles/container.hostServiceAgentUser to GKE's service agent of this project, and roles/compute.networkUser on the subnet to the two agents that https://cloud.google.com/kubernetes-engine/docs/how-to/cluster-shared-vpc names",
-)];
+/// Words or reasons of Google's, and the advice for them where that of their class says too little.
+const ADVICE: &[(&str, &str)] = &[
+    (
+        "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
+        "roles do not help: the access scopes of the Compute Engine VM or the node pool exclude this API. Stop the VM, run `gcloud compute instances set-service-account VM --scopes=cloud-platform`, and start it; or use other credentials (GOOGLE_APPLICATION_CREDENTIALS)",
+    ),
+    (
+        "container.hostServiceAgent.use",
+        "in the host project of the Shared VPC, grant roles/container.hostServiceAgentUser to GKE's service agent of this project, and roles/compute.networkUser on the subnet to the two agents that https://cloud.google.com/kubernetes-engine/docs/how-to/cluster-shared-vpc names",
+    ),
+];
 
 #[cfg(test)]
 mod tests {

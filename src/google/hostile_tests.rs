@@ -118,6 +118,16 @@ fn what_is_no_number_of_seconds_asks_for_no_pause() {
     }
 }
 
+#[test]
+fn what_is_asked_to_wait_longer_than_anybody_waits_is_no_rate() {
+    let call = Call::get(Api::Dns, "x");
+    for (said, class) in [("60", Class::RateLimited), ("3600", Class::QuotaExceeded)] {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(said))]);
+        let error = answer::read(&call, StatusCode::TOO_MANY_REQUESTS, &headers, b"").unwrap_err();
+        assert_eq!(error.class, class, "{said}");
+    }
+}
+
 #[tokio::test]
 async fn a_name_does_not_lead_to_another_path() {
     let server = Scripted::plays([]).await;

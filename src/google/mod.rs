@@ -29,6 +29,7 @@ mod operation;
 pub mod outside;
 pub mod properties;
 mod quota;
+mod quota_probe;
 #[cfg(test)]
 mod quota_tests;
 mod reach;

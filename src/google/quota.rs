@@ -7,18 +7,21 @@
 //! soon as that one's Service Usage API is on: before, the header would make every call fail.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
 
-use super::{Api, Call};
+use super::envelope::Refusal;
+use super::quota_probe::Probe;
+use super::{Api, Call, Class};
 
 /// The header that names the project.
 pub(super) const HEADER: &str = "x-goog-user-project";
 
 /// The projects of Google's own programs, by their numbers, and what they are
-/// (<https://cloud.google.com/docs/authentication/troubleshoot-adc>; the numbers are in recorded answers).
+/// (<https://cloud.google.com/docs/authentication/troubleshoot-adc>). No record backs the numbers: 764086051850 and 32555940559 begin the
+/// client ids in gcloud's sources, 618104708054 is quoted in github.com/googleapis/google-cloud-java/issues/3252.
 const GOOGLES: [(&str, &str); 3] = [
     (
         "764086051850",
@@ -46,8 +49,9 @@ pub(super) struct Quota {
     number: Mutex<Option<String>>,
     /// Whether calls can count against it.
     state: AtomicU8,
-    /// Held while that is found out, so that concurrent calls ask once.
-    asking: tokio::sync::Mutex<()>,
+    /// How often that was asked; held while it is found out, so that concurrent calls ask once.
+    asked: tokio::sync::Mutex<()>,
+    times: AtomicU32,
 }
 
 impl Quota {
@@ -56,30 +60,49 @@ impl Quota {
         let _ = self.project.set(project.to_owned());
     }
 
-    /// The run's project, if calls can count against it. `ask` reads the state of its Service Usage API with the header; it gives
-    /// nothing if the answer is a refusal.
-    pub async fn of_user<F: Future<Output = Option<Value>>>(
+    /// The run's project, if calls can count against it. `ask` reads the state of its Service Usage API with the header. Where that
+    /// shows nothing, the next call asks again.
+    pub async fn of_user<F: Future<Output = Probe>>(
         &self,
         ask: impl FnOnce(String) -> F,
     ) -> Option<String> {
         let project = self.project.get()?;
         if self.state.load(Ordering::Relaxed) == UNKNOWN {
-            let _asking = self.asking.lock().await;
-            if self.state.load(Ordering::Relaxed) == UNKNOWN {
-                let answer = ask(project.clone()).await.unwrap_or_default();
-                self.learn_number(&answer);
-                let state = match answer["state"] == "ENABLED" {
-                    true => ON,
-                    false => OFF,
+            let before = self.times.load(Ordering::Relaxed);
+            let _asking = self.asked.lock().await;
+            // Who has waited for another call's question has its answer, also if that is nothing.
+            let is_answered = self.times.load(Ordering::Relaxed) != before;
+            if self.state.load(Ordering::Relaxed) == UNKNOWN && !is_answered {
+                let state = match ask(project.clone()).await {
+                    Probe::Answered(answer) => {
+                        self.learn_number(answer["parent"].as_str());
+                        if answer["state"] == "ENABLED" {
+                            ON
+                        } else {
+                            OFF
+                        }
+                    }
+                    Probe::Refused => OFF,
+                    Probe::Nothing => UNKNOWN,
                 };
                 self.state.store(state, Ordering::Relaxed);
+                self.times.fetch_add(1, Ordering::Relaxed);
             }
         }
         (self.state.load(Ordering::Relaxed) == ON).then(|| project.clone())
     }
 
-    /// Learns from an answer of the Service Usage API: the project's number, and that an API may have been enabled.
+    /// Learns from an answer of the Service Usage API or of Resource Manager: the project's number, and that an API may have been
+    /// enabled.
     pub fn learn(&self, call: &Call, answer: &Value) {
+        if call.api == Api::CloudResourceManager
+            && let Some(project) = self.project.get()
+            && answer["projectId"] == project.as_str()
+        {
+            // Version 3 has the number in the name.
+            let number = answer["projectNumber"].as_str();
+            self.learn_number(number.or(answer["name"].as_str()));
+        }
         if call.api != Api::ServiceUsage {
             return;
         }
@@ -88,8 +111,8 @@ impl Quota {
             call.path.starts_with(&path)
         });
         if of_project {
-            self.learn_number(answer);
-            self.learn_number(&answer["services"][0]);
+            self.learn_number(answer["parent"].as_str());
+            self.learn_number(answer["services"][0]["parent"].as_str());
         }
         if answer["done"] == true {
             // Otherwise it is on already, or nobody has asked yet.
@@ -99,18 +122,26 @@ impl Quota {
         }
     }
 
-    fn learn_number(&self, service: &Value) {
-        let parent = service["parent"].as_str();
-        let number = parent.and_then(|parent| parent.strip_prefix("projects/"));
+    /// Learns the project's number, from `NUMBER` or `projects/NUMBER`.
+    fn learn_number(&self, text: Option<&str>) {
+        let number = text.map(|text| text.strip_prefix("projects/").unwrap_or(text));
         if let Some(number) = number.filter(|number| is_number(number)) {
             let mut known = self.number.lock().unwrap_or_else(PoisonError::into_inner);
             *known = Some(number.to_owned());
         }
     }
 
-    /// The project in which a refused call missed an API, if it is not the run's own.
-    pub fn other_consumer(&self, body: &[u8]) -> Option<OtherConsumer> {
-        let (consumer, service) = consumer(body)?;
+    /// The project in which a refused call missed an API, if it is not the run's own. `sent` is the project that the call's header
+    /// named.
+    pub fn other_consumer(&self, refusal: &Refusal, sent: Option<&str>) -> Option<OtherConsumer> {
+        if !matches!(Class::of(refusal), Class::ApiDisabled | Class::QuotaProject) {
+            return None;
+        }
+        let consumer = refusal.consumer.as_deref()?.strip_prefix("projects/")?;
+        // What comes from outside is cut before it is shown.
+        let short = |text: &str| text.chars().take(80).collect::<String>();
+        let consumer = short(consumer);
+        let service = short(refusal.service.as_deref().unwrap_or("the API"));
         let googles = GOOGLES.iter().find(|(number, _)| *number == consumer);
         let project = self.project.get();
         let number = self.number.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,7 +149,8 @@ impl Quota {
             _ if googles.is_some() => true,
             (true, _, Some(number)) => consumer != *number,
             (false, Some(project), _) => consumer != *project,
-            // Nothing says whose number it is.
+            // It is the number of the project in the header. Without a header nothing says whose number it is.
+            (true, Some(project), None) => sent.is_some_and(|sent| sent != project),
             _ => false,
         };
         is_other.then(|| OtherConsumer {
@@ -174,33 +206,18 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The project and the API of a refusal because an API is off.
-fn consumer(body: &[u8]) -> Option<(String, String)> {
-    let answer: Value = serde_json::from_slice(body).ok()?;
-    let details = answer["error"]["details"].as_array()?;
-    let detail = details
-        .iter()
-        .find(|detail| detail["reason"] == "SERVICE_DISABLED")?;
-    let text = |name: &str| detail["metadata"][name].as_str().unwrap_or_default();
-    let consumer = text("consumer").strip_prefix("projects/")?;
-    // What comes from outside is cut before it is shown.
-    let short = |text: &str| text.chars().take(80).collect::<String>();
-    Some((short(consumer), short(text("service"))))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
 
-    fn refusal(consumer: &str) -> Vec<u8> {
-        json!({"error": {"code": 403, "message": "off", "status": "PERMISSION_DENIED", "details": [
+    fn refusal(consumer: &str) -> Refusal {
+        let body = json!({"error": {"code": 403, "message": "off", "status": "PERMISSION_DENIED", "details": [
             {"@type": "type.googleapis.com/google.rpc.Help"},
             {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "SERVICE_DISABLED", "domain": "googleapis.com",
-             "metadata": {"service": "gkehub.googleapis.com", "consumer": consumer}}]}})
-        .to_string()
-        .into_bytes()
+             "metadata": {"service": "gkehub.googleapis.com", "consumer": consumer}}]}});
+        Refusal::of_answer(403, body.to_string().as_bytes())
     }
 
     fn quota(number: Option<&str>) -> Quota {
@@ -236,10 +253,14 @@ mod tests {
             ("projects/mine", None, None),
             ("projects/theirs", None, Some("--billing-project mine")),
             ("projects/mine2", None, Some("--billing-project mine")),
-            ("projects/example.com:mine", None, Some("--billing-project mine")),
+            (
+                "projects/example.com:mine",
+                None,
+                Some("--billing-project mine"),
+            ),
             ("", None, None),
         ] {
-            let told = quota(number).other_consumer(&refusal(consumer));
+            let told = quota(number).other_consumer(&refusal(consumer), None);
             let hint = told.map(|told| told.hint()).unwrap_or_default();
             assert!(
                 hint.contains(other.unwrap_or_default()),
@@ -247,23 +268,82 @@ mod tests {
             );
             assert_eq!(hint.is_empty(), other.is_none(), "{consumer}: {hint}");
         }
-        assert_eq!(quota(None).other_consumer(b"<html>"), None);
-        let words = quota(None).other_consumer(&refusal("projects/764086051850"));
+        let html = Refusal::of_answer(403, b"<html>");
+        assert_eq!(quota(None).other_consumer(&html, None), None);
+        let words = quota(None).other_consumer(&refusal("projects/764086051850"), None);
         assert_eq!(
             words.unwrap().to_string(),
             "the call counts against project 764086051850, the project of `gcloud auth application-default login`, and not against mine"
         );
     }
 
-    fn never(_: String) -> std::future::Ready<Option<Value>> {
+    async fn never(_: String) -> Probe {
         panic!("asked twice")
+    }
+
+    #[test]
+    fn the_header_and_resource_manager_say_whose_number_it_is() {
+        let other = |quota: &Quota, sent| {
+            let told = quota.other_consumer(&refusal("projects/12"), sent);
+            told.is_some()
+        };
+        let unknown = quota(None);
+        assert!(!other(&unknown, None), "nothing says whose number it is");
+        assert!(!other(&unknown, Some("mine")));
+        assert!(other(&unknown, Some("payer")));
+        for (answer, expected) in [
+            (json!({"projectId": "mine", "projectNumber": "12"}), false),
+            (json!({"projectId": "mine", "projectNumber": "13"}), true),
+            (json!({"projectId": "mine", "name": "projects/13"}), true),
+            (json!({"projectId": "theirs", "projectNumber": "13"}), false),
+        ] {
+            let quota = quota(None);
+            let call = Call::get(Api::CloudResourceManager, "v1/projects/mine");
+            quota.learn(&call, &answer);
+            assert_eq!(other(&quota, None), expected, "{answer}");
+        }
+    }
+
+    #[test]
+    fn an_old_sentence_names_the_project_too() {
+        for (message, expected) in [
+            (
+                "Cloud DNS API has not been used in project 764086051850 before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/dns.googleapis.com/overview?project=764086051850 then retry.",
+                Some("set-quota-project mine"),
+            ),
+            (
+                "X API has not been used in project theirs before or it is disabled.",
+                Some("enable the API in theirs"),
+            ),
+            (
+                "X API has not been used in project mine before or it is disabled.",
+                None,
+            ),
+        ] {
+            let body = json!({"error": {"code": 403, "message": message, "errors": [{"reason": "accessNotConfigured"}]}});
+            let refusal = Refusal::of_answer(403, body.to_string().as_bytes());
+            let told = quota(None).other_consumer(&refusal, None);
+            let hint = told.map(|told| told.hint()).unwrap_or_default();
+            assert_eq!(hint.is_empty(), expected.is_none(), "{hint}");
+            assert!(hint.contains(expected.unwrap_or_default()), "{hint}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_shows_nothing_is_asked_again() {
+        let quota = quota(None);
+        let nothing = |_| async move { Probe::Nothing };
+        assert_eq!(quota.of_user(nothing).await, None);
+        let on = |_| async move { Probe::Answered(json!({"state": "ENABLED"})) };
+        assert_eq!(quota.of_user(on).await.as_deref(), Some("mine"));
     }
 
     #[tokio::test]
     async fn the_runs_project_is_asked_for_once_and_again_after_an_api_was_enabled() {
         let quota = quota(None);
-        let off = |_| async { None };
-        let on = |_| async { Some(json!({"state": "ENABLED", "parent": "projects/7"})) };
+        let off = |_| async move { Probe::Refused };
+        let state = json!({"state": "ENABLED", "parent": "projects/7"});
+        let on = |_| async move { Probe::Answered(state) };
         assert_eq!(quota.of_user(off).await, None);
         assert_eq!(quota.of_user(never).await, None);
         let done = Call::get(Api::ServiceUsage, "operations/x");
@@ -271,7 +351,8 @@ mod tests {
         assert_eq!(quota.of_user(on).await.as_deref(), Some("mine"));
         quota.learn(&done, &json!({"done": true}));
         assert_eq!(quota.of_user(never).await.as_deref(), Some("mine"));
-        assert!(quota.other_consumer(&refusal("projects/7")).is_none());
+        let refusal = refusal("projects/7");
+        assert!(quota.other_consumer(&refusal, None).is_none());
         assert!(Quota::default().of_user(never).await.is_none());
     }
 }

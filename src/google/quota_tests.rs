@@ -96,6 +96,55 @@ async fn the_project_is_named_in_the_order_of_the_documents() {
     }
 }
 
+/// As in Google's libraries, the request of a person for a token of a service account counts against the named project too.
+#[tokio::test]
+async fn an_impersonation_by_a_person_names_the_project() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = json!({"access_token": "mine", "expires_in": 3600});
+    let robots = json!({"accessToken": "robots", "expireTime": "2099-01-01T00:00:00Z"});
+    let tokens = Scripted::plays([Reply::Json(200, token), Reply::Json(200, robots)]).await;
+    let base = tokens.base();
+    let set = [
+        ("GOOGLE_CLOUD_QUOTA_PROJECT", "of-variable"),
+        ("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS", &base),
+    ];
+    let flags = AuthFlags {
+        impersonate: Some("robot@p.iam.gserviceaccount.com".to_owned()),
+        ..AuthFlags::default()
+    };
+    let auth = login(&folder, &tokens, &set, &flags, Some("of-file"));
+    let token = auth.token().await.unwrap().unwrap();
+    assert_eq!(token.reveal(), "robots");
+    let projects: Vec<_> = named(&tokens).into_iter().map(|(_, named)| named).collect();
+    assert_eq!(projects, [None, Some("of-variable".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_probe_that_shows_nothing_is_repeated_by_the_next_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = tokens().await;
+    let auth = login(&folder, &tokens, &[], &AuthFlags::default(), None);
+    let ok = || Reply::Json(200, json!({}));
+    let on = json!({"state": "ENABLED", "parent": "projects/7"});
+    let api = Scripted::plays([
+        Reply::Json(503, json!({})),
+        ok(),
+        Reply::Json(429, json!({})),
+        ok(),
+        Reply::ResetAfter,
+        ok(),
+        Reply::Json(200, on),
+        ok(),
+    ])
+    .await;
+    let client = Client::new(Endpoints::emulator(&api.base()), auth).unwrap();
+    let client = client.of_project("the-run");
+    for expected in [None, None, None, Some("the-run".to_owned())] {
+        client.send(&get(), &NoWatch).await.unwrap();
+        assert_eq!(named(&api).pop().unwrap().1, expected);
+    }
+}
+
 #[tokio::test]
 async fn without_a_name_it_is_the_runs_project_once_its_service_usage_is_on() {
     let folder = tempfile::tempdir().unwrap();

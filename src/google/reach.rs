@@ -17,6 +17,27 @@ pub fn proxy_words(host: &str, env: Environment<'_>) -> Option<String> {
     proxy::of(host, env).map(|proxy| format!("{} ({})", proxy.address, proxy.variable))
 }
 
+/// What to do about a certificate that is not trusted.
+pub(super) const CERTIFICATE: &str =
+    "if a proxy inspects HTTPS, name its CA certificate file in SSL_CERT_FILE";
+
+/// Whether the words of a connection's error say that a certificate is not trusted. It will not be trusted the next time either.
+pub(super) fn is_untrusted(words: &str) -> bool {
+    words.contains("certificate")
+}
+
+/// What to do about a server that cannot be reached, through a proxy or without one.
+pub(super) fn advice(has_proxy: bool) -> &'static str {
+    match has_proxy {
+        true => {
+            "check that the proxy runs and that HTTPS_PROXY and NO_PROXY are right; run the same command again to continue"
+        }
+        false => {
+            "check the network and its name server; if the network needs a proxy, set HTTPS_PROXY; run the same command again to continue"
+        }
+    }
+}
+
 /// Whether the request cannot have reached any server: there was no connection, or no token for it.
 pub(super) fn was_unreachable(error: &ApiError) -> bool {
     error.class == Class::LostConnection && error.left_machine == MayHaveApplied::No
@@ -42,16 +63,11 @@ pub(super) fn explained(mut error: ApiError, url: Option<&Url>, env: Environment
         let message = &error.message;
         error.message = format!("cannot connect to {host}{port}{through}: {message}");
     }
-    error.advice = Some(match (is_loopback(url), proxy.is_some()) {
-        (true, _) => {
+    error.advice = Some(match is_loopback(url) {
+        true => {
             "start the server that CLOUDSDK_API_ENDPOINT_OVERRIDES_* names, or unset these variables"
         }
-        (false, true) => {
-            "check that the proxy runs and that HTTPS_PROXY and NO_PROXY are right; run the same command again to continue"
-        }
-        (false, false) => {
-            "check the network and its name server; if the network needs a proxy, set HTTPS_PROXY; run the same command again to continue"
-        }
+        false => advice(proxy.is_some()),
     });
     error
 }

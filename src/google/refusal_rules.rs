@@ -95,7 +95,7 @@ const RULES: &[RefusalPattern] = &[
     anywhere(&["nodes out of", "have registered"], Class::NodesNotRegistered),
     anywhere(&["already registered with resource"], Class::RegisteredElsewhere),
     anywhere(&["bucket name is not available"], Class::NameTaken),
-    worded(403, &["storage.buckets.get", "it may not exist"], Class::NameTaken),
+    worded(403, &["storage.buckets.get access", "it may not exist"], Class::NameTaken),
     // What passes by itself within minutes.
     anywhere(&["hub default service account does not have access"], Class::AgentNotReady),
     anywhere(&["not fully initialized with the default service accounts"], Class::AgentNotReady),
@@ -106,6 +106,9 @@ const RULES: &[RefusalPattern] = &[
     named("BILLING_DISABLED", Class::BillingDisabled),
     // A number that is reached is a quota, although some services call it a rate.
     anywhere(&["Maximum number of"], Class::QuotaExceeded),
+    // The status text of a cluster or an operation of GKE, which has the code only in its words.
+    anywhere(&["[GCE_QUOTA_EXCEEDED]"], Class::QuotaExceeded),
+    anywhere(&["Insufficient quota to satisfy the request"], Class::QuotaExceeded),
     named("dailyLimitExceeded", Class::QuotaExceeded),
     anywhere(&["exceeded", "per day"], Class::QuotaExceeded),
     named("rateLimitExceeded", Class::RateLimited),
@@ -170,6 +173,15 @@ impl Class {
                     && refusal.retry_after.is_some_and(|pause| pause > PATIENCE) =>
             {
                 Class::QuotaExceeded
+            }
+            // A quota per minute is a quota and a rate: what is asked to wait for a moment passes.
+            Some(rule)
+                if rule.name == Some(QUOTA_FAILURE)
+                    && code == 429
+                    && !refusal.operation
+                    && refusal.retry_after.is_some_and(|pause| pause <= PATIENCE) =>
+            {
+                Class::RateLimited
             }
             Some(rule)
                 if rule.class == Class::ApiDisabled

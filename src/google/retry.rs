@@ -60,6 +60,13 @@ pub fn verdict(
     }
 }
 
+/// The next pause: the caller's own, or the one that Google requests if that is longer. None if the request is for more than what is
+/// `left` of the caller's patience.
+pub fn requested(own: Duration, asked: Option<Duration>, left: Duration) -> Option<Duration> {
+    let asked = asked.unwrap_or_default();
+    (asked <= left).then(|| own.max(asked))
+}
+
 /// Pauses that begin with `first`, double, and stay at `cap`; endless and without randomness.
 pub fn delays(first: Duration, cap: Duration) -> impl Iterator<Item = Duration> {
     let mut backoff: ExponentialBackoff<SystemClock> = ExponentialBackoffBuilder::new()
@@ -217,6 +224,22 @@ mod tests {
             verdict(&asked(u64::MAX), false, 1, now, 1.0),
             RetryDecision::GiveUp
         );
+    }
+
+    #[test]
+    fn a_callers_pause_is_at_least_the_requested_one() {
+        let second = Duration::from_secs;
+        for (own, asked, left, expected) in [
+            (2, None, 60, Some(2)),
+            (2, Some(1), 60, Some(2)),
+            (2, Some(30), 60, Some(30)),
+            (2, Some(61), 60, None),
+            // Without a request the caller decides.
+            (2, None, 1, Some(2)),
+        ] {
+            let pause = requested(second(own), asked.map(second), second(left));
+            assert_eq!(pause, expected.map(second), "{own} {asked:?} {left}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 /// The shortest token that is searched for in texts from outside, in bytes.
 const SHORTEST: usize = 12;
@@ -65,6 +65,18 @@ impl Token {
         } else {
             hidden.into_bytes()
         }
+    }
+
+    /// Hides it in a header of an answer.
+    pub(super) fn hide_in_header(&self, headers: &mut HeaderMap, name: &HeaderName) {
+        let Some(value) = headers.get(name) else {
+            return;
+        };
+        let hidden = self.hidden_in(&String::from_utf8_lossy(value.as_bytes()));
+        match HeaderValue::try_from(hidden) {
+            Ok(value) => headers.insert(name.clone(), value),
+            Err(_) => headers.remove(name),
+        };
     }
 
     /// The expiry time; not known for a token in a file.

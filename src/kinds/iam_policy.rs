@@ -111,8 +111,10 @@ impl KindSpec for IamPolicySpec {
     }
 
     /// An account that was just created is found by some replicas and not by others (recorded).
-    fn holder_appears_late(&self) -> bool {
-        self.path.contains("/serviceAccounts/")
+    fn late_holder(&self) -> Option<&'static str> {
+        self.path
+            .ends_with("/serviceAccounts/{account}")
+            .then_some("account")
     }
 
     fn parts(&self, want: &Value) -> Vec<String> {
@@ -206,7 +208,10 @@ async fn rewrite(
         let written = write(policy, clients, at, changed).await;
         match written.map_err(|error| error.after(&mut may_have_applied)) {
             Ok(_) => return Ok(MutationResult::Now),
-            Err(error) if error.class == Class::PolicyConflict => match delays.next() {
+            Err(error) if error.class == Class::PolicyConflict => match delays
+                .next()
+                .and_then(|delay| retry::requested(delay, error.retry_after, retry::PATIENCE))
+            {
                 Some(delay) => {
                     clients.watch.retrying(
                         &error.call,

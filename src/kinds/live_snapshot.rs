@@ -148,7 +148,7 @@ async fn zones(
         .list(&call, "managedZones", &*clients.watch)
         .await
     {
-        // In a project in which the API was never enabled, there are no zones.
+        // While the API is off nobody can read its zones, and the journal has none of ours.
         Err(error) if error.class == Class::ApiDisabled && !has_zones => return Ok(Vec::new()),
         zones => zones?,
     };

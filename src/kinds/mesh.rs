@@ -22,7 +22,7 @@ pub static WAIT: Wait = Wait {
     outputs: &[],
     look: |clients, at, _| Box::pin(look(clients, at)),
     permissions: permissions::reads(&["gkehub.features.get"]),
-    hint: "run again to continue waiting; if it stays at `pending enablement`, switch the feature off and on: `gcloud container fleet mesh disable --project={project}`, then run again; Google's page on a managed mesh that is not ready: https://cloud.google.com/service-mesh/docs/troubleshooting/troubleshoot-managed-service-mesh",
+    hint: "run again to continue waiting; if it stays at `pending enablement`, switch the feature off and on: `gcloud container fleet mesh disable --project={project}`, which does it for all clusters of the fleet, then run again; Google's page on a managed mesh that is not ready: https://cloud.google.com/service-mesh/docs/troubleshooting/troubleshoot-managed-service-mesh",
 };
 
 /// What to do about a managed mesh that is not ready.

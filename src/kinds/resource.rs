@@ -97,7 +97,7 @@ impl KindSpec for ResourceSpec {
         self.reads
     }
 
-    fn holder_appears_late(&self) -> bool {
+    fn late_holder(&self) -> Option<&'static str> {
         self.late_holder
     }
 

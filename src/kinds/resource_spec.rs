@@ -58,10 +58,10 @@ pub struct ResourceSpec {
     pub predicts: &'static [(&'static str, &'static str)],
     /// What two requests must not change at the same time; `{x}` is filled from the step's `at`.
     pub lock: Option<&'static str>,
-    /// Whether some of Google's replicas learn late of what it belongs to; see [`KindSpec::holder_appears_late`].
+    /// What it belongs to, if some of Google's replicas learn of that late; see [`KindSpec::late_holder`].
     ///
-    /// [`KindSpec::holder_appears_late`]: super::spec::KindSpec::holder_appears_late
-    pub late_holder: bool,
+    /// [`KindSpec::late_holder`]: super::spec::KindSpec::late_holder
+    pub late_holder: Option<&'static str>,
     /// The kind whose create request may create this resource too, and the list that contains it there.
     pub inside: Option<&'static ParentCreate>,
     /// The list of networks that may reach it, which `provision authorize` keeps up to date.

@@ -45,7 +45,7 @@ const PLAIN: ResourceSpec = ResourceSpec {
     request_id: false,
     settled: None,
     reads: 1,
-    late_holder: false,
+    late_holder: None,
     fixed: &[],
     carries: &[],
     unstated: &[],
@@ -409,7 +409,7 @@ static MEMBERSHIP_FEATURE: ResourceSpec = ResourceSpec {
     dialect: Some(Dialect::LongRunning),
     request_id: true,
     // The fleet answers 404 or 400 for a membership that it created a moment ago (reported).
-    late_holder: true,
+    late_holder: Some("membership"),
     outputs: &["name"],
     lock: Some("feature {project}/{feature}"),
     ..PLAIN

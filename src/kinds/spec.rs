@@ -164,10 +164,10 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         1
     }
 
-    /// Whether what it belongs to may be unknown to some of Google's replicas for minutes after it was created, so that a 404 of a
-    /// request that changes something passes by itself.
-    fn holder_appears_late(&self) -> bool {
-        false
+    /// What it belongs to, if that may be unknown to some of Google's replicas for minutes after it was created, so that a 404 of a
+    /// request that changes something passes by itself: the key of `at` with its name.
+    fn late_holder(&self) -> Option<&'static str> {
+        None
     }
 
     /// What to warn about a live resource that works and needs somebody's attention.

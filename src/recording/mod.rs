@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 
 pub use cluster::Recorded;
+pub use patterns::without_secrets;
 use redact::Redactor;
 
 /// The end of the file, which each exchange is written before: the file is complete at every instant.

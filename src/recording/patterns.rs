@@ -107,6 +107,23 @@ pub(super) enum Becomes {
     Address,
 }
 
+/// A text from outside for people, without what has the form of a secret.
+pub fn without_secrets(text: &str) -> String {
+    let secrets = PATTERNS
+        .iter()
+        .filter(|pattern| matches!(pattern.becomes, Becomes::Secret));
+    secrets.fold(text.to_owned(), |text, pattern| {
+        let mut rest = text.as_str();
+        let mut hidden = String::new();
+        while let Some(secret) = pattern.regex.captures(rest).and_then(|found| found.get(1)) {
+            hidden += &rest[..secret.start()];
+            hidden += "(a secret)";
+            rest = &rest[secret.end()..];
+        }
+        hidden + rest
+    })
+}
+
 /// The forms, in the order in which they are looked for.
 pub(super) static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     let row = |text: &str, becomes| {
@@ -129,6 +146,14 @@ pub(super) static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         row(r"(\bya29\.[A-Za-z0-9._-]+)", Becomes::Secret),
         row(r"(\bAIza[A-Za-z0-9_-]{35})", Becomes::Secret),
         row(r"(\bGOCSPX-[A-Za-z0-9_-]+)", Becomes::Secret),
+        // A refresh token, as it is and as it is in a form.
+        row(r"(\b1(?://|%2F%2F)[A-Za-z0-9_-]{8,})", Becomes::Secret),
+        // A field of a form in which somebody repeats a request for a token.
+        row(
+            r#"(?i)\b(?:refresh_token|client_secret|assertion|subject_token|access_token|id_token|private_key)=([^&\s"'<>(\\]+)"#,
+            Becomes::Secret,
+        ),
+        row(r"(?i)\bbasic\s+([A-Za-z0-9+/=]{20,})", Becomes::Secret),
         row(r"(?i)\bbearer\s+([A-Za-z0-9._~+/=-]{8,})", Becomes::Secret),
         row(
             r"([A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,})",

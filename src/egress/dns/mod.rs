@@ -14,7 +14,7 @@ use crate::internet;
 use crate::object::{Object, Unknown, texts};
 use crate::trace::Decision;
 
-/// The metadata server of every machine of Google's.
+/// The metadata server of every Compute Engine VM.
 pub const METADATA_SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
 
 /// The maximum length of a CNAME chain; Cloud DNS' own limit.

@@ -1,25 +1,21 @@
-//! Credentials, and how each kind of them yields a token. Keys, tokens from outside and the metadata server have files of their own.
+//! Credentials, and how each kind of them yields a token. Keys, subject tokens and the metadata server have files of their own.
 
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
 
-use gcp_auth::{GCloudAuthorizedUser, TokenProvider};
 use jiff::Timestamp;
 use serde_json::json;
-use tokio::time::timeout;
 use url::Url;
 
 use super::error::{Asked, TokenError};
 use super::external::External;
+use super::gcloud;
 use super::grant::{Exchange, Grant, SCOPE};
 use super::key::Key;
 use super::metadata::Metadata;
 use crate::google::http::Http;
 
-/// gcloud takes a second or two.
-const ASKING: Duration = Duration::from_secs(15);
 /// The lifetime of an impersonated token, in seconds; a longer one needs an organization policy.
 const LIFETIME: u64 = 3600;
 
@@ -27,26 +23,27 @@ const LIFETIME: u64 = 3600;
 pub(super) enum Credential {
     /// A service account key.
     Key(Key),
-    /// A login of a person.
+    /// User credentials.
     Login(Login),
-    /// A token from outside.
+    /// A subject token.
     External(Box<External>),
     /// A service account that other credentials may impersonate.
     Impersonated(Box<Impersonated>),
     /// The service account of the machine.
     Metadata(Metadata),
     /// gcloud's login.
-    Gcloud(Arc<GCloudAuthorizedUser>),
+    Gcloud,
     /// A token that somebody else keeps fresh.
     TokenFile(PathBuf),
 }
 
-/// A login of a person: a refresh token, and the program that has got it.
+/// User credentials: a refresh token, and the program that has got it.
 pub(super) struct Login {
     pub url: Url,
     pub client_id: String,
     pub client_secret: String,
-    pub refresh_token: String,
+    /// The last one that was given. The Security Token Service gives a new one with a token, and the old one may end with that.
+    pub refresh_token: Mutex<String>,
     /// Whether the program is named in a header, as the Security Token Service asks for, and not in the form.
     pub by_header: bool,
 }
@@ -60,6 +57,9 @@ pub(super) struct Impersonated {
     pub delegates: Vec<String>,
     /// In seconds, if the file states it.
     pub lifetime: Option<u64>,
+    /// The project that the request for a token counts against, if a person sends it. Google's libraries name it too
+    /// (`_make_iam_token_request` of google-auth-library-python sends the headers of the source credentials).
+    pub user_project: Option<String>,
 }
 
 /// The name of an account in a chain of delegation. Google's files have the e-mail address or the whole name.
@@ -83,7 +83,7 @@ impl Credential {
                 Credential::External(external) => external.fetch(http).await,
                 Credential::Impersonated(impersonated) => impersonated.fetch(http).await,
                 Credential::Metadata(server) => server.fetch(http).await,
-                Credential::Gcloud(gcloud) => of_gcloud(gcloud).await,
+                Credential::Gcloud => gcloud::token().await,
                 Credential::TokenFile(path) => in_file(path).await,
             }
         })
@@ -99,19 +99,31 @@ impl Login {
             },
         };
         let (id, secret) = (self.client_id.as_str(), self.client_secret.as_str());
+        let refresh_token = {
+            let kept = self.refresh_token.lock();
+            kept.unwrap_or_else(PoisonError::into_inner).clone()
+        };
         let mut fields = vec![
             ("grant_type", "refresh_token"),
-            ("refresh_token", self.refresh_token.as_str()),
+            ("refresh_token", refresh_token.as_str()),
         ];
         if !self.by_header {
             fields.extend([("client_id", id), ("client_secret", secret)]);
         }
-        let secrets = [secret, self.refresh_token.as_str()];
+        let secrets = [secret, refresh_token.as_str()];
         let exchange = Exchange::form(http, self.url.clone(), asked, &fields, &secrets);
-        match self.by_header {
-            true => exchange.basic(id, secret).grant().await,
-            false => exchange.grant().await,
+        let grant = match self.by_header {
+            true => exchange.basic(id, secret).grant().await?,
+            false => exchange.grant().await?,
+        };
+        if let Some(new) = &grant.refresh_token {
+            let mut kept = self
+                .refresh_token
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            kept.clone_from(new);
         }
+        Ok(grant)
     }
 }
 
@@ -130,6 +142,7 @@ impl Impersonated {
             account: self.account.clone(),
         };
         let exchange = Exchange::json(http, self.url.clone(), asked, &body, &source.token);
+        let exchange = exchange.charged_to(self.user_project.as_deref());
         let answer = exchange.answer().await?;
         let token = answer["accessToken"].as_str();
         let token = token.filter(|token| !token.is_empty());
@@ -138,32 +151,9 @@ impl Impersonated {
             token: token.ok_or_else(|| exchange.unreadable())?.to_owned(),
             expires: expires.and_then(|time| time.parse::<Timestamp>().ok()),
             account: source.account,
+            refresh_token: None,
         })
     }
-}
-
-async fn of_gcloud(gcloud: &GCloudAuthorizedUser) -> Result<Grant, TokenError> {
-    let token = asked(gcloud.token(&[SCOPE])).await?;
-    Ok(Grant {
-        token: token.as_str().to_owned(),
-        expires: Timestamp::from_second(token.expires_at().timestamp()).ok(),
-        account: None,
-    })
-}
-
-/// Runs what gcp_auth does with gcloud.
-pub(super) async fn asked<T>(
-    gcloud: impl Future<Output = Result<T, gcp_auth::Error>>,
-) -> Result<T, TokenError> {
-    let words = match timeout(ASKING, gcloud).await {
-        Ok(Ok(done)) => return Ok(done),
-        // It has run a program and read its output: only the fixed words of its errors are shown.
-        Ok(Err(gcp_auth::Error::Io(what, error))) => format!("{what}: {error}"),
-        Ok(Err(gcp_auth::Error::Str(what))) => what.to_owned(),
-        Ok(Err(_)) => "gcloud gave no token".to_owned(),
-        Err(_) => format!("no answer within {} s", ASKING.as_secs()),
-    };
-    Err(TokenError::Gcloud { words })
 }
 
 /// The token in a file, whose lifetime nobody knows; for an impersonation.
@@ -179,6 +169,39 @@ async fn in_file(path: &std::path::Path) -> Result<Grant, TokenError> {
             token: token.to_owned(),
             expires: None,
             account: None,
+            refresh_token: None,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::google::scripted::{Reply, Scripted};
+
+    #[tokio::test]
+    async fn a_new_refresh_token_replaces_the_old_one() {
+        let answer = |refresh: &str| {
+            let answer = json!({"access_token": "t", "expires_in": 3600, "refresh_token": refresh});
+            Reply::Json(200, answer)
+        };
+        let tokens = Scripted::plays([answer("second"), answer("third"), answer("x")]).await;
+        let login = Login {
+            url: Url::parse(&tokens.base()).unwrap(),
+            client_id: "c".to_owned(),
+            client_secret: "s".to_owned(),
+            refresh_token: "first".to_owned().into(),
+            by_header: true,
+        };
+        let http = Http::default();
+        for _ in 0..3 {
+            login.fetch(&http).await.unwrap();
+        }
+        let sent = tokens.seen();
+        for (seen, name) in sent.iter().zip(["first", "second", "third"]) {
+            let field = format!("refresh_token={name}");
+            assert!(seen.body.contains(&field), "{name}: {}", seen.body);
+        }
+        assert_eq!(sent.len(), 3);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::key_file::KeyProblem;
+use crate::google::{Class, reach};
 
 /// The supported types of credential files, in Google's words.
 pub(super) const TYPES: [&str; 5] = [
@@ -135,14 +136,14 @@ pub enum Asked {
         /// The command that logs in again.
         command: &'static str,
     },
-    /// Google's Security Token Service, with a token from outside.
+    /// Google's Security Token Service, with a subject token.
     Federation,
     /// IAM Credentials, for a token of a service account.
     Impersonation {
         /// The service account.
         account: String,
     },
-    /// The server of an identity provider, for the token from outside.
+    /// The server of an identity provider, for the subject token.
     Subject,
     /// The metadata server of the machine.
     Metadata,
@@ -163,6 +164,8 @@ pub struct Refused {
     pub words: String,
     /// `error_subtype`.
     pub subtype: Option<String>,
+    /// The class of the refusal, if it has the form of Google's other APIs.
+    pub class: Option<Class>,
     /// By how many seconds this machine's clock is ahead of the server's; negative if it is behind.
     pub ahead: Option<i64>,
 }
@@ -171,7 +174,7 @@ pub struct Refused {
 #[derive(Debug, Clone, Error)]
 pub enum TokenError {
     /// The endpoint gave no answer.
-    #[error("{host} gives no answer: {words}")]
+    #[error("{host} gives no answer: {words}{}", through(.proxy.as_deref()))]
     Unreachable {
         /// The host.
         host: String,
@@ -181,6 +184,10 @@ pub enum TokenError {
         asked: Asked,
         /// Whether not even a connection could be made.
         connects: bool,
+        /// Whether the time limit ended it.
+        timed_out: bool,
+        /// The proxy on the way, and the variable that names it.
+        proxy: Option<String>,
     },
     /// The endpoint refused.
     #[error("{}", .0.words())]
@@ -193,7 +200,7 @@ pub enum TokenError {
         /// Who was asked.
         asked: Asked,
     },
-    /// The token from outside, which Google's is exchanged for, could not be read.
+    /// The subject token, which Google's is exchanged for, could not be read.
     #[error("{words}")]
     Subject {
         /// What failed.
@@ -231,7 +238,7 @@ impl TokenError {
     /// Whether the network or a fault of the server is the cause, so that a later try may succeed.
     pub(super) fn is_network(&self) -> bool {
         match self {
-            TokenError::Unreachable { .. } => true,
+            TokenError::Unreachable { words, .. } => !reach::is_untrusted(words),
             TokenError::Refused(refused) => refused.http >= 500 || refused.http == 429,
             _ => false,
         }
@@ -240,10 +247,17 @@ impl TokenError {
     /// Whether it may pass within a second.
     pub(super) fn may_pass(&self) -> bool {
         match self {
-            // No machine of Google's is needed for a name that nobody has, or a port on which nobody listens.
+            // A name that nobody has, or a port on which nobody listens: this machine has no metadata server. Who has not answered
+            // within the whole time limit does not answer within a second.
             TokenError::Unreachable {
-                asked, connects, ..
-            } => !(*connects && matches!(asked, Asked::Metadata)),
+                asked,
+                connects,
+                timed_out,
+                ..
+            } => {
+                let is_nobody = *connects && matches!(asked, Asked::Metadata);
+                self.is_network() && !is_nobody && !timed_out
+            }
             other => other.is_network(),
         }
     }
@@ -259,6 +273,10 @@ impl AuthError {
     pub fn is_network(&self) -> bool {
         matches!(self, AuthError::Refresh { source, .. } if source.is_network())
     }
+}
+
+fn through(proxy: Option<&str>) -> String {
+    proxy.map_or_else(String::new, |proxy| format!(", through the proxy {proxy}"))
 }
 
 fn of_type(kind: Option<&str>) -> String {

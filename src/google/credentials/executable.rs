@@ -4,15 +4,15 @@
 //!
 //! It has no terminal: the interactive mode of workforce pools is not supported.
 
-use std::io::Read;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::error::{CredentialFileError, TokenError};
+use super::program;
 use crate::text::beginning;
 
 /// Why a program gave no token.
@@ -32,10 +32,6 @@ pub(super) const ALLOWED: &str = "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES";
 const PATIENCE: u64 = 30_000;
 /// What a file may say.
 const BOUNDS: std::ops::RangeInclusive<u64> = 5_000..=120_000;
-/// How often it is looked whether the program has ended.
-const LOOK: Duration = Duration::from_millis(20);
-/// The size limit of what it prints, in bytes.
-const LONGEST: u64 = 1 << 20;
 
 /// A program.
 #[derive(Clone)]
@@ -102,24 +98,23 @@ impl Executable {
             .env("GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE", audience)
             .env("GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE", token_type)
             .env("GOOGLE_EXTERNAL_ACCOUNT_INTERACTIVE", "0")
-            .env("GOOGLE_EXTERNAL_ACCOUNT_REVOKE", "0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            // What it says there may be anything, a secret too.
-            .stderr(Stdio::null());
+            .env("GOOGLE_EXTERNAL_ACCOUNT_REVOKE", "0");
         if let Some(account) = account {
             command.env("GOOGLE_EXTERNAL_ACCOUNT_IMPERSONATED_EMAIL", account);
         }
         if let Some(output) = &self.output {
             command.env("GOOGLE_EXTERNAL_ACCOUNT_OUTPUT_FILE", output);
         }
-        let patience = self.patience;
-        let run = tokio::task::spawn_blocking(move || run(command, patience)).await;
-        let run = run.unwrap_or_else(|_| Err(ProgramError::new("it could not be awaited")));
+        let run = program::run(command, self.patience).await;
         let failed = |why: ProgramError| TokenError::Subject {
             words: format!("the program {}: {why}", self.words[0]),
         };
-        let (code, mut text) = run.map_err(failed)?;
+        // What it says on its standard error may be anything, a secret too.
+        let program::Ended {
+            code,
+            out: mut text,
+            ..
+        } = run.map_err(|why| failed(ProgramError(why)))?;
         if code == Some(0)
             && text.trim().is_empty()
             && let Some(kept) = self.kept().await
@@ -139,39 +134,6 @@ impl Executable {
 
     async fn kept(&self) -> Option<String> {
         tokio::fs::read_to_string(self.output.as_ref()?).await.ok()
-    }
-}
-
-/// Runs a program and returns its exit code and what it has printed. It is killed after a while.
-fn run(mut command: Command, patience: Duration) -> Result<(Option<i32>, String), ProgramError> {
-    let mut child = command
-        .spawn()
-        .map_err(|error| ProgramError(format!("it does not start: {error}")))?;
-    let out = child.stdout.take();
-    let reader = std::thread::spawn(move || {
-        let mut text = String::new();
-        if let Some(out) = out {
-            // What is no text is no answer.
-            let _ = out.take(LONGEST).read_to_string(&mut text);
-        }
-        text
-    });
-    let until = Instant::now() + patience;
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => {
-                let text = reader.join().unwrap_or_default();
-                return Ok((status.code(), text));
-            }
-            Ok(None) if Instant::now() < until => std::thread::sleep(LOOK),
-            Ok(None) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                let words = format!("it has not ended within {} s", patience.as_secs());
-                return Err(ProgramError(words));
-            }
-            Err(error) => return Err(ProgramError(error.to_string())),
-        }
     }
 }
 
@@ -302,7 +264,7 @@ mod tests {
             patience: Duration::from_millis(50),
             output: None,
         };
-        let began = Instant::now();
+        let began = std::time::Instant::now();
         let error = sleeper.token("a", "t", None).await.unwrap_err();
         assert!(error.to_string().contains("has not ended"), "{error}");
         assert!(began.elapsed() < Duration::from_secs(30));

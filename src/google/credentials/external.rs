@@ -1,7 +1,7 @@
 //! Workload and workforce identity federation (`external_account`): a token of an identity provider is exchanged for Google's at
 //! the Security Token Service (<https://google.aip.dev/auth/4117>, RFC 8693).
 //!
-//! The token from outside is in a file, at an address, or printed by a program. GitHub Actions' shape is the address: its
+//! The subject token is in a file, at an address, or printed by a program. GitHub Actions' shape is the address: its
 //! `credential_source` has `url`, an `Authorization` header and a JSON `format` whose field is `value`.
 
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub(super) struct External {
     pub account: Option<String>,
 }
 
-/// Where the token from outside is.
+/// Where the subject token is.
 pub(super) enum SubjectSource {
     File(PathBuf, Format),
     Url(Url, Vec<(String, String)>, Format),

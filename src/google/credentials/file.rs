@@ -20,7 +20,7 @@ use crate::google::endpoints::{is_google, is_loopback};
 
 /// Where a login is exchanged for a token. A file may name another address, and so may gcloud's property `auth/token_host`.
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
-/// Where a token from outside is exchanged.
+/// Where a subject token is exchanged.
 const STS_URL: &str = "https://sts.googleapis.com/v1/token";
 /// The only universe with the APIs of this program.
 const UNIVERSE: &str = "googleapis.com";
@@ -69,9 +69,12 @@ fn of_fields(
     options: &FileOptions,
 ) -> Result<Parsed, Unusable> {
     let reader = Reader { fields, text };
-    // gcp_auth has always taken a file without a type for a key.
+    // gcp_auth has always taken a file without a type for a key. What is none, such as the file of an OAuth client, is of no type.
     let kind = match fields.get("type") {
-        None => "service_account",
+        None if fields.contains_key("private_key") || fields.contains_key("token_uri") => {
+            "service_account"
+        }
+        None => "",
         Some(kind) => kind.as_str().unwrap_or_default(),
     };
     let known = TYPES.iter().find(|known| **known == kind);
@@ -165,7 +168,7 @@ impl Reader<'_> {
                 url,
                 client_id: self.need("client_id")?,
                 client_secret: self.need("client_secret")?,
-                refresh_token: self.need("refresh_token")?,
+                refresh_token: self.need("refresh_token")?.into(),
                 by_header: false,
             }),
             self.get("account"),
@@ -191,7 +194,7 @@ impl Reader<'_> {
                 },
                 client_id: self.need("client_id")?,
                 client_secret: self.need("client_secret")?,
-                refresh_token: self.need("refresh_token")?,
+                refresh_token: self.need("refresh_token")?.into(),
                 by_header: true,
             }),
             None,
@@ -248,14 +251,17 @@ impl Reader<'_> {
             // The type that has the error is the one inside.
             (inner.or(Some(kind.to_owned())), error)
         })?;
+        let is_user = matches!(source.credential, Credential::Login(_));
+        let quota_project = self.get("quota_project_id").or(source.quota_project);
         let mut impersonated = self.of_source(source.credential, None).map_err(with_type)?;
+        impersonated.user_project = quota_project.clone().filter(|_| is_user);
         let delegates = self.fields.get("delegates").and_then(Value::as_array);
         let delegates = delegates.into_iter().flatten().filter_map(Value::as_str);
         impersonated.delegates = delegates.map(super::credential::delegate).collect();
         Ok(Parsed {
             kind: kind.to_owned(),
             account: Some(impersonated.account.clone()),
-            quota_project: self.get("quota_project_id").or(source.quota_project),
+            quota_project,
             credential: Credential::Impersonated(Box::new(impersonated)),
         })
     }
@@ -274,6 +280,7 @@ impl Reader<'_> {
             account: account.ok_or(CredentialFileError::Address { field: FIELD, uri })?,
             delegates: Vec::new(),
             lifetime,
+            user_project: None,
         })
     }
 }

@@ -3,7 +3,7 @@
 //! The endpoint's own words are kept, without the secrets of the request. What a refusal advises is decided in `hint.rs`.
 
 use std::error::Error as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,12 +16,14 @@ use url::{Url, form_urlencoded};
 use super::error::{Asked, Refused, TokenError};
 use super::identity;
 use crate::google::envelope::Refusal;
-use crate::google::http::Http;
+use crate::google::http::{Http, is_on_link};
+use crate::google::{Class, quota, reach};
+use crate::recording::without_secrets;
 use crate::text::{beginning, chain};
 
 /// The scope of every token: what an identity may do is decided by its roles.
 pub(super) const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
-/// How long one request may take.
+/// How long an exchange may take, with its repetitions.
 const ANSWERED: Duration = Duration::from_secs(15);
 /// The pauses between the tries of a request that got no answer, or a fault of the server.
 const PAUSES: [u64; 4] = [50, 100, 200, 400];
@@ -36,6 +38,8 @@ pub(super) struct Grant {
     pub expires: Option<Timestamp>,
     /// The e-mail address of a user, from the id token beside it.
     pub account: Option<String>,
+    /// The refresh token that replaces the one of the request.
+    pub refresh_token: Option<String>,
 }
 
 /// A request for a token, or for something on the way to one.
@@ -52,6 +56,7 @@ pub(super) struct Exchange<'a> {
     body: Vec<u8>,
     basic: Option<(&'a str, &'a str)>,
     bearer: Option<&'a str>,
+    patience: Duration,
 }
 
 impl<'a> Exchange<'a> {
@@ -68,6 +73,7 @@ impl<'a> Exchange<'a> {
             body: Vec::new(),
             basic: None,
             bearer: None,
+            patience: ANSWERED,
         }
     }
 
@@ -119,6 +125,19 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// The same with another time limit.
+    pub fn within(self, patience: Duration) -> Exchange<'a> {
+        Exchange { patience, ..self }
+    }
+
+    /// The same with the project that the request counts against. A name that is none is left out.
+    pub fn charged_to(mut self, project: Option<&str>) -> Exchange<'a> {
+        if let Some(project) = project.and_then(|name| HeaderValue::try_from(name).ok()) {
+            self.headers.insert(quota::HEADER, project);
+        }
+        self
+    }
+
     /// The same with headers, whose values are secrets.
     pub fn headers(mut self, headers: &'a [(String, String)]) -> Result<Exchange<'a>, TokenError> {
         for (name, value) in headers {
@@ -141,13 +160,16 @@ impl<'a> Exchange<'a> {
     /// See [`TokenError`].
     pub async fn text(&self) -> Result<String, TokenError> {
         let mut pauses = PAUSES.into_iter();
+        let began = Instant::now();
         loop {
-            let error = match self.once().await {
+            let left = self.patience.saturating_sub(began.elapsed());
+            let error = match self.once(left).await {
                 Ok(text) => return Ok(text),
                 Err(error) => error,
             };
             // A host that does not exist, or on which nobody listens, is no matter of milliseconds.
-            match pauses.next().filter(|_| error.may_pass()) {
+            let is_time = began.elapsed() + Duration::from_millis(500) < self.patience;
+            match pauses.next().filter(|_| is_time && error.may_pass()) {
                 Some(pause) => tokio::time::sleep(Duration::from_millis(pause)).await,
                 None => return Err(error),
             }
@@ -180,6 +202,7 @@ impl<'a> Exchange<'a> {
                     .ok()
             }),
             account: answer["id_token"].as_str().and_then(identity::email_in),
+            refresh_token: answer["refresh_token"].as_str().map(str::to_owned),
         })
     }
 
@@ -199,9 +222,9 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    async fn once(&self) -> Result<String, TokenError> {
+    async fn once(&self, within: Duration) -> Result<String, TokenError> {
         let mut answer = self
-            .request()?
+            .request(within)?
             .send()
             .await
             .map_err(|error| self.lost(&error))?;
@@ -219,11 +242,16 @@ impl<'a> Exchange<'a> {
         String::from_utf8(body).map_err(|_| self.unreadable())
     }
 
-    fn request(&self) -> Result<RequestBuilder, TokenError> {
-        let client = self.http.of(&self.url).map_err(|error| self.lost(&error))?;
+    fn request(&self, within: Duration) -> Result<RequestBuilder, TokenError> {
+        let client = match self.asked {
+            // It answers only the machine itself, whatever its name is: no proxy can reach it for us.
+            Asked::Metadata => self.http.inward(false),
+            _ => self.http.of(&self.url),
+        };
+        let client = client.map_err(|error| self.lost(&error))?;
         let mut request = client
             .request(self.method.clone(), self.url.clone())
-            .timeout(ANSWERED)
+            .timeout(within)
             .headers(self.headers.clone());
         if self.method == Method::POST {
             request = request
@@ -241,25 +269,41 @@ impl<'a> Exchange<'a> {
 
     fn lost(&self, error: &reqwest::Error) -> TokenError {
         let words = error.source().map_or_else(|| error.to_string(), chain);
+        let host = self.url.host_str().unwrap_or_default();
+        let env = |name: &str| std::env::var(name).ok();
+        let proxy = match (&self.asked, is_on_link(&self.url)) {
+            (Asked::Metadata, _) | (_, true) => None,
+            _ => reach::proxy_words(host, &env),
+        };
         TokenError::Unreachable {
             host: self.host(),
             words: self.hidden(&words),
             asked: self.asked.clone(),
             connects: error.is_connect(),
+            timed_out: error.is_timeout(),
+            proxy,
         }
     }
 
     fn refused(&self, http: u16, headers: &HeaderMap, body: &[u8]) -> TokenError {
+        // What is read is cut, and of a secret that is cut in its middle nothing would be found afterwards.
+        let body = without_secrets(&self.without_own(&String::from_utf8_lossy(body)));
+        let body = body.as_bytes();
         let answer: Value = serde_json::from_slice(body).unwrap_or_default();
         let text = |key: &str| answer[key].as_str().map(|text| self.hidden(text));
         // OAuth's errors are texts; those of IAM Credentials have the envelope of Google's other APIs.
-        let (code, words) = match text("error") {
-            Some(code) => (Some(code), text("error_description").unwrap_or_default()),
+        let (code, words, class) = match text("error") {
+            Some(code) => {
+                let words = text("error_description").unwrap_or_default();
+                (Some(code), words, None)
+            }
             None => {
                 let refusal = Refusal::of_answer(http, body);
+                let class = Class::of(&refusal);
                 (
                     refusal.reason.or(refusal.status),
                     self.hidden(&refusal.message),
+                    Some(class),
                 )
             }
         };
@@ -270,29 +314,35 @@ impl<'a> Exchange<'a> {
             code,
             words,
             subtype: text("error_subtype"),
+            class,
             ahead: ahead(headers, Timestamp::now()),
         }))
     }
 
-    /// A text from outside, without the secrets of the request.
+    /// The beginning of a text from outside, without secrets.
     fn hidden(&self, text: &str) -> String {
+        beginning(&without_secrets(&self.without_own(text)))
+    }
+
+    /// A text from outside, without the secrets of the request.
+    fn without_own(&self, text: &str) -> String {
         let mut forms: Vec<String> = self.secrets.iter().flat_map(|one| forms(one)).collect();
         // The whole before its parts.
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        let hidden = forms.iter().fold(text.to_owned(), |text, form| {
+        forms.iter().fold(text.to_owned(), |text, form| {
             text.replace(form.as_str(), "(a secret)")
-        });
-        beginning(&hidden)
+        })
     }
 }
 
-/// The forms in which somebody may repeat a secret: as it is, as it is in a form and in a header, and each of its words.
+/// The forms in which somebody may repeat a secret: as it is, as it is in a form, in JSON and in a header, and each of its words.
 fn forms(secret: &str) -> Vec<String> {
     let words = secret.split_whitespace().chain([secret.trim()]);
     let long = words.filter(|word| word.len() >= SHORTEST);
     long.flat_map(|word| {
         let encoded = form_urlencoded::byte_serialize(word.as_bytes()).collect();
-        [word.to_owned(), encoded, STANDARD.encode(word)]
+        let in_json = word.replace('/', "\\/");
+        [word.to_owned(), encoded, in_json, STANDARD.encode(word)]
     })
     .collect()
 }
@@ -308,6 +358,7 @@ fn ahead(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::google::scripted::{Reply, Scripted};
 
     #[test]
     fn a_secret_is_hidden_in_every_form_in_which_it_was_sent() {
@@ -322,9 +373,61 @@ mod tests {
             ("a=bearer+1%2F%2Flong+secret&b", "a=(a secret)&b"),
             ("Basic bWU6cGFzcy93b3Jk!", "Basic (a secret)!"),
             ("pass/word pass%2Fword", "(a secret) (a secret)"),
+            (
+                "1\\/\\/long refresh_token=1%2F%2Fcut",
+                "(a secret) refresh_token=(a secret)",
+            ),
         ] {
             assert_eq!(exchange.hidden(text), expected);
         }
+    }
+
+    #[test]
+    fn no_beginning_of_a_secret_is_told_where_a_page_is_cut() {
+        let http = Http::default();
+        let url = Url::parse("http://127.0.0.1/").unwrap();
+        let secret = format!("1//{}", "canary".repeat(30));
+        let secrets = [secret.as_str()];
+        let exchange = Exchange::form(&http, url, Asked::Federation, &[], &secrets);
+        let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        for echo in [
+            secret.clone(),
+            format!("refresh_token={encoded}&x"),
+            // The proxy itself has cut what it repeats.
+            format!("refresh_token={}", &encoded[..60]),
+            format!("Authorization: Bearer ya29.{}", "canary".repeat(9)),
+        ] {
+            let page = format!("<html>{} {echo}</html>", "x".repeat(130));
+            let error = exchange.refused(502, &HeaderMap::new(), page.as_bytes());
+            let told = error.to_string();
+            assert!(told.contains("xxx"), "{told}");
+            assert!(!told.contains("canary"), "{told}");
+            let message = format!("{}{echo}", "x ".repeat(990));
+            let body = serde_json::json!({"error": {"message": message}}).to_string();
+            let error = exchange.refused(502, &HeaderMap::new(), body.as_bytes());
+            assert!(!error.to_string().contains("canary"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_answer_in_time_is_asked_once() {
+        let http = Http::default();
+        let server = Scripted::plays([Reply::Silent, Reply::Silent]).await;
+        let url = Url::parse(&server.base()).unwrap();
+        let exchange = Exchange::get(&http, url, Asked::Federation);
+        let error = exchange.within(Duration::from_millis(700)).text().await;
+        let error = error.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                TokenError::Unreachable {
+                    timed_out: true,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        assert_eq!(server.seen().len(), 1);
     }
 
     #[test]

@@ -3,9 +3,10 @@
 //! Sources: the texts of the token endpoint as its users quote them (`invalid_rapt`: github.com/cline/cline/issues/4080,
 //! `Invalid JWT`: github.com/googleapis/google-api-php-client/issues/1501, `Invalid JWT Signature`:
 //! github.com/googleapis/google-cloud-python/issues/10004), and <https://cloud.google.com/iam/docs/troubleshooting-workload-identity-federation>.
-//! That a deleted and a disabled key give the same text is what Google's pages say; it was never tried.
+//! The text for a key that was disabled and not deleted is unknown; the hint names both.
 
 use super::error::{Asked, AuthError, Refused, TokenError};
+use crate::google::{Class, reach};
 
 /// From how many seconds on a clock is wrong: Google accepts a few minutes, and an answer takes a while.
 const SKEW: i64 = 60;
@@ -22,7 +23,13 @@ fn of(error: &AuthError) -> Option<String> {
         AuthError::NothingFound { tried } => nothing(tried),
         AuthError::Refresh { source, .. } => match source {
             TokenError::Refused(refused) => refusal(refused),
-            TokenError::Unreachable { asked, .. } => lost(asked),
+            TokenError::Unreachable {
+                asked,
+                words,
+                connects,
+                proxy,
+                ..
+            } => lost(asked, words, *connects, proxy.is_some()),
             TokenError::Unreadable { asked, .. } => match asked {
                 Asked::Metadata => Some(CLOUD_SHELL.to_owned()),
                 _ => None,
@@ -47,7 +54,7 @@ fn of(error: &AuthError) -> Option<String> {
     }
 }
 
-const CLOUD_SHELL: &str = "in Cloud Shell, reload the page and authorize it again, or run `gcloud auth application-default login`; a machine of Google's needs a service account";
+const CLOUD_SHELL: &str = "in Cloud Shell, reload the page and authorize it again, or run `gcloud auth application-default login`; a Compute Engine VM needs a service account";
 
 /// Where the metadata server exists and has no token, somebody has to log in; elsewhere there is none.
 fn nothing(tried: &[(&'static str, TokenError)]) -> Option<String> {
@@ -62,10 +69,12 @@ fn nothing(tried: &[(&'static str, TokenError)]) -> Option<String> {
     server_answers.then(|| CLOUD_SHELL.to_owned())
 }
 
-fn lost(asked: &Asked) -> Option<String> {
+/// What to do about a server that gave no answer: the same advice as for Google's APIs.
+fn lost(asked: &Asked, words: &str, connects: bool, has_proxy: bool) -> Option<String> {
     match asked {
         Asked::Metadata => Some(CLOUD_SHELL.to_owned()),
-        _ => None,
+        _ if reach::is_untrusted(words) => Some(reach::CERTIFICATE.to_owned()),
+        _ => connects.then(|| reach::advice(has_proxy).to_owned()),
     }
 }
 
@@ -101,12 +110,10 @@ fn refusal(refused: &Refused) -> Option<String> {
 }
 
 fn of_key(account: &str, ahead: Option<i64>, says: &dyn Fn(&str) -> bool) -> String {
-    if let Some(clock) = clock(ahead) {
-        return clock;
-    }
     if says("reasonable timeframe") || says("short-lived token") {
-        return "set this machine's clock: the time of the request is not that of Google"
-            .to_owned();
+        return clock(ahead).unwrap_or_else(|| {
+            "set this machine's clock: the time of the request is not that of Google".to_owned()
+        });
     }
     if says("account not found") {
         return format!(
@@ -120,6 +127,9 @@ fn of_key(account: &str, ahead: Option<i64>, says: &dyn Fn(&str) -> bool) -> Str
         return format!(
             "the key was deleted or disabled: `gcloud iam service-accounts keys list --iam-account {account}` lists those that work; download a new one, or use credentials without a key"
         );
+    }
+    if let Some(clock) = clock(ahead) {
+        return clock;
     }
     format!(
         "check the service account {account} and its key, or run `gcloud auth application-default login` and unset GOOGLE_APPLICATION_CREDENTIALS"
@@ -173,13 +183,24 @@ fn of_federation(ahead: Option<i64>, says: &dyn Fn(&str) -> bool) -> String {
 }
 
 fn of_impersonation(account: &str, refused: &Refused, says: &dyn Fn(&str) -> bool) -> String {
-    if says("service_disabled") || says("it is disabled") {
+    match refused.class {
+        // Whose project it is, the message says: gcloud's own cannot be changed.
+        Some(
+            class @ (Class::QuotaProject
+            | Class::ServicePerimeter
+            | Class::OrgPolicy
+            | Class::BillingDisabled
+            | Class::QuotaExceeded),
+        ) => return class.hint().to_owned(),
+        _ => {}
+    }
+    if refused.class == Some(Class::ApiDisabled) {
         return "enable iamcredentials.googleapis.com in the project that is named above, wait a minute, then run the same command again".to_owned();
     }
     match refused.http {
         404 => format!("the service account {account} does not exist"),
         403 => format!(
-            "grant roles/iam.serviceAccountTokenCreator on the service account {account} to the identity that impersonates it (for an identity from outside roles/iam.workloadIdentityUser); a new grant takes some minutes"
+            "grant roles/iam.serviceAccountTokenCreator on the service account {account} to the identity that impersonates it (for an external identity roles/iam.workloadIdentityUser); a new grant takes some minutes"
         ),
         400 if says("lifetime") => format!(
             "a token of {account} may not live longer than an hour unless the organization policy iam.allowServiceAccountCredentialLifetimeExtension allows it: change token_lifetime_seconds"
@@ -204,9 +225,14 @@ fn clock(ahead: Option<i64>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::google::envelope::Refusal;
 
     /// A refusal: who was asked, HTTP code, `error`, `error_description`, and the clock.
     fn refused(asked: Asked, http: u16, code: &str, words: &str, ahead: i64) -> AuthError {
+        let class = matches!(asked, Asked::Impersonation { .. }).then(|| {
+            let body = serde_json::json!({"error": {"message": words, "status": code}});
+            Class::of(&Refusal::of_answer(http, body.to_string().as_bytes()))
+        });
         AuthError::Refresh {
             identity: "someone".into(),
             source: TokenError::Refused(Box::new(Refused {
@@ -216,6 +242,7 @@ mod tests {
                 code: Some(code.into()),
                 words: words.into(),
                 subtype: None,
+                class,
                 ahead: Some(ahead),
             })),
         }
@@ -237,6 +264,8 @@ mod tests {
         let cases = [
             (key(), 400, "invalid_grant", short, 7200, "clock is 7200 s ahead of Google's"),
             (key(), 400, "invalid_grant", short, -7200, "clock is 7200 s behind Google's"),
+            (key(), 400, "invalid_grant", "Invalid JWT Signature.", 7200, "the key was deleted or disabled"),
+            (key(), 400, "invalid_grant", "no", 7200, "clock is 7200 s ahead of Google's"),
             (key(), 400, "invalid_grant", short, 3, "set this machine's clock"),
             (key(), 400, "invalid_grant", "Invalid JWT Signature.", 0, "the key was deleted or disabled"),
             (key(), 400, "invalid_grant", "Invalid grant: account not found", 0, "was deleted or disabled: enable it"),
@@ -254,6 +283,8 @@ mod tests {
             (Asked::Federation, 400, "invalid_request", "Invalid value for \"subject_token\"", 0, "compare the credential file"),
             (other(), 403, "IAM_PERMISSION_DENIED", "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).", 0, "roles/iam.serviceAccountTokenCreator on the service account t@p"),
             (other(), 403, "SERVICE_DISABLED", "IAM Service Account Credentials API has not been used in project 1 before or it is disabled.", 0, "enable iamcredentials.googleapis.com"),
+            (other(), 403, "SERVICE_DISABLED", "IAM Service Account Credentials API has not been used in project 764086051850 before or it is disabled.", 0, "set-quota-project"),
+            (other(), 403, "VPC_SERVICE_CONTROLS", "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: x", 0, "VPC Service Controls perimeter"),
             (other(), 404, "NOT_FOUND", "Not found; Gaia id not found for email t@p", 0, "t@p.iam.gserviceaccount.com does not exist"),
             (other(), 400, "INVALID_ARGUMENT", "The requested lifetime is longer than allowed", 0, "token_lifetime_seconds"),
             (Asked::Subject, 403, "", "", 0, "id-token: write"),
@@ -267,6 +298,46 @@ mod tests {
     }
 
     #[test]
+    fn a_token_endpoint_out_of_reach_has_the_advice_of_googles_apis() {
+        for (words, connects, proxy, expected) in [
+            (
+                "invalid peer certificate: UnknownIssuer",
+                true,
+                Some("p:1 (HTTPS_PROXY)"),
+                Some("name its CA certificate file in SSL_CERT_FILE"),
+            ),
+            (
+                "connection refused",
+                true,
+                Some("p:1 (HTTPS_PROXY)"),
+                Some("check that the proxy runs"),
+            ),
+            ("dns error", true, None, Some("set HTTPS_PROXY")),
+            ("connection reset", false, None, None),
+        ] {
+            let lost = TokenError::Unreachable {
+                host: "oauth2.googleapis.com".into(),
+                words: words.into(),
+                asked: Asked::Federation,
+                connects,
+                timed_out: false,
+                proxy: proxy.map(str::to_owned),
+            };
+            let told = lost.to_string();
+            assert!(told.contains(words), "{told}");
+            assert!(told.contains(proxy.unwrap_or_default()), "{told}");
+            assert_eq!(lost.is_network(), !words.contains("certificate"), "{words}");
+            let hint = of(&AuthError::Refresh {
+                identity: "someone".into(),
+                source: lost,
+            });
+            let hint = hint.unwrap_or_default();
+            assert_eq!(hint.is_empty(), expected.is_none(), "{words}: {hint}");
+            assert!(hint.contains(expected.unwrap_or_default()), "{hint}");
+        }
+    }
+
+    #[test]
     fn a_metadata_server_that_gives_nothing_is_told_from_none() {
         let nothing = |connects| AuthError::NothingFound {
             tried: vec![(
@@ -276,6 +347,8 @@ mod tests {
                     words: "EOF".into(),
                     asked: Asked::Metadata,
                     connects,
+                    timed_out: false,
+                    proxy: None,
                 },
             )],
         };

@@ -25,6 +25,15 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Whether both were found in the same places: they are the same identity, as far as the machine decides it.
+    pub(in crate::google) fn is_from_where(&self, other: &Identity) -> bool {
+        let by = match (&self.by, &other.by) {
+            (Some(one), Some(other)) => one.is_from_where(other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        by && self.kind == other.kind && self.found == other.found
+    }
+
     /// Whether it is a person, whose calls count against the quota of a project that has to be named.
     pub fn is_user(&self) -> bool {
         let is_service_account = self

@@ -1,6 +1,8 @@
-//! The metadata server of a machine of Google's, and that of Cloud Shell
+//! The metadata server of a Compute Engine VM, and that of Cloud Shell
 //! (<https://cloud.google.com/compute/docs/metadata/predefined-metadata-keys>). gcp_auth asks it too, but not through the
 //! program's client, and it drops the answer if that is an error.
+
+use std::time::Duration;
 
 use url::Url;
 
@@ -8,8 +10,11 @@ use super::error::{Asked, TokenError};
 use super::grant::{Exchange, Grant};
 use crate::google::http::Http;
 
-/// Its name on every machine of Google's; `GCE_METADATA_HOST` names another one.
+/// Its name on every Compute Engine VM; `GCE_METADATA_HOST` names another one.
 const HOST: &str = "metadata.google.internal";
+
+/// How long the server may take, as in google-auth-library-python (`_METADATA_DEFAULT_TIMEOUT`).
+const NEAR: Duration = Duration::from_secs(3);
 
 /// A metadata server.
 pub(super) struct Metadata {
@@ -27,6 +32,14 @@ impl Metadata {
             // Without it the server does not answer, so that no web page can ask.
             headers: vec![("Metadata-Flavor".into(), "Google".into())],
         })
+    }
+
+    /// A token, if there is such a server at all: it is near, and where there is none, packets to its address may be dropped.
+    ///
+    /// # Errors
+    /// See [`TokenError`].
+    pub async fn probe(&self, http: &Http) -> Result<Grant, TokenError> {
+        self.ask(http, "token")?.within(NEAR).grant().await
     }
 
     /// A new token.

@@ -6,12 +6,14 @@ mod error;
 mod executable;
 mod external;
 mod file;
+mod gcloud;
 mod grant;
 mod hint;
 mod identity;
 mod key;
 mod key_file;
 mod metadata;
+mod program;
 mod provider;
 mod search;
 

@@ -58,6 +58,11 @@ impl Provider {
         Ok(self.keep(grant))
     }
 
+    /// Forgets the last token: the next one is requested.
+    pub fn forget_token(&mut self) {
+        self.kept = None;
+    }
+
     /// Keeps a new token, and what it says about its owner.
     pub(super) fn keep(&mut self, grant: Grant) -> Token {
         if let Some(account) = grant.account {

@@ -10,12 +10,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gcp_auth::GCloudAuthorizedUser;
-
-use super::credential::{Credential, Impersonated, asked, delegate};
+use super::credential::{Credential, Impersonated, delegate};
 use super::error::{AuthError, CredentialFileError, TokenError};
 use super::executable::ALLOWED;
 use super::file::{FileOptions, google_address, parse};
+use super::gcloud;
 use super::identity::Identity;
 use super::metadata::Metadata;
 use super::provider::Provider;
@@ -142,13 +141,7 @@ impl Settings {
     /// See [`AuthError`].
     pub async fn search(&self, http: &Http) -> Result<Provider, AuthError> {
         let mut found = self.found(http).await?;
-        // gcloud impersonates by itself what its own settings name.
-        let is_gclouds = |named: &str| {
-            matches!(found.credential, Credential::Gcloud(_)) && !named.starts_with("--")
-        };
-        if let Some((accounts, named)) = &self.impersonate
-            && !is_gclouds(named)
-        {
+        if let Some((accounts, named)) = &self.impersonate {
             found = self.impersonating(found, accounts, named)?;
         }
         let quota_project = self.quota_project.clone().or(found.quota_project.take());
@@ -177,18 +170,26 @@ impl Settings {
         }
         match self.metadata(http).await {
             Ok(provider) => return Ok(provider),
+            // It is there and cannot answer now: whoever is asked next would be another identity.
+            Err(source @ TokenError::Refused(_)) if source.is_network() => {
+                return Err(AuthError::Refresh {
+                    identity: "the account of this machine".to_owned(),
+                    source,
+                });
+            }
             Err(error) => tried.push(("metadata server", error)),
         }
-        match asked(GCloudAuthorizedUser::new()).await {
-            Ok(gcloud) => {
+        match gcloud::token().await {
+            Ok(grant) => {
                 let identity = Identity {
                     account: self.gcloud_account.clone(),
                     kind: "gcloud".to_owned(),
                     found: "`gcloud auth print-access-token`".to_owned(),
                     by: None,
                 };
-                let credential = Credential::Gcloud(Arc::new(gcloud));
-                return Ok(Provider::new(credential, identity, None));
+                let mut provider = Provider::new(Credential::Gcloud, identity, None);
+                provider.keep(grant);
+                return Ok(provider);
             }
             Err(error) => tried.push(("gcloud", error)),
         }
@@ -227,7 +228,7 @@ impl Settings {
         let server = server.ok_or_else(|| TokenError::Subject {
             words: "GCE_METADATA_HOST is not a host".to_owned(),
         })?;
-        let grant = server.fetch(http).await?;
+        let grant = server.probe(http).await?;
         let identity = Identity {
             account: server.account(http).await,
             kind: "metadata".to_owned(),
@@ -268,6 +269,10 @@ impl Settings {
         let method = format!("v1/projects/-/serviceAccounts/{account}:generateAccessToken");
         let url = format!("{}/{method}", root.trim_end_matches('/'));
         let url = google_address("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS", &url);
+        let is_user = source.identity.is_user();
+        let user_project = self.quota_project.clone();
+        let user_project = user_project.or_else(|| source.quota_project.clone());
+        let user_project = user_project.or_else(|| self.gcloud_quota_project.clone());
         let identity = Identity {
             account: Some(account.clone()),
             kind: "impersonated_service_account".to_owned(),
@@ -280,6 +285,7 @@ impl Settings {
             account,
             delegates: chain.into_iter().map(delegate).collect(),
             lifetime: None,
+            user_project: is_user.then_some(user_project).flatten(),
         };
         Ok(Provider::new(
             Credential::Impersonated(Box::new(impersonated)),

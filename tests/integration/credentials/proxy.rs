@@ -45,13 +45,20 @@ fn a_token_is_requested_through_the_proxy() {
         "{}",
         said.err
     );
+    let through = format!(", through the proxy {address} (HTTPS_PROXY)");
+    assert!(said.err.contains(&through), "{}", said.err);
+    let hint = "hint: check that the proxy runs";
+    assert!(said.err.contains(hint), "{}", said.err);
     assert!(!said.err.contains("secret"), "{}", said.err);
 }
 
 #[test]
 fn a_cluster_is_reached_through_the_proxy() {
     let (address, seen) = proxy();
-    let user = User::new().with("HTTPS_PROXY", format!("http://{address}"));
+    // Without a scheme, as curl takes it; and a proxy in an exempted range is a proxy still.
+    let user = User::new()
+        .with("HTTPS_PROXY", format!("me:secret@{address}"))
+        .with("NO_PROXY", "127.0.0.0/8");
     let entry = json!({"apiVersion": "v1", "kind": "Config", "current-context": "c",
         "clusters": [{"name": "c", "cluster": {"server": "https://192.0.2.1:6443"}}],
         "users": [{"name": "u", "user": {"token": "t"}}],
@@ -63,4 +70,10 @@ fn a_cluster_is_reached_through_the_proxy() {
         .try_recv()
         .unwrap_or_else(|_| panic!("not asked: {}", said.err));
     assert_eq!(first, "CONNECT 192.0.2.1:6443 HTTP/1.1");
+    assert!(!said.err.contains("secret"), "{}", said.err);
+    let user = user.with("HTTPS_PROXY", "socks5://me:secret@proxy:1");
+    let said = user.run_within("60", &["plan", "--emulate", "--kubeconfig", &file]);
+    let told = "HTTPS_PROXY names no http or https proxy";
+    assert!(said.err.contains(told), "{}", said.err);
+    assert!(!said.err.contains("secret"), "{}", said.err);
 }

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use serde_json::json;
 
 use super::server::{TokenServer, granted};
-use super::{key, login, token_in, write};
+use super::{TARGET, key, login, token_in, write};
 use crate::common::program::{Said, User, script};
 
 const DEFAULT: &str = ".config/gcloud/application_default_credentials.json";
@@ -131,6 +131,10 @@ fn a_file_that_cannot_be_used_ends_the_search() {
             json!({"type": "gdch_service_account"}),
             "of type \"gdch_service_account\": this type is not supported; supported are service_account, ",
         ),
+        (
+            json!({"installed": {"client_id": "c", "client_secret": "s"}}),
+            ": this type is not supported; supported are service_account, ",
+        ),
         (json!([]), "another type at line 1"),
     ] {
         write(&user, DEFAULT, &text.to_string());
@@ -185,4 +189,90 @@ fn a_metadata_server_without_a_token_is_told_from_none() {
         "{}",
         said.err
     );
+}
+
+#[test]
+fn a_metadata_server_with_a_fault_ends_the_search() {
+    let faulty = TokenServer::new(|_| (503, "try again".to_owned()));
+    let user = on_machine(User::new(), &faulty);
+    let folder = gcloud(&user);
+    let user = user.with("PATH", format!("{folder}:/usr/bin:/bin"));
+    let said = user.run(&["token"]).ends(1);
+    assert!(
+        said.err.contains("(HTTP 503)") || said.err.contains("HTTP 503 "),
+        "{}",
+        said.err
+    );
+    assert!(!said.out.contains("by-gcloud"), "{}", said.out);
+}
+
+/// A gcloud that prints the token of the account that it impersonates, by its variable or by its property, otherwise that of its user.
+fn impersonating_gcloud(user: &User) -> String {
+    let folder = user.home().join("bin");
+    fs::create_dir(&folder).unwrap();
+    let property = "$(sed -n 's/^impersonate_service_account = //p' ~/.config/gcloud/configurations/config_default)";
+    script(
+        &folder.join("gcloud"),
+        &format!(
+            "#!/bin/sh\naccount=\"${{CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT-{property}}}\"\necho \"ya29.of-${{account:-the-user}}\"\n"
+        ),
+    );
+    format!("{}:/usr/bin:/bin", folder.display())
+}
+
+#[test]
+fn gcloud_gives_its_users_token_and_the_program_impersonates() {
+    let nothing = without_account();
+    let robot = "robot@p.iam.gserviceaccount.com";
+    let of = |account: &str| {
+        format!("POST /v1/projects/-/serviceAccounts/{account}:generateAccessToken")
+    };
+    let flag = ["token", "--impersonate-service-account", TARGET];
+    for (by_variable, args, expected) in [
+        (true, &["token"][..], robot),
+        (false, &["token"], robot),
+        (true, &flag, TARGET),
+        (false, &flag, TARGET),
+    ] {
+        let user = on_machine(User::new(), &nothing).with(
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS",
+            nothing.url("/"),
+        );
+        let path = impersonating_gcloud(&user);
+        let user = user.with("PATH", path);
+        let property = format!("[auth]\nimpersonate_service_account = {robot}\n");
+        let (user, property) = match by_variable {
+            true => {
+                let name = "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT";
+                (user.with(name, robot), String::new())
+            }
+            false => (user, property),
+        };
+        let file = ".config/gcloud/configurations/config_default";
+        write(&user, file, &property);
+        nothing.seen();
+        let said = user.run(args).ends(0);
+        assert_eq!(token_in(&said.out), "ya29.impersonated");
+        let last = nothing.seen().pop().unwrap();
+        assert_eq!(last.line, of(expected), "{by_variable} {args:?}");
+        assert_eq!(last.authorization, "Bearer ya29.of-the-user");
+    }
+}
+
+#[test]
+fn a_gcloud_that_fails_is_quoted() {
+    let user = on_machine(User::new(), &without_account());
+    let folder = user.home().join("bin");
+    fs::create_dir(&folder).unwrap();
+    let line = "ERROR: (gcloud.auth.print-access-token) There was a problem refreshing your current auth tokens: invalid_grant";
+    script(
+        &folder.join("gcloud"),
+        &format!(
+            "#!/bin/sh\necho 'WARNING: old' >&2\necho '{line} ya29.a-secret-token' >&2\nexit 1\n"
+        ),
+    );
+    let user = user.with("PATH", folder.display().to_string());
+    let said = user.run(&["token"]).ends(1);
+    assert!(said.err.contains(line), "{}", said.err);
+    assert!(!said.err.contains("a-secret-token"), "{}", said.err);
 }
