@@ -6,6 +6,7 @@ use super::allow_list::networks;
 use super::known_environments::DEFAULT;
 use super::outline::outline;
 use super::output::note;
+use super::own_cluster;
 use super::rehearsal;
 use super::session::Session;
 use crate::engine::change::Change;
@@ -74,11 +75,32 @@ fn asked(session: &Session, counts: &[(usize, &str)], takes: Option<Usual>) -> S
     question(counts, &place, takes)
 }
 
-/// Warns if every machine on the internet may reach a cluster's API server.
-pub fn warn_of_everybody(session: &Session, steps: &[Step]) {
+/// Warns of what is chosen and seldom meant: an API server that every machine on the internet may reach, and a control plane that
+/// Google has deprecated.
+pub fn warn_of_choices(session: &Session, steps: &[Step]) {
     if session.json() {
         return;
     }
+    warn_of_everybody(steps);
+    if chooses_in_cluster(session) {
+        note(
+            "warning: control_plane=in-cluster: Google has deprecated in-cluster control planes on GKE in favour of managed ones (https://docs.cloud.google.com/service-mesh/deprecations)",
+        );
+    }
+}
+
+/// Whether the mesh has a control plane on Google's cluster that the user installs. In a cluster of the user's own that is the only
+/// sort of control plane, and Google's deprecation does not concern it. The emulator stands for Google.
+fn chooses_in_cluster(session: &Session) -> bool {
+    let (name, in_cluster) = own_cluster::IN_CLUSTER;
+    let rehearses = session.own.is_some() || session.requested_cluster.is_some();
+    let params = session.resolved();
+    !rehearses
+        && params.is_ok_and(|params| params.get(name).is_some_and(|value| value == in_cluster))
+}
+
+/// Warns if every machine on the internet may reach a cluster's API server.
+fn warn_of_everybody(steps: &[Step]) {
     for step in steps.iter().filter(|step| step.kind.allow_list().is_some()) {
         let open = networks(&step.want).into_iter();
         for range in open.filter(|range| EVERYBODY.contains(&range.as_str())) {

@@ -41,7 +41,7 @@ pub struct ExplainArgs {
 /// Explains a request, or all of them.
 pub async fn explain(global: &Global, args: ExplainArgs) -> Result<Exit, CommandError> {
     let request = args.request()?;
-    let (session, sources) = sources(global, &args.subject).await?;
+    let (session, _, sources) = sources(global, &args.subject).await?;
     if let Some(request) = &request {
         is_there(&sources, &request.from.namespace)?;
     }

@@ -9,12 +9,11 @@ use crate::error::CommandError;
 use crate::kinds::own::{ClusterIdentity, OwnCluster, OwnClusterError};
 use crate::recording::Recorder;
 
+/// The parameter and its value for a control plane that the user installs in the cluster.
+pub const IN_CLUSTER: (&str, &str) = ("control_plane", "in-cluster");
+
 /// The default parameters of a rehearsal: the user's own cluster has no managed control plane, and is small.
-const DEFAULTS: &[(&str, &str)] = &[
-    ("control_plane", "in-cluster"),
-    ("nodes", "1"),
-    ("gateway_nodes", "1"),
-];
+const DEFAULTS: &[(&str, &str)] = &[IN_CLUSTER, ("nodes", "1"), ("gateway_nodes", "1")];
 
 /// The cluster that a run would use, before any request to it.
 #[derive(Debug, Clone, PartialEq, Eq)]

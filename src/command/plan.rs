@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use super::allow_list;
-use super::asking::warn_of_everybody;
+use super::asking::warn_of_choices;
 use super::ending::command;
 use super::execute::{VerbSpec, look};
 use super::obstacles::obstacles;
@@ -76,7 +76,7 @@ pub async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, CommandError>
     let (mut plan, ended) = planned(&session, PLAN, &ready, tasks, &session.state, presenter).await;
     replace::complete(&mut plan, &session, &ready, &session.state, &args.replace);
     if !session.json() {
-        warn_of_everybody(&session, &steps);
+        warn_of_choices(&session, &steps);
         page(&text(&session, &steps, &plan));
     }
     match (&args.out, Exit::from(ended.how())) {
@@ -161,7 +161,7 @@ pub async fn planned(
 
 /// Prints a plan of these steps as text, before a question: not in a pager.
 pub fn show(session: &Session, steps: &[Step], plan: &Plan) {
-    warn_of_everybody(session, steps);
+    warn_of_choices(session, steps);
     say(&text(session, steps, plan));
 }
 

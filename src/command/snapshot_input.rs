@@ -15,28 +15,28 @@ use crate::kinds::{Clients, live_snapshot};
 use crate::text::did_you_mean;
 use egress::snapshot_input::SnapshotInput;
 
-/// Reads the objects to evaluate.
+/// Reads the objects to evaluate; with live objects also returns how they were reached.
 pub async fn sources(
     global: &Global,
     looks: &Subject,
-) -> Result<(Session, SnapshotInput), CommandError> {
+) -> Result<(Session, Option<Prepared>, SnapshotInput), CommandError> {
     // Errors in files are reported before any request is sent.
     let mut objects = Vec::new();
     for file in &looks.from {
         objects.extend(read(file)?);
     }
     let through = looks.through.as_deref();
-    let (session, sources) = if looks.live {
+    let (session, ready, sources) = if looks.live {
         let mut session = Session::open(global)?;
         let ready = session.ready(through, false, false).await?;
         let live = live(&session, &ready).await?;
-        (session, live)
+        (session, Some(ready), live)
     } else {
         let session = session(global, through)?;
         let sources = planned_snapshot::of_steps(&session.steps(through)?.steps);
-        (session, sources)
+        (session, None, sources)
     };
-    Ok((session, planned_snapshot::with(sources, objects)))
+    Ok((session, ready, planned_snapshot::with(sources, objects)))
 }
 
 /// Checks that a namespace exists: an answer for a missing one would be useless.

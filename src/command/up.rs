@@ -137,7 +137,7 @@ pub async fn up(global: &Global, mut args: UpArgs) -> Result<Exit, CommandError>
         return Ok(exit);
     }
     if args.yes {
-        asking::warn_of_everybody(&session, &ready.steps);
+        asking::warn_of_choices(&session, &ready.steps);
     }
     lock.begin(&session, &ready.steps)?;
     let tasks = tasks_of(&session, &ready, &lock.journal.state, options)?;

@@ -18,7 +18,7 @@ pub fn strange(object: &Object, value: &Value, path: &str, known: &[&str]) -> Ve
 }
 
 /// Whether a field has no content.
-fn empty(value: &Value) -> bool {
+pub fn empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Array(items) => items.is_empty(),

@@ -267,7 +267,7 @@ fn is_fixed(row: &ResourceSpec, plain: &str) -> bool {
     listed
         || match row.update {
             UpdateMethod::Never => true,
-            UpdateMethod::Desired { field, .. } => top != field,
+            UpdateMethod::Desired(updates) => !updates.iter().any(|one| one.field == top),
             UpdateMethod::PerField(updates) => !updates.iter().any(|one| is_in(one.field)),
             UpdateMethod::Patch | UpdateMethod::PatchMask => false,
         }

@@ -23,6 +23,7 @@ const KINDS: &[(&str, &str)] = &[
     ("networking.istio.io/v1beta1", "Sidecar"),
     ("networking.istio.io/v1beta1", "VirtualService"),
     ("networking.istio.io/v1beta1", "WorkloadEntry"),
+    ("networking.istio.io/v1beta1", "WorkloadGroup"),
     ("security.istio.io/v1beta1", "AuthorizationPolicy"),
     ("security.istio.io/v1beta1", "PeerAuthentication"),
     ("security.istio.io/v1beta1", "RequestAuthentication"),

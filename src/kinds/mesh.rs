@@ -3,6 +3,10 @@
 //! The fleet feature's state covers every membership; ours is found by the end of its key, because Google writes the key with the
 //! project's number. The state ACTIVE is what counts: the operation that requested it was done in seconds (reported: five to
 //! fourteen minutes earlier).
+//!
+//! Google chooses the implementation, for each fleet: TRAFFIC_DIRECTOR for new fleets, ISTIOD where the fleet has had it. The second
+//! is deprecated, and a reader is told so ("Managed control plane" and "Supported features using Istio APIs (managed control
+//! plane)" in Google's documentation, November 2026).
 
 use serde_json::{Map, Value};
 
@@ -21,6 +25,7 @@ pub static WAIT: Wait = Wait {
     optional: &[],
     outputs: &[],
     look: |clients, at, _| Box::pin(look(clients, at)),
+    warning: Some(deprecated),
     permissions: permissions::reads(&["gkehub.features.get"]),
     hint: "run again to continue waiting; if it stays at `pending enablement`, switch the feature off and on: `gcloud container fleet mesh disable --project={project}`, which does it for all clusters of the fleet, then run again; Google's page on a managed mesh that is not ready: https://cloud.google.com/service-mesh/docs/troubleshooting/troubleshoot-managed-service-mesh",
 };
@@ -28,32 +33,75 @@ pub static WAIT: Wait = Wait {
 /// What to do about a managed mesh that is not ready.
 pub const NOT_READY: &str = "run again to continue waiting; Google's page on a managed mesh that is not ready: https://cloud.google.com/service-mesh/docs/troubleshooting/troubleshoot-managed-service-mesh";
 
-/// Reads the state of our membership.
-async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Observed, ApiError> {
+/// The implementation that new fleets get.
+pub const TRAFFIC_DIRECTOR: &str = "TRAFFIC_DIRECTOR";
+/// The implementation that is deprecated.
+const ISTIOD: &str = "ISTIOD";
+/// Where a membership's state has the implementation.
+const IMPLEMENTATION: &str = "/servicemesh/controlPlaneManagement/implementation";
+
+/// The implementation of the control plane of a membership, in Google's words; `None` if the fleet reports none.
+///
+/// # Errors
+/// Google does not answer, or denies access.
+pub async fn implementation(
+    clients: &Clients,
+    at: &Map<String, Value>,
+) -> Result<Option<String>, ApiError> {
+    let Some(feature) = feature(clients, at).await? else {
+        return Ok(None);
+    };
+    let ours = path_template::path(OURS, at)?;
+    let word = of_ours(&feature, &ours).and_then(|state| state.pointer(IMPLEMENTATION));
+    Ok(word.and_then(Value::as_str).map(str::to_owned))
+}
+
+/// What to say of a membership whose control plane is deprecated. Pure.
+fn deprecated(state: &Value) -> Option<String> {
+    (state.pointer(IMPLEMENTATION)? == ISTIOD).then(|| {
+        format!("the implementation of the control plane is {ISTIOD}, which Google has deprecated; how a fleet moves to {TRAFFIC_DIRECTOR}: https://docs.cloud.google.com/service-mesh/docs/modernization")
+    })
+}
+
+/// The end of our membership's key.
+const OURS: &str = "/locations/{location}/memberships/{membership}";
+
+/// Reads the fleet's feature; `None` if the fleet does not have it.
+async fn feature(clients: &Clients, at: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
     let path = path_template::path(
         "v1/projects/{project}/locations/global/features/{feature}",
         at,
     )?;
-    let ours = path_template::path("/locations/{location}/memberships/{membership}", at)?;
     match clients
         .client
         .send(&Call::get(Api::GkeHub, path), &*clients.watch)
         .await
     {
-        Ok(feature) => Ok(state(&feature, &ours)),
-        Err(error) if error.class == Class::NotFound => Ok(Observed::Absent),
+        Ok(feature) => Ok(Some(feature)),
+        Err(error) if error.class == Class::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
+/// Reads the state of our membership.
+async fn look(clients: &Clients, at: &Map<String, Value>) -> Result<Observed, ApiError> {
+    let ours = path_template::path(OURS, at)?;
+    let feature = feature(clients, at).await?;
+    Ok(feature.map_or(Observed::Absent, |feature| state(&feature, &ours)))
+}
+
 /// What a feature reports for the membership whose key ends with `ours`. Pure.
+fn of_ours<'a>(feature: &'a Value, ours: &str) -> Option<&'a Value> {
+    let states = feature.get("membershipStates")?.as_object()?;
+    let mut states = states.iter();
+    states
+        .find(|(key, _)| key.ends_with(ours))
+        .map(|(_, state)| state)
+}
+
+/// Whether the membership whose key ends with `ours` is ready. Pure.
 fn state(feature: &Value, ours: &str) -> Observed {
-    let states = feature
-        .get("membershipStates")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten();
-    let Some((_, state)) = states.into_iter().find(|(key, _)| key.ends_with(ours)) else {
+    let Some(state) = of_ours(feature, ours) else {
         let says = ["/resourceState/state", "/state/state/description"];
         let says = says
             .iter()
@@ -102,6 +150,20 @@ fn state(feature: &Value, ours: &str) -> Observed {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_control_plane_that_is_istiod_is_deprecated() {
+        let state = |word: &str| json!({"servicemesh": {"controlPlaneManagement": {"state": "ACTIVE", "implementation": word}}});
+        let said = deprecated(&state("ISTIOD")).unwrap();
+        assert!(
+            said.contains("ISTIOD, which Google has deprecated"),
+            "{said}"
+        );
+        assert!(!said.contains('\n'), "{said}");
+        for other in [state("TRAFFIC_DIRECTOR"), state("UPDATING"), json!({})] {
+            assert_eq!(deprecated(&other), None, "{other}");
+        }
+    }
 
     #[test]
     fn readiness_is_that_of_our_membership() {

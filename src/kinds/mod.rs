@@ -18,7 +18,7 @@ mod kubernetes;
 mod leftovers;
 mod live_objects;
 pub mod live_snapshot;
-mod mesh;
+pub mod mesh;
 pub mod nodes;
 mod nodes_ready;
 mod object;

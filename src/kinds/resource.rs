@@ -9,7 +9,7 @@ use super::difference::{self, FieldDiff};
 use super::permissions::Permissions;
 use super::resource_id::ResourceId;
 use super::resource_spec::{
-    CreateMethod, FieldUpdate, NameIn, ParentCreate, ResourceSpec, UpdateMethod,
+    CreateMethod, DesiredField, FieldUpdate, NameIn, ParentCreate, ResourceSpec, UpdateMethod,
 };
 use super::spec::{Effect, KindSpec, MutationResult, Observed};
 use super::{leftovers, path_template, readiness};
@@ -301,10 +301,16 @@ async fn update(
         UpdateMethod::PatchMask => Call::patch(row.api, own)
             .query("updateMask", mask(&body))
             .json(body),
-        UpdateMethod::Desired { field, desired } => {
-            Call::put(row.api, own).json(json!({ "update": { desired: body.get(field).cloned() } }))
-        }
         // The engine compares again after each request, and sends the next one if another field differs.
+        UpdateMethod::Desired(updates) => {
+            let differs = |one: &&DesiredField| body.get(one.field).is_some();
+            let Some(one) = updates.iter().find(differs) else {
+                let why = "no field that can be changed differs";
+                return Err(ApiError::unsent(&own, why));
+            };
+            let value = body.get(one.field).cloned();
+            Call::put(row.api, own).json(json!({ "update": { one.desired: value } }))
+        }
         UpdateMethod::PerField(updates) => {
             let differs = |one: &&FieldUpdate| {
                 let below = format!("{}.", one.field);

@@ -106,17 +106,21 @@ pub enum UpdateMethod {
     Patch,
     /// PATCH with the fields that differ, named in `updateMask`.
     PatchMask,
-    /// PUT of `{"update": {"desiredX": …}}` for the one field named; all others are fixed.
-    Desired {
-        /// The field of the resource.
-        field: &'static str,
-        /// Its name in the update.
-        desired: &'static str,
-    },
+    /// PUT of `{"update": {"desiredX": …}}`, one for each field that differs; all others are fixed.
+    Desired(&'static [DesiredField]),
     /// A request of its own for each field that differs; all others are fixed.
     PerField(&'static [FieldUpdate]),
     /// Not at all.
     Never,
+}
+
+/// A field that is changed under another name: [`UpdateMethod::Desired`].
+#[derive(Debug, Clone, Copy)]
+pub struct DesiredField {
+    /// The field of the resource.
+    pub field: &'static str,
+    /// Its name in the update.
+    pub desired: &'static str,
 }
 
 /// How one field of a resource is changed.

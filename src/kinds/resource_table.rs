@@ -3,8 +3,8 @@
 use super::derived_output::DerivedOutput;
 use super::permissions;
 use super::resource_spec::{
-    CreateMethod, FieldUpdate, ListSemantics, NameIn, ParentCreate, ReadyField, ResourceSpec,
-    UpdateMethod,
+    CreateMethod, DesiredField, FieldUpdate, ListSemantics, NameIn, ParentCreate, ReadyField,
+    ResourceSpec, UpdateMethod,
 };
 use crate::google::{Api, Dialect};
 
@@ -219,10 +219,22 @@ static MANAGED_ZONE: ResourceSpec = ResourceSpec {
     ..PLAIN
 };
 
+/// The fields of a cluster that are changed in place, one in each request: who reaches its API server, and whom that reaches.
+const CLUSTER_UPDATES: &[DesiredField] = &[
+    DesiredField {
+        field: "controlPlaneEndpointsConfig",
+        desired: "desiredControlPlaneEndpointsConfig",
+    },
+    DesiredField {
+        field: "controlPlaneEgress",
+        desired: "desiredControlPlaneEgress",
+    },
+];
+
 /// One write at a time: GKE rejects a second operation on a cluster.
 const CLUSTER_LOCK: Option<&str> = Some("cluster {project}/{location}/{cluster}");
 
-/// A GKE cluster. Only its allow list is changed in place; every other difference is reported.
+/// A GKE cluster. Only its allow list and the egress of its API server are changed in place; every other difference is reported.
 static CLUSTER: ResourceSpec = ResourceSpec {
     kind: "container.cluster",
     says: "a GKE cluster",
@@ -236,10 +248,7 @@ static CLUSTER: ResourceSpec = ResourceSpec {
         wrap: Some("cluster"),
         query: &[],
     },
-    update: UpdateMethod::Desired {
-        field: "controlPlaneEndpointsConfig",
-        desired: "desiredControlPlaneEndpointsConfig",
-    },
+    update: UpdateMethod::Desired(CLUSTER_UPDATES),
     dialect: Some(Dialect::Container),
     settled: Some(ReadyField {
         field: "status",

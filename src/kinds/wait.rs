@@ -33,6 +33,8 @@ pub struct Wait {
     pub outputs: &'static [&'static str],
     /// Decides whether the condition holds.
     pub look: Look,
+    /// What to warn about although the condition holds.
+    pub warning: Option<fn(&Value) -> Option<String>>,
     /// What it reads.
     pub permissions: Permissions,
     /// What to do if it does not hold in time: the next command, or a page of Google's; with `{x}` for values of `at`.
@@ -54,6 +56,7 @@ impl Wait {
             optional: &[],
             outputs: &[],
             look,
+            warning: None,
             permissions,
             hint: AGAIN,
         }
@@ -92,6 +95,10 @@ impl KindSpec for Wait {
 
     fn outputs(&self) -> &'static [&'static str] {
         self.outputs
+    }
+
+    fn warning(&self, live: &Value) -> Option<String> {
+        self.warning?(live)
     }
 
     fn wait_hint(&self, at: &Map<String, Value>) -> String {

@@ -3,7 +3,7 @@
 use provision::google::Dialect;
 use provision::kinds::iam_policy::{IamPolicyMethods, IamPolicySpec};
 use provision::kinds::resource_spec::{
-    CreateMethod, ListSemantics, NameIn, ParentCreate, ResourceSpec, UpdateMethod,
+    CreateMethod, DesiredField, ListSemantics, NameIn, ParentCreate, ResourceSpec, UpdateMethod,
 };
 use provision::kinds::resource_table::ROWS;
 
@@ -47,7 +47,7 @@ pub fn of_row(row: &ResourceSpec) -> Vec<String> {
     match row.update {
         UpdateMethod::Patch => methods.push(("update", patch, &[])),
         UpdateMethod::PatchMask => methods.push(("update", patch, &["updateMask"])),
-        UpdateMethod::Desired { .. } => methods.push(("update", (&["update"], "PUT", &own), &[])),
+        UpdateMethod::Desired(_) => methods.push(("update", (&["update"], "PUT", &own), &[])),
         UpdateMethod::PerField(_) => methods.push(("update", (&["update"], "PUT", &own), &[])),
         UpdateMethod::Never => {}
     }
@@ -83,7 +83,11 @@ pub fn of_row(row: &ResourceSpec) -> Vec<String> {
                 must(false, fault);
             }
         }
-        if let (UpdateMethod::Desired { field, desired }, "update") = (&row.update, what) {
+        let updates = match (row.update, what) {
+            (UpdateMethod::Desired(updates), "update") => updates,
+            _ => &[],
+        };
+        for DesiredField { field, desired } in updates {
             let path = format!("update.{desired}");
             let (have, want) = (
                 document.field(method.request(), &path),
@@ -187,9 +191,10 @@ fn fields(row: &ResourceSpec, document: &Document, resource: &str) -> Vec<String
         .iter()
         .flat_map(|settled| [Some(settled.field), settled.why].into_iter().flatten());
     let desired = match row.update {
-        UpdateMethod::Desired { field, .. } => Some(field),
-        _ => None,
+        UpdateMethod::Desired(updates) => updates,
+        _ => &[],
     };
+    let desired = desired.iter().map(|one| one.field);
     let named = row
         .fixed
         .iter()

@@ -7,6 +7,12 @@ use crate::common::program::says_as_wanted;
 use provision::google::{Api, Call};
 use serde_json::{Value, json};
 
+/// The warning for an in-cluster control plane on Google's clusters.
+const DEPRECATED: &str = "warning: control_plane=in-cluster: Google has deprecated in-cluster control planes on GKE in favour of managed ones (https://docs.cloud.google.com/service-mesh/deprecations)\n";
+/// The warning for a managed control plane that is istiod.
+const MANAGED_ISTIOD: &str =
+    "the implementation of the control plane is ISTIOD, which Google has deprecated";
+
 const RULE: &str = "allow-ingress-api-server-to-webhook";
 
 /// The revisions that injected the pods of a namespace, with how many containers each pod has.
@@ -43,14 +49,16 @@ fn refusal(cluster: &BlockingClient, namespace: &str, name: &str) -> Option<Stri
 fn an_istiod_that_somebody_has_installed_carries_the_whole_tutorial() {
     let cloud = Cloud::new();
     let in_cluster = ["--yes", "--set", "control_plane=in-cluster"];
-    cloud
+    let said = cloud
         .run(&[&["up", "--through", "cluster"][..], &in_cluster].concat())
         .ends(0);
+    assert_eq!(said.err.matches(DEPRECATED).count(), 1, "{}", said.err);
     let cluster = BlockingClient::of(&cloud);
     cluster.install_istiod();
     cloud.run(&[&["up"][..], &in_cluster].concat()).ends(0);
-    let plan = cloud.run(&["plan"]).ends(0).out;
-    assert!(says_as_wanted(&plan), "{plan}");
+    let said = cloud.run(&["plan"]).ends(0);
+    assert!(says_as_wanted(&said.out), "{}", said.out);
+    assert_eq!(said.err.matches(DEPRECATED).count(), 1, "{}", said.err);
 
     // Injection is istiod's, by its webhook for the default; Google has no part in it.
     for (namespace, containers) in [("istio-egress", 1), ("team-x", 2), ("team-y", 2)] {
@@ -104,9 +112,12 @@ fn google_runs_the_control_plane_with_istiod_where_the_fleet_has_one_already() {
     while older()["status"] != "RUNNING" {}
     BlockingClient::named(&cloud, "older").install_istiod();
 
-    cloud.run(&["up", "--yes"]).ends(0);
-    let plan = cloud.run(&["plan"]).ends(0).out;
-    assert!(says_as_wanted(&plan), "{plan}");
+    let said = cloud.run(&["up", "--yes"]).ends(0);
+    assert!(said.err.contains(MANAGED_ISTIOD), "{}", said.err);
+    assert!(!said.err.contains(DEPRECATED), "{}", said.err);
+    let said = cloud.run(&["plan"]).ends(0);
+    assert!(says_as_wanted(&said.out), "{}", said.out);
+    assert_eq!(said.err.matches(MANAGED_ISTIOD).count(), 1, "{}", said.err);
     let feature = format!("v1/projects/{PROJECT}/locations/global/features/servicemesh");
     let feature = cloud.call(Call::get(Api::GkeHub, feature));
     let states = feature["membershipStates"].as_object().unwrap();

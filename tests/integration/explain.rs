@@ -375,6 +375,59 @@ fn analyze_ends_with_3_where_something_is_wrong() {
     assert_eq!(told[0]["object"]["name"], "nowhere");
 }
 
+/// The tutorial itself has nothing that Traffic Director lacks; what a user adds is found, and what is not known is said.
+#[test]
+fn analyze_knows_what_traffic_director_lacks() {
+    let cloud = Cloud::new();
+    let for_it = ["analyze", "--for", "traffic-director"];
+    let plain = cloud.run(&["analyze"]).ends(0);
+    assert_eq!(
+        cloud.run(&["analyze", "--for", "istiod"]).ends(0).out,
+        plain.out
+    );
+    let said = cloud.run(&for_it).ends(0);
+    let closing =
+        "nothing in any namespace that Google names as not supported by Traffic Director\n";
+    assert_eq!(said.out, format!("{}{closing}", plain.out));
+
+    let file = "apiVersion: networking.istio.io/v1beta1\nkind: ServiceEntry\nmetadata: {name: inside, namespace: team-x}\n\
+        spec: {hosts: [inside.example], location: MESH_INTERNAL, resolution: NONE, ports: [{number: 80, name: http, protocol: HTTP}]}\n\
+        ---\napiVersion: networking.istio.io/v1beta1\nkind: EnvoyFilter\nmetadata: {name: own, namespace: team-y}\nspec: {}\n";
+    std::fs::write(cloud.user.home().join("more.yaml"), file).unwrap();
+    let more = ["--from", "more.yaml"];
+    let said = cloud.run(&[&for_it[..], &more].concat()).ends(3);
+    let starts = "warning EGR0005 ServiceEntry team-x/inside\n";
+    assert!(said.out.starts_with(starts), "{}", said.out);
+    assert!(
+        said.out
+            .contains("\nunknown EGR0006 EnvoyFilter team-y/own\n"),
+        "{}",
+        said.out
+    );
+    assert!(!said.out.contains(closing.trim()), "{}", said.out);
+    // What is only unknown is no reason to end otherwise.
+    let one = ["-n", "team-y", "--output", "json"];
+    let told = lines(&cloud.run(&[&for_it[..], &more, &one].concat()).ends(0).out);
+    assert_eq!(
+        (&told[0]["code"], &told[0]["level"]),
+        (&json!("EGR0006"), &json!("unknown"))
+    );
+    cloud.run(&[&["analyze"][..], &more].concat()).ends(0);
+    cloud.run(&["analyze", "--for", "consul"]).ends(2);
+
+    // Live, the fleet says which control plane it is; the result is the same until it is asked for.
+    cloud.run(&["up", "--yes", "--through", "mesh"]).ends(0);
+    let hint = "note: the control plane of this cluster is Traffic Director: `--for traffic-director` also reports what it does not support";
+    let hinted = |args: &[&str]| {
+        let said = cloud.run(&[args, &["--live"]].concat());
+        said.err.lines().filter(|line| *line == hint).count()
+    };
+    assert_eq!(hinted(&["analyze"]), 1);
+    assert_eq!(hinted(&for_it), 0);
+    assert_eq!(hinted(&["analyze", "--output", "json"]), 0);
+    assert_eq!(cloud.run(&["analyze"]).ends(0).err.matches(hint).count(), 0);
+}
+
 #[test]
 fn what_a_claim_expects_is_what_is_explained() {
     let tutorial = Tutorial::load(&Source::Embedded).unwrap();

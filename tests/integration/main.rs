@@ -11,6 +11,7 @@ mod common;
 mod adopt;
 mod answers;
 mod cluster_location;
+mod cluster_options;
 mod cluster_refusals;
 mod command_line;
 mod control_planes;

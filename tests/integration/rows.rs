@@ -8,7 +8,8 @@ use provision::google::{Api, Dialect};
 use provision::kinds::Kind;
 use provision::kinds::iam_policy::{IamPolicyMethods, IamPolicySpec, POLICIES};
 use provision::kinds::resource_spec::{
-    CreateMethod, ListSemantics, NameIn, ParentCreate, ReadyField, ResourceSpec, UpdateMethod,
+    CreateMethod, DesiredField, ListSemantics, NameIn, ParentCreate, ReadyField, ResourceSpec,
+    UpdateMethod,
 };
 use provision::kinds::resource_table::ROWS;
 
@@ -240,20 +241,20 @@ fn each_planted_fault_is_found() {
         ),
         (
             ResourceSpec {
-                update: UpdateMethod::Desired {
+                update: UpdateMethod::Desired(&[DesiredField {
                     field: "network",
                     desired: "desiredNetwork",
-                },
+                }]),
                 ..cluster()
             },
             "update has no desiredNetwork",
         ),
         (
             ResourceSpec {
-                update: UpdateMethod::Desired {
+                update: UpdateMethod::Desired(&[DesiredField {
                     field: "autopilot",
                     desired: "desiredControlPlaneEndpointsConfig",
-                },
+                }]),
                 ..cluster()
             },
             "desiredControlPlaneEndpointsConfig is no autopilot",

@@ -59,6 +59,9 @@ codes! {
     ClientCertificateSentToExternalHost = "EGR0002", Note, "client certificates that are sent outside the mesh";
     ExternalTlsWithoutVerification = "EGR0003", Note, "TLS to an external host that does not verify the server";
     EgressPolicyIsolatesIngress = "EGR0004", Note, "a policy that also isolates ingress";
+    NotSupportedByTrafficDirector = "EGR0005", Warning, "a field, value or kind that Traffic Director does not support";
+    SupportByTrafficDirectorUnknown = "EGR0006", Unknown, "a field or kind of which it is not known whether Traffic Director supports it";
+    SubsetsOutsideNamespaceOfService = "EGR0007", Warning, "subsets that Traffic Director does not support, because their service is in another namespace";
 }
 
 impl Code {

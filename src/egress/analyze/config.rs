@@ -78,6 +78,11 @@ impl<'a> Config<'a> {
         config
     }
 
+    /// All objects.
+    pub fn objects(&self) -> impl Iterator<Item = &'a Value> + use<'a> {
+        self.objects.iter()
+    }
+
     /// The objects of a kind. Kinds of the Gateway API that share a name with one of Istio's are excluded.
     pub fn of(&self, kind: &'static str) -> impl Iterator<Item = &'a Value> + use<'a> {
         self.objects.iter().filter(move |each| {

@@ -6,6 +6,8 @@
 //! Services, as since 1.21.6, and not with their target ports. Codes `EGR....` are what istioctl does not report: not a
 //! mistake, but not what a reader would expect of controlled egress.
 //!
+//! What of a configuration depends on the control plane is analyzed only for the one that is asked for ([`ControlPlane`]).
+//!
 //! The input is the whole configuration, as istioctl loads it; a namespace only filters the findings.
 
 mod code;
@@ -18,6 +20,7 @@ mod references;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod traffic_director;
 mod workloads;
 
 use serde::Serialize;
@@ -36,10 +39,22 @@ pub enum Level {
     Error,
     /// It probably does not do what was intended.
     Warning,
+    /// It is not known whether it works.
+    Unknown,
     /// Worth knowing.
     Info,
     /// It works as written, and lets through or blocks more than it seems to.
     Note,
+}
+
+/// The control plane that a configuration is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ControlPlane {
+    /// istiod, which implements all of Istio's objects.
+    #[default]
+    Istiod,
+    /// Traffic Director, the implementation of Google's managed control plane in new fleets.
+    TrafficDirector,
 }
 
 /// A finding about an object.
@@ -82,6 +97,10 @@ const ANALYZERS: &[fn(&Config<'_>) -> Vec<Finding>] = &[
     leaks::ingress,
 ];
 
+/// The analyzers that a configuration for Traffic Director has in addition.
+const OF_TRAFFIC_DIRECTOR: &[fn(&Config<'_>) -> Vec<Finding>] =
+    &[traffic_director::fields, traffic_director::subsets];
+
 impl Finding {
     fn new(
         code: Code,
@@ -111,12 +130,26 @@ impl Serialize for Finding {
     }
 }
 
-/// The findings for these objects, which must be those of all kinds and namespaces; restricted to one namespace (including
-/// the Namespace itself), or all. The most severe come first.
+/// The findings for these objects under istiod, as [`analyze_for`] returns them.
 pub fn analyze(objects: &[Value], namespace: Option<&str>) -> Vec<Finding> {
+    analyze_for(ControlPlane::Istiod, objects, namespace)
+}
+
+/// The findings for these objects, which must be those of all kinds and namespaces, under a control plane; restricted to one
+/// namespace (including the Namespace itself), or all. The most severe come first.
+pub fn analyze_for(
+    control_plane: ControlPlane,
+    objects: &[Value],
+    namespace: Option<&str>,
+) -> Vec<Finding> {
     let config = Config::read(objects);
+    let more = match control_plane {
+        ControlPlane::Istiod => &[],
+        ControlPlane::TrafficDirector => OF_TRAFFIC_DIRECTOR,
+    };
     let mut found: Vec<Finding> = ANALYZERS
         .iter()
+        .chain(more)
         .flat_map(|analyzer| analyzer(&config))
         .collect();
     let own = |finding: &Finding| {

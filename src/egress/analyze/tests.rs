@@ -367,8 +367,9 @@ fn each_code_is_found_where_it_is_and_says_what_to_write() {
         assert!(!told.instead.is_empty(), "{code}");
     }
     for known in Code::ALL {
+        let elsewhere = traffic_director::CODES.contains(known);
         assert!(
-            CASES.iter().any(|(code, ..)| *code == known.as_str()),
+            elsewhere || CASES.iter().any(|(code, ..)| *code == known.as_str()),
             "{known} has no case"
         );
     }

@@ -11,6 +11,7 @@ mod diagnose;
 mod flush;
 mod log;
 mod objects;
+mod outbound;
 mod pods;
 mod request;
 pub(super) mod result;

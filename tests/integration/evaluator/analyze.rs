@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use egress::analyze::{Finding, Level, analyze};
+use egress::analyze::{ControlPlane, Finding, Level, analyze, analyze_for};
 use serde_json::Value;
 
 const PRINTED: &str = include_str!("../../../fixtures/tutorial-objects.yaml");
@@ -100,6 +100,12 @@ fn istioctls_codes_are_clean_at_every_chapters_end_and_ours_come_where_they_belo
                 .all(|finding| finding.code.level() == Level::Note && !finding.instead.is_empty()),
             "{chapter}"
         );
+    }
+    // Google describes Traffic Director as one of the tutorial's control planes: it lacks nothing of it.
+    for chapter in CHAPTERS {
+        let objects = after(chapter);
+        let for_it = analyze_for(ControlPlane::TrafficDirector, &objects, None);
+        assert_eq!(for_it, analyze(&objects, None), "{chapter}");
     }
     // The last chapter has objects too, and brings nothing new.
     assert_eq!(told(&analyze(&after("direct-access"), None)), all);

@@ -243,6 +243,8 @@ fn every_step_and_chapter_says_why() {
         "private-pkg-dev",
         "private-pkg-dev-records",
         "access-logs-in-cluster",
+        "test-deployment-team-x",
+        "test-deployment-team-y",
     ];
     assert_eq!(differs, expected);
 }
@@ -323,6 +325,8 @@ fn a_step_that_is_not_always_there_says_when() {
         "cluster-existing-network: network=\"\"",
         &format!("cluster-host-project: {own}"),
         &format!("cluster-host-project-granted: {own}"),
+        "test-deployment-team-x-own-image: test_image=\"\"",
+        "test-deployment-team-y-own-image: test_image=\"\"",
     ];
     assert_eq!(exceptions, expected);
 }

@@ -21,8 +21,23 @@ type Objects = BTreeMap<String, Value>;
 ///
 /// The three versions are one reason: the tutorial changes these objects under v1alpha3 that it made under v1beta1. To
 /// the cluster that is the same object; to whoever compares or deletes it, it should not look like another. The label is the one
-/// that istiod's pods have in Google's build and in the open-source one, whose `istio` is `pilot`.
+/// that istiod's pods have in Google's build and in the open-source one, whose `istio` is `pilot`. The image is a fixed version
+/// under its present name.
 const DIFFERENCES: &[(&str, &str, &str, &str, &str)] = &[
+    (
+        "test-application",
+        "apps Deployment team-x/test",
+        "/spec/template/spec/containers/0/image",
+        "gcr.io/google.com/cloudsdktool/cloud-sdk:slim",
+        "us-docker.pkg.dev/google.com/cloudsdktool/gcr.io/google-cloud-cli:587.0.0-slim",
+    ),
+    (
+        "second-namespace",
+        "apps Deployment team-y/test",
+        "/spec/template/spec/containers/0/image",
+        "gcr.io/google.com/cloudsdktool/cloud-sdk:slim",
+        "us-docker.pkg.dev/google.com/cloudsdktool/gcr.io/google-cloud-cli:587.0.0-slim",
+    ),
     (
         "tls-origination",
         "networking.istio.io VirtualService istio-egress/example-com-through-egress-gateway",
