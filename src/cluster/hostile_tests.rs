@@ -126,6 +126,33 @@ async fn the_token_goes_to_the_clusters_own_authority_and_nowhere_else() {
 }
 
 #[tokio::test]
+async fn a_dns_endpoint_is_reached_over_https_or_on_this_machine() {
+    for server in [
+        "http://x.us-central1.gke.goog",
+        "x.us-central1.gke.goog",
+        "ftp://x.us-central1.gke.goog",
+        "http://127.0.0.1.example.com/x.gke.goog",
+        "not an address",
+        "",
+    ] {
+        let error = ClusterClient::connect_by_name(server, "secret-token");
+        let error = error.err().unwrap();
+        assert_eq!(error.fault, ClusterErrorKind::Local, "{server}: {error}");
+    }
+    // A cluster's own authority, or any other that the machine does not trust, gets no token.
+    let server = Server::answers("200 OK", b"{}".to_vec()).await;
+    let url = format!("https://{}", server.endpoint);
+    let cluster = ClusterClient::connect_by_name(&url, "secret-token").unwrap();
+    let error = cluster.get(&namespace()).await.unwrap_err();
+    assert_eq!(error.fault, ClusterErrorKind::Unreachable, "{error}");
+    assert!(
+        server.connections.load(Ordering::SeqCst) > 0,
+        "it was asked"
+    );
+    assert!(server.heads().is_empty(), "and was not told the token");
+}
+
+#[tokio::test]
 async fn a_redirect_takes_no_token_along() {
     let other = Server::answers("200 OK", b"{}".to_vec()).await;
     let status = format!("302 Found\r\nlocation: https://{}/", other.endpoint);

@@ -1,9 +1,10 @@
 //! The only client of a cluster's Kubernetes API: an object goes in, and the live object or a classified error comes
 //! out.
 //!
-//! A cluster of Google's is reached by its own endpoint and certificate authority with one of Google's tokens,
-//! without a kubeconfig or a plugin; a user's own cluster is reached by an entry of a kubeconfig. This module knows
-//! no step, no journal and no Google API, and it waits for nothing: the caller decides when to read again.
+//! A cluster of Google's is reached by its own endpoint and certificate authority, or by its DNS endpoint under public
+//! authorities, with one of Google's tokens, without a kubeconfig or a plugin; a user's own cluster is reached by an
+//! entry of a kubeconfig. This module knows no step, no journal and no Google API, and it waits for nothing: the caller
+//! decides when to read again.
 
 mod error;
 mod events;
@@ -104,18 +105,47 @@ impl ClusterClient {
                 "its CA certificate is invalid: it contains no certificate".to_owned(),
             ));
         }
+        let trusted = certificates.iter().map(|one| one.to_vec()).collect();
+        ClusterClient::with_token(url, Some(trusted), token)
+    }
+
+    /// Connects to the Kubernetes API at `server` (`https://NAME`, or an address of this machine), and trusts the authorities
+    /// that the machine trusts.
+    ///
+    /// # Errors
+    /// The server is no https address and not on this machine.
+    pub fn connect_by_name(server: &str, token: &str) -> Result<ClusterClient, ClusterError> {
+        let bad = |why: String| ClusterError::local(server.to_owned(), why);
+        let url: hyper::Uri = server
+            .parse()
+            .map_err(|error| bad(format!("not an address: {error}")))?;
+        let is_here = proxy::is_loopback(url.host().unwrap_or_default());
+        if url.scheme_str() != Some("https") && !is_here {
+            return Err(bad(
+                "without https the token could be read in transit".to_owned()
+            ));
+        }
+        // On this machine there is no TLS to trust anybody for, and a machine without authorities is no reason to fail.
+        let trusted = is_here.then(Vec::new);
+        ClusterClient::with_token(url, trusted, token)
+    }
+
+    /// A connection with a token. `trusted` are the authorities, in DER; none: those of the machine.
+    fn with_token(
+        url: hyper::Uri,
+        trusted: Option<Vec<Vec<u8>>>,
+        token: &str,
+    ) -> Result<ClusterClient, ClusterError> {
+        let what = url.authority().map_or("", |authority| authority.as_str());
+        let what = format!("https://{what}");
+        let bad = |why: String| ClusterError::local(what.clone(), why);
         let proxy = proxy_uri::of_machine(url.host().unwrap_or_default(), &|name| {
             std::env::var(name).ok()
         });
         let proxy = proxy.map_err(|named| bad(format!("{named} names no http or https proxy")))?;
         let mut config = kube::Config::new(url);
         config.proxy_url = proxy;
-        config.root_cert = Some(
-            certificates
-                .into_iter()
-                .map(|certificate| certificate.to_vec())
-                .collect(),
-        );
+        config.root_cert = trusted;
         config.connect_timeout = Some(CONNECT);
         config.read_timeout = Some(READ);
         config.auth_info = AuthInfo {

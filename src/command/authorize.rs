@@ -1,6 +1,7 @@
 //! `authorize`: changes the allow list of the cluster's API server and nothing else. It never creates a cluster.
 
 use clap::Args;
+use serde_json::json;
 
 use super::allow_list;
 use super::execute::{VerbSpec, change, close};
@@ -9,16 +10,21 @@ use super::run_lock::RunLock;
 use super::session::Session;
 use crate::cli::Global;
 use crate::engine::absence::proves_absence_of;
+use crate::engine::entry::now;
 use crate::engine::tasks;
 use crate::error::{CommandError, Exit};
 use crate::google::NoWatch;
-use crate::kinds::Step;
-use crate::kinds::{Clients, Observed};
+use crate::kinds::{Clients, Observed, Step, cluster_endpoint};
+use crate::ui::json_line;
 
 const AUTHORIZE: VerbSpec = VerbSpec {
     name: "authorize",
     looks_up: true,
 };
+
+/// What there is to say about a cluster that is reached by its DNS endpoint.
+const NOT_NEEDED: &str =
+    "not needed: with endpoint=dns the cluster is reached by its DNS endpoint, from any address";
 
 /// Add this machine's address to the cluster's authorized networks
 #[derive(Debug, Args)]
@@ -31,19 +37,30 @@ pub async fn authorize(global: &Global, _args: AuthorizeArgs) -> Result<Exit, Co
     session.open_own_cluster().await?;
     let mut lock = RunLock::take(session, AUTHORIZE.name, Vec::new())?;
     let ready = session.ready(None, AUTHORIZE.looks_up, true).await?;
-    let lists: Vec<Step> = ready.steps.iter().filter_map(allow_list::only).collect();
+    let mut lists: Vec<Step> = ready.steps.iter().filter_map(allow_list::only).collect();
     if lists.is_empty() {
         return Err(CommandError::usage(
             "the steps contain no cluster",
             "add a `container.cluster` step, or run without --steps",
         ));
     }
+    if session.is_by_name() {
+        // It changes nothing, so that the journal has no run of it.
+        if session.json() {
+            say(&json_line(&json!({
+                "event": "not-needed", "verb": AUTHORIZE.name, "why": NOT_NEEDED, "at": now(),
+            })));
+        } else {
+            say(&format!("{NOT_NEEDED}\n"));
+        }
+        return Ok(Exit::Done);
+    }
     let clients = Clients {
         client: ready.client.clone(),
         watch: std::sync::Arc::new(NoWatch),
         clusters: ready.clusters(false),
     };
-    for step in &lists {
+    for step in &mut lists {
         let look = match step.kind.look(&clients, &step.at, &step.want, &[]).await {
             Err(error) if proves_absence_of(&error, &session.state, step) => Observed::Absent,
             look => look.map_err(|error| CommandError {
@@ -57,6 +74,10 @@ pub async fn authorize(global: &Global, _args: AuthorizeArgs) -> Result<Exit, Co
                 format!("{}: the cluster does not exist yet", step.id),
                 "`provision up` creates it, with this machine's address on its allow list",
             ));
+        }
+        // Who opened the DNS endpoint by hand is told by `plan`: only the list is changed here.
+        if let Observed::Here(live) = &look {
+            cluster_endpoint::keep(live, &mut step.want);
         }
     }
     lock.begin(session, &ready.steps)?;

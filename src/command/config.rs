@@ -115,6 +115,11 @@ fn rows(session: &Session) -> Result<Vec<Row>, CommandError> {
     for param in params.filter(|param| param.name != place::NAME_PREFIX) {
         rows.push(match given.get(&param.name) {
             Some(given) => Row::of(&param.name, given),
+            None if param.name == AUTHORIZED && session.is_by_name() => Row {
+                name: param.name.clone(),
+                value: Some(Value::Array(Vec::new())),
+                source: "nobody needs the address with endpoint=dns".to_owned(),
+            },
             None if param.name == AUTHORIZED => Row {
                 name: param.name.clone(),
                 value: None,

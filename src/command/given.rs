@@ -5,10 +5,17 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::engine::state::State;
+use crate::error::CommandError;
 use crate::google::properties::{Property, PropertySource};
+use crate::steps::Tutorial;
 
 /// The parameter with the networks on the cluster's allow list.
 pub const AUTHORIZED: &str = "authorized_networks";
+
+/// The parameter with the endpoint by which the cluster is reached.
+const ENDPOINT: &str = "endpoint";
+/// Its value for the DNS endpoint.
+const BY_NAME: &str = "dns";
 
 /// The values by the parameter's name.
 pub type Given = BTreeMap<String, GivenValue>;
@@ -96,4 +103,32 @@ pub fn remembered(state: &State) -> Given {
         })
     });
     values.collect()
+}
+
+/// Whether the cluster is reached by its DNS endpoint, so that its list of authorized networks is empty. Pure.
+pub fn is_by_name(given: &Given, tutorial: &Tutorial) -> bool {
+    let param = tutorial.params.iter().find(|param| param.name == ENDPOINT);
+    let given = given.get(ENDPOINT).map(|given| &given.value);
+    let value = given.or(param.and_then(|param| param.default.as_ref()));
+    param.is_some() && value.is_some_and(|value| value == BY_NAME)
+}
+
+/// Refuses networks for a list that stays empty. Pure.
+///
+/// # Errors
+/// Networks are given, and the cluster is reached by its DNS endpoint.
+pub fn reject_networks(given: &Given, tutorial: &Tutorial) -> Result<(), CommandError> {
+    let Some(networks) = given.get(AUTHORIZED) else {
+        return Ok(());
+    };
+    match is_by_name(given, tutorial) {
+        true => Err(CommandError::usage(
+            format!(
+                "{} has no effect with endpoint=dns: the cluster is reached by its DNS endpoint, and its list of authorized networks is empty",
+                networks.source.words()
+            ),
+            "leave the networks out, or use the cluster's IP address with `--set endpoint=ip`",
+        )),
+        false => Ok(()),
+    }
 }

@@ -14,7 +14,8 @@ use super::{kubefile, own_cluster};
 use crate::cli::Global;
 use crate::engine::absence::proves_absence_of;
 use crate::error::{CommandError, Exit};
-use crate::google::{Api, Call, Class, Cloud, NoWatch};
+use crate::google::{Api, Call, Class, Cloud, Endpoints, NoWatch};
+use crate::kinds::{Step, cluster_endpoint};
 
 /// The kind of step whose resource a kubeconfig describes.
 const CLUSTER: &str = "container.cluster";
@@ -76,12 +77,21 @@ pub async fn kubeconfig(global: &Global, args: KubeconfigArgs) -> Result<Exit, C
     );
     let emulated = session.cloud != Some(Cloud::Google);
     let impersonated = global.impersonate_service_account.as_deref();
-    let ours = entry(&name, &live, &program, emulated, impersonated)?;
+    let by_name = match cluster_endpoint::is_by_name(&step.want) {
+        true => Some(server_by_name(&live, step, ready.client.endpoints())?),
+        false => None,
+    };
+    let ours = entry(
+        &name,
+        &live,
+        by_name.as_deref(),
+        &program,
+        emulated,
+        impersonated,
+    )?;
     if emulated {
-        note(&lifetime(
-            session,
-            live["endpoint"].as_str().unwrap_or_default(),
-        ));
+        let address = by_name.as_deref().or(live["endpoint"].as_str());
+        note(&lifetime(session, address.unwrap_or_default()));
     }
     let Some(file) = file else {
         say(&yaml(&ours)?);
@@ -140,10 +150,34 @@ async fn own(session: &mut Session, file: Option<&Path>) -> Result<Exit, Command
     ))
 }
 
-/// A kubeconfig with one cluster, one user and one context.
+/// The address behind the cluster's DNS endpoint.
+fn server_by_name(
+    live: &Value,
+    step: &Step,
+    endpoints: &Endpoints,
+) -> Result<String, CommandError> {
+    let name = cluster_endpoint::open_name(live).map_err(|error| {
+        let text = |key: &str| step.at.get(key).and_then(Value::as_str).unwrap_or_default();
+        CommandError::failed(
+            format!("{}: {error}", step.id),
+            &format!(
+                "`provision up` opens it, and so does `gcloud container clusters update {} --location {} --project {} --enable-dns-access`",
+                text("cluster"),
+                text("location"),
+                text("project")
+            ),
+        )
+    })?;
+    Ok(cluster_endpoint::server(name, endpoints))
+}
+
+/// A kubeconfig with one cluster, one user and one context. `by_name` is the server behind the DNS endpoint if the cluster is reached
+/// by it. Its certificate is of a public authority, so that the entry has none, as `gcloud container clusters get-credentials
+/// --dns-endpoint` writes it (gcloud 528, `api_lib/container/kubeconfig.py`).
 fn entry(
     name: &str,
     live: &Value,
+    by_name: Option<&str>,
     program: &str,
     emulated: bool,
     impersonated: Option<&str>,
@@ -159,10 +193,13 @@ fn entry(
                 )
             })
     };
-    let cluster = json!({
-        "server": format!("https://{}", text("/endpoint")?),
-        "certificate-authority-data": text("/masterAuth/clusterCaCertificate")?,
-    });
+    let cluster = match by_name {
+        Some(server) => json!({ "server": server }),
+        None => json!({
+            "server": format!("https://{}", text("/endpoint")?),
+            "certificate-authority-data": text("/masterAuth/clusterCaCertificate")?,
+        }),
+    };
     // A program on loopback gets the emulator's token and never one of Google's.
     let args = match (emulated, impersonated) {
         (true, _) => vec!["token", "--emulate"],
@@ -209,7 +246,8 @@ mod tests {
                 json!(["token", "--impersonate-service-account", "a@b"]),
             ),
         ] {
-            let entry = entry("gke_p_z_c", &live, "/bin/provision", emulated, account).unwrap();
+            let program = "/bin/provision";
+            let entry = entry("gke_p_z_c", &live, None, program, emulated, account).unwrap();
             assert_eq!(entry["users"][0]["user"]["exec"]["args"], args);
             let cluster = &entry["clusters"][0]["cluster"];
             assert_eq!(cluster["server"], "https://127.0.0.1:1");
@@ -225,7 +263,15 @@ mod tests {
             json!({"masterAuth": {"clusterCaCertificate": "Q0E="}}),
             json!({"endpoint": "", "masterAuth": {"clusterCaCertificate": "Q0E="}}),
         ] {
-            entry("c", &live, "p", false, None).unwrap_err();
+            entry("c", &live, None, "p", false, None).unwrap_err();
         }
+    }
+
+    #[test]
+    fn a_dns_endpoint_is_written_without_an_authority_as_gcloud_writes_it() {
+        let live = json!({"endpoint": "192.0.2.1", "masterAuth": {"clusterCaCertificate": "Q0E="}});
+        let server = "https://gke-0-1.us-central1-a.gke.goog";
+        let entry = entry("c", &live, Some(server), "p", false, None).unwrap();
+        assert_eq!(entry["clusters"][0]["cluster"], json!({ "server": server }));
     }
 }

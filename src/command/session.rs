@@ -22,7 +22,7 @@ use crate::google::{
 };
 use crate::kinds::Step;
 use crate::kinds::own::OwnCluster;
-use crate::kinds::{self, Clusters, Kind};
+use crate::kinds::{self, Clusters, Kind, cluster_endpoint};
 use crate::recording::Recorder;
 use crate::steps::graph::Graph;
 use crate::steps::{Params, Selection, Source, Tutorial};
@@ -103,7 +103,10 @@ impl Prepared {
 
     /// The clients of clusters; with `force`, fields are taken over from other field managers.
     pub fn clusters(&self, force: bool) -> Clusters {
-        Clusters::new(force, self.own.clone())
+        let by_name = |step: &&Step| cluster_endpoint::is_by_name(&step.want);
+        let by_name = self.steps.iter().filter(by_name);
+        let by_name = by_name.filter_map(|step| step.kind.path(&step.at).ok());
+        Clusters::new(force, self.own.clone(), by_name.collect())
     }
 }
 
@@ -185,6 +188,7 @@ impl Session {
             let value = GivenValue::new(value, ValueSource::Flag(flag));
             given.insert(name, value);
         }
+        given::reject_networks(&given, &tutorial)?;
         place::set_prefix(&mut given, &environment, is_param(place::NAME_PREFIX))?;
         let mut living = remembered.clone();
         living.retain(|name, _| is_param(name));
@@ -243,7 +247,8 @@ impl Session {
         let own = self.own.clone();
         let (client, _emulator) = self.client(keeps).await?;
         self.enter(&client, _emulator.as_ref()).await?;
-        if looks_up && !self.is_given(AUTHORIZED) && self.has_param(AUTHORIZED) {
+        let is_asked = self.has_param(AUTHORIZED) && !self.is_by_name();
+        if looks_up && !self.is_given(AUTHORIZED) && is_asked {
             let loopback = client.endpoints().is_loopback(Api::Container);
             let address = if loopback {
                 std::net::Ipv4Addr::LOCALHOST
@@ -292,7 +297,10 @@ impl Session {
             // Until this machine's address is known; the emulator allows loopback whatever the list contains.
             given
                 .entry(AUTHORIZED.to_owned())
-                .or_insert_with(|| self.last_known_networks());
+                .or_insert_with(|| match self.is_by_name() {
+                    true => Value::Array(Vec::new()),
+                    false => self.last_known_networks(),
+                });
         }
         for (name, flag) in [
             ("region", "--region or CLOUDSDK_COMPUTE_REGION"),
@@ -387,6 +395,11 @@ impl Session {
         let endpoints = Endpoints::emulator(&format!("http://{}", embedded.running.addr()));
         let client = Client::new(endpoints, Auth::none())?.recorded(self.recorder.clone());
         Ok((client, Some(embedded)))
+    }
+
+    /// Whether the cluster is reached by its DNS endpoint, so that no network has to be on its allow list.
+    pub fn is_by_name(&self) -> bool {
+        given::is_by_name(&self.given, &self.tutorial)
     }
 
     fn has_param(&self, name: &str) -> bool {

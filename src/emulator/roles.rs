@@ -37,7 +37,14 @@ const ROLES: &[(&str, &str, &[&str])] = &[
     (
         "container.defaultNodeServiceAccount",
         "Kubernetes Engine Default Node Service Account",
-        &["logging.logEntries.create", "monitoring.timeSeries.create"],
+        &[
+            "autoscaling.sites.writeMetrics",
+            "logging.logEntries.create",
+            "monitoring.metricDescriptors.create",
+            "monitoring.metricDescriptors.list",
+            "monitoring.timeSeries.create",
+            "monitoring.timeSeries.list",
+        ],
     ),
     (
         "container.serviceAgent",

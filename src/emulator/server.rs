@@ -20,6 +20,7 @@ use super::clock::{Clock, Millis};
 use super::compute;
 use super::discovery;
 use super::front::{self, Call, Reply};
+use super::kubernetes::dns_endpoint::{self, DnsEndpoint};
 use super::kubernetes::{self, Cluster, Hosting, Keeper, NotStored};
 use super::loopback;
 use super::settings::Settings;
@@ -35,7 +36,7 @@ const LONGEST_WAIT: Millis = 120_000;
 /// How many requests are remembered.
 const SEEN_LIMIT: usize = 100_000;
 
-/// A request that was answered: what tests and evidence read.
+/// A request that was answered: what tests and evidence read. Those to a cluster's own port are not among them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RequestRecord {
     /// The HTTP method.
@@ -44,7 +45,7 @@ pub struct RequestRecord {
     pub path: String,
     /// The query, as it came.
     pub query: String,
-    /// The body if it was JSON, otherwise null.
+    /// The body if it was JSON, otherwise null. Null for a request to a cluster's DNS endpoint.
     pub body: Value,
     /// The status it was answered with.
     pub status: u16,
@@ -112,6 +113,8 @@ impl Running {
     pub async fn stop(self) {
         // An error means that it has ended already.
         let _ = self.stop.send(true);
+        // Watches that came by a cluster's DNS endpoint are requests to this server, and end with the cluster's.
+        *lock(&self.shared.hosting) = Hosting::default();
         let _ = self.task.await;
         // The clusters' servers and this one hold references to each other.
         *lock(&self.shared.hosting) = Hosting::default();
@@ -190,14 +193,29 @@ async fn ended(mut stopping: watch::Receiver<bool>) {
 }
 
 async fn handle(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    let authority = head
-        .uri
-        .authority()
-        .map(|authority| authority.as_str().to_owned());
-    if let Some(complaint) = loopback::reject_foreign_origin(authority.as_deref(), &head.headers) {
+    let authority = request.uri().authority();
+    let authority = authority.map(|authority| authority.as_str().to_owned());
+    let headers = request.headers();
+    if let Some(complaint) = loopback::reject_foreign_origin(authority.as_deref(), headers) {
         return plain(StatusCode::FORBIDDEN, &complaint);
     }
+    if let Some((name, _)) = dns_endpoint::split(request.uri().path()) {
+        let mut record = RequestRecord {
+            method: request.method().as_str().to_owned(),
+            path: request.uri().path().to_owned(),
+            query: request.uri().query().unwrap_or_default().to_owned(),
+            body: Value::Null,
+            status: 0,
+        };
+        let response = match shared.dns_endpoint(name) {
+            DnsEndpoint::Open(handle) => dns_endpoint::respond(handle, request).await,
+            nowhere => dns_endpoint::refused(&nowhere),
+        };
+        record.status = response.status().as_u16();
+        shared.note(record);
+        return response;
+    }
+    let (head, body) = request.into_parts();
     if head.uri.path() == IDENTITY {
         let identity = lock(&shared.world).identity().to_owned();
         let body = json!({ "identity": identity }).to_string();
@@ -265,7 +283,13 @@ impl Shared {
                     let _ = tokio::time::timeout(pause, ended(self.stopping.clone())).await;
                 }
                 _ => {
-                    self.note(call, reply.http);
+                    self.note(RequestRecord {
+                        method: call.method.clone(),
+                        path: call.path().to_owned(),
+                        query: call.raw_query().to_owned(),
+                        body: serde_json::from_slice(&call.body).unwrap_or(Value::Null),
+                        status: reply.http,
+                    });
                     return reply;
                 }
             }
@@ -297,18 +321,20 @@ impl Shared {
         hosting.reconcile(world, &keeper);
     }
 
-    fn note(&self, call: &Call, status: u16) {
+    /// The cluster behind a DNS endpoint.
+    fn dns_endpoint(self: &Arc<Self>, name: &str) -> DnsEndpoint {
+        let mut world = lock(&self.world);
+        world.tick();
+        self.reconcile(&mut world);
+        dns_endpoint::find(&world, &lock(&self.hosting), name)
+    }
+
+    fn note(&self, record: RequestRecord) {
         let mut seen = lock(&self.seen);
         if seen.len() == SEEN_LIMIT {
             seen.pop_front();
         }
-        seen.push_back(RequestRecord {
-            method: call.method.clone(),
-            path: call.path().to_owned(),
-            query: call.raw_query().to_owned(),
-            body: serde_json::from_slice(&call.body).unwrap_or(Value::Null),
-            status,
-        });
+        seen.push_back(record);
     }
 }
 

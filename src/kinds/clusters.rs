@@ -1,7 +1,7 @@
 //! Connections to clusters, found by a cluster's path. GKE is asked once per run, and a connection is kept while its token is
 //! valid.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::cluster_error::{of_cluster, of_own};
+use super::cluster_endpoint::{self, ClusterEndpoint};
+use super::cluster_error::{by_name, no_endpoint, of_cluster, of_own};
 use super::own::OwnCluster;
 use super::path_template;
 use crate::cluster::{ClusterClient, ObjectRef};
@@ -50,14 +51,18 @@ pub struct Clusters {
     answered: Arc<AtomicBool>,
     /// The user's own cluster that replaces Google's.
     own: Option<OwnCluster>,
+    /// The paths of the clusters that are reached by their DNS endpoint.
+    by_name: Arc<BTreeSet<String>>,
     /// Whether an apply takes over fields that another field manager owns.
     pub force: bool,
 }
 
 impl Clusters {
-    /// Starts without connections. If `own` is given, every path leads to it.
-    pub fn new(force: bool, own: Option<OwnCluster>) -> Clusters {
+    /// Starts without connections. If `own` is given, every path leads to it. `by_name` are the paths of the clusters that are reached
+    /// by their DNS endpoint.
+    pub fn new(force: bool, own: Option<OwnCluster>, by_name: BTreeSet<String>) -> Clusters {
         Clusters {
+            by_name: Arc::new(by_name),
             force,
             own,
             ..Clusters::default()
@@ -110,30 +115,45 @@ pub async fn connect(
             .unwrap_or_default()
     };
     // A cluster that is still being created has no endpoint and no objects, and neither has one whose creation failed.
-    let no_endpoint = text("/endpoint").is_empty();
+    let has_no_address = text("/endpoint").is_empty();
     match text("/status") {
         "PROVISIONING" => return Ok(None),
-        "ERROR" if no_endpoint => return Ok(None),
+        "ERROR" if has_no_address => return Ok(None),
         _ => {}
     }
-    if no_endpoint {
-        return Err(unsigned(&format!(
-            "the cluster is {} and has no endpoint",
-            text("/status")
-        )));
+    let by_name = clients.clusters.by_name.contains(&path);
+    let endpoint = cluster_endpoint::choose(&live, by_name);
+    let endpoint = endpoint.map_err(|error| no_endpoint(&path, error))?;
+    let cluster = match &endpoint {
+        ClusterEndpoint::Name(name) => {
+            let server = cluster_endpoint::server(name, clients.client.endpoints());
+            ClusterClient::connect_by_name(&server, &token)
+        }
+        ClusterEndpoint::Address | ClusterEndpoint::AddressForNow => {
+            if has_no_address {
+                return Err(unsigned(&format!(
+                    "the cluster is {} and has no endpoint",
+                    text("/status")
+                )));
+            }
+            let authority = STANDARD
+                .decode(text("/masterAuth/clusterCaCertificate"))
+                .map_err(|error| {
+                    unsigned(&format!(
+                        "the cluster's CA certificate is not base64: {error}"
+                    ))
+                    .caused_by(error)
+                })?;
+            ClusterClient::connect(text("/endpoint"), &authority, &token)
+        }
+    };
+    let cluster = cluster
+        .map_err(of_cluster)?
+        .recorded(clients.client.recorder());
+    // The address serves until the run has opened the DNS endpoint, and not after it.
+    if endpoint != ClusterEndpoint::AddressForNow {
+        connections.insert(path, (token, cluster.clone()));
     }
-    let authority = STANDARD
-        .decode(text("/masterAuth/clusterCaCertificate"))
-        .map_err(|error| {
-            unsigned(&format!(
-                "the cluster's CA certificate is not base64: {error}"
-            ))
-            .caused_by(error)
-        })?;
-    let cluster =
-        ClusterClient::connect(text("/endpoint"), &authority, &token).map_err(of_cluster)?;
-    let cluster = cluster.recorded(clients.client.recorder());
-    connections.insert(path, (token, cluster.clone()));
     Ok(Some(cluster))
 }
 
@@ -218,6 +238,7 @@ where
 pub fn advised(clients: &Clients, error: ApiError) -> ApiError {
     match &clients.clusters.own {
         Some(_) => of_own(error),
+        None if !clients.clusters.by_name.is_empty() => by_name(error),
         None => error,
     }
 }

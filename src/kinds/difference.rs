@@ -5,7 +5,7 @@
 //! (container and IAM omit defaults, compute returns them; facts recorded in fixtures/recorded).
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::resource_spec::{ListSemantics, ResourceSpec, UpdateMethod};
 
@@ -57,18 +57,21 @@ pub fn patch(
     for field in fields {
         let top = field.path.split(['.', '[']).next().unwrap_or_default();
         let there = live.get(top).unwrap_or(&Value::Null);
-        match want.get(top) {
-            Some(wanted) => body.insert(top.to_owned(), merge(row, top, wanted, there)),
-            // The default of a field that the step does not state.
-            None => {
-                let below: Vec<&str> = field.path.split('.').skip(1).collect();
-                let keys = below.into_iter().rev();
-                let value = keys.fold(field.want.clone(), |value, key| json!({ key: value }));
-                body.insert(top.to_owned(), value)
-            }
-        };
+        if let Some(wanted) = want.get(top) {
+            body.insert(top.to_owned(), merge(row, top, wanted, there));
+        }
     }
-    body
+    // The defaults of fields that the step does not state. Those in items of lists are sent by leaving them out of the item.
+    let mut body = Value::Object(body);
+    let is_unstated = |field: &&FieldDiff| row.unstated.contains(&field.path.as_str());
+    for field in fields.iter().filter(is_unstated) {
+        let keys = field.path.split('.');
+        *keys.fold(&mut body, |value, key| &mut value[key]) = field.want.clone();
+    }
+    match body {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
 }
 
 /// Whether two strings name the same resource: as links, as paths, or as a bare name.
@@ -206,6 +209,10 @@ fn compare_list(
                 }
             }
         }
+        Some(ListSemantics::Holds) if want.is_empty() && !have.is_empty() => {
+            let (none, there) = (Value::from(want), Value::from(have));
+            differs(row, spot, &none, Some(&there), found);
+        }
         Some(ListSemantics::Holds) => {
             for item in want
                 .iter()
@@ -326,6 +333,7 @@ fn merge(row: &ResourceSpec, plain: &str, want: &Value, live: &Value) -> Value {
                     .filter(|item| !there.iter().any(|t| t.get(key) == item.get(key)));
                 kept.chain(new.cloned()).collect()
             }
+            Some(ListSemantics::Holds) if items.is_empty() => want.clone(),
             Some(ListSemantics::Holds) => {
                 let new = items.iter().filter(|item| !there.contains(item));
                 there.iter().chain(new).cloned().collect()

@@ -3,6 +3,7 @@
 //! `spec.rs` defines what a kind states and does, `kind.rs` lists all kinds, and `step.rs` binds steps to them.
 
 pub mod checks;
+pub mod cluster_endpoint;
 mod cluster_error;
 mod clusters;
 mod conditions;

@@ -146,6 +146,9 @@ pub const CLUSTER: Permissions = Permissions {
     delete: &["container.clusters.delete", "container.operations.get"],
 };
 
+/// Requests to a cluster's DNS endpoint. Source: the documentation of network isolation in GKE.
+pub const DNS_ENDPOINT: &[&str] = &["container.clusters.connect"];
+
 /// `container.projects.locations.clusters.nodePools`.
 pub const NODE_POOL: Permissions = Permissions {
     read: &["container.clusters.get"],

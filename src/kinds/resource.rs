@@ -37,6 +37,17 @@ impl KindSpec for ResourceSpec {
         self.permissions
     }
 
+    fn permissions_for(&self, want: &Value) -> Vec<&'static str> {
+        let is_true = |path: &str| {
+            let field = path.split('.').try_fold(want, |value, key| value.get(key));
+            field == Some(&Value::Bool(true))
+        };
+        let needed = self.permissions_if.iter().filter(|(path, _)| is_true(path));
+        needed
+            .flat_map(|(_, permissions)| permissions.iter().copied())
+            .collect()
+    }
+
     fn keys(&self) -> Vec<&'static str> {
         let query: &[(&str, &'static str)] = match self.create {
             CreateMethod::Post { query, .. } => query,

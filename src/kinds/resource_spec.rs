@@ -23,6 +23,8 @@ pub struct ResourceSpec {
     pub path: &'static str,
     /// The permissions that its requests need.
     pub permissions: Permissions,
+    /// Further permissions that a field needs if a step states it as true, by the field's path.
+    pub permissions_if: &'static [(&'static str, &'static [&'static str])],
     /// The most characters that its name may have.
     pub longest_name: usize,
     /// Whether a project has it only once, so that all environments of the project share it.
@@ -158,7 +160,7 @@ pub enum ListSemantics {
     Set,
     /// Items identified by this field; others' items are left unchanged.
     Keyed(&'static str),
-    /// Contains our items; others' items may be in it and are kept.
+    /// Contains our items; others' items may be in it and are kept. If the step states that it is empty, it is empty.
     Holds,
 }
 

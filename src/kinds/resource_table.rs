@@ -35,6 +35,7 @@ const PLAIN: ResourceSpec = ResourceSpec {
     collection: "",
     path: "",
     permissions: permissions::UNSTATED,
+    permissions_if: &[],
     // Source of this and every other limit: the description of the name in the discovery document, or Google's documentation.
     longest_name: 63,
     project_wide: false,
@@ -234,7 +235,10 @@ const CLUSTER_UPDATES: &[DesiredField] = &[
 /// One write at a time: GKE rejects a second operation on a cluster.
 const CLUSTER_LOCK: Option<&str> = Some("cluster {project}/{location}/{cluster}");
 
-/// A GKE cluster. Only its allow list and the egress of its API server are changed in place; every other difference is reported.
+/// Whether the DNS endpoint of a cluster takes requests from outside.
+const DNS_ENDPOINT: &str = "controlPlaneEndpointsConfig.dnsEndpointConfig.allowExternalTraffic";
+
+/// A GKE cluster. Only its allow list, its DNS endpoint and the egress of its API server are changed in place; every other difference is reported.
 static CLUSTER: ResourceSpec = ResourceSpec {
     kind: "container.cluster",
     says: "a GKE cluster",
@@ -242,6 +246,7 @@ static CLUSTER: ResourceSpec = ResourceSpec {
     collection: "projects.locations.clusters",
     path: "v1/projects/{project}/locations/{location}/clusters/{cluster}",
     permissions: permissions::CLUSTER,
+    permissions_if: &[(DNS_ENDPOINT, permissions::DNS_ENDPOINT)],
     longest_name: 40,
     create: CreateMethod::Post {
         id: NameIn::Field("name"),
@@ -268,6 +273,7 @@ static CLUSTER: ResourceSpec = ResourceSpec {
             ListSemantics::Holds,
         ),
     ],
+    unstated: &[DNS_ENDPOINT],
     outputs: &["name", "location", "endpoint"],
     lock: CLUSTER_LOCK,
     allow_list: Some(

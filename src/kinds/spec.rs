@@ -75,6 +75,11 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
     /// The permissions that its requests need.
     fn permissions(&self, at: &Map<String, Value>) -> Permissions;
 
+    /// Further permissions that what a step states needs, to read it and what is in it.
+    fn permissions_for(&self, _want: &Value) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// The keys that `at` must have.
     fn keys(&self) -> Vec<&'static str> {
         path_template::keys(self.template())

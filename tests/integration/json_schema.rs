@@ -119,6 +119,7 @@ fn every_event_of_whole_runs_is_as_published() {
             ],
             3,
         ),
+        (&["authorize", "--set", "endpoint=dns"], 0),
         (&["adopt", "--yes"], 0),
         (&["up", "--yes", "--through", "nowhere"], 2),
         (&["down", "--yes"], 0),
@@ -138,6 +139,7 @@ fn every_event_of_whole_runs_is_as_published() {
         "claimed",
         "finished",
         "not-on-allow-list",
+        "not-needed",
         "checked",
         "error",
     ] {

@@ -18,6 +18,7 @@ mod control_planes;
 mod credentials;
 mod data_plane;
 mod discovery;
+mod dns_endpoint;
 mod doctor;
 mod emulator_compute;
 mod emulator_compute_reads;

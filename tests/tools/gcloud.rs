@@ -103,7 +103,7 @@ fn differences(gcloud: &Cloud) -> Vec<String> {
     between(&ours.inventory(), &gcloud.inventory())
 }
 
-fn gcloud(words: &[String], environment: &[(String, String)], folder: &Path) -> Output {
+pub(super) fn gcloud(words: &[String], environment: &[(String, String)], folder: &Path) -> Output {
     let mut command = Command::new("gcloud");
     command
         .args(words)
@@ -115,7 +115,7 @@ fn gcloud(words: &[String], environment: &[(String, String)], folder: &Path) -> 
 }
 
 /// Nothing of this machine's own configuration: an empty home, the exports of the emulator, and the way to the programs.
-fn environment(addr: SocketAddr, folder: &Path) -> Vec<(String, String)> {
+pub(super) fn environment(addr: SocketAddr, folder: &Path) -> Vec<(String, String)> {
     let home = folder.display().to_string();
     let mut all = vec![
         ("PATH".to_owned(), std::env::var("PATH").unwrap()),
@@ -157,6 +157,6 @@ fn words(line: &str, folder: &Path) -> Vec<String> {
 }
 
 /// A line that the test runner does not keep to itself.
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

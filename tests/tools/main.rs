@@ -8,6 +8,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod dns_endpoint;
 mod gcloud;
 mod kubectl;
 mod kubectl_after_up;

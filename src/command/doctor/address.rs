@@ -15,6 +15,10 @@ const NAME_IT: &str = "name the networks with --authorized-network CIDR";
 
 /// Asks by both ways.
 pub async fn check(inputs: &Inputs<'_>) -> Vec<Finding> {
+    if inputs.session.is_by_name() {
+        let says = "not needed with endpoint=dns: the cluster is reached by its DNS endpoint, from any address";
+        return vec![Finding::skip(says, None)];
+    }
     if inputs.is_loopback() {
         let says = "an emulated cluster is on this machine";
         return vec![Finding::skip(says, None)];

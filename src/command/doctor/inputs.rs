@@ -91,6 +91,7 @@ pub fn needed(step: &Step) -> Vec<&'static str> {
     } = step.kind.permissions(&step.at);
     let is_deleted = step.kind.is_deletable() && !step.keep && !step.kind.is_in_cluster();
     let mut all = read.to_vec();
+    all.extend(step.kind.permissions_for(&step.want));
     if step.lookup.is_none() {
         all.extend(change);
         all.extend(delete.iter().filter(|_| is_deleted));

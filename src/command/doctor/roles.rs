@@ -96,9 +96,12 @@ mod tests {
             let at = json!({"apiVersion": group, "kind": kind});
             at.as_object().cloned().unwrap_or_else(Map::new)
         });
+        let by_name = json!({"controlPlaneEndpointsConfig": {"dnsEndpointConfig": {"allowExternalTraffic": true}}});
         let kinds = Kind::all().flat_map(|kind| {
             let stated = objects.iter().map(move |at| kind.permissions(at));
-            stated.flat_map(|one| [one.read, one.change, one.delete].concat())
+            let more = kind.permissions_for(&by_name);
+            let stated = stated.flat_map(|one| [one.read, one.change, one.delete].concat());
+            stated.chain(more).collect::<Vec<_>>()
         });
         kinds.collect()
     }
@@ -115,6 +118,16 @@ mod tests {
                 assert!(has(role, permission), "{role} has no {permission}");
             }
         }
+    }
+
+    #[test]
+    fn the_dns_endpoint_of_a_cluster_needs_a_permission_of_its_own() {
+        let connect = "container.clusters.connect";
+        assert!(stated().contains(connect));
+        assert_eq!(role_of(connect), "roles/container.clusterAdmin");
+        let cluster = Kind::all().find(|kind| kind.name() == "container.cluster");
+        let closed = json!({"controlPlaneEndpointsConfig": {"dnsEndpointConfig": {"allowExternalTraffic": false}}});
+        assert!(cluster.unwrap().permissions_for(&closed).is_empty());
     }
 
     #[test]

@@ -27,6 +27,12 @@ pub struct Hosting {
 }
 
 impl Hosting {
+    /// The servers that run, by the clusters' full resource names.
+    pub fn serving(&self) -> impl Iterator<Item = (&str, &Serving)> {
+        let all = self.servers.iter();
+        all.map(|(key, serving)| (key.as_str(), serving))
+    }
+
     /// Starts and stops servers for the clusters of the present world. A cluster whose server cannot start keeps an address
     /// that does not answer.
     pub fn reconcile(&mut self, world: &mut World, keeper: &Arc<dyn Keeper>) {

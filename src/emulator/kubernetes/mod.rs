@@ -21,6 +21,7 @@ mod defaults;
 mod delete;
 mod deletion;
 mod discovery;
+pub mod dns_endpoint;
 mod exec;
 mod exec_stream;
 mod fields;

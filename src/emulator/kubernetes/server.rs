@@ -4,6 +4,7 @@
 //! word that `provision token` prints if there is none. A secret would protect nothing, because the APIs that hand it out
 //! check no credentials. Other machines and pages in a browser are kept out by address and by host name.
 
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -51,16 +52,29 @@ pub enum ServeError {
 
 /// A running server. When this is dropped it accepts no more connections, answers the requests under way, and ends what
 /// goes on: watches, logs that are followed, commands.
-#[derive(Debug)]
 pub struct Serving {
     addr: SocketAddr,
+    handle: Arc<ClusterHandle>,
     _stop: watch::Sender<()>,
+}
+
+/// What is in the cluster is not printed.
+impl fmt::Debug for Serving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Serving");
+        shown.field("addr", &self.addr).finish_non_exhaustive()
+    }
 }
 
 impl Serving {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The cluster behind it.
+    pub fn handle(&self) -> Arc<ClusterHandle> {
+        Arc::clone(&self.handle)
     }
 }
 
@@ -90,17 +104,27 @@ pub fn serve(
     let router = Router::new()
         .fallback(answer)
         .with_state(Arc::clone(&handle));
+    let served = Arc::clone(&handle);
     tokio::spawn(async move {
-        let stopped = async move { handle.stopped().await };
+        let stopped = async move { served.stopped().await };
         // The listener never fails; an error of a connection ends that connection only.
         let _ = axum::serve(listener, router)
             .with_graceful_shutdown(stopped)
             .await;
     });
-    Ok(Serving { addr, _stop: stop })
+    Ok(Serving {
+        addr,
+        handle,
+        _stop: stop,
+    })
 }
 
-async fn answer(State(handle): State<Arc<ClusterHandle>>, mut request: Request) -> Response<Body> {
+async fn answer(State(handle): State<Arc<ClusterHandle>>, request: Request) -> Response<Body> {
+    respond(handle, request).await
+}
+
+/// Answers one request to the cluster's API, whichever server it came to.
+pub async fn respond(handle: Arc<ClusterHandle>, mut request: Request) -> Response<Body> {
     let authority = request.uri().authority().map(|one| one.as_str().to_owned());
     if let Some(complaint) =
         loopback::reject_foreign_origin(authority.as_deref(), request.headers())

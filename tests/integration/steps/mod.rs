@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::common::{discovery, wire};
 
 mod gcloud;
+mod node_roles;
 
 /// Everything that is wrong with a folder of steps, its requests to Google included.
 fn faults(source: &Source) -> Vec<String> {
