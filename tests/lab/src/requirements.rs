@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::kubelet::sandbox::MACHINE;
 use crate::layout::Lab;
 use crate::{Result, process};
 
@@ -77,8 +78,10 @@ fn features(namespace: &str) -> Result<()> {
     for (feature, line) in features {
         inside(line).map_err(|error| format!("the kernel lacks {feature}: {error}"))?;
     }
+    // As a pod's, without the machine's other mounts: those of a laboratory that ends meanwhile would make it fail.
     let sandbox = Command::new("bwrap")
-        .args(["--ro-bind", "/", "/", "--cap-add", "ALL", "true"])
+        .args(MACHINE)
+        .args(["--cap-add", "ALL", "true"])
         .output()?;
     if !sandbox.status.success() {
         let why = String::from_utf8_lossy(&sandbox.stderr).trim().to_owned();

@@ -8,7 +8,7 @@ mod events;
 mod files;
 mod pod;
 mod probe;
-mod sandbox;
+pub mod sandbox;
 mod status;
 mod volumes;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::layout::Lab;
 
 /// The machine's own part, which stands for what an image holds.
-const MACHINE: &[&str] = &[
+pub const MACHINE: &[&str] = &[
     "--tmpfs",
     "/",
     "--ro-bind",
