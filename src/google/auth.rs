@@ -313,7 +313,9 @@ mod tests {
     #[tokio::test]
     async fn a_refused_token_is_replaced_by_one_of_the_same_credentials() {
         let folder = tempfile::tempdir().unwrap();
-        let tokens = Scripted::plays([token("t1", 3600), token("t2", 3600)]).await;
+        let revoked = || Reply::Json(400, json!({"error": "invalid_grant"}));
+        let script = [token("t1", 3600), token("t2", 3600), revoked(), revoked()];
+        let tokens = Scripted::plays(script).await;
         let machine = Scripted::plays([token("of-the-machine", 3600)]).await;
         let login = json!({"type": "authorized_user", "client_id": "c", "client_secret": "s",
             "refresh_token": "r", "token_uri": tokens.base()});

@@ -106,7 +106,10 @@ async fn an_impersonation_by_a_person_names_the_project() {
     let base = tokens.base();
     let set = [
         ("GOOGLE_CLOUD_QUOTA_PROJECT", "of-variable"),
-        ("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS", &base),
+        (
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS",
+            base.as_str(),
+        ),
     ];
     let flags = AuthFlags {
         impersonate: Some("robot@p.iam.gserviceaccount.com".to_owned()),

@@ -374,7 +374,7 @@ mod tests {
             ("Basic bWU6cGFzcy93b3Jk!", "Basic (a secret)!"),
             ("pass/word pass%2Fword", "(a secret) (a secret)"),
             (
-                "1\\/\\/long refresh_token=1%2F%2Fcut",
+                "bearer 1\\/\\/long secret refresh_token=1%2F%2Fcut",
                 "(a secret) refresh_token=(a secret)",
             ),
         ] {
