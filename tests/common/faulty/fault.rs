@@ -147,7 +147,7 @@ impl Fault {
             Quota => (403, "quotaExceeded", "", "Quota 'NETWORKS' exceeded.  Limit: 5.0 globally.".to_owned()),
             PermissionLost => (403, "forbidden", "PERMISSION_DENIED", "The caller does not have permission".to_owned()),
             TokenExpired => (401, "authError", "UNAUTHENTICATED", "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential.".to_owned()),
-            ApiDisabled => (403, "SERVICE_DISABLED", "PERMISSION_DENIED", "This API has not been used in project 1 before or it is disabled. If you enabled this API recently, wait a few minutes for the action to propagate to our systems and retry.".to_owned()),
+            ApiDisabled => (403, "SERVICE_DISABLED", "PERMISSION_DENIED", format!("This API has not been used in project {} before or it is disabled. If you enabled this API recently, wait a few minutes for the action to propagate to our systems and retry.", project(asked))),
             MemberTooEarly => (400, "badRequest", "INVALID_ARGUMENT", "Service account sa-test-app-team-x@p.iam.gserviceaccount.com does not exist.".to_owned()),
             PoolTooEarly => (400, "badRequest", "INVALID_ARGUMENT", "Identity Pool does not exist (p.svc.id.goog). Please check that you specified a valid resource name as returned in the `name` attribute in the configuration API.".to_owned()),
             Busy if asked.api() == "container" => (400, "failedPrecondition", "FAILED_PRECONDITION", "Cluster is running incompatible operation operation-1.".to_owned()),
@@ -239,4 +239,16 @@ fn envelope(api: &str, http: u16, reason: &str, status: &str, message: &str) -> 
         error["details"] = json!([{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "googleapis.com"}]);
     }
     json!({ "error": error })
+}
+
+/// The project of a request, which Google names in a refusal of an API that is off.
+fn project(asked: &Asked) -> &str {
+    let mut segments = asked
+        .path
+        .split('/')
+        .skip_while(|segment| *segment != "projects");
+    let project = segments
+        .nth(1)
+        .and_then(|segment| segment.split(':').next());
+    project.unwrap_or("egress-demo")
 }
