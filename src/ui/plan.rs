@@ -339,10 +339,11 @@ fn flat(value: &Value) -> Vec<(String, String)> {
     out
 }
 
-/// A value in its usual notation; nothing for null.
+/// A value in its usual notation; nothing for null and for an empty list.
 pub fn shown(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
+        Value::Array(items) if items.is_empty() => "nothing".to_owned(),
         value => short(value),
     }
 }

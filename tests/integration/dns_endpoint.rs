@@ -74,7 +74,7 @@ fn a_whole_run_by_the_dns_endpoint_needs_no_address() {
     assert!(doctor.contains(skipped), "{doctor}");
 
     let config = cloud.run(&["kubeconfig"]).ends(0).out;
-    let server = format!("server: http://{}/{name}", cloud.address());
+    let server = format!("http://{}/{name}", cloud.address());
     assert!(config.contains(&server), "{config}");
     assert!(!config.contains("certificate-authority"), "{config}");
     cloud.run(&["down", "--yes"]).ends(0);
