@@ -14,7 +14,7 @@ use super::session::{Prepared, Session};
 use super::target;
 use crate::engine::state::State;
 use crate::error::CommandError;
-use crate::google::{Api, Call, NoWatch, process_env};
+use crate::google::{Api, ApiError, Call, NoWatch, process_env};
 use crate::kinds::{self, ResourceId, Step, same_name};
 use crate::steps::{ParamType, Params, Tutorial};
 
@@ -27,13 +27,34 @@ pub struct NamedRange {
     pub range: Ipv4Net,
 }
 
-/// Checks that the ranges of this environment's new resources are free in their network.
+/// Checks that the ranges of this environment's new resources are free in their network. Subnetworks that cannot be listed are a
+/// note: Google refuses an overlap itself, but later.
 ///
 /// # Errors
 /// Two ranges overlap: both are named, with who has the other one.
 pub async fn check(session: &Session, ready: &Prepared) -> Result<(), CommandError> {
-    let Some(network) = network(&ready.steps) else {
+    let Some(error) = compare(session, ready).await? else {
         return Ok(());
+    };
+    let name = network(&ready.steps).map(|network| network.short());
+    note(&format!(
+        "note: the ranges in network {} could not be compared: {}",
+        name.unwrap_or_default(),
+        error.message
+    ));
+    Ok(())
+}
+
+/// The same; what the subnetworks' list was answered with, if it could not be read.
+///
+/// # Errors
+/// Two ranges overlap: both are named, with who has the other one.
+pub async fn compare(
+    session: &Session,
+    ready: &Prepared,
+) -> Result<Option<ApiError>, CommandError> {
+    let Some(network) = network(&ready.steps) else {
+        return Ok(None);
     };
     let ours = new_ranges(
         &session.tutorial,
@@ -42,19 +63,19 @@ pub async fn check(session: &Session, ready: &Prepared) -> Result<(), CommandErr
         &session.state,
     );
     if ours.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let state_dir = target::state_dir(session.global.state_dir.as_deref(), &process_env)?;
     let mut taken = of_environments(session, &state_dir, &network.key());
-    let is_there = ready
-        .steps
-        .iter()
-        .any(|step| is_network(step) && step.lookup.is_some());
-    if is_there {
-        taken.extend(living(ready, &network).await);
+    let mut unread = None;
+    if is_there(&ready.steps) {
+        match living(ready, &network).await {
+            Ok(ranges) => taken.extend(ranges),
+            Err(error) => unread = Some(error),
+        }
     }
     match overlap(&ours, &taken) {
-        None => Ok(()),
+        None => Ok(unread),
         Some((own, other)) => {
             let error = format!(
                 "{} {} overlaps {} {} in network {}",
@@ -75,6 +96,13 @@ pub async fn check(session: &Session, ready: &Prepared) -> Result<(), CommandErr
 
 fn is_network(step: &Step) -> bool {
     step.kind.name() == "compute.network"
+}
+
+/// Whether the network exists already, as the steps say. Pure.
+pub fn is_there(steps: &[Step]) -> bool {
+    steps
+        .iter()
+        .any(|step| is_network(step) && step.lookup.is_some())
 }
 
 /// The network of the steps.
@@ -177,9 +205,8 @@ fn of_environments(session: &Session, state_dir: &Path, network_key: &str) -> Ve
     found
 }
 
-/// The ranges of the subnetworks in an existing network, but for those of this environment's own names. If they cannot be listed,
-/// that is said: Google refuses an overlap itself, but later.
-async fn living(ready: &Prepared, network: &ResourceId) -> Vec<NamedRange> {
+/// The ranges of the subnetworks in an existing network, but for those of this environment's own names.
+async fn living(ready: &Prepared, network: &ResourceId) -> Result<Vec<NamedRange>, ApiError> {
     let project = network.at.get("project").and_then(Value::as_str);
     let path = format!(
         "projects/{}/aggregated/subnetworks",
@@ -187,20 +214,9 @@ async fn living(ready: &Prepared, network: &ResourceId) -> Vec<NamedRange> {
     );
     let call = Call::get(Api::Compute, path);
     let listed = ready.client.list_aggregated(&call, "subnetworks", &NoWatch);
-    match listed.await {
-        Ok(all) => {
-            let link = network.kind().and_then(|kind| kind.path(&network.at).ok());
-            subnetwork_ranges(&all, &link.unwrap_or_default(), &ready.steps)
-        }
-        Err(error) => {
-            note(&format!(
-                "note: the ranges in network {} could not be compared: {}",
-                network.short(),
-                error.message
-            ));
-            Vec::new()
-        }
-    }
+    let link = network.kind().and_then(|kind| kind.path(&network.at).ok());
+    let link = link.unwrap_or_default();
+    Ok(subnetwork_ranges(&listed.await?, &link, &ready.steps))
 }
 
 /// The ranges of those subnetworks that are in the network and have none of the steps' names. GKE's subnetwork for a control plane

@@ -14,7 +14,8 @@ pub type Serve = fn(&mut World, &Request) -> Result<Response, ErrorResponse>;
 pub struct Api {
     /// Its name in the discovery documents: `compute`.
     pub name: &'static str,
-    /// Whether a project must have enabled it. gcloud pays for the others with a project of its own.
+    /// Whether a project must have enabled it. Google asks for the others, too, in the project that a request counts against: gcloud
+    /// often names one of its own, other clients name the caller's. That is not modelled.
     pub gated: bool,
     /// Whether that message names the project by number.
     pub by_number: bool,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::DATE;
@@ -30,11 +30,12 @@ pub enum OutsideError {
     Unsaid(&'static str),
 }
 
-/// The network from which this machine's HTTPS requests come, through the machine's proxy if it has one.
+/// The network from which this machine's HTTPS requests come, through the machine's proxy if it has one. Where the machine has IPv6,
+/// it is the one of that.
 ///
 /// # Errors
 /// There is no answer, or it names no network.
-pub async fn network(client: &Client) -> Result<Ipv4Net, OutsideError> {
+pub async fn network(client: &Client) -> Result<IpNet, OutsideError> {
     let answer = client.http(Api::Compute).get(RESOLVER).timeout(WITHIN);
     let answer = answer.send().await.map_err(silent)?;
     let text = answer.text().await.map_err(silent)?;
@@ -59,7 +60,7 @@ fn silent(error: reqwest::Error) -> OutsideError {
 }
 
 /// The network in the resolver's answer. Pure.
-fn subnet(text: &str) -> Option<Ipv4Net> {
+fn subnet(text: &str) -> Option<IpNet> {
     let answer: Value = serde_json::from_str(text).ok()?;
     let records = answer.get("Answer")?.as_array()?;
     let texts = records.iter().filter_map(|record| record["data"].as_str());
@@ -83,6 +84,8 @@ mod tests {
             {"name": "o-o.myaddr.l.google.com.", "type": 16, "TTL": 60, "data": "\"172.217.40.1\""},
             {"name": "o-o.myaddr.l.google.com.", "type": 16, "TTL": 60, "data": "\"edns0-client-subnet 203.0.113.0/24\""}]}"#;
         assert_eq!(subnet(answer), "203.0.113.0/24".parse().ok());
+        let answer = answer.replace("203.0.113.0/24", "2001:db8:1::/56");
+        assert_eq!(subnet(&answer), "2001:db8:1::/56".parse().ok());
         for text in [
             "",
             "{}",

@@ -27,6 +27,7 @@ pub static WAIT: Wait = Wait {
     look: |clients, at, _| Box::pin(look(clients, at)),
     warning: Some(deprecated),
     permissions: permissions::reads(&["gkehub.features.get"]),
+    is_of_object: false,
     hint: "run again to continue waiting; if it stays at `pending enablement`, switch the feature off and on: `gcloud container fleet mesh disable --project={project}`, which does it for all clusters of the fleet, then run again; Google's page on a managed mesh that is not ready: https://cloud.google.com/service-mesh/docs/troubleshooting/troubleshoot-managed-service-mesh",
 };
 

@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 /// What the requests of a kind need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permissions {
-    /// To read it, and to find what others left in it.
+    /// To read it.
     pub read: &'static [&'static str],
-    /// To create and to change it, and to wait for both.
+    /// To create and to change it, to wait for both, and to find a request of these whose answer was lost.
     pub change: &'static [&'static str],
-    /// To delete it, with what others left in it, and to wait for that.
+    /// To delete it, with what others left in it, to wait for that, and to find such a request whose answer was lost.
     pub delete: &'static [&'static str],
 }
 
@@ -23,37 +23,50 @@ pub const UNSTATED: Permissions = Permissions {
     delete: &[],
 };
 
+/// What the deletion of a network or of a subnetwork needs, with GKE's leftovers in it: they are listed and deleted.
+macro_rules! with_leftovers {
+    ($($own:literal),+ $(,)?) => {
+        &[
+            $($own,)+
+            "compute.firewalls.list",
+            "compute.firewalls.delete",
+            "compute.networks.updatePolicy",
+            "compute.networkEndpointGroups.list",
+            "compute.networkEndpointGroups.delete",
+            "compute.globalOperations.get",
+            "compute.globalOperations.list",
+            "compute.zoneOperations.get",
+            "compute.zoneOperations.list",
+        ]
+    };
+}
+
 /// `compute.networks`, with GKE's leftovers in the network.
 pub const NETWORK: Permissions = Permissions {
-    read: &[
-        "compute.networks.get",
-        "compute.firewalls.list",
-        "compute.networkEndpointGroups.list",
-    ],
+    read: &["compute.networks.get"],
     change: &[
         "compute.networks.create",
         "compute.networks.update",
         "compute.globalOperations.get",
+        "compute.globalOperations.list",
     ],
-    delete: &[
-        "compute.networks.delete",
-        "compute.networks.updatePolicy",
-        "compute.firewalls.delete",
-        "compute.networkEndpointGroups.delete",
-        "compute.globalOperations.get",
-        "compute.zoneOperations.get",
-    ],
+    delete: with_leftovers!["compute.networks.delete"],
 };
 
-/// `compute.subnetworks`.
+/// `compute.subnetworks`, with GKE's leftovers in the subnetwork.
 pub const SUBNETWORK: Permissions = Permissions {
     read: &["compute.subnetworks.get"],
     change: &[
         "compute.subnetworks.create",
         "compute.subnetworks.update",
         "compute.regionOperations.get",
+        "compute.regionOperations.list",
     ],
-    delete: &["compute.subnetworks.delete", "compute.regionOperations.get"],
+    delete: with_leftovers![
+        "compute.subnetworks.delete",
+        "compute.regionOperations.get",
+        "compute.regionOperations.list",
+    ],
 };
 
 /// `compute.routers`.
@@ -63,8 +76,13 @@ pub const ROUTER: Permissions = Permissions {
         "compute.routers.create",
         "compute.routers.update",
         "compute.regionOperations.get",
+        "compute.regionOperations.list",
     ],
-    delete: &["compute.routers.delete", "compute.regionOperations.get"],
+    delete: &[
+        "compute.routers.delete",
+        "compute.regionOperations.get",
+        "compute.regionOperations.list",
+    ],
 };
 
 /// `compute.firewalls`.
@@ -75,19 +93,29 @@ pub const FIREWALL: Permissions = Permissions {
         "compute.firewalls.update",
         "compute.networks.updatePolicy",
         "compute.globalOperations.get",
+        "compute.globalOperations.list",
     ],
     delete: &[
         "compute.firewalls.delete",
         "compute.networks.updatePolicy",
         "compute.globalOperations.get",
+        "compute.globalOperations.list",
     ],
 };
 
 /// `compute.addresses`.
 pub const ADDRESS: Permissions = Permissions {
     read: &["compute.addresses.get"],
-    change: &["compute.addresses.create", "compute.regionOperations.get"],
-    delete: &["compute.addresses.delete", "compute.regionOperations.get"],
+    change: &[
+        "compute.addresses.create",
+        "compute.regionOperations.get",
+        "compute.regionOperations.list",
+    ],
+    delete: &[
+        "compute.addresses.delete",
+        "compute.regionOperations.get",
+        "compute.regionOperations.list",
+    ],
 };
 
 /// `compute.networkEndpointGroups`, which are only deleted.
@@ -97,6 +125,7 @@ pub const ENDPOINT_GROUP: Permissions = Permissions {
     delete: &[
         "compute.networkEndpointGroups.delete",
         "compute.zoneOperations.get",
+        "compute.zoneOperations.list",
     ],
 };
 
@@ -141,9 +170,14 @@ pub const CLUSTER: Permissions = Permissions {
         "container.clusters.create",
         "container.clusters.update",
         "container.operations.get",
+        "container.operations.list",
         "iam.serviceAccounts.actAs",
     ],
-    delete: &["container.clusters.delete", "container.operations.get"],
+    delete: &[
+        "container.clusters.delete",
+        "container.operations.get",
+        "container.operations.list",
+    ],
 };
 
 /// Requests to a cluster's DNS endpoint. Source: the documentation of network isolation in GKE.
@@ -155,9 +189,14 @@ pub const NODE_POOL: Permissions = Permissions {
     change: &[
         "container.clusters.update",
         "container.operations.get",
+        "container.operations.list",
         "iam.serviceAccounts.actAs",
     ],
-    delete: &["container.clusters.update", "container.operations.get"],
+    delete: &[
+        "container.clusters.update",
+        "container.operations.get",
+        "container.operations.list",
+    ],
 };
 
 /// `gkehub.projects.locations.features`.
@@ -167,8 +206,13 @@ pub const FEATURE: Permissions = Permissions {
         "gkehub.features.create",
         "gkehub.features.update",
         "gkehub.operations.get",
+        "gkehub.operations.list",
     ],
-    delete: &["gkehub.features.delete", "gkehub.operations.get"],
+    delete: &[
+        "gkehub.features.delete",
+        "gkehub.operations.get",
+        "gkehub.operations.list",
+    ],
 };
 
 /// `gkehub.projects.locations.memberships`.
@@ -178,8 +222,13 @@ pub const MEMBERSHIP: Permissions = Permissions {
         "gkehub.memberships.create",
         "gkehub.memberships.update",
         "gkehub.operations.get",
+        "gkehub.operations.list",
     ],
-    delete: &["gkehub.memberships.delete", "gkehub.operations.get"],
+    delete: &[
+        "gkehub.memberships.delete",
+        "gkehub.operations.get",
+        "gkehub.operations.list",
+    ],
 };
 
 /// `gkehub.projects.locations.memberships.features`. The permissions are those of the predefined role of fleets; the reference
@@ -190,8 +239,13 @@ pub const MEMBERSHIP_FEATURE: Permissions = Permissions {
         "gkehub.membershipfeatures.create",
         "gkehub.membershipfeatures.update",
         "gkehub.operations.get",
+        "gkehub.operations.list",
     ],
-    delete: &["gkehub.membershipfeatures.delete", "gkehub.operations.get"],
+    delete: &[
+        "gkehub.membershipfeatures.delete",
+        "gkehub.operations.get",
+        "gkehub.operations.list",
+    ],
 };
 
 /// `storage.buckets`.
@@ -341,6 +395,60 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::kinds::Kind;
+
+    fn of(kind: &str, at: Value) -> Permissions {
+        let at = at.as_object().cloned().unwrap_or_default();
+        Kind::named(kind).unwrap().permissions(&at)
+    }
+
+    #[test]
+    fn who_deletes_a_network_or_subnetwork_deletes_what_gke_left_in_it() {
+        for kind in ["compute.network", "compute.subnetwork"] {
+            let found = of(kind, json!({}));
+            for permission in [
+                "compute.firewalls.list",
+                "compute.firewalls.delete",
+                "compute.networkEndpointGroups.list",
+                "compute.networkEndpointGroups.delete",
+                "compute.zoneOperations.get",
+            ] {
+                assert!(found.delete.contains(&permission), "{kind} {permission}");
+                // Where it is only looked up, nothing in it is searched.
+                assert!(!found.read.contains(&permission), "{kind} {permission}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_may_follow_operations_may_find_them() {
+        for kind in Kind::all() {
+            let found = kind.permissions(&Map::new());
+            for part in [found.change, found.delete] {
+                for get in part.iter().filter(|one| one.ends_with("erations.get")) {
+                    // Operations of Service Usage are not listed.
+                    let list = get.replace(".get", ".list");
+                    let is_listed = part.contains(&list.as_str());
+                    assert!(
+                        is_listed || get.starts_with("serviceusage"),
+                        "{kind:?} {list}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_wait_reads_the_object_that_it_names() {
+        let at = json!({"apiVersion": "apps/v1", "kind": "Deployment"});
+        let found = of("kubernetes.ready", at);
+        assert_eq!(
+            found,
+            reads(&["container.clusters.get", "container.deployments.get"])
+        );
+        let pods = of("kubernetes.pods", json!({}));
+        assert!(pods.read.contains(&"container.nodes.list"));
+    }
 
     #[test]
     fn an_objects_group_decides() {

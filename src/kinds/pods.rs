@@ -30,6 +30,7 @@ pub static WAIT: Wait = Wait {
             "container.clusters.get",
             "container.deployments.get",
             "container.pods.list",
+            "container.nodes.list",
         ]),
     )
 };

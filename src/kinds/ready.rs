@@ -13,12 +13,13 @@ use crate::google::ApiError;
 /// Waits for a condition of an object. The condition is part of the path, so two conditions of one object are two waits.
 pub static WAIT: Wait = Wait {
     optional: &["namespace"],
+    is_of_object: true,
     hint: "`kubectl get {kind} --all-namespaces` shows the state of {name}; run again to continue waiting",
     ..Wait::in_cluster(
         "kubernetes.ready",
         "projects/{project}/locations/{location}/clusters/{cluster}/ready/{condition}/{apiVersion}/{kind}/{name}",
         |clients, at, _| Box::pin(look(clients, at)),
-        permissions::reads(&["container.clusters.get", "container.thirdPartyObjects.get"]),
+        permissions::UNSTATED,
     )
 };
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::clusters::Clients;
 use super::path_template;
-use super::permissions::Permissions;
+use super::permissions::{self, Permissions};
 use super::spec::{AGAIN, Effect, KindSpec, MutationResult, Observed};
 use crate::google::{Api, ApiError};
 
@@ -37,6 +37,8 @@ pub struct Wait {
     pub warning: Option<fn(&Value) -> Option<String>>,
     /// What it reads.
     pub permissions: Permissions,
+    /// Whether it reads the object that `at` names by `apiVersion` and `kind`, instead.
+    pub is_of_object: bool,
     /// What to do if it does not hold in time: the next command, or a page of Google's; with `{x}` for values of `at`.
     pub hint: &'static str,
 }
@@ -58,6 +60,7 @@ impl Wait {
             look,
             warning: None,
             permissions,
+            is_of_object: false,
             hint: AGAIN,
         }
     }
@@ -81,8 +84,11 @@ impl KindSpec for Wait {
         Effect::Wait
     }
 
-    fn permissions(&self, _at: &Map<String, Value>) -> Permissions {
-        self.permissions
+    fn permissions(&self, at: &Map<String, Value>) -> Permissions {
+        match self.is_of_object {
+            true => permissions::reads(permissions::of_object(at).read),
+            false => self.permissions,
+        }
     }
 
     fn optional_keys(&self) -> &'static [&'static str] {

@@ -1,4 +1,4 @@
-//! Stands between the program and the cloud and changes what the cloud answers.
+//! Stands between the program and the cloud and changes what the cloud answers. An answer that becomes an error of Google's has its code.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -66,14 +67,20 @@ async fn pass(
         }
     }
     let answer = onward.body(body).send().await.unwrap();
-    let mut back = Response::builder().status(answer.status());
+    let mut status = answer.status();
+    let mut back = Response::builder();
     if let Some(kind) = answer.headers().get("content-type") {
         back = back.header("content-type", kind);
     }
     let mut bytes = answer.bytes().await.unwrap().to_vec();
     if let Ok(mut value) = serde_json::from_slice::<Value>(&bytes) {
+        let before = value.clone();
         change(head.uri.path(), &mut value);
+        let code = value.pointer("/error/code").and_then(Value::as_u64);
+        if let Some(code) = code.filter(|_| value != before) {
+            status = StatusCode::from_u16(u16::try_from(code).unwrap()).unwrap();
+        }
         bytes = value.to_string().into_bytes();
     }
-    back.body(Body::from(bytes)).unwrap()
+    back.status(status).body(Body::from(bytes)).unwrap()
 }

@@ -177,6 +177,40 @@ pub const WRONG: &[Wrong] = &[
     },
 ];
 
+/// What a project of Google's answers in which these two APIs are off, as they are in a new project. No step enables them.
+pub const WITHOUT_APIS: Wrong = Wrong {
+    name: "without-apis",
+    change: |path, body| {
+        for (end, service, title) in [
+            (
+                "/billingInfo",
+                "cloudbilling.googleapis.com",
+                "Cloud Billing API",
+            ),
+            (
+                ":getEffectivePolicy",
+                "orgpolicy.googleapis.com",
+                "Organization Policy API",
+            ),
+        ] {
+            if path.ends_with(end) {
+                *body = off(service, title);
+            }
+        }
+    },
+    ..NOTHING
+};
+
+/// Google's refusal of a request to an API that is off.
+fn off(service: &str, title: &str) -> Value {
+    let message = format!(
+        "{title} has not been used in project egress-demo before or it is disabled. Enable it by visiting https://x then retry."
+    );
+    json!({"error": {"code": 403, "message": message, "status": "PERMISSION_DENIED", "details": [
+        {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "SERVICE_DISABLED", "domain": "googleapis.com",
+            "metadata": {"consumer": "projects/egress-demo", "service": service}}]}})
+}
+
 impl Wrong {
     /// A user who meets it, and what stands between them and the cloud.
     pub fn user(&self, cloud: &Cloud) -> (User, Rewriting) {
@@ -250,6 +284,48 @@ fn each_failure_is_found_alone() {
         assert_eq!(failed[0]["check"], wrong.check, "{}", wrong.name);
         assert!(failed[0]["do"].is_string(), "{}", failed[0]);
     }
+}
+
+#[test]
+fn an_api_that_no_step_enables_is_named_with_the_command() {
+    let cloud = with_apis();
+    let (user, _rewriting) = WITHOUT_APIS.user(&cloud);
+    let said = user.run(&["doctor", "--output", "json"]).ends(0);
+    for (check, service) in [("billing", "cloudbilling"), ("policies", "orgpolicy")] {
+        let events = events(&said.out);
+        let found = events.iter().find(|event| event["check"] == check).unwrap();
+        assert_eq!(found["verdict"], "SKIP", "{found}");
+        let command =
+            format!("`gcloud services enable {service}.googleapis.com --project egress-demo`");
+        assert!(found["do"].as_str().unwrap().contains(&command), "{found}");
+    }
+}
+
+#[test]
+fn credentials_that_google_refuses_end_with_a_failure() {
+    let cloud = with_apis();
+    let rewriting = Rewriting::new(cloud.address(), |path, body| {
+        if !path.contains("/emulator") {
+            let message = "Request had invalid authentication credentials.";
+            *body =
+                json!({"error": {"code": 401, "message": message, "status": "UNAUTHENTICATED"}});
+        }
+    });
+    let user = pointed_at(User::new(), rewriting.address());
+    let said = user.run(&["doctor", "--output", "json"]).ends(1);
+    let failed: Vec<Value> = events(&said.out)
+        .into_iter()
+        .filter(|event| event["verdict"] == "FAIL")
+        .collect();
+    assert_eq!(failed.len(), 1, "{}", said.out);
+    assert_eq!(failed[0]["check"], "project");
+    let says = failed[0]["says"].as_str().unwrap();
+    assert!(
+        says.contains("invalid authentication credentials"),
+        "{says}"
+    );
+    let advice = failed[0]["do"].as_str().unwrap();
+    assert!(advice.contains("application-default login"), "{advice}");
 }
 
 #[test]

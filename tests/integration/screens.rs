@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::doctor::{WRONG, with_apis};
+use super::doctor::{WITHOUT_APIS, WRONG, with_apis};
 use crate::common::cloud::Cloud;
 use crate::common::program::User;
 use crate::common::source::root;
@@ -69,6 +69,16 @@ fn of_doctor(lines: &[String]) -> Vec<String> {
     let kept = lines.iter().filter(|line| {
         is_failed = line.starts_with("FAIL") || (is_failed && line.starts_with("  "));
         is_failed || line.contains(" checks: ")
+    });
+    kept.cloned().collect()
+}
+
+/// What could not be read, and the counts.
+fn of_unread(lines: &[String]) -> Vec<String> {
+    let mut is_skipped = false;
+    let kept = lines.iter().filter(|line| {
+        is_skipped = line.starts_with("SKIP") || (is_skipped && line.starts_with("  "));
+        is_skipped || line.contains(" checks: ")
     });
     kept.cloned().collect()
 }
@@ -282,6 +292,12 @@ fn doctor(desk: &Desk) {
         let name = format!("doctor-{}", wrong.name);
         desk.sees(&name, &wrong.args(), 1, of_doctor);
     }
+    let (user, _rewriting) = WITHOUT_APIS.user(&cloud);
+    let desk = Desk {
+        user,
+        width: desk.width,
+    };
+    desk.sees("doctor-without-apis", &["doctor"], 0, of_unread);
 }
 
 /// The end of a run that is interrupted while Google enables the APIs.

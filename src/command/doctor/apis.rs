@@ -76,7 +76,7 @@ mod tests {
             (
                 Err(refused(Class::PermissionDenied)),
                 Skip,
-                "serviceusage.services.get is missing",
+                "could not be read: it is refused",
             ),
         ] {
             let finding = verdict(&wanted, on);

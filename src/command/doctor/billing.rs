@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::inputs::Inputs;
-use super::unread::unread;
+use super::unread::unread_beyond_steps;
 use crate::google::{Api, ApiError, Call, segment};
 use crate::ui::doctor::Finding;
 
@@ -34,10 +34,11 @@ fn verdict(project: &str, read: Result<Value, ApiError>) -> Finding {
             format!("the answer about the billing of {project} was not understood"),
             None,
         ),
-        Err(error) => unread(
+        Err(error) => unread_beyond_steps(
             &format!("the billing of {project}"),
             &error,
             "resourcemanager.projects.get",
+            (Api::CloudBilling, project),
         ),
     }
 }

@@ -69,6 +69,11 @@ impl<'a> Inputs<'a> {
         std::iter::once(own.clone()).chain(others).collect()
     }
 
+    /// The steps that are about a project.
+    pub fn of_project(&self, project: &str) -> Vec<Step> {
+        of_project(&self.ready.steps, &self.session.project, project)
+    }
+
     /// The permissions that the steps need, by project.
     pub fn permissions(&self) -> BTreeMap<String, BTreeSet<&'static str>> {
         let mut found: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
@@ -79,6 +84,15 @@ impl<'a> Inputs<'a> {
         }
         found
     }
+}
+
+/// The steps that are about a project; those that name none are about `own`. Pure.
+fn of_project(steps: &[Step], own: &str, project: &str) -> Vec<Step> {
+    let is_its = |step: &&Step| {
+        let named = step.at.get("project").and_then(Value::as_str);
+        named.unwrap_or(own) == project
+    };
+    steps.iter().filter(is_its).cloned().collect()
 }
 
 /// The permissions that `up` and `down` need for a step. What a step only looks up is read. What is in a cluster is deleted with
@@ -97,4 +111,24 @@ pub fn needed(step: &Step) -> Vec<&'static str> {
         all.extend(delete.iter().filter(|_| is_deleted));
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::step;
+    use super::*;
+
+    #[test]
+    fn each_project_has_its_own_steps() {
+        let of = |at: Value| step("compute.subnetwork", at, json!({}));
+        let steps = [
+            of(json!({"project": "p"})),
+            of(json!({"project": "host"})),
+            of(json!({})),
+        ];
+        let found = |project: &str| of_project(&steps, "p", project).len();
+        assert_eq!((found("p"), found("host"), found("x")), (2, 1, 0));
+    }
 }

@@ -66,7 +66,7 @@ pub async fn check(inputs: &Inputs<'_>) -> Vec<Finding> {
         .ready
         .steps
         .iter()
-        .find(|step| step.kind.name() == "compute.network" && !has_cluster);
+        .find(|step| is_searched(step) && !has_cluster);
     if let Some(step) = network {
         match step.kind.leftovers(&inputs.clients, &step.at).await {
             Ok(left) => found.of_gke = left.iter().map(ResourceId::short).collect(),
@@ -77,8 +77,14 @@ pub async fn check(inputs: &Inputs<'_>) -> Vec<Finding> {
     vec![verdict(&found, &verb)]
 }
 
+/// Whether GKE's leftovers in it are this environment's: a network that is only looked up may have clusters of others, whose rules
+/// are in use, and `down` does not delete it. Pure.
+fn is_searched(step: &Step) -> bool {
+    step.kind.name() == "compute.network" && step.lookup.is_none()
+}
+
 impl Found {
-    /// What is off or cannot be named yet leaves nothing.
+    /// An API that is off, a resource that does not exist and a name that cannot be built yet have no leftovers.
     fn note(&mut self, error: ApiError) {
         let is_nothing = [Class::ApiDisabled, Class::NotFound, Class::BadRequest];
         if !is_nothing.contains(&error.class) {
@@ -98,7 +104,10 @@ fn verdict(found: &Found, command: &dyn Fn(&str) -> String) -> Finding {
     };
     if found.open > 0 {
         return Finding::warn(
-            format!("the last run left {} requests open", found.open),
+            match found.open {
+                1 => "the last run did not learn how 1 request ended".to_owned(),
+                open => format!("the last run did not learn how {open} requests ended"),
+            },
             format!(
                 "`{}` continues it, `{}` removes what it made",
                 command("up"),
@@ -139,8 +148,11 @@ fn verdict(found: &Found, command: &dyn Fn(&str) -> String) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::refused;
+    use serde_json::{Map, json};
+
+    use super::super::testing::{refused, step};
     use super::*;
+    use crate::steps::Lookup;
     use crate::ui::doctor::Verdict::{Pass, Skip, Warn};
 
     #[test]
@@ -149,7 +161,7 @@ mod tests {
         let found = Found::default;
         for (found, expected, words) in [
             (found(), Pass, "nothing"),
-            (Found { open: 2, ..found() }, Warn, "2 requests open"),
+            (Found { open: 2, ..found() }, Warn, "how 2 requests ended"),
             (
                 Found {
                     unrecorded: names(5),
@@ -182,5 +194,20 @@ mod tests {
         let mut found = found();
         found.note(refused(Class::ApiDisabled));
         assert!(found.unread.is_none());
+    }
+
+    #[test]
+    fn a_network_of_others_is_not_searched() {
+        let of = |kind: &str| step(kind, json!({"project": "p", "network": "n"}), json!({}));
+        assert!(is_searched(&of("compute.network")));
+        assert!(!is_searched(&of("compute.subnetwork")));
+        let lookup = Some(Lookup {
+            at: Map::new(),
+            params: Vec::new(),
+        });
+        assert!(!is_searched(&Step {
+            lookup,
+            ..of("compute.network")
+        }));
     }
 }

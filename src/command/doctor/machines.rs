@@ -1,7 +1,8 @@
-//! Whether the zone of the nodes exists, is in the region, and has their machine types.
+//! Whether the zones of the nodes exist and have their machine types, and how many processors a machine type has.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::inputs::Inputs;
@@ -13,67 +14,101 @@ use crate::ui::doctor::Finding;
 /// A zone, and a machine type that its nodes have.
 type Wanted = (String, String);
 
-/// Reads the zone and each machine type.
+/// Reads each zone and each machine type.
 pub async fn check(inputs: &Inputs<'_>) -> Vec<Finding> {
     let zone = inputs.param("zone").unwrap_or_default();
-    let region = inputs.param("region").unwrap_or_default();
     let wanted = wanted(&inputs.ready.steps, &zone);
     if wanted.is_empty() {
         return vec![Finding::pass("no step makes machines")];
     }
-    if let Some(finding) = apart(&zone, &region) {
-        return vec![finding];
-    }
-    let project = segment(&inputs.session.project);
-    let path = format!("projects/{project}/zones/{}", segment(&zone));
-    let read = inputs.send(Call::get(Api::Compute, path)).await;
-    let command = format!(
-        "gcloud compute zones describe {zone} --project {}",
-        inputs.session.project
-    );
-    let mut findings = vec![of_zone(&zone, read).gcloud(command)];
-    for (zone, machine) in wanted {
-        let path = format!(
-            "projects/{project}/zones/{}/machineTypes/{}",
-            segment(&zone),
-            segment(&machine)
-        );
+    let project = &inputs.session.project;
+    let zones: BTreeSet<&String> = wanted.iter().map(|(zone, _)| zone).collect();
+    let zones = zones.into_iter().map(|zone| async move {
+        let path = format!("projects/{}/zones/{}", segment(project), segment(zone));
         let read = inputs.send(Call::get(Api::Compute, path)).await;
+        let command = format!("gcloud compute zones describe {zone} --project {project}");
+        of_zone(zone, read).gcloud(command)
+    });
+    let machines = wanted.iter().map(|(zone, machine)| async move {
+        let read = machine_type(inputs, project, zone, machine).await;
         let command = format!(
-            "gcloud compute machine-types describe {machine} --zone {zone} --project {}",
-            inputs.session.project
+            "gcloud compute machine-types describe {machine} --zone {zone} --project {project}"
         );
-        findings.push(of_machine(&zone, &machine, read).gcloud(command));
-    }
+        of_machine(zone, machine, read).gcloud(command)
+    });
+    let (zones, machines) = tokio::join!(join_all(zones), join_all(machines));
+    let mut findings = [zones, machines].concat();
     // An API that is off is said once.
     findings.dedup_by(|one, other| one.says == other.says);
     findings
 }
 
-/// The machine types of the node pools, each with its zone. The nodes of a region are in several zones, of which one is read. Pure.
+async fn machine_type(
+    inputs: &Inputs<'_>,
+    project: &str,
+    zone: &str,
+    machine: &str,
+) -> Result<Value, ApiError> {
+    let path = format!(
+        "projects/{}/zones/{}/machineTypes/{}",
+        segment(project),
+        segment(zone),
+        segment(machine)
+    );
+    inputs.send(Call::get(Api::Compute, path)).await
+}
+
+/// The virtual processors of the steps' machine types, as far as they can be read.
+pub async fn processors(
+    inputs: &Inputs<'_>,
+    project: &str,
+    steps: &[Step],
+) -> BTreeMap<String, u64> {
+    let zone = inputs.param("zone").unwrap_or_default();
+    let reads = wanted(steps, &zone)
+        .into_iter()
+        .map(|(zone, machine)| async move {
+            let read = machine_type(inputs, project, &zone, &machine).await.ok()?;
+            Some((machine, read["guestCpus"].as_u64()?))
+        });
+    join_all(reads).await.into_iter().flatten().collect()
+}
+
+/// The virtual processors of a machine type, as far as its name says it: `e2-standard-4` has four. The number of a type with
+/// accelerators (`a2-highgpu-1g`) is that of the accelerators. Source: Google's documentation of machine families. Pure.
+pub fn by_name(machine: &str) -> Option<u64> {
+    match machine {
+        "f1-micro" | "g1-small" => return Some(1),
+        "e2-micro" | "e2-small" | "e2-medium" | "" => return Some(2),
+        _ => {}
+    }
+    let mut parts = machine.split('-').skip(2);
+    parts.find_map(|part| part.parse().ok())
+}
+
+/// The machine types of the node pools, each with its zones. The nodes of a region are in the zones that
+/// the pool names, or in several, of which the zone of the parameters is read. Pure.
 fn wanted(steps: &[Step], zone: &str) -> BTreeSet<Wanted> {
     let pools = steps
         .iter()
         .filter(|step| step.kind.name() == "container.nodePool" && step.lookup.is_none());
-    let found = pools.filter_map(|pool| {
-        let machine = pool.want.pointer("/config/machineType")?.as_str()?;
-        let location = pool.at.get("location")?.as_str()?;
-        let is_region = location.ends_with(|c: char| c.is_ascii_digit());
-        let place = if is_region { zone } else { location };
-        Some((place.to_owned(), machine.to_owned()))
+    let found = pools.flat_map(|pool| {
+        let machine = pool.want.pointer("/config/machineType");
+        let machine = machine.and_then(Value::as_str);
+        let location = pool.at.get("location").and_then(Value::as_str);
+        let location = location.unwrap_or_default();
+        let named = pool.want.get("locations").and_then(Value::as_array);
+        let named = named.into_iter().flatten().filter_map(Value::as_str);
+        let mut places: Vec<&str> = named.collect();
+        if places.is_empty() {
+            let is_region = location.ends_with(|c: char| c.is_ascii_digit());
+            places.push(if is_region { zone } else { location });
+        }
+        let places = places.into_iter().map(str::to_owned);
+        let pairs = machine.map(|machine| places.map(move |place| (place, machine.to_owned())));
+        pairs.into_iter().flatten().collect::<Vec<Wanted>>()
     });
     found.collect()
-}
-
-/// A zone that is not in the region. Pure.
-fn apart(zone: &str, region: &str) -> Option<Finding> {
-    let of_zone = zone.rsplit_once('-').map_or(zone, |(region, _)| region);
-    (of_zone != region).then(|| {
-        Finding::fail(
-            format!("zone {zone} is not in region {region}"),
-            "set both with --zone and --region",
-        )
-    })
 }
 
 /// Pure.
@@ -131,9 +166,6 @@ mod tests {
         ] {
             assert_eq!(finding.verdict, expected, "{finding:?}");
         }
-        assert!(apart("us-central1-a", "us-central1").is_none());
-        let apart = apart("us-east1-b", "us-central1").unwrap();
-        assert_eq!(apart.verdict, Fail);
     }
 
     #[test]
@@ -149,5 +181,23 @@ mod tests {
         assert_eq!(wanted(&[pool("us-central1-b")], "z"), want("us-central1-b"));
         assert_eq!(wanted(&[pool("us-central1")], "z"), want("z"));
         assert!(wanted(&[], "z").is_empty());
+        // The zones that a pool names are those of its nodes.
+        let mut regional = pool("us-central1");
+        regional.want["locations"] = json!(["us-central1-c"]);
+        assert_eq!(wanted(&[regional], "z"), want("us-central1-c"));
+    }
+
+    #[test]
+    fn a_name_says_how_many_processors_unless_it_counts_accelerators() {
+        for (machine, expected) in [
+            ("e2-standard-4", Some(4)),
+            ("n2-custom-6-8192", Some(6)),
+            ("f1-micro", Some(1)),
+            ("e2-micro", Some(2)),
+            ("e2-medium", Some(2)),
+            ("a2-highgpu-1g", None),
+        ] {
+            assert_eq!(by_name(machine), expected, "{machine}");
+        }
     }
 }

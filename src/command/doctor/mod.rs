@@ -11,10 +11,12 @@ mod credentials;
 mod free_ranges;
 mod inputs;
 mod leftovers;
+mod locations;
 mod machines;
 mod name_service;
 mod permissions;
 mod policies;
+mod policy;
 mod project;
 mod proxy;
 mod quota;
@@ -26,7 +28,9 @@ mod unread;
 use std::time::Duration;
 
 use clap::Args;
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesOrdered;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
@@ -103,20 +107,20 @@ const LONG: Duration = Duration::from_secs(300);
 pub async fn doctor(global: &Global, _args: DoctorArgs) -> Result<Exit, CommandError> {
     let mut session = Session::open(global)?;
     let ready = session.ready(None, false, false).await?;
-    let findings = run(&session, &ready, CHECKS.iter(), LONG).await;
-    let verdicts: Vec<Verdict> = findings.iter().map(|(_, one)| one.verdict).collect();
-    if session.json() {
-        for (name, finding) in &findings {
-            say(&json_line(&stamped(
-                &event(name, finding),
+    let mut verdicts = Vec::new();
+    run(&session, &ready, CHECKS.iter(), LONG, |name, finding| {
+        verdicts.push(finding.verdict);
+        match session.json() {
+            true => say(&json_line(&stamped(
+                &event(name, &finding),
                 Timestamp::now(),
-            )));
+            ))),
+            false => show(&line(name, &finding, global.verbose, session.paint.0)),
         }
-    } else {
-        let lines = findings
-            .iter()
-            .map(|(name, finding)| line(name, finding, global.verbose, session.paint.0));
-        show(&(lines.collect::<String>() + &counts(&verdicts)));
+    })
+    .await;
+    if !session.json() {
+        show(&counts(&verdicts));
     }
     Ok(match verdicts.contains(&Verdict::Fail) {
         true => Exit::Failed,
@@ -139,8 +143,13 @@ pub async fn before(
         return Ok(());
     }
     let quick = CHECKS.iter().filter(|check| check.is_quick);
-    let mut failed = run(session, ready, quick, BRIEF).await;
-    failed.retain(|(_, finding)| finding.verdict == Verdict::Fail);
+    let mut failed: Vec<(&str, Finding)> = Vec::new();
+    run(session, ready, quick, BRIEF, |name, finding| {
+        if finding.verdict == Verdict::Fail {
+            failed.push((name, finding));
+        }
+    })
+    .await;
     if failed.is_empty() {
         return Ok(());
     }
@@ -172,13 +181,15 @@ pub async fn before(
     })
 }
 
-/// Runs checks side by side. One that takes longer than `within` was not checked.
+/// Runs checks side by side, and tells what they find in their order: as soon as a check and those before it are done. One that takes
+/// longer than `within` was not checked.
 async fn run(
     session: &Session,
     ready: &Prepared,
     checks: impl Iterator<Item = &'static Check>,
     within: Duration,
-) -> Vec<(&'static str, Finding)> {
+    mut tell: impl FnMut(&'static str, Finding),
+) {
     let inputs = &Inputs::new(session, ready);
     let all = checks.map(|check| async move {
         let findings = timeout(within, (check.run)(inputs)).await;
@@ -186,10 +197,49 @@ async fn run(
             let words = format!("no answer within {} s", within.as_secs());
             vec![Finding::skip(words, None)]
         });
-        findings
-            .into_iter()
-            .map(|finding| (check.name, finding))
-            .collect::<Vec<_>>()
+        (check.name, findings)
     });
-    join_all(all).await.concat()
+    in_order(all, |(name, findings)| {
+        findings.into_iter().for_each(|finding| tell(name, finding));
+    })
+    .await;
+}
+
+/// Runs futures side by side, and takes each result as soon as it and those before it are there.
+async fn in_order<F: Future>(futures: impl Iterator<Item = F>, mut take: impl FnMut(F::Output)) {
+    let mut running: FuturesOrdered<F> = futures.collect();
+    while let Some(result) = running.next().await {
+        take(result);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_result_is_not_held_back_by_those_after_it() {
+        let (first_is_told, first_was_told) = oneshot::channel();
+        let mut first_is_told = Some(first_is_told);
+        let futures: [BoxFuture<'_, u8>; 3] = [
+            Box::pin(async { 1 }),
+            // Ends only after the first was told.
+            Box::pin(async {
+                first_was_told.await.unwrap();
+                2
+            }),
+            Box::pin(async { 3 }),
+        ];
+        let mut told = Vec::new();
+        let all = in_order(futures.into_iter(), |number| {
+            told.push(number);
+            if let Some(tell) = first_is_told.take() {
+                tell.send(()).unwrap();
+            }
+        });
+        timeout(Duration::from_secs(60), all).await.unwrap();
+        assert_eq!(told, [1, 2, 3]);
+    }
 }

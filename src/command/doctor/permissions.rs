@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::inputs::Inputs;
@@ -14,38 +15,86 @@ use crate::ui::doctor::Finding;
 /// The most permissions of one request. Source: the reference of `testIamPermissions` of other services; the one of projects states
 /// no limit.
 const AT_ONCE: usize = 100;
-/// The most permissions that a line names of one role.
-const NAMED: usize = 3;
+/// The most permissions that are found one by one to be unknown. With more, the answer is about something else.
+const UNKNOWN: usize = 8;
 
 /// Tests the permissions in each project.
 pub async fn check(inputs: &Inputs<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (project, needed) in inputs.permissions() {
-        let needed: Vec<&str> = needed.into_iter().collect();
-        let held = held(inputs, &project, &needed).await;
-        findings.push(verdict(&project, &needed, held));
-    }
-    findings
+    let all = inputs
+        .permissions()
+        .into_iter()
+        .map(|(project, needed)| async move {
+            let needed: Vec<&str> = needed.into_iter().collect();
+            let tested = test(inputs, &project, &needed).await;
+            verdict(&project, &needed, tested)
+        });
+    join_all(all).await
 }
 
-/// The permissions of `needed` that the caller has.
-async fn held(
+/// What tests have shown so far. A request with a permission that IAM does not know for a project is refused as a whole
+/// (googleapis/google-cloud-java, issue 722), so that it is divided until that permission is alone.
+#[derive(Debug, Default)]
+struct Tested<'a> {
+    /// Those that the caller has.
+    held: BTreeSet<String>,
+    /// Those that IAM refuses to test.
+    unknown: Vec<&'a str>,
+    /// The lists that are still to be tested.
+    open: Vec<&'a [&'a str]>,
+}
+
+impl<'a> Tested<'a> {
+    /// Takes the answer to a list.
+    fn take(
+        &mut self,
+        part: &'a [&'a str],
+        answer: Result<Value, ApiError>,
+    ) -> Result<(), ApiError> {
+        match answer {
+            Ok(answer) => {
+                let held = answer.get("permissions").and_then(Value::as_array);
+                let held = held.into_iter().flatten().filter_map(Value::as_str);
+                self.held.extend(held.map(str::to_owned));
+            }
+            Err(error) if error.class == Class::BadRequest && self.unknown.len() < UNKNOWN => {
+                match part {
+                    [alone] => self.unknown.push(alone),
+                    _ => {
+                        let (first, second) = part.split_at(part.len() / 2);
+                        self.open.extend([second, first]);
+                    }
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// Tests which permissions of `needed` the caller has.
+async fn test<'a>(
     inputs: &Inputs<'_>,
     project: &str,
-    needed: &[&str],
-) -> Result<BTreeSet<String>, ApiError> {
-    let mut found = BTreeSet::new();
-    for part in needed.chunks(AT_ONCE) {
-        let path = format!("v1/projects/{}:testIamPermissions", segment(project));
-        let call = Call::post(Api::CloudResourceManager, path)
-            .json(json!({ "permissions": part }))
-            .repeatable();
-        let answer = inputs.send(call).await?;
-        let held = answer.get("permissions").and_then(Value::as_array);
-        let held = held.into_iter().flatten().filter_map(Value::as_str);
-        found.extend(held.map(str::to_owned));
+    needed: &'a [&'a str],
+) -> Result<Tested<'a>, ApiError> {
+    let mut tested = Tested::default();
+    let lists = needed.chunks(AT_ONCE);
+    let answers = lists.map(|part| async move { (part, ask(inputs, project, part).await) });
+    for (part, answer) in join_all(answers).await {
+        tested.take(part, answer)?;
     }
-    Ok(found)
+    while let Some(part) = tested.open.pop() {
+        tested.take(part, ask(inputs, project, part).await)?;
+    }
+    Ok(tested)
+}
+
+async fn ask(inputs: &Inputs<'_>, project: &str, part: &[&str]) -> Result<Value, ApiError> {
+    let path = format!("v1/projects/{}:testIamPermissions", segment(project));
+    let call = Call::post(Api::CloudResourceManager, path)
+        .json(json!({ "permissions": part }))
+        .repeatable();
+    inputs.send(call).await
 }
 
 /// Whether the owners of a project have it on the buckets of the project, and not on the project.
@@ -59,9 +108,9 @@ fn is_of_bucket(permission: &str) -> bool {
 }
 
 /// Pure.
-fn verdict(project: &str, needed: &[&str], held: Result<BTreeSet<String>, ApiError>) -> Finding {
-    let held = match held {
-        Ok(held) => held,
+fn verdict(project: &str, needed: &[&str], tested: Result<Tested<'_>, ApiError>) -> Finding {
+    let tested = match tested {
+        Ok(tested) => tested,
         Err(error) => {
             // Nobody needs a permission to ask for their own.
             let advice = match error.class {
@@ -79,60 +128,73 @@ fn verdict(project: &str, needed: &[&str], held: Result<BTreeSet<String>, ApiErr
     };
     let missing: Vec<&str> = needed
         .iter()
-        .filter(|permission| !held.contains(**permission))
+        .filter(|name| !tested.held.contains(**name) && !tested.unknown.contains(name))
         .copied()
         .collect();
+    let unknown = match tested.unknown.as_slice() {
+        [] => String::new(),
+        unknown => format!(
+            "; IAM does not test these on a project: {}",
+            unknown.join(", ")
+        ),
+    };
     if missing.is_empty() {
+        let count = match tested.unknown.len() {
+            0 => format!("all {}", needed.len()),
+            others => format!("{} of the {}", needed.len() - others, needed.len()),
+        };
         return Finding::pass(format!(
-            "all {} that `up` and `down` need in {project}",
-            needed.len()
+            "{count} that `up` and `down` need in {project}{unknown}"
         ));
     }
+    // The permissions are listed with `-v` and in JSON.
     let names = missing.iter().map(|name| (*name).to_owned()).collect();
+    let roles: Vec<&str> = roles_of(&missing).into_keys().collect();
     let says = format!(
-        "{} of {} are missing in {project}: {}",
+        "{} of {} are missing in {project}; they are in {}{unknown}",
         missing.len(),
         needed.len(),
-        by_role(&missing)
+        roles.join(", ")
     );
-    let roles: Vec<&str> = roles_of(&missing).into_keys().collect();
     if missing.iter().all(|permission| is_of_bucket(permission)) {
         return Finding::warn(
             says,
-            format!(
-                "an owner of the project has them on its buckets; anyone else needs {}",
-                roles.join(", ")
-            ),
+            "an owner of the project has them on its buckets; anyone else needs the role",
         )
         .missing(names);
     }
-    let first = roles.first().copied().unwrap_or_default();
     Finding::fail(
         says,
         format!(
-            "an administrator of {project} grants the roles, each with `gcloud projects add-iam-policy-binding {project} --member MEMBER --role {first}`"
+            "an administrator of {project} grants the roles: `{}`{}",
+            grant(project, &roles),
+            beyond_network_admin(&roles)
         ),
     )
     .missing(names)
 }
 
-/// The roles that carry the permissions, each with some of them.
-fn by_role(missing: &[&str]) -> String {
-    let roles = roles_of(missing).into_iter().map(|(role, permissions)| {
-        let named: Vec<&str> = permissions.iter().take(NAMED).copied().collect();
-        let more = match permissions.len() - named.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let why = match role {
-            "roles/compute.securityAdmin" | "roles/compute.loadBalancerAdmin" => {
-                ", which roles/compute.networkAdmin lacks"
-            }
-            _ => "",
-        };
-        format!("{role} has {}{more}{why}", named.join(", "))
-    });
-    roles.collect::<Vec<_>>().join("; ")
+/// The command that grants roles, as a shell takes it. Pure.
+fn grant(project: &str, roles: &[&str]) -> String {
+    let one = |role: &str| {
+        format!("gcloud projects add-iam-policy-binding {project} --member MEMBER --role {role}")
+    };
+    match roles {
+        [role] => one(role),
+        _ => format!("for ROLE in {}; do {}; done", roles.join(" "), one("$ROLE")),
+    }
+}
+
+/// Why the role of network administrators is not enough. Pure.
+fn beyond_network_admin(roles: &[&str]) -> &'static str {
+    let beyond = [
+        "roles/compute.securityAdmin",
+        "roles/compute.loadBalancerAdmin",
+    ];
+    match roles.iter().any(|role| beyond.contains(role)) {
+        true => "; roles/compute.networkAdmin cannot change firewall rules or endpoint groups",
+        false => "",
+    }
 }
 
 #[cfg(test)]
@@ -148,8 +210,11 @@ mod tests {
             "compute.networks.create",
             "storage.buckets.setIamPolicy",
         ];
-        let held = |held: &[&str]| -> Result<BTreeSet<String>, ApiError> {
-            Ok(held.iter().map(|name| (*name).to_owned()).collect())
+        let held = |held: &[&str]| -> Result<Tested<'static>, ApiError> {
+            Ok(Tested {
+                held: held.iter().map(|name| (*name).to_owned()).collect(),
+                ..Tested::default()
+            })
         };
         let lost = || Err(refused(Class::LostConnection));
         for (held, expected, words) in [
@@ -157,12 +222,12 @@ mod tests {
             (
                 held(&needed[1..]),
                 Fail,
-                "1 of 3 are missing in p: roles/compute.securityAdmin has compute.firewalls.create, which roles/compute.networkAdmin lacks",
+                "1 of 3 are missing in p; they are in roles/compute.securityAdmin",
             ),
             (
                 held(&[]),
                 Fail,
-                "roles/compute.networkAdmin has compute.networks.create",
+                "they are in roles/compute.networkAdmin, roles/compute.securityAdmin, roles/storage.admin",
             ),
             (held(&needed[..2]), Warn, "roles/storage.admin"),
             (lost(), Skip, "could not be tested"),
@@ -173,5 +238,53 @@ mod tests {
         }
         let finding = verdict("p", &needed, held(&needed[1..]));
         assert_eq!(finding.missing, ["compute.firewalls.create"]);
+        let advice = finding.advice.unwrap_or_default();
+        let why = "roles/compute.networkAdmin cannot change firewall rules";
+        assert!(advice.contains(why), "{advice}");
+        // The command grants all that is missing.
+        let finding = verdict("p", &needed, held(&[]));
+        let advice = finding.advice.unwrap_or_default();
+        let command = "`for ROLE in roles/compute.networkAdmin roles/compute.securityAdmin roles/storage.admin; do gcloud projects add-iam-policy-binding p --member MEMBER --role $ROLE; done`";
+        assert!(advice.contains(command), "{advice}");
+    }
+
+    #[test]
+    fn a_permission_that_iam_does_not_know_hides_no_other() {
+        let needed = ["a.b.c", "d.e.f", "of.another.level", "g.h.i", "j.k.l"];
+        let mut tested = Tested {
+            open: vec![&needed[..]],
+            ..Tested::default()
+        };
+        let mut requests = 0;
+        while let Some(part) = tested.open.pop() {
+            requests += 1;
+            let answer = match part.contains(&"of.another.level") {
+                true => Err(refused(Class::BadRequest)),
+                false => Ok(json!({"permissions": part})),
+            };
+            tested.take(part, answer).unwrap();
+        }
+        assert_eq!(tested.held.len(), 4);
+        assert_eq!(tested.unknown, ["of.another.level"]);
+        assert!(requests < 9, "{requests}");
+        let finding = verdict("p", &needed, Ok(tested));
+        assert_eq!(finding.verdict, Pass);
+        assert!(finding.says.contains("of.another.level"), "{finding:?}");
+        // An answer that refuses everything is about something else.
+        let many: Vec<&str> = (0..100).map(|_| "a.b.c").collect();
+        let mut tested = Tested {
+            open: vec![&many[..]],
+            ..Tested::default()
+        };
+        let mut requests = 0;
+        let end = loop {
+            let part = tested.open.pop().unwrap();
+            requests += 1;
+            if let Err(error) = tested.take(part, Err(refused(Class::BadRequest))) {
+                break error;
+            }
+        };
+        assert_eq!(end.class, Class::BadRequest);
+        assert!(requests < 40, "{requests}");
     }
 }

@@ -5,7 +5,9 @@ use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::inputs::Inputs;
-use super::unread::unread;
+use super::locations;
+use super::policy::{Policy, exempt, made};
+use super::unread::unread_beyond_steps;
 use crate::google::{Api, ApiError, Call, Class, segment};
 use crate::kinds::Step;
 use crate::ui::doctor::Finding;
@@ -27,25 +29,34 @@ const CONSTRAINTS: &[(&str, Decide)] = &[
         "container.managed.disableRBACSystemBindings",
         system_bindings,
     ),
-    ("gcp.resourceLocations", locations),
+    ("gcp.resourceLocations", locations::decide),
     ("iam.allowedPolicyMemberDomains", domains),
     ("iam.disableServiceAccountCreation", accounts),
     ("storage.uniformBucketLevelAccess", uniform_buckets),
 ];
 
-/// An effective policy. What is not stated is allowed.
-#[derive(Debug, Default)]
-struct Policy {
-    is_enforced: bool,
-    denies_all: bool,
-    allowed: Vec<String>,
-    denied: Vec<String>,
+/// Reads each policy in each project in which a step creates something.
+pub async fn check(inputs: &Inputs<'_>) -> Vec<Finding> {
+    let region = inputs.param("region").unwrap_or_default();
+    let own = &inputs.session.project;
+    let of_projects = inputs.projects().into_iter().map(|project| {
+        let steps = inputs.of_project(&project);
+        (project, steps)
+    });
+    let of_projects = of_projects
+        .filter(|(project, steps)| project == own || steps.iter().any(|one| one.lookup.is_none()));
+    let all = of_projects.map(|(project, steps)| {
+        let region = region.as_str();
+        async move { of_one(inputs, &project, region, &steps).await }
+    });
+    let mut findings = join_all(all).await.concat();
+    // An API that is off, or a permission that is missing, is said once.
+    findings.dedup_by(|one, other| one.says == other.says);
+    findings
 }
 
-/// Reads each policy.
-pub async fn check(inputs: &Inputs<'_>) -> Vec<Finding> {
-    let project = &inputs.session.project;
-    let region = inputs.param("region").unwrap_or_default();
+/// Reads each policy in a project.
+async fn of_one(inputs: &Inputs<'_>, project: &str, region: &str, steps: &[Step]) -> Vec<Finding> {
     let all = CONSTRAINTS.iter().map(|(constraint, decide)| async move {
         let path = format!(
             "v2/projects/{}/policies/{constraint}:getEffectivePolicy",
@@ -55,7 +66,7 @@ pub async fn check(inputs: &Inputs<'_>) -> Vec<Finding> {
         (*constraint, *decide, read)
     });
     let read = join_all(all).await;
-    verdicts(project, &region, &inputs.ready.steps, read)
+    verdicts(project, region, steps, read)
 }
 
 /// Pure.
@@ -84,7 +95,8 @@ fn verdicts(
             // The others would get the same answer.
             Err(error) => {
                 let what = "the organization's policies";
-                let finding = unread(what, &error, "orgpolicy.policy.get");
+                let at = (Api::OrgPolicy, project);
+                let finding = unread_beyond_steps(what, &error, "orgpolicy.policy.get", at);
                 findings.push(finding.gcloud(command(constraint)));
                 return findings;
             }
@@ -92,43 +104,10 @@ fn verdicts(
     }
     if findings.is_empty() {
         findings.push(Finding::pass(format!(
-            "none of {checked} policies of the organization stops the steps"
+            "none of {checked} policies of the organization stops the steps in {project}"
         )));
     }
     findings
-}
-
-impl Policy {
-    fn of(policy: &Value) -> Policy {
-        let rules = policy.pointer("/spec/rules").and_then(Value::as_array);
-        let rules: Vec<&Value> = rules.into_iter().flatten().collect();
-        let any = |key: &str| rules.iter().any(|rule| rule[key] == true);
-        let values = |key: &str| -> Vec<String> {
-            let lists = rules
-                .iter()
-                .filter_map(|rule| rule["values"][key].as_array());
-            let texts = lists.flatten().filter_map(Value::as_str);
-            texts.map(str::to_owned).collect()
-        };
-        Policy {
-            is_enforced: any("enforce"),
-            denies_all: any("denyAll"),
-            allowed: values("allowedValues"),
-            denied: values("deniedValues"),
-        }
-    }
-}
-
-/// The steps of a kind that create something.
-fn made<'a>(steps: &'a [Step], kind: &'static str) -> impl Iterator<Item = &'a Step> {
-    steps
-        .iter()
-        .filter(move |step| step.kind.name() == kind && step.lookup.is_none())
-}
-
-/// What the administrator of the policies can do.
-fn exempt(more: &str) -> String {
-    format!("{more}an administrator of the organization's policies exempts the project")
 }
 
 fn internet_groups(policy: &Policy, steps: &[Step], _: &str) -> Option<Finding> {
@@ -204,42 +183,28 @@ fn external_addresses(policy: &Policy, steps: &[Step], _: &str) -> Option<Findin
     })
 }
 
-fn system_bindings(policy: &Policy, steps: &[Step], _: &str) -> Option<Finding> {
-    let path = "/rbacBindingConfig/enableInsecureBindingSystemAuthenticated";
-    let is_off = |step: &Step| step.want.pointer(path) == Some(&false.into());
-    let mut clusters = made(steps, "container.cluster");
-    (policy.is_enforced && clusters.any(|step| !is_off(step))).then(|| {
-        Finding::fail(
-            "forbids clusters that accept RBAC bindings to system:authenticated, which is GKE's default",
-            exempt("state `rbacBindingConfig.enableInsecureBindingSystemAuthenticated: false` in a patch of `cluster` (`--overlay DIR`), or "),
-        )
-    })
-}
+/// What must be off. Source: the fields of `RBACBindingConfig` in the discovery document. Google's text of the constraint is not
+/// known here; one field may be enough.
+const BINDINGS: [&str; 2] = [
+    "enableInsecureBindingSystemAuthenticated",
+    "enableInsecureBindingSystemUnauthenticated",
+];
 
-fn locations(policy: &Policy, _: &[Step], region: &str) -> Option<Finding> {
-    let bare = |value: &String| {
-        value
-            .trim_start_matches("in:")
-            .trim_end_matches("-locations")
-            .to_owned()
+fn system_bindings(policy: &Policy, steps: &[Step], _: &str) -> Option<Finding> {
+    let is_off = |step: &Step, field: &str| {
+        let path = format!("/rbacBindingConfig/{field}");
+        step.want.pointer(&path) == Some(&false.into())
     };
-    let is_it = |values: &[String]| values.iter().any(|value| bare(value) == region);
-    let advice = exempt("choose a region that is allowed with --region, or ");
-    if policy.denies_all || is_it(&policy.denied) {
-        return Some(Finding::fail(format!("forbids region {region}"), advice));
-    }
-    if policy.allowed.is_empty() || is_it(&policy.allowed) {
-        return None;
-    }
-    let says = format!("allows {} alone", policy.allowed.join(", "));
-    // A group such as `in:us-locations` contains regions that only Google lists.
-    let has_group = policy.allowed.iter().any(|value| value.starts_with("in:"));
-    Some(match has_group {
-        true => Finding::warn(
-            format!("{says}; whether {region} is in it is not known here"),
-            advice,
-        ),
-        false => Finding::fail(format!("{says}, and not {region}"), advice),
+    let accepts = |step: &Step| BINDINGS.iter().any(|field| !is_off(step, field));
+    (policy.is_enforced && made(steps, "container.cluster").any(accepts)).then(|| {
+        let fields = BINDINGS.map(|field| format!("`{field}: false`"));
+        Finding::fail(
+            "forbids clusters that accept RBAC bindings to system:authenticated or system:unauthenticated, which is GKE's default",
+            exempt(&format!(
+                "state {} below `rbacBindingConfig` in a patch of `cluster` (`--overlay DIR`), or ",
+                fields.join(" and ")
+            )),
+        )
     })
 }
 
@@ -341,10 +306,14 @@ mod tests {
                 enforce.clone(),
                 Fail,
             ),
-            ("gcp.resourceLocations", values(&["us-central1"]), Pass),
             (
                 "gcp.resourceLocations",
-                values(&["in:us-central1-locations"]),
+                values(&["us-central1", "us"]),
+                Pass,
+            ),
+            (
+                "gcp.resourceLocations",
+                values(&["in:us-central1-locations", "US"]),
                 Pass,
             ),
             ("gcp.resourceLocations", values(&["in:eu-locations"]), Warn),
@@ -380,6 +349,27 @@ mod tests {
             &public,
         );
         assert_eq!(found[0].verdict, Fail);
+    }
+
+    #[test]
+    fn both_sorts_of_insecure_bindings_must_be_off() {
+        let cluster = |want: Value| [step("container.cluster", json!({"project": "p"}), want)];
+        let found = |off: &[&str]| {
+            let fields: serde_json::Map<String, Value> = off
+                .iter()
+                .map(|field| ((*field).to_owned(), json!(false)))
+                .collect();
+            decided(
+                "container.managed.disableRBACSystemBindings",
+                json!({"enforce": true}),
+                &cluster(json!({"rbacBindingConfig": fields})),
+            )
+        };
+        assert_eq!(found(&BINDINGS)[0].verdict, Pass);
+        let one = found(&BINDINGS[..1]);
+        assert_eq!(one[0].verdict, Fail);
+        let advice = one[0].advice.as_deref().unwrap_or_default();
+        assert!(BINDINGS.iter().all(|field| advice.contains(field)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Whether the projects of the steps exist. A project that does not exist and one that may not be seen give the same answer, so
-//! that a second request tells them apart: the permissions of a project can be asked for without any.
+//! that a second request tells them apart: the permissions of a project can be asked for without any. No record shows either answer.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::inputs::Inputs;
@@ -12,8 +13,7 @@ const GET: &str = "resourcemanager.projects.get";
 
 /// Reads each project.
 pub async fn check(inputs: &Inputs<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for project in inputs.projects() {
+    let all = inputs.projects().into_iter().map(|project| async move {
         let path = format!("v1/projects/{}", segment(&project));
         let read = inputs
             .send(Call::get(Api::CloudResourceManager, &path))
@@ -31,8 +31,11 @@ pub async fn check(inputs: &Inputs<'_>) -> Vec<Finding> {
             false => false,
         };
         let command = format!("gcloud projects describe {project}");
-        findings.push(verdict(&project, read, is_there).gcloud(command));
-    }
+        verdict(&project, read, is_there).gcloud(command)
+    });
+    let mut findings = join_all(all).await;
+    // What is about the credentials is said once.
+    findings.dedup_by(|one, other| one.says == other.says);
     findings
 }
 
@@ -75,6 +78,16 @@ fn verdict(project: &str, read: Result<Value, ApiError>, is_there: bool) -> Find
             format!("Google does not answer: {}", error.message),
             error.hint().unwrap_or_default(),
         ),
+        // Nothing else would get another answer. Without a token the check of the credentials fails.
+        Err(error) if error.class == Class::Unauthenticated && error.http.is_some() => {
+            Finding::fail(
+                format!(
+                    "Google refuses the credentials: {}",
+                    error.message.trim_end_matches('.')
+                ),
+                error.hint().unwrap_or_default(),
+            )
+        }
         Err(error) => unread(project, &error, GET),
     }
 }
@@ -102,5 +115,23 @@ mod tests {
             let finding = verdict("p", read, is_there);
             assert_eq!(finding.verdict, expected, "{finding:?}");
         }
+    }
+
+    #[test]
+    fn credentials_that_google_refuses_are_a_failure() {
+        let refused = |http| ApiError {
+            http,
+            ..refused(Class::Unauthenticated)
+        };
+        let finding = verdict("p", Err(refused(Some(401))), false);
+        assert_eq!(finding.verdict, Fail);
+        assert_eq!(
+            finding.says,
+            "Google refuses the credentials: it is refused"
+        );
+        let advice = finding.advice.unwrap_or_default();
+        assert!(advice.contains("application-default login"), "{advice}");
+        // Without a token the check of the credentials has failed already.
+        assert_eq!(verdict("p", Err(refused(None)), false).verdict, Skip);
     }
 }

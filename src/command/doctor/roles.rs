@@ -19,7 +19,8 @@ const ROLES: &[(&str, &str)] = &[
     ("gkehub.", "roles/gkehub.admin"),
     ("iam.serviceAccounts.actAs", "roles/iam.serviceAccountUser"),
     ("iam.serviceAccounts.", "roles/iam.serviceAccountAdmin"),
-    ("orgpolicy.", "roles/orgpolicy.policyViewer"),
+    // `roles/orgpolicy.policyViewer` is granted on an organization, not on a project, as far as is known here.
+    ("orgpolicy.policy.get", "roles/storage.admin"),
     ("resourcemanager.projects.get", "roles/browser"),
     (
         "resourcemanager.projects.setIamPolicy",
@@ -112,6 +113,9 @@ mod tests {
             let role = role_of(permission);
             assert!(has(role, permission), "{role} has no {permission}");
         }
+        // What `doctor` itself reads.
+        let own = "orgpolicy.policy.get";
+        assert!(has(role_of(own), own));
         let all: Vec<&str> = stated().into_iter().collect();
         for (role, permissions) in roles_of(&all) {
             for permission in permissions {
