@@ -156,10 +156,17 @@ pub fn region_and_zone(
             (region, Some(zone))
         }
         (Some(region), None, true) => {
-            let zone = derived(format!("{}-a", text(&region)));
+            let zone = derived(first_zone(&text(&region)));
             (Some(region), Some(zone))
         }
         both => (both.0, both.1),
+/// The first zone of a region in the emulator: most regions have an `a`, some begin with `b`. The `a` of a region that the emulator
+/// does not know is refused by it, as the region is.
+fn first_zone(region: &str) -> String {
+    let mut zones = emulator::regions::zones_of(region).into_iter();
+    zones.next().unwrap_or_else(|| format!("{region}-a"))
+}
+
     }
 }
 
@@ -314,7 +321,7 @@ mod tests {
                 flags(Some("us-east1"), None, true),
                 &env,
                 living(),
-                [Some("us-east1"), Some("us-east1-a")],
+                [Some("us-east1"), Some("us-east1-b")],
             ),
             (
                 flags(Some("us-east1"), None, false),
@@ -349,6 +356,33 @@ mod tests {
                 [text(&region), text(&zone)],
                 expected.map(|value| value.map(Value::from)),
                 "{flags:?}"
+
+    #[test]
+    fn the_derived_zone_exists_in_every_region() {
+        let derived = |region: &str| {
+            let flags = TargetFlags {
+                region: Some(region),
+                emulate: true,
+                ..TargetFlags::default()
+            };
+            let (_, zone) = region_and_zone(&flags, &|_| None, (None, None));
+            zone.unwrap().value.as_str().unwrap().to_owned()
+        };
+        for region in emulator::regions::regions() {
+            let zone = derived(region);
+            assert!(emulator::regions::is_zone(&zone), "{region}: {zone}");
+            assert!(zone.starts_with(&format!("{region}-")), "{region}: {zone}");
+            assert!(!zone.contains("-ai"), "an AI zone is never chosen: {zone}");
+        }
+        for (region, zone) in [
+            ("us-east1", "us-east1-b"),
+            ("europe-west1", "europe-west1-b"),
+            ("us-central1", "us-central1-a"),
+            ("us-central9", "us-central9-a"),
+        ] {
+            assert_eq!(derived(region), zone);
+        }
+    }
             );
         }
     }
