@@ -217,6 +217,22 @@ async fn a_project_has_a_default_network_and_may_have_others_in_auto_mode() {
         .post(&compute("regions/us-central1/subnetworks"), own.clone())
         .await;
     assert_refused("in the reserved range", &answer, 400, "10.128.0.0/9");
+    let secondary = json!({
+        "ipCidrRange": "10.0.0.0/24",
+        "secondaryIpRanges": [{"rangeName": "pods", "ipCidrRange": "10.200.0.0/20"}],
+    });
+    let answer = cloud
+        .post(
+            &compute("regions/us-central1/subnetworks"),
+            with(own.clone(), &secondary),
+        )
+        .await;
+    assert_refused(
+        "a secondary range in the reserved range",
+        &answer,
+        400,
+        "'resource.secondaryIpRanges[0].ipCidrRange': '10.200.0.0/20'. Extended subnetworks",
+    );
     let answer = cloud
         .delete(&compute("regions/us-central1/subnetworks/auto"))
         .await;
