@@ -8,6 +8,7 @@ use super::inputs::Inputs;
 use super::unread::unread;
 use crate::google::{Api, ApiError, Call, Class, segment};
 use crate::kinds::Step;
+use crate::steps::is_region;
 use crate::ui::doctor::Finding;
 
 /// A zone, and a machine type that its nodes have.
@@ -58,8 +59,7 @@ fn wanted(steps: &[Step], zone: &str) -> BTreeSet<Wanted> {
     let found = pools.filter_map(|pool| {
         let machine = pool.want.pointer("/config/machineType")?.as_str()?;
         let location = pool.at.get("location")?.as_str()?;
-        let is_region = location.ends_with(|c: char| c.is_ascii_digit());
-        let place = if is_region { zone } else { location };
+        let place = if is_region(location) { zone } else { location };
         Some((place.to_owned(), machine.to_owned()))
     });
     found.collect()
