@@ -315,7 +315,11 @@ mod tests {
         let all: Vec<String> = NAMES
             .lines()
             .filter_map(|line| line.split_once(' '))
-            .flat_map(|(service, names)| names.split(' ').map(move |name| format!("{service}.{name}")))
+            .flat_map(|(service, names)| {
+                names
+                    .split(' ')
+                    .map(move |name| format!("{service}.{name}"))
+            })
             .collect();
         assert_eq!(all.len(), 2_390);
         for start in ELSEWHERE {
