@@ -14,6 +14,7 @@ use crate::engine::state::{State, TrackedResource};
 use crate::error::Exit;
 use crate::google::process_env;
 use crate::kinds::Step;
+use crate::steps::is_region;
 use crate::ui::closing::{self, OpenRequest};
 use crate::ui::prices::Running;
 use crate::ui::words;
@@ -126,7 +127,7 @@ pub fn running(steps: &[Step]) -> Running {
     }
 }
 
-/// The number of zones in which a pool has its nodes: a region has no letter at its end.
+/// The number of zones in which a pool has its nodes.
 fn zones(pool: &Step) -> u64 {
     let stated = pool.want.get("locations").and_then(Value::as_array);
     let location = pool
@@ -134,8 +135,7 @@ fn zones(pool: &Step) -> u64 {
         .get("location")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    let is_region = location.ends_with(|c: char| c.is_ascii_digit());
-    match (stated, is_region) {
+    match (stated, is_region(location)) {
         (Some(zones), _) => count(zones.len()),
         (None, true) => ZONES,
         (None, false) => 1,

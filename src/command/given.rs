@@ -75,6 +75,15 @@ impl From<Property> for GivenValue {
 }
 
 impl ValueSource {
+    /// The name before an error about the value: the flag, the variable or the file as such, everything else as [`Self::words`].
+    pub fn name(&self) -> String {
+        match self {
+            ValueSource::Flag(name) | ValueSource::Variable(name) => (*name).to_owned(),
+            ValueSource::File(path) => path.clone(),
+            other => other.words(),
+        }
+    }
+
     /// The source, as `provision config` shows it.
     pub fn words(&self) -> String {
         match self {

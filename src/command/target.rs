@@ -8,6 +8,7 @@ use super::known_environments::KnownEnvironment;
 use crate::error::CommandError;
 use crate::google::Environment;
 use crate::google::properties::{self, Properties};
+use crate::steps::of_domain;
 
 /// The defaults of an emulated run.
 const EMULATED: (&str, &str, &str) = ("egress-demo", "us-central1", "us-central1-a");
@@ -37,15 +38,11 @@ pub fn project(
 ) -> Result<GivenValue, CommandError> {
     let chosen = choose_project(flags, env, known)?;
     let said = chosen.value.as_str().unwrap_or_default();
-    if let Some((domain, name)) = said.split_once(':') {
-        // Taken nowhere, for one reason: the steps write the addresses of accounts and the name of the identity pool from the id.
+    let source = chosen.source.name();
+    if let Some(refusal) = of_domain(said) {
         return Err(CommandError::usage(
-            format!(
-                "--project: `{said}` is the id of a project of the domain {domain}, and such projects are not supported"
-            ),
-            &format!(
-                "its accounts and its identity pool have other names than its id ({name}.{domain}); use a project whose id has no domain"
-            ),
+            format!("{source}: {refusal}"),
+            "use a project whose id has no domain",
         ));
     }
     // It becomes the name of a folder, so anything that could leave the folder is refused here and not only by the steps.
@@ -58,7 +55,7 @@ pub fn project(
     {
         Ok(chosen)
     } else {
-        let error = format!("--project: `{said}` is not a project id");
+        let error = format!("{source}: `{said}` is not a project id");
         Err(CommandError::usage(
             error,
             "a project id has 6 to 30 lowercase letters, digits and hyphens; it is not the project's name or number",
@@ -156,11 +153,18 @@ pub fn region_and_zone(
             (region, Some(zone))
         }
         (Some(region), None, true) => {
-            let zone = derived(format!("{}-a", text(&region)));
+            let zone = derived(first_zone(&text(&region)));
             (Some(region), Some(zone))
         }
         both => (both.0, both.1),
     }
+}
+
+/// The first zone of a region in the emulator: most regions have an `a`, some begin with `b`. The `a` of a region that the emulator
+/// does not know is refused by it, as the region is.
+fn first_zone(region: &str) -> String {
+    let mut zones = emulator::regions::zones_of(region).into_iter();
+    zones.next().unwrap_or_else(|| format!("{region}-a"))
 }
 
 /// The environment and, unless the run is emulated, gcloud's active configuration.
@@ -314,7 +318,7 @@ mod tests {
                 flags(Some("us-east1"), None, true),
                 &env,
                 living(),
-                [Some("us-east1"), Some("us-east1-a")],
+                [Some("us-east1"), Some("us-east1-b")],
             ),
             (
                 flags(Some("us-east1"), None, false),
@@ -350,6 +354,33 @@ mod tests {
                 expected.map(|value| value.map(Value::from)),
                 "{flags:?}"
             );
+        }
+    }
+
+    #[test]
+    fn the_derived_zone_exists_in_every_region() {
+        let derived = |region: &str| {
+            let flags = TargetFlags {
+                region: Some(region),
+                emulate: true,
+                ..TargetFlags::default()
+            };
+            let (_, zone) = region_and_zone(&flags, &|_| None, (None, None));
+            zone.unwrap().value.as_str().unwrap().to_owned()
+        };
+        for region in emulator::regions::regions() {
+            let zone = derived(region);
+            assert!(emulator::regions::is_zone(&zone), "{region}: {zone}");
+            assert!(zone.starts_with(&format!("{region}-")), "{region}: {zone}");
+            assert!(!zone.contains("-ai"), "an AI zone is never chosen: {zone}");
+        }
+        for (region, zone) in [
+            ("us-east1", "us-east1-b"),
+            ("europe-west1", "europe-west1-b"),
+            ("us-central1", "us-central1-a"),
+            ("us-central9", "us-central9-a"),
+        ] {
+            assert_eq!(derived(region), zone);
         }
     }
 }

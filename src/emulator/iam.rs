@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::account_visibility::{SINCE, is_young, key_of};
 use super::answer::{ErrorResponse, Response};
+use super::members;
 use super::names;
 use super::paging;
 use super::policy;
@@ -157,6 +158,7 @@ fn create(world: &mut World, request: &Request) -> Result<Response, ErrorRespons
         }
     }
     account[SINCE] = json!(world.now());
+    world.count(&members::accounts_of(&project.id));
     world.put(key.clone(), account);
     Ok(print(world, &key).into())
 }

@@ -30,13 +30,18 @@ const UNCHECKED: &[&str] = &[
     "projectViewer",
 ];
 
-/// Checks a member of a policy that is being set.
-pub fn standing(world: &World, member: &str) -> Standing {
+/// The counter of the accounts that were ever made in a project.
+pub fn accounts_of(project: &str) -> String {
+    format!("accounts/{project}")
+}
+
+/// Checks a member of a policy that is being set, or an account that is to be used, in `project` or something in it.
+pub fn standing(world: &World, project: &str, member: &str) -> Standing {
     if ["allUsers", "allAuthenticatedUsers"].contains(&member) {
         return Standing::Fine;
     }
     match member.split_once(':') {
-        Some(("serviceAccount", name)) => account(world, name),
+        Some(("serviceAccount", name)) => account(world, project, name),
         // A person, a group and a deleted account have an address.
         Some(("user" | "group", name)) if !is_address(name) => Standing::NoType,
         Some((kind, name)) if UNCHECKED.contains(&kind) && !name.is_empty() => Standing::Fine,
@@ -49,7 +54,7 @@ fn is_address(text: &str) -> bool {
     parts.is_some_and(|(name, domain)| !name.is_empty() && !domain.is_empty())
 }
 
-fn account(world: &World, name: &str) -> Standing {
+fn account(world: &World, project: &str, name: &str) -> Standing {
     // A Kubernetes service account: its namespace and name need not exist, its pool must.
     if let Some((pool, _)) = name.split_once('[') {
         return if world.get(&pool_key(pool)).is_some() {
@@ -62,17 +67,21 @@ fn account(world: &World, name: &str) -> Standing {
         None => Standing::NoAccount(name.to_owned()),
         Some((local, domain)) if is_googles(local, domain) => Standing::Fine,
         Some(_) if account_visibility::visible(world, name) => Standing::Fine,
-        // Every project that a request might name exists, and so do the accounts of one that none has named: nobody here can know
-        // better. In a project that is known here, an account must have been made.
-        Some(_) if is_elsewhere(world, name) => Standing::Fine,
+        Some(_) if is_elsewhere(world, project, name) => Standing::Fine,
         Some(_) => Standing::NoAccount(name.to_owned()),
     }
 }
 
-/// Whether an address is of a project that no request has named.
-fn is_elsewhere(world: &World, email: &str) -> bool {
-    let project = names::project_of_account(email);
-    project.is_some_and(|project| names::is_project_id(&project) && !world.knows_project(&project))
+/// Whether an address is of a project of which nothing is known here. Every project that a request might name exists, and so do its
+/// accounts: nobody here can know better. An account of the policy's own project, or of one in which anything was made, must have been
+/// made, too. Reading a project makes nothing in it.
+fn is_elsewhere(world: &World, project: &str, email: &str) -> bool {
+    names::project_of_account(email).is_some_and(|owner| {
+        names::is_project_id(&owner)
+            && owner != project
+            && !world.has_counted(&accounts_of(&owner))
+            && !world.is_used(&owner)
+    })
 }
 
 /// Accounts that Google makes: agents (`service-NUMBER@…`) and those outside `iam.gserviceaccount.com`.
@@ -121,6 +130,13 @@ mod tests {
         world.put(key, json!({"_since": 0}));
         world.put(key.replace("old@", "new@"), json!({"_since": 999_900}));
         world.put(pool_key("demo-proj.svc.id.goog"), json!({}));
+        world.project("read-project").unwrap();
+        world.put(
+            "//compute.googleapis.com/projects/used-project/global/networks/n",
+            json!({}),
+        );
+        // Its only account was deleted.
+        world.count(&accounts_of("left-project"));
         let gone = |name: &str| Standing::NoAccount(name.to_owned());
         let cases = [
             ("user:a@example.com", Standing::Fine),
@@ -142,10 +158,22 @@ mod tests {
                 "serviceAccount:none@demo-proj.iam.gserviceaccount.com",
                 gone("none@demo-proj.iam.gserviceaccount.com"),
             ),
-            // A project that is not known here has accounts of its own.
+            // A project in which nothing was made has accounts that are not known here, and reading it changes nothing.
             (
                 "serviceAccount:ci@their-project.iam.gserviceaccount.com",
                 Standing::Fine,
+            ),
+            (
+                "serviceAccount:ci@read-project.iam.gserviceaccount.com",
+                Standing::Fine,
+            ),
+            (
+                "serviceAccount:ci@used-project.iam.gserviceaccount.com",
+                gone("ci@used-project.iam.gserviceaccount.com"),
+            ),
+            (
+                "serviceAccount:ci@left-project.iam.gserviceaccount.com",
+                gone("ci@left-project.iam.gserviceaccount.com"),
             ),
             (
                 "serviceAccount:ci@Not A Project.iam.gserviceaccount.com",
@@ -175,7 +203,13 @@ mod tests {
             ("robot:a@example.com", Standing::NoType),
         ];
         for (member, want) in cases {
-            assert_eq!(standing(&world, member), want, "{member}");
+            assert_eq!(standing(&world, "demo-proj", member), want, "{member}");
         }
+        // In the policy's own project an account must have been made, even if nothing else was.
+        let own = "serviceAccount:ci@read-project.iam.gserviceaccount.com";
+        assert_eq!(
+            standing(&world, "read-project", own),
+            gone("ci@read-project.iam.gserviceaccount.com")
+        );
     }
 }

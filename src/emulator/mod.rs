@@ -40,7 +40,7 @@ mod pod;
 mod policy;
 mod project_lookup;
 mod projects;
-mod regions;
+pub mod regions;
 pub mod request;
 mod roles;
 pub mod schema;

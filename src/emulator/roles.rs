@@ -159,17 +159,30 @@ fn print((id, title, permissions): &(&str, &str, &[&str]), full: bool) -> Value 
 /// dataset of which `fixtures/README.md` names the origin, of August 2026.
 const NAMES: &str = include_str!("../../fixtures/iam-role-names.txt");
 
-/// Roles that exist and cannot be bound on a project, as the beginnings of their names. That `orgpolicy.policyAdmin` can be bound on an
-/// organization only is reported by users (terraform-google-org-policy, issue 101). The others, and that there are no more: own knowledge, no
-/// record.
-const ELSEWHERE: &[&str] = &[
-    "billing.",
-    "resourcemanager.organization",
-    "orgpolicy.policyAdmin",
-];
+/// The month of the list, for people who read a refusal.
+const LIST: &str = "August 2026";
 
-/// What begins like one of [`ELSEWHERE`] and is made for projects.
-const HERE: &[&str] = &["billing.projectManager"];
+/// Roles that cannot be bound on a project, as the beginnings of their names. What has no comment is placed elsewhere by IAM's reference
+/// of roles ("Lowest-level resources where you can grant this role"). What nothing places is not in this table, and is accepted.
+const ELSEWHERE: &[&str] = &[
+    // On organizations and access policies, in Access Context Manager's page about access control. That a project refuses them: unknown.
+    "accesscontextmanager.",
+    "billing.admin",
+    "billing.costsManager",
+    "billing.creator",
+    "billing.user",
+    "billing.viewer",
+    "iam.organizationRole",
+    // Reported by users, too (terraform-google-org-policy, issue 101).
+    "orgpolicy.policyAdmin",
+    "resourcemanager.folder",
+    // Own knowledge, no record.
+    "resourcemanager.organizationAdmin",
+    "resourcemanager.organizationViewer",
+    "resourcemanager.projectCreator",
+    // On buckets: "you can grant legacy roles only to individual buckets" (Cloud Storage's page about its roles).
+    "storage.legacy",
+];
 
 /// Whether a role exists; a custom role always does. A predefined role that Google has added since is refused.
 pub fn exists(role: &str) -> bool {
@@ -187,9 +200,21 @@ pub fn exists(role: &str) -> bool {
 
 /// Whether a role can be bound on a project. A custom role can, if it is the project's or an organization's.
 pub fn grantable_on_project(role: &str) -> bool {
-    let id = role.strip_prefix("roles/").unwrap_or(role);
-    let elsewhere = ELSEWHERE.iter().any(|beginning| id.starts_with(beginning));
-    exists(role) && (!elsewhere || HERE.contains(&id))
+    let elsewhere = |id: &str| ELSEWHERE.iter().any(|start| id.starts_with(start));
+    exists(role) && !role.strip_prefix("roles/").is_some_and(elsewhere)
+}
+
+/// A refusal of a role, in the words given, which are Google's. If the list lacks the role, a detail says of when the list is, and that
+/// Google may have the role by now.
+pub fn refused(role: &str, refusal: ErrorResponse) -> ErrorResponse {
+    if exists(role) {
+        return refusal;
+    }
+    refusal.with_detail(json!({
+        "@type": "type.googleapis.com/google.rpc.LocalizedMessage",
+        "locale": "en-US",
+        "message": format!("The emulator knows the predefined roles of {LIST}; Google may have added {role} since."),
+    }))
 }
 
 /// Roles that can be bound on a service account: about accounts, or about everything. That a role about something else is refused is
@@ -212,7 +237,6 @@ mod tests {
             "roles/viewer",
             "roles/browser",
             "roles/storage.objectViewer",
-            "roles/storage.legacyBucketReader",
             "roles/container.admin",
             "roles/container.defaultNodeServiceAccount",
             "roles/container.hostServiceAgentUser",
@@ -228,6 +252,11 @@ mod tests {
             "roles/composer.worker",
             "roles/compute.instanceAdmin.v1",
             "roles/dns.peer",
+            "roles/gkehub.connect",
+            "roles/iam.siteReliabilityEngineer",
+            "roles/secretmanager.secretVersionAdder",
+            "roles/telemetry.tracesWriter",
+            "roles/orgpolicy.policyViewer",
             "roles/billing.projectManager",
             "roles/admin",
             "roles/dataproc.worker",
@@ -250,6 +279,10 @@ mod tests {
             "roles/compute.",
             "roles/compute.admin imageUser",
             "roles/compute.networkReader",
+            "roles/compute.networkEditor",
+            "roles/compute.admin.admin",
+            "roles/container.nodeAdmin",
+            "roles/storage.objectReader",
             "roles/storage.objectVeiwer",
             "roles/myCustomRole",
             "roles/",
@@ -258,6 +291,12 @@ mod tests {
             "roles/billing.user",
             "roles/resourcemanager.organizationAdmin",
             "roles/orgpolicy.policyAdmin",
+            "roles/accesscontextmanager.policyAdmin",
+            "roles/iam.organizationRoleAdmin",
+            "roles/resourcemanager.folderAdmin",
+            "roles/resourcemanager.projectCreator",
+            "roles/storage.legacyBucketReader",
+            "roles/storage.legacyObjectOwner",
         ] {
             assert!(!grantable_on_project(role), "{role}");
         }
@@ -268,6 +307,32 @@ mod tests {
             ("roles/storage.admin", false),
         ] {
             assert_eq!(grantable_on_account(role), want, "{role}");
+        }
+    }
+
+    #[test]
+    fn every_beginning_is_that_of_a_role_and_the_list_is_whole() {
+        let all: Vec<String> = NAMES
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .flat_map(|(service, names)| {
+                names
+                    .split(' ')
+                    .map(move |name| format!("{service}.{name}"))
+            })
+            .collect();
+        assert_eq!(all.len(), 2_390);
+        for start in ELSEWHERE {
+            assert!(all.iter().any(|name| name.starts_with(start)), "{start}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_of_when_the_list_is_if_it_lacks_the_role() {
+        for (role, dated) in [("roles/no.such", true), ("roles/billing.admin", false)] {
+            let refusal = refused(role, ErrorResponse::bad_request("no"));
+            let told = refusal.envelope("iam").to_string();
+            assert_eq!(told.contains("August 2026"), dated, "{told}");
         }
     }
 }

@@ -275,9 +275,14 @@ impl World {
         Some(project)
     }
 
-    /// Whether a request has named this project, by its id.
-    pub fn knows_project(&self, id: &str) -> bool {
-        self.projects.contains_key(id)
+    /// Whether anything was made in a project, or the project itself. A request that only reads makes nothing.
+    pub fn is_used(&self, id: &str) -> bool {
+        let service = format!("{id}/");
+        let (itself, within) = (format!("/projects/{id}"), format!("/projects/{id}/"));
+        let mut services = self.services.keys();
+        let mut objects = self.objects.keys();
+        services.any(|key| key.starts_with(&service))
+            || objects.any(|key| key.contains(&within) || key.ends_with(&itself))
     }
 
     /// The id of a project that was named before, by its number.
@@ -306,6 +311,11 @@ impl World {
         let counter = self.counters.entry(name.to_owned()).or_insert(0);
         *counter += 1;
         *counter
+    }
+
+    /// Whether something was ever counted under this name.
+    pub fn has_counted(&self, name: &str) -> bool {
+        self.counters.contains_key(name)
     }
 
     /// A new id of 19 digits, as compute numbers its resources; never the same twice.

@@ -12,6 +12,7 @@ use super::permissions;
 use super::spec::Observed;
 use super::wait::Wait;
 use crate::google::{Api, ApiError, Call, Class};
+use crate::steps::is_region;
 
 /// Waits for the nodes of a pool.
 pub static WAIT: Wait = Wait {
@@ -55,7 +56,7 @@ const POOL: &str =
 /// The number of zones in which the pool has nodes. In a user's own cluster the pools are only labels.
 async fn zones(clients: &Clients, at: &Map<String, Value>) -> Result<u64, ApiError> {
     let location = at.get("location").and_then(Value::as_str);
-    let is_zone = location.is_some_and(|location| location.matches('-').count() > 1);
+    let is_zone = location.is_some_and(|location| !is_region(location));
     if is_zone || clients.clusters.is_own() {
         return Ok(1);
     }

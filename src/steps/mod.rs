@@ -43,7 +43,7 @@ pub use resolve_params::Params;
 pub use select::Selection;
 pub use source::{Source, embedded_files};
 pub use tutorial::{Chapter, Tutorial};
-pub use values::ParamType;
+pub use values::{ParamType, is_region, of_domain};
 
 /// One resource that the tutorial declares.
 #[derive(Debug, Clone)]

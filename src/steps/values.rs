@@ -81,6 +81,17 @@ pub enum ValueError {
         /// The parse error.
         source: ipnet::AddrParseError,
     },
+    /// It is the id of a project of a domain.
+    #[error(
+        "`{given}` is the id of a project of the domain {domain}, and such projects are not supported: the names of its accounts \
+         and of its identity pool do not follow from its id"
+    )]
+    OfDomain {
+        /// The id.
+        given: String,
+        /// The domain.
+        domain: String,
+    },
     /// It is an address within a range.
     #[error("`{given}` has host bits set, did you mean `{range}`?")]
     HostBits {
@@ -129,7 +140,10 @@ impl ParamType {
                 }
                 true
             }
-            ParamType::ProjectId => is_label(&text, 30) && text.len() >= 6,
+            ParamType::ProjectId => match of_domain(&text) {
+                Some(refusal) => return Err(refusal),
+                None => is_label(&text, 30) && text.len() >= 6,
+            },
             ParamType::Region => is_region(&text),
             ParamType::Zone => is_zone(&text),
             ParamType::Location => is_region(&text) || is_zone(&text),
@@ -273,8 +287,19 @@ fn is_label(text: &str, max: usize) -> bool {
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
-fn is_region(text: &str) -> bool {
-    // `us-central1`: words of letters, and a number at the end.
+/// The refusal of the id of a project of a domain (`example.com:demo-proj`); none for any other text. No parameter and no flag takes
+/// one, because the steps write the addresses of accounts and the name of the identity pool from the id.
+pub fn of_domain(text: &str) -> Option<ValueError> {
+    let (domain, _) = text.split_once(':')?;
+    Some(ValueError::OfDomain {
+        given: text.to_owned(),
+        domain: domain.to_owned(),
+    })
+}
+
+/// Whether this is the name of a region (`us-central1`) and not of a zone (`us-central1-a`, `us-central1-ai1a`), by its form: words,
+/// and a number at the end.
+pub fn is_region(text: &str) -> bool {
     is_label(text, 40) && text.contains('-') && text.ends_with(|c: char| c.is_ascii_digit())
 }
 
@@ -408,6 +433,36 @@ mod tests {
         ] {
             assert_eq!(of.take(&given).ok(), taken, "{of:?} {given}");
         }
+    }
+
+    #[test]
+    fn a_region_is_told_from_a_zone_by_its_end() {
+        for (location, region) in [
+            ("us-central1", true),
+            ("europe-west12", true),
+            ("northamerica-northeast1", true),
+            ("us-central1-a", false),
+            ("us-central1-ai1a", false),
+            ("us", false),
+            ("1", false),
+            ("", false),
+        ] {
+            assert_eq!(is_region(location), region, "{location}");
+        }
+    }
+
+    #[test]
+    fn the_project_of_a_domain_is_refused_with_the_reason() {
+        let refusal = ParamType::ProjectId
+            .take(&json!("example.com:host"))
+            .unwrap_err();
+        assert_eq!(Some(&refusal), of_domain("example.com:host").as_ref());
+        assert_eq!(
+            refusal.to_string(),
+            "`example.com:host` is the id of a project of the domain example.com, and such projects are not supported: the names of \
+             its accounts and of its identity pool do not follow from its id"
+        );
+        assert_eq!(of_domain("demo-proj"), None);
     }
 
     #[test]

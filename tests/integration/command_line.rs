@@ -11,6 +11,33 @@ use serde_json::Value;
 const UP: &[&str] = &["up", "--emulate", "--yes", "--through", "network"];
 
 #[test]
+fn a_project_that_does_not_fit_is_told_with_its_source() {
+    let file = ".config/gcloud/configurations/config_default";
+    let user = User::new();
+    fs::create_dir_all(user.home().join(file).parent().unwrap()).unwrap();
+    fs::write(
+        user.home().join(file),
+        "[core]\nproject = example.com:from-file\n",
+    )
+    .unwrap();
+    let said = user.run(&["plan"]).ends(2);
+    let path = user.home().join(file);
+    let begins = |source: &str| format!("error: {source}: `example.com:");
+    let expected = begins(&path.display().to_string());
+    assert!(said.err.starts_with(&expected), "{}", said.err);
+
+    let user = user.with("CLOUDSDK_CORE_PROJECT", "example.com:from-env");
+    let said = user.run(&["plan"]).ends(2);
+    let expected = begins("CLOUDSDK_CORE_PROJECT");
+    assert!(said.err.starts_with(&expected), "{}", said.err);
+
+    let said = user
+        .run(&["plan", "--project", "example.com:from-flag"])
+        .ends(2);
+    assert!(said.err.starts_with(&begins("--project")), "{}", said.err);
+}
+
+#[test]
 fn bad_input_is_told_before_anything_is_done() {
     // (what is typed, what is said)
     let cases = [
@@ -73,6 +100,14 @@ fn bad_input_is_told_before_anything_is_done() {
         (
             "up --emulate --yes --project ../elsewhere",
             "error: --project: `../elsewhere` is not a project id\nhint: a project id has 6 to 30 lowercase letters, digits and hyphens; it is not the project's name or number\n",
+        ),
+        (
+            "up --emulate --yes --project example.com:demo",
+            "error: --project: `example.com:demo` is the id of a project of the domain example.com, and such projects are not supported: the names of its accounts and of its identity pool do not follow from its id\nhint: use a project whose id has no domain\n",
+        ),
+        (
+            "up --emulate --yes --set network_project=example.com:host",
+            "error: parameter `network_project`: `example.com:host` is the id of a project of the domain example.com, and such projects are not supported: the names of its accounts and of its identity pool do not follow from its id\n",
         ),
         (
             "up --emulate",

@@ -217,6 +217,22 @@ async fn a_project_has_a_default_network_and_may_have_others_in_auto_mode() {
         .post(&compute("regions/us-central1/subnetworks"), own.clone())
         .await;
     assert_refused("in the reserved range", &answer, 400, "10.128.0.0/9");
+    let secondary = json!({
+        "ipCidrRange": "10.0.0.0/24",
+        "secondaryIpRanges": [{"rangeName": "pods", "ipCidrRange": "10.200.0.0/20"}],
+    });
+    let answer = cloud
+        .post(
+            &compute("regions/us-central1/subnetworks"),
+            with(own.clone(), &secondary),
+        )
+        .await;
+    assert_refused(
+        "a secondary range in the reserved range",
+        &answer,
+        400,
+        "'resource.secondaryIpRanges[0].ipCidrRange': '10.200.0.0/20'. Extended subnetworks",
+    );
     let answer = cloud
         .delete(&compute("regions/us-central1/subnetworks/auto"))
         .await;
@@ -313,6 +329,16 @@ async fn policies_accounts_and_services() {
             "is not supported for this resource.",
         ),
         (
+            "roles/compute.networkEditor",
+            "user:a@example.com",
+            "Role roles/compute.networkEditor is not supported for this resource.",
+        ),
+        (
+            "roles/storage.legacyBucketReader",
+            "user:a@example.com",
+            "Role roles/storage.legacyBucketReader is not supported for this resource.",
+        ),
+        (
             "roles/billing.admin",
             "user:a@example.com",
             "Role roles/billing.admin is not supported for this resource.",
@@ -343,8 +369,26 @@ async fn policies_accounts_and_services() {
             .post(&format!("{CRM}:setIamPolicy"), set(role, member))
             .await;
         assert_refused(&format!("{role} {member}"), &answer, 400, words);
+        // A role that is not in the list may be new: the list's date is said then, and only then.
+        let dated = answer.1.to_string().contains("roles of August 2026");
+        let unlisted = [
+            "roles/no.such",
+            "roles/storage.objectVeiwer",
+            "roles/compute.networkEditor",
+        ];
+        assert_eq!(dated, unlisted.contains(&role), "{}", answer.1);
     }
+    // Reading another project makes nothing in it: its accounts are taken before and after.
+    assert_eq!(
+        cloud
+            .get("/cloudresourcemanager.googleapis.com/v1/projects/their-project")
+            .await
+            .0,
+        200
+    );
     for (role, member) in [
+        ("roles/compute.instanceAdmin.v1", "user:a@example.com"),
+        ("roles/iam.siteReliabilityEngineer", "user:a@example.com"),
         (
             "roles/compute.networkUser",
             "serviceAccount:ci@their-project.iam.gserviceaccount.com",
@@ -371,6 +415,9 @@ async fn policies_accounts_and_services() {
         400,
         "The display_name length (101) is longer than the maximum allowed length 100.",
     );
+    // The limit counts bytes, not characters.
+    let answer = cloud.post(accounts, named(&"é".repeat(51))).await;
+    assert_refused("51 letters of two bytes", &answer, 400, "length (102)");
     assert_eq!(cloud.post(accounts, named(&"x".repeat(100))).await.0, 200);
     let account = format!("{accounts}/sa-nodes@demo-proj.iam.gserviceaccount.com");
     while cloud.get(&account).await.0 != 200 || cloud.get(&account).await.0 != 200 {}

@@ -9,6 +9,7 @@ use super::inputs::Inputs;
 use super::unread::unread;
 use crate::google::{Api, ApiError, Call, Class, segment};
 use crate::kinds::Step;
+use crate::steps::is_region;
 use crate::ui::doctor::Finding;
 
 /// A zone, and a machine type that its nodes have.
@@ -101,8 +102,7 @@ fn wanted(steps: &[Step], zone: &str) -> BTreeSet<Wanted> {
         let named = named.into_iter().flatten().filter_map(Value::as_str);
         let mut places: Vec<&str> = named.collect();
         if places.is_empty() {
-            let is_region = location.ends_with(|c: char| c.is_ascii_digit());
-            places.push(if is_region { zone } else { location });
+            places.push(if is_region(location) { zone } else { location });
         }
         let places = places.into_iter().map(str::to_owned);
         let pairs = machine.map(|machine| places.map(move |place| (place, machine.to_owned())));

@@ -131,9 +131,8 @@ pub fn machine_type(request: &Request, scope: &Scope) -> Result<Response, ErrorR
 pub fn machine_types(request: &Request, scope: &Scope) -> Result<Response, ErrorResponse> {
     known(scope)?;
     let items = machines::all()
-        .iter()
         .filter(|machine| machine.is_in(zone_of(scope)))
-        .map(|machine| printed_machine(scope, machine))
+        .map(|machine| printed_machine(scope, &machine))
         .collect();
     pages::page(
         request,

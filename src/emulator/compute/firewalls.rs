@@ -71,7 +71,9 @@ const LENGTHS: &[(&str, usize)] = &[
 ];
 
 fn checked(rule: Value) -> Result<Value, ErrorResponse> {
-    // Both texts are as users quote them (terraform-provider-google, issue 9280; mchmarny/grunner, issue 6).
+    // Both texts are as users quote them (terraform-provider-google, issue 9280 of 2021; mchmarny/grunner, issue 6 of 2024). For ranges,
+    // newer reports contradict the first: since 2023 a rule may have sources and destinations in both directions
+    // (cloud-foundation-fabric, issue 1303 and pull request 1320). No record settles it; docs/live-check.md has the command.
     if rule["direction"] == "EGRESS" {
         if !is_empty(&rule["sourceRanges"]) {
             return Err(ErrorResponse::bad_request(

@@ -29,18 +29,7 @@ pub fn draft(world: &World, scope: &Scope, body: &Value) -> Result<Value, ErrorR
         ));
     }
     let primary = ranges::usable("ipCidrRange", text)?;
-    let in_auto_mode = world
-        .get(&scope::key(&network))
-        .is_some_and(|found| found["autoCreateSubnetworks"] == json!(true));
-    let reserved: Option<Ipv4Net> = auto_mode::ALL.parse().ok();
-    if in_auto_mode && reserved.is_some_and(|all| ranges::overlap(&all, &primary)) {
-        // The sentence is quoted in comments of public programs; what comes before it is not recorded.
-        return Err(ErrorResponse::invalid(format!(
-            "Invalid value for field 'resource.ipCidrRange': '{text}'. Extended subnetworks in auto subnet mode networks cannot \
-             overlap with {}.",
-            auto_mode::ALL
-        )));
-    }
+    not_reserved(world, &network, "ipCidrRange", &primary)?;
     let mut value = resource::merged(
         &json!({
             "privateIpGoogleAccess": false,
@@ -162,6 +151,29 @@ pub fn conflict(world: &World, network: &str, range: &Ipv4Net, except: &str) -> 
     })
 }
 
+/// Refuses a range that somebody gives a subnetwork of an auto mode network, if Google's own subnetworks have theirs there. The
+/// sentence is quoted in comments of public programs for the first range; what comes before it, and that secondary ranges are refused
+/// with it, is not recorded.
+fn not_reserved(
+    world: &World,
+    network: &str,
+    field: &str,
+    range: &Ipv4Net,
+) -> Result<(), ErrorResponse> {
+    let in_auto_mode = world
+        .get(&scope::key(network))
+        .is_some_and(|found| found["autoCreateSubnetworks"] == json!(true));
+    let reserved: Option<Ipv4Net> = auto_mode::ALL.parse().ok();
+    if in_auto_mode && reserved.is_some_and(|all| ranges::overlap(&all, range)) {
+        return Err(ErrorResponse::invalid(format!(
+            "Invalid value for field 'resource.{field}': '{range}'. Extended subnetworks in auto subnet mode networks cannot \
+             overlap with {}.",
+            auto_mode::ALL
+        )));
+    }
+    Ok(())
+}
+
 /// Checks all ranges of a subnetwork, against each other and against the rest of its network.
 fn checked(
     world: &World,
@@ -175,7 +187,9 @@ fn checked(
         .unwrap_or_default();
     for (at, range) in secondary.iter().enumerate() {
         let text = range["ipCidrRange"].as_str().unwrap_or_default();
-        ranges::usable(&format!("secondaryIpRanges[{at}].ipCidrRange"), text)?;
+        let field = format!("secondaryIpRanges[{at}].ipCidrRange");
+        let usable = ranges::usable(&field, text)?;
+        not_reserved(world, network, &field, &usable)?;
         let name = range["rangeName"].as_str().unwrap_or_default();
         if !fits_pattern(NAME, name) {
             return Err(ErrorResponse::invalid(format!(

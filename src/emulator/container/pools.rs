@@ -41,7 +41,7 @@ pub fn draft(
 ) -> Result<Value, ErrorResponse> {
     let name = sent["name"].as_str().unwrap_or_default();
     check_name("NodePool.name", name)?;
-    check_account(world, sent)?;
+    check_account(world, &place.project.id, sent)?;
     pool_rules::check(world, place, cluster, sent)?;
     let cluster_name = cluster["name"].as_str().unwrap_or_default();
     let serial = world.count("container.pool");
@@ -170,14 +170,13 @@ fn print(pool: &Value) -> Value {
 }
 
 /// Nodes run as an account that is there. The words are those that users of GKE quote, not a record.
-fn check_account(world: &World, pool: &Value) -> Result<(), ErrorResponse> {
+fn check_account(world: &World, project: &str, pool: &Value) -> Result<(), ErrorResponse> {
     let account = pool
         .pointer("/config/serviceAccount")
         .and_then(Value::as_str)
         .unwrap_or("default");
-    if account == "default"
-        || members::standing(world, &format!("serviceAccount:{account}")) == Standing::Fine
-    {
+    let member = format!("serviceAccount:{account}");
+    if account == "default" || members::standing(world, project, &member) == Standing::Fine {
         return Ok(());
     }
     Err(ErrorResponse::bad_request(format!(

@@ -32,13 +32,15 @@ pub fn set(world: &mut World, request: &Request) -> Result<Response, ErrorRespon
         .as_array()
         .cloned()
         .unwrap_or_default();
-    policy::check_members(world, &json!(bindings))?;
+    policy::check_members(world, owner(world, &bucket), &json!(bindings))?;
     let role = |binding: &Value| binding["role"].as_str().unwrap_or_default().to_owned();
-    if let Some(unknown) = bindings.iter().map(role).find(|role| !roles::exists(role)) {
+    let mut named = bindings.iter().map(role);
+    if let Some(unknown) = named.find(|role| !roles::exists(role)) {
         // The words are those of other services; what Cloud Storage says is not recorded.
-        return Err(ErrorResponse::invalid(format!(
+        let refusal = ErrorResponse::invalid(format!(
             "Role {unknown} is not supported for this resource."
-        )));
+        ));
+        return Err(roles::refused(&unknown, refusal));
     }
     let is_conditional = bindings
         .iter()
@@ -78,14 +80,18 @@ pub fn test(world: &World, request: &Request) -> Result<Response, ErrorResponse>
     Ok(body.into())
 }
 
+/// The id of the bucket's project.
+fn owner<'a>(world: &'a World, bucket: &Value) -> &'a str {
+    let number = bucket["projectNumber"].as_str().unwrap_or_default();
+    world.project_id(number).unwrap_or_default()
+}
+
 /// The policy as it was set, or the default: the project's owners, editors and viewers have their legacy roles.
 fn stored(world: &World, key: &str, bucket: &Value, request: &Request) -> Value {
     if let Some(policy) = world.get(&format!("{key}/iamPolicy")) {
         return policy.clone();
     }
-    let project = world
-        .project_id(bucket["projectNumber"].as_str().unwrap_or_default())
-        .unwrap_or_default();
+    let project = owner(world, bucket);
     let owners = json!([
         format!("projectEditor:{project}"),
         format!("projectOwner:{project}")
