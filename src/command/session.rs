@@ -58,6 +58,8 @@ pub struct Session {
     pub cloud: Option<Cloud>,
     /// Whose credentials this run uses, once they are known; none where the cloud asks for none.
     pub identity: Option<Identity>,
+    /// Whether credentials that do not work are no error here, because the command tells it itself.
+    pub checks_credentials: bool,
     /// Project, region, zone and parameters that the user gave, now or in the last run.
     given: Given,
     /// Where the exchanges with Google and with clusters are recorded, if they are.
@@ -222,6 +224,7 @@ impl Session {
             own: None,
             cloud: None,
             identity: None,
+            checks_credentials: false,
             given,
             recorder,
             announced: false,
@@ -360,7 +363,10 @@ impl Session {
         };
         place::check_cloud(&self.state, &cloud, &self.project, &self.journal_path())?;
         self.announce(&cloud);
-        self.identity = identity::of(client).await?;
+        self.identity = match identity::of(client).await {
+            Err(_) if self.checks_credentials => None,
+            identity => identity?,
+        };
         if let Some(identity) = self.identity.as_ref().filter(|_| !self.json()) {
             note(&format!("credentials: {identity}"));
         }

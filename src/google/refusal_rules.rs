@@ -108,7 +108,6 @@ const RULES: &[RefusalPattern] = &[
     anywhere(&["Maximum number of"], Class::QuotaExceeded),
     // The status text of a cluster or an operation of GKE, which has the code only in its words.
     anywhere(&["[GCE_QUOTA_EXCEEDED]"], Class::QuotaExceeded),
-    anywhere(&["Insufficient quota to satisfy the request"], Class::QuotaExceeded),
     named("dailyLimitExceeded", Class::QuotaExceeded),
     anywhere(&["exceeded", "per day"], Class::QuotaExceeded),
     named("rateLimitExceeded", Class::RateLimited),
@@ -126,7 +125,7 @@ const RULES: &[RefusalPattern] = &[
     worded(403, &["cannot be used for API calls"], Class::ApiDisabled),
     worded(403, &["API is not enabled for this project"], Class::ApiDisabled),
     worded(400, &["should enable service:"], Class::ApiDisabled),
-    worded(403, &["Insufficient", "quota to satisfy request"], Class::QuotaExceeded),
+    anywhere(&["Insufficient", "quota to satisfy"], Class::QuotaExceeded),
     worded(429, &["concurrent operations quota"], Class::Busy),
     worded(400, &["Billing account for project", "not found"], Class::BillingDisabled),
     worded(400, &["Billing must be enabled"], Class::BillingDisabled),

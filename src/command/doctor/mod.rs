@@ -106,6 +106,7 @@ const LONG: Duration = Duration::from_secs(300);
 /// Runs every check.
 pub async fn doctor(global: &Global, _args: DoctorArgs) -> Result<Exit, CommandError> {
     let mut session = Session::open(global)?;
+    session.checks_credentials = true;
     let ready = session.ready(None, false, false).await?;
     let mut verdicts = Vec::new();
     run(&session, &ready, CHECKS.iter(), LONG, |name, finding| {

@@ -63,7 +63,7 @@ pub enum AuthError {
         /// Whose credentials they are, and where they were found.
         identity: String,
         /// The error of the token endpoint or of gcloud.
-        source: TokenError,
+        source: Box<TokenError>,
     },
 }
 

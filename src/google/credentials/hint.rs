@@ -21,7 +21,7 @@ impl AuthError {
 fn of(error: &AuthError) -> Option<String> {
     match error {
         AuthError::NothingFound { tried } => nothing(tried),
-        AuthError::Refresh { source, .. } => match source {
+        AuthError::Refresh { source, .. } => match source.as_ref() {
             TokenError::Refused(refused) => refusal(refused),
             TokenError::Unreachable {
                 asked,
@@ -183,16 +183,16 @@ fn of_federation(ahead: Option<i64>, says: &dyn Fn(&str) -> bool) -> String {
 }
 
 fn of_impersonation(account: &str, refused: &Refused, says: &dyn Fn(&str) -> bool) -> String {
-    match refused.class {
-        // Whose project it is, the message says: gcloud's own cannot be changed.
-        Some(
-            class @ (Class::QuotaProject
-            | Class::ServicePerimeter
-            | Class::OrgPolicy
-            | Class::BillingDisabled
-            | Class::QuotaExceeded),
-        ) => return class.hint().to_owned(),
-        _ => {}
+    // Whose project it is, the message says: gcloud's own cannot be changed.
+    if let Some(
+        class @ (Class::QuotaProject
+        | Class::ServicePerimeter
+        | Class::OrgPolicy
+        | Class::BillingDisabled
+        | Class::QuotaExceeded),
+    ) = refused.class
+    {
+        return class.hint().to_owned();
     }
     if refused.class == Some(Class::ApiDisabled) {
         return "enable iamcredentials.googleapis.com in the project that is named above, wait a minute, then run the same command again".to_owned();
@@ -235,7 +235,7 @@ mod tests {
         });
         AuthError::Refresh {
             identity: "someone".into(),
-            source: TokenError::Refused(Box::new(Refused {
+            source: Box::new(TokenError::Refused(Box::new(Refused {
                 host: "oauth2.googleapis.com".into(),
                 asked,
                 http,
@@ -244,7 +244,7 @@ mod tests {
                 subtype: None,
                 class,
                 ahead: Some(ahead),
-            })),
+            }))),
         }
     }
 
@@ -329,7 +329,7 @@ mod tests {
             assert_eq!(lost.is_network(), !words.contains("certificate"), "{words}");
             let hint = of(&AuthError::Refresh {
                 identity: "someone".into(),
-                source: lost,
+                source: Box::new(lost),
             });
             let hint = hint.unwrap_or_default();
             assert_eq!(hint.is_empty(), expected.is_none(), "{words}: {hint}");

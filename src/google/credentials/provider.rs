@@ -53,7 +53,7 @@ impl Provider {
         let grant = self.credential.fetch(http).await;
         let grant = grant.map_err(|source| AuthError::Refresh {
             identity: self.identity.to_string(),
-            source,
+            source: Box::new(source),
         })?;
         Ok(self.keep(grant))
     }

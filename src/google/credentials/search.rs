@@ -6,7 +6,7 @@
 //! Only what is not there lets the search go on. A file that is there and cannot be used ends it: the next identity would be
 //! another one than the user has chosen.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -174,7 +174,7 @@ impl Settings {
             Err(source @ TokenError::Refused(_)) if source.is_network() => {
                 return Err(AuthError::Refresh {
                     identity: "the account of this machine".to_owned(),
-                    source,
+                    source: Box::new(source),
                 });
             }
             Err(error) => tried.push(("metadata server", error)),
@@ -260,7 +260,7 @@ impl Settings {
                     .chars()
                     .all(|c| c.is_ascii_alphanumeric() || "@.-_".contains(c))
         };
-        if !chain.iter().all(|account| is_account(account)) {
+        if !chain.iter().all(is_account) {
             return Err(bad("it is not the e-mail address of a service account"));
         }
         let account = chain.pop().unwrap_or_default().to_owned();
@@ -300,13 +300,16 @@ fn is_absent(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
+/// The number of "No such file or directory", whose words are the operating system's.
+const ENOENT: i32 = 2;
+
 /// The error of a file that the user names and that is not there.
 fn missing(path: &Path) -> AuthError {
     AuthError::File {
         path: path.display().to_string(),
         found: NAMED,
         kind: None,
-        source: CredentialFileError::Io(Arc::new(ErrorKind::NotFound.into())),
+        source: CredentialFileError::Io(Arc::new(io::Error::from_raw_os_error(ENOENT))),
     }
 }
 
