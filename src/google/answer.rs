@@ -8,8 +8,8 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
+use super::connection_advice;
 use super::envelope::Refusal;
-use super::reach;
 use super::{ApiError, Call, Class, MayHaveApplied};
 use crate::text::chain;
 
@@ -74,8 +74,8 @@ pub(super) fn missing(call: &Call, error: reqwest::Error) -> ApiError {
         causes(&error)
     };
     // A certificate that is rejected now will be rejected on the next try too.
-    if reach::is_untrusted(&message) {
-        let advice = reach::CERTIFICATE;
+    if connection_advice::is_untrusted(&message) {
+        let advice = connection_advice::CERTIFICATE;
         return ApiError::unanswered(
             call,
             Class::Other,

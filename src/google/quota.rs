@@ -13,7 +13,6 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use serde_json::Value;
 
 use super::envelope::Refusal;
-use super::quota_probe::Probe;
 use super::{Api, Call, Class};
 
 /// The header that names the project.
@@ -40,6 +39,17 @@ pub(super) fn is_googles(consumer: &str) -> bool {
 const UNKNOWN: u8 = 0;
 const ON: u8 = 1;
 const OFF: u8 = 2;
+
+/// What the question whether calls can count against a project has shown.
+#[derive(Debug)]
+pub(super) enum Probe {
+    /// The state of the API.
+    Answered(Value),
+    /// Google has refused: as long as nothing changes in the project, it refuses again.
+    Refused,
+    /// Nothing: no answer, a fault of the server, or a refusal of the token or of the number of calls.
+    Nothing,
+}
 
 /// The project that a person's calls count against, if none is named.
 #[derive(Default)]

@@ -3,24 +3,13 @@
 
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, AUTHORIZATION};
-use serde_json::Value;
 
 use super::http::CONNECT;
-use super::{Api, Call, Endpoints, Token, quota, segment};
+use super::quota::{self, Probe};
+use super::{Api, Call, Endpoints, Token, segment};
 
 /// The size limit of the answer, in bytes. Google's has a few kilobytes.
 const LONGEST: usize = 1 << 20;
-
-/// What the request has shown.
-#[derive(Debug)]
-pub(super) enum Probe {
-    /// The state of the API.
-    Answered(Value),
-    /// Google has refused: as long as nothing changes in the project, it refuses again.
-    Refused,
-    /// Nothing: no answer, a fault of the server, or a refusal of the token or of the number of calls.
-    Nothing,
-}
 
 /// Asks for the state of a project's Service Usage API.
 pub(super) async fn ask(

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::connection_advice;
 use super::endpoints::is_loopback;
 use super::{ApiError, Class, Environment, MayHaveApplied};
 use crate::proxy;
@@ -11,32 +12,6 @@ use crate::proxy;
 /// How long a request is repeated if nothing has ever answered. A wrong proxy or a missing network does not repair itself, so the
 /// user should know at once; a connection that breaks in the middle of a run is waited for much longer.
 pub(super) const FIRST_PATIENCE: Duration = Duration::from_secs(4);
-
-/// The proxy for requests to `host` as text for people: its address and the variable that names it.
-pub fn proxy_words(host: &str, env: Environment<'_>) -> Option<String> {
-    proxy::of(host, env).map(|proxy| format!("{} ({})", proxy.address, proxy.variable))
-}
-
-/// What to do about a certificate that is not trusted.
-pub(super) const CERTIFICATE: &str =
-    "if a proxy inspects HTTPS, name its CA certificate file in SSL_CERT_FILE";
-
-/// Whether the words of a connection's error say that a certificate is not trusted. It will not be trusted the next time either.
-pub(super) fn is_untrusted(words: &str) -> bool {
-    words.contains("certificate")
-}
-
-/// What to do about a server that cannot be reached, through a proxy or without one.
-pub(super) fn advice(has_proxy: bool) -> &'static str {
-    match has_proxy {
-        true => {
-            "check that the proxy runs and that HTTPS_PROXY and NO_PROXY are right; run the same command again to continue"
-        }
-        false => {
-            "check the network and its name server; if the network needs a proxy, set HTTPS_PROXY; run the same command again to continue"
-        }
-    }
-}
 
 /// Whether the request cannot have reached any server: there was no connection, or no token for it.
 pub(super) fn was_unreachable(error: &ApiError) -> bool {
@@ -67,7 +42,7 @@ pub(super) fn explained(mut error: ApiError, url: Option<&Url>, env: Environment
         true => {
             "start the server that CLOUDSDK_API_ENDPOINT_OVERRIDES_* names, or unset these variables"
         }
-        false => advice(proxy.is_some()),
+        false => connection_advice::of_network(proxy.is_some()),
     });
     error
 }

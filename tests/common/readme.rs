@@ -45,6 +45,7 @@ pub const WALK: &[(&str, &[(&str, Way)])] = &[
             ("provision explain team-x http://httpbin.org/", Ends(0)),
             ("provision explain --matrix", Ends(0)),
             ("provision analyze", Ends(0)),
+            ("provision analyze --for traffic-director", Ends(0)),
             (
                 "provision plan --project my-project --zone us-central1-a",
                 OnGoogle(3),

@@ -22,14 +22,15 @@ fn the_api_servers_egress_is_changed_in_place() {
         assert!(says_as_wanted(&plan), "{plan}");
     };
     cloud.run(&["up", "--yes", "--through", "cluster"]).ends(0);
-    assert_eq!(egress(&cloud), Value::Null);
+    let by_google = json!({"mode": "VIA_CONTROL_PLANE"});
+    assert_eq!(egress(&cloud), by_google, "a new cluster's");
     for (value, mode) in [("none", "NONE"), ("all", "VIA_CONTROL_PLANE")] {
         up(value);
         assert_eq!(egress(&cloud), json!({"mode": mode}), "{value}");
     }
     // Not stated: as it is.
     up("default");
-    assert_eq!(egress(&cloud), json!({"mode": "VIA_CONTROL_PLANE"}));
+    assert_eq!(egress(&cloud), by_google);
     let none = ["plan", "--emulate", "--set", "api_server_egress=some"];
     User::new().run(&none).ends(2);
 }

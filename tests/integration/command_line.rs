@@ -21,9 +21,8 @@ fn a_project_that_does_not_fit_is_told_with_its_source() {
     )
     .unwrap();
     let said = user.run(&["plan"]).ends(2);
-    let path = user.home().join(file);
     let begins = |source: &str| format!("error: {source}: `example.com:");
-    let expected = begins(&path.display().to_string());
+    let expected = begins(&format!("~/{file}"));
     assert!(said.err.starts_with(&expected), "{}", said.err);
 
     let user = user.with("CLOUDSDK_CORE_PROJECT", "example.com:from-env");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::key_file::KeyProblem;
-use crate::google::{Class, reach};
+use crate::google::{Class, connection_advice};
 
 /// The supported types of credential files, in Google's words.
 pub(super) const TYPES: [&str; 5] = [
@@ -238,7 +238,7 @@ impl TokenError {
     /// Whether the network or a fault of the server is the cause, so that a later try may succeed.
     pub(super) fn is_network(&self) -> bool {
         match self {
-            TokenError::Unreachable { words, .. } => !reach::is_untrusted(words),
+            TokenError::Unreachable { words, .. } => !connection_advice::is_untrusted(words),
             TokenError::Refused(refused) => refused.http >= 500 || refused.http == 429,
             _ => false,
         }

@@ -17,7 +17,7 @@ use super::error::{Asked, Refused, TokenError};
 use super::identity;
 use crate::google::envelope::Refusal;
 use crate::google::http::{Http, is_on_link};
-use crate::google::{Class, quota, reach};
+use crate::google::{Class, connection_advice, quota};
 use crate::recording::without_secrets;
 use crate::text::{beginning, chain};
 
@@ -273,7 +273,7 @@ impl<'a> Exchange<'a> {
         let env = |name: &str| std::env::var(name).ok();
         let proxy = match (&self.asked, is_on_link(&self.url)) {
             (Asked::Metadata, _) | (_, true) => None,
-            _ => reach::proxy_words(host, &env),
+            _ => connection_advice::proxy_words(host, &env),
         };
         TokenError::Unreachable {
             host: self.host(),

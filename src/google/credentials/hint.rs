@@ -6,7 +6,7 @@
 //! The text for a key that was disabled and not deleted is unknown; the hint names both.
 
 use super::error::{Asked, AuthError, Refused, TokenError};
-use crate::google::{Class, reach};
+use crate::google::{Class, connection_advice};
 
 /// From how many seconds on a clock is wrong: Google accepts a few minutes, and an answer takes a while.
 const SKEW: i64 = 60;
@@ -73,8 +73,10 @@ fn nothing(tried: &[(&'static str, TokenError)]) -> Option<String> {
 fn lost(asked: &Asked, words: &str, connects: bool, has_proxy: bool) -> Option<String> {
     match asked {
         Asked::Metadata => Some(CLOUD_SHELL.to_owned()),
-        _ if reach::is_untrusted(words) => Some(reach::CERTIFICATE.to_owned()),
-        _ => connects.then(|| reach::advice(has_proxy).to_owned()),
+        _ if connection_advice::is_untrusted(words) => {
+            Some(connection_advice::CERTIFICATE.to_owned())
+        }
+        _ => connects.then(|| connection_advice::of_network(has_proxy).to_owned()),
     }
 }
 
