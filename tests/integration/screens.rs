@@ -63,24 +63,30 @@ fn of_down(lines: &[String]) -> Vec<String> {
     sorted.cloned().collect()
 }
 
-/// The check that failed, and the counts.
-fn of_doctor(lines: &[String]) -> Vec<String> {
-    let mut is_failed = false;
+/// The checks of one verdict, and the counts.
+fn of_verdict(lines: &[String], wanted: &str) -> Vec<String> {
+    let mut is_wanted = false;
     let kept = lines.iter().filter(|line| {
-        is_failed = line.starts_with("FAIL") || (is_failed && line.starts_with("  "));
-        is_failed || line.contains(" checks: ")
+        let counts = line.contains(" checks: ");
+        if counts
+            || ["PASS", "WARN", "FAIL", "SKIP"]
+                .iter()
+                .any(|verdict| line.starts_with(verdict))
+        {
+            is_wanted = line.starts_with(wanted);
+        }
+        is_wanted || counts
     });
     kept.cloned().collect()
 }
 
-/// What could not be read, and the counts.
+fn of_doctor(lines: &[String]) -> Vec<String> {
+    of_verdict(lines, "FAIL")
+}
+
+/// What could not be read.
 fn of_unread(lines: &[String]) -> Vec<String> {
-    let mut is_skipped = false;
-    let kept = lines.iter().filter(|line| {
-        is_skipped = line.starts_with("SKIP") || (is_skipped && line.starts_with("  "));
-        is_skipped || line.contains(" checks: ")
-    });
-    kept.cloned().collect()
+    of_verdict(lines, "SKIP")
 }
 
 fn from_error(lines: &[String]) -> Vec<String> {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::cloud::PROJECT;
 use super::middle::request::Asked;
 use super::middle::{Fate, Middle, Watch};
 use fault::Fault;
@@ -112,7 +113,7 @@ impl Watch for Inner {
     }
 }
 
-/// The refusal of a policy names a service account of the policy that was sent: the last one of its project, if there is one.
+/// The refusal of a policy names a service account that a step creates: the last one of the policy that was sent, if there is one.
 fn with_member(refusal: Value, sent: &[u8]) -> Value {
     let sent = String::from_utf8_lossy(sent);
     let account = sent.split("serviceAccount:").skip(1).filter_map(|rest| {
@@ -120,7 +121,8 @@ fn with_member(refusal: Value, sent: &[u8]) -> Value {
         account.starts_with("sa-").then_some(account)
     });
     let named = "sa-test-app-team-x@p.iam.gserviceaccount.com";
-    let account = account.last().unwrap_or(named);
+    let usual = format!("sa-test-app-team-x@{PROJECT}.iam.gserviceaccount.com");
+    let account = account.last().unwrap_or(&usual);
     let text = refusal.to_string().replace(named, account);
     serde_json::from_str(&text).unwrap()
 }
