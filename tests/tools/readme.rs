@@ -72,8 +72,12 @@ fn gclouds_example_in_the_readme_works_at_the_first_try() {
         String::from_utf8_lossy(&output.stderr),
     );
     assert!(output.status.success(), "{out}\n{err}");
-    let listed = out.lines().last().unwrap_or_default();
-    assert!(listed.starts_with("my-network"), "{out}\n{err}");
+    // The project's network `default` is in the list too.
+    let listed = out.lines().rev().take(2);
+    assert!(
+        listed.filter(|line| line.starts_with("my-network")).count() == 1,
+        "{out}\n{err}"
+    );
     assert!(user.home().join("emulator.json").exists());
 }
 
