@@ -148,32 +148,13 @@ fn count(things: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-    use std::time::Duration;
 
     use serde_json::json;
 
     use super::*;
-    use crate::kinds::Kind;
-    use crate::steps::SourceLocation;
 
     fn step(kind: &str, location: &str, want: Value) -> Step {
-        Step {
-            id: kind.to_owned(),
-            chapter: String::new(),
-            says: String::new(),
-            kind: Kind::named(kind).unwrap(),
-            at: json!({ "location": location }).as_object().unwrap().clone(),
-            want,
-            needs: BTreeSet::new(),
-            within: Duration::from_secs(1),
-            keep: false,
-            lookup: None,
-            source: SourceLocation {
-                file: String::new(),
-                line: 1,
-            },
-        }
+        Step::sample(kind, &json!({"location": location}), want)
     }
 
     #[test]

@@ -175,15 +175,12 @@ fn creation(step: &Step, tracked: Option<&TrackedResource>, speed: Speed) -> Usu
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-    use std::time::Duration;
 
-    use serde_json::{Map, Value, json};
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::engine::entry::{ChangeVerb, Entry};
-    use crate::kinds::{Kind, ResourceId};
-    use crate::steps::SourceLocation;
+    use crate::kinds::ResourceId;
 
     fn task(id: &str, kind: &str, after: &[&str]) -> Task {
         let at = json!({"project": "p", "location": "z", "cluster": "c"});
@@ -191,18 +188,7 @@ mod tests {
             step: Step {
                 id: id.to_owned(),
                 chapter: "cluster".to_owned(),
-                says: String::new(),
-                kind: Kind::named(kind).unwrap(),
-                at: at.as_object().cloned().unwrap_or_else(Map::new),
-                want: Value::Null,
-                needs: BTreeSet::new(),
-                within: Duration::from_secs(1),
-                keep: false,
-                lookup: None,
-                source: SourceLocation {
-                    file: String::new(),
-                    line: 1,
-                },
+                ..Step::sample(kind, &at, Value::Null)
             },
             after: after.iter().map(|id| (*id).to_owned()).collect(),
             goal: TaskGoal::Present {

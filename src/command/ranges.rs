@@ -285,22 +285,7 @@ mod tests {
     }
 
     fn step(kind: &str, at: Value) -> Step {
-        Step {
-            id: kind.to_owned(),
-            chapter: String::new(),
-            says: String::new(),
-            kind: kinds::Kind::named(kind).unwrap(),
-            at: at.as_object().unwrap().clone(),
-            want: Value::Null,
-            needs: Default::default(),
-            within: Default::default(),
-            keep: false,
-            lookup: None,
-            source: crate::steps::SourceLocation {
-                file: String::new(),
-                line: 1,
-            },
-        }
+        Step::sample(kind, &at, Value::Null)
     }
 
     #[test]

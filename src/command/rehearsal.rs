@@ -208,7 +208,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::steps::SourceLocation;
 
     fn object(kind: &str, namespace: Option<&str>, name: &str) -> Step {
         let mut at = json!({"project": "p", "location": "z", "cluster": "c", "apiVersion": "v1", "kind": kind, "name": name});
@@ -217,19 +216,7 @@ mod tests {
         }
         Step {
             id: "step".to_owned(),
-            chapter: String::new(),
-            says: String::new(),
-            kind: crate::kinds::Kind::named("kubernetes.object").unwrap(),
-            at: at.as_object().unwrap().clone(),
-            want: Value::Null,
-            needs: Default::default(),
-            within: Default::default(),
-            keep: false,
-            lookup: None,
-            source: SourceLocation {
-                file: String::new(),
-                line: 0,
-            },
+            ..Step::sample("kubernetes.object", &at, Value::Null)
         }
     }
 

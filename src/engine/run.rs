@@ -307,25 +307,16 @@ mod tests {
     use crate::engine::tasks::alone;
     use crate::google::{Auth, Endpoints};
     use crate::kinds::{Kind, Step};
-    use crate::steps::SourceLocation;
 
     /// A step that fails before anything is sent.
     fn nowhere() -> Step {
         Step {
             id: "nowhere".to_owned(),
-            chapter: String::new(),
-            says: String::new(),
-            kind: Kind::named("storage.bucket").unwrap(),
-            at: Map::new(),
-            want: serde_json::Value::Null,
-            needs: BTreeSet::new(),
-            within: Duration::from_secs(1),
-            keep: false,
-            lookup: None,
-            source: SourceLocation {
-                file: String::new(),
-                line: 1,
-            },
+            ..Step::sample(
+                "storage.bucket",
+                &serde_json::Value::Null,
+                serde_json::Value::Null,
+            )
         }
     }
 

@@ -1,9 +1,24 @@
 //! The classes of failures, and the advice for the user: what to do, and who can do it. Pure. Which answer has which class is the
 //! table in `refusal_rules`.
 
-/// The failures that a caller handles differently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub enum Class {
+/// Declares the classes, and for tests the list of all of them.
+macro_rules! classes {
+    ($($(#[$doc:meta])* $class:ident,)*) => {
+        /// The failures that a caller handles differently.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum Class {
+            $($(#[$doc])* $class,)*
+        }
+
+        #[cfg(test)]
+        impl Class {
+            /// Every class.
+            pub const ALL: &[Class] = &[$(Class::$class,)*];
+        }
+    };
+}
+
+classes! {
     /// The resource does not exist; for an operation: Google no longer knows it.
     NotFound,
     /// The resource already exists.

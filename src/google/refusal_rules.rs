@@ -308,44 +308,10 @@ mod tests {
 
     #[test]
     fn every_class_is_reached_by_a_text_that_somebody_met() {
-        use Class::*;
-        let all = [
-            NotFound,
-            AlreadyExists,
-            PolicyConflict,
-            InUse,
-            Busy,
-            NotReady,
-            ApiDisabled,
-            BillingDisabled,
-            PermissionDenied,
-            Unauthenticated,
-            QuotaExceeded,
-            RateLimited,
-            AccountNotVisible,
-            IdentityPoolMissing,
-            ContainerNotEmpty,
-            BadRequest,
-            ServerFault,
-            LostConnection,
-            NotJson,
-            OrgPolicy,
-            MemberForbidden,
-            ServicePerimeter,
-            QuotaProject,
-            OutOfMachines,
-            NodesNotRegistered,
-            NameTaken,
-            RegisteredElsewhere,
-            AgentNotReady,
-            MembershipNotVisible,
-            Deadline,
-            Other,
-        ];
         let invented = |name: &str| {
             name.starts_with("\"no record") || name.starts_with("\"the emulator's own")
         };
-        for class in all {
+        for class in Class::ALL.iter().copied() {
             let real = recorded()
                 .into_iter()
                 .any(|(name, _, of)| of == class && !invented(&name));

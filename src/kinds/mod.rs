@@ -45,6 +45,8 @@ mod revision;
 mod services;
 mod spec;
 mod step;
+#[cfg(test)]
+mod testing;
 mod wait;
 mod waits;
 

@@ -117,12 +117,11 @@ pub fn needed(step: &Step) -> Vec<&'static str> {
 mod tests {
     use serde_json::json;
 
-    use super::super::testing::step;
     use super::*;
 
     #[test]
     fn each_project_has_its_own_steps() {
-        let of = |at: Value| step("compute.subnetwork", at, json!({}));
+        let of = |at: Value| Step::sample("compute.subnetwork", &at, json!({}));
         let steps = [
             of(json!({"project": "p"})),
             of(json!({"project": "host"})),

@@ -150,7 +150,7 @@ fn verdict(found: &Found, command: &dyn Fn(&str) -> String) -> Finding {
 mod tests {
     use serde_json::{Map, json};
 
-    use super::super::testing::{refused, step};
+    use super::super::testing::refused;
     use super::*;
     use crate::steps::Lookup;
     use crate::ui::doctor::Verdict::{Pass, Skip, Warn};
@@ -198,7 +198,8 @@ mod tests {
 
     #[test]
     fn a_network_of_others_is_not_searched() {
-        let of = |kind: &str| step(kind, json!({"project": "p", "network": "n"}), json!({}));
+        let of =
+            |kind: &str| Step::sample(kind, &json!({"project": "p", "network": "n"}), json!({}));
         assert!(is_searched(&of("compute.network")));
         assert!(!is_searched(&of("compute.subnetwork")));
         let lookup = Some(Lookup {

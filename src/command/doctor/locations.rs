@@ -112,15 +112,14 @@ pub fn decide(policy: &Policy, steps: &[Step], region: &str) -> Option<Finding> 
 mod tests {
     use serde_json::json;
 
-    use super::super::testing::step;
     use super::*;
     use crate::ui::doctor::Verdict::{Fail, Pass, Warn};
 
     #[test]
     fn a_location_is_allowed_or_not_or_only_google_knows() {
         let at = || json!({"project": "p"});
-        let default = step("storage.bucket", at(), json!({}));
-        let near = step("storage.bucket", at(), json!({"location": "us-central1"}));
+        let default = Step::sample("storage.bucket", &at(), json!({}));
+        let near = Step::sample("storage.bucket", &at(), json!({"location": "us-central1"}));
         let allow = |value: &str| json!({"values": {"allowedValues": [value]}});
         let deny = |value: &str| json!({"values": {"deniedValues": [value]}});
         for (rule, bucket, expected, words) in [

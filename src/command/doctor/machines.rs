@@ -145,7 +145,7 @@ fn of_machine(zone: &str, machine: &str, read: Result<Value, ApiError>) -> Findi
 mod tests {
     use serde_json::json;
 
-    use super::super::testing::{refused, step};
+    use super::super::testing::refused;
     use super::*;
     use crate::ui::doctor::Verdict::{Fail, Pass, Skip};
 
@@ -171,9 +171,9 @@ mod tests {
     #[test]
     fn the_machines_are_those_of_the_node_pools() {
         let pool = |location: &str| {
-            step(
+            Step::sample(
                 "container.nodePool",
-                json!({"project": "p", "location": location}),
+                &json!({"project": "p", "location": location}),
                 json!({"config": {"machineType": "e2-standard-4"}}),
             )
         };

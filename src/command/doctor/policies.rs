@@ -243,7 +243,7 @@ fn uniform_buckets(policy: &Policy, steps: &[Step], _: &str) -> Option<Finding> 
 mod tests {
     use serde_json::json;
 
-    use super::super::testing::{refused, step};
+    use super::super::testing::refused;
     use super::*;
     use crate::ui::doctor::Verdict::{self, Fail, Pass, Skip, Warn};
 
@@ -251,15 +251,15 @@ mod tests {
         let at = || json!({"project": "p", "kind": "ServiceEntry"});
         let private = json!({"privateClusterConfig": {"enablePrivateNodes": true}});
         vec![
-            step("compute.subnetwork", at(), json!({})),
-            step("compute.router", at(), json!({"nats": [{"name": "n"}]})),
-            step("container.cluster", at(), private),
-            step("container.nodePool", at(), json!({})),
-            step("gkehub.membershipFeature", at(), json!({})),
-            step("kubernetes.object", at(), json!({})),
-            step("iam.serviceAccount", at(), json!({})),
-            step("iam.projectMembers", at(), json!({})),
-            step("storage.bucket", at(), json!({})),
+            Step::sample("compute.subnetwork", &at(), json!({})),
+            Step::sample("compute.router", &at(), json!({"nats": [{"name": "n"}]})),
+            Step::sample("container.cluster", &at(), private),
+            Step::sample("container.nodePool", &at(), json!({})),
+            Step::sample("gkehub.membershipFeature", &at(), json!({})),
+            Step::sample("kubernetes.object", &at(), json!({})),
+            Step::sample("iam.serviceAccount", &at(), json!({})),
+            Step::sample("iam.projectMembers", &at(), json!({})),
+            Step::sample("storage.bucket", &at(), json!({})),
         ]
     }
 
@@ -338,9 +338,9 @@ mod tests {
                 assert_eq!(found[0].verdict, Pass, "{constraint}: {found:?}");
             }
         }
-        let public = [step(
+        let public = [Step::sample(
             "container.cluster",
-            json!({"project": "p"}),
+            &json!({"project": "p"}),
             json!({}),
         )];
         let found = decided(
@@ -353,7 +353,13 @@ mod tests {
 
     #[test]
     fn both_sorts_of_insecure_bindings_must_be_off() {
-        let cluster = |want: Value| [step("container.cluster", json!({"project": "p"}), want)];
+        let cluster = |want: Value| {
+            [Step::sample(
+                "container.cluster",
+                &json!({"project": "p"}),
+                want,
+            )]
+        };
         let found = |off: &[&str]| {
             let fields: serde_json::Map<String, Value> = off
                 .iter()

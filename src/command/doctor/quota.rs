@@ -264,7 +264,7 @@ fn verdict(
 mod tests {
     use serde_json::json;
 
-    use super::super::testing::{refused, step};
+    use super::super::testing::refused;
     use super::*;
     use crate::google::Class;
     use crate::ui::doctor::Verdict::{Fail, Pass, Skip};
@@ -274,14 +274,14 @@ mod tests {
         let at = json!({"project": "p", "location": "us-central1-a"});
         let pool = |machine: &str, nodes: u64| {
             let want = json!({"initialNodeCount": nodes, "config": {"machineType": machine}});
-            step("container.nodePool", at.clone(), want)
+            Step::sample("container.nodePool", &at.clone(), want)
         };
         let steps = [
             pool("e2-standard-4", 3),
             pool("e2-standard-4", 1),
             pool("n2-standard-8", 1),
-            step("compute.address", json!({"project": "p"}), json!({})),
-            step("compute.firewall", json!({"project": "p"}), json!({})),
+            Step::sample("compute.address", &json!({"project": "p"}), json!({})),
+            Step::sample("compute.firewall", &json!({"project": "p"}), json!({})),
         ];
         let needed = |pairs: &[(&str, f64)]| -> Needed {
             pairs
@@ -317,9 +317,9 @@ mod tests {
     fn the_type_of_the_disks_decides_about_their_quota() {
         let pool = |disk_type: &str| {
             let want = json!({"initialNodeCount": 1, "config": {"machineType": "e2-medium", "diskType": disk_type}});
-            step(
+            Step::sample(
                 "container.nodePool",
-                json!({"project": "p", "location": "us-central1-a"}),
+                &json!({"project": "p", "location": "us-central1-a"}),
                 want,
             )
         };
