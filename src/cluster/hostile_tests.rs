@@ -81,13 +81,19 @@ impl Server {
 }
 
 fn certified() -> (ServerConfig, String) {
+    certified_for(&["127.0.0.1"])
+}
+
+/// A server's certificate for these addresses, and the authority (PEM) that signed it.
+pub(super) fn certified_for(addresses: &[&str]) -> (ServerConfig, String) {
     let key = KeyPair::generate().unwrap();
     let mut root = CertificateParams::new(Vec::<String>::new()).unwrap();
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = root.self_signed(&key).unwrap().pem();
     let issuer = Issuer::new(root, key);
     let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let addresses: Vec<String> = addresses.iter().map(|one| (*one).to_owned()).collect();
+    let leaf = CertificateParams::new(addresses).unwrap();
     let leaf = leaf.signed_by(&key, &issuer).unwrap();
     let config = ServerConfig::builder()
         .with_no_client_auth()

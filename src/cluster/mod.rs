@@ -6,6 +6,7 @@
 //! entry of a kubeconfig. This module knows no step, no journal and no Google API, and it waits for nothing: the caller
 //! decides when to read again.
 
+mod authorities;
 mod error;
 mod events;
 mod exec;
@@ -14,6 +15,8 @@ mod hostile_tests;
 mod kubeconfig;
 mod object;
 mod plugin_error;
+#[cfg(test)]
+mod proxy_tests;
 mod proxy_uri;
 
 use std::sync::Arc;
@@ -27,8 +30,6 @@ use kube::api::{
 use kube::client::ClientBuilder;
 use kube::client::retry::RetryPolicy;
 use kube::config::AuthInfo;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use serde_json::Value;
 use tower::buffer::BufferLayer;
 use tower::retry::RetryLayer;
@@ -80,14 +81,25 @@ pub struct ApplyOptions {
 }
 
 impl ClusterClient {
-    /// Connects to `endpoint` (`host[:port]`, in the form of GKE's answer), and trusts only `authority` (PEM).
+    /// Connects to `endpoint` (`host[:port]`, in the form of GKE's answer), and trusts `authority` (PEM) and what the user names for
+    /// every connection ([`authorities`]).
     ///
     /// # Errors
-    /// The endpoint is more than an address, or the authority is not a certificate.
+    /// The endpoint is more than an address, or an authority is not a certificate.
     pub fn connect(
         endpoint: &str,
         authority: &[u8],
         token: &str,
+    ) -> Result<ClusterClient, ClusterError> {
+        ClusterClient::connect_in(endpoint, authority, token, &|name| std::env::var(name).ok())
+    }
+
+    /// The same with these variables.
+    fn connect_in(
+        endpoint: &str,
+        authority: &[u8],
+        token: &str,
+        env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<ClusterClient, ClusterError> {
         let bad = |why: String| ClusterError::local(format!("https://{endpoint}"), why);
         let url: hyper::Uri = format!("https://{endpoint}/")
@@ -97,16 +109,9 @@ impl ClusterClient {
         if url.authority().is_none_or(|host| host.as_str() != endpoint) || endpoint.contains('@') {
             return Err(bad("not an address".to_owned()));
         }
-        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(authority).collect();
-        let certificates =
-            certificates.map_err(|error| bad(format!("its CA certificate is invalid: {error}")))?;
-        if certificates.is_empty() {
-            return Err(bad(
-                "its CA certificate is invalid: it contains no certificate".to_owned(),
-            ));
-        }
-        let trusted = certificates.iter().map(|one| one.to_vec()).collect();
-        ClusterClient::with_token(url, Some(trusted), token)
+        let host = url.host().unwrap_or_default();
+        let trusted = authorities::of_cluster(host, authority, env).map_err(bad)?;
+        ClusterClient::with_token(url, Some(trusted), token, env)
     }
 
     /// Connects to the Kubernetes API at `server` (`https://NAME`, or an address of this machine), and trusts the authorities
@@ -127,7 +132,7 @@ impl ClusterClient {
         }
         // On this machine there is no TLS to trust anybody for, and a machine without authorities is no reason to fail.
         let trusted = is_here.then(Vec::new);
-        ClusterClient::with_token(url, trusted, token)
+        ClusterClient::with_token(url, trusted, token, &|name| std::env::var(name).ok())
     }
 
     /// A connection with a token. `trusted` are the authorities, in DER; none: those of the machine.
@@ -135,13 +140,12 @@ impl ClusterClient {
         url: hyper::Uri,
         trusted: Option<Vec<Vec<u8>>>,
         token: &str,
+        env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<ClusterClient, ClusterError> {
         let what = url.authority().map_or("", |authority| authority.as_str());
         let what = format!("https://{what}");
         let bad = |why: String| ClusterError::local(what.clone(), why);
-        let proxy = proxy_uri::of_machine(url.host().unwrap_or_default(), &|name| {
-            std::env::var(name).ok()
-        });
+        let proxy = proxy_uri::of_machine(url.host().unwrap_or_default(), env);
         let proxy = proxy.map_err(|named| bad(format!("{named} names no http or https proxy")))?;
         let mut config = kube::Config::new(url);
         config.proxy_url = proxy;

@@ -4,10 +4,11 @@
 //! refuses to start with any other, because it would send a token there.
 
 use thiserror::Error;
-use url::{Host, Url};
+use url::Url;
 
 use super::answer::causes;
 use super::{Api, Body, Call, Environment};
+use crate::proxy;
 
 /// Why a client cannot be created.
 #[derive(Debug, Error)]
@@ -164,12 +165,7 @@ fn without_base(value: &str, base: &str) -> String {
 
 /// Whether an address belongs to this machine.
 pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
+    url.host_str().is_some_and(proxy::is_loopback)
 }
 
 /// Whether an address is on one of the hosts of Google's APIs.

@@ -1,7 +1,8 @@
 //! The program's one HTTP client, for Google's APIs and for tokens alike: the same proxy variables, certificate authorities and
 //! time limits. It follows no redirect and retries nothing.
 //!
-//! A cluster's API has a client of its own (`cluster`), because it trusts the cluster's own certificate authority alone.
+//! A cluster's API has a client of its own (`cluster`), because it trusts the cluster's own certificate authority and not those of
+//! the machine.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

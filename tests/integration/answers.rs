@@ -277,3 +277,44 @@ fn a_cluster_that_runs_is_used_whatever_google_does_to_it() {
     let said = up(&user, "egress-gateway").ends(0);
     assert!(said.out.contains("as wanted"), "{}", said.out);
 }
+
+#[test]
+fn a_cluster_that_google_is_changing_is_changed_afterwards() {
+    let cloud = Cloud::new();
+    // How many more reads show the cluster in the middle of an upgrade, and whether an update was sent before the last of them.
+    let upgrade = Arc::new(std::sync::Mutex::new((0, false)));
+    let shown = upgrade.clone();
+    let between = Rewriting::new(cloud.address(), move |path, body| {
+        let mut upgrade = shown.lock().unwrap();
+        if upgrade.0 == 0 || !path.ends_with("/clusters/cluster1") {
+            return;
+        }
+        if body["name"] == "cluster1" {
+            body["status"] = json!("RECONCILING");
+            upgrade.0 -= 1;
+        } else if body["operationType"] == "UPDATE_CLUSTER" {
+            upgrade.1 = true;
+        }
+    });
+    let user = pointed_at(User::new(), between.address());
+    up(&user, "cluster").ends(0);
+    *upgrade.lock().unwrap() = (12, false);
+    let args = [
+        "up",
+        "--yes",
+        "--through",
+        "cluster",
+        "--set",
+        "endpoint=dns",
+    ];
+    let said = user.run(&args).ends(0);
+    assert_eq!(*upgrade.lock().unwrap(), (0, false), "{}", said.err);
+    let told = "cluster1: Google is changing it, and accepts no other change meanwhile";
+    assert!(said.err.contains(told), "{}", said.err);
+    let plan = user.run(&["plan", "--through", "cluster"]).ends(0);
+    assert!(
+        crate::common::program::says_as_wanted(&plan.out),
+        "{}",
+        plan.out
+    );
+}

@@ -74,6 +74,14 @@ pub(super) fn delegate(account: &str) -> String {
 type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Grant, TokenError>> + Send + 'a>>;
 
 impl Credential {
+    /// The provider of an identity from outside, which is all that its file tells of the account.
+    pub fn audience(&self) -> Option<String> {
+        match self {
+            Credential::External(external) => Some(external.audience.clone()),
+            _ => None,
+        }
+    }
+
     /// A new token. What a chain of impersonation needs is fetched each time, which is once an hour.
     pub fn fetch<'a>(&'a self, http: &'a Http) -> Fetching<'a> {
         Box::pin(async move {

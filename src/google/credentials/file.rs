@@ -41,6 +41,8 @@ pub(super) struct Parsed {
     pub kind: String,
     /// The account that it names.
     pub account: Option<String>,
+    /// The type and the account of the credentials inside that impersonate that account.
+    pub source: Option<(String, Option<String>)>,
     pub quota_project: Option<String>,
 }
 
@@ -94,10 +96,17 @@ fn of_fields(
         _ => return reader.impersonated(options, kind),
     }
     .map_err(with_type)?;
+    let source = match &credential {
+        Credential::Impersonated(impersonated) => {
+            Some((kind.to_owned(), impersonated.source.audience()))
+        }
+        _ => None,
+    };
     Ok(Parsed {
         credential,
         kind: kind.to_owned(),
         account,
+        source,
         quota_project: reader.get("quota_project_id"),
     })
 }
@@ -252,6 +261,7 @@ impl Reader<'_> {
             (inner.or(Some(kind.to_owned())), error)
         })?;
         let is_user = matches!(source.credential, Credential::Login(_));
+        let inside = (source.kind, source.account);
         let quota_project = self.get("quota_project_id").or(source.quota_project);
         let mut impersonated = self.of_source(source.credential, None).map_err(with_type)?;
         impersonated.user_project = quota_project.clone().filter(|_| is_user);
@@ -261,6 +271,7 @@ impl Reader<'_> {
         Ok(Parsed {
             kind: kind.to_owned(),
             account: Some(impersonated.account.clone()),
+            source: Some(inside),
             quota_project,
             credential: Credential::Impersonated(Box::new(impersonated)),
         })

@@ -66,10 +66,10 @@ impl Provider {
     /// Keeps a new token, and what it says about its owner.
     pub(super) fn keep(&mut self, grant: Grant) -> Token {
         if let Some(account) = grant.account {
-            let source = match &mut self.identity.by {
-                Some(by) => by,
-                None => &mut self.identity,
-            };
+            let mut source = &mut self.identity;
+            while let Some(by) = &mut source.by {
+                source = by;
+            }
             source.account.get_or_insert(account);
         }
         let project = self.quota_project.as_deref().map(Arc::from);

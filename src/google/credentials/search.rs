@@ -210,11 +210,18 @@ impl Settings {
             Err(error) => return Err(failed((None, CredentialFileError::Io(Arc::new(error))))),
         };
         let parsed = parse(&text, &self.file).map_err(failed)?;
+        let found = format!("{} ({found})", path.display());
+        let by = parsed.source.map(|(kind, account)| Identity {
+            account,
+            kind,
+            found: found.clone(),
+            by: None,
+        });
         let identity = Identity {
             account: parsed.account,
             kind: parsed.kind,
-            found: format!("{} ({found})", path.display()),
-            by: None,
+            found,
+            by: by.map(Box::new),
         };
         Ok(Some(Provider::new(
             parsed.credential,

@@ -43,7 +43,7 @@ fn cases(server: &TokenServer, user: &User) -> Vec<Case> {
         "audience=%2F%2Fiam.googleapis.com",
     ];
     let outside = format!("{AUDIENCE}, external_account from ");
-    let target = |kind: &str| format!("{TARGET}, {kind} from ");
+    let target = |by: &str| format!("{TARGET}, impersonated by {by}");
     let with = |mut file: Value, more: Value| {
         for (name, value) in more.as_object().unwrap() {
             file[name] = value.clone();
@@ -107,7 +107,7 @@ fn cases(server: &TokenServer, user: &User) -> Vec<Case> {
                 "service_account_impersonation": {"token_lifetime_seconds": 1200}}),
             ),
             "ya29.impersonated",
-            &target("external_account"),
+            &target(&outside),
             &["GET /oidc", "POST /sts", &impersonated],
             &["\"lifetime\":\"1200s\"", "cloud-platform"],
         ),
@@ -138,7 +138,7 @@ fn cases(server: &TokenServer, user: &User) -> Vec<Case> {
             json!({"type": "impersonated_service_account", "service_account_impersonation_url": impersonation(server),
                 "delegates": ["between@p.iam.gserviceaccount.com"], "source_credentials": login(server)}),
             "ya29.impersonated",
-            &target("impersonated_service_account"),
+            &target("me@example.com, authorized_user from "),
             &["POST /login", &impersonated],
             &[
                 "projects/-/serviceAccounts/between@p.iam.gserviceaccount.com",
