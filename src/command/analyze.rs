@@ -12,7 +12,7 @@ use crate::error::{CommandError, Exit};
 use crate::google::NoWatch;
 use crate::kinds::{Clients, mesh};
 use crate::ui::{findings, json_line};
-use egress::analyze::{ControlPlane, Level, analyze_for};
+use egress::analyze::{ControlPlane, Level, analyze_input};
 
 /// Report problems in the mesh's configuration; exit 3 if there is an error or a warning
 ///
@@ -64,7 +64,7 @@ pub async fn analyze(global: &Global, args: AnalyzeArgs) -> Result<Exit, Command
         .control_plane
         .map(ControlPlane::from)
         .unwrap_or_default();
-    let found = analyze_for(control_plane, &sources.kubernetes, namespace);
+    let found = analyze_input(control_plane, &sources, namespace);
     let text = match session.json() {
         true => found.iter().map(json_line).collect(),
         false => findings::text(&found, control_plane, namespace, session.paint.0),

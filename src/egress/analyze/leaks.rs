@@ -195,7 +195,7 @@ pub fn verification(config: &Config<'_>) -> Vec<Finding> {
             });
             for (place, tls) in top.chain(ports) {
                 let skips = tls["insecureSkipVerify"] == true;
-                if !skips && !unverified(tls) {
+                if !skips && !unverified(value, tls) {
                     continue;
                 }
                 let why = match skips {
