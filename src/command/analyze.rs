@@ -12,12 +12,13 @@ use crate::error::{CommandError, Exit};
 use crate::google::NoWatch;
 use crate::kinds::{Clients, mesh};
 use crate::ui::{findings, json_line};
-use egress::analyze::{ControlPlane, Level, analyze_input};
+use egress::analyze::{Code, ControlPlane, Level, analyze_input};
 
 /// Report problems in the mesh's configuration; exit 3 if there is an error or a warning
 ///
 /// IST codes are those of istioctl's analyzers. EGR codes are provision's own.
 #[derive(Debug, Args)]
+#[command(after_long_help = codes())]
 pub struct AnalyzeArgs {
     /// Report only the findings in this namespace
     #[arg(long, short, value_name = "NAMESPACE")]
@@ -29,6 +30,13 @@ pub struct AnalyzeArgs {
     /// What is analyzed.
     #[command(flatten)]
     subject: Subject,
+}
+
+/// The list of codes for the help.
+fn codes() -> String {
+    let row = |code: &Code| format!("  {code}  {:<7}  {}", code.level().as_str(), code.about());
+    let rows: Vec<String> = Code::ALL.iter().map(row).collect();
+    format!("Codes:\n{}", rows.join("\n"))
 }
 
 /// A control plane of the mesh.

@@ -89,7 +89,7 @@ impl<'c> Packets<'c> {
         Packets {
             policies: config
                 .of("NetworkPolicy")
-                .filter(|each| text(each, "/apiVersion").starts_with("networking.k8s.io/"))
+                .filter(|each| is_kubernetes(each))
                 .filter_map(NetworkPolicy::read)
                 .collect(),
             firewalls: network
@@ -133,15 +133,19 @@ impl<'c> Packets<'c> {
     }
 }
 
+/// Whether an object is of Kubernetes' own API. Objects without an API version count by their kind, as for the other analyzers.
+fn is_kubernetes(policy: &Value) -> bool {
+    let api_version = text(policy, "/apiVersion");
+    api_version.is_empty() || api_version.starts_with("networking.k8s.io/")
+}
+
 /// Whether objects of other policy kinds may decide for a namespace: Cilium's, Calico's, FQDN and admin policies.
 fn is_undecided(config: &Config<'_>, namespace: &str) -> Option<Object> {
     let own = config.objects().find(|each| {
         let kind = text(each, "/kind");
         let policy = kind.ends_with("NetworkPolicy") || kind.ends_with("NetworkPolicySet");
         let at = text(each, "/metadata/namespace");
-        policy
-            && !text(each, "/apiVersion").starts_with("networking.k8s.io/")
-            && (at.is_empty() || at == namespace)
+        policy && !is_kubernetes(each) && (at.is_empty() || at == namespace)
     });
     own.map(Object::of)
 }

@@ -26,6 +26,11 @@ macro_rules! codes {
                 match self { $(Code::$name => $text,)+ }
             }
 
+            /// What it is about, in a clause.
+            pub const fn about(self) -> &'static str {
+                match self { $(Code::$name => $about,)+ }
+            }
+
             /// The severity.
             pub const fn level(self) -> Level {
                 match self { $(Code::$name => Level::$level,)+ }

@@ -13,6 +13,8 @@
 
 mod annotations;
 mod bypass;
+#[cfg(test)]
+mod bypass_tests;
 mod code;
 mod conditions;
 mod config;
@@ -22,6 +24,8 @@ mod host_table;
 mod injection;
 mod leaks;
 mod ports;
+#[cfg(test)]
+mod recorded_tests;
 mod references;
 mod rules;
 #[cfg(test)]
@@ -55,6 +59,19 @@ pub enum Level {
     Info,
     /// It works as written, and lets through or blocks more than it seems to.
     Note,
+}
+
+impl Level {
+    /// The word for it, as in the JSON of a finding.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Unknown => "unknown",
+            Level::Info => "info",
+            Level::Note => "note",
+        }
+    }
 }
 
 /// The control plane that a configuration is for.
