@@ -64,6 +64,8 @@ pub struct Config<'a> {
     pub workloads: Vec<Workload<'a>>,
     /// The hosts of Services and ServiceEntries by the namespaces that see them.
     pub hosts: HostTable,
+    /// The codes that objects suppress, separated by commas.
+    suppressed: BTreeMap<Object, &'a str>,
     /// What decides about packets outside the cluster; `None` if it is not known.
     pub network: Option<Network<'a>>,
 }
@@ -75,6 +77,7 @@ impl<'a> Config<'a> {
             gateway_values: Vec::new(),
             workloads: Vec::new(),
             hosts: HostTable::default(),
+            suppressed: BTreeMap::new(),
             network,
             objects,
             namespaces: BTreeMap::new(),
@@ -102,6 +105,15 @@ impl<'a> Config<'a> {
             namespaces: &config.namespaces,
         };
         let read: Vec<&Value> = config.objects().collect();
+        let codes = |each: &'a Value| -> &'a str {
+            let annotation = "/metadata/annotations/galley.istio.io~1analyze-suppress";
+            text(each, annotation)
+        };
+        let suppressing = read.iter().copied();
+        config.suppressed = suppressing
+            .map(|each| (Object::of(each), codes(each)))
+            .filter(|(_, codes)| !codes.is_empty())
+            .collect();
         config.pods = pod::read(&read, &ground);
         config.workloads = workload::read(&read, &config.pods, &config.namespaces);
         config.hosts = HostTable::read(&config);
@@ -218,16 +230,11 @@ impl<'a> Config<'a> {
 
     /// Whether an object has the annotation with which istioctl is told not to report a code of it.
     pub fn suppresses(&self, object: &Object, code: Code) -> bool {
-        let of_kind = self
-            .objects()
-            .filter(|each| text(each, "/kind") == object.kind && Object::of(each) == *object);
-        let mut codes = of_kind.flat_map(|each| {
-            text(
-                each,
-                "/metadata/annotations/galley.istio.io~1analyze-suppress",
-            )
-            .split(',')
-        });
-        codes.any(|own| own == "*" || own == code.as_str())
+        let codes = self.suppressed.get(object);
+        codes.is_some_and(|codes| {
+            codes
+                .split(',')
+                .any(|own| own == "*" || own == code.as_str())
+        })
     }
 }

@@ -42,7 +42,7 @@ pub fn hosts(config: &Config<'_>) -> Vec<Finding> {
 
 /// Whether TLS settings of a rule originate TLS without naming certificate authorities for the server. A sidecar reads
 /// `credentialName` only in a rule with a `workloadSelector`.
-pub fn unverified(rule: &Value, tls: &Value) -> bool {
+fn unverified(rule: &Value, tls: &Value) -> bool {
     let opens = matches!(text(tls, "/mode"), "SIMPLE" | "MUTUAL");
     let named =
         !text(tls, "/credentialName").is_empty() && !rule["spec"]["workloadSelector"].is_null();

@@ -248,7 +248,7 @@ const CASES: &[Case] = &[
     (
         "IST0131",
         "example",
-        "spec.http[2].match[1] repeats",
+        "spec.http[2].match[0] repeats",
         |all| {
             let rules = change(all, "VirtualService", "example")["spec"]["http"]
                 .as_array_mut()
