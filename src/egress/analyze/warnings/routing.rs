@@ -27,15 +27,6 @@ pub fn virtual_service(value: &Value) -> Warnings {
                 format!("{place}.mirrorPercentage.value"),
             );
         }
-        let abort = &rule["fault"]["abort"];
-        let kinds = ["httpStatus", "grpcStatus", "http2Error"];
-        if abort.is_object() && kinds.iter().all(|kind| abort[kind].is_null()) {
-            warn(
-                &mut found,
-                format!("{place}.fault.abort has no error to answer with"),
-                format!("{place}.fault.abort.httpStatus"),
-            );
-        }
         let body = text(rule, "/directResponse/body/string").len();
         if LARGE_BODY.contains(&body) {
             warn(
@@ -91,23 +82,13 @@ pub fn destination_rule(value: &Value) -> Warnings {
             "labels in spec.workloadSelector.matchLabels, or no workloadSelector",
         );
     }
-    traffic_policy(&spec["trafficPolicy"], "spec.trafficPolicy", &mut found);
-    for (index, subset) in list(spec, "/subsets").enumerate() {
-        let place = format!("spec.subsets[{index}].trafficPolicy");
-        traffic_policy(&subset["trafficPolicy"], &place, &mut found);
-    }
+    traffic_policy(&spec["trafficPolicy"], &mut found);
     found
 }
 
-fn traffic_policy(policy: &Value, place: &str, found: &mut Warnings) {
-    connections(policy, place, found);
-    for (index, port) in list(policy, "/portLevelSettings").enumerate() {
-        connections(port, &format!("{place}.portLevelSettings[{index}]"), found);
-    }
-}
-
-/// The settings that a policy has for all ports and for one.
-fn connections(policy: &Value, place: &str, found: &mut Warnings) {
+/// The settings of a policy. Of subsets and single ports, Istio's validation drops the warnings.
+fn traffic_policy(policy: &Value, found: &mut Warnings) {
+    let place = "spec.trafficPolicy";
     let number = |pointer: &str| policy.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
     if number("/outlierDetection/consecutiveErrors") != 0 {
         warn(
