@@ -6,7 +6,6 @@ use serde_json::Value;
 use super::config::Config;
 use super::references::is_internal;
 use super::{Code, Finding};
-use crate::host::overlap;
 use crate::object::texts;
 use crate::virtual_service::MESH;
 
@@ -20,12 +19,14 @@ pub fn hosts(config: &Config<'_>) -> Vec<Finding> {
             if name == MESH || is_internal(name) {
                 continue;
             }
-            let own = config.gateways.iter().filter(|own| own.name() == *name);
-            let mut patterns = own
-                .flat_map(|gateway| &gateway.servers)
-                .flat_map(|server| server.hosts())
-                .filter(|(of, _)| *of == "*" || *of == namespace);
-            if patterns.any(|(_, pattern)| hosts.iter().any(|host| overlap(pattern, host))) {
+            let own = config
+                .gateways
+                .iter()
+                .zip(&config.gateway_values)
+                .filter(|(own, _)| own.name() == *name);
+            let mut served =
+                own.flat_map(|(own, value)| patterns(value, &own.object.namespace, namespace));
+            if served.any(|pattern| hosts.iter().any(|host| both_match(&pattern, host))) {
                 continue;
             }
             let listed = hosts.join(", ");
@@ -38,6 +39,29 @@ pub fn hosts(config: &Config<'_>) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// The patterns of a Gateway's servers that are for a namespace.
+fn patterns(gateway: &Value, own: &str, namespace: &str) -> Vec<String> {
+    let hosts = list(gateway, "/spec/servers").flat_map(|server| texts(server, "/hosts"));
+    let meant = |host: String| match host.split_once('/') {
+        None => Some(host),
+        Some((of, pattern)) => {
+            let is_own = of == "." && own == namespace;
+            (of == "*" || of == namespace || is_own).then(|| pattern.to_owned())
+        }
+    };
+    hosts.filter_map(meant).collect()
+}
+
+/// Whether any name matches both patterns. Unlike a proxy, istioctl distinguishes capitals here.
+fn both_match(a: &str, b: &str) -> bool {
+    match (a.strip_prefix('*'), b.strip_prefix('*')) {
+        (Some(a), Some(b)) => a.ends_with(b) || b.ends_with(a),
+        (Some(end), None) => b.ends_with(end),
+        (None, Some(end)) => a.ends_with(end),
+        (None, None) => a == b,
+    }
 }
 
 /// Whether TLS settings of a rule originate TLS without naming certificate authorities for the server. A sidecar reads
