@@ -109,3 +109,22 @@ impl Serialize for Code {
         serializer.serialize_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// docs/analyze.md lists every code, as the help does.
+    #[test]
+    fn the_list_of_codes_is_documented() {
+        let docs = include_str!("../../../docs/analyze.md");
+        let documented: Vec<&str> = docs
+            .lines()
+            .filter(|line| line.starts_with("| IST") || line.starts_with("| EGR"))
+            .collect();
+        let rows = Code::ALL
+            .iter()
+            .map(|code| format!("| {code} | {} | {} |", code.level().as_str(), code.about()));
+        assert_eq!(documented, rows.collect::<Vec<_>>());
+    }
+}

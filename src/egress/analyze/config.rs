@@ -116,7 +116,7 @@ impl<'a> Config<'a> {
             .collect();
         config.pods = pod::read(&read, &ground);
         config.workloads = workload::read(&read, &config.pods, &config.namespaces);
-        config.hosts = HostTable::read(&config);
+        config.hosts = HostTable::read(config.of("ServiceEntry"), config.of("Service"));
         let services = config
             .of("Service")
             .map(|each| Service::read(each, Vec::new()));

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use json::{list, text};
+use serde_json::Value;
 
-use super::config::Config;
 use crate::host::{full_name, qualified};
 use crate::object::{Labels, Object, labels, texts};
 
@@ -47,10 +47,13 @@ impl KnownHost {
 pub struct HostTable(BTreeMap<(String, String), KnownHost>);
 
 impl HostTable {
-    /// Reads Services and ServiceEntries.
-    pub fn read(config: &Config<'_>) -> HostTable {
+    /// Reads ServiceEntries and Services.
+    pub fn read<'v>(
+        entries: impl Iterator<Item = &'v Value>,
+        services: impl Iterator<Item = &'v Value>,
+    ) -> HostTable {
         let mut table = HostTable::default();
-        for entry in config.of("ServiceEntry") {
+        for entry in entries {
             let object = Object::of(entry);
             let ports: Vec<u64> = list(entry, "/spec/ports")
                 .filter_map(|port| port["number"].as_u64())
@@ -62,7 +65,7 @@ impl HostTable {
                 table.add(&scopes, &host, &object, &ports, &selector);
             }
         }
-        for service in config.of("Service") {
+        for service in services {
             let object = Object::of(service);
             let ports: Vec<u64> = list(service, "/spec/ports")
                 .filter_map(|port| port["port"].as_u64())

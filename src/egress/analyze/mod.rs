@@ -22,6 +22,8 @@ mod conflicts;
 mod credentials;
 mod host_table;
 mod injection;
+#[cfg(test)]
+mod laws;
 mod leaks;
 mod ports;
 #[cfg(test)]
