@@ -12,12 +12,13 @@ use crate::error::{CommandError, Exit};
 use crate::google::NoWatch;
 use crate::kinds::{Clients, mesh};
 use crate::ui::{findings, json_line};
-use egress::analyze::{ControlPlane, Level, analyze_for};
+use egress::analyze::{Code, ControlPlane, Level, analyze_input};
 
 /// Report problems in the mesh's configuration; exit 3 if there is an error or a warning
 ///
 /// IST codes are those of istioctl's analyzers. EGR codes are provision's own.
 #[derive(Debug, Args)]
+#[command(after_long_help = codes())]
 pub struct AnalyzeArgs {
     /// Report only the findings in this namespace
     #[arg(long, short, value_name = "NAMESPACE")]
@@ -29,6 +30,13 @@ pub struct AnalyzeArgs {
     /// What is analyzed.
     #[command(flatten)]
     subject: Subject,
+}
+
+/// The list of codes for the help.
+fn codes() -> String {
+    let row = |code: &Code| format!("  {code}  {:<7}  {}", code.level().as_str(), code.about());
+    let rows: Vec<String> = Code::ALL.iter().map(row).collect();
+    format!("Codes:\n{}", rows.join("\n"))
 }
 
 /// A control plane of the mesh.
@@ -64,7 +72,7 @@ pub async fn analyze(global: &Global, args: AnalyzeArgs) -> Result<Exit, Command
         .control_plane
         .map(ControlPlane::from)
         .unwrap_or_default();
-    let found = analyze_for(control_plane, &sources.kubernetes, namespace);
+    let found = analyze_input(control_plane, &sources, namespace);
     let text = match session.json() {
         true => found.iter().map(json_line).collect(),
         false => findings::text(&found, control_plane, namespace, session.paint.0),

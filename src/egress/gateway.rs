@@ -123,11 +123,6 @@ impl Server {
         narrower.collect()
     }
 
-    /// The patterns of its hosts.
-    pub fn patterns(&self) -> impl Iterator<Item = &str> {
-        self.hosts.iter().map(|(_, pattern)| pattern.as_str())
-    }
-
     /// The hosts: a namespace (or `*`) and a pattern.
     pub fn hosts(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         let hosts = self.hosts.iter();

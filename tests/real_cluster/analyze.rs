@@ -19,12 +19,6 @@ const DIFFERENCES: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "istioctl",
-        "IST0132",
-        "VirtualService mistakes/no-gateway",
-        "A host that a gateway lacks, where there is no such gateway: IST0101 says so already.",
-    ),
-    (
-        "istioctl",
         "IST0140",
         "VirtualService mistakes/no-gateway",
         "About an ingress gateway and another VirtualService of a name in the mesh; no request changes by it.",

@@ -1,21 +1,47 @@
 //! The objects that the analyzers read, parsed once.
+//!
+//! Objects in Kubernetes' own namespaces are not read: istioctl skips them too (`inject.IgnoredNamespaces`).
 
 use std::collections::BTreeMap;
 
 use json::text;
 use serde_json::Value;
 
+use super::Code;
+use super::host_table::HostTable;
+use super::workload::{self, Workload};
 use crate::destination_rule::DestinationRule;
 use crate::gateway::Gateway;
 use crate::host::within;
 use crate::object::{Labels, Object, labels};
+use crate::placement::{Pool, pool_of};
 use crate::pod::{self, PlacementContext, Pod};
+use crate::selector::Selector;
 use crate::service::{Endpoints, Service};
 use crate::service_entry;
 use crate::virtual_service::VirtualService;
 
 /// The namespace of mesh-wide objects. Another root namespace is not supported here.
 pub const ROOT: &str = "istio-system";
+
+/// The namespaces whose objects istioctl does not read.
+const IGNORED: &[&str] = &[
+    "kube-system",
+    "kube-public",
+    "kube-node-lease",
+    "local-path-storage",
+];
+
+/// What decides about packets outside the cluster, as JSON.
+#[derive(Debug, Clone, Copy)]
+pub struct Network<'a> {
+    /// Firewall rules of compute v1.
+    pub firewalls: &'a [Value],
+    /// Node pools of container v1.
+    pub pools: &'a [Value],
+    /// Whether the machines are outside Google's networks: then no firewall rule applies.
+    pub outside_vpc: bool,
+}
 
 /// A configuration.
 pub struct Config<'a> {
@@ -32,12 +58,27 @@ pub struct Config<'a> {
     pub rules: Vec<(DestinationRule, &'a Value)>,
     /// Istio Gateways.
     pub gateways: Vec<Gateway>,
+    /// Istio Gateways as JSON, in the same order.
+    pub gateway_values: Vec<&'a Value>,
+    /// The pods of the cluster as istioctl counts them, and those that workloads without pods would create.
+    pub workloads: Vec<Workload<'a>>,
+    /// The hosts of Services and ServiceEntries by the namespaces that see them.
+    pub hosts: HostTable,
+    /// The codes that objects suppress, separated by commas.
+    suppressed: BTreeMap<Object, &'a str>,
+    /// What decides about packets outside the cluster; `None` if it is not known.
+    pub network: Option<Network<'a>>,
 }
 
 impl<'a> Config<'a> {
     /// Reads objects.
-    pub fn read(objects: &'a [Value]) -> Config<'a> {
+    pub fn read(objects: &'a [Value], network: Option<Network<'a>>) -> Config<'a> {
         let mut config = Config {
+            gateway_values: Vec::new(),
+            workloads: Vec::new(),
+            hosts: HostTable::default(),
+            suppressed: BTreeMap::new(),
+            network,
             objects,
             namespaces: BTreeMap::new(),
             pods: Vec::new(),
@@ -50,12 +91,32 @@ impl<'a> Config<'a> {
             .of("Namespace")
             .map(|each| (Object::of(each).name, labels(each, "/metadata/labels")));
         config.namespaces = names.collect();
+        let pools: Vec<Pool> = network
+            .iter()
+            .flat_map(|network| network.pools)
+            .map(Pool::read)
+            .collect();
+        let nodes = config
+            .of("Node")
+            .filter_map(|node| Some((text(node, "/metadata/name").to_owned(), pool_of(node)?)));
         let ground = PlacementContext {
-            pools: &[],
-            nodes: &BTreeMap::new(),
+            pools: &pools,
+            nodes: &nodes.collect(),
             namespaces: &config.namespaces,
         };
-        config.pods = pod::read(&objects.iter().collect::<Vec<_>>(), &ground);
+        let read: Vec<&Value> = config.objects().collect();
+        let codes = |each: &'a Value| -> &'a str {
+            let annotation = "/metadata/annotations/galley.istio.io~1analyze-suppress";
+            text(each, annotation)
+        };
+        let suppressing = read.iter().copied();
+        config.suppressed = suppressing
+            .map(|each| (Object::of(each), codes(each)))
+            .filter(|(_, codes)| !codes.is_empty())
+            .collect();
+        config.pods = pod::read(&read, &ground);
+        config.workloads = workload::read(&read, &config.pods, &config.namespaces);
+        config.hosts = HostTable::read(config.of("ServiceEntry"), config.of("Service"));
         let services = config
             .of("Service")
             .map(|each| Service::read(each, Vec::new()));
@@ -71,21 +132,29 @@ impl<'a> Config<'a> {
             .of("DestinationRule")
             .map(|each| (DestinationRule::read(each).0, each))
             .collect();
+        config.gateway_values = config.of("Gateway").collect();
         config.gateways = config
-            .of("Gateway")
+            .gateway_values
+            .iter()
             .map(|each| Gateway::read(each).0)
             .collect();
         config
     }
 
-    /// All objects.
+    /// All objects, except those in namespaces that are not read.
     pub fn objects(&self) -> impl Iterator<Item = &'a Value> + use<'a> {
-        self.objects.iter()
+        self.objects.iter().filter(|each| {
+            let namespace = match text(each, "/kind") {
+                "Namespace" => text(each, "/metadata/name"),
+                _ => text(each, "/metadata/namespace"),
+            };
+            !IGNORED.contains(&namespace)
+        })
     }
 
     /// The objects of a kind. Kinds of the Gateway API that share a name with one of Istio's are excluded.
     pub fn of(&self, kind: &'static str) -> impl Iterator<Item = &'a Value> + use<'a> {
-        self.objects.iter().filter(move |each| {
+        self.objects().filter(move |each| {
             text(each, "/kind") == kind
                 && !text(each, "/apiVersion").starts_with("gateway.networking.k8s.io/")
         })
@@ -114,12 +183,38 @@ impl<'a> Config<'a> {
             })
     }
 
+    /// The pod that a workload with this template would create.
+    pub fn made(&self, object: &Object, template: &Value) -> Pod {
+        let pools: Vec<Pool> = self
+            .network
+            .iter()
+            .flat_map(|network| network.pools)
+            .map(Pool::read)
+            .collect();
+        let ground = PlacementContext {
+            pools: &pools,
+            nodes: &BTreeMap::new(),
+            namespaces: &self.namespaces,
+        };
+        ground.made(object, template)
+    }
+
     /// The pods that a Gateway selects, in any namespace.
     pub fn pods_of(&self, gateway: &Gateway) -> impl Iterator<Item = &Pod> {
         let selector = gateway.selector.clone();
         self.pods
             .iter()
             .filter(move |pod| selector.matches(&pod.labels))
+    }
+
+    /// The workloads that a selector selects, in any namespace.
+    pub fn selected<'c>(
+        &'c self,
+        selector: &'c Selector,
+    ) -> impl Iterator<Item = &'c Workload<'a>> {
+        self.workloads
+            .iter()
+            .filter(move |workload| selector.matches(&workload.labels))
     }
 
     /// Whether a host is outside the mesh, according to a ServiceEntry.
@@ -131,5 +226,15 @@ impl<'a> Config<'a> {
             .of("ServiceEntry")
             .filter(|entry| Object::of(entry) == service.object);
         entries.any(|entry| text(entry, "/spec/location") != "MESH_INTERNAL")
+    }
+
+    /// Whether an object has the annotation with which istioctl is told not to report a code of it.
+    pub fn suppresses(&self, object: &Object, code: Code) -> bool {
+        let codes = self.suppressed.get(object);
+        codes.is_some_and(|codes| {
+            codes
+                .split(',')
+                .any(|own| own == "*" || own == code.as_str())
+        })
     }
 }

@@ -7,7 +7,6 @@ use json::{list, text};
 use serde_json::Value;
 
 use super::config::{Config, ROOT};
-use super::rules::unverified;
 use super::{Code, Finding};
 use crate::gateway::{Gateway, Routing, ServerTls};
 use crate::object::{Object, texts};
@@ -169,6 +168,12 @@ fn removes(part: &Value) -> bool {
     removed
         .iter()
         .any(|name| name.eq_ignore_ascii_case(CLIENT_CERTIFICATE))
+}
+
+/// Whether TLS settings originate TLS without naming certificate authorities. A gateway also reads them from `credentialName`.
+fn unverified(tls: &Value) -> bool {
+    let opens = matches!(text(tls, "/mode"), "SIMPLE" | "MUTUAL");
+    opens && text(tls, "/caCertificates").is_empty() && text(tls, "/credentialName").is_empty()
 }
 
 /// TLS that a proxy originates to an external host without anything to verify the server with, anywhere in the rule.
