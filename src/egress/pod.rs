@@ -13,6 +13,7 @@ use super::field::port;
 use super::injection::{PROXY, has_proxy, injects, proxy_container};
 use super::object::{Labels, Object, labels, texts};
 use super::placement::Pool;
+use super::redirection::Redirection;
 use super::selector::Selector;
 
 /// The proxy of a pod.
@@ -47,6 +48,14 @@ pub struct Pod {
     pub pool: Option<usize>,
     /// Whether it can receive requests.
     pub ready: bool,
+    /// The name of its node; `None` if it is not known.
+    pub node: Option<String>,
+    /// Whether it uses its node's network (`hostNetwork`).
+    pub host_network: bool,
+    /// Its name below a headless Service, and that Service (`hostname` and `subdomain`).
+    pub host_name: Option<(String, String)>,
+    /// Which connections its sidecar takes.
+    pub redirection: Redirection,
 }
 
 impl Pod {
@@ -161,6 +170,7 @@ impl PlacementContext<'_> {
             because: because.to_owned(),
             pool,
             ready: ready || pod.get("status").is_none(),
+            node: Some(text(pod, "/spec/nodeName").to_owned()).filter(|name| !name.is_empty()),
             ..self.described(&object, pod)
         }
     }
@@ -168,10 +178,15 @@ impl PlacementContext<'_> {
     /// The pod that a workload would create.
     fn planned(&self, workload: &Value, object: &Object) -> Option<Pod> {
         let template = workload.pointer("/spec/template")?;
-        Some(self.made(
+        let mut pod = self.made(
             &Object::new("Pod", &object.namespace, &object.name),
             template,
-        ))
+        );
+        let service = text(workload, "/spec/serviceName");
+        if object.kind == "StatefulSet" && !service.is_empty() {
+            pod.host_name = Some((format!("{}-0", object.name), service.to_owned()));
+        }
+        Some(pod)
     }
 
     /// A future pod, from `metadata` and `spec`.
@@ -221,6 +236,13 @@ impl PlacementContext<'_> {
             ports: named.filter(|(name, _)| !name.is_empty()).collect(),
             pool: None,
             ready: false,
+            node: None,
+            host_network: pod.pointer("/spec/hostNetwork") == Some(&Value::Bool(true)),
+            host_name: match (text(pod, "/spec/hostname"), text(pod, "/spec/subdomain")) {
+                ("", _) | (_, "") => None,
+                (name, service) => Some((name.to_owned(), service.to_owned())),
+            },
+            redirection: Redirection::read(pod),
         }
     }
 
