@@ -149,12 +149,18 @@ impl Alias {
     }
 }
 
-/// The names that callers in `namespace` may use for a Service.
-fn kubernetes_names(object: &Object, namespace: &str) -> Vec<String> {
-    let (name, own) = (&object.name, &object.namespace);
-    let mut names = vec![format!("{name}.{own}.svc"), format!("{name}.{own}")];
+/// The shorter names for a host that is named like a Service, whatever it is (Istio's
+/// `generateAltVirtualHostsForKubernetesService`).
+fn shorter_names(host: &str, namespace: &str) -> Vec<String> {
+    let Some(short) = host.strip_suffix(".svc.cluster.local") else {
+        return Vec::new();
+    };
+    let Some((name, own)) = short.split_once('.') else {
+        return Vec::new();
+    };
+    let mut names = vec![format!("{short}.svc"), short.to_owned()];
     if own == namespace {
-        names.push(name.clone());
+        names.push(name.to_owned());
     }
     names
 }
@@ -256,12 +262,10 @@ impl Service {
     /// a headless Service also every name below these (Istio's `generateVirtualHostDomains`).
     pub fn names(&self, namespace: &str) -> Vec<String> {
         let mut names = vec![self.host.clone(), format!("{}.", self.host)];
-        if self.kubernetes {
-            names.extend(kubernetes_names(&self.object, namespace));
-        }
+        names.extend(shorter_names(&self.host, namespace));
         for alias in &self.aliases {
             names.extend([alias.host.clone(), format!("{}.", alias.host)]);
-            names.extend(kubernetes_names(&alias.object, namespace));
+            names.extend(shorter_names(&alias.host, namespace));
         }
         if self.kubernetes && self.headless {
             let below: Vec<String> = names.iter().map(|name| format!("*.{name}")).collect();
@@ -275,7 +279,7 @@ impl Service {
         let mut names = vec![self.host.clone()];
         for alias in &self.aliases {
             names.push(alias.host.clone());
-            names.extend(kubernetes_names(&alias.object, namespace));
+            names.extend(shorter_names(&alias.host, namespace));
         }
         names
     }

@@ -52,13 +52,13 @@ impl Simulation<'_, '_> {
     ) -> ConnectionReport {
         match self.behind(from, to) {
             Ok(to) => self.reaches(from, to, carried),
-            Err((by, because)) => {
+            Err((by, because, outcome)) => {
                 self.hop(
                     trace::HopLocation::Server,
                     to,
                     DecisionBuilder::stops(Some(&by), because),
                 );
-                ConnectionReport::at_once(ConnectionOutcome::Refused)
+                ConnectionReport::at_once(outcome)
             }
         }
     }
@@ -68,7 +68,7 @@ impl Simulation<'_, '_> {
         &mut self,
         from: &Pod,
         to: UpstreamTarget,
-    ) -> Result<UpstreamTarget, (Object, String)> {
+    ) -> Result<UpstreamTarget, (Object, &'static str, ConnectionOutcome)> {
         let snapshot = self.evaluator.snapshot;
         let Some(service) = snapshot.service_at(to.address) else {
             return Ok(to);
@@ -99,11 +99,18 @@ impl Simulation<'_, '_> {
             }),
             _ => None,
         };
-        found.ok_or_else(|| {
-            (
+        // kube-proxy rejects a connection that has no endpoint, and drops one that has none on its node.
+        found.ok_or_else(|| match service.node_local {
+            true => (
                 service.object.clone(),
-                "has no endpoint that is ready for this port".to_owned(),
-            )
+                "has no ready endpoint on the caller's node (internalTrafficPolicy)",
+                ConnectionOutcome::Dropped,
+            ),
+            false => (
+                service.object.clone(),
+                "has no endpoint that is ready for this port",
+                ConnectionOutcome::Refused,
+            ),
         })
     }
 

@@ -388,6 +388,13 @@ impl TlsRoute {
             route: route(object, rule, path, unknown),
         }
     }
+
+    /// The SNI hosts that it applies to at a place.
+    pub fn names(&self, holds: impl Fn(&MatchScope) -> bool) -> Vec<&str> {
+        let here = self.matches.iter().filter(|(when, _)| holds(when));
+        here.flat_map(|(_, names)| names.iter().map(String::as_str))
+            .collect()
+    }
 }
 
 /// A rule for TCP connections.
