@@ -41,13 +41,15 @@ enum Origin {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Asked {
-    /// `NAMESPACE[/POD] [METHOD] URL`.
+    /// `NAMESPACE[/POD] [METHOD] URL`, with `-k` for the method as in curl.
     ask: String,
     /// A status, `exit N`, or `closed`: 52 or 56 for http, 35 for https.
     got: Value,
     /// The cluster in the first line that a proxy logs.
     cluster: Option<String>,
-    /// Where that proxy sent it.
+    /// The cluster in the line that the next proxy logs.
+    then: Option<String>,
+    /// Where the first proxy sent it.
     at: Option<String>,
     /// The server that answered.
     server: Option<String>,
@@ -61,9 +63,12 @@ fn asked(of: &Asked) -> Request {
         Some((namespace, pod)) => (namespace, Some(pod)),
         None => (from, None),
     };
-    let (method, url) = url.split_once(' ').unwrap_or(("GET", url));
+    let (word, url) = url.split_once(' ').unwrap_or(("GET", url));
     let mut request = Request::get(namespace, url).unwrap().by_curl();
-    request.method = method.to_owned();
+    match word {
+        "-k" => request.insecure = true,
+        method => request.method = method.to_owned(),
+    }
     request.from.pod = pod.map(str::to_owned);
     request
 }
@@ -88,10 +93,10 @@ fn differences(of: &Asked, request: &Request, account: &Trace) -> Vec<String> {
         wrong.push(format!("{got} instead of {wanted}"));
     }
     let line = account.lines.first();
-    if let Some(cluster) = &of.cluster {
-        let found = line.map(|line| line.cluster.as_str()).unwrap_or_default();
-        if found != cluster {
-            wrong.push(format!("by cluster {found} instead of {cluster}"));
+    for (index, wanted) in [(0, &of.cluster), (1, &of.then)] {
+        let found = account.lines.get(index).map(|line| line.cluster.as_str());
+        if let Some(wanted) = wanted.as_deref().filter(|wanted| found != Some(wanted)) {
+            wrong.push(format!("by cluster {found:?} instead of {wanted}"));
         }
     }
     if let Some(at) = &of.at {

@@ -9,8 +9,8 @@ use std::net::IpAddr;
 use json::{list, text};
 use serde_json::Value;
 
-use super::field::port;
 use super::injection::{PROXY, has_proxy, injects, proxy_container};
+use super::network_policy::named_ports;
 use super::object::{Labels, Object, labels, texts};
 use super::placement::Pool;
 use super::redirection::Redirection;
@@ -25,6 +25,18 @@ pub enum Proxy {
     Sidecar,
     /// The pod itself is a proxy: a gateway.
     Gateway,
+}
+
+/// Who resolves names for a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Resolver {
+    /// The cluster's DNS.
+    Cluster,
+    /// The resolver of its node, which knows no name of the cluster: `dnsPolicy: Default`, and pods in their node's network without
+    /// `ClusterFirstWithHostNet`.
+    Node,
+    /// Servers that the pod names itself (`dnsPolicy: None`).
+    Own,
 }
 
 /// A pod.
@@ -52,6 +64,8 @@ pub struct Pod {
     pub node: Option<String>,
     /// Whether it uses its node's network (`hostNetwork`).
     pub host_network: bool,
+    /// Who resolves names for it.
+    pub resolver: Resolver,
     /// Its name below a headless Service, and that Service (`hostname` and `subdomain`).
     pub host_name: Option<(String, String)>,
     /// Which connections its sidecar takes.
@@ -220,12 +234,7 @@ impl PlacementContext<'_> {
             "" => "default",
             account => account,
         };
-        let containers = list(pod, "/spec/containers");
-        let ports = containers.flat_map(|container| list(container, "/ports"));
-        let named = ports.filter_map(|each| {
-            let number = port(each, "/containerPort")?;
-            Some((text(each, "/name").to_owned(), number))
-        });
+        let host_network = pod.pointer("/spec/hostNetwork") == Some(&Value::Bool(true));
         Pod {
             object: object.clone(),
             labels: labels(pod, "/metadata/labels"),
@@ -233,11 +242,16 @@ impl PlacementContext<'_> {
             address: None,
             proxy: Proxy::Absent,
             because: String::new(),
-            ports: named.filter(|(name, _)| !name.is_empty()).collect(),
+            ports: named_ports(pod),
             pool: None,
             ready: false,
             node: None,
-            host_network: pod.pointer("/spec/hostNetwork") == Some(&Value::Bool(true)),
+            host_network,
+            resolver: match (text(pod, "/spec/dnsPolicy"), host_network) {
+                ("None", _) => Resolver::Own,
+                ("Default", _) | ("" | "ClusterFirst", true) => Resolver::Node,
+                _ => Resolver::Cluster,
+            },
             host_name: match (text(pod, "/spec/hostname"), text(pod, "/spec/subdomain")) {
                 ("", _) | (_, "") => None,
                 (name, service) => Some((name.to_owned(), service.to_owned())),

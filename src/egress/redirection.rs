@@ -146,6 +146,11 @@ pub fn is_own_port(port: u16) -> bool {
     OWN_PORTS.contains(&port)
 }
 
+/// Whether a port is one to which connections are redirected: outgoing and incoming ones.
+pub fn is_capture_port(port: u16) -> bool {
+    [15001, 15006].contains(&port)
+}
+
 /// Whether every container of the application runs as the proxy's user or group.
 fn runs_as_proxy(pod: &Value) -> bool {
     let runs = |context: &Value, field: &str| context.pointer(field).and_then(Value::as_u64);

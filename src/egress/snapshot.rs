@@ -488,8 +488,8 @@ fn backs(object: &Value, service: &Object) -> bool {
     (labelled || named) && text(object, "/metadata/namespace") == service.namespace
 }
 
-/// The firewall rules, including the rule with which GKE lets pods reach machines of their cluster. GKE creates it with the
-/// cluster, so rules that were given before that do not contain it.
+/// The firewall rules, including those with which GKE lets pods and nodes reach machines of their cluster. GKE creates them with
+/// the cluster, so rules that were given before that do not contain them.
 fn firewalls(sources: &SnapshotInput) -> Vec<Firewall> {
     let mut all: Vec<Firewall> = sources
         .firewalls
@@ -497,22 +497,25 @@ fn firewalls(sources: &SnapshotInput) -> Vec<Firewall> {
         .filter_map(Firewall::read)
         .filter(|rule| in_network(sources, &rule.network))
         .collect();
-    let made = |rule: &Firewall| {
-        rule.object.name.starts_with("gke-") && rule.object.name.ends_with("-all")
-    };
-    if !all.iter().any(made) {
-        let protocols = ["tcp", "udp", "icmp", "esp", "ah", "sctp"];
-        let allowed: Vec<Value> = protocols
-            .iter()
-            .map(|name| json!({"IPProtocol": name}))
-            .collect();
-        all.extend(Firewall::read(&json!({
-            "name": "gke-CLUSTER-all",
-            "direction": "INGRESS",
-            "priority": 1000,
-            "sourceRanges": [sources.ranges.pods.to_string()],
-            "allowed": allowed,
-        })));
+    let protocols = ["tcp", "udp", "icmp", "esp", "ah", "sctp"];
+    // From pods to every machine of the cluster, and from its nodes.
+    for (suffix, range, protocols) in [
+        ("-all", sources.ranges.pods, &protocols[..]),
+        ("-vms", sources.ranges.nodes, &protocols[..3]),
+    ] {
+        let made = |rule: &Firewall| {
+            rule.object.name.starts_with("gke-") && rule.object.name.ends_with(suffix)
+        };
+        if !all.iter().any(made) {
+            let allowed = protocols.iter().map(|name| json!({"IPProtocol": name}));
+            all.extend(Firewall::read(&json!({
+                "name": format!("gke-CLUSTER{suffix}"),
+                "direction": "INGRESS",
+                "priority": 1000,
+                "sourceRanges": [range.to_string()],
+                "allowed": allowed.collect::<Vec<Value>>(),
+            })));
+        }
     }
     all
 }

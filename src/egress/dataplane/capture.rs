@@ -59,6 +59,16 @@ impl<'s> Simulation<'_, 's> {
             true => Some("the pod connects to itself"),
             false => pod.redirection.lets_past(to.port),
         };
+        if redirection::is_capture_port(to.port) && !itself {
+            let because =
+                "the port is the one to which connections are redirected, and nothing is behind it";
+            self.hop(
+                trace::HopLocation::ServerSidecar,
+                &pod.object,
+                DecisionBuilder::stops(None, because),
+            );
+            return ConnectionReport::at_once(ConnectionOutcome::Ended(ConnectionEnd::Reset));
+        }
         let Some(because) = past else {
             return self.enters_sidecar(from, pod, to, carried);
         };

@@ -15,7 +15,7 @@ use crate::host;
 use crate::internet;
 use crate::network_policy::{self, OtherEnd, PodEnd};
 use crate::object::Object;
-use crate::pod::Pod;
+use crate::pod::{Pod, Resolver};
 use crate::service::{Endpoints, Service};
 use crate::snapshot::Snapshot;
 use crate::trace::{self, Decision, Hop};
@@ -32,8 +32,8 @@ type Packet = (
     u16,
 );
 
-/// The decisions on the way to the cluster's DNS, each with its place.
-pub type DnsPath = [(trace::HopLocation, Decision); 3];
+/// The decisions on the way to the cluster's DNS, each with its place; none for a pod that does not ask it.
+pub type DnsPath = [(trace::HopLocation, Decision)];
 
 /// The number of aliases that lead to one another before they count as a circle.
 const ALIASES: usize = 16;
@@ -156,6 +156,9 @@ impl<'s> Evaluator<'s> {
     /// Resolves a name for a pod, with the object that decides: names of the cluster by the search path of a pod's resolver, then
     /// all others.
     pub fn resolve(&self, of: &Pod, name: &str) -> Rc<Resolution> {
+        if of.resolver == Resolver::Node {
+            return self.elsewhere(name);
+        }
         let mut name = name.to_owned();
         let mut path = Vec::new();
         for _ in 0..ALIASES {
@@ -265,12 +268,15 @@ impl<'s> Evaluator<'s> {
         if let Some(known) = self.dns.borrow().get(&of.object) {
             return Rc::clone(known);
         }
-        let found = Rc::new(self.towards_dns(of));
+        let found: Rc<DnsPath> = match of.resolver {
+            Resolver::Node => Vec::new().into(),
+            Resolver::Cluster | Resolver::Own => self.towards_dns(of).into(),
+        };
         let mut all = self.dns.borrow_mut();
         Rc::clone(all.entry(of.object.clone()).or_insert(found))
     }
 
-    fn towards_dns(&self, of: &Pod) -> DnsPath {
+    fn towards_dns(&self, of: &Pod) -> Vec<(trace::HopLocation, Decision)> {
         use trace::HopLocation::{Firewall, NetworkPolicy};
         let server = &self.dns_server;
         let (near, far) = (self.end(of), self.end(server));
@@ -284,7 +290,7 @@ impl<'s> Evaluator<'s> {
             _ => OtherEnd::Pod(near),
         };
         let into = self.policy(Direction::Ingress, server, &far, &caller, "udp", 53);
-        [
+        vec![
             (NetworkPolicy, out),
             (Firewall, Decision::clone(&firewall)),
             (NetworkPolicy, into),

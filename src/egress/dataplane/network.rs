@@ -12,7 +12,7 @@ use crate::dns::METADATA_SERVER;
 use crate::firewall::{self, Direction};
 use crate::network_policy::{OtherEnd, PodEnd};
 use crate::object::{Object, Unknown};
-use crate::pod::{Pod, Proxy};
+use crate::pod::{Pod, Proxy, Resolver};
 use crate::request::Request;
 use crate::service::{Endpoints, Service};
 use crate::trace::{self, Decision, Failure, Hop};
@@ -28,6 +28,12 @@ impl Simulation<'_, '_> {
         let given = request.address.or_else(|| request.host.parse().ok());
         if let Some(address) = given {
             return Ok(UpstreamTarget { address, port });
+        }
+        if pod.resolver == Resolver::Own {
+            self.unknown.insert(Unknown {
+                object: pod.object.clone(),
+                field: "spec.dnsConfig".to_owned(),
+            });
         }
         let asked = self.evaluator.asks_dns(pod);
         if let Some((place, ruling)) = asked.iter().find(|(_, ruling)| !ruling.passes) {

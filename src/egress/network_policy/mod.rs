@@ -13,8 +13,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use json::{list, text};
 use serde_json::Value;
 
+use crate::field::port;
 use crate::firewall::Direction;
 use crate::object::{Labels, Object, Unknown, texts};
 use crate::selector::Selector;
@@ -39,6 +41,17 @@ pub struct PodEnd {
     pub address: Option<IpAddr>,
     /// The numbers of its containers' named ports.
     pub ports: BTreeMap<String, u16>,
+}
+
+/// The numbers of the named ports of a pod's containers.
+pub fn named_ports(pod: &Value) -> BTreeMap<String, u16> {
+    let containers = list(pod, "/spec/containers").chain(list(pod, "/spec/initContainers"));
+    let ports = containers.flat_map(|container| list(container, "/ports"));
+    let named = ports.filter_map(|each| {
+        let name = text(each, "/name");
+        Some((name.to_owned(), port(each, "/containerPort")?)).filter(|_| !name.is_empty())
+    });
+    named.collect()
 }
 
 /// The other end of a connection.
