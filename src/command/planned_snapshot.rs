@@ -231,6 +231,21 @@ mod tests {
     }
 
     #[test]
+    fn a_clusters_network_is_compared_by_its_name() {
+        // (cluster, the router's network, whether the router is of the cluster's network)
+        for (cluster, router, expected) in [
+            (json!({}), json!("projects/p/global/networks/default"), true),
+            (json!({}), json!("other"), false),
+            (json!({"network": "projects/p/global/networks/vpc"}), json!("vpc"), true),
+            (json!({"network": "a", "networkConfig": {"network": "b"}}), json!("b"), true),
+            (json!({"network": "vpc"}), json!(null), true),
+        ] {
+            let found = is_of(&json!({"network": router}), &network(&cluster));
+            assert_eq!(found, expected, "{cluster} {router}");
+        }
+    }
+
+    #[test]
     fn a_users_object_stands_instead_of_the_one_of_its_name() {
         let pod = |namespace: &str, image: &str| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": namespace}, "spec": {"image": image}});
         let sources = SnapshotInput {

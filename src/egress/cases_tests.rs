@@ -26,6 +26,9 @@ struct Case {
     pools: Vec<Value>,
     /// The cluster's VPC network.
     network: Option<String>,
+    /// Whether the nodes have no way to the internet.
+    #[serde(default)]
+    no_internet: bool,
     asked: Vec<Asked>,
 }
 
@@ -154,6 +157,7 @@ fn small_inputs_get_their_right_answers() {
                 zones: case.zones.iter().map(zone).collect(),
                 pools: case.pools,
                 network: case.network,
+                no_internet: case.no_internet,
                 ..SnapshotInput::default()
             });
             for each in &case.asked {

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use json::{list, text};
 use serde_json::Value;
 
+use super::field::empty;
 use super::injection::{PROXY, has_proxy, injects, proxy_container};
 use super::network_policy::named_ports;
 use super::object::{Labels, Object, labels, texts};
@@ -66,6 +67,10 @@ pub struct Pod {
     pub host_network: bool,
     /// Who resolves names for it.
     pub resolver: Resolver,
+    /// Whether it adds servers or search paths of its own (`dnsConfig`).
+    pub own_dns: bool,
+    /// The names that it resolves itself (`hostAliases`), in lower case.
+    pub hosts: BTreeMap<String, IpAddr>,
     /// Its name below a headless Service, and that Service (`hostname` and `subdomain`).
     pub host_name: Option<(String, String)>,
     /// Which connections its sidecar takes.
@@ -252,6 +257,17 @@ impl PlacementContext<'_> {
                 ("Default", _) | ("" | "ClusterFirst", true) => Resolver::Node,
                 _ => Resolver::Cluster,
             },
+            own_dns: ["nameservers", "searches"].iter().any(|field| {
+                let listed = pod.pointer(&format!("/spec/dnsConfig/{field}"));
+                listed.is_some_and(|listed| !empty(listed))
+            }),
+            hosts: list(pod, "/spec/hostAliases")
+                .filter_map(|each| Some((each, text(each, "/ip").parse().ok()?)))
+                .flat_map(|(each, address)| {
+                    let names = texts(each, "/hostnames").into_iter();
+                    names.map(move |name| (name.to_ascii_lowercase(), address))
+                })
+                .collect(),
             host_name: match (text(pod, "/spec/hostname"), text(pod, "/spec/subdomain")) {
                 ("", _) | (_, "") => None,
                 (name, service) => Some((name.to_owned(), service.to_owned())),

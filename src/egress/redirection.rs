@@ -84,6 +84,11 @@ impl Redirection {
             own.is_some_and(|own| !known.contains(&own))
         };
         let mode = annotations.get("sidecar.istio.io/interceptionMode");
+        let mut unknown: Vec<String> = annotations.keys().filter(strange).cloned().collect();
+        let config = annotations.get("proxy.istio.io/config");
+        if config.is_some_and(|config| config.contains("interceptionMode")) {
+            unknown.push("proxy.istio.io/config".to_owned());
+        }
         Redirection {
             none: mode.is_some_and(|mode| mode.eq_ignore_ascii_case("NONE")),
             as_proxy: runs_as_proxy(pod),
@@ -93,7 +98,7 @@ impl Redirection {
             out_ranges_excluded: Listed::read(&annotations, "excludeOutboundIPRanges", ""),
             in_ports: Listed::read(&annotations, "includeInboundPorts", "*"),
             in_ports_excluded: Listed::read(&annotations, "excludeInboundPorts", ""),
-            unknown: annotations.keys().filter(strange).cloned().collect(),
+            unknown,
         }
     }
 

@@ -29,7 +29,17 @@ impl Simulation<'_, '_> {
         if let Some(address) = given {
             return Ok(UpstreamTarget { address, port });
         }
-        if pod.resolver == Resolver::Own {
+        let name = request.host.trim_end_matches('.').to_ascii_lowercase();
+        if let Some(address) = pod.hosts.get(&name).copied() {
+            let because = format_args!("the pod itself resolves {name} to {address} (hostAliases)");
+            self.hop(
+                trace::HopLocation::Dns,
+                &request.host,
+                DecisionBuilder::passes(Some(&pod.object), because),
+            );
+            return Ok(UpstreamTarget { address, port });
+        }
+        if pod.resolver == Resolver::Own || pod.own_dns {
             self.unknown.insert(Unknown {
                 object: pod.object.clone(),
                 field: "spec.dnsConfig".to_owned(),
