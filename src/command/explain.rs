@@ -96,7 +96,7 @@ impl ExplainArgs {
         let bad =
             |error| CommandError::usage(error, "write the URL as for curl: http://example.com/");
         http_method::check(&self.method)?;
-        let mut request = Request::get(namespace, url).map_err(bad)?;
+        let mut request = Request::get(namespace, url).map_err(bad)?.by_curl();
         request.method.clone_from(&self.method);
         request.from.sidecar = self.no_sidecar.then_some(false);
         Ok(Some(request))

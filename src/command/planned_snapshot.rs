@@ -58,8 +58,16 @@ pub fn of_steps(steps: &[Step]) -> SnapshotInput {
     // A step's own namespace comes later in the list, and replaces these.
     let kubernetes = NAMESPACES.map(namespace).into_iter();
     let kubernetes = kubernetes.chain(of("kubernetes.object").map(|(_, _, want)| want.clone()));
+    let network = network(&cluster);
+    let nats = of("compute.router").filter(|(_, _, router)| {
+        let nats = router.get("nats").and_then(Value::as_array);
+        nats.is_some_and(|nats| !nats.is_empty()) && is_of(router, &network)
+    });
+    let private = cluster.pointer("/privateClusterConfig/enablePrivateNodes");
     SnapshotInput {
         outside_vpc: false,
+        no_internet: private == Some(&Value::Bool(true)) && nats.count() == 0,
+        network: Some(network),
         kubernetes: kubernetes.collect(),
         firewalls: of("compute.firewall").map(named("firewall")).collect(),
         zones: zones.collect(),
@@ -103,6 +111,21 @@ fn ranges(cluster: &Value, subnetwork: &Value) -> ClusterRanges {
         services: secondary("servicesSecondaryRangeName").unwrap_or(usual.services),
         control_plane: range(control_plane).unwrap_or(usual.control_plane),
     }
+}
+
+/// The network of a cluster; without one, GKE takes `default`.
+fn network(cluster: &Value) -> String {
+    let stated = cluster.pointer("/networkConfig/network");
+    let stated = stated.or_else(|| cluster.get("network"));
+    let stated = stated.and_then(Value::as_str);
+    stated.unwrap_or("default").to_owned()
+}
+
+/// Whether a resource names a network, as a URL or a name, or none at all.
+fn is_of(resource: &Value, network: &str) -> bool {
+    let name = |network: &str| network.rsplit('/').next().unwrap_or_default().to_owned();
+    let own = resource.get("network").and_then(Value::as_str);
+    own.is_none_or(|own| name(own) == name(network))
 }
 
 /// The mesh of a cluster: its identities are those of its workload pool.
@@ -205,6 +228,21 @@ mod tests {
         assert_eq!(told, "it contains no object");
         let told = objects("a: 1").unwrap_err().to_string();
         assert!(told.starts_with("object 1 is neither"), "{told}");
+    }
+
+    #[test]
+    fn a_clusters_network_is_compared_by_its_name() {
+        // (cluster, the router's network, whether the router is of the cluster's network)
+        for (cluster, router, expected) in [
+            (json!({}), json!("projects/p/global/networks/default"), true),
+            (json!({}), json!("other"), false),
+            (json!({"network": "projects/p/global/networks/vpc"}), json!("vpc"), true),
+            (json!({"network": "a", "networkConfig": {"network": "b"}}), json!("b"), true),
+            (json!({"network": "vpc"}), json!(null), true),
+        ] {
+            let found = is_of(&json!({"network": router}), &network(&cluster));
+            assert_eq!(found, expected, "{cluster} {router}");
+        }
     }
 
     #[test]

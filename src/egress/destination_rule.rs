@@ -29,6 +29,8 @@ pub struct Tls {
     pub mode: TlsMode,
     /// The SNI; empty if the rule states none.
     pub sni: String,
+    /// Whether it names a Secret, which a sidecar reads only for a rule that selects workloads.
+    pub credential: bool,
     /// Whether the rule names certificate authorities to verify the server with.
     pub authorities: bool,
     /// Whether the rule disables verification.
@@ -74,7 +76,7 @@ pub struct DestinationRule {
     pub workloads: Selector,
     /// The subsets.
     pub subsets: Vec<Subset>,
-    policy: TrafficPolicy,
+    policy: Option<TrafficPolicy>,
     /// The creation time.
     pub created: String,
 }
@@ -92,8 +94,9 @@ impl DestinationRule {
             "workloadSelector",
         ];
         let mut unknown = strange(&object, spec, "spec", &known);
-        let top = spec.get("trafficPolicy").unwrap_or(&Value::Null);
-        let policy = TrafficPolicy::read(&object, top, "spec.trafficPolicy", &mut unknown);
+        let top = spec.get("trafficPolicy");
+        let policy =
+            top.map(|top| TrafficPolicy::read(&object, top, "spec.trafficPolicy", &mut unknown));
         let subsets = list(spec, "/subsets").enumerate().map(|(index, subset)| {
             let path = format!("spec.subsets[{index}].trafficPolicy");
             let read = |value| TrafficPolicy::read(&object, value, &path, &mut unknown);
@@ -122,12 +125,36 @@ impl DestinationRule {
         self.subsets.iter().find(|subset| subset.name == name)
     }
 
-    /// The settings for connections to a port of a subset (or of the host, if `subset` is `None`).
+    /// Whether it has a traffic policy of its own.
+    pub fn has_policy(&self) -> bool {
+        self.policy.is_some()
+    }
+
+    /// Whether only its own namespace sees it. A rule that selects workloads is never exported.
+    pub fn is_private(&self) -> bool {
+        !self.workloads.is_empty() || self.export.is_private(&self.object.namespace)
+    }
+
+    /// Whether it is merged with an older rule of its host: both select the same, and it is exported to the same namespaces or to
+    /// more.
+    pub fn merges_with(&self, older: &DestinationRule) -> bool {
+        let selecting = !self.workloads.is_empty();
+        let exports = || self.export.same(&older.export) || self.export.covers(&older.export);
+        self.workloads == older.workloads && (selecting || exports())
+    }
+
+    /// The settings for connections to a port of a subset (or of the host, if `subset` is `None`); `top` is the rule whose
+    /// traffic policy the subset inherits.
     ///
     /// A subset's settings replace the rule's one by one; port-level settings replace all others and inherit nothing (Istio's
     /// `MergeTrafficPolicy`).
-    pub fn policy(&self, subset: Option<&Subset>, port: u16) -> ConnectionPolicy {
-        let top = self.policy.at(port);
+    pub fn merged(
+        top: Option<&DestinationRule>,
+        subset: Option<&Subset>,
+        port: u16,
+    ) -> ConnectionPolicy {
+        let top = top.and_then(|rule| rule.policy.as_ref());
+        let top = top.map(|policy| policy.at(port)).unwrap_or_default();
         match subset.and_then(|subset| subset.policy.as_ref()) {
             None => top,
             Some(own) if own.has(port) => own.at(port),
@@ -136,6 +163,13 @@ impl DestinationRule {
                 connect_timeout: own.every.connect_timeout.or(top.connect_timeout),
             },
         }
+    }
+}
+
+impl Subset {
+    /// Whether it has a traffic policy of its own.
+    pub fn has_policy(&self) -> bool {
+        self.policy.is_some()
     }
 }
 
@@ -219,7 +253,9 @@ impl Tls {
         let named = ["caCertificates", "credentialName"]
             .iter()
             .any(|field| !text(value, &format!("/{field}")).is_empty());
+        let credential = text(value, "/credentialName");
         Tls {
+            credential: !credential.is_empty() && !credential.starts_with("configmap://"),
             mode,
             sni: text(value, "/sni").to_owned(),
             authorities: named,
@@ -251,7 +287,7 @@ mod tests {
         assert_eq!(unknown, []);
         assert_eq!(rule.host, "x.n.svc.cluster.local");
         let mode = |subset: &str, port| {
-            let policy = rule.policy(rule.subset(subset), port);
+            let policy = DestinationRule::merged(Some(&rule), rule.subset(subset), port);
             (
                 policy.tls.map(|tls| tls.mode),
                 policy.connect_timeout.map(|time| time.as_secs()),

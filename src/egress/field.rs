@@ -101,6 +101,28 @@ impl ExportTo {
         self.0.is_empty() || self.0.iter().any(one)
     }
 
+    /// Whether both state the same namespaces.
+    pub fn same(&self, other: &ExportTo) -> bool {
+        let all =
+            |one: &ExportTo, other: &ExportTo| one.0.iter().all(|name| other.0.contains(name));
+        all(self, other) && all(other, self)
+    }
+
+    /// Whether every namespace sees the object, because it names none or `*`.
+    pub fn is_public(&self) -> bool {
+        self.0.is_empty() || self.0.iter().any(|name| name == "*")
+    }
+
+    /// Whether it names the object's own namespace alone.
+    pub fn is_private(&self, own: &str) -> bool {
+        matches!(&self.0[..], [one] if one == "." || one == own)
+    }
+
+    /// Whether it names namespaces, and all of those that the other names.
+    pub fn covers(&self, other: &ExportTo) -> bool {
+        !other.0.is_empty() && other.0.iter().all(|name| self.0.contains(name))
+    }
+
     /// The namespaces; `None` for every namespace.
     pub fn only(&self, own: &str) -> Option<Vec<String>> {
         if self.0.is_empty() || self.0.iter().any(|name| name == "*") {

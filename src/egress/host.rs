@@ -45,27 +45,21 @@ pub fn qualified(host: &str, namespace: &str) -> String {
     }
 }
 
-/// The Service, as name and namespace, that `name` may mean for a pod in namespace `from`: `x` in its own namespace, `x.ns`,
-/// `x.ns.svc` or the full name. The caller has to check that it exists: `example.com` could also be Service `example` of
-/// namespace `com`.
-pub fn service(name: &str, from: &str) -> Option<(String, String)> {
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    let parts: Vec<&str> = name.split('.').collect();
-    if parts
-        .iter()
-        .any(|part| part.is_empty() || part.contains('*'))
-    {
-        return None;
+/// The full names of the cluster that a name may mean for a pod in `namespace`, in the order in which its resolver tries them: by
+/// the search path that Kubernetes writes (`ndots:5`). A name with a trailing dot is full already.
+pub fn searched(name: &str, namespace: &str) -> Vec<String> {
+    let name = name.to_ascii_lowercase();
+    if let Some(full) = name.strip_suffix('.') {
+        return vec![full.to_owned()];
     }
-    match parts[..] {
-        [service] => Some((service.to_owned(), from.to_owned())),
-        [service, namespace]
-        | [service, namespace, "svc"]
-        | [service, namespace, "svc", "cluster", "local"] => {
-            Some((service.to_owned(), namespace.to_owned()))
-        }
-        _ => None,
+    let below = ["svc.cluster.local", "cluster.local"];
+    let mut names = vec![format!("{name}.{namespace}.{}", below[0])];
+    names.extend(below.map(|suffix| format!("{name}.{suffix}")));
+    match name.matches('.').count() < 5 {
+        true => names.push(name),
+        false => names.insert(0, name),
     }
+    names
 }
 
 #[cfg(test)]
@@ -115,39 +109,21 @@ mod tests {
     }
 
     #[test]
-    fn a_service_has_names() {
-        // (name, from, the Service)
+    fn a_resolver_follows_its_search_path() {
         let cases = [
-            ("test", "team-x", Some(("test", "team-x"))),
-            ("test.team-y", "team-x", Some(("test", "team-y"))),
-            ("test.team-y.svc", "team-x", Some(("test", "team-y"))),
-            (
-                "Test.team-y.svc.cluster.local.",
-                "team-x",
-                Some(("test", "team-y")),
-            ),
-            ("example.com", "team-x", Some(("example", "com"))),
-            ("www.example.com", "team-x", None),
-            ("a.b.svc.cluster.org", "team-x", None),
-            ("*.team-x", "team-x", None),
-            ("", "team-x", None),
+            ("test", "test.team-x.svc.cluster.local"),
+            ("Test.team-y", "test.team-y.team-x.svc.cluster.local"),
+            ("test.team-y.", "test.team-y"),
+            ("a.b.c.d.e.f", "a.b.c.d.e.f"),
         ];
-        for (name, from, expected) in cases {
-            let found = service(name, from);
-            let found = found
-                .as_ref()
-                .map(|(name, namespace)| (name.as_str(), namespace.as_str()));
-            assert_eq!(found, expected, "{name}");
+        for (name, first) in cases {
+            assert_eq!(searched(name, "team-x")[0], first);
         }
-        for name in [
-            "test",
-            "test.team-x",
-            "test.team-x.svc",
-            "test.team-x.svc.cluster.local",
-        ] {
-            let expected = Some(("test".to_owned(), "team-x".to_owned()));
-            assert_eq!(service(name, "team-x"), expected, "{name}");
-        }
+        let all = searched("test.team-y.svc", "team-x");
+        assert!(
+            all.contains(&"test.team-y.svc.cluster.local".to_owned()),
+            "{all:?}"
+        );
     }
 
     #[test]

@@ -39,13 +39,19 @@ impl<T> HostIndex<T> {
 
     /// The value of the most specific pattern that matches `name`: the name itself, otherwise the longest wildcard.
     pub fn find(&self, name: &str) -> Option<&T> {
-        if let Some(found) = self.exact.get(name) {
+        self.find_where(name, |_| true)
+    }
+
+    /// [`HostIndex::find`] among the values that count.
+    pub fn find_where(&self, name: &str, counts: impl Fn(&T) -> bool) -> Option<&T> {
+        if let Some(found) = self.exact.get(name).filter(|found| counts(found)) {
             return Some(found);
         }
         let name = name.trim_start_matches('*');
         let fits = self.lengths.iter().filter(|length| **length <= name.len());
-        let mut suffixes = fits.filter_map(|length| name.get(name.len() - length..));
-        suffixes.find_map(|suffix| self.wild.get(suffix))
+        let suffixes = fits.filter_map(|length| name.get(name.len() - length..));
+        let mut found = suffixes.filter_map(|suffix| self.wild.get(suffix));
+        found.find(|found| counts(found))
     }
 }
 

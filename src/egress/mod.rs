@@ -12,6 +12,8 @@
 //! `dataplane` traces a request through it.
 
 pub mod analyze;
+#[cfg(test)]
+mod cases_tests;
 mod dataplane;
 mod destination_rule;
 mod dns;
@@ -25,12 +27,15 @@ pub mod injection;
 mod internet;
 pub mod log;
 pub mod matrix;
+mod mesh_config;
 pub mod network_policy;
 pub mod object;
+pub mod path;
 mod peer;
 pub mod placement;
 mod pod;
 mod rbac;
+mod redirection;
 pub mod request;
 pub mod selector;
 mod service;

@@ -50,6 +50,43 @@ impl fmt::Display for Object {
     }
 }
 
+/// Kinds without a namespace, as far as they are known here.
+const CLUSTER_SCOPED: &[&str] = &[
+    "Namespace",
+    "Node",
+    "ClusterNetworkPolicy",
+    "AdminNetworkPolicy",
+    "BaselineAdminNetworkPolicy",
+    "CiliumClusterwideNetworkPolicy",
+    "GlobalNetworkPolicy",
+    "GatewayClass",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+    "PersistentVolume",
+    "StorageClass",
+    "PriorityClass",
+    "IngressClass",
+    "RuntimeClass",
+    "APIService",
+];
+
+/// An object with the namespace in which `kubectl apply` creates it: without one, `default`.
+pub fn placed(object: &Value) -> std::borrow::Cow<'_, Value> {
+    let identity = Object::of(object);
+    let scoped = CLUSTER_SCOPED.contains(&identity.kind.as_str());
+    if scoped || identity.name.is_empty() || !identity.namespace.is_empty() {
+        return std::borrow::Cow::Borrowed(object);
+    }
+    let mut placed = object.clone();
+    placed["metadata"]["namespace"] = Value::from("default");
+    std::borrow::Cow::Owned(placed)
+}
+
 /// A part of an object that may affect a decision and is not covered here. Traces that depend on it list it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Unknown {

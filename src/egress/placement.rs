@@ -50,6 +50,7 @@ impl Pool {
             machine: Machine {
                 service_accounts: vec![account.to_owned()],
                 tags: texts(value, "/config/tags"),
+                address: None,
             },
             labels,
             name,

@@ -9,10 +9,12 @@ use std::net::IpAddr;
 use json::{list, text};
 use serde_json::Value;
 
-use super::field::port;
+use super::field::empty;
 use super::injection::{PROXY, has_proxy, injects, proxy_container};
+use super::network_policy::named_ports;
 use super::object::{Labels, Object, labels, texts};
 use super::placement::Pool;
+use super::redirection::Redirection;
 use super::selector::Selector;
 
 /// The proxy of a pod.
@@ -24,6 +26,18 @@ pub enum Proxy {
     Sidecar,
     /// The pod itself is a proxy: a gateway.
     Gateway,
+}
+
+/// Who resolves names for a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Resolver {
+    /// The cluster's DNS.
+    Cluster,
+    /// The resolver of its node, which knows no name of the cluster: `dnsPolicy: Default`, and pods in their node's network without
+    /// `ClusterFirstWithHostNet`.
+    Node,
+    /// Servers that the pod names itself (`dnsPolicy: None`).
+    Own,
 }
 
 /// A pod.
@@ -47,6 +61,20 @@ pub struct Pod {
     pub pool: Option<usize>,
     /// Whether it can receive requests.
     pub ready: bool,
+    /// The name of its node; `None` if it is not known.
+    pub node: Option<String>,
+    /// Whether it uses its node's network (`hostNetwork`).
+    pub host_network: bool,
+    /// Who resolves names for it.
+    pub resolver: Resolver,
+    /// Whether it adds servers or search paths of its own (`dnsConfig`).
+    pub own_dns: bool,
+    /// The names that it resolves itself (`hostAliases`), in lower case.
+    pub hosts: BTreeMap<String, IpAddr>,
+    /// Its name below a headless Service, and that Service (`hostname` and `subdomain`).
+    pub host_name: Option<(String, String)>,
+    /// Which connections its sidecar takes.
+    pub redirection: Redirection,
 }
 
 impl Pod {
@@ -161,6 +189,7 @@ impl PlacementContext<'_> {
             because: because.to_owned(),
             pool,
             ready: ready || pod.get("status").is_none(),
+            node: Some(text(pod, "/spec/nodeName").to_owned()).filter(|name| !name.is_empty()),
             ..self.described(&object, pod)
         }
     }
@@ -168,10 +197,15 @@ impl PlacementContext<'_> {
     /// The pod that a workload would create.
     fn planned(&self, workload: &Value, object: &Object) -> Option<Pod> {
         let template = workload.pointer("/spec/template")?;
-        Some(self.made(
+        let mut pod = self.made(
             &Object::new("Pod", &object.namespace, &object.name),
             template,
-        ))
+        );
+        let service = text(workload, "/spec/serviceName");
+        if object.kind == "StatefulSet" && !service.is_empty() {
+            pod.host_name = Some((format!("{}-0", object.name), service.to_owned()));
+        }
+        Some(pod)
     }
 
     /// A future pod, from `metadata` and `spec`.
@@ -205,12 +239,7 @@ impl PlacementContext<'_> {
             "" => "default",
             account => account,
         };
-        let containers = list(pod, "/spec/containers");
-        let ports = containers.flat_map(|container| list(container, "/ports"));
-        let named = ports.filter_map(|each| {
-            let number = port(each, "/containerPort")?;
-            Some((text(each, "/name").to_owned(), number))
-        });
+        let host_network = pod.pointer("/spec/hostNetwork") == Some(&Value::Bool(true));
         Pod {
             object: object.clone(),
             labels: labels(pod, "/metadata/labels"),
@@ -218,9 +247,32 @@ impl PlacementContext<'_> {
             address: None,
             proxy: Proxy::Absent,
             because: String::new(),
-            ports: named.filter(|(name, _)| !name.is_empty()).collect(),
+            ports: named_ports(pod),
             pool: None,
             ready: false,
+            node: None,
+            host_network,
+            resolver: match (text(pod, "/spec/dnsPolicy"), host_network) {
+                ("None", _) => Resolver::Own,
+                ("Default", _) | ("" | "ClusterFirst", true) => Resolver::Node,
+                _ => Resolver::Cluster,
+            },
+            own_dns: ["nameservers", "searches"].iter().any(|field| {
+                let listed = pod.pointer(&format!("/spec/dnsConfig/{field}"));
+                listed.is_some_and(|listed| !empty(listed))
+            }),
+            hosts: list(pod, "/spec/hostAliases")
+                .filter_map(|each| Some((each, text(each, "/ip").parse().ok()?)))
+                .flat_map(|(each, address)| {
+                    let names = texts(each, "/hostnames").into_iter();
+                    names.map(move |name| (name.to_ascii_lowercase(), address))
+                })
+                .collect(),
+            host_name: match (text(pod, "/spec/hostname"), text(pod, "/spec/subdomain")) {
+                ("", _) | (_, "") => None,
+                (name, service) => Some((name.to_owned(), service.to_owned())),
+            },
+            redirection: Redirection::read(pod),
         }
     }
 

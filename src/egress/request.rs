@@ -143,6 +143,16 @@ impl Request {
         })
     }
 
+    /// The same request with the headers that curl sends by itself.
+    pub fn by_curl(mut self) -> Request {
+        for (name, value) in [("user-agent", "curl/7.88.1"), ("accept", "*/*")] {
+            if self.header(name).is_none() {
+                self.headers.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        self
+    }
+
     /// The value of a header, by a case-insensitive name.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self

@@ -61,6 +61,11 @@ pub fn read(value: &Value) -> (Vec<Service>, Vec<Unknown>) {
         export: ExportTo::read(value),
         kubernetes: false,
         headless: false,
+        node_local: false,
+        not_ready: false,
+        labels: labels(value, "/metadata/labels"),
+        merged: Vec::new(),
+        aliases: Vec::new(),
         created: text(value, "/metadata/creationTimestamp").to_owned(),
     });
     (services.collect(), unknown)
@@ -74,6 +79,7 @@ fn entry_port(value: &Value) -> Option<Port> {
         name: text(value, "/name").to_owned(),
         protocol: Protocol::stated(text(value, "/protocol")),
         target: TargetPort::Number(port(value, "/targetPort").unwrap_or(number)),
+        endpoints: None,
     })
 }
 

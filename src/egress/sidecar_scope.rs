@@ -28,6 +28,9 @@ pub struct SidecarScope<'s> {
     pub sidecar: Option<&'s Sidecar>,
     /// The visible service of each host, by the snapshot's number of the host.
     services: Vec<Option<&'s Service>>,
+    /// The other services of these hosts, which Istio does not merge with them: they have listeners, but no clusters.
+    beside: Vec<&'s Service>,
+    gateway: bool,
     /// The visible VirtualServices, the oldest first: for a sidecar those for [`MESH`], for a gateway those that are exported
     /// to it.
     pub virtual_services: Vec<&'s VirtualService>,
@@ -56,7 +59,7 @@ impl<'s> ByHost<'s> {
     }
 }
 
-/// The DestinationRules that apply to a host: several rules of one namespace and host are merged.
+/// The DestinationRules that apply to a host, merged into one: the first traffic policy, and all subsets.
 #[derive(Debug, Clone)]
 pub struct MergedDestinationRules<'s>(Vec<&'s DestinationRule>);
 
@@ -64,6 +67,18 @@ impl<'s> MergedDestinationRules<'s> {
     /// The rule, or the first of several.
     pub fn object(&self) -> Option<&'s Object> {
         self.0.first().map(|rule| &rule.object)
+    }
+
+    /// All of them.
+    pub fn objects(&self) -> Vec<&'s Object> {
+        self.0.iter().map(|rule| &rule.object).collect()
+    }
+
+    /// Whether they select workloads.
+    pub fn selects(&self) -> bool {
+        self.0
+            .first()
+            .is_some_and(|rule| !rule.workloads.is_empty())
     }
 
     /// The names of all subsets.
@@ -77,13 +92,18 @@ impl<'s> MergedDestinationRules<'s> {
         self.0.iter().find_map(|rule| rule.subset(name))
     }
 
-    /// The rule that decides about connections to a subset (empty for none) and port, and its settings.
+    /// The rule that decides about connections to a subset (empty for none) and port, and its settings. A subset inherits the
+    /// traffic policy of whichever rule has one.
     pub fn policy(&self, subset: &str, port: u16) -> (Option<&'s Object>, ConnectionPolicy) {
         let owner = self.0.iter().find(|rule| rule.subset(subset).is_some());
-        match owner.or(self.0.first()) {
-            Some(rule) => (Some(&rule.object), rule.policy(rule.subset(subset), port)),
-            None => (None, ConnectionPolicy::default()),
-        }
+        let top = self.0.iter().find(|rule| rule.has_policy());
+        let own = owner.and_then(|rule| rule.subset(subset));
+        let by = owner
+            .filter(|_| own.is_some_and(Subset::has_policy))
+            .or(top);
+        let by = by.or(owner).or(self.0.first());
+        let policy = DestinationRule::merged(top.copied(), own, port);
+        (by.map(|rule| &rule.object), policy)
     }
 }
 
@@ -112,10 +132,12 @@ impl<'s> SidecarScope<'s> {
             labels: pod.labels.clone(),
             sidecar,
             services: vec![None; snapshot.count_of_hosts()],
+            beside: Vec::new(),
+            gateway: pod.proxy == Proxy::Gateway,
             virtual_services: Vec::new(),
             by_host: OnceCell::new(),
         };
-        let gateway = pod.proxy == Proxy::Gateway;
+        let gateway = scope.gateway;
         let seen = |each: &&VirtualService| {
             let own = &each.object.namespace;
             let taken = |sidecar: &Sidecar| sidecar.takes(pod.namespace(), own, &each.hosts, None);
@@ -132,24 +154,55 @@ impl<'s> SidecarScope<'s> {
             // `ConvertToSidecarScope`).
             for number in sent_to.iter().filter(|_| sidecar.is_some()) {
                 if scope.services[*number].is_none() {
-                    scope.add(*number, |_, _| true);
+                    scope.infer(*number);
                 }
             }
         }
         scope
     }
 
-    /// Adds the service of a host. Of several, the one in the proxy's own namespace takes precedence, otherwise the oldest;
-    /// only those that are exported to the namespace and that `known` accepts count.
+    /// Adds the service of a host that has several objects; only those that are exported to the namespace and that `known`
+    /// accepts count. A Service outranks a ServiceEntry. A sidecar takes those of its own namespace, otherwise those of the
+    /// namespace of the first (Istio's `selectServices` and `appendSidecarServices`).
     fn add(&mut self, number: usize, known: impl Fn(&SidecarScope, &Service) -> bool) {
         let all = self.snapshot.services_numbered(number);
-        let mut seen = all.filter(|service| self.exported(service) && known(self, service));
-        let oldest = seen.next();
-        let is_own = |service: &&Service| service.object.namespace == self.namespace;
-        self.services[number] = match oldest {
-            Some(oldest) if !is_own(&oldest) => Some(seen.find(is_own).unwrap_or(oldest)),
-            oldest => oldest,
-        };
+        let mut seen: Vec<&'s Service> = all
+            .filter(|service| self.exported(service) && known(self, service))
+            .collect();
+        // Those that name the namespace come before those for every namespace.
+        seen.sort_by_key(|service| service.export.is_public());
+        if !self.gateway {
+            let first = seen
+                .iter()
+                .find(|service| service.object.namespace == self.namespace);
+            let first = first.or_else(|| seen.iter().find(|service| service.kubernetes));
+            let Some(chosen) = first
+                .or(seen.first())
+                .map(|service| &service.object.namespace)
+            else {
+                return;
+            };
+            seen.retain(|service| service.object.namespace == *chosen);
+        }
+        let first = seen
+            .iter()
+            .position(|service| service.kubernetes)
+            .unwrap_or(0);
+        if first < seen.len() {
+            self.services[number] = Some(seen.remove(first));
+            self.beside.extend(seen);
+        }
+    }
+
+    /// Adds the service of a host that only a route names: that of the proxy's own namespace, otherwise a Service, otherwise the
+    /// oldest (Istio's `pickBestVisibleNamespace`). It has clusters, but no listeners.
+    fn infer(&mut self, number: usize) {
+        let all = self.snapshot.services_numbered(number);
+        let seen: Vec<&'s Service> = all.filter(|service| self.exported(service)).collect();
+        let own = |service: &&&Service| service.object.namespace == self.namespace;
+        let found = seen.iter().find(own);
+        let found = found.or_else(|| seen.iter().find(|service| service.kubernetes));
+        self.services[number] = found.or(seen.first()).copied();
     }
 
     /// Whether a service is exported to the proxy's namespace.
@@ -157,6 +210,11 @@ impl<'s> SidecarScope<'s> {
         service
             .export
             .reaches(&service.object.namespace, &self.namespace)
+    }
+
+    /// Whether the proxy is a gateway.
+    pub fn is_gateway(&self) -> bool {
+        self.gateway
     }
 
     /// Whether the Sidecar resource makes a service known to the proxy, on a port or on any.
@@ -206,7 +264,7 @@ impl<'s> SidecarScope<'s> {
 
     /// The visible services that have this port number, each with that port.
     pub fn on_port(&self, number: u16) -> impl Iterator<Item = (&'s Service, &'s Port)> {
-        let all = self.services.iter().flatten();
+        let all = self.services.iter().flatten().chain(&self.beside);
         let listening = all.filter_map(move |service| Some((*service, service.port(number)?)));
         listening.filter(move |(service, _)| self.known(service, Some(number)))
     }
@@ -223,31 +281,71 @@ impl<'s> SidecarScope<'s> {
         }
     }
 
-    /// The DestinationRules for a host: of the proxy's namespace, otherwise of the service's, otherwise of the root namespace
-    /// (Istio's `PushContext.destinationRule`).
+    /// The DestinationRules for a host: of the proxy's namespace, otherwise of the service's, otherwise of the root namespace. A
+    /// proxy of the root namespace looks only at that namespace's private rules first (Istio's
+    /// `PushContext.destinationRule`).
     pub fn rules(&self, host: &str) -> MergedDestinationRules<'s> {
-        let own = self
+        let root = self.snapshot.mesh.root_namespace.as_str();
+        let own = self.namespace.as_str();
+        let here = self.grouped(own, host, |rule| match own == root {
+            true => rule.is_private(),
+            false => rule.export.reaches(own, own),
+        });
+        let service = self
             .service(host)
             .map(|service| service.object.namespace.as_str());
-        let namespaces = [
-            Some(self.namespace.as_str()),
-            own,
-            Some(self.snapshot.mesh.root_namespace.as_str()),
-        ];
-        let found = namespaces.into_iter().flatten().map(|namespace| {
-            let seen = |rule: &&DestinationRule| {
-                rule.export.reaches(namespace, &self.namespace)
-                    && rule.workloads.matches(&self.labels)
-            };
-            let rules: Vec<_> = self
-                .snapshot
-                .rules_of(namespace, host)
-                .filter(seen)
-                .collect();
-            rules
-        });
-        let mut found = found.filter(|rules| !rules.is_empty());
-        MergedDestinationRules(found.next().unwrap_or_default())
+        let exported = |namespace: &str| {
+            let mut groups = self.grouped(namespace, host, |rule| !rule.is_private());
+            groups.retain(|rules| {
+                let first = rules.first();
+                first.is_some_and(|rule| rule.export.reaches(namespace, own))
+            });
+            groups
+        };
+        let mut groups = here;
+        for namespace in [service, Some(root)].into_iter().flatten() {
+            if groups.is_empty() {
+                groups = exported(namespace);
+            }
+        }
+        let selects = |rules: &&Vec<&DestinationRule>| {
+            let first = rules.first().filter(|rule| !rule.workloads.is_empty());
+            first.is_some_and(|rule| {
+                rule.object.namespace == own && rule.workloads.matches(&self.labels)
+            })
+        };
+        let everybody = |rules: &&Vec<&DestinationRule>| {
+            rules.first().is_some_and(|rule| rule.workloads.is_empty())
+        };
+        let found = groups.iter().find(selects);
+        let found = found.or_else(|| groups.iter().rfind(everybody));
+        MergedDestinationRules(found.cloned().unwrap_or_default())
+    }
+
+    /// The DestinationRules of a namespace for a host in groups that are merged: those with the same exports and the same
+    /// selector, rules with a selector first (Istio's `mergeDestinationRule`).
+    fn grouped(
+        &self,
+        namespace: &str,
+        host: &str,
+        counts: impl Fn(&DestinationRule) -> bool,
+    ) -> Vec<Vec<&'s DestinationRule>> {
+        let mut all = self.snapshot.rules_of(namespace, host, counts);
+        all.sort_by_key(|rule| rule.workloads.is_empty());
+        let mut groups: Vec<Vec<&DestinationRule>> = Vec::new();
+        for rule in all {
+            let mut separate = true;
+            for group in &mut groups {
+                if group.first().is_some_and(|first| rule.merges_with(first)) {
+                    separate = false;
+                    group.push(rule);
+                }
+            }
+            if separate {
+                groups.push(vec![rule]);
+            }
+        }
+        groups
     }
 
     /// The outbound clusters.

@@ -12,14 +12,15 @@ use super::dns::Zone;
 use super::firewall::Firewall;
 use super::gateway::Gateway;
 use super::host_index::HostIndex;
+use super::mesh_config;
 use super::network_policy::NetworkPolicy;
-use super::object::{Labels, Object, Unknown, labels};
+use super::object::{self, Labels, Object, Unknown, labels};
 use super::peer::PeerAuthentication;
 use super::placement::{Pool, pool_of};
 use super::pod::{self, PlacementContext, Pod, Proxy};
 use super::rbac::AuthorizationPolicy;
 use super::request::Source;
-use super::service::{Service, listed};
+use super::service::{Alias, Service, listed};
 use super::service_entry;
 use super::sidecar::Sidecar;
 use super::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
@@ -36,6 +37,7 @@ pub struct Snapshot {
     pub(super) pools: Vec<Pool>,
     pub(super) pods: Vec<Pod>,
     pub(super) services: Vec<Service>,
+    pub(super) aliases: Vec<Alias>,
     pub(super) sidecars: Vec<Sidecar>,
     pub(super) virtual_services: Vec<VirtualService>,
     pub(super) gateways: Vec<Gateway>,
@@ -45,6 +47,7 @@ pub struct Snapshot {
     network_policies: HashMap<String, Vec<NetworkPolicy>>,
     pub(super) firewalls: Vec<Firewall>,
     pub(super) outside_vpc: bool,
+    pub(super) no_internet: bool,
     pub(super) zones: Vec<Zone>,
     pub(super) uncovered: Vec<Unsupported>,
     unknown: Vec<Unknown>,
@@ -65,7 +68,8 @@ pub struct Snapshot {
 impl Snapshot {
     /// Creates a snapshot. Invalid objects are not in it; fields that are not covered are in [`Snapshot::unknown`].
     pub fn read(sources: &SnapshotInput) -> Snapshot {
-        let mut objects: Vec<&Value> = sources.kubernetes.iter().collect();
+        let placed: Vec<_> = sources.kubernetes.iter().map(object::placed).collect();
+        let mut objects: Vec<&Value> = placed.iter().map(AsRef::as_ref).collect();
         // The same objects in another order give the same trace; the oldest object takes precedence, as in Istio.
         objects.sort_by_cached_key(|each| {
             let created = text(each, "/metadata/creationTimestamp").to_owned();
@@ -79,19 +83,21 @@ impl Snapshot {
         };
         // Kinds that share a name with a kind of another API group.
         let istio = |kind| of(kind).filter(|each| text(each, "/apiVersion").contains(".istio.io/"));
-        let mut unknown = Vec::new();
+        let (mesh, mut unknown) = mesh_config::applied(&objects, &sources.mesh);
+        let (services, aliases) = services(&objects, sources.ranges.services, &mut unknown);
         let mut pools: Vec<Pool> = sources.pools.iter().map(Pool::read).collect();
         pools.sort_by(|a, b| a.name.cmp(&b.name));
         let nodes = of("Node")
             .filter_map(|node| Some((text(node, "/metadata/name").to_owned(), pool_of(node)?)));
         let mut snapshot = Snapshot {
-            mesh: sources.mesh.clone(),
+            mesh,
             ranges: sources.ranges.clone(),
             namespaces: namespaces(of("Namespace")),
             nodes: nodes.collect(),
             pools,
             pods: Vec::new(),
-            services: services(&objects, sources.ranges.services, &mut unknown),
+            services,
+            aliases,
             sidecars: noting(istio("Sidecar").map(Sidecar::read), &mut unknown),
             virtual_services: noting(
                 istio("VirtualService").map(VirtualService::read),
@@ -116,7 +122,12 @@ impl Snapshot {
                 .zones
                 .iter()
                 .map(|(zone, records)| Zone::read(zone, records))
+                .filter(|zone| {
+                    let mut networks = zone.networks.iter();
+                    networks.len() == 0 || networks.any(|each| in_network(sources, each))
+                })
                 .collect(),
+            no_internet: sources.no_internet,
             uncovered: objects
                 .iter()
                 .filter(|each| unsupported::is(each))
@@ -145,11 +156,19 @@ impl Snapshot {
             .extend(snapshot.zones.iter().flat_map(|zone| zone.unknown.clone()));
         snapshot.pods = pod::read(&objects, &snapshot.ground());
         let taken = snapshot.pods.iter().filter_map(|pod| pod.address).collect();
-        let mut free = free(snapshot.ranges.pods, taken);
+        let taken: BTreeSet<IpAddr> = taken;
+        let mut of_nodes = free(snapshot.ranges.nodes, taken.clone());
+        let mut of_pods = free(snapshot.ranges.pods, taken);
         for pod in &mut snapshot.pods {
-            pod.address = pod.address.or_else(|| free.next());
+            pod.address = pod.address.or_else(|| match pod.host_network {
+                true => of_nodes.next(),
+                false => of_pods.next(),
+            });
         }
-        for policy in of("NetworkPolicy").filter_map(NetworkPolicy::read) {
+        let kubernetes =
+            |each: &&Value| text(each, "/apiVersion").starts_with("networking.k8s.io/");
+        let policies = of("NetworkPolicy").filter(kubernetes);
+        for policy in policies.filter_map(NetworkPolicy::read) {
             snapshot.unknown.extend(policy.unknown.iter().cloned());
             let own = policy.object.namespace.clone();
             snapshot
@@ -221,6 +240,11 @@ impl Snapshot {
             .flat_map(|number| self.services_numbered(number))
     }
 
+    /// The alias with this host.
+    pub(super) fn alias(&self, host: &str) -> Option<&Alias> {
+        self.aliases.iter().find(|alias| alias.host == host)
+    }
+
     /// The number of a host that has services; numbers are below [`Snapshot::count_of_hosts`], starting at 0.
     pub(super) fn number_of(&self, host: &str) -> Option<usize> {
         self.hosts.get(host).copied()
@@ -282,15 +306,20 @@ impl Snapshot {
         pod
     }
 
-    /// The DestinationRules of a namespace for a host: those of the most specific pattern, the oldest first.
+    /// The DestinationRules of a namespace for a host among those that count: those of the most specific pattern, the oldest
+    /// first.
     pub(super) fn rules_of(
         &self,
         namespace: &str,
         host: &str,
-    ) -> impl Iterator<Item = &DestinationRule> {
-        let rules = self.rules.get(namespace).and_then(|rules| rules.find(host));
-        let found = rules.into_iter().flatten();
-        found.filter_map(|index| self.destination_rules.get(*index))
+        counts: impl Fn(&DestinationRule) -> bool,
+    ) -> Vec<&DestinationRule> {
+        let rule = |index: &usize| self.destination_rules.get(*index);
+        let any = |all: &Vec<usize>| all.iter().filter_map(rule).any(&counts);
+        let rules = self.rules.get(namespace);
+        let rules = rules.and_then(|rules| rules.find_where(host, any));
+        let found = rules.into_iter().flatten().filter_map(rule);
+        found.filter(|rule| counts(rule)).collect()
     }
 
     /// The Sidecar resource for a pod: one that selects it, otherwise its namespace's, otherwise the root namespace's.
@@ -336,6 +365,23 @@ impl Snapshot {
         pod
     }
 
+    /// What makes a pod without a sidecar part of an ambient mesh, whose proxies are not covered.
+    pub(super) fn ambient(&self, pod: &Pod) -> Option<Unknown> {
+        const MODE: &str = "istio.io/dataplane-mode";
+        let namespace = self.namespaces.get(pod.namespace());
+        let own = pod.labels.get(MODE);
+        let mode = own.or_else(|| namespace.and_then(|labels| labels.get(MODE)));
+        if pod.proxy != Proxy::Absent || mode.is_none_or(|mode| mode != "ambient") {
+            return None;
+        }
+        let object = match own {
+            Some(_) => pod.object.clone(),
+            None => Object::new("Namespace", "", pod.namespace()),
+        };
+        let field = format!("metadata.labels[{MODE}]");
+        Some(Unknown { object, field })
+    }
+
     /// The fields and objects that are not covered.
     pub fn unknown(&self) -> &[Unknown] {
         &self.unknown
@@ -362,8 +408,12 @@ fn namespaces<'v>(objects: impl Iterator<Item = &'v Value>) -> BTreeMap<String, 
     objects.map(one).collect()
 }
 
-/// The Services and the hosts of ServiceEntries.
-fn services(objects: &[&Value], range: Ipv4Net, unknown: &mut Vec<Unknown>) -> Vec<Service> {
+/// The Services and the hosts of ServiceEntries, those of one host merged where Istio merges them; and the aliases.
+fn services(
+    objects: &[&Value],
+    range: Ipv4Net,
+    unknown: &mut Vec<Unknown>,
+) -> (Vec<Service>, Vec<Alias>) {
     let mut all = Vec::new();
     let of = |kind: &'static str| {
         objects
@@ -371,15 +421,10 @@ fn services(objects: &[&Value], range: Ipv4Net, unknown: &mut Vec<Unknown>) -> V
             .copied()
             .filter(move |each| text(each, "/kind") == kind)
     };
-    for value in of("Service").filter(|each| text(each, "/apiVersion") == "v1") {
+    let own = || of("Service").filter(|each| text(each, "/apiVersion") == "v1");
+    let aliases: Vec<Alias> = own().filter_map(Alias::read).collect();
+    for value in own().filter(|each| Alias::read(each).is_none()) {
         let object = Object::of(value);
-        if text(value, "/spec/type") == "ExternalName" {
-            unknown.push(Unknown {
-                object,
-                field: "spec.type".to_owned(),
-            });
-            continue;
-        }
         let endpoints = of("Endpoints")
             .chain(of("EndpointSlice"))
             .filter(|each| backs(each, &object));
@@ -401,7 +446,37 @@ fn services(objects: &[&Value], range: Ipv4Net, unknown: &mut Vec<Unknown>) -> V
             .flatten(),
     );
     all.sort_by(|a, b| (&a.created, &a.object, &a.host).cmp(&(&b.created, &b.object, &b.host)));
-    all
+    let mut merged: Vec<Service> = Vec::with_capacity(all.len());
+    let mut entries: HashMap<String, Vec<usize>> = HashMap::new();
+    for service in all {
+        let known = entries.entry(service.host.clone()).or_default();
+        if !known.iter().any(|index| merged[*index].merges(&service)) {
+            known.push(merged.len());
+            merged.push(service);
+        }
+    }
+    for alias in &aliases {
+        let of = resolved(&aliases, alias);
+        for service in merged
+            .iter_mut()
+            .filter(|service| of == Some(&service.host))
+        {
+            service.aliases.push(alias.clone());
+        }
+    }
+    (merged, aliases)
+}
+
+/// The host behind an alias, through all aliases on the way; `None` if they lead in a circle.
+fn resolved<'a>(aliases: &'a [Alias], alias: &'a Alias) -> Option<&'a String> {
+    let mut of = &alias.of;
+    for _ in 0..=aliases.len() {
+        match aliases.iter().find(|other| other.host == *of) {
+            Some(next) => of = &next.of,
+            None => return Some(of),
+        }
+    }
+    None
 }
 
 /// Whether an Endpoints or EndpointSlice object belongs to this Service.
@@ -413,32 +488,43 @@ fn backs(object: &Value, service: &Object) -> bool {
     (labelled || named) && text(object, "/metadata/namespace") == service.namespace
 }
 
-/// The firewall rules, including the rule with which GKE lets pods reach machines of their cluster. GKE creates it with the
-/// cluster, so rules that were given before that do not contain it.
+/// The firewall rules, including those with which GKE lets pods and nodes reach machines of their cluster. GKE creates them with
+/// the cluster, so rules that were given before that do not contain them.
 fn firewalls(sources: &SnapshotInput) -> Vec<Firewall> {
     let mut all: Vec<Firewall> = sources
         .firewalls
         .iter()
         .filter_map(Firewall::read)
+        .filter(|rule| in_network(sources, &rule.network))
         .collect();
-    let made = |rule: &Firewall| {
-        rule.object.name.starts_with("gke-") && rule.object.name.ends_with("-all")
-    };
-    if !all.iter().any(made) {
-        let protocols = ["tcp", "udp", "icmp", "esp", "ah", "sctp"];
-        let allowed: Vec<Value> = protocols
-            .iter()
-            .map(|name| json!({"IPProtocol": name}))
-            .collect();
-        all.extend(Firewall::read(&json!({
-            "name": "gke-CLUSTER-all",
-            "direction": "INGRESS",
-            "priority": 1000,
-            "sourceRanges": [sources.ranges.pods.to_string()],
-            "allowed": allowed,
-        })));
+    let protocols = ["tcp", "udp", "icmp", "esp", "ah", "sctp"];
+    // From pods to every machine of the cluster, and from its nodes.
+    for (suffix, range, protocols) in [
+        ("-all", sources.ranges.pods, &protocols[..]),
+        ("-vms", sources.ranges.nodes, &protocols[..3]),
+    ] {
+        let made = |rule: &Firewall| {
+            rule.object.name.starts_with("gke-") && rule.object.name.ends_with(suffix)
+        };
+        if !all.iter().any(made) {
+            let allowed = protocols.iter().map(|name| json!({"IPProtocol": name}));
+            all.extend(Firewall::read(&json!({
+                "name": format!("gke-CLUSTER{suffix}"),
+                "direction": "INGRESS",
+                "priority": 1000,
+                "sourceRanges": [range.to_string()],
+                "allowed": allowed.collect::<Vec<Value>>(),
+            })));
+        }
     }
     all
+}
+
+/// Whether a network, as a URL or a name, is the cluster's. An object without a network counts as one of it.
+fn in_network(sources: &SnapshotInput, network: &str) -> bool {
+    let name = |network: &str| network.rsplit('/').next().unwrap_or_default().to_owned();
+    let own = sources.network.as_deref();
+    network.is_empty() || own.is_none_or(|own| name(own) == name(network))
 }
 
 /// Unassigned addresses of a range, in order, without the network address and the gateway address.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 use serde_json::Value;
 
+use super::object::Object;
+use super::path::PathNormalization;
 use super::sidecar::OutboundPolicy;
 
 /// The installation of the mesh.
@@ -21,6 +23,10 @@ pub struct MeshInstall {
     pub outbound: OutboundPolicy,
     /// `meshConfig.connectTimeout`.
     pub connect_timeout: Duration,
+    /// `meshConfig.pathNormalization`.
+    pub paths: PathNormalization,
+    /// The ConfigMap that says so; `None` for defaults.
+    pub config: Option<Object>,
 }
 
 impl Default for MeshInstall {
@@ -32,6 +38,8 @@ impl Default for MeshInstall {
             version: (1, 28),
             outbound: OutboundPolicy::AllowAny,
             connect_timeout: Duration::from_secs(10),
+            paths: PathNormalization::Base,
+            config: None,
         }
     }
 }
@@ -80,14 +88,19 @@ impl Default for ClusterRanges {
 pub struct SnapshotInput {
     /// Objects of the cluster: those of Kubernetes and of the mesh. Kinds that affect no decision are ignored.
     pub kubernetes: Vec<Value>,
-    /// Firewall rules of compute v1, only those of the cluster's network.
+    /// Firewall rules of compute v1.
     pub firewalls: Vec<Value>,
-    /// Managed zones of DNS v1 that are visible to the cluster's network, each with its record sets.
+    /// Managed zones of DNS v1, each with its record sets.
     pub zones: Vec<(Value, Vec<Value>)>,
     /// Node pools of container v1.
     pub pools: Vec<Value>,
     /// Whether the machines are outside Google's networks: then no firewall rule applies to their packets.
     pub outside_vpc: bool,
+    /// The cluster's VPC network, as a URL or a name: rules and zones of other networks do not apply. `None` if all of them are of
+    /// the cluster's network.
+    pub network: Option<String>,
+    /// Whether the nodes have no way to the internet: they are private, and no Cloud NAT serves them.
+    pub no_internet: bool,
     /// The address ranges of the cluster.
     pub ranges: ClusterRanges,
     /// The mesh.

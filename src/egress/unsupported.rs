@@ -3,7 +3,8 @@
 use json::text;
 use serde_json::Value;
 
-use super::object::{Labels, Object, Unknown};
+use super::object::{Object, Unknown};
+use super::pod::{Pod, Proxy};
 use super::selector::Selector;
 
 /// An object of a kind that is not covered, and the pods that it may apply to.
@@ -11,11 +12,12 @@ use super::selector::Selector;
 pub struct Unsupported {
     object: Object,
     selector: Selector,
+    /// Whether it concerns every pod, not only those with a proxy.
+    every_pod: bool,
 }
 
-/// The kinds by API group, and whether they concern every pod or only those of a mesh. Kinds that only affect telemetry are
-/// not listed.
-const KINDS: &[(&str, &str)] = &[
+/// The kinds of a mesh by API group, which concern only pods with a proxy. Kinds that only affect telemetry are not listed.
+const OF_MESH: &[(&str, &str)] = &[
     ("networking.istio.io", "EnvoyFilter"),
     ("networking.istio.io", "ProxyConfig"),
     ("networking.istio.io", "WorkloadEntry"),
@@ -26,17 +28,32 @@ const KINDS: &[(&str, &str)] = &[
     ("gateway.networking.k8s.io", "TLSRoute"),
     ("gateway.networking.k8s.io", "TCPRoute"),
     ("gateway.networking.k8s.io", "GRPCRoute"),
+];
+
+/// The kinds that concern every pod.
+const OF_NETWORK: &[(&str, &str)] = &[
     ("cilium.io", "CiliumNetworkPolicy"),
     ("cilium.io", "CiliumClusterwideNetworkPolicy"),
     ("networking.gke.io", "FQDNNetworkPolicy"),
     ("policy.networking.k8s.io", "AdminNetworkPolicy"),
     ("policy.networking.k8s.io", "BaselineAdminNetworkPolicy"),
+    ("policy.networking.k8s.io", "ClusterNetworkPolicy"),
+    ("projectcalico.org", "NetworkPolicy"),
+    ("projectcalico.org", "GlobalNetworkPolicy"),
+    ("crd.projectcalico.org", "NetworkPolicy"),
+    ("crd.projectcalico.org", "GlobalNetworkPolicy"),
 ];
 
 /// Whether an object is of a kind that is not covered.
 pub fn is(object: &Value) -> bool {
+    let kind = kind(object);
+    OF_MESH.contains(&kind) || OF_NETWORK.contains(&kind)
+}
+
+/// The API group and the kind of an object.
+fn kind(object: &Value) -> (&str, &str) {
     let group = text(object, "/apiVersion").split('/').next();
-    KINDS.contains(&(group.unwrap_or_default(), text(object, "/kind")))
+    (group.unwrap_or_default(), text(object, "/kind"))
 }
 
 impl Unsupported {
@@ -53,14 +70,17 @@ impl Unsupported {
         Unsupported {
             object: Object::of(object),
             selector: selector.map(Selector::read).unwrap_or_default(),
+            every_pod: OF_NETWORK.contains(&kind(object)),
         }
     }
 
-    /// Whether it may apply to a pod with these labels in this namespace; an object that is cluster-scoped or in the root
-    /// namespace applies to all.
-    pub fn concerns(&self, namespace: &str, labels: &Labels, root: &str) -> bool {
-        let own = &self.object.namespace;
-        (own.is_empty() || own == root || own == namespace) && self.selector.matches(labels)
+    /// Whether it may apply to a pod; an object that is cluster-scoped applies to all, and one of the mesh in the root namespace to
+    /// all with a proxy.
+    pub fn concerns(&self, pod: &Pod, root: &str) -> bool {
+        let own = self.object.namespace.as_str();
+        let here = own.is_empty() || own == pod.namespace() || own == root && !self.every_pod;
+        let has_proxy = pod.proxy != Proxy::Absent;
+        here && (self.every_pod || has_proxy) && self.selector.matches(&pod.labels)
     }
 
     /// The entry for a trace.

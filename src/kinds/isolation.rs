@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::cluster::{ClusterClient, ObjectRef};
 use egress::firewall::Direction;
 use egress::injection::has_proxy;
-use egress::network_policy::{NetworkPolicy, OtherEnd, PodEnd, rule};
+use egress::network_policy::{NetworkPolicy, OtherEnd, PodEnd, named_ports, rule};
 use egress::object;
 
 /// A service that a proxy depends on.
@@ -84,6 +84,7 @@ fn end(pod: &Value, namespace_labels: &object::Labels) -> PodEnd {
         namespace_labels: namespace_labels.clone(),
         labels: object::labels(pod, "/metadata/labels"),
         address: address.and_then(|address| address.parse().ok()),
+        ports: named_ports(pod),
     }
 }
 

@@ -63,6 +63,8 @@ pub async fn read(
             ..MeshInstall::default()
         },
         outside_vpc: false,
+        network: None,
+        no_internet: false,
     }))
 }
 

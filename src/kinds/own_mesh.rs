@@ -11,7 +11,6 @@ use super::clusters::{Clients, advised};
 use super::live_objects;
 use crate::cluster::{ClusterClient, ObjectRef};
 use crate::google::ApiError;
-use egress::sidecar::OutboundPolicy;
 use egress::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
 
 /// The namespace into which `istioctl install` puts the control plane.
@@ -36,39 +35,23 @@ pub async fn sources(
     };
     let config = cluster.get(&config).await;
     let config = config.map_err(|error| advised(clients, of_cluster(error)))?;
+    let (ranges, mesh) = (ranges(&kubernetes), mesh(&kubernetes));
     Ok(SnapshotInput {
-        ranges: ranges(&kubernetes),
-        mesh: mesh(&config.unwrap_or_default(), &kubernetes),
-        kubernetes,
+        ranges,
+        mesh,
+        kubernetes: kubernetes.into_iter().chain(config).collect(),
         pools,
         outside_vpc: true,
         ..SnapshotInput::default()
     })
 }
 
-/// The mesh that a control plane's ConfigMap describes, with Istio's defaults for missing fields. Pure.
-fn mesh(config: &Value, objects: &[Value]) -> MeshInstall {
+/// The mesh of a control plane of this version; what its ConfigMap states is the evaluator's to read. Pure.
+fn mesh(objects: &[Value]) -> MeshInstall {
     let usual = MeshInstall::default();
-    let text = config.pointer("/data/mesh").and_then(Value::as_str);
-    let stated: Value = text
-        .and_then(|text| serde_saphyr::from_str(text).ok())
-        .unwrap_or_default();
-    let text = |pointer: &str| {
-        let value = stated.pointer(pointer).and_then(Value::as_str);
-        value.filter(|value| !value.is_empty()).map(str::to_owned)
-    };
     MeshInstall {
-        root_namespace: text("/rootNamespace").unwrap_or(usual.root_namespace),
-        trust_domain: text("/trustDomain").unwrap_or(usual.trust_domain),
         version: version(objects).unwrap_or(usual.version),
-        outbound: match text("/outboundTrafficPolicy/mode").as_deref() {
-            Some("REGISTRY_ONLY") => OutboundPolicy::RegistryOnly,
-            _ => OutboundPolicy::AllowAny,
-        },
-        connect_timeout: text("/connectTimeout")
-            .and_then(|text| text.strip_suffix('s')?.parse().ok())
-            .and_then(|seconds| std::time::Duration::try_from_secs_f64(seconds).ok())
-            .unwrap_or(usual.connect_timeout),
+        ..usual
     }
 }
 
@@ -102,42 +85,26 @@ fn ranges(objects: &[Value]) -> ClusterRanges {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use std::time::Duration;
 
     use super::*;
 
     #[test]
-    fn the_mesh_is_as_its_control_plane_says() {
-        let usual = MeshInstall::default;
+    fn the_version_is_that_of_the_control_plane() {
+        let usual = MeshInstall::default().version;
         let labelled = |label: &str, version: &str| json!({"kind": "Deployment", "metadata": {"labels": {"app": "istiod", label: version}}});
-        let map = |mesh: &str| json!({"data": {"mesh": mesh}});
-        for (config, objects, expected) in [
-            (Value::Null, vec![], usual()),
-            (map("not: [yaml"), vec![], usual()),
+        for (objects, expected) in [
+            (vec![], usual),
             (
-                map(
-                    "trustDomain: td\nrootNamespace: root\nconnectTimeout: 2.5s\noutboundTrafficPolicy:\n  mode: REGISTRY_ONLY\n",
-                ),
                 vec![labelled("operator.istio.io/version", "1.30.2")],
-                MeshInstall {
-                    trust_domain: "td".to_owned(),
-                    root_namespace: "root".to_owned(),
-                    connect_timeout: Duration::from_millis(2500),
-                    outbound: OutboundPolicy::RegistryOnly,
-                    version: (1, 30),
-                },
+                (1, 30),
             ),
             (
-                map("connectTimeout: soon\n"),
                 vec![labelled("app.kubernetes.io/version", "1.23-dev")],
-                MeshInstall {
-                    version: (1, 23),
-                    ..usual()
-                },
+                (1, 23),
             ),
-            (map(""), vec![labelled("version", "1.2.3")], usual()),
+            (vec![labelled("version", "1.2.3")], usual),
         ] {
-            assert_eq!(mesh(&config, &objects), expected, "{config}");
+            assert_eq!(mesh(&objects).version, expected);
         }
     }
 }

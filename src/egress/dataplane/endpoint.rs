@@ -5,7 +5,7 @@ use super::upstream::{Upstream, UpstreamTarget};
 use crate::object::Object;
 use crate::pod::Pod;
 use crate::selector::Selector;
-use crate::service::{Endpoint, Endpoints};
+use crate::service::{Endpoint, Endpoints, TargetPort};
 
 /// Why an existing cluster has no endpoint to connect to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +34,19 @@ pub enum NoEndpoint {
         /// The subset.
         subset: String,
     },
+    /// No container of the pods has a port of the name that the Service's `targetPort` states.
+    #[error(
+        "no container of its pods has a port of the name that {service} states as targetPort of port {port}"
+    )]
+    NoPortOfName {
+        /// The Service.
+        service: Object,
+        /// The Service's port.
+        port: u16,
+    },
+    /// The Service is limited to the caller's node, and no pod runs there.
+    #[error("internalTrafficPolicy is Local, and no pod of the Service runs on the caller's node")]
+    NoneOnNode,
     /// There are pods, but none is ready.
     #[error("none of the {count} pods that {service} selects is ready")]
     NoneReady {
@@ -55,19 +68,25 @@ impl<'s> Upstream<'s> {
         of: &Pod,
         original: UpstreamTarget,
     ) -> Result<UpstreamTarget, NoEndpoint> {
-        match &self.service.endpoints {
-            Endpoints::OriginalDestination => Ok(original),
+        match self.service.endpoints_of(self.port) {
+            Endpoints::OriginalDestination => Ok(UpstreamTarget {
+                // A ServiceEntry may name another port (`upstream_port_override`).
+                port: match &self.port.target {
+                    TargetPort::Number(number) if *number != self.port.number => *number,
+                    _ => original.port,
+                },
+                ..original
+            }),
             _ if self.service.headless => Ok(original),
-            Endpoints::Pods(selector) => self.pod(evaluator, selector),
+            Endpoints::Pods(selector) => self.pod(evaluator, of, selector),
             Endpoints::Listed(listed) => {
-                let found = self
-                    .meant(listed)
-                    .find_map(|each| Some((each, each.address.parse().ok()?)));
-                let (endpoint, address) = found.ok_or(NoEndpoint::NoneListed)?;
-                Ok(UpstreamTarget {
-                    address,
-                    port: self.number(endpoint),
-                })
+                let found = self.meant(listed).find_map(|each| {
+                    Some(UpstreamTarget {
+                        address: each.address.parse().ok()?,
+                        port: self.number(each)?,
+                    })
+                });
+                found.ok_or(NoEndpoint::NoneListed)
             }
             Endpoints::Dns(listed) => {
                 let (name, port) = match self.meant(listed).next() {
@@ -80,6 +99,7 @@ impl<'s> Upstream<'s> {
                     }
                 };
                 let address = evaluator.look_up(of, name)?;
+                let port = port.unwrap_or(self.port.number);
                 Ok(UpstreamTarget { address, port })
             }
         }
@@ -97,6 +117,7 @@ impl<'s> Upstream<'s> {
     fn pod(
         &self,
         evaluator: &Evaluator,
+        of: &Pod,
         selector: &Selector,
     ) -> Result<UpstreamTarget, NoEndpoint> {
         let own = &self.service.object.namespace;
@@ -105,18 +126,29 @@ impl<'s> Upstream<'s> {
             pods.filter(|pod| selector.matches(&pod.labels))
         };
         let in_subset = |pod: &&Pod| self.labels.is_none_or(|labels| labels.matches(&pod.labels));
-        let mut ready = selected().filter(|pod| pod.ready).filter(in_subset);
-        let found = ready.find_map(|pod| {
+        let ready = |pod: &&Pod| pod.ready || self.service.not_ready;
+        let near = |pod: &&Pod| self.service.serves_on_node(of, pod);
+        let mut meant = selected().filter(ready).filter(near).filter(in_subset);
+        let found = meant.find_map(|pod| {
             Some(UpstreamTarget {
                 address: pod.address?,
-                port: self.target(Some(pod)),
+                port: self.target(Some(pod))?,
             })
         });
         found.ok_or_else(|| match selected().count() {
             0 => NoEndpoint::NoPod {
                 service: self.service.object.clone(),
             },
-            _ if selected().any(|pod| pod.ready) => NoEndpoint::NoPodInSubset {
+            _ if selected().any(|pod| ready(&pod) && self.target(Some(pod)).is_none()) => {
+                NoEndpoint::NoPortOfName {
+                    service: self.service.object.clone(),
+                    port: self.port.number,
+                }
+            }
+            _ if selected().any(|pod| ready(&pod)) && !selected().any(|pod| near(&pod)) => {
+                NoEndpoint::NoneOnNode
+            }
+            _ if selected().any(|pod| ready(&pod)) => NoEndpoint::NoPodInSubset {
                 subset: self.subset.to_owned(),
             },
             count => NoEndpoint::NoneReady {
@@ -126,8 +158,11 @@ impl<'s> Upstream<'s> {
         })
     }
 
-    fn number(&self, endpoint: &Endpoint) -> u16 {
+    fn number(&self, endpoint: &Endpoint) -> Option<u16> {
         let own = endpoint.ports.get(&self.port.name);
-        own.copied().unwrap_or_else(|| self.target(None))
+        match self.service.kubernetes {
+            true => own.copied(),
+            false => own.copied().or_else(|| self.target(None)),
+        }
     }
 }

@@ -10,25 +10,33 @@ use super::decision::Decides;
 use super::proxy_state::{ProxyState, ProxyStates};
 use super::upstream::UpstreamTarget;
 use crate::dns::{self, METADATA_SERVER, Resolution};
-use crate::firewall::{self, Direction, Machine};
-use crate::host::service as service_named;
+use crate::firewall::{self, Direction, Firewall, Machine};
+use crate::host;
+use crate::internet;
 use crate::network_policy::{self, OtherEnd, PodEnd};
 use crate::object::Object;
-use crate::pod::Pod;
+use crate::pod::{Pod, Resolver};
 use crate::service::{Endpoints, Service};
 use crate::snapshot::Snapshot;
 use crate::trace::{self, Decision, Hop};
 
-/// The input of a firewall decision: the direction, the node pool of the pod concerned, the address and the node pool of the
-/// other end (`None` if it is not a pod), protocol and port.
+/// The input of a firewall decision: the direction, the node pool of the pod concerned and its address (`None` if no rule tests
+/// it), the address and the node pool of the other end (`None` if it is no machine of the cluster), protocol and port.
 type Packet = (
     Direction,
     Option<usize>,
+    Option<IpAddr>,
     IpAddr,
     Option<Option<usize>>,
     &'static str,
     u16,
 );
+
+/// The decisions on the way to the cluster's DNS, each with its place; none for a pod that does not ask it.
+pub type DnsPath = [(trace::HopLocation, Decision)];
+
+/// The number of aliases that lead to one another before they count as a circle.
+const ALIASES: usize = 16;
 
 /// A snapshot with the state derived from it.
 #[derive(Debug)]
@@ -42,8 +50,8 @@ pub struct Evaluator<'s> {
     /// The pod that serves the cluster's DNS.
     dns_server: Pod,
     /// Whether a pod reaches it.
-    dns: RefCell<HashMap<Object, Rc<[Decision; 2]>>>,
-    /// The results of names that have the same meaning for every pod.
+    dns: RefCell<HashMap<Object, Rc<DnsPath>>>,
+    /// The results of names that are not the cluster's.
     names: RefCell<HashMap<String, Rc<Resolution>>>,
     /// The hops of a pod's packets on their way to a target.
     between: RefCell<HashMap<Object, HashMap<UpstreamTarget, Rc<[Hop]>>>>,
@@ -145,30 +153,37 @@ impl<'s> Evaluator<'s> {
         self.snapshot.pod_at(address)
     }
 
-    /// The Kubernetes Service that a name means for a pod.
-    pub fn service_by_name(&self, of: &Pod, name: &str) -> Option<&'s Service> {
-        let (service, namespace) = service_named(name, of.namespace())?;
-        let host = crate::host::full_name(&service, &namespace);
-        let mut all = self.snapshot.services_of(&host);
-        all.find(|service| service.kubernetes)
-    }
-
-    /// Resolves a name for a pod, with the object that decides.
+    /// Resolves a name for a pod, with the object that decides: names of the cluster by the search path of a pod's resolver, then
+    /// all others.
     pub fn resolve(&self, of: &Pod, name: &str) -> Rc<Resolution> {
-        // A name with a single label is first a Service in the pod's own namespace.
-        if !name.trim_end_matches('.').contains('.') {
-            return Rc::new(self.look(of, name));
+        if of.resolver == Resolver::Node {
+            return self.elsewhere(name);
         }
-        if let Some(known) = self.names.borrow().get(name) {
-            return Rc::clone(known);
+        let mut name = name.to_owned();
+        let mut path = Vec::new();
+        for _ in 0..ALIASES {
+            let full = host::searched(&name, of.namespace());
+            if let Some(found) = full.iter().find_map(|full| self.of_cluster(full, &name)) {
+                return Rc::new(found.after(path));
+            }
+            let Some(alias) = full.iter().find_map(|full| self.snapshot.alias(full)) else {
+                let found = self.elsewhere(&name);
+                return match path.is_empty() {
+                    true => found,
+                    false => Rc::new(Resolution::clone(&found).after(path)),
+                };
+            };
+            path.push(format!("{} is an alias of {}", alias.object, alias.of));
+            // The target is looked up as it is, without the search path.
+            name = format!("{}.", alias.of);
         }
-        let found = Rc::new(self.look(of, name));
-        let mut all = self.names.borrow_mut();
-        Rc::clone(all.entry(name.to_owned()).or_insert(found))
+        Rc::new(dns::nothing("its aliases lead in a circle").after(path))
     }
 
-    fn look(&self, of: &Pod, name: &str) -> Resolution {
-        if let Some(service) = self.service_by_name(of, name) {
+    /// Resolves a full name of the cluster's DNS: a Service, or a pod with a name below a headless Service.
+    fn of_cluster(&self, full: &str, name: &str) -> Option<Resolution> {
+        let mut services = self.snapshot.services_of(full);
+        if let Some(service) = services.find(|service| service.kubernetes) {
             let own: Vec<IpAddr> = service.addresses.iter().map(ipnet::IpNet::addr).collect();
             let found = match &own[..] {
                 [] => self.addresses_of(service),
@@ -178,33 +193,49 @@ impl<'s> Evaluator<'s> {
                 true => format!("{name} is a service without addresses"),
                 false => format!("{name} is a service of the cluster"),
             };
-            let ruling = Decision {
-                passes: !found.is_empty(),
-                by: Some(service.object.clone()),
-                because,
-                others: Vec::new(),
-            };
-            return Resolution {
-                addresses: found,
-                ruling,
-            };
+            return Some(dns::found(found, Some(&service.object), because));
         }
-        match self.snapshot.outside_vpc {
-            true => dns::resolve_elsewhere(name),
-            false => dns::resolve(&self.snapshot.zones, name),
-        }
+        let (own, rest) = full.split_once('.')?;
+        let mut services = self.snapshot.services_of(rest);
+        let service = services.find(|service| service.kubernetes && service.headless)?;
+        let pods = self.snapshot.pods_of(&service.object.namespace);
+        let mut pods = pods.filter(|pod| pod.ready || service.not_ready);
+        let pod = pods.find(|pod| {
+            let named = pod.host_name.as_ref();
+            named.is_some_and(|(name, of)| name == own && *of == service.object.name)
+        })?;
+        let because = format!("{name} is a pod of the headless service {}", service.object);
+        let address = pod.address.into_iter().collect();
+        Some(dns::found(address, Some(&pod.object), because))
     }
 
-    /// The addresses of the pods of a headless service.
+    /// Resolves a name that is not the cluster's.
+    fn elsewhere(&self, name: &str) -> Rc<Resolution> {
+        if let Some(known) = self.names.borrow().get(name) {
+            return Rc::clone(known);
+        }
+        let found = Rc::new(match self.snapshot.outside_vpc {
+            true => dns::resolve_elsewhere(name),
+            false => dns::resolve(&self.snapshot.zones, name),
+        });
+        let mut all = self.names.borrow_mut();
+        Rc::clone(all.entry(name.to_owned()).or_insert(found))
+    }
+
+    /// The addresses of the endpoints of a headless service.
     fn addresses_of(&self, service: &Service) -> Vec<IpAddr> {
         let selector = match &service.endpoints {
             Endpoints::Pods(selector) => selector,
+            Endpoints::Listed(listed) => {
+                let addresses = listed.iter().filter_map(|each| each.address.parse().ok());
+                return addresses.collect();
+            }
             _ => return Vec::new(),
         };
         let pods = self
             .snapshot
             .pods_of(&service.object.namespace)
-            .filter(|pod| pod.ready);
+            .filter(|pod| pod.ready || service.not_ready);
         pods.filter(|pod| selector.matches(&pod.labels))
             .filter_map(|pod| pod.address)
             .collect()
@@ -218,7 +249,8 @@ impl<'s> Evaluator<'s> {
         if let Ok(address) = name.parse() {
             return Ok(address);
         }
-        if let Some(refused) = self.asks_dns(of).iter().find(|ruling| !ruling.passes) {
+        let asked = self.asks_dns(of);
+        if let Some((_, refused)) = asked.iter().find(|(_, ruling)| !ruling.passes) {
             return Err(LookupError::Blocked {
                 name: name.to_owned(),
                 because: refused.because.clone(),
@@ -231,32 +263,56 @@ impl<'s> Evaluator<'s> {
         })
     }
 
-    /// Whether a pod reaches the cluster's DNS: its NetworkPolicies, then the firewall.
-    pub fn asks_dns(&self, of: &Pod) -> Rc<[Decision; 2]> {
+    /// Whether a pod reaches the cluster's DNS: its NetworkPolicies, the firewall, then those of the DNS server.
+    pub fn asks_dns(&self, of: &Pod) -> Rc<DnsPath> {
         if let Some(known) = self.dns.borrow().get(&of.object) {
             return Rc::clone(known);
         }
-        let found = Rc::new(self.towards_dns(of));
+        let found: Rc<DnsPath> = match of.resolver {
+            Resolver::Node => Vec::new().into(),
+            Resolver::Cluster | Resolver::Own => self.towards_dns(of).into(),
+        };
         let mut all = self.dns.borrow_mut();
         Rc::clone(all.entry(of.object.clone()).or_insert(found))
     }
 
-    fn towards_dns(&self, of: &Pod) -> [Decision; 2] {
+    fn towards_dns(&self, of: &Pod) -> Vec<(trace::HopLocation, Decision)> {
+        use trace::HopLocation::{Firewall, NetworkPolicy};
         let server = &self.dns_server;
-        let other = OtherEnd::Pod(self.end(server));
-        let policies = self.snapshot.network_policies(of.namespace());
-        let policy = network_policy::rule(
-            policies,
-            Direction::Egress,
-            &self.end(of),
-            &other,
-            "udp",
-            53,
-        );
+        let (near, far) = (self.end(of), self.end(server));
+        let other = OtherEnd::Pod(far.clone());
+        let out = self.policy(Direction::Egress, of, &near, &other, "udp", 53);
         let address = server.address.unwrap_or(METADATA_SERVER);
         let target = self.pod_at(address);
         let firewall = self.firewall(Direction::Egress, of, address, target, "udp", 53);
-        [policy, Decision::clone(&firewall)]
+        let caller = match (of.host_network, of.address) {
+            (true, Some(address)) => OtherEnd::Outside(address),
+            _ => OtherEnd::Pod(near),
+        };
+        let into = self.policy(Direction::Ingress, server, &far, &caller, "udp", 53);
+        vec![
+            (NetworkPolicy, out),
+            (Firewall, Decision::clone(&firewall)),
+            (NetworkPolicy, into),
+        ]
+    }
+
+    /// The decision of a pod's NetworkPolicies on a connection. None applies to a pod in its node's network: Kubernetes leaves
+    /// this open, and neither Dataplane V2 nor Kubernetes' own implementation applies them.
+    pub fn policy(
+        &self,
+        direction: Direction,
+        of: &Pod,
+        own: &PodEnd,
+        other: &OtherEnd,
+        protocol: &str,
+        port: u16,
+    ) -> Decision {
+        let policies = match of.host_network {
+            true => &[],
+            false => self.snapshot.network_policies(of.namespace()),
+        };
+        network_policy::rule(policies, direction, own, other, protocol, port)
     }
 
     /// A pod in the form that NetworkPolicies need.
@@ -267,7 +323,17 @@ impl<'s> Evaluator<'s> {
             namespace_labels: labels.cloned().unwrap_or_default(),
             labels: pod.labels.clone(),
             address: pod.address,
+            ports: pod.ports.clone(),
         }
+    }
+
+    /// Whether there is a way from the nodes to an address. Google's APIs behind Private Google Access need no NAT.
+    pub fn leaves_vpc(&self, address: IpAddr) -> bool {
+        let private_access = match address {
+            IpAddr::V4(address) => address.octets()[..3] == [199, 36, 153],
+            IpAddr::V6(_) => false,
+        };
+        !self.snapshot.no_internet || private_access || !internet::public(address)
     }
 
     /// A pod's node in the form that the firewall needs.
@@ -287,20 +353,33 @@ impl<'s> Evaluator<'s> {
         protocol: &'static str,
         port: u16,
     ) -> Rc<Decision> {
-        let pool = pod.map(|pod| pod.pool);
+        if pod.is_some_and(|pod| pod.node.is_some() && pod.node == of.node) {
+            let because = "the connection stays on its node, so no firewall rule applies";
+            return Rc::new(firewall::beside(because));
+        }
+        // Source accounts and tags mean the primary addresses of machines, which pods do not have.
+        let pool = pod.filter(|pod| pod.host_network).map(|pod| pod.pool);
+        let snapshot = self.snapshot;
+        let own = of
+            .address
+            .filter(|_| snapshot.firewalls.iter().any(Firewall::restricts_both));
         let mut all = self.firewall.borrow_mut();
         let make = || {
-            if self.snapshot.outside_vpc {
-                return Rc::new(firewall::none());
+            if snapshot.outside_vpc {
+                let because = "the machine is in no VPC network, so no firewall rule applies";
+                return Rc::new(firewall::beside(because));
             }
-            let (own, there) = (self.machine(of.pool), pool.map(|pool| self.machine(pool)));
-            let rules = &self.snapshot.firewalls;
-            let there = there.as_ref();
+            let machine = Machine {
+                address: own,
+                ..self.machine(of.pool)
+            };
+            let there = pool.map(|pool| self.machine(pool));
+            let (rules, there) = (&snapshot.firewalls, there.as_ref());
             Rc::new(firewall::rule(
-                rules, direction, &own, other, there, protocol, port,
+                rules, direction, &machine, other, there, protocol, port,
             ))
         };
-        let entry = all.entry((direction, of.pool, other, pool, protocol, port));
+        let entry = all.entry((direction, of.pool, own, other, pool, protocol, port));
         Rc::clone(entry.or_insert_with(make))
     }
 }

@@ -275,7 +275,7 @@ fn number(before: &[&Service], pod: &Pod, server: &Server) -> u16 {
     let mut ports = before
         .iter()
         .filter_map(|service| service.port(server.port));
-    ports
-        .next()
-        .map_or(server.port, |port| target(port, Some(pod)))
+    ports.next().map_or(server.port, |port| {
+        target(port, Some(pod)).unwrap_or(server.port)
+    })
 }

@@ -256,7 +256,7 @@ impl<'s> Simulation<'_, 's> {
             Content::Http(sending.message, upstream.version()),
         );
         line.write(|line| line.upstream = Some(SocketAddr::new(place.address, place.port)));
-        let tried = self.reaches(at.pod, place, carried);
+        let tried = self.goes(at.pod, place, carried);
         let patience = upstream.patience(self.evaluator.snapshot.mesh.connect_timeout);
         concluded(
             at,
@@ -346,7 +346,11 @@ impl<'s> Simulation<'_, 's> {
         let (wrap, how) = upstream.wrap(self.evaluator, at.pod, to, authority);
         let because = format_args!("cluster {upstream} is {place}, {how}");
         let by = upstream.rule.unwrap_or(&upstream.service.object);
-        self.notes(&upstream.service.object);
+        let service = upstream.service;
+        let others = service.merged.iter().chain(upstream.rules.iter().copied());
+        for object in std::iter::once(&service.object).chain(others) {
+            self.notes(object);
+        }
         self.hop(
             at.place,
             &at.pod.object,

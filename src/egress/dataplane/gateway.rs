@@ -16,6 +16,7 @@ use crate::host::{within, without_port};
 use crate::object::{Object, Unknown};
 use crate::pod::Pod;
 use crate::rbac::Peer;
+use crate::redirection;
 use crate::trace;
 use crate::virtual_service::{Destination, HttpRequest};
 
@@ -29,6 +30,10 @@ impl<'s> Simulation<'_, 's> {
         carried: Connection,
     ) -> ConnectionReport {
         self.meets(pod);
+        self.notes_mesh();
+        if redirection::is_own_port(to.port) {
+            return self.enters_agent(pod, to, carried);
+        }
         let evaluator = self.evaluator;
         let proxy_state = evaluator.proxy_state(pod);
         let at = ReceivedAt {
@@ -231,11 +236,15 @@ impl<'s> Simulation<'_, 's> {
         mut message: HttpRequest,
         peer: Option<Peer>,
     ) -> ConnectionReport {
+        if let Some(refused) = self.refuses_tunnel(at, &message) {
+            return refused;
+        }
+        self.normalizes(&mut message);
         self.marked(at, &mut message, peer.as_ref());
         let chains = at.proxy_state.chains(at.pod, at.local.port);
         let make = || Routes::of_gateway(&at.proxy_state.scope, &chains.together(gateway, server));
         let routes = at.proxy_state.routes(RouteOwner::Server(server), make);
-        let route = routes.find(&message, "http");
+        let route = routes.find(None, &message, "http");
         if let Err(denied) = self.lets_in(at, Some(&message), peer.as_ref()) {
             let mut line = at.line(Some(&message));
             if let Route::Rule(placed, _) = &route {

@@ -8,11 +8,12 @@ use super::Simulation;
 use super::connection::{Connection, ConnectionEnd, ConnectionOutcome, ConnectionReport, Content};
 use super::decision::DecisionBuilder;
 use super::forward::ReceivedAt;
-use super::local_reply::{HANDSHAKE_ENDED, LocalReply};
+use super::local_reply::{HANDSHAKE_ENDED, LocalReply, WRONG_NAME};
 use super::log_line::LogLineBuilder;
-use super::upstream::UpstreamTarget;
+use super::upstream::{UpstreamTarget, target};
 use crate::peer::{self, Mode};
 use crate::pod::Pod;
+use crate::service::Protocol;
 use crate::trace;
 use crate::virtual_service::HttpRequest;
 
@@ -26,6 +27,7 @@ impl<'s> Simulation<'_, 's> {
         carried: Connection,
     ) -> ConnectionReport {
         self.meets(pod);
+        self.notes_mesh();
         let evaluator = self.evaluator;
         let proxy_state = evaluator.proxy_state(pod);
         let at = ReceivedAt {
@@ -52,12 +54,28 @@ impl<'s> Simulation<'_, 's> {
             &mesh.root_namespace,
         );
         let peer = carried.wrap.as_ref().and_then(|wrap| wrap.identity.clone());
+        let protocol = self.inbound_protocol(pod, to.port);
         let refused = match (required.mode, &peer, &carried.content) {
             (Mode::Strict, None, Content::Http(..)) if carried.wrap.is_none() => {
                 Some(ConnectionOutcome::Ended(ConnectionEnd::Reset))
             }
-            (Mode::Strict, None, _) => {
-                Some(ConnectionOutcome::Ended(ConnectionEnd::CertificateRequired))
+            // The sidecar shows its certificate of the mesh first; whoever verifies it ends the handshake there.
+            (Mode::Strict, None, _) => Some(match &carried.wrap {
+                Some(wrap) if wrap.wants.is_some() => {
+                    ConnectionOutcome::Handshake(WRONG_NAME.to_owned())
+                }
+                Some(_) => ConnectionOutcome::Handshake(HANDSHAKE_ENDED.to_owned()),
+                None => ConnectionOutcome::Ended(ConnectionEnd::CertificateRequired),
+            }),
+            // Only the mesh's own TLS has a chain on a port of HTTP.
+            (Mode::Permissive, None, content)
+                if protocol == InboundProtocol::Http
+                    && (carried.wrap.is_some() || matches!(content, Content::Tls(..))) =>
+            {
+                Some(match carried.wrap {
+                    Some(_) => ConnectionOutcome::Handshake(HANDSHAKE_ENDED.to_owned()),
+                    None => ConnectionOutcome::Ended(ConnectionEnd::Reset),
+                })
             }
             (Mode::Disable, Some(_), _) => {
                 Some(ConnectionOutcome::Handshake(HANDSHAKE_ENDED.to_owned()))
@@ -93,8 +111,15 @@ impl<'s> Simulation<'_, 's> {
             &pod.object,
             DecisionBuilder::passes(required.by.as_ref(), because),
         );
+        let foreign = carried.wrap.filter(|wrap| wrap.identity.is_none());
         match carried.content {
-            Content::Http(message, version) => {
+            Content::Http(mut message, version)
+                if protocol != InboundProtocol::Tcp && foreign.is_none() =>
+            {
+                if let Some(refused) = self.refuses_tunnel(&at, &message) {
+                    return refused;
+                }
+                self.normalizes(&mut message);
                 if let Err(denied) = self.lets_in(&at, Some(&message), peer.as_ref()) {
                     let line = beside(&at, Some(&message));
                     return at.replies(&message.method, &LocalReply::denied(&denied.details), line);
@@ -115,10 +140,37 @@ impl<'s> Simulation<'_, 's> {
                         ..ConnectionReport::at_once(ConnectionOutcome::Ended(ConnectionEnd::Closed))
                     };
                 }
-                self.enters_pod(pod, to, Connection::bare(content))
+                // TLS that is not the mesh's goes on to the application.
+                let wrap = foreign;
+                self.enters_pod(pod, to, Connection { wrap, content })
             }
         }
     }
+
+    /// What a server's sidecar takes a port for: what the oldest service declares whose endpoint the port is. Without one, the
+    /// sidecar inspects the first bytes.
+    fn inbound_protocol(&self, pod: &Pod, port: u16) -> InboundProtocol {
+        let services = self.evaluator.snapshot.services.iter();
+        let own = services.filter(|service| service.has(pod.namespace(), &pod.labels));
+        let ports = own.flat_map(|service| &service.ports);
+        let mut ports = ports.filter(|each| target(each, Some(pod)) == Some(port));
+        match ports.next().map(|port| port.protocol) {
+            Some(Protocol::Http | Protocol::Http2) => InboundProtocol::Http,
+            Some(Protocol::Tcp | Protocol::Tls) => InboundProtocol::Tcp,
+            Some(Protocol::Detected | Protocol::Udp) | None => InboundProtocol::Detected,
+        }
+    }
+}
+
+/// The protocol of a port at a server's sidecar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InboundProtocol {
+    /// HTTP alone.
+    Http,
+    /// Bytes, TLS included.
+    Tcp,
+    /// Either, by the first bytes.
+    Detected,
 }
 
 /// A log line for traffic to the application in the same pod.

@@ -67,6 +67,11 @@ impl<'r> LocalReply<'r> {
         LocalReply::new(404, "", "NR", "route_not_found")
     }
 
+    /// The request cannot be parsed. From Envoy's source; not recorded.
+    pub fn bad_request() -> LocalReply<'r> {
+        LocalReply::new(400, "Bad Request", "DPE", "http1.codec_error")
+    }
+
     /// The cluster of a route does not exist.
     pub fn no_cluster() -> LocalReply<'r> {
         LocalReply::new(503, "", "NC", "cluster_not_found")

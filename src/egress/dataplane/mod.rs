@@ -6,6 +6,7 @@
 //! attempt, so one attempt is traced and counted as many times as it is made.
 
 mod authorize;
+mod capture;
 mod connection;
 mod decision;
 mod endpoint;
@@ -59,6 +60,8 @@ pub(super) struct Simulation<'w, 's> {
     received: Vec<(String, String)>,
     /// The number of nested open connections.
     depth: usize,
+    /// Whether the connection under way was opened by a proxy.
+    by_proxy: bool,
 }
 
 impl Snapshot {
@@ -83,6 +86,7 @@ impl Evaluator<'_> {
             unknown: BTreeSet::new(),
             received: Vec::new(),
             depth: 0,
+            by_proxy: false,
         };
         simulation.begins(pod);
         let to = match simulation.finds(pod, request) {
@@ -98,14 +102,11 @@ impl Evaluator<'_> {
             }
         };
         let carried = Connection::bare(content(request));
-        let heard = match pod.proxy {
-            Proxy::Sidecar => simulation.leaves(pod, to, carried),
-            _ => simulation.goes(pod, to, carried),
-        };
-        let patience = match pod.proxy {
+        let heard = simulation.opens(pod, to, carried);
+        let patience = match simulation.by_proxy {
             // The sidecar accepts every connection at once.
-            Proxy::Sidecar => Duration::ZERO,
-            _ => request
+            true => Duration::ZERO,
+            false => request
                 .connect_timeout
                 .unwrap_or(SYSTEM_PATIENCE)
                 .min(SYSTEM_PATIENCE),
@@ -150,8 +151,9 @@ impl<'s> Simulation<'_, 's> {
         let snapshot = self.evaluator.snapshot;
         let root = &snapshot.mesh.root_namespace;
         let all = snapshot.uncovered.iter();
-        let concerned = all.filter(|each| each.concerns(pod.namespace(), &pod.labels, root));
+        let concerned = all.filter(|each| each.concerns(pod, root));
         self.unknown.extend(concerned.map(|each| each.unknown()));
+        self.unknown.extend(snapshot.ambient(pod));
     }
 
     /// Records the pod that sends the request.
@@ -235,7 +237,8 @@ fn content(request: &Request) -> Content {
     match request.scheme {
         Scheme::Http => Content::Http(message, "HTTP/1.1"),
         Scheme::Https if is_address => Content::Tls(message, String::new()),
-        Scheme::Https => Content::Tls(message, request.host.clone()),
+        // curl leaves the trailing dot of a full name out.
+        Scheme::Https => Content::Tls(message, request.host.trim_end_matches('.').to_owned()),
     }
 }
 
@@ -245,7 +248,7 @@ fn got(outcome: ConnectionOutcome, request: &Request) -> CallerOutcome {
     let failure = match (outcome, tls) {
         (ConnectionOutcome::Answer(answer), false) => return CallerOutcome::Answer(answer),
         (ConnectionOutcome::Opened(names, answer), _) => {
-            let name = &request.host;
+            let name = &request.host.trim_end_matches('.').to_owned();
             if request.insecure || vouches(&names, name) || names.contains(name) {
                 return CallerOutcome::Answer(answer);
             }
@@ -256,6 +259,10 @@ fn got(outcome: ConnectionOutcome, request: &Request) -> CallerOutcome {
         }
         (ConnectionOutcome::Dropped, _) => Failure::TimedOut,
         (ConnectionOutcome::Refused, _) => Failure::Refused,
+        // The server shows its own certificate first, which is of the mesh's authority and not of one that curl trusts.
+        (ConnectionOutcome::Ended(ConnectionEnd::CertificateRequired), _) if !request.insecure => {
+            Failure::CertificateRefused
+        }
         (ConnectionOutcome::Ended(ConnectionEnd::CertificateRequired), _) => {
             Failure::CertificateRequired
         }

@@ -9,12 +9,12 @@ use super::decision::DecisionBuilder;
 use super::upstream::{UpstreamTarget, target};
 use super::{DEEPEST, RESOLVER_PATIENCE, Simulation};
 use crate::dns::METADATA_SERVER;
-use crate::firewall::Direction;
-use crate::network_policy::{self, OtherEnd};
+use crate::firewall::{self, Direction};
+use crate::network_policy::{OtherEnd, PodEnd};
 use crate::object::{Object, Unknown};
-use crate::pod::{Pod, Proxy};
+use crate::pod::{Pod, Proxy, Resolver};
 use crate::request::Request;
-use crate::service::Endpoints;
+use crate::service::{Endpoints, Service};
 use crate::trace::{self, Decision, Failure, Hop};
 
 impl Simulation<'_, '_> {
@@ -29,14 +29,25 @@ impl Simulation<'_, '_> {
         if let Some(address) = given {
             return Ok(UpstreamTarget { address, port });
         }
+        let name = request.host.trim_end_matches('.').to_ascii_lowercase();
+        if let Some(address) = pod.hosts.get(&name).copied() {
+            let because = format_args!("the pod itself resolves {name} to {address} (hostAliases)");
+            self.hop(
+                trace::HopLocation::Dns,
+                &request.host,
+                DecisionBuilder::passes(Some(&pod.object), because),
+            );
+            return Ok(UpstreamTarget { address, port });
+        }
+        if pod.resolver == Resolver::Own || pod.own_dns {
+            self.unknown.insert(Unknown {
+                object: pod.object.clone(),
+                field: "spec.dnsConfig".to_owned(),
+            });
+        }
         let asked = self.evaluator.asks_dns(pod);
-        let places = [
-            trace::HopLocation::NetworkPolicy,
-            trace::HopLocation::Firewall,
-        ];
-        let closed = places.into_iter().zip(asked.iter());
-        if let Some((place, ruling)) = closed.into_iter().find(|(_, ruling)| !ruling.passes) {
-            self.hop(place, "the cluster's DNS", ruling);
+        if let Some((place, ruling)) = asked.iter().find(|(_, ruling)| !ruling.passes) {
+            self.hop(*place, "the cluster's DNS", ruling);
             return Err((Failure::NoDns, RESOLVER_PATIENCE));
         }
         let found = self.evaluator.resolve(pod, &request.host);
@@ -55,25 +66,30 @@ impl Simulation<'_, '_> {
         to: UpstreamTarget,
         carried: Connection,
     ) -> ConnectionReport {
-        match self.behind(to) {
+        match self.behind(from, to) {
             Ok(to) => self.reaches(from, to, carried),
-            Err((by, because)) => {
+            Err((by, because, outcome)) => {
                 self.hop(
                     trace::HopLocation::Server,
                     to,
                     DecisionBuilder::stops(Some(&by), because),
                 );
-                ConnectionReport::at_once(ConnectionOutcome::Refused)
+                ConnectionReport::at_once(outcome)
             }
         }
     }
 
     /// The target behind an address: for a Service of the cluster one of its pods, otherwise the address itself.
-    fn behind(&self, to: UpstreamTarget) -> Result<UpstreamTarget, (Object, String)> {
+    fn behind(
+        &mut self,
+        from: &Pod,
+        to: UpstreamTarget,
+    ) -> Result<UpstreamTarget, (Object, &'static str, ConnectionOutcome)> {
         let snapshot = self.evaluator.snapshot;
         let Some(service) = snapshot.service_at(to.address) else {
             return Ok(to);
         };
+        self.notes_node(from, service);
         // Without such a port nothing handles the packet, and it continues unchanged.
         let Some(port) = service.port(to.port) else {
             return Ok(to);
@@ -81,28 +97,36 @@ impl Simulation<'_, '_> {
         let found = match &service.endpoints {
             Endpoints::Pods(selector) => {
                 let pods = snapshot.pods_of(&service.object.namespace);
-                let mut ready = pods.filter(|pod| pod.ready && selector.matches(&pod.labels));
+                let ready = pods.filter(|pod| pod.ready || service.not_ready);
+                let ready = ready.filter(|pod| selector.matches(&pod.labels));
+                let mut ready = ready.filter(|pod| service.serves_on_node(from, pod));
                 ready.find_map(|pod| {
                     Some(UpstreamTarget {
                         address: pod.address?,
-                        port: target(port, Some(pod)),
+                        port: target(port, Some(pod))?,
                     })
                 })
             }
             Endpoints::Listed(listed) => listed.iter().find_map(|each| {
-                let number = each.ports.get(&port.name).copied();
                 Some(UpstreamTarget {
                     address: each.address.parse().ok()?,
-                    port: number.unwrap_or_else(|| target(port, None)),
+                    port: each.ports.get(&port.name).copied()?,
                 })
             }),
             _ => None,
         };
-        found.ok_or_else(|| {
-            (
+        // kube-proxy rejects a connection that has no endpoint, and drops one that has none on its node.
+        found.ok_or_else(|| match service.node_local {
+            true => (
                 service.object.clone(),
-                "has no pod that is ready".to_owned(),
-            )
+                "has no ready endpoint on the caller's node (internalTrafficPolicy)",
+                ConnectionOutcome::Dropped,
+            ),
+            false => (
+                service.object.clone(),
+                "has no endpoint that is ready for this port",
+                ConnectionOutcome::Refused,
+            ),
         })
     }
 
@@ -116,11 +140,12 @@ impl Simulation<'_, '_> {
         let between = self
             .evaluator
             .between(from, to, || self.comes_past(from, to));
-        let dropped = between.iter().any(|hop| !hop.ruling.passes);
+        let dropped = between.iter().find(|hop| !hop.ruling.passes);
         for hop in between.iter() {
             self.hop(hop.place, &hop.name, &hop.ruling);
         }
-        if dropped {
+        self.notes_ends(from, to, dropped.map(|hop| hop.place));
+        if dropped.is_some() {
             return ConnectionReport::at_once(ConnectionOutcome::Dropped);
         }
         if self.depth == DEEPEST {
@@ -148,8 +173,13 @@ impl Simulation<'_, '_> {
     fn arrives(&mut self, from: &Pod, to: UpstreamTarget, carried: Connection) -> ConnectionReport {
         match self.evaluator.pod_at(to.address) {
             Some(pod) if pod.proxy == Proxy::Gateway => self.enters_gateway(from, pod, to, carried),
-            Some(pod) if pod.proxy == Proxy::Sidecar => self.enters_sidecar(from, pod, to, carried),
-            Some(pod) => self.enters_pod(pod, to, carried),
+            Some(pod) if pod.proxy == Proxy::Sidecar => {
+                self.enters_injected(from, pod, to, carried)
+            }
+            Some(pod) => {
+                self.meets(pod);
+                self.enters_pod(pod, to, carried)
+            }
             None => self.enters_host(from, to, carried),
         }
     }
@@ -159,8 +189,11 @@ impl Simulation<'_, '_> {
         use Direction::{Egress, Ingress};
         use trace::HopLocation::{Firewall, NetworkPolicy};
         let evaluator = self.evaluator;
-        let snapshot = evaluator.snapshot;
         let mut hops = Vec::new();
+        // Neither a policy nor a firewall sees what a pod sends to itself.
+        if to.address.is_loopback() || from.address == Some(to.address) {
+            return hops;
+        }
         let mut asked = |place, name: &dyn Display, ruling: &Decision| {
             hops.extend(evaluator.hop(place, name, ruling));
             ruling.passes
@@ -168,14 +201,25 @@ impl Simulation<'_, '_> {
         let target = evaluator.pod_at(to.address);
         let near = evaluator.end(from);
         let far = target.map(|pod| evaluator.end(pod));
-        let other = far
-            .clone()
-            .map_or(OtherEnd::Outside(to.address), OtherEnd::Pod);
+        // Policies know pods in their node's network by its address only.
+        let end = |pod: &Pod, end: PodEnd, address| match pod.host_network {
+            true => OtherEnd::Outside(address),
+            false => OtherEnd::Pod(end),
+        };
+        let other = match (target, far.clone()) {
+            (Some(pod), Some(far)) => end(pod, far, to.address),
+            _ => OtherEnd::Outside(to.address),
+        };
         let name = format_args!("{} to {to}", from.object);
-        let policies = snapshot.network_policies(from.namespace());
-        let out = network_policy::rule(policies, Egress, &near, &other, "tcp", to.port);
+        let out = evaluator.policy(Egress, from, &near, &other, "tcp", to.port);
         let leaves = || evaluator.firewall(Egress, from, to.address, target, "tcp", to.port);
-        let gets_out = asked(NetworkPolicy, &name, &out) && asked(Firewall, &name, &leaves());
+        let nat = || match evaluator.leaves_vpc(to.address) {
+            true => None,
+            false => Some(firewall::no_way()),
+        };
+        let gets_out = asked(NetworkPolicy, &name, &out)
+            && asked(Firewall, &name, &leaves())
+            && nat().is_none_or(|none| asked(Firewall, &name, &none));
         let (true, Some(target), Some(far)) = (gets_out, target, far) else {
             return hops;
         };
@@ -188,19 +232,64 @@ impl Simulation<'_, '_> {
                 return hops;
             }
         }
-        let policies = snapshot.network_policies(target.namespace());
-        let into = network_policy::rule(
-            policies,
-            Ingress,
-            &far,
-            &OtherEnd::Pod(near),
-            "tcp",
-            to.port,
-        );
+        let caller = from.address.unwrap_or(to.address);
+        let near = end(from, near, caller);
+        let into = evaluator.policy(Ingress, target, &far, &near, "tcp", to.port);
         if !into.passes || into.by.is_some() {
             asked(NetworkPolicy, &name, &into);
         }
         hops
+    }
+
+    /// Records what is not known of the two ends of a connection: which node a pod runs on, and how policies see a pod in its
+    /// node's network. `stopped` is where the connection was stopped.
+    fn notes_ends(&mut self, from: &Pod, to: UpstreamTarget, stopped: Option<trace::HopLocation>) {
+        let evaluator = self.evaluator;
+        let Some(target) = evaluator.pod_at(to.address) else {
+            return;
+        };
+        if from.object == target.object {
+            return;
+        }
+        let isolated = |direction, pod: &Pod| {
+            let policies = evaluator.snapshot.network_policies(pod.namespace());
+            let mut policies = policies.iter();
+            !pod.host_network
+                && policies.any(|each| each.isolates(direction, pod.namespace(), &pod.labels))
+        };
+        let mut unknown = |pod: &Pod, field: &str| {
+            self.unknown.insert(Unknown {
+                object: pod.object.clone(),
+                field: field.to_owned(),
+            });
+        };
+        // Kubernetes leaves open how policies see these pods.
+        if target.host_network && isolated(Direction::Egress, from) {
+            unknown(target, "spec.hostNetwork");
+        }
+        if from.host_network && isolated(Direction::Ingress, target) {
+            unknown(from, "spec.hostNetwork");
+        }
+        // The firewall does not see what stays on a node.
+        let apart = from.node.is_some() && target.node.is_some() || from.pool != target.pool;
+        if stopped == Some(trace::HopLocation::Firewall) && !apart {
+            unknown(target, "spec.nodeName");
+        }
+    }
+
+    /// Records that the nodes are not known which decide about endpoints (`internalTrafficPolicy: Local`).
+    pub(super) fn notes_node(&mut self, from: &Pod, service: &Service) {
+        let Endpoints::Pods(selector) = &service.endpoints else {
+            return;
+        };
+        let pods = self.evaluator.snapshot.pods_of(&service.object.namespace);
+        let mut pods = pods.filter(|pod| selector.matches(&pod.labels));
+        if service.node_local && (from.node.is_none() || pods.any(|pod| pod.node.is_none())) {
+            self.unknown.insert(Unknown {
+                object: service.object.clone(),
+                field: "spec.internalTrafficPolicy".to_owned(),
+            });
+        }
     }
 }
 

@@ -146,9 +146,11 @@ impl<'s> Routes<'s> {
         Routes(index)
     }
 
-    /// The route of a request.
-    pub fn find(&self, message: &HttpRequest, scheme: &str) -> Route<'_, 's> {
-        let host = without_port(&message.authority).to_ascii_lowercase();
+    /// The route of a request; `of` is the host whose routes count whatever the authority is.
+    pub fn find(&self, of: Option<&str>, message: &HttpRequest, scheme: &str) -> Route<'_, 's> {
+        let host = of
+            .unwrap_or_else(|| without_port(&message.authority))
+            .to_ascii_lowercase();
         let rules = match self.0.find(&host) {
             None => return Route::Unknown,
             Some(VirtualHost::Service(service)) => return Route::Service(service),

@@ -1,16 +1,18 @@
 //! The end of the path: applications in pods, and hosts outside the cluster.
 
 use std::fmt::Display;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::Simulation;
 use super::connection::{Connection, ConnectionEnd, ConnectionOutcome, ConnectionReport, Content};
 use super::decision::DecisionBuilder;
 use super::local_reply::{NOT_TLS, WRONG_NAME};
 use super::network::is_metadata_server;
-use super::upstream::UpstreamTarget;
+use super::upstream::{UpstreamTarget, target};
 use crate::internet::{self, InternetListener};
+use crate::object::{Object, Unknown};
 use crate::pod::Pod;
-use crate::service::Protocol;
+use crate::service::{Endpoints, Port, Protocol, Service};
 use crate::trace::{self, HttpAnswer};
 use crate::virtual_service::HttpRequest;
 
@@ -35,9 +37,8 @@ impl Simulation<'_, '_> {
             .iter()
             .filter(|service| service.selects(pod.namespace(), &pod.labels))
             .flat_map(|service| &service.ports);
-        let tls = ports.any(|port| {
-            port.protocol == Protocol::Tls && super::upstream::target(port, Some(pod)) == to.port
-        });
+        let tls = ports
+            .any(|port| port.protocol == Protocol::Tls && target(port, Some(pod)) == Some(to.port));
         let listening = ServerListener {
             speaks: if tls {
                 InternetListener::Https
@@ -65,10 +66,16 @@ impl Simulation<'_, '_> {
         let speaks = match to.port {
             80 if is_metadata_server(to.address) => InternetListener::Http,
             443 if control_plane => InternetListener::Https,
-            port if internet::public(to.address) => internet::serves(port),
-            _ => InternetListener::Nobody,
+            80 | 443 if internet::public(to.address) => internet::serves(to.port),
+            _ => self.served_outside(from, to),
         };
         if speaks == InternetListener::Nobody {
+            if !self.is_of_cluster(to) {
+                self.unknown.insert(Unknown {
+                    object: Object::new("server", "", &to.to_string()),
+                    field: String::new(),
+                });
+            }
             self.hop(
                 trace::HopLocation::Server,
                 to,
@@ -125,6 +132,69 @@ impl Simulation<'_, '_> {
         heard
     }
 
+    /// Whether an address is in a range of the cluster, in which every server is known.
+    fn is_of_cluster(&self, to: UpstreamTarget) -> bool {
+        let ranges = &self.evaluator.snapshot.ranges;
+        let own = [
+            ranges.nodes,
+            ranges.pods,
+            ranges.services,
+            ranges.control_plane,
+        ];
+        let within = |address: &Ipv4Addr| own.iter().any(|range| range.contains(address));
+        match to.address {
+            IpAddr::V4(address) => within(&address) || is_metadata_server(to.address),
+            IpAddr::V6(_) => false,
+        }
+    }
+
+    /// What listens on a port outside the cluster that a ServiceEntry, or an endpoint of a Service, names: it is taken as served.
+    /// Of the internet's hosts, the port suffices; another address has to be named too.
+    fn served_outside(&self, from: &Pod, to: UpstreamTarget) -> InternetListener {
+        let evaluator = self.evaluator;
+        let public = internet::public(to.address);
+        let is = |text: &str| match text.parse::<IpAddr>() {
+            Ok(address) => to.address == address,
+            Err(_) if text.contains('*') => false,
+            Err(_) => evaluator
+                .resolve(from, text)
+                .addresses
+                .contains(&to.address),
+        };
+        let names = |service: &Service, port: &Port| {
+            let listed = match service.endpoints_of(port) {
+                Endpoints::Listed(listed) | Endpoints::Dns(listed) => listed.as_slice(),
+                _ => &[],
+            };
+            let mut own = listed.iter().filter(|each| {
+                each.ports.get(&port.name).copied().or(target(port, None)) == Some(to.port)
+            });
+            if own.any(|each| public && !service.kubernetes || is(&each.address)) {
+                return true;
+            }
+            if service.kubernetes
+                || ![Some(port.number), target(port, None)].contains(&Some(to.port))
+            {
+                return false;
+            }
+            public
+                || service
+                    .addresses
+                    .iter()
+                    .any(|range| range.contains(&to.address))
+                || listed.is_empty() && is(&service.host)
+        };
+        let services = evaluator.snapshot.services.iter();
+        let ports =
+            services.flat_map(|service| service.ports.iter().map(move |port| (service, port)));
+        let mut named = ports.filter(|(service, port)| names(service, port));
+        match named.next() {
+            None => InternetListener::Nobody,
+            Some((_, port)) if port.protocol == Protocol::Tls => InternetListener::Https,
+            Some(_) => InternetListener::Either,
+        }
+    }
+
     /// Accepts a connection, terminates its TLS, if there is any, and answers.
     fn serves(
         &mut self,
@@ -145,7 +215,13 @@ impl Simulation<'_, '_> {
             );
             ConnectionReport::at_once(outcome)
         };
-        let tls = listening.speaks == InternetListener::Https;
+        let tls = match listening.speaks {
+            InternetListener::Https => true,
+            InternetListener::Either => {
+                carried.wrap.is_some() || matches!(carried.content, Content::Tls(..))
+            }
+            InternetListener::Http | InternetListener::Nobody => false,
+        };
         let outcome = match (carried.wrap, carried.content) {
             (Some(_), _) if !tls => {
                 return stopped(

@@ -3,6 +3,7 @@
 use super::Simulation;
 use super::connection::{Connection, ConnectionEnd, ConnectionOutcome, ConnectionReport, Content};
 use super::decision::DecisionBuilder;
+use super::filter_chains::ForwardingRule;
 use super::forward::{ReceivedAt, RetryPolicy, RouteName, UpstreamRequest};
 use super::listeners::Listener;
 use super::local_reply::LocalReply;
@@ -14,7 +15,7 @@ use crate::pod::Pod;
 use crate::service::{Port, Service};
 use crate::sidecar::OutboundPolicy;
 use crate::trace;
-use crate::virtual_service::{Destination, HttpRequest, MESH, MatchScope, VirtualService};
+use crate::virtual_service::HttpRequest;
 
 impl<'s> Simulation<'_, 's> {
     /// A pod's connection, which its sidecar accepts.
@@ -25,6 +26,7 @@ impl<'s> Simulation<'_, 's> {
         carried: Connection,
     ) -> ConnectionReport {
         let evaluator = self.evaluator;
+        self.by_proxy = true;
         let proxy_state = evaluator.proxy_state(pod);
         let remote = pod.address.unwrap_or(to.address);
         let at = ReceivedAt {
@@ -41,33 +43,36 @@ impl<'s> Simulation<'_, 's> {
         if let Some(sidecar) = proxy_state.scope.sidecar {
             self.notes(&sidecar.object);
         }
-        let secure = matches!(carried.content, Content::Tls(..));
-        match (
-            proxy_state.listeners(to.port).find(to, secure),
-            &carried.content,
-        ) {
-            (Listener::Http, Content::Http(message, _)) => self.routes(&at, message.clone()),
-            (Listener::Http, Content::Tls(..)) => {
-                let because =
-                    format_args!("port {} is plain HTTP, and the connection is TLS", to.port);
-                self.hop(at.place, &pod.object, DecisionBuilder::stops(None, because));
-                // The reply is in plain text; from Envoy's source, not recorded.
-                ConnectionReport::at_once(ConnectionOutcome::Ended(ConnectionEnd::NotTls))
+        self.notes_mesh();
+        let listening = proxy_state.listeners(to.port);
+        match (listening.find(to, carried.server_name()), &carried.content) {
+            (Listener::Http(of), Content::Http(message, _)) => {
+                self.routes(&at, of, message.clone())
             }
-            (Listener::Service(service, port), _) => self.streams_to(&at, service, port, carried),
-            (Listener::ServerName, _) => self.goes_by_name(&at, carried),
-            (Listener::Unknown, _) => self.unknown_connection(&at, carried),
+            (Listener::Service(service, port, rule), _) => {
+                self.streams_to(&at, service, port, rule, carried)
+            }
+            (Listener::Http(_) | Listener::Unknown, _) => self.unknown_connection(&at, carried),
         }
     }
 
-    /// An HTTP request, by the routes of the port.
-    fn routes(&mut self, at: &ReceivedAt<'_, 's>, mut message: HttpRequest) -> ConnectionReport {
+    /// An HTTP request, by the routes of the port; by those of one service alone, if its listener is that service's.
+    fn routes(
+        &mut self,
+        at: &ReceivedAt<'_, 's>,
+        of: Option<&'s Service>,
+        mut message: HttpRequest,
+    ) -> ConnectionReport {
         let port = at.local.port;
+        if let Some(refused) = self.refuses_tunnel(at, &message) {
+            return refused;
+        }
         let routes = at.proxy_state.routes(RouteOwner::Port(port), || {
             Routes::of_sidecar(&at.proxy_state.scope, port)
         });
+        self.normalizes(&mut message);
         message.set("x-forwarded-proto", "http");
-        match routes.find(&message, "http") {
+        match routes.find(of.map(|service| service.host.as_str()), &message, "http") {
             Route::Rule(placed, meets) => self.follows(at, placed, meets, message, port),
             Route::Service(service) => {
                 let because = format_args!(
@@ -170,29 +175,17 @@ impl<'s> Simulation<'_, 's> {
         allowed
     }
 
-    /// A TLS connection, routed by its SNI.
-    fn goes_by_name(&mut self, at: &ReceivedAt<'_, 's>, carried: Connection) -> ConnectionReport {
-        let port = at.local.port;
-        let name = at.server_name.to_ascii_lowercase();
-        let Some(service) = at.proxy_state.listeners(port).named(&name) else {
-            return self.unknown_connection(at, carried);
-        };
-        match service.port(port) {
-            Some(port) => self.streams_to(at, service, port, carried),
-            None => self.unknown_connection(at, carried),
-        }
-    }
-
     /// A connection to a service: by a rule of a VirtualService for it, otherwise to the service itself.
     fn streams_to(
         &mut self,
         at: &ReceivedAt<'_, 's>,
         service: &'s Service,
         port: &'s Port,
+        rule: Option<ForwardingRule<'s>>,
         carried: Connection,
     ) -> ConnectionReport {
         let number = port.number;
-        match stream_rule(at, service, number) {
+        match rule {
             Some((of, destination)) => {
                 let because = format_args!(
                     "sends connections for {} to {}",
@@ -226,35 +219,4 @@ impl<'s> Simulation<'_, 's> {
             }
         }
     }
-}
-
-/// The rule for connections to a service's port, and its destination.
-fn stream_rule<'s>(
-    at: &ReceivedAt<'_, 's>,
-    service: &Service,
-    port: u16,
-) -> Option<(&'s VirtualService, &'s Destination)> {
-    let scope = &at.proxy_state.scope;
-    let name = at.server_name.to_ascii_lowercase();
-    let holds = |when: &MatchScope| when.holds(MESH, port, &scope.namespace, &scope.labels);
-    for each in scope
-        .about(&service.host)
-        .into_iter()
-        .filter(|each| each.is_for(MESH))
-    {
-        let by_name = each
-            .tls
-            .iter()
-            .find(|rule| rule.is_for(&name, holds))
-            .map(|rule| &rule.route);
-        let by_port = each
-            .tcp
-            .iter()
-            .find(|rule| rule.here(holds))
-            .map(|rule| &rule.route);
-        if let Some(destination) = by_name.or(by_port).and_then(|route| route.first()) {
-            return Some((each, destination));
-        }
-    }
-    None
 }

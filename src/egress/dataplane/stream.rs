@@ -44,7 +44,7 @@ impl<'s> Simulation<'_, 's> {
         let mut carried = self.wrapped(at, &upstream, place, carried.content);
         carried.wrap = carried.wrap.or(own);
         line.write(|line| line.upstream = Some(SocketAddr::new(place.address, place.port)));
-        let heard = self.reaches(at.pod, place, carried);
+        let heard = self.goes(at.pod, place, carried);
         let patience = upstream.patience(self.evaluator.snapshot.mesh.connect_timeout);
         streamed(at, line, heard, patience)
     }

@@ -25,8 +25,12 @@ pub struct Upstream<'s> {
     pub labels: Option<&'s Selector>,
     /// The DestinationRule that applies to it.
     pub rule: Option<&'s Object>,
+    /// All rules that are merged into it.
+    pub rules: Vec<&'s Object>,
     /// The connection settings of that rule.
     pub policy: ConnectionPolicy,
+    /// Whether the proxy reads the Secrets that the rule names.
+    pub reads_secrets: bool,
 }
 
 /// The target of a connection to a cluster.
@@ -157,6 +161,8 @@ impl<'s> Upstream<'s> {
             labels: found.map(|subset| &subset.labels),
             rule,
             policy,
+            reads_secrets: scope.is_gateway() || rules.selects(),
+            rules: rules.objects(),
         })
     }
 
@@ -165,8 +171,8 @@ impl<'s> Upstream<'s> {
         self.policy.connect_timeout.unwrap_or(mesh)
     }
 
-    /// The endpoint's port for the service's port.
-    pub fn target(&self, pod: Option<&Pod>) -> u16 {
+    /// The endpoint's port for the service's port; `None` if the pod has no port of that name.
+    pub fn target(&self, pod: Option<&Pod>) -> Option<u16> {
         target(self.port, pod)
     }
 
@@ -179,13 +185,10 @@ impl<'s> Upstream<'s> {
     }
 }
 
-/// The number of a service's port at an endpoint.
-pub fn target(port: &Port, pod: Option<&Pod>) -> u16 {
+/// The number of a service's port at an endpoint; `None` if the port has a name there that the pod does not have.
+pub fn target(port: &Port, pod: Option<&Pod>) -> Option<u16> {
     match &port.target {
-        TargetPort::Number(number) => *number,
-        TargetPort::Name(name) => {
-            let named = pod.and_then(|pod| pod.ports.get(name));
-            named.copied().unwrap_or(port.number)
-        }
+        TargetPort::Number(number) => Some(*number),
+        TargetPort::Name(name) => pod.and_then(|pod| pod.ports.get(name)).copied(),
     }
 }

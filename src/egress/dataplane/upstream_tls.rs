@@ -70,6 +70,14 @@ impl Upstream<'_> {
                     };
                     (Some(wrap), TlsReason::As(from, &mesh.trust_domain))
                 }
+                // Istio drops these settings (`cluster_tls.go`): a sidecar would wait for Secrets that it may not read.
+                TlsMode::Simple | TlsMode::Mutual if tls.credential && !self.reads_secrets => (
+                    None,
+                    TlsReason::Said(
+                        "in plaintext, because a sidecar ignores the TLS settings of a DestinationRule with credentialName and \
+                         without workloadSelector",
+                    ),
+                ),
                 TlsMode::Simple | TlsMode::Mutual => {
                     let asked = match mesh.verifies_servers() {
                         true => authority.split(':').next().unwrap_or_default().to_owned(),
@@ -95,7 +103,9 @@ impl Upstream<'_> {
             None => {
                 let sidecar = to.filter(|to| to.proxy == Proxy::Sidecar && self.service.kubernetes);
                 let takes = sidecar.is_some_and(|to| {
-                    let port = self.target(Some(to));
+                    let Some(port) = self.target(Some(to)) else {
+                        return false;
+                    };
                     let all = &evaluator.snapshot.authentication;
                     peer::mode(all, to.namespace(), &to.labels, port, &mesh.root_namespace).mode
                         != Mode::Disable

@@ -151,6 +151,27 @@ pub struct Resolution {
     pub ruling: Decision,
 }
 
+impl Resolution {
+    /// The same result, after these steps.
+    pub fn after(mut self, mut path: Vec<String>) -> Resolution {
+        path.push(self.ruling.because);
+        self.ruling.because = path.join(", ");
+        self
+    }
+}
+
+/// A result that an object decides.
+pub fn found(addresses: Vec<IpAddr>, by: Option<&Object>, because: String) -> Resolution {
+    let mut found = told(&[], None, Vec::new(), addresses, because);
+    found.ruling.by = by.cloned();
+    found
+}
+
+/// A name that does not resolve.
+pub fn nothing(because: &str) -> Resolution {
+    found(Vec::new(), None, because.to_owned())
+}
+
 /// Resolves a name for a machine in the network. `zones` are those that are visible to this network.
 pub fn resolve(zones: &[Zone], name: &str) -> Resolution {
     let mut name = plain(name);

@@ -21,6 +21,8 @@ pub struct Machine {
     pub service_accounts: Vec<String>,
     /// Its network tags.
     pub tags: Vec<String>,
+    /// The address at its own end of the connection, which may be that of a pod; `None` if it is not known.
+    pub address: Option<IpAddr>,
 }
 
 /// The direction of a connection, from the machine's point of view.
@@ -54,6 +56,8 @@ pub struct Firewall {
     traffic: Vec<Traffic>,
     /// The addresses of the other end.
     ranges: Vec<IpNet>,
+    /// The addresses of the machine's own end; without any, every address.
+    own_ranges: Vec<IpNet>,
     source_accounts: Vec<String>,
     source_tags: Vec<String>,
     target_accounts: Vec<String>,
@@ -129,29 +133,27 @@ impl Firewall {
         let text = |field: &str| rule[field].as_str().unwrap_or_default();
         let object = Object::new("firewall", "", text("name"));
         let egress = text("direction") == "EGRESS";
-        let (own, not_covered) = match egress {
+        let (other, own) = match egress {
             true => ("destinationRanges", "sourceRanges"),
             false => ("sourceRanges", "destinationRanges"),
         };
         let mut fields = Vec::new();
-        // Since 2022 a rule may restrict both ends; for the machine's own end, only accounts and tags are covered here.
-        if rule[not_covered]
-            .as_array()
-            .is_some_and(|ranges| !ranges.is_empty())
-        {
-            fields.push(not_covered.to_owned());
-        }
-        let mut ranges = Vec::new();
-        for (index, text) in texts(rule, &format!("/{own}")).iter().enumerate() {
-            match text
-                .parse::<IpNet>()
-                .ok()
-                .or_else(|| Some(text.parse::<IpAddr>().ok()?.into()))
-            {
-                Some(range) => ranges.push(range),
-                None => fields.push(format!("{own}[{index}]")),
+        let mut read = |field: &str| {
+            let mut ranges: Vec<IpNet> = Vec::new();
+            for (index, text) in texts(rule, &format!("/{field}")).iter().enumerate() {
+                match text
+                    .parse::<IpNet>()
+                    .ok()
+                    .or_else(|| Some(text.parse::<IpAddr>().ok()?.into()))
+                {
+                    Some(range) => ranges.push(range),
+                    None => fields.push(format!("{field}[{index}]")),
+                }
             }
-        }
+            ranges
+        };
+        // Since 2022 a rule may restrict both ends.
+        let (mut ranges, own_ranges) = (read(other), read(own));
         let list = |field: &str| texts(rule, &format!("/{field}"));
         let (source_accounts, source_tags) = (list("sourceServiceAccounts"), list("sourceTags"));
         let stated = [&source_accounts, &source_tags]
@@ -182,12 +184,18 @@ impl Firewall {
             denies,
             traffic: entries.into_iter().flatten().map(Traffic::read).collect(),
             ranges,
+            own_ranges,
             source_accounts,
             source_tags,
             target_accounts: list("targetServiceAccounts"),
             target_tags: list("targetTags"),
             object,
         })
+    }
+
+    /// Whether it tests the machine's own address too.
+    pub fn restricts_both(&self) -> bool {
+        !self.own_ranges.is_empty()
     }
 
     /// Why the rule does not apply; `None` if it applies.
@@ -200,6 +208,12 @@ impl Firewall {
             && !shares(&self.target_tags, &machine.tags)
         {
             return Some(format!("applies only to machines {}", self.target()));
+        }
+        let own = machine.address;
+        let here = |range: &IpNet| own.is_none_or(|own| range.contains(&own));
+        if self.restricts_both() && !self.own_ranges.iter().any(here) {
+            let ranges: Vec<String> = self.own_ranges.iter().map(IpNet::to_string).collect();
+            return Some(format!("applies only to addresses in {}", ranges.join(" ")));
         }
         let known = asked.other_machine.is_some_and(|other| {
             shares(&self.source_accounts, &other.service_accounts)
@@ -280,12 +294,22 @@ struct FirewallQuery<'a> {
     port: u16,
 }
 
-/// The decision for machines without a VPC network.
-pub fn none() -> Decision {
+/// The decision for a connection to the internet from a machine without a way there.
+pub fn no_way() -> Decision {
+    Decision {
+        passes: false,
+        ..beside(
+            "the nodes have no external address and no Cloud NAT serves them, so nothing leaves the VPC",
+        )
+    }
+}
+
+/// The decision for a connection that meets no firewall, with the reason in a clause.
+pub fn beside(because: &str) -> Decision {
     Decision {
         passes: true,
         by: None,
-        because: "the machine is in no VPC network, so no firewall rule applies".to_owned(),
+        because: because.to_owned(),
         others: Vec::new(),
     }
 }

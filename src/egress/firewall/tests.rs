@@ -6,6 +6,7 @@ use serde_json::json;
 
 fn machine(account: &str, tags: &[&str]) -> Machine {
     Machine {
+        address: None,
         service_accounts: vec![format!("{account}@p.iam.gserviceaccount.com")],
         tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
     }
@@ -354,7 +355,7 @@ fn a_way_in_may_name_its_callers() {
 #[test]
 fn what_is_not_covered_is_named() {
     let rule = Firewall::read(
-        &json!({"name": "r", "direction": "EGRESS", "sourceRanges": ["10.0.0.0/8"], "destinationRanges": ["x", "1.2.3.4"]}),
+        &json!({"name": "r", "direction": "EGRESS", "sourceRanges": ["10.0.0.0/8", "y"], "destinationRanges": ["x", "1.2.3.4"]}),
     );
     let unknown: Vec<String> = rule
         .unwrap()
@@ -364,8 +365,35 @@ fn what_is_not_covered_is_named() {
         .collect();
     assert_eq!(
         unknown,
-        ["firewall r sourceRanges", "firewall r destinationRanges[0]"]
+        [
+            "firewall r destinationRanges[0]",
+            "firewall r sourceRanges[1]"
+        ]
     );
+}
+
+#[test]
+fn a_rule_may_restrict_both_ends() {
+    let rule = |direction: &str, own: &str, other: &str| json!({"name": "r", "direction": direction, "priority": 1, "denied": [{"IPProtocol": "all"}], own: ["10.1.0.0/24"], other: ["0.0.0.0/0"]});
+    let out = rule("EGRESS", "sourceRanges", "destinationRanges");
+    let into = rule("INGRESS", "destinationRanges", "sourceRanges");
+    let allow = json!({"name": "a", "direction": "INGRESS", "priority": 2, "allowed": [{"IPProtocol": "all"}], "sourceRanges": ["0.0.0.0/0"]});
+    // (rule, direction, the machine's own address, whether a connection passes)
+    for (rule, direction, own, passes) in [
+        (&out, Direction::Egress, Some([10, 1, 0, 7]), false),
+        (&out, Direction::Egress, Some([10, 1, 1, 7]), true),
+        (&out, Direction::Egress, None, false),
+        (&into, Direction::Ingress, Some([10, 1, 0, 7]), false),
+        (&into, Direction::Ingress, Some([10, 1, 1, 7]), true),
+    ] {
+        let machine = Machine {
+            address: own.map(std::net::IpAddr::from),
+            ..machine("x", &[])
+        };
+        let rules = [rule.clone(), allow.clone()];
+        let found = decided(&rules, direction, &machine, "203.0.113.7", "tcp", 80);
+        assert_eq!(found.passes, passes, "{rule} {own:?}");
+    }
 }
 
 proptest! {

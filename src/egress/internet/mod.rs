@@ -110,6 +110,8 @@ pub enum InternetListener {
     Http,
     /// HTTP in TLS.
     Https,
+    /// HTTP, in TLS or not as the caller wants it: what is served is not known exactly.
+    Either,
     /// Nothing: packets to the port get no answer.
     Nobody,
 }

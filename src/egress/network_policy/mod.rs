@@ -3,17 +3,20 @@
 //! A pod that no policy selects for a direction is unrestricted in it; a selected pod may do what any of its policies allows.
 //! Policies are evaluated for the pods at both ends, after Services have been resolved to pods and sidecars have redirected
 //! traffic to gateways. As in Cilium, address ranges never match pods: an `ipBlock` that contains a pod's address does not
-//! allow it. Named ports are not covered. Established connections are not affected; traffic from the pod's own node is not
+//! allow it. Established connections are not affected; traffic from the pod's own node is not
 //! evaluated.
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use json::{list, text};
 use serde_json::Value;
 
+use crate::field::port;
 use crate::firewall::Direction;
 use crate::object::{Labels, Object, Unknown, texts};
 use crate::selector::Selector;
@@ -36,6 +39,19 @@ pub struct PodEnd {
     pub labels: Labels,
     /// The address of the pod, if it has one.
     pub address: Option<IpAddr>,
+    /// The numbers of its containers' named ports.
+    pub ports: BTreeMap<String, u16>,
+}
+
+/// The numbers of the named ports of a pod's containers.
+pub fn named_ports(pod: &Value) -> BTreeMap<String, u16> {
+    let containers = list(pod, "/spec/containers").chain(list(pod, "/spec/initContainers"));
+    let ports = containers.flat_map(|container| list(container, "/ports"));
+    let named = ports.filter_map(|each| {
+        let name = text(each, "/name");
+        Some((name.to_owned(), port(each, "/containerPort")?)).filter(|_| !name.is_empty())
+    });
+    named.collect()
 }
 
 /// The other end of a connection.
@@ -61,11 +77,20 @@ enum NetworkPolicyPeer {
     Nobody,
 }
 
-/// A port or a range of ports; `None` for any port.
+/// The ports of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum PortRange {
+    Any,
+    Numbers(u16, u16),
+    /// The port of this name of the pod that is connected to.
+    Named(String),
+}
+
+/// The protocol and the ports of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Ports {
     protocol: String,
-    range: Option<(u16, u16)>,
+    range: PortRange,
 }
 
 /// A rule of a policy: it allows one of the peers, or any peer if there are none, on one of the ports, or on any port.
@@ -144,12 +169,12 @@ impl NetworkPolicyReader<'_> {
                 .and_then(|port| u16::try_from(port).ok())
         };
         let range = match (&ports["port"], number("port")) {
-            (Value::Null, _) => None,
-            (_, Some(first)) => Some((first, number("endPort").unwrap_or(first))),
-            // The number of a named port is defined by the other pod.
+            (Value::Null, _) => PortRange::Any,
+            (_, Some(first)) => PortRange::Numbers(first, number("endPort").unwrap_or(first)),
+            (Value::String(name), _) => PortRange::Named(name.clone()),
             _ => {
                 self.not_covered(format!("{place}.port"));
-                Some(NO_PORT)
+                PortRange::Numbers(NO_PORT.0, NO_PORT.1)
             }
         };
         let protocol = ports["protocol"]
@@ -240,9 +265,13 @@ impl NetworkPolicyRule {
             return Some("is for other peers");
         }
         let port = |ports: &Ports| {
-            let within = ports
-                .range
-                .is_none_or(|(first, last)| (first..=last).contains(&asked.port));
+            let within = match &ports.range {
+                PortRange::Any => true,
+                PortRange::Numbers(first, last) => (*first..=*last).contains(&asked.port),
+                PortRange::Named(name) => asked
+                    .target
+                    .is_some_and(|pod| pod.ports.get(name) == Some(&asked.port)),
+            };
             ports.protocol == asked.protocol && within
         };
         match self.ports.is_empty() || self.ports.iter().any(port) {
@@ -255,6 +284,8 @@ impl NetworkPolicyRule {
 /// A connection that is checked against the policies.
 struct NetworkPolicyQuery<'a> {
     other: &'a OtherEnd,
+    /// The pod that is connected to, which defines what the names of ports mean.
+    target: Option<&'a PodEnd>,
     protocol: String,
     port: u16,
 }
@@ -269,8 +300,14 @@ pub fn rule(
     protocol: &str,
     port: u16,
 ) -> Decision {
+    let target = match (direction, other) {
+        (Direction::Ingress, _) => Some(of),
+        (Direction::Egress, OtherEnd::Pod(pod)) => Some(pod),
+        (Direction::Egress, OtherEnd::Outside(_)) => None,
+    };
     let asked = NetworkPolicyQuery {
         other,
+        target,
         protocol: protocol.to_ascii_lowercase(),
         port,
     };

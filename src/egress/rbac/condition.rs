@@ -203,33 +203,9 @@ fn glob(pattern: &str, text: &str) -> bool {
     left.ends_with(last)
 }
 
-/// A path as policies see it: without query and fragment, with `.` and `..` resolved (Istio's normalization BASE).
-fn plain_path(path: &str) -> String {
-    let path = path
-        .split(['?', '#'])
-        .next()
-        .unwrap_or_default()
-        .replace('\\', "/");
-    if !path.split('/').any(|part| matches!(part, "." | "..")) {
-        return path;
-    }
-    let mut parts: Vec<&str> = Vec::new();
-    let all: Vec<&str> = path.split('/').skip(1).collect();
-    for (at, part) in all.iter().enumerate() {
-        let last = at + 1 == all.len();
-        match *part {
-            "." | ".." => {
-                if *part == ".." {
-                    parts.pop();
-                }
-                if last {
-                    parts.push("");
-                }
-            }
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
+/// A path as policies see it: without query and fragment. The proxy has normalized it before.
+fn plain_path(path: &str) -> &str {
+    path.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// A condition: one of the values, if there are any, and none of the excluded values.
@@ -289,7 +265,7 @@ impl Condition {
                 http.is_some_and(|http| values.hold(&http.host.to_ascii_lowercase()))
             }
             Attribute::Method => http.is_some_and(|http| values.hold(http.method)),
-            Attribute::Path => http.is_some_and(|http| values.hold(&plain_path(http.path))),
+            Attribute::Path => http.is_some_and(|http| values.hold(plain_path(http.path))),
             Attribute::Header(name) => http.is_some_and(|http| {
                 let mut sent = http
                     .headers
@@ -332,7 +308,7 @@ impl Condition {
             Attribute::ServerName => asked.server_name.to_owned(),
             Attribute::Host => http.map_or_else(none, |http| http.host.to_owned()),
             Attribute::Method => http.map_or_else(none, |http| http.method.to_owned()),
-            Attribute::Path => http.map_or_else(none, |http| plain_path(http.path)),
+            Attribute::Path => http.map_or_else(none, |http| plain_path(http.path).to_owned()),
             Attribute::Header(_) => "another value or none".to_owned(),
             Attribute::Token | Attribute::NotCovered => none(),
         }
@@ -382,19 +358,7 @@ mod tests {
 
     #[test]
     fn paths_are_compared_plain() {
-        let cases = [
-            ("/status/418?x=1", "/status/418"),
-            ("/a#b", "/a"),
-            ("/a/./b/../c", "/a/c"),
-            ("/../../x", "/x"),
-            ("/a/..", "/"),
-            ("/a\\b", "/a/b"),
-            // Slashes are not merged, and escapes are kept.
-            ("//status/418", "//status/418"),
-            ("/%2e%2e/x", "/%2e%2e/x"),
-            ("", ""),
-        ];
-        for (path, expected) in cases {
+        for (path, expected) in [("/status/418?x=1", "/status/418"), ("/a#b", "/a"), ("", "")] {
             assert_eq!(plain_path(path), expected);
         }
     }

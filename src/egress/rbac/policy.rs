@@ -217,7 +217,7 @@ impl AuthorizationPolicy {
         let policy = AuthorizationPolicy {
             selector: Selector::read(&spec["selector"]),
             action,
-            dry_run: annotation == Some("true"),
+            dry_run: annotation.is_some_and(is_true),
             targeted: !targets.is_empty(),
             rules,
             unknown: unknown.clone(),
@@ -225,6 +225,11 @@ impl AuthorizationPolicy {
         };
         (policy, unknown)
     }
+}
+
+/// Whether a text means true to Go's `ParseBool`, with which Istio reads the annotation.
+fn is_true(text: &str) -> bool {
+    ["1", "t", "T", "true", "TRUE", "True"].contains(&text)
 }
 
 /// Why a rule does not match: the first condition that is not met.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::http::{self, Headers, HttpMatch};
 use crate::field::{always, duration, port, strange};
-use crate::host::{qualified, within};
+use crate::host::qualified;
 use crate::object::{Labels, Object, Unknown, labels, texts};
 use crate::selector::Selector;
 
@@ -42,6 +42,20 @@ impl MatchScope {
             }
         };
         proxy && self.port.is_none_or(|own| own == port)
+    }
+
+    /// Whether it holds for TCP or TLS at a sidecar with these labels in this namespace: all conditions count (Istio's `matchTLS`
+    /// and `matchTCP`).
+    pub fn holds_for_connections(
+        &self,
+        gateway: &str,
+        port: u16,
+        namespace: &str,
+        labels: &Labels,
+    ) -> bool {
+        self.holds_for_bytes(gateway, port)
+            && self.source.matches(labels)
+            && (self.namespace.is_empty() || self.namespace == namespace)
     }
 
     /// Whether it holds at a gateway for TCP or TLS: there, no other condition on the proxy is evaluated (Istio's
@@ -380,13 +394,6 @@ impl TlsRoute {
         let here = self.matches.iter().filter(|(when, _)| holds(when));
         here.flat_map(|(_, names)| names.iter().map(String::as_str))
             .collect()
-    }
-
-    /// Whether it applies to a connection with the SNI `name` at a place.
-    pub fn is_for(&self, name: &str, holds: impl Fn(&MatchScope) -> bool) -> bool {
-        self.names(holds)
-            .iter()
-            .any(|pattern| within(pattern, name))
     }
 }
 

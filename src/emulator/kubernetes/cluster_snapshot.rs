@@ -47,6 +47,8 @@ fn sources(world: &World, key: &str, cluster: &Cluster) -> SnapshotInput {
     }
     SnapshotInput {
         outside_vpc: false,
+        network: None,
+        no_internet: false,
         kubernetes: objects(cluster),
         firewalls: firewalls.filter(|rule| mine(&rule["network"])).collect(),
         zones,

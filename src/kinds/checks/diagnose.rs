@@ -13,7 +13,7 @@ use egress::trace::{CallerOutcome, Hop, HopLocation, Trace};
 pub async fn why(clients: &Clients, at: &Map<String, Value>, want: &Value) -> Option<String> {
     let text = |key: &str| at.get(key).and_then(Value::as_str);
     let (method, url) = text("request")?.split_once(' ')?;
-    let mut request = Request::get(text("namespace")?, url).ok()?;
+    let mut request = Request::get(text("namespace")?, url).ok()?.by_curl();
     request.method = method.to_owned();
     // The check has failed already. An error while reading is reported by the next call that needs the same resource.
     let sources = live_snapshot::read(clients, at, false).await.ok()??;

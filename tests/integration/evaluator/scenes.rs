@@ -126,6 +126,8 @@ pub fn tutorial(manifests: &[&str]) -> SnapshotInput {
         |name: &str, dns: &str| json!({"name": name, "dnsName": dns, "visibility": "private"});
     SnapshotInput {
         outside_vpc: false,
+        network: None,
+        no_internet: false,
         kubernetes,
         firewalls: vec![
             firewall(
