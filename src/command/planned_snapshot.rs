@@ -66,6 +66,7 @@ pub fn of_steps(steps: &[Step]) -> SnapshotInput {
         pools: of("container.nodePool").map(named("nodePool")).collect(),
         ranges: ranges(&cluster, &subnetwork),
         mesh: mesh(&cluster),
+        unread: Vec::new(),
     }
 }
 

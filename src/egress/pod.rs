@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::field::port;
 use super::injection::{PROXY, has_proxy, injects, proxy_container};
-use super::object::{Labels, Object, labels, texts};
+use super::object::{Labels, Object, Unknown, labels, texts};
 use super::placement::Pool;
 use super::selector::Selector;
 
@@ -47,12 +47,23 @@ pub struct Pod {
     pub pool: Option<usize>,
     /// Whether it can receive requests.
     pub ready: bool,
+    /// Annotations that change what its proxy takes, and are not covered.
+    pub uncovered: Vec<String>,
 }
 
 impl Pod {
     /// Its namespace.
     pub fn namespace(&self) -> &str {
         &self.object.namespace
+    }
+
+    /// What of it is not covered.
+    pub fn unknown(&self) -> impl Iterator<Item = Unknown> {
+        let fields = self.uncovered.iter();
+        fields.map(|name| Unknown {
+            object: self.object.clone(),
+            field: format!("metadata.annotations[{name}]"),
+        })
     }
 
     /// Its identity in the mesh.
@@ -221,6 +232,7 @@ impl PlacementContext<'_> {
             ports: named.filter(|(name, _)| !name.is_empty()).collect(),
             pool: None,
             ready: false,
+            uncovered: uncovered(pod),
         }
     }
 
@@ -228,6 +240,26 @@ impl PlacementContext<'_> {
     fn pool(&self, spec: &Value) -> Option<usize> {
         self.pools.iter().position(|pool| pool.takes(spec))
     }
+}
+
+/// The annotations of a pod that change which connections its proxy takes, or how the proxy is configured. Values that
+/// injection itself writes change nothing (`manifests/charts/istio-control/istio-discovery/files/injection-template.yaml`).
+fn uncovered(pod: &Value) -> Vec<String> {
+    let usual = |name: &str, value: &str| match name {
+        "sidecar.istio.io/interceptionMode" => value == "REDIRECT",
+        "proxy.istio.io/config" | "istio.io/reroute-virtual-interfaces" => value.trim().is_empty(),
+        "traffic.sidecar.istio.io/includeInboundPorts"
+        | "traffic.sidecar.istio.io/includeOutboundIPRanges" => value == "*",
+        "traffic.sidecar.istio.io/excludeInboundPorts" => {
+            let own = ["", "15020", "15021", "15090"];
+            value.split(',').all(|port| own.contains(&port.trim()))
+        }
+        _ => !name.starts_with("traffic.sidecar.istio.io/") || value.is_empty(),
+    };
+    let all = labels(pod, "/metadata/annotations").into_iter();
+    all.filter(|(name, value)| !usual(name, value))
+        .map(|(name, _)| name)
+        .collect()
 }
 
 /// Whether a pod's proxy is a gateway: by its requested injection template, or by the arguments of its proxy.

@@ -66,6 +66,11 @@ impl<'s> MergedDestinationRules<'s> {
         self.0.first().map(|rule| &rule.object)
     }
 
+    /// All of them.
+    pub fn objects(&self) -> impl Iterator<Item = &'s Object> {
+        self.0.iter().map(|rule| &rule.object)
+    }
+
     /// The names of all subsets.
     pub fn subsets(&self) -> impl Iterator<Item = &'s str> {
         let all = self.0.iter().flat_map(|rule| &rule.subsets);

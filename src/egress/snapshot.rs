@@ -23,7 +23,7 @@ use super::service::{Service, listed};
 use super::service_entry;
 use super::sidecar::Sidecar;
 use super::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
-use super::unsupported::{self, Unsupported};
+use super::unsupported::AllUnsupported;
 use super::virtual_service::VirtualService;
 
 /// Everything that can affect a decision. Objects of a kind are sorted by creation time, then by name.
@@ -46,8 +46,12 @@ pub struct Snapshot {
     pub(super) firewalls: Vec<Firewall>,
     pub(super) outside_vpc: bool,
     pub(super) zones: Vec<Zone>,
-    pub(super) uncovered: Vec<Unsupported>,
+    pub(super) unsupported: AllUnsupported,
+    /// What could not be read.
+    pub(super) unread: Vec<Unknown>,
     unknown: Vec<Unknown>,
+    /// The same by object, without objects whose whole kind is not covered.
+    unknown_by: HashMap<Object, Vec<Unknown>>,
     /// The numbers of the hosts that have services; the services of each number, and the numbers of the hosts that a
     /// VirtualService routes to.
     hosts: HashMap<String, usize>,
@@ -117,12 +121,10 @@ impl Snapshot {
                 .iter()
                 .map(|(zone, records)| Zone::read(zone, records))
                 .collect(),
-            uncovered: objects
-                .iter()
-                .filter(|each| unsupported::is(each))
-                .map(|each| Unsupported::read(each))
-                .collect(),
+            unsupported: AllUnsupported::read(objects.iter().copied()),
+            unread: sources.unread.clone(),
             unknown,
+            unknown_by: HashMap::new(),
             hosts: HashMap::new(),
             services_by_host: Vec::new(),
             sent_to: Vec::new(),
@@ -131,9 +133,7 @@ impl Snapshot {
             pod_addresses: HashMap::new(),
             rules: HashMap::new(),
         };
-        snapshot
-            .unknown
-            .extend(snapshot.uncovered.iter().map(Unsupported::unknown));
+        snapshot.unknown.extend(waypoints(objects.iter().copied()));
         snapshot.unknown.extend(
             snapshot
                 .firewalls
@@ -158,6 +158,16 @@ impl Snapshot {
                 .or_default()
                 .push(policy);
         }
+        for pod in &snapshot.pods {
+            snapshot.unknown.extend(pod.unknown());
+        }
+        for each in &snapshot.unknown {
+            let of = snapshot.unknown_by.entry(each.object.clone());
+            of.or_default().push(each.clone());
+        }
+        let unsupported: Vec<Unknown> = snapshot.unsupported.unknown().collect();
+        snapshot.unknown.extend(unsupported);
+        snapshot.unknown.extend(snapshot.unread.iter().cloned());
         snapshot.index();
         snapshot
     }
@@ -336,6 +346,16 @@ impl Snapshot {
         pod
     }
 
+    /// What is not covered of an object.
+    pub(super) fn unknown_of(&self, object: &Object) -> &[Unknown] {
+        self.unknown_by.get(object).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether anything at all is not covered.
+    pub(super) fn is_doubtful(&self) -> bool {
+        !self.unknown.is_empty()
+    }
+
     /// The fields and objects that are not covered.
     pub fn unknown(&self) -> &[Unknown] {
         &self.unknown
@@ -402,6 +422,31 @@ fn services(objects: &[&Value], range: Ipv4Net, unknown: &mut Vec<Unknown>) -> V
     );
     all.sort_by(|a, b| (&a.created, &a.object, &a.host).cmp(&(&b.created, &b.object, &b.host)));
     all
+}
+
+/// The Services that ask for a waypoint, by their own label or by that of their namespace.
+fn waypoints<'v>(objects: impl Iterator<Item = &'v Value> + Clone) -> Vec<Unknown> {
+    const LABEL: &str = "istio.io/use-waypoint";
+    let stated = |object: &Value| labels(object, "/metadata/labels").remove(LABEL);
+    let of = |kind: &'static str| {
+        objects
+            .clone()
+            .filter(move |each| text(each, "/kind") == kind)
+    };
+    let namespaces: BTreeMap<&str, String> = of("Namespace")
+        .filter_map(|each| Some((text(each, "/metadata/name"), stated(each)?)))
+        .collect();
+    let asking = of("Service").chain(of("ServiceEntry")).filter(|each| {
+        let of_namespace = namespaces.get(text(each, "/metadata/namespace")).cloned();
+        stated(each)
+            .or(of_namespace)
+            .is_some_and(|name| name != "none")
+    });
+    let unknown = asking.map(|each| Unknown {
+        object: Object::of(each),
+        field: format!("metadata.labels[{LABEL}]"),
+    });
+    unknown.collect()
 }
 
 /// Whether an Endpoints or EndpointSlice object belongs to this Service.

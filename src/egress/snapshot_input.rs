@@ -6,6 +6,7 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 use serde_json::Value;
 
+use super::object::Unknown;
 use super::sidecar::OutboundPolicy;
 
 /// The installation of the mesh.
@@ -92,4 +93,6 @@ pub struct SnapshotInput {
     pub ranges: ClusterRanges,
     /// The mesh.
     pub mesh: MeshInstall,
+    /// What may decide and could not be read: every answer is unknown because of it.
+    pub unread: Vec<Unknown>,
 }

@@ -63,6 +63,7 @@ pub async fn read(
             ..MeshInstall::default()
         },
         outside_vpc: false,
+        unread: Vec::new(),
     }))
 }
 

@@ -1,4 +1,4 @@
-//! The trace of a request as text: one line for each hop, the object that decides, and why the others did not apply.
+//! The trace of a request as text: the verdict, then one line for each hop, the object that decides, and why the others did not apply.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -8,6 +8,7 @@ use super::{Paint, plain};
 use egress::matrix::Cell;
 use egress::request::{Request, Source};
 use egress::trace::{CallerOutcome, Hop, HopLocation, Trace};
+use egress::verdict::Verdict;
 
 /// The trace, from the caller to the answer. The reasons why objects did not apply are shown at the hop where the request stops,
 /// and with `verbose` at every hop.
@@ -21,24 +22,47 @@ pub fn text(request: &Request, account: &Trace, verbose: bool, paint: Paint) -> 
             request.url()
         )))
     );
+    text += &headline(account, paint);
     for hop in &account.hops {
         text += &line(hop, verbose || !hop.ruling.passes, paint);
     }
     text += "\n";
     text += &got(account, paint);
-    for unknown in &account.unknown {
-        let _ = writeln!(
-            text,
-            "{} {}",
-            paint.change("unknown:"),
-            plain(&unknown.to_string())
-        );
+    text
+}
+
+/// The verdict, and the objects behind it; of an unknown verdict also the fields that are not covered.
+fn headline(account: &Trace, paint: Paint) -> String {
+    let verdict = account.verdict();
+    let word = match verdict {
+        Verdict::Reaches => paint.good(verdict.word()),
+        Verdict::Refused => paint.bad(verdict.word()),
+        Verdict::Unknown => paint.change(verdict.word()),
+    };
+    let mut text = format!("verdict: {word}\n");
+    let behind: Vec<String> = match verdict {
+        Verdict::Unknown => account.unknown.iter().map(ToString::to_string).collect(),
+        _ => account.deciding().iter().map(ToString::to_string).collect(),
+    };
+    let label = match verdict {
+        Verdict::Unknown => "not covered",
+        _ => "decided by",
+    };
+    let more = behind.len().saturating_sub(MOST);
+    for object in behind.iter().take(MOST) {
+        text += &folded(&format!("  {label:<11} "), &plain(object));
+    }
+    if more > 0 {
+        let _ = writeln!(text, "  {:<11} {more} more", "");
     }
     text
 }
 
+/// The number of objects that a headline names.
+const MOST: usize = 10;
+
 /// Which namespace reaches what: one row for each destination, one column for each namespace; then the reasons of the stopped
-/// requests.
+/// requests. The result of a cell whose verdict is unknown is not shown: it may be wrong.
 pub fn matrix(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> String {
     let mut rows = vec![vec!["request".to_owned()]];
     rows[0].extend(callers.iter().map(|caller| plain(&caller.namespace)));
@@ -49,13 +73,27 @@ pub fn matrix(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> 
             let Some(cell) = of_caller.get(n) else {
                 continue;
             };
+            let from_to = || {
+                format!(
+                    "requests from {} to {}",
+                    plain(&caller.namespace),
+                    request.url()
+                )
+            };
+            if cell.verdict() == Verdict::Unknown {
+                row.push(Verdict::Unknown.word().to_owned());
+                let all = cell.unknown.iter();
+                stops.extend(all.map(|each| {
+                    format!(
+                        "unknown: {each} may decide about {}, and is not covered",
+                        from_to()
+                    )
+                }));
+                continue;
+            }
             row.push(cell.got.to_string());
             if let Some(by) = cell.by.as_ref().filter(|_| !cell.reaches) {
-                let namespace = plain(&caller.namespace);
-                stops.insert(format!(
-                    "{by} stops requests from {namespace} to {}",
-                    request.url()
-                ));
+                stops.insert(format!("{by} stops {}", from_to()));
             }
         }
         rows.push(row);
@@ -108,8 +146,12 @@ fn line(hop: &Hop, whole: bool, paint: Paint) -> String {
     text
 }
 
-/// The caller's result.
+/// The caller's result; if the verdict is unknown, what it would be if nothing that is not covered decided.
 fn got(account: &Trace, paint: Paint) -> String {
+    let gets = match account.verdict() {
+        Verdict::Unknown => "if nothing that is not covered decides, the caller gets",
+        Verdict::Reaches | Verdict::Refused => "the caller gets",
+    };
     let waits = account.waits.as_secs();
     let after = match waits {
         0 => String::new(),
@@ -121,11 +163,11 @@ fn got(account: &Trace, paint: Paint) -> String {
                 200..=399 => paint.good(&answer.status.to_string()),
                 other => paint.bad(&other.to_string()),
             };
-            format!("the caller gets {status}{after}\n")
+            format!("{gets} {status}{after}\n")
         }
         CallerOutcome::Failure(failure) => {
             let exit = paint.bad(&format!("curl exit {}", failure.exit()));
-            format!("the caller gets no answer{after}: {exit}\n")
+            format!("{gets} no answer{after}: {exit}\n")
         }
     };
     if let CallerOutcome::Answer(answer) = &account.got {

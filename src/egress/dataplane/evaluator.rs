@@ -108,6 +108,7 @@ impl<'s> Evaluator<'s> {
                     by: decided.by().cloned(),
                     because: String::new(),
                     others: Vec::new(),
+                    together: decided.together(),
                 },
             }),
         }
@@ -183,6 +184,7 @@ impl<'s> Evaluator<'s> {
                 by: Some(service.object.clone()),
                 because,
                 others: Vec::new(),
+                together: None,
             };
             return Resolution {
                 addresses: found,
@@ -271,7 +273,7 @@ impl<'s> Evaluator<'s> {
     }
 
     /// A pod's node in the form that the firewall needs.
-    fn machine(&self, pool: Option<usize>) -> Machine {
+    pub fn machine(&self, pool: Option<usize>) -> Machine {
         let pool = pool.and_then(|pool| self.snapshot.pools.get(pool));
         pool.map(|pool| pool.machine.clone()).unwrap_or_default()
     }

@@ -13,6 +13,7 @@ use super::log_line::LogLineBuilder;
 use super::proxy_state::ProxyState;
 use super::upstream::{Upstream, UpstreamTarget};
 use crate::log::AccessLogLine;
+use crate::object::Unknown;
 use crate::pod::Pod;
 use crate::trace::{self, HttpAnswer};
 use crate::virtual_service::{Destination, HttpRequest, HttpRetry};
@@ -304,8 +305,12 @@ impl<'s> Simulation<'_, 's> {
         port: u16,
         subset: &'s str,
     ) -> Option<Rc<Upstream<'s>>> {
+        self.meets_rules(at, host);
         match at.proxy_state.upstream(host, port, subset) {
-            Ok(upstream) => Some(upstream),
+            Ok(upstream) => {
+                self.meets_service(at.pod, upstream.service);
+                Some(upstream)
+            }
             Err(missing) => {
                 let decision = DecisionBuilder::stops(missing.by(), missing);
                 self.hop(at.place, &at.pod.object, decision);
@@ -346,7 +351,11 @@ impl<'s> Simulation<'_, 's> {
         let (wrap, how) = upstream.wrap(self.evaluator, at.pod, to, authority);
         let because = format_args!("cluster {upstream} is {place}, {how}");
         let by = upstream.rule.unwrap_or(&upstream.service.object);
-        self.notes(&upstream.service.object);
+        // What a ServiceEntry says about certificates matters only if the proxy verifies one.
+        let object = &upstream.service.object;
+        let fields = self.evaluator.snapshot.unknown_of(object).iter();
+        let matter = |each: &&Unknown| wrap.is_some() || each.field != "spec.subjectAltNames";
+        self.unknown.extend(fields.filter(matter).cloned());
         self.hop(
             at.place,
             &at.pod.object,

@@ -14,6 +14,7 @@ use super::upstream::UpstreamTarget;
 use crate::peer::{self, Mode};
 use crate::pod::Pod;
 use crate::trace;
+use crate::unsupported::Role;
 use crate::virtual_service::HttpRequest;
 
 impl<'s> Simulation<'_, 's> {
@@ -25,7 +26,7 @@ impl<'s> Simulation<'_, 's> {
         to: UpstreamTarget,
         carried: Connection,
     ) -> ConnectionReport {
-        self.meets(pod);
+        self.meets_proxy(pod, Role::Inbound);
         let evaluator = self.evaluator;
         let proxy_state = evaluator.proxy_state(pod);
         let at = ReceivedAt {

@@ -11,7 +11,7 @@ use super::{DEEPEST, RESOLVER_PATIENCE, Simulation};
 use crate::dns::METADATA_SERVER;
 use crate::firewall::Direction;
 use crate::network_policy::{self, OtherEnd};
-use crate::object::{Object, Unknown};
+use crate::object::Object;
 use crate::pod::{Pod, Proxy};
 use crate::request::Request;
 use crate::service::Endpoints;
@@ -40,6 +40,7 @@ impl Simulation<'_, '_> {
             return Err((Failure::NoDns, RESOLVER_PATIENCE));
         }
         let found = self.evaluator.resolve(pod, &request.host);
+        self.meets_name(pod, request, !found.addresses.is_empty());
         self.hop(trace::HopLocation::Dns, &request.host, &found.ruling);
         match found.addresses.first().copied() {
             Some(address) => Ok(UpstreamTarget { address, port }),
@@ -55,6 +56,9 @@ impl Simulation<'_, '_> {
         to: UpstreamTarget,
         carried: Connection,
     ) -> ConnectionReport {
+        if let Some(service) = self.evaluator.snapshot.service_at(to.address) {
+            self.meets_candidates(service);
+        }
         match self.behind(to) {
             Ok(to) => self.reaches(from, to, carried),
             Err((by, because)) => {
@@ -113,6 +117,10 @@ impl Simulation<'_, '_> {
         to: UpstreamTarget,
         carried: Connection,
     ) -> ConnectionReport {
+        self.meets_packets(from, Direction::Egress, to);
+        if let Some(target) = self.evaluator.pod_at(to.address) {
+            self.meets_packets(target, Direction::Ingress, to);
+        }
         let between = self
             .evaluator
             .between(from, to, || self.comes_past(from, to));
@@ -125,11 +133,7 @@ impl Simulation<'_, '_> {
         }
         if self.depth == DEEPEST {
             // How long proxies continue in a loop depends on limits that are not read.
-            let object = from.object.clone();
-            self.unknown.insert(Unknown {
-                object,
-                field: String::new(),
-            });
+            self.taints(from.object.clone(), "");
             let because = "routing loop: the request reaches the same proxies again and again";
             self.hop(
                 trace::HopLocation::Gateway,

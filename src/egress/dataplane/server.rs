@@ -9,6 +9,7 @@ use super::local_reply::{NOT_TLS, WRONG_NAME};
 use super::network::is_metadata_server;
 use super::upstream::UpstreamTarget;
 use crate::internet::{self, InternetListener};
+use crate::object::Object;
 use crate::pod::Pod;
 use crate::service::Protocol;
 use crate::trace::{self, HttpAnswer};
@@ -74,6 +75,8 @@ impl Simulation<'_, '_> {
                 to,
                 DecisionBuilder::stops(None, "no server is known to listen there"),
             );
+            // Whether packets are dropped, refused or answered is not known.
+            self.taints(Object::new("address", "", &to.to_string()), "");
             return ConnectionReport::at_once(ConnectionOutcome::Dropped);
         }
         let names = control_plane.then(|| {

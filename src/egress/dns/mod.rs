@@ -260,6 +260,7 @@ fn told(
             by: by.map(|zone| zone.object.clone()),
             because: path.join(", "),
             others,
+            together: None,
         },
         addresses,
     }

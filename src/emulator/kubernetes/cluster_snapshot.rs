@@ -64,6 +64,7 @@ fn sources(world: &World, key: &str, cluster: &Cluster) -> SnapshotInput {
             trust_domain: members::pool_of(&cluster.site.project),
             ..MeshInstall::default()
         },
+        unread: Vec::new(),
     }
 }
 

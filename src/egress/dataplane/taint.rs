@@ -1,0 +1,229 @@
+//! What may decide about a request and is not covered, wherever the request passes it: at its source, on its way, at its
+//! destination. Each such object or field is recorded in the trace, and makes its verdict unknown.
+//!
+//! Nothing is decided here, and nothing is recorded for an object that is understood to apply elsewhere.
+
+use super::Simulation;
+use super::forward::ReceivedAt;
+use super::upstream::UpstreamTarget;
+use crate::firewall::{self, Direction};
+use crate::host::{overlap, service as service_named, without_port};
+use crate::network_policy;
+use crate::object::{Labels, Object, Unknown};
+use crate::pod::{Pod, Proxy};
+use crate::request::Request;
+use crate::service::{Endpoints, Service};
+use crate::snapshot::Snapshot;
+use crate::unsupported::{Role, SelectedPod};
+use crate::virtual_service::MESH;
+
+/// The label that makes ztunnel carry a pod's connections.
+const DATAPLANE_MODE: &str = "istio.io/dataplane-mode";
+
+impl<'s> Simulation<'_, 's> {
+    /// Records what is not covered of an object.
+    pub(super) fn notes(&mut self, object: &Object) {
+        let found = self.evaluator.snapshot.unknown_of(object);
+        self.unknown.extend(found.iter().cloned());
+    }
+
+    /// Records that a part of an object is not covered.
+    pub(super) fn taints(&mut self, object: Object, field: &str) {
+        let field = field.to_owned();
+        self.unknown.insert(Unknown { object, field });
+    }
+
+    /// What may have been missing when the snapshot was read.
+    pub(super) fn meets_unread(&mut self) {
+        self.unknown
+            .extend(self.evaluator.snapshot.unread.iter().cloned());
+    }
+
+    /// A pod sends or receives packets, to or from this port: policies of the network, and ztunnel.
+    pub(super) fn meets_packets(&mut self, pod: &Pod, direction: Direction, to: UpstreamTarget) {
+        let snapshot = self.evaluator.snapshot;
+        if let Some(ambient) = snapshot.ambient(pod) {
+            self.unknown.insert(ambient);
+        }
+        if !snapshot.is_doubtful() {
+            return;
+        }
+        let policies = snapshot.network_policies(pod.namespace());
+        let doubtful = network_policy::doubtful(policies, direction, pod.namespace(), &pod.labels);
+        self.unknown.extend(doubtful.cloned());
+        if !snapshot.outside_vpc {
+            let machine = self.evaluator.machine(pod.pool);
+            let doubtful =
+                firewall::doubtful(&snapshot.firewalls, direction, &machine, "tcp", to.port);
+            self.unknown.extend(doubtful.cloned());
+        }
+        let none = Labels::new();
+        let met = snapshot
+            .unsupported
+            .of_packets(snapshot.selected(pod, &none), direction);
+        self.unknown.extend(met.map(|each| each.unknown()));
+    }
+
+    /// A proxy handles a connection: what configures proxies.
+    pub(super) fn meets_proxy(&mut self, pod: &Pod, role: Role) {
+        let snapshot = self.evaluator.snapshot;
+        if !snapshot.is_doubtful() {
+            return;
+        }
+        // Which of a pod's redirections matter depends on who opens the connection.
+        let other = match role {
+            Role::Outbound => "InboundPorts",
+            Role::Inbound | Role::Gateway => "Outbound",
+        };
+        let own = snapshot.unknown_of(&pod.object).iter();
+        self.unknown
+            .extend(own.filter(|each| !each.field.contains(other)).cloned());
+        let none = Labels::new();
+        let (root, tokens) = (&snapshot.mesh.root_namespace, self.tokens);
+        let met = snapshot
+            .unsupported
+            .of_proxy(snapshot.selected(pod, &none), role, root, tokens);
+        self.unknown.extend(met.map(|each| each.unknown()));
+        if role == Role::Gateway {
+            let selecting = snapshot.gateways.iter();
+            for gateway in selecting.filter(|each| each.selector.matches(&pod.labels)) {
+                self.notes(&gateway.object);
+            }
+        }
+    }
+
+    /// A proxy chooses a route for a host: the VirtualServices that may be for it, also those that do not decide, and routes of
+    /// the Gateway API.
+    pub(super) fn meets_routes(&mut self, at: &ReceivedAt<'_, 's>, authority: &str, role: Role) {
+        let snapshot = self.evaluator.snapshot;
+        if !snapshot.is_doubtful() {
+            return;
+        }
+        let name = without_port(authority).to_ascii_lowercase();
+        let by_name = self.evaluator.service_by_name(at.pod, &name);
+        let by_address = snapshot.service_at(at.local.address);
+        let services = by_name.or(by_address).into_iter();
+        let services: Vec<&Service> = services
+            .chain(at.proxy_state.scope.service(&name))
+            .collect();
+        let hosts: Vec<&str> = services
+            .iter()
+            .map(|service| service.host.as_str())
+            .chain([name.as_str()])
+            .collect();
+        for each in &at.proxy_state.scope.virtual_services {
+            let bound = (role == Role::Gateway) != each.is_for(MESH) || each.gateways.len() > 1;
+            let meant = each
+                .hosts
+                .iter()
+                .any(|own| hosts.iter().any(|host| overlap(own, host)));
+            if bound && meant {
+                self.notes(&each.object);
+            }
+        }
+        for service in services {
+            self.meets_service(at.pod, service);
+        }
+    }
+
+    /// A proxy connects to a service: its own fields, the rules for its host, and what may be among its endpoints.
+    pub(super) fn meets_service(&mut self, from: &Pod, service: &Service) {
+        let snapshot = self.evaluator.snapshot;
+        if !snapshot.is_doubtful() {
+            return;
+        }
+        let met = snapshot
+            .unsupported
+            .of_service(from.namespace(), &service.object, &service.host);
+        self.unknown.extend(met.map(|each| each.unknown()));
+        if let Endpoints::Pods(selector) = &service.endpoints {
+            let met = snapshot
+                .unsupported
+                .of_endpoints(&service.object.namespace, selector);
+            self.unknown.extend(met.map(|each| each.unknown()));
+        }
+        for other in snapshot.services_of(&service.host) {
+            if service.kubernetes {
+                self.notes(&other.object);
+            }
+        }
+    }
+
+    /// The DestinationRules that a proxy merges for a host.
+    pub(super) fn meets_rules(&mut self, at: &ReceivedAt<'_, 's>, host: &str) {
+        if !self.evaluator.snapshot.is_doubtful() {
+            return;
+        }
+        for rule in at.proxy_state.scope.rules(host).objects() {
+            self.notes(rule);
+        }
+    }
+
+    /// Packets to a Service's address go to one of these pods: another one may be handled otherwise.
+    pub(super) fn meets_candidates(&mut self, service: &Service) {
+        let snapshot = self.evaluator.snapshot;
+        if !snapshot.is_doubtful() {
+            return;
+        }
+        self.notes(&service.object);
+        if let Endpoints::Pods(selector) = &service.endpoints {
+            let pods = snapshot.pods_of(&service.object.namespace);
+            let none = Labels::new();
+            for pod in pods.filter(|pod| pod.ready && selector.matches(&pod.labels)) {
+                let met = snapshot
+                    .unsupported
+                    .of_packets(snapshot.selected(pod, &none), Direction::Ingress);
+                self.unknown.extend(met.map(|each| each.unknown()));
+            }
+        }
+    }
+
+    /// A name is resolved: the Service of this name, if it is not covered, and a gateway's Service that its controller creates.
+    pub(super) fn meets_name(&mut self, pod: &Pod, request: &Request, is_found: bool) {
+        let Some((service, namespace)) = service_named(&request.host, pod.namespace()) else {
+            return;
+        };
+        self.notes(&Object::new("Service", &namespace, &service));
+        if !is_found {
+            let made = self
+                .evaluator
+                .snapshot
+                .unsupported
+                .of_gateway_service(&namespace, &service);
+            self.unknown.extend(made.map(|each| each.unknown()));
+        }
+    }
+}
+
+impl Snapshot {
+    /// A pod as the selectors of objects that are not covered see it.
+    fn selected<'p>(&'p self, pod: &'p Pod, none: &'p Labels) -> SelectedPod<'p> {
+        SelectedPod {
+            namespace: pod.namespace(),
+            namespace_labels: self.namespaces.get(pod.namespace()).unwrap_or(none),
+            labels: &pod.labels,
+        }
+    }
+
+    /// Whether ztunnel carries a pod's connections, and by which label.
+    fn ambient(&self, pod: &Pod) -> Option<Unknown> {
+        if pod.proxy != Proxy::Absent {
+            return None;
+        }
+        let field = || format!("metadata.labels[{DATAPLANE_MODE}]");
+        let namespace = self.namespaces.get(pod.namespace());
+        let of_namespace = namespace.and_then(|labels| labels.get(DATAPLANE_MODE));
+        let object = match (pod.labels.get(DATAPLANE_MODE), of_namespace) {
+            (Some(own), _) if own == "ambient" => pod.object.clone(),
+            (Some(_), _) => return None,
+            (None, Some(mode)) if mode == "ambient" => {
+                Object::new("Namespace", "", pod.namespace())
+            }
+            _ => return None,
+        };
+        Some(Unknown {
+            object,
+            field: field(),
+        })
+    }
+}
