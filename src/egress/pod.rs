@@ -41,6 +41,8 @@ pub struct Pod {
     pub proxy: Proxy,
     /// The reason for `proxy`, in a clause.
     pub because: String,
+    /// The ports that its containers declare.
+    pub declared: Vec<u16>,
     /// The numbers of its containers' named ports.
     pub ports: BTreeMap<String, u16>,
     /// The index of its node pool in the snapshot; `None` if no pool is known or none accepts it.
@@ -217,8 +219,11 @@ impl PlacementContext<'_> {
             account => account,
         };
         let containers = list(pod, "/spec/containers");
-        let ports = containers.flat_map(|container| list(container, "/ports"));
-        let named = ports.filter_map(|each| {
+        let ports: Vec<&Value> = containers
+            .flat_map(|container| list(container, "/ports"))
+            .collect();
+        let declared = ports.iter().filter_map(|each| port(each, "/containerPort"));
+        let named = ports.iter().filter_map(|each| {
             let number = port(each, "/containerPort")?;
             Some((text(each, "/name").to_owned(), number))
         });
@@ -229,6 +234,7 @@ impl PlacementContext<'_> {
             address: None,
             proxy: Proxy::Absent,
             because: String::new(),
+            declared: declared.collect(),
             ports: named.filter(|(name, _)| !name.is_empty()).collect(),
             pool: None,
             ready: false,

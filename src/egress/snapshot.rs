@@ -23,7 +23,7 @@ use super::service::{Service, listed};
 use super::service_entry;
 use super::sidecar::Sidecar;
 use super::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
-use super::unsupported::AllUnsupported;
+use super::unsupported::{self, AllUnsupported};
 use super::virtual_service::VirtualService;
 
 /// Everything that can affect a decision. Objects of a kind are sorted by creation time, then by name.
@@ -149,7 +149,9 @@ impl Snapshot {
         for pod in &mut snapshot.pods {
             pod.address = pod.address.or_else(|| free.next());
         }
-        for policy in of("NetworkPolicy").filter_map(NetworkPolicy::read) {
+        let kubernetes = |each: &&Value| unsupported::group(each) == "networking.k8s.io";
+        let policies = of("NetworkPolicy").filter(kubernetes);
+        for policy in policies.filter_map(NetworkPolicy::read) {
             snapshot.unknown.extend(policy.unknown.iter().cloned());
             let own = policy.object.namespace.clone();
             snapshot

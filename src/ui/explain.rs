@@ -1,6 +1,6 @@
 //! The trace of a request as text: the verdict, then one line for each hop, the object that decides, and why the others did not apply.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::table::{columns, folded};
@@ -62,38 +62,31 @@ fn headline(account: &Trace, paint: Paint) -> String {
 const MOST: usize = 10;
 
 /// Which namespace reaches what: one row for each destination, one column for each namespace; then the reasons of the stopped
-/// requests. The result of a cell whose verdict is unknown is not shown: it may be wrong.
+/// requests, and what is not covered. The result of a cell whose verdict is unknown is not shown: it may be wrong.
 pub fn matrix(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> String {
     let mut rows = vec![vec!["request".to_owned()]];
     rows[0].extend(callers.iter().map(|caller| plain(&caller.namespace)));
-    let mut stops = BTreeSet::new();
+    let (mut stops, mut unknown) = (BTreeSet::new(), BTreeMap::<String, usize>::new());
     for (n, request) in requests.iter().enumerate() {
         let mut row = vec![plain(&request.url())];
         for (caller, of_caller) in callers.iter().zip(cells) {
             let Some(cell) = of_caller.get(n) else {
                 continue;
             };
-            let from_to = || {
-                format!(
-                    "requests from {} to {}",
-                    plain(&caller.namespace),
-                    request.url()
-                )
-            };
             if cell.verdict() == Verdict::Unknown {
                 row.push(Verdict::Unknown.word().to_owned());
-                let all = cell.unknown.iter();
-                stops.extend(all.map(|each| {
-                    format!(
-                        "unknown: {each} may decide about {}, and is not covered",
-                        from_to()
-                    )
-                }));
+                for each in &cell.unknown {
+                    *unknown.entry(each.to_string()).or_insert(0) += 1;
+                }
                 continue;
             }
             row.push(cell.got.to_string());
             if let Some(by) = cell.by.as_ref().filter(|_| !cell.reaches) {
-                stops.insert(format!("{by} stops {}", from_to()));
+                let namespace = plain(&caller.namespace);
+                stops.insert(format!(
+                    "{by} stops requests from {namespace} to {}",
+                    request.url()
+                ));
             }
         }
         rows.push(row);
@@ -101,6 +94,12 @@ pub fn matrix(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> 
     let mut text = columns(&rows);
     for stop in stops {
         let _ = writeln!(text, "{}", plain(&stop));
+    }
+    for (object, count) in unknown {
+        let requests = if count == 1 { "request" } else { "requests" };
+        let said =
+            format!("unknown: {object} is not covered, and may decide about {count} {requests}");
+        let _ = writeln!(text, "{}", plain(&said));
     }
     text
 }

@@ -13,7 +13,6 @@ use super::log_line::LogLineBuilder;
 use super::proxy_state::ProxyState;
 use super::upstream::{Upstream, UpstreamTarget};
 use crate::log::AccessLogLine;
-use crate::object::Unknown;
 use crate::pod::Pod;
 use crate::trace::{self, HttpAnswer};
 use crate::virtual_service::{Destination, HttpRequest, HttpRetry};
@@ -351,11 +350,10 @@ impl<'s> Simulation<'_, 's> {
         let (wrap, how) = upstream.wrap(self.evaluator, at.pod, to, authority);
         let because = format_args!("cluster {upstream} is {place}, {how}");
         let by = upstream.rule.unwrap_or(&upstream.service.object);
-        // What a ServiceEntry says about certificates matters only if the proxy verifies one.
-        let object = &upstream.service.object;
-        let fields = self.evaluator.snapshot.unknown_of(object).iter();
-        let matter = |each: &&Unknown| wrap.is_some() || each.field != "spec.subjectAltNames";
-        self.unknown.extend(fields.filter(matter).cloned());
+        match wrap.is_some() {
+            true => self.notes_of_tls(&upstream.service.object),
+            false => self.notes(&upstream.service.object),
+        }
         self.hop(
             at.place,
             &at.pod.object,

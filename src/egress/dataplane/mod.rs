@@ -25,6 +25,8 @@ mod server;
 mod sidecar;
 mod stream;
 mod taint;
+#[cfg(test)]
+mod taint_tests;
 mod upstream;
 mod upstream_tls;
 mod visibility;

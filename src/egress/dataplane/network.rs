@@ -40,7 +40,7 @@ impl Simulation<'_, '_> {
             return Err((Failure::NoDns, RESOLVER_PATIENCE));
         }
         let found = self.evaluator.resolve(pod, &request.host);
-        self.meets_name(pod, request, !found.addresses.is_empty());
+        self.meets_name(pod, request);
         self.hop(trace::HopLocation::Dns, &request.host, &found.ruling);
         match found.addresses.first().copied() {
             Some(address) => Ok(UpstreamTarget { address, port }),

@@ -11,7 +11,7 @@ use super::upstream::UpstreamTarget;
 use crate::internet::{self, InternetListener};
 use crate::object::Object;
 use crate::pod::Pod;
-use crate::service::Protocol;
+use crate::service::{Port, Protocol};
 use crate::trace::{self, HttpAnswer};
 use crate::virtual_service::HttpRequest;
 
@@ -32,13 +32,18 @@ impl Simulation<'_, '_> {
         carried: Connection,
     ) -> ConnectionReport {
         let services = &self.evaluator.snapshot.services;
-        let mut ports = services
+        let ports = services
             .iter()
             .filter(|service| service.selects(pod.namespace(), &pod.labels))
             .flat_map(|service| &service.ports);
-        let tls = ports.any(|port| {
-            port.protocol == Protocol::Tls && super::upstream::target(port, Some(pod)) == to.port
-        });
+        let here: Vec<&Port> = ports
+            .filter(|port| super::upstream::target(port, Some(pod)) == to.port)
+            .collect();
+        let tls = here.iter().any(|port| port.protocol == Protocol::Tls);
+        if here.is_empty() && !pod.declared.contains(&to.port) {
+            // Whether anything listens there is stated nowhere.
+            self.taints(pod.object.clone(), "spec.containers.ports");
+        }
         let listening = ServerListener {
             speaks: if tls {
                 InternetListener::Https

@@ -20,9 +20,19 @@ use crate::virtual_service::MESH;
 /// The label that makes ztunnel carry a pod's connections.
 const DATAPLANE_MODE: &str = "istio.io/dataplane-mode";
 
+/// The field of a ServiceEntry with the names that a server's certificate must have.
+const SERVER_NAMES: &str = "spec.subjectAltNames";
+
 impl<'s> Simulation<'_, 's> {
-    /// Records what is not covered of an object.
+    /// Records what is not covered of an object, except for what matters only in a TLS handshake of a proxy.
     pub(super) fn notes(&mut self, object: &Object) {
+        let found = self.evaluator.snapshot.unknown_of(object).iter();
+        let found = found.filter(|each| each.field != SERVER_NAMES);
+        self.unknown.extend(found.cloned());
+    }
+
+    /// Records what is not covered of a service whose server's certificate a proxy may verify.
+    pub(super) fn notes_of_tls(&mut self, object: &Object) {
         let found = self.evaluator.snapshot.unknown_of(object);
         self.unknown.extend(found.iter().cloned());
     }
@@ -178,16 +188,15 @@ impl<'s> Simulation<'_, 's> {
         }
     }
 
-    /// A name is resolved: the Service of this name, if it is not covered, and a gateway's Service that its controller creates.
-    pub(super) fn meets_name(&mut self, pod: &Pod, request: &Request, is_found: bool) {
+    /// A name is resolved: the Service of this name, if it is not covered, or one that a gateway's controller creates.
+    pub(super) fn meets_name(&mut self, pod: &Pod, request: &Request) {
+        let snapshot = self.evaluator.snapshot;
         let Some((service, namespace)) = service_named(&request.host, pod.namespace()) else {
             return;
         };
         self.notes(&Object::new("Service", &namespace, &service));
-        if !is_found {
-            let made = self
-                .evaluator
-                .snapshot
+        if self.evaluator.service_by_name(pod, &request.host).is_none() {
+            let made = snapshot
                 .unsupported
                 .of_gateway_service(&namespace, &service);
             self.unknown.extend(made.map(|each| each.unknown()));

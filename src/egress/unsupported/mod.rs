@@ -14,8 +14,8 @@ use serde_json::Value;
 use super::firewall::Direction;
 use super::object::{Labels, Object, Unknown, labels};
 use super::selector::Selector;
-pub use kinds::uncovered_kinds;
-use kinds::{Affects, affects, group};
+use kinds::{Affects, affects};
+pub use kinds::{group, uncovered_kinds};
 pub use selection::{SelectedPod, Selection};
 
 /// The label of the pods of a gateway of the Gateway API.
