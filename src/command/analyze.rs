@@ -53,6 +53,13 @@ impl From<AnalyzeFor> for ControlPlane {
 pub async fn analyze(global: &Global, args: AnalyzeArgs) -> Result<Exit, CommandError> {
     let namespace = args.namespace.as_deref();
     let (session, ready, sources) = sources(global, &args.subject).await?;
+    if let Some(unread) = sources.unread.first() {
+        let error = format!("the live objects were not seen: {unread}");
+        return Err(CommandError::failed(
+            error,
+            "use an account that may list them",
+        ));
+    }
     if let Some(namespace) = namespace {
         is_there(&sources, namespace)?;
     }

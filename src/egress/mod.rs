@@ -44,3 +44,4 @@ pub mod trace;
 pub mod unsupported;
 pub mod verdict;
 mod virtual_service;
+pub mod vpc;

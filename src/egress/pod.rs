@@ -92,6 +92,7 @@ const WORKLOADS: &[&str] = &[
     "StatefulSet",
     "DaemonSet",
     "Job",
+    "CronJob",
     "ReplicationController",
 ];
 
@@ -118,8 +119,7 @@ pub fn read(objects: &[&Value], ground: &PlacementContext) -> Vec<Pod> {
                 && !selector.is_empty()
                 && selector.matches(&pod.labels)
         });
-        let none_wanted = workload.pointer("/spec/replicas") == Some(&Value::from(0));
-        if !has_pods && !none_wanted {
+        if !has_pods && !is_idle(workload) {
             pods.extend(ground.planned(workload, &object));
         }
     }
@@ -131,6 +131,19 @@ pub fn read(objects: &[&Value], ground: &PlacementContext) -> Vec<Pod> {
 fn over(pod: &Value) -> bool {
     matches!(text(pod, "/status/phase"), "Succeeded" | "Failed")
         || pod.pointer("/metadata/deletionTimestamp").is_some()
+}
+
+/// Whether a workload without pods is to have none: it is scaled to zero, has no node to run on, is suspended, or has ended.
+fn is_idle(workload: &Value) -> bool {
+    let zero = |pointer: &str| workload.pointer(pointer) == Some(&Value::from(0));
+    let ended = |condition: &Value| {
+        matches!(text(condition, "/type"), "Complete" | "Failed")
+            && text(condition, "/status") == "True"
+    };
+    zero("/spec/replicas")
+        || zero("/status/desiredNumberScheduled")
+        || workload.pointer("/spec/suspend") == Some(&Value::Bool(true))
+        || list(workload, "/status/conditions").any(ended) && text(workload, "/kind") == "Job"
 }
 
 /// Whether another workload owns it; then that one is read instead.
@@ -180,11 +193,18 @@ impl PlacementContext<'_> {
 
     /// The pod that a workload would create.
     fn planned(&self, workload: &Value, object: &Object) -> Option<Pod> {
+        let pod = Object::new("Pod", &object.namespace, &object.name);
+        if object.kind == "CronJob" {
+            // It runs at its times only, so it receives nothing.
+            let template = workload.pointer("/spec/jobTemplate/spec/template")?;
+            let ready = false;
+            return Some(Pod {
+                ready,
+                ..self.made(&pod, template)
+            });
+        }
         let template = workload.pointer("/spec/template")?;
-        Some(self.made(
-            &Object::new("Pod", &object.namespace, &object.name),
-            template,
-        ))
+        Some(self.made(&pod, template))
     }
 
     /// A future pod, from `metadata` and `spec`.
@@ -278,4 +298,67 @@ fn gateway(pod: &Value) -> bool {
             && texts(container, "/args").contains(&"router".to_owned())
     });
     asks || started
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_workload_without_pods_has_those_that_it_would_create() {
+        let template = json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": []}});
+        let workload = |kind: &str, spec: Value, status: Value| {
+            let mut spec = spec;
+            match kind {
+                "CronJob" => spec["jobTemplate"] = json!({"spec": {"template": template}}),
+                _ => spec["template"] = template.clone(),
+            }
+            json!({"kind": kind, "metadata": {"name": "w", "namespace": "n"}, "spec": spec, "status": status})
+        };
+        let ended = json!({"conditions": [{"type": "Complete", "status": "True"}]});
+        // (workload, whether a pod is expected, whether it can receive requests)
+        for (workload, expected, ready) in [
+            (workload("StatefulSet", json!({}), json!({})), true, true),
+            (
+                workload("StatefulSet", json!({"replicas": 0}), json!({})),
+                false,
+                false,
+            ),
+            (workload("DaemonSet", json!({}), json!({})), true, true),
+            (
+                workload("DaemonSet", json!({}), json!({"desiredNumberScheduled": 0})),
+                false,
+                false,
+            ),
+            (workload("Job", json!({}), json!({})), true, true),
+            (workload("Job", json!({}), ended.clone()), false, false),
+            (
+                workload("Job", json!({"suspend": true}), json!({})),
+                false,
+                false,
+            ),
+            (workload("Deployment", json!({}), ended), true, true),
+            (workload("CronJob", json!({}), json!({})), true, false),
+            (
+                workload("CronJob", json!({"suspend": true}), json!({})),
+                false,
+                false,
+            ),
+        ] {
+            let (nodes, namespaces) = (BTreeMap::new(), BTreeMap::new());
+            let ground = PlacementContext {
+                pools: &[],
+                nodes: &nodes,
+                namespaces: &namespaces,
+            };
+            let found: Vec<bool> = read(&[&workload], &ground)
+                .iter()
+                .map(|pod| pod.ready)
+                .collect();
+            let wanted = if expected { vec![ready] } else { Vec::new() };
+            assert_eq!(found, wanted, "{workload}");
+        }
+    }
 }

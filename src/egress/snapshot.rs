@@ -25,6 +25,7 @@ use super::sidecar::Sidecar;
 use super::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
 use super::unsupported::{self, AllUnsupported};
 use super::virtual_service::VirtualService;
+use super::vpc::WayOut;
 
 /// Everything that can affect a decision. Objects of a kind are sorted by creation time, then by name.
 #[derive(Debug, Clone)]
@@ -47,6 +48,8 @@ pub struct Snapshot {
     pub(super) outside_vpc: bool,
     pub(super) zones: Vec<Zone>,
     pub(super) unsupported: AllUnsupported,
+    pub(super) firewall_policies: Vec<Value>,
+    pub(super) way_out: Option<WayOut>,
     /// What could not be read.
     pub(super) unread: Vec<Unknown>,
     unknown: Vec<Unknown>,
@@ -122,6 +125,8 @@ impl Snapshot {
                 .map(|(zone, records)| Zone::read(zone, records))
                 .collect(),
             unsupported: AllUnsupported::read(objects.iter().copied()),
+            firewall_policies: sources.firewall_policies.clone(),
+            way_out: sources.way_out.clone(),
             unread: sources.unread.clone(),
             unknown,
             unknown_by: HashMap::new(),
@@ -355,7 +360,7 @@ impl Snapshot {
 
     /// Whether anything at all is not covered.
     pub(super) fn is_doubtful(&self) -> bool {
-        !self.unknown.is_empty()
+        !self.unknown.is_empty() || !self.firewall_policies.is_empty() || self.way_out.is_some()
     }
 
     /// The fields and objects that are not covered.

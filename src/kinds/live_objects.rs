@@ -3,10 +3,12 @@
 use serde_json::Value;
 
 use super::cluster_error::of_cluster;
-use crate::cluster::{ClusterClient, ClusterErrorKind, ObjectRef};
+use crate::cluster::{ClusterClient, ClusterError, ClusterErrorKind, ObjectRef};
 use crate::google::ApiError;
+use egress::object::{Object, Unknown};
+use egress::unsupported::uncovered_kinds;
 
-/// The kinds that decide, and those that the analyzers read.
+/// The kinds that analyzers read; most of them decide too.
 const KINDS: &[(&str, &str)] = &[
     ("v1", "Namespace"),
     ("v1", "Node"),
@@ -31,29 +33,112 @@ const KINDS: &[(&str, &str)] = &[
     ("extensions.istio.io/v1alpha1", "WasmPlugin"),
 ];
 
-/// The cluster's objects of all these kinds.
+/// Kinds that decide about a request and that no analyzer reads.
+const DECIDING: &[(&str, &str)] = &[
+    ("apps/v1", "DaemonSet"),
+    ("apps/v1", "StatefulSet"),
+    ("batch/v1", "CronJob"),
+    ("batch/v1", "Job"),
+    ("discovery.k8s.io/v1", "EndpointSlice"),
+];
+
+/// The namespace of the mesh's ConfigMaps.
+const MESH: &str = "istio-system";
+
+/// The cluster's objects that decide, and what could not be read of them.
+#[derive(Debug, Default)]
+pub(super) struct LiveObjects {
+    /// The objects.
+    pub objects: Vec<Value>,
+    /// The kinds that the caller may not list.
+    pub unread: Vec<Unknown>,
+}
+
+impl LiveObjects {
+    /// Adds the objects of a kind, in a namespace or in all. A kind that the cluster does not know has none; one that the
+    /// caller may not list is noted.
+    async fn add(
+        &mut self,
+        cluster: &ClusterClient,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<&str>,
+    ) -> Result<(), ApiError> {
+        match list(cluster, api_version, kind, namespace).await {
+            Ok(found) => self.objects.extend(found),
+            Err(error) if error.fault == ClusterErrorKind::Forbidden => {
+                self.unread.push(Unknown {
+                    object: Object::new(kind, namespace.unwrap_or_default(), "*"),
+                    field: "(listing them is forbidden)".to_owned(),
+                });
+            }
+            Err(error) => return Err(of_cluster(error)),
+        }
+        Ok(())
+    }
+}
+
+/// The cluster's objects that decide about a request, also those of kinds that are not covered.
+///
+/// # Errors
+/// The cluster does not answer. A kind that may not be listed is no error.
+pub(super) async fn deciding(cluster: &ClusterClient) -> Result<LiveObjects, ApiError> {
+    let mut all = LiveObjects::default();
+    for (api_version, kind) in KINDS.iter().chain(DECIDING) {
+        all.add(cluster, api_version, kind, None).await?;
+    }
+    all.add(cluster, "v1", "ConfigMap", Some(MESH)).await?;
+    let mut groups: Vec<&str> = uncovered_kinds().map(|(group, _)| group).collect();
+    groups.dedup();
+    for (api_version, kind) in cluster.kinds_of(&groups).await.map_err(of_cluster)? {
+        let group = api_version.split('/').next().unwrap_or_default();
+        let read = KINDS
+            .iter()
+            .any(|(own, other)| *other == kind && own.split('/').next() == Some(group));
+        if !read && uncovered_kinds().any(|each| each == (group, kind.as_str())) {
+            all.add(cluster, &api_version, &kind, None).await?;
+        }
+    }
+    Ok(all)
+}
+
+/// The cluster's objects that an analyzer reads.
 ///
 /// # Errors
 /// The cluster does not answer, or denies access.
 pub(super) async fn objects(cluster: &ClusterClient) -> Result<Vec<Value>, ApiError> {
     let mut all = Vec::new();
     for (api_version, kind) in KINDS {
-        let like = ObjectRef {
-            api_version: (*api_version).to_owned(),
-            kind: (*kind).to_owned(),
-            namespace: None,
-            name: String::new(),
-        };
-        match cluster.list(&like, "").await {
-            Ok(found) => all.extend(found.into_iter().map(|mut object| {
-                // The items of a list carry neither their API version nor their kind.
-                object["apiVersion"] = (*api_version).into();
-                object["kind"] = (*kind).into();
-                object
-            })),
-            Err(error) if error.fault == ClusterErrorKind::NotFound => {}
-            Err(error) => return Err(of_cluster(error)),
-        }
+        let found = list(cluster, api_version, kind, None).await;
+        all.extend(found.map_err(of_cluster)?);
     }
     Ok(all)
+}
+
+/// The objects of a kind; none if the cluster does not know it.
+async fn list(
+    cluster: &ClusterClient,
+    api_version: &str,
+    kind: &str,
+    namespace: Option<&str>,
+) -> Result<Vec<Value>, ClusterError> {
+    let like = ObjectRef {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        namespace: namespace.map(str::to_owned),
+        name: String::new(),
+    };
+    match cluster.list(&like, "").await {
+        Ok(found) => Ok(found
+            .into_iter()
+            .map(|mut object| {
+                // The items of a list carry neither their API version nor their kind.
+                object["apiVersion"] = api_version.into();
+                object["kind"] = kind.into();
+                object
+            })
+            .collect()),
+        Err(error) if error.fault == ClusterErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }

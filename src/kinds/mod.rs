@@ -19,6 +19,7 @@ mod kubernetes;
 mod leftovers;
 mod live_objects;
 pub mod live_snapshot;
+mod live_vpc;
 pub mod mesh;
 pub mod nodes;
 mod nodes_ready;

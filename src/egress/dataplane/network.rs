@@ -117,9 +117,9 @@ impl Simulation<'_, '_> {
         to: UpstreamTarget,
         carried: Connection,
     ) -> ConnectionReport {
-        self.meets_packets(from, Direction::Egress, to);
+        self.meets_packets(from, Direction::Egress, Some(to.address), to.port);
         if let Some(target) = self.evaluator.pod_at(to.address) {
-            self.meets_packets(target, Direction::Ingress, to);
+            self.meets_packets(target, Direction::Ingress, from.address, to.port);
         }
         let between = self
             .evaluator

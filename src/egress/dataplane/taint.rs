@@ -3,9 +3,11 @@
 //!
 //! Nothing is decided here, and nothing is recorded for an object that is understood to apply elsewhere.
 
+use std::net::IpAddr;
+
 use super::Simulation;
 use super::forward::ReceivedAt;
-use super::upstream::UpstreamTarget;
+use super::network::is_metadata_server;
 use crate::firewall::{self, Direction};
 use crate::host::{overlap, service as service_named, without_port};
 use crate::network_policy;
@@ -16,6 +18,7 @@ use crate::service::{Endpoints, Service};
 use crate::snapshot::Snapshot;
 use crate::unsupported::{Role, SelectedPod};
 use crate::virtual_service::MESH;
+use crate::vpc;
 
 /// The label that makes ztunnel carry a pod's connections.
 const DATAPLANE_MODE: &str = "istio.io/dataplane-mode";
@@ -49,8 +52,15 @@ impl<'s> Simulation<'_, 's> {
             .extend(self.evaluator.snapshot.unread.iter().cloned());
     }
 
-    /// A pod sends or receives packets, to or from this port: policies of the network, and ztunnel.
-    pub(super) fn meets_packets(&mut self, pod: &Pod, direction: Direction, to: UpstreamTarget) {
+    /// A pod sends or receives packets, whose other end has this address and which go to this port: policies of the cluster's
+    /// network, ztunnel, the VPC's firewall, and the way out of the VPC.
+    pub(super) fn meets_packets(
+        &mut self,
+        pod: &Pod,
+        direction: Direction,
+        other: Option<IpAddr>,
+        port: u16,
+    ) {
         let snapshot = self.evaluator.snapshot;
         if let Some(ambient) = snapshot.ambient(pod) {
             self.unknown.insert(ambient);
@@ -61,17 +71,26 @@ impl<'s> Simulation<'_, 's> {
         let policies = snapshot.network_policies(pod.namespace());
         let doubtful = network_policy::doubtful(policies, direction, pod.namespace(), &pod.labels);
         self.unknown.extend(doubtful.cloned());
-        if !snapshot.outside_vpc {
-            let machine = self.evaluator.machine(pod.pool);
-            let doubtful =
-                firewall::doubtful(&snapshot.firewalls, direction, &machine, "tcp", to.port);
-            self.unknown.extend(doubtful.cloned());
-        }
         let none = Labels::new();
         let met = snapshot
             .unsupported
             .of_packets(snapshot.selected(pod, &none), direction);
         self.unknown.extend(met.map(|each| each.unknown()));
+        let (false, Some(other)) = (snapshot.outside_vpc, other) else {
+            return;
+        };
+        let machine = self.evaluator.machine(pod.pool);
+        let doubtful = firewall::doubtful(&snapshot.firewalls, direction, &machine, "tcp", port);
+        self.unknown.extend(doubtful.cloned());
+        let all = &snapshot.firewall_policies;
+        self.unknown
+            .extend(vpc::doubtful_policies(all, direction, other, port));
+        let leaves = direction == Direction::Egress && self.evaluator.pod_at(other).is_none();
+        let way = snapshot
+            .way_out
+            .as_ref()
+            .filter(|_| leaves && !is_metadata_server(other));
+        self.unknown.extend(way.and_then(|way| way.doubtful(other)));
     }
 
     /// A proxy handles a connection: what configures proxies.

@@ -64,6 +64,8 @@ fn sources(world: &World, key: &str, cluster: &Cluster) -> SnapshotInput {
             trust_domain: members::pool_of(&cluster.site.project),
             ..MeshInstall::default()
         },
+        firewall_policies: Vec::new(),
+        way_out: None,
         unread: Vec::new(),
     }
 }
