@@ -45,6 +45,11 @@ const DECIDING: &[(&str, &str)] = &[
 /// The namespace of the mesh's ConfigMaps.
 const MESH: &str = "istio-system";
 
+/// Whether analyzers read a kind.
+pub fn is_analyzed(kind: &str) -> bool {
+    KINDS.iter().any(|(_, own)| *own == kind)
+}
+
 /// The cluster's objects that decide, and what could not be read of them.
 #[derive(Debug, Default)]
 pub(super) struct LiveObjects {

@@ -54,6 +54,7 @@ mod waits;
 pub use clusters::{Clients, Clusters};
 pub use difference::{FieldDiff, same_name};
 pub use kind::Kind;
+pub use live_objects::is_analyzed;
 pub use resource_id::ResourceId;
 pub use spec::{AGAIN, KindSpec, MutationResult, Observed};
 pub use step::{Step, bind, check};

@@ -49,7 +49,8 @@ fn headline(account: &Trace, paint: Paint) -> String {
         _ => "decided by",
     };
     let more = behind.len().saturating_sub(MOST);
-    for object in behind.iter().take(MOST) {
+    for (index, object) in behind.iter().take(MOST).enumerate() {
+        let label = if index == 0 { label } else { "" };
         text += &folded(&format!("  {label:<11} "), &plain(object));
     }
     if more > 0 {

@@ -76,6 +76,124 @@ fn a_request_is_explained_from_the_steps_and_nobody_is_asked() {
 }
 
 #[test]
+fn an_expectation_that_is_not_met_ends_with_3_and_an_unknown_verdict_meets_none() {
+    let user = User::new();
+    let filter = "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: own, namespace: NAMESPACE}\nspec: {}\n";
+    for namespace in ["istio-egress", "default"] {
+        let text = filter.replace("NAMESPACE", namespace);
+        std::fs::write(user.home().join(format!("{namespace}.yaml")), text).unwrap();
+    }
+    let (example, httpbin) = ("http://example.com/", "http://httpbin.org/");
+    // (URL, file, expectation, exit, what is said on stderr)
+    for (url, file, expected, exit, told) in [
+        (example, "default.yaml", "reaches", 0, ""),
+        (example, "default.yaml", "200", 0, ""),
+        (
+            example,
+            "default.yaml",
+            "refused",
+            3,
+            "expected refused, and it is reaches (200)\n",
+        ),
+        (httpbin, "default.yaml", "refused", 0, ""),
+        (httpbin, "default.yaml", "403", 0, ""),
+        (
+            httpbin,
+            "default.yaml",
+            "200",
+            3,
+            "expected 200, and it is refused (403)\n",
+        ),
+        (
+            example,
+            "istio-egress.yaml",
+            "reaches",
+            3,
+            "expected reaches, and it is unknown\n",
+        ),
+        (
+            httpbin,
+            "istio-egress.yaml",
+            "refused",
+            3,
+            "expected refused, and it is unknown\n",
+        ),
+        (
+            httpbin,
+            "istio-egress.yaml",
+            "403",
+            3,
+            "expected 403, and it is unknown\n",
+        ),
+    ] {
+        let args = [
+            "explain", "team-x", url, "--from", file, "--expect", expected,
+        ];
+        let said = user.run(&args).ends(exit);
+        assert_eq!(said.err, told, "{args:?}");
+        let json = user
+            .run(&[&args[..], &["--output", "json"]].concat())
+            .ends(exit);
+        let line = &lines(&json.out)[0];
+        let (verdict, by) = match (file, url) {
+            ("istio-egress.yaml", _) => (
+                "unknown",
+                json!({"kind": "EnvoyFilter", "namespace": "istio-egress", "name": "own"}),
+            ),
+            (_, url) if url == example => (
+                "reaches",
+                json!({"kind": "Namespace", "namespace": "", "name": "team-x"}),
+            ),
+            _ => (
+                "refused",
+                json!({"kind": "AuthorizationPolicy", "namespace": "istio-egress", "name": "egress-all-443"}),
+            ),
+        };
+        assert_eq!(
+            (&line["verdict"], &line["deciding"][0]),
+            (&json!(verdict), &by)
+        );
+        assert!(
+            said.out.contains(&format!("\nverdict: {verdict}\n")),
+            "{}",
+            said.out
+        );
+    }
+    // The matrix shows no result that may be wrong.
+    let plain = user.run(&["explain", "--matrix"]).ends(0).out;
+    assert!(!plain.contains("unknown"), "{plain}");
+    let marked = user
+        .run(&["explain", "--matrix", "--from", "istio-egress.yaml"])
+        .ends(0)
+        .out;
+    let row = marked
+        .lines()
+        .find(|line| line.starts_with("http://example.com/ "))
+        .unwrap();
+    assert_eq!(
+        row.split_whitespace().collect::<Vec<_>>()[1],
+        "unknown",
+        "{marked}"
+    );
+    assert!(
+        marked.contains(
+            "\nunknown: EnvoyFilter istio-egress/own is not covered, and may decide about "
+        ),
+        "{marked}"
+    );
+    for wrong in ["unknown", "20x", "99"] {
+        let args = ["explain", "team-x", example, "--expect", wrong];
+        let said = user.run(&args).ends(2);
+        assert!(
+            said.err
+                .contains("expected `reaches`, `refused` or the status"),
+            "{}",
+            said.err
+        );
+    }
+}
+
+#[test]
 fn method_sidecar_chapter_and_files_are_part_of_the_question() {
     let user = User::new();
     let overlay = "apiVersion: security.istio.io/v1beta1\nkind: AuthorizationPolicy\n\
