@@ -12,6 +12,7 @@
 //! Most other modules parse one kind of object each; `sidecar_scope` is the view that one proxy has of all of them, and
 //! `dataplane` traces a request through it.
 
+mod ambient;
 pub mod analyze;
 mod dataplane;
 mod destination_rule;

@@ -7,6 +7,7 @@ use ipnet::{IpNet, Ipv4Net};
 use json::text;
 use serde_json::{Value, json};
 
+use super::ambient;
 use super::destination_rule::DestinationRule;
 use super::dns::Zone;
 use super::firewall::Firewall;
@@ -138,7 +139,9 @@ impl Snapshot {
             pod_addresses: HashMap::new(),
             rules: HashMap::new(),
         };
-        snapshot.unknown.extend(waypoints(objects.iter().copied()));
+        snapshot
+            .unknown
+            .extend(ambient::waypoints(objects.iter().copied()));
         snapshot.unknown.extend(
             snapshot
                 .firewalls
@@ -429,31 +432,6 @@ fn services(objects: &[&Value], range: Ipv4Net, unknown: &mut Vec<Unknown>) -> V
     );
     all.sort_by(|a, b| (&a.created, &a.object, &a.host).cmp(&(&b.created, &b.object, &b.host)));
     all
-}
-
-/// The Services that ask for a waypoint, by their own label or by that of their namespace.
-fn waypoints<'v>(objects: impl Iterator<Item = &'v Value> + Clone) -> Vec<Unknown> {
-    const LABEL: &str = "istio.io/use-waypoint";
-    let stated = |object: &Value| labels(object, "/metadata/labels").remove(LABEL);
-    let of = |kind: &'static str| {
-        objects
-            .clone()
-            .filter(move |each| text(each, "/kind") == kind)
-    };
-    let namespaces: BTreeMap<&str, String> = of("Namespace")
-        .filter_map(|each| Some((text(each, "/metadata/name"), stated(each)?)))
-        .collect();
-    let asking = of("Service").chain(of("ServiceEntry")).filter(|each| {
-        let of_namespace = namespaces.get(text(each, "/metadata/namespace")).cloned();
-        stated(each)
-            .or(of_namespace)
-            .is_some_and(|name| name != "none")
-    });
-    let unknown = asking.map(|each| Unknown {
-        object: Object::of(each),
-        field: format!("metadata.labels[{LABEL}]"),
-    });
-    unknown.collect()
 }
 
 /// Whether an Endpoints or EndpointSlice object belongs to this Service.

@@ -147,3 +147,65 @@ async fn list(
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::extract::Request;
+    use axum::http::StatusCode;
+    use axum::response::{IntoResponse, Json, Response};
+    use serde_json::json;
+
+    use super::*;
+
+    /// A cluster with a policy of Cilium in its second version, whose EnvoyFilters may not be listed.
+    async fn answer(request: Request) -> Response {
+        let list = |items: Value| {
+            Json(json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items}))
+        };
+        let version =
+            |name: &str| json!({"groupVersion": format!("cilium.io/{name}"), "version": name});
+        match request.uri().path() {
+            "/apis" => Json(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": [
+                {"name": "cilium.io", "versions": [version("v3"), version("v2")], "preferredVersion": version("v3")},
+                {"name": "example.com", "versions": [{"groupVersion": "example.com/v1", "version": "v1"}]}]}))
+            .into_response(),
+            "/apis/cilium.io/v3" => Json(json!({"kind": "APIResourceList", "groupVersion": "cilium.io/v3", "resources": []})).into_response(),
+            "/apis/cilium.io/v2" => {
+                let of = |name: &str| json!({"name": name, "singularName": "", "namespaced": true, "kind": "CiliumNetworkPolicy", "verbs": ["list"]});
+                let all = [of("ciliumnetworkpolicies"), of("ciliumnetworkpolicies/status")];
+                Json(json!({"kind": "APIResourceList", "groupVersion": "cilium.io/v2", "resources": all})).into_response()
+            }
+            "/apis/cilium.io/v2/ciliumnetworkpolicies" => {
+                list(json!([{"metadata": {"name": "p", "namespace": "n"}}])).into_response()
+            }
+            path if path.ends_with("/envoyfilters") => {
+                let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403, "message": "envoyfilters is forbidden: User \"u\" cannot list"});
+                (StatusCode::FORBIDDEN, Json(status)).into_response()
+            }
+            _ => list(json!([])).into_response(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_kind_is_read_in_the_version_that_serves_it_and_one_that_is_forbidden_is_noted() {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .unwrap();
+        let server = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+        let cluster = ClusterClient::connect_by_name(&server, "token").unwrap();
+        let live = deciding(&cluster).await.unwrap();
+        let [policy] = &live.objects[..] else {
+            panic!("{:?}", live.objects)
+        };
+        assert_eq!(
+            (&policy["apiVersion"], &policy["kind"]),
+            (&json!("cilium.io/v2"), &json!("CiliumNetworkPolicy"))
+        );
+        let unread: Vec<String> = live.unread.iter().map(ToString::to_string).collect();
+        assert_eq!(unread, ["EnvoyFilter * (listing them is forbidden)"]);
+        // An analyzer needs them all.
+        assert!(objects(&cluster).await.is_err());
+    }
+}

@@ -70,6 +70,7 @@ mod static_address;
 mod steps;
 mod terminal;
 mod up_down;
+mod verdict;
 mod verify;
 mod waits;
 mod warnings;

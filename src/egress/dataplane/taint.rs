@@ -8,20 +8,18 @@ use std::net::IpAddr;
 use super::Simulation;
 use super::forward::ReceivedAt;
 use super::network::is_metadata_server;
+use crate::ambient;
 use crate::firewall::{self, Direction};
 use crate::host::{overlap, service as service_named, without_port};
 use crate::network_policy;
 use crate::object::{Labels, Object, Unknown};
-use crate::pod::{Pod, Proxy};
+use crate::pod::Pod;
 use crate::request::Request;
 use crate::service::{Endpoints, Service};
 use crate::snapshot::Snapshot;
 use crate::unsupported::{Role, SelectedPod};
 use crate::virtual_service::MESH;
 use crate::vpc;
-
-/// The label that makes ztunnel carry a pod's connections.
-const DATAPLANE_MODE: &str = "istio.io/dataplane-mode";
 
 /// The field of a ServiceEntry with the names that a server's certificate must have.
 const SERVER_NAMES: &str = "spec.subjectAltNames";
@@ -62,9 +60,8 @@ impl<'s> Simulation<'_, 's> {
         port: u16,
     ) {
         let snapshot = self.evaluator.snapshot;
-        if let Some(ambient) = snapshot.ambient(pod) {
-            self.unknown.insert(ambient);
-        }
+        let namespace = snapshot.namespaces.get(pod.namespace());
+        self.unknown.extend(ambient::carried(pod, namespace));
         if !snapshot.is_doubtful() {
             return;
         }
@@ -231,27 +228,5 @@ impl Snapshot {
             namespace_labels: self.namespaces.get(pod.namespace()).unwrap_or(none),
             labels: &pod.labels,
         }
-    }
-
-    /// Whether ztunnel carries a pod's connections, and by which label.
-    fn ambient(&self, pod: &Pod) -> Option<Unknown> {
-        if pod.proxy != Proxy::Absent {
-            return None;
-        }
-        let field = || format!("metadata.labels[{DATAPLANE_MODE}]");
-        let namespace = self.namespaces.get(pod.namespace());
-        let of_namespace = namespace.and_then(|labels| labels.get(DATAPLANE_MODE));
-        let object = match (pod.labels.get(DATAPLANE_MODE), of_namespace) {
-            (Some(own), _) if own == "ambient" => pod.object.clone(),
-            (Some(_), _) => return None,
-            (None, Some(mode)) if mode == "ambient" => {
-                Object::new("Namespace", "", pod.namespace())
-            }
-            _ => return None,
-        };
-        Some(Unknown {
-            object,
-            field: field(),
-        })
     }
 }
