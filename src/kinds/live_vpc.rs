@@ -37,10 +37,9 @@ pub(super) async fn read(
         "{project}/global/networks/{}/getEffectiveFirewalls",
         segment(name)
     );
-    let effective = clients
-        .client
-        .send(&Call::get(Api::Compute, path), &*clients.watch);
-    if let Some(effective) = allowed(effective.await, "firewallPolicy", unread)? {
+    let call = Call::get(Api::Compute, path);
+    let effective = clients.client.send(&call, &*clients.watch).await;
+    if let Some(effective) = allowed(effective, "firewallPolicy", unread)? {
         // The spelling of Google's API.
         found.policies = effective["firewallPolicys"]
             .as_array()
