@@ -211,6 +211,47 @@ impl ClusterClient {
         }
     }
 
+    /// The kinds that the cluster serves in an API group, each with an API version that serves it: the preferred one first.
+    /// None if it does not serve the group.
+    ///
+    /// # Errors
+    /// See [`ClusterErrorKind`].
+    pub async fn kinds_of(&self, groups: &[&str]) -> Result<Vec<(String, String)>, ClusterError> {
+        let failed = |error| self.failed("API groups".to_owned(), error);
+        let served = self.client.list_api_groups().await.map_err(failed)?;
+        let mut found: Vec<(String, String)> = Vec::new();
+        let meant = |name: &String| groups.contains(&name.as_str());
+        for group in served.groups.into_iter().filter(|group| meant(&group.name)) {
+            let preferred = group.preferred_version.map(|version| version.group_version);
+            let others = group
+                .versions
+                .into_iter()
+                .map(|version| version.group_version);
+            let mut versions: Vec<String> = preferred.into_iter().chain(others).collect();
+            let mut seen = std::collections::BTreeSet::new();
+            versions.retain(|version| seen.insert(version.clone()));
+            for version in versions {
+                let kinds = self.client.list_api_group_resources(&version).await;
+                let kinds = kinds.map_err(|error| self.failed(version.clone(), error))?;
+                // A subresource, such as `.../status`, is no kind of its own.
+                let whole = kinds
+                    .resources
+                    .into_iter()
+                    .filter(|each| !each.name.contains('/'));
+                for kind in whole.map(|each| each.kind) {
+                    let own = |(of, other): &(String, String)| {
+                        let group = |version: &str| version.split('/').next().map(str::to_owned);
+                        *other == kind && group(of) == group(&version)
+                    };
+                    if !found.iter().any(own) {
+                        found.push((version.clone(), kind));
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// Objects of the same kind and namespace.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use super::snapshot_input::{is_there, sources};
 use crate::cli::{Global, Subject};
 use crate::error::{CommandError, Exit};
 use crate::google::NoWatch;
-use crate::kinds::{Clients, mesh};
+use crate::kinds::{Clients, is_analyzed, mesh};
 use crate::ui::{findings, json_line};
 use egress::analyze::{Code, ControlPlane, Level, analyze_input};
 
@@ -61,6 +61,14 @@ impl From<AnalyzeFor> for ControlPlane {
 pub async fn analyze(global: &Global, args: AnalyzeArgs) -> Result<Exit, CommandError> {
     let namespace = args.namespace.as_deref();
     let (session, ready, sources) = sources(global, &args.subject).await?;
+    let unread = |each: &&egress::object::Unknown| is_analyzed(&each.object.kind);
+    if let Some(unread) = sources.unread.iter().find(unread) {
+        let error = format!("the live objects were not seen: {unread}");
+        return Err(CommandError::failed(
+            error,
+            "use an account that may list them",
+        ));
+    }
     if let Some(namespace) = namespace {
         is_there(&sources, namespace)?;
     }

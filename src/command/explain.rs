@@ -3,8 +3,9 @@
 use clap::Args;
 use serde_json::json;
 
+use super::expectation::{Expectation, observed};
 use super::http_method;
-use super::output::{say, show};
+use super::output::{note, say, show};
 use super::snapshot_input::{is_there, sources};
 use crate::cli::{Global, Subject};
 use crate::error::{CommandError, Exit};
@@ -30,8 +31,11 @@ pub struct ExplainArgs {
     /// Send the request from a pod without a sidecar
     #[arg(long)]
     no_sidecar: bool,
+    /// Exit with 3 unless the verdict is this: reaches, refused, or the status of the answer, such as 403
+    #[arg(long, value_name = "reaches|refused|STATUS")]
+    expect: Option<Expectation>,
     /// Evaluate every namespace and every host that an object names
-    #[arg(long, conflicts_with_all = ["namespace", "url", "method", "no_sidecar"])]
+    #[arg(long, conflicts_with_all = ["namespace", "url", "method", "no_sidecar", "expect"])]
     matrix: bool,
     /// What is evaluated.
     #[command(flatten)]
@@ -46,13 +50,24 @@ pub async fn explain(global: &Global, args: ExplainArgs) -> Result<Exit, Command
         is_there(&sources, &request.from.namespace)?;
     }
     let snapshot = Snapshot::read(&sources);
+    let mut exit = Exit::Done;
     let text = match request {
         Some(request) => {
             let account = snapshot.trace(&request);
+            if let Some(expected) = args.expect.filter(|expected| !expected.is_met(&account)) {
+                exit = Exit::Different;
+                note(&format!(
+                    "expected {expected}, and it is {}",
+                    observed(&account)
+                ));
+            }
             match session.json() {
                 true => {
                     let from = &request.from.namespace;
-                    json_line(&json!({"namespace": from, "url": request.url(), "account": account}))
+                    let (verdict, deciding) = (account.verdict(), account.deciding());
+                    json_line(
+                        &json!({"namespace": from, "url": request.url(), "verdict": verdict, "deciding": deciding, "account": account}),
+                    )
                 }
                 false => explain::text(&request, &account, global.verbose, session.paint.0),
             }
@@ -70,14 +85,17 @@ pub async fn explain(global: &Global, args: ExplainArgs) -> Result<Exit, Command
         true => say(&text),
         false => show(&text),
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// The matrix for programs, one line for each cell.
 fn lines(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> String {
     let rows = callers.iter().zip(cells);
     let line = |(caller, request, cell): (&Source, &Request, &Cell)| {
-        json_line(&json!({"namespace": caller.namespace, "url": request.url(), "cell": cell}))
+        let (verdict, deciding) = (cell.verdict(), cell.deciding());
+        json_line(
+            &json!({"namespace": caller.namespace, "url": request.url(), "verdict": verdict, "deciding": deciding, "unknown": cell.unknown, "cell": cell}),
+        )
     };
     rows.flat_map(|(caller, row)| {
         let cells = requests.iter().zip(row);

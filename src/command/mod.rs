@@ -16,6 +16,7 @@ mod emulator;
 mod ending;
 mod environments;
 mod execute;
+mod expectation;
 mod explain;
 mod flag_rules;
 mod follow;

@@ -20,6 +20,9 @@ const NAMESPACES: [&str; 5] = [
     "istio-system",
 ];
 
+/// The kind of a firewall policy, in Google's list.
+const POLICY: &str = "compute#firewallPolicy";
+
 /// The sources of a snapshot in which every step is done.
 pub fn of_steps(steps: &[Step]) -> SnapshotInput {
     let filled: Vec<(&Step, Map<String, Value>, Value)> = steps
@@ -74,6 +77,9 @@ pub fn of_steps(steps: &[Step]) -> SnapshotInput {
         pools: of("container.nodePool").map(named("nodePool")).collect(),
         ranges: ranges(&cluster, &subnetwork),
         mesh: mesh(&cluster),
+        firewall_policies: Vec::new(),
+        way_out: None,
+        unread: Vec::new(),
     }
 }
 
@@ -141,13 +147,18 @@ fn mesh(cluster: &Value) -> MeshInstall {
 }
 
 /// The sources with the user's objects added, each in place of the object with the same kind and name if there is one: Kubernetes
-/// objects, and firewall rules as Google's API lists them.
+/// objects, and firewall rules and firewall policies as Google's API lists them.
 pub fn with(mut sources: SnapshotInput, objects: Vec<Value>) -> SnapshotInput {
     for object in objects {
         if object.get("apiVersion").is_some() {
             let same = Object::of(&object);
             sources.kubernetes.retain(|other| Object::of(other) != same);
             sources.kubernetes.push(object);
+        } else if object["kind"] == POLICY {
+            sources
+                .firewall_policies
+                .retain(|other| other["name"] != object["name"]);
+            sources.firewall_policies.push(object);
         } else {
             sources
                 .firewalls
@@ -199,7 +210,7 @@ pub fn objects(text: &str) -> Result<Vec<Value>, ManifestError> {
     }
     let is_known = |object: &Value| {
         let kubernetes = object.get("apiVersion").is_some() && object.get("kind").is_some();
-        kubernetes || object["kind"] == "compute#firewall"
+        kubernetes || object["kind"] == "compute#firewall" || object["kind"] == POLICY
     };
     if objects.is_empty() {
         return Err(ManifestError::Empty);
@@ -236,8 +247,16 @@ mod tests {
         for (cluster, router, expected) in [
             (json!({}), json!("projects/p/global/networks/default"), true),
             (json!({}), json!("other"), false),
-            (json!({"network": "projects/p/global/networks/vpc"}), json!("vpc"), true),
-            (json!({"network": "a", "networkConfig": {"network": "b"}}), json!("b"), true),
+            (
+                json!({"network": "projects/p/global/networks/vpc"}),
+                json!("vpc"),
+                true,
+            ),
+            (
+                json!({"network": "a", "networkConfig": {"network": "b"}}),
+                json!("b"),
+                true,
+            ),
             (json!({"network": "vpc"}), json!(null), true),
         ] {
             let found = is_of(&json!({"network": router}), &network(&cluster));

@@ -47,7 +47,8 @@ pub fn is_there(sources: &SnapshotInput, namespace: &str) -> Result<(), CommandE
         .filter(|object| object["kind"] == "Namespace")
         .filter_map(|object| object.pointer("/metadata/name")?.as_str());
     let namespaces: BTreeSet<&str> = namespaces.collect();
-    if namespaces.contains(namespace) {
+    let unread = |each: &egress::object::Unknown| each.object.kind == "Namespace";
+    if namespaces.contains(namespace) || sources.unread.iter().any(unread) {
         return Ok(());
     }
     let near = did_you_mean(namespace, namespaces.iter().copied());

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 use std::thread;
 
 use serde::Serialize;
 
 use super::dataplane::Evaluator;
-use super::object::Object;
+use super::object::{Object, Unknown};
 use super::pod::Proxy;
 use super::request::{Request, Scheme, Source};
 use super::service::Protocol;
@@ -51,6 +52,12 @@ pub struct Cell {
     pub reaches: bool,
     /// The object that stopped it; `None` if nothing did, or if a default did.
     pub by: Option<Object>,
+    /// The objects that stopped it together, if no single one did.
+    #[serde(skip)]
+    pub jointly: Option<Arc<[Object]>>,
+    /// What may have affected the result and is not covered.
+    #[serde(skip)]
+    pub unknown: Vec<Unknown>,
 }
 
 impl Snapshot {
@@ -125,7 +132,9 @@ impl Snapshot {
                 Cell {
                     reaches: stopped.is_none(),
                     by: stopped.and_then(|hop| hop.ruling.by.clone()),
+                    jointly: stopped.and_then(|hop| hop.ruling.together.clone()),
                     got: CellSummary::from(&account.got),
+                    unknown: account.unknown,
                 }
             };
             let row = requests.iter().map(cell).collect();

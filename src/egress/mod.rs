@@ -7,10 +7,12 @@
 //! guessing. The live data plane may apply a change later: the trace describes the state that the objects request.
 //!
 //! [`snapshot::Snapshot::read`] creates a snapshot from [`snapshot_input::SnapshotInput`]; [`snapshot::Snapshot`] then
-//! answers: `trace` (a request, hop by hop), `matrix` (many callers and requests, in brief), `clusters` (what a proxy knows).
+//! answers: `trace` (a request, hop by hop), `matrix` (many callers and requests, in brief), `clusters` (what a proxy knows). A
+//! trace and a cell of the matrix have a [`verdict::Verdict`].
 //! Most other modules parse one kind of object each; `sidecar_scope` is the view that one proxy has of all of them, and
 //! `dataplane` traces a request through it.
 
+mod ambient;
 pub mod analyze;
 #[cfg(test)]
 mod cases_tests;
@@ -45,5 +47,7 @@ mod sidecar_scope;
 pub mod snapshot;
 pub mod snapshot_input;
 pub mod trace;
-mod unsupported;
+pub mod unsupported;
+pub mod verdict;
 mod virtual_service;
+pub mod vpc;

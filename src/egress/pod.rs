@@ -9,10 +9,10 @@ use std::net::IpAddr;
 use json::{list, text};
 use serde_json::Value;
 
-use super::field::empty;
+use super::field::{empty, port};
 use super::injection::{PROXY, has_proxy, injects, proxy_container};
 use super::network_policy::named_ports;
-use super::object::{Labels, Object, labels, texts};
+use super::object::{Labels, Object, Unknown, labels, texts};
 use super::placement::Pool;
 use super::redirection::Redirection;
 use super::selector::Selector;
@@ -55,6 +55,8 @@ pub struct Pod {
     pub proxy: Proxy,
     /// The reason for `proxy`, in a clause.
     pub because: String,
+    /// The ports that its containers declare.
+    pub declared: Vec<u16>,
     /// The numbers of its containers' named ports.
     pub ports: BTreeMap<String, u16>,
     /// The index of its node pool in the snapshot; `None` if no pool is known or none accepts it.
@@ -75,12 +77,23 @@ pub struct Pod {
     pub host_name: Option<(String, String)>,
     /// Which connections its sidecar takes.
     pub redirection: Redirection,
+    /// Annotations that change what its proxy takes, and are not covered.
+    pub uncovered: Vec<String>,
 }
 
 impl Pod {
     /// Its namespace.
     pub fn namespace(&self) -> &str {
         &self.object.namespace
+    }
+
+    /// What of it is not covered.
+    pub fn unknown(&self) -> impl Iterator<Item = Unknown> {
+        let fields = self.uncovered.iter();
+        fields.map(|name| Unknown {
+            object: self.object.clone(),
+            field: format!("metadata.annotations[{name}]"),
+        })
     }
 
     /// Its identity in the mesh.
@@ -107,6 +120,7 @@ const WORKLOADS: &[&str] = &[
     "StatefulSet",
     "DaemonSet",
     "Job",
+    "CronJob",
     "ReplicationController",
 ];
 
@@ -133,8 +147,7 @@ pub fn read(objects: &[&Value], ground: &PlacementContext) -> Vec<Pod> {
                 && !selector.is_empty()
                 && selector.matches(&pod.labels)
         });
-        let none_wanted = workload.pointer("/spec/replicas") == Some(&Value::from(0));
-        if !has_pods && !none_wanted {
+        if !has_pods && !is_idle(workload) {
             pods.extend(ground.planned(workload, &object));
         }
     }
@@ -146,6 +159,19 @@ pub fn read(objects: &[&Value], ground: &PlacementContext) -> Vec<Pod> {
 fn over(pod: &Value) -> bool {
     matches!(text(pod, "/status/phase"), "Succeeded" | "Failed")
         || pod.pointer("/metadata/deletionTimestamp").is_some()
+}
+
+/// Whether a workload without pods is to have none: it is scaled to zero, has no node to run on, is suspended, or has ended.
+fn is_idle(workload: &Value) -> bool {
+    let zero = |pointer: &str| workload.pointer(pointer) == Some(&Value::from(0));
+    let ended = |condition: &Value| {
+        matches!(text(condition, "/type"), "Complete" | "Failed")
+            && text(condition, "/status") == "True"
+    };
+    zero("/spec/replicas")
+        || zero("/status/desiredNumberScheduled")
+        || workload.pointer("/spec/suspend") == Some(&Value::Bool(true))
+        || list(workload, "/status/conditions").any(ended) && text(workload, "/kind") == "Job"
 }
 
 /// Whether another workload owns it; then that one is read instead.
@@ -196,11 +222,18 @@ impl PlacementContext<'_> {
 
     /// The pod that a workload would create.
     fn planned(&self, workload: &Value, object: &Object) -> Option<Pod> {
+        let pod = Object::new("Pod", &object.namespace, &object.name);
+        if object.kind == "CronJob" {
+            // It runs at its times only, so it receives nothing.
+            let template = workload.pointer("/spec/jobTemplate/spec/template")?;
+            let ready = false;
+            return Some(Pod {
+                ready,
+                ..self.made(&pod, template)
+            });
+        }
         let template = workload.pointer("/spec/template")?;
-        let mut pod = self.made(
-            &Object::new("Pod", &object.namespace, &object.name),
-            template,
-        );
+        let mut pod = self.made(&pod, template);
         let service = text(workload, "/spec/serviceName");
         if object.kind == "StatefulSet" && !service.is_empty() {
             pod.host_name = Some((format!("{}-0", object.name), service.to_owned()));
@@ -240,6 +273,9 @@ impl PlacementContext<'_> {
             account => account,
         };
         let host_network = pod.pointer("/spec/hostNetwork") == Some(&Value::Bool(true));
+        let containers = list(pod, "/spec/containers");
+        let ports = containers.flat_map(|container| list(container, "/ports"));
+        let declared = ports.filter_map(|each| port(each, "/containerPort"));
         Pod {
             object: object.clone(),
             labels: labels(pod, "/metadata/labels"),
@@ -247,6 +283,7 @@ impl PlacementContext<'_> {
             address: None,
             proxy: Proxy::Absent,
             because: String::new(),
+            declared: declared.collect(),
             ports: named_ports(pod),
             pool: None,
             ready: false,
@@ -273,6 +310,7 @@ impl PlacementContext<'_> {
                 (name, service) => Some((name.to_owned(), service.to_owned())),
             },
             redirection: Redirection::read(pod),
+            uncovered: uncovered(pod),
         }
     }
 
@@ -280,6 +318,22 @@ impl PlacementContext<'_> {
     fn pool(&self, spec: &Value) -> Option<usize> {
         self.pools.iter().position(|pool| pool.takes(spec))
     }
+}
+
+/// The annotations of a pod that change how its proxy is configured, and are not covered; those of its redirection are
+/// ([`Redirection`]).
+fn uncovered(pod: &Value) -> Vec<String> {
+    let is_usual = |name: &str, value: &str| match name {
+        "sidecar.istio.io/interceptionMode" => {
+            ["REDIRECT", "TPROXY", "NONE"].contains(&value.to_ascii_uppercase().as_str())
+        }
+        "proxy.istio.io/config" | "istio.io/reroute-virtual-interfaces" => value.trim().is_empty(),
+        _ => true,
+    };
+    let all = labels(pod, "/metadata/annotations").into_iter();
+    all.filter(|(name, value)| !is_usual(name, value))
+        .map(|(name, _)| name)
+        .collect()
 }
 
 /// Whether a pod's proxy is a gateway: by its requested injection template, or by the arguments of its proxy.
@@ -292,4 +346,67 @@ fn gateway(pod: &Value) -> bool {
             && texts(container, "/args").contains(&"router".to_owned())
     });
     asks || started
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_workload_without_pods_has_those_that_it_would_create() {
+        let template = json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": []}});
+        let workload = |kind: &str, spec: Value, status: Value| {
+            let mut spec = spec;
+            match kind {
+                "CronJob" => spec["jobTemplate"] = json!({"spec": {"template": template}}),
+                _ => spec["template"] = template.clone(),
+            }
+            json!({"kind": kind, "metadata": {"name": "w", "namespace": "n"}, "spec": spec, "status": status})
+        };
+        let ended = json!({"conditions": [{"type": "Complete", "status": "True"}]});
+        // (workload, whether a pod is expected, whether it can receive requests)
+        for (workload, expected, ready) in [
+            (workload("StatefulSet", json!({}), json!({})), true, true),
+            (
+                workload("StatefulSet", json!({"replicas": 0}), json!({})),
+                false,
+                false,
+            ),
+            (workload("DaemonSet", json!({}), json!({})), true, true),
+            (
+                workload("DaemonSet", json!({}), json!({"desiredNumberScheduled": 0})),
+                false,
+                false,
+            ),
+            (workload("Job", json!({}), json!({})), true, true),
+            (workload("Job", json!({}), ended.clone()), false, false),
+            (
+                workload("Job", json!({"suspend": true}), json!({})),
+                false,
+                false,
+            ),
+            (workload("Deployment", json!({}), ended), true, true),
+            (workload("CronJob", json!({}), json!({})), true, false),
+            (
+                workload("CronJob", json!({"suspend": true}), json!({})),
+                false,
+                false,
+            ),
+        ] {
+            let (nodes, namespaces) = (BTreeMap::new(), BTreeMap::new());
+            let ground = PlacementContext {
+                pools: &[],
+                nodes: &nodes,
+                namespaces: &namespaces,
+            };
+            let found: Vec<bool> = read(&[&workload], &ground)
+                .iter()
+                .map(|pod| pod.ready)
+                .collect();
+            let wanted = if expected { vec![ready] } else { Vec::new() };
+            assert_eq!(found, wanted, "{workload}");
+        }
+    }
 }

@@ -61,6 +61,26 @@ impl Selector {
         selector
     }
 
+    /// Whether a selector in an object's field has only fields and operators that [`Selector::read`] understands, with texts
+    /// as values.
+    pub fn is_understood(field: &Value) -> bool {
+        let Some(fields) = field.as_object() else {
+            return field.is_null();
+        };
+        let texts = |value: &Value| {
+            let mut all = value.as_object().into_iter().flatten();
+            (value.is_null() || value.is_object()) && all.all(|(_, value)| value.is_string())
+        };
+        let known =
+            |expression: &Value| !matches!(Requirement::read(expression), Requirement::Never);
+        let expressions = |value: &Value| value.as_array().into_iter().flatten().all(known);
+        fields.iter().all(|(name, value)| match name.as_str() {
+            "matchLabels" | "labels" => texts(value),
+            "matchExpressions" => expressions(value),
+            _ => false,
+        })
+    }
+
     /// The selector of objects that have all these labels.
     pub fn exact(labels: Labels) -> Selector {
         let exact = |(key, value)| (key, Requirement::In(vec![value]));

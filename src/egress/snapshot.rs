@@ -7,6 +7,7 @@ use ipnet::{IpNet, Ipv4Net};
 use json::text;
 use serde_json::{Value, json};
 
+use super::ambient;
 use super::destination_rule::DestinationRule;
 use super::dns::Zone;
 use super::firewall::Firewall;
@@ -24,8 +25,9 @@ use super::service::{Alias, Service, listed};
 use super::service_entry;
 use super::sidecar::Sidecar;
 use super::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
-use super::unsupported::{self, Unsupported};
+use super::unsupported::{self, AllUnsupported};
 use super::virtual_service::VirtualService;
+use super::vpc::WayOut;
 
 /// Everything that can affect a decision. Objects of a kind are sorted by creation time, then by name.
 #[derive(Debug, Clone)]
@@ -49,8 +51,14 @@ pub struct Snapshot {
     pub(super) outside_vpc: bool,
     pub(super) no_internet: bool,
     pub(super) zones: Vec<Zone>,
-    pub(super) uncovered: Vec<Unsupported>,
+    pub(super) unsupported: AllUnsupported,
+    pub(super) firewall_policies: Vec<Value>,
+    pub(super) way_out: Option<WayOut>,
+    /// What could not be read.
+    pub(super) unread: Vec<Unknown>,
     unknown: Vec<Unknown>,
+    /// The same by object, without objects whose whole kind is not covered.
+    unknown_by: HashMap<Object, Vec<Unknown>>,
     /// The numbers of the hosts that have services; the services of each number, and the numbers of the hosts that a
     /// VirtualService routes to.
     hosts: HashMap<String, usize>,
@@ -128,12 +136,12 @@ impl Snapshot {
                 })
                 .collect(),
             no_internet: sources.no_internet,
-            uncovered: objects
-                .iter()
-                .filter(|each| unsupported::is(each))
-                .map(|each| Unsupported::read(each))
-                .collect(),
+            unsupported: AllUnsupported::read(objects.iter().copied()),
+            firewall_policies: sources.firewall_policies.clone(),
+            way_out: sources.way_out.clone(),
+            unread: sources.unread.clone(),
             unknown,
+            unknown_by: HashMap::new(),
             hosts: HashMap::new(),
             services_by_host: Vec::new(),
             sent_to: Vec::new(),
@@ -144,7 +152,7 @@ impl Snapshot {
         };
         snapshot
             .unknown
-            .extend(snapshot.uncovered.iter().map(Unsupported::unknown));
+            .extend(ambient::waypoints(objects.iter().copied()));
         snapshot.unknown.extend(
             snapshot
                 .firewalls
@@ -165,8 +173,7 @@ impl Snapshot {
                 false => of_pods.next(),
             });
         }
-        let kubernetes =
-            |each: &&Value| text(each, "/apiVersion").starts_with("networking.k8s.io/");
+        let kubernetes = |each: &&Value| unsupported::group(each) == "networking.k8s.io";
         let policies = of("NetworkPolicy").filter(kubernetes);
         for policy in policies.filter_map(NetworkPolicy::read) {
             snapshot.unknown.extend(policy.unknown.iter().cloned());
@@ -177,6 +184,16 @@ impl Snapshot {
                 .or_default()
                 .push(policy);
         }
+        for pod in &snapshot.pods {
+            snapshot.unknown.extend(pod.unknown());
+        }
+        for each in &snapshot.unknown {
+            let of = snapshot.unknown_by.entry(each.object.clone());
+            of.or_default().push(each.clone());
+        }
+        let unsupported: Vec<Unknown> = snapshot.unsupported.unknown().collect();
+        snapshot.unknown.extend(unsupported);
+        snapshot.unknown.extend(snapshot.unread.iter().cloned());
         snapshot.index();
         snapshot
     }
@@ -365,21 +382,14 @@ impl Snapshot {
         pod
     }
 
-    /// What makes a pod without a sidecar part of an ambient mesh, whose proxies are not covered.
-    pub(super) fn ambient(&self, pod: &Pod) -> Option<Unknown> {
-        const MODE: &str = "istio.io/dataplane-mode";
-        let namespace = self.namespaces.get(pod.namespace());
-        let own = pod.labels.get(MODE);
-        let mode = own.or_else(|| namespace.and_then(|labels| labels.get(MODE)));
-        if pod.proxy != Proxy::Absent || mode.is_none_or(|mode| mode != "ambient") {
-            return None;
-        }
-        let object = match own {
-            Some(_) => pod.object.clone(),
-            None => Object::new("Namespace", "", pod.namespace()),
-        };
-        let field = format!("metadata.labels[{MODE}]");
-        Some(Unknown { object, field })
+    /// What is not covered of an object.
+    pub(super) fn unknown_of(&self, object: &Object) -> &[Unknown] {
+        self.unknown_by.get(object).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether anything at all is not covered.
+    pub(super) fn is_doubtful(&self) -> bool {
+        !self.unknown.is_empty() || !self.firewall_policies.is_empty() || self.way_out.is_some()
     }
 
     /// The fields and objects that are not covered.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 use serde_json::Value;
 
-use super::object::Object;
+use super::object::{Object, Unknown};
 use super::path::PathNormalization;
 use super::sidecar::OutboundPolicy;
+use super::vpc::WayOut;
 
 /// The installation of the mesh.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,4 +106,10 @@ pub struct SnapshotInput {
     pub ranges: ClusterRanges,
     /// The mesh.
     pub mesh: MeshInstall,
+    /// Firewall policies of the network and above it, in the form of `networks.getEffectiveFirewalls`.
+    pub firewall_policies: Vec<Value>,
+    /// How packets leave the network; `None` if it was not read, as for resources that do not exist yet.
+    pub way_out: Option<WayOut>,
+    /// What may decide and could not be read: every answer is unknown because of it.
+    pub unread: Vec<Unknown>,
 }

@@ -1,6 +1,7 @@
 //! The trace of a request: what happened at each hop, which object decided, the caller's result, the proxies' log lines.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -18,6 +19,17 @@ pub struct Decision {
     pub because: String,
     /// The other objects that were evaluated and did not apply, and why not.
     pub others: Vec<(Object, String)>,
+    /// The objects that refuse together where no single one does: the NetworkPolicies that isolate a pod, the ALLOW policies
+    /// of which none matches. `None` if there are none. Part of the verdict, not of the hop.
+    #[serde(skip)]
+    pub together: Option<Arc<[Object]>>,
+}
+
+impl Decision {
+    /// The objects that refuse together.
+    pub fn jointly(&self) -> impl Iterator<Item = &Object> {
+        self.together.iter().flat_map(|all| all.iter())
+    }
 }
 
 /// The location of a hop.
@@ -146,7 +158,7 @@ pub struct Trace {
     pub received: Vec<(String, String)>,
     /// The proxies' log lines, in the order in which the requests reached them.
     pub lines: Vec<super::log::AccessLogLine>,
-    /// What may have affected a decision and is not covered.
+    /// What may have affected a decision and is not covered: if there is any, the verdict is unknown.
     pub unknown: Vec<Unknown>,
 }
 

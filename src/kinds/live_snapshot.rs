@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::clusters::{Clients, PATH, connect};
 use super::difference::same_name;
-use super::{live_objects, own_mesh, path_template};
+use super::live_vpc::allowed;
+use super::{live_objects, live_vpc, own_mesh, path_template};
 use crate::google::{Api, ApiError, Call, Class, segment};
 use egress::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
 
@@ -12,7 +13,7 @@ use egress::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
 /// private DNS zones are known to exist: then a disabled API is an error, because the zones still answer.
 ///
 /// # Errors
-/// Google or the cluster does not answer, or denies access.
+/// Google or the cluster does not answer, or denies access to the cluster itself. What else may not be read is noted in the input.
 pub async fn read(
     clients: &Clients,
     at: &Map<String, Value>,
@@ -40,18 +41,30 @@ pub async fn read(
         .unwrap_or_default();
     let range = |pointer: &str| text(pointer)?.parse().ok();
     let usual = (ClusterRanges::default(), MeshInstall::default());
-    let firewalls = firewalls(clients, &of_network(at, network), network).await?;
+    let host = of_network(at, network);
+    let mut unread = Vec::new();
+    let rules = firewalls(clients, &host, network).await;
+    let firewalls = allowed(rules, "firewall", &mut unread)?.unwrap_or_default();
     let mut pools = cluster["nodePools"].as_array().cloned().unwrap_or_default();
     for pool in &mut pools {
         mark(pool, text("/name").unwrap_or_default(), &firewalls);
     }
+    let live = live_objects::deciding(&inside).await?;
+    unread.extend(live.unread);
+    let surroundings = live_vpc::read(clients, &host, &cluster, network, &mut unread).await?;
+    let zones = all_zones(clients, at, network, has_zones).await;
+    let zones = allowed(zones, "managedZone", &mut unread)?.unwrap_or_default();
+    let of_nodes = nodes(clients, &cluster).await;
+    let of_nodes = allowed(of_nodes, "subnetwork", &mut unread)?.flatten();
     Ok(Some(SnapshotInput {
-        kubernetes: live_objects::objects(&inside).await?,
+        kubernetes: live.objects,
         firewalls,
-        zones: all_zones(clients, at, network, has_zones).await?,
+        firewall_policies: surroundings.policies,
+        way_out: surroundings.way_out,
+        zones,
         pools,
         ranges: ClusterRanges {
-            nodes: nodes(clients, &cluster).await?.unwrap_or(usual.0.nodes),
+            nodes: of_nodes.unwrap_or(usual.0.nodes),
             pods: range("/clusterIpv4Cidr").unwrap_or(usual.0.pods),
             services: range("/servicesIpv4Cidr").unwrap_or(usual.0.services),
             control_plane: range("/privateClusterConfig/masterIpv4CidrBlock")
@@ -65,6 +78,7 @@ pub async fn read(
         outside_vpc: false,
         network: None,
         no_internet: false,
+        unread,
     }))
 }
 

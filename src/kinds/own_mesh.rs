@@ -25,8 +25,9 @@ pub async fn sources(
     cluster: &ClusterClient,
     pools: Vec<Value>,
 ) -> Result<SnapshotInput, ApiError> {
-    let kubernetes = live_objects::objects(cluster).await;
-    let kubernetes = kubernetes.map_err(|error| advised(clients, error))?;
+    let live = live_objects::deciding(cluster).await;
+    let live = live.map_err(|error| advised(clients, error))?;
+    let kubernetes = live.objects;
     let config = ObjectRef {
         api_version: "v1".to_owned(),
         kind: "ConfigMap".to_owned(),
@@ -42,6 +43,7 @@ pub async fn sources(
         kubernetes: kubernetes.into_iter().chain(config).collect(),
         pools,
         outside_vpc: true,
+        unread: live.unread,
         ..SnapshotInput::default()
     })
 }

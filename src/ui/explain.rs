@@ -1,6 +1,6 @@
-//! The trace of a request as text: one line for each hop, the object that decides, and why the others did not apply.
+//! The trace of a request as text: the verdict, then one line for each hop, the object that decides, and why the others did not apply.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::table::{columns, folded};
@@ -8,6 +8,7 @@ use super::{Paint, plain};
 use egress::matrix::Cell;
 use egress::request::{Request, Source};
 use egress::trace::{CallerOutcome, Hop, HopLocation, Trace};
+use egress::verdict::Verdict;
 
 /// The trace, from the caller to the answer. The reasons why objects did not apply are shown at the hop where the request stops,
 /// and with `verbose` at every hop.
@@ -21,34 +22,65 @@ pub fn text(request: &Request, account: &Trace, verbose: bool, paint: Paint) -> 
             request.url()
         )))
     );
+    text += &headline(account, paint);
     for hop in &account.hops {
         text += &line(hop, verbose || !hop.ruling.passes, paint);
     }
     text += "\n";
     text += &got(account, paint);
-    for unknown in &account.unknown {
-        let _ = writeln!(
-            text,
-            "{} {}",
-            paint.change("unknown:"),
-            plain(&unknown.to_string())
-        );
+    text
+}
+
+/// The verdict, and the objects behind it; of an unknown verdict also the fields that are not covered.
+fn headline(account: &Trace, paint: Paint) -> String {
+    let verdict = account.verdict();
+    let word = match verdict {
+        Verdict::Reaches => paint.good(verdict.word()),
+        Verdict::Refused => paint.bad(verdict.word()),
+        Verdict::Unknown => paint.change(verdict.word()),
+    };
+    let mut text = format!("verdict: {word}\n");
+    let behind: Vec<String> = match verdict {
+        Verdict::Unknown => account.unknown.iter().map(ToString::to_string).collect(),
+        _ => account.deciding().iter().map(ToString::to_string).collect(),
+    };
+    let label = match verdict {
+        Verdict::Unknown => "not covered",
+        _ => "decided by",
+    };
+    let more = behind.len().saturating_sub(MOST);
+    for (index, object) in behind.iter().take(MOST).enumerate() {
+        let label = if index == 0 { label } else { "" };
+        text += &folded(&format!("  {label:<11} "), &plain(object));
+    }
+    if more > 0 {
+        let _ = writeln!(text, "  {:<11} {more} more", "");
     }
     text
 }
 
+/// The number of objects that a headline names.
+const MOST: usize = 10;
+
 /// Which namespace reaches what: one row for each destination, one column for each namespace; then the reasons of the stopped
-/// requests.
+/// requests, and what is not covered. The result of a cell whose verdict is unknown is not shown: it may be wrong.
 pub fn matrix(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> String {
     let mut rows = vec![vec!["request".to_owned()]];
     rows[0].extend(callers.iter().map(|caller| plain(&caller.namespace)));
-    let mut stops = BTreeSet::new();
+    let (mut stops, mut unknown) = (BTreeSet::new(), BTreeMap::<String, usize>::new());
     for (n, request) in requests.iter().enumerate() {
         let mut row = vec![plain(&request.url())];
         for (caller, of_caller) in callers.iter().zip(cells) {
             let Some(cell) = of_caller.get(n) else {
                 continue;
             };
+            if cell.verdict() == Verdict::Unknown {
+                row.push(Verdict::Unknown.word().to_owned());
+                for each in &cell.unknown {
+                    *unknown.entry(each.to_string()).or_insert(0) += 1;
+                }
+                continue;
+            }
             row.push(cell.got.to_string());
             if let Some(by) = cell.by.as_ref().filter(|_| !cell.reaches) {
                 let namespace = plain(&caller.namespace);
@@ -63,6 +95,12 @@ pub fn matrix(callers: &[Source], requests: &[Request], cells: &[Vec<Cell>]) -> 
     let mut text = columns(&rows);
     for stop in stops {
         let _ = writeln!(text, "{}", plain(&stop));
+    }
+    for (object, count) in unknown {
+        let requests = if count == 1 { "request" } else { "requests" };
+        let said =
+            format!("unknown: {object} is not covered, and may decide about {count} {requests}");
+        let _ = writeln!(text, "{}", plain(&said));
     }
     text
 }
@@ -108,8 +146,12 @@ fn line(hop: &Hop, whole: bool, paint: Paint) -> String {
     text
 }
 
-/// The caller's result.
+/// The caller's result; if the verdict is unknown, what it would be if nothing that is not covered decided.
 fn got(account: &Trace, paint: Paint) -> String {
+    let gets = match account.verdict() {
+        Verdict::Unknown => "if nothing that is not covered decides, the caller gets",
+        Verdict::Reaches | Verdict::Refused => "the caller gets",
+    };
     let waits = account.waits.as_secs();
     let after = match waits {
         0 => String::new(),
@@ -121,11 +163,11 @@ fn got(account: &Trace, paint: Paint) -> String {
                 200..=399 => paint.good(&answer.status.to_string()),
                 other => paint.bad(&other.to_string()),
             };
-            format!("the caller gets {status}{after}\n")
+            format!("{gets} {status}{after}\n")
         }
         CallerOutcome::Failure(failure) => {
             let exit = paint.bad(&format!("curl exit {}", failure.exit()));
-            format!("the caller gets no answer{after}: {exit}\n")
+            format!("{gets} no answer{after}: {exit}\n")
         }
     };
     if let CallerOutcome::Answer(answer) = &account.got {

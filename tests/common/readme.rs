@@ -44,6 +44,10 @@ pub const WALK: &[(&str, &[(&str, Way)])] = &[
             ("provision verify --emulate", Ends(0)),
             ("provision explain team-x http://httpbin.org/", Ends(0)),
             ("provision explain --matrix", Ends(0)),
+            (
+                "provision explain team-x http://example.com/ --expect reaches",
+                Ends(0),
+            ),
             ("provision analyze", Ends(0)),
             ("provision analyze --for traffic-director", Ends(0)),
             (

@@ -71,6 +71,7 @@ mod steps;
 mod terminal;
 mod traffic_director;
 mod up_down;
+mod verdict;
 mod verify;
 mod waits;
 mod warnings;

@@ -114,6 +114,7 @@ impl<'c> Packets<'c> {
                 .unwrap_or_default(),
             labels: pod.labels.clone(),
             address: pod.address,
+            ports: pod.ports.clone(),
         };
         let other = OtherEnd::Outside(OUTSIDE);
         let policy =

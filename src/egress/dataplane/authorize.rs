@@ -40,7 +40,10 @@ impl Simulation<'_, '_> {
         };
         if !self.evaluator.tells {
             let (passes, by) = policies.briefly(&asked);
-            self.hop(at.place, "", DecisionBuilder::decided(passes, by, ""));
+            self.unknown.extend(policies.unknown(&asked));
+            let together = policies.allows().filter(|_| !passes && by.is_none());
+            let decision = DecisionBuilder::decided(passes, by, "").by_all(together);
+            self.hop(at.place, "", decision);
             let details = String::new();
             return if passes {
                 Ok(())

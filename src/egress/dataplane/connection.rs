@@ -45,6 +45,14 @@ impl Connection {
         }
     }
 
+    /// The host that the application asks for: the authority of its request, or its own SNI.
+    pub fn host(&self) -> &str {
+        match &self.content {
+            Content::Http(message, _) => &message.authority,
+            Content::Tls(_, name) => name,
+        }
+    }
+
     /// The SNI of the outermost handshake; `None` without TLS.
     pub fn server_name(&self) -> Option<&str> {
         match (&self.wrap, &self.content) {

@@ -1,6 +1,7 @@
 //! Decisions whose texts are created only if they are needed.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use crate::object::Object;
 use crate::trace::Decision;
@@ -9,12 +10,13 @@ use crate::trace::Decision;
 pub type Others = Vec<(Object, String)>;
 
 /// A decision that can become a [`Decision`].
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct DecisionBuilder<'d, B> {
     passes: bool,
     by: Option<&'d Object>,
     because: B,
     others: Option<&'d dyn Fn() -> Others>,
+    together: Option<Arc<[Object]>>,
 }
 
 impl<'d, B: Display> DecisionBuilder<'d, B> {
@@ -35,6 +37,7 @@ impl<'d, B: Display> DecisionBuilder<'d, B> {
             by,
             because,
             others: None,
+            together: None,
         }
     }
 
@@ -45,6 +48,11 @@ impl<'d, B: Display> DecisionBuilder<'d, B> {
             ..self
         }
     }
+
+    /// Adds the objects that refuse together.
+    pub fn by_all(self, together: Option<Arc<[Object]>>) -> DecisionBuilder<'d, B> {
+        DecisionBuilder { together, ..self }
+    }
 }
 
 /// The sources of a hop's decision.
@@ -53,6 +61,8 @@ pub trait Decides {
     fn passes(&self) -> bool;
     /// The object that decides.
     fn by(&self) -> Option<&Object>;
+    /// The objects that refuse together, if no single one does.
+    fn together(&self) -> Option<Arc<[Object]>>;
     /// The decision with its texts.
     fn told(self) -> Decision;
 }
@@ -66,12 +76,17 @@ impl<B: Display> Decides for DecisionBuilder<'_, B> {
         self.by
     }
 
+    fn together(&self) -> Option<Arc<[Object]>> {
+        self.together.clone()
+    }
+
     fn told(self) -> Decision {
         Decision {
             passes: self.passes,
             by: self.by.cloned(),
             because: self.because.to_string(),
             others: self.others.map(|others| others()).unwrap_or_default(),
+            together: self.together,
         }
     }
 }
@@ -83,6 +98,10 @@ impl Decides for &Decision {
 
     fn by(&self) -> Option<&Object> {
         self.by.as_ref()
+    }
+
+    fn together(&self) -> Option<Arc<[Object]>> {
+        self.together.clone()
     }
 
     fn told(self) -> Decision {

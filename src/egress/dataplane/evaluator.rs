@@ -116,6 +116,7 @@ impl<'s> Evaluator<'s> {
                     by: decided.by().cloned(),
                     because: String::new(),
                     others: Vec::new(),
+                    together: decided.together(),
                 },
             }),
         }
@@ -151,6 +152,13 @@ impl<'s> Evaluator<'s> {
     /// The pod with an address.
     pub fn pod_at(&self, address: IpAddr) -> Option<&'s Pod> {
         self.snapshot.pod_at(address)
+    }
+
+    /// The Kubernetes Service that a name means for a pod.
+    pub fn service_by_name(&self, of: &Pod, name: &str) -> Option<&'s Service> {
+        let full = host::searched(name, of.namespace());
+        let mut all = full.iter().flat_map(|full| self.snapshot.services_of(full));
+        all.find(|service| service.kubernetes)
     }
 
     /// Resolves a name for a pod, with the object that decides: names of the cluster by the search path of a pod's resolver, then
@@ -337,7 +345,7 @@ impl<'s> Evaluator<'s> {
     }
 
     /// A pod's node in the form that the firewall needs.
-    fn machine(&self, pool: Option<usize>) -> Machine {
+    pub fn machine(&self, pool: Option<usize>) -> Machine {
         let pool = pool.and_then(|pool| self.snapshot.pools.get(pool));
         pool.map(|pool| pool.machine.clone()).unwrap_or_default()
     }

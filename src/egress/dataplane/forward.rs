@@ -304,8 +304,12 @@ impl<'s> Simulation<'_, 's> {
         port: u16,
         subset: &'s str,
     ) -> Option<Rc<Upstream<'s>>> {
+        self.meets_rules(at, host);
         match at.proxy_state.upstream(host, port, subset) {
-            Ok(upstream) => Some(upstream),
+            Ok(upstream) => {
+                self.meets_service(at.pod, upstream.service);
+                Some(upstream)
+            }
             Err(missing) => {
                 let decision = DecisionBuilder::stops(missing.by(), missing);
                 self.hop(at.place, &at.pod.object, decision);
@@ -349,7 +353,10 @@ impl<'s> Simulation<'_, 's> {
         let service = upstream.service;
         let others = service.merged.iter().chain(upstream.rules.iter().copied());
         for object in std::iter::once(&service.object).chain(others) {
-            self.notes(object);
+            match wrap.is_some() {
+                true => self.notes_of_tls(object),
+                false => self.notes(object),
+            }
         }
         self.hop(
             at.place,

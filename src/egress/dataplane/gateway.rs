@@ -13,11 +13,12 @@ use super::routes::{Route, Routes};
 use super::upstream::UpstreamTarget;
 use crate::gateway::{Gateway, Routing, Server, ServerTls};
 use crate::host::{within, without_port};
-use crate::object::{Object, Unknown};
+use crate::object::Object;
 use crate::pod::Pod;
 use crate::rbac::Peer;
 use crate::redirection;
 use crate::trace;
+use crate::unsupported::Role;
 use crate::virtual_service::{Destination, HttpRequest};
 
 impl<'s> Simulation<'_, 's> {
@@ -29,7 +30,7 @@ impl<'s> Simulation<'_, 's> {
         to: UpstreamTarget,
         carried: Connection,
     ) -> ConnectionReport {
-        self.meets(pod);
+        self.meets_proxy(pod, Role::Gateway);
         self.notes_mesh();
         if redirection::is_own_port(to.port) {
             return self.enters_agent(pod, to, carried);
@@ -50,6 +51,7 @@ impl<'s> Simulation<'_, 's> {
             },
             tells: evaluator.tells,
         };
+        self.meets_routes(&at, carried.host(), Role::Gateway);
         let chains = proxy_state.chains(pod, to.port);
         let chain = match chains.find(carried.server_name()) {
             Ok(chain) => chain,
@@ -172,11 +174,7 @@ impl<'s> Simulation<'_, 's> {
             }
             (ServerTls::Mutual, wrap, content) => {
                 // Whether the server accepts the caller's certificate depends on secrets that are not read.
-                let field = "spec.servers.tls.credentialName".to_owned();
-                self.unknown.insert(Unknown {
-                    object: gateway.object.clone(),
-                    field,
-                });
+                self.taints(gateway.object.clone(), "spec.servers.tls.credentialName");
                 (wrap.and_then(|wrap| wrap.identity), content)
             }
             (ServerTls::Simple, Some(_), content) | (ServerTls::Passthrough, Some(_), content) => {

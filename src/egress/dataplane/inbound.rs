@@ -15,6 +15,7 @@ use crate::peer::{self, Mode};
 use crate::pod::Pod;
 use crate::service::Protocol;
 use crate::trace;
+use crate::unsupported::Role;
 use crate::virtual_service::HttpRequest;
 
 impl<'s> Simulation<'_, 's> {
@@ -26,7 +27,7 @@ impl<'s> Simulation<'_, 's> {
         to: UpstreamTarget,
         carried: Connection,
     ) -> ConnectionReport {
-        self.meets(pod);
+        self.meets_proxy(pod, Role::Inbound);
         self.notes_mesh();
         let evaluator = self.evaluator;
         let proxy_state = evaluator.proxy_state(pod);

@@ -25,6 +25,9 @@ mod rule;
 mod server;
 mod sidecar;
 mod stream;
+mod taint;
+#[cfg(test)]
+mod taint_tests;
 mod upstream;
 mod upstream_tls;
 mod visibility;
@@ -62,6 +65,8 @@ pub(super) struct Simulation<'w, 's> {
     depth: usize,
     /// Whether the connection under way was opened by a proxy.
     by_proxy: bool,
+    /// Whether the request may carry a token: a header or a parameter that the caller adds.
+    tokens: bool,
 }
 
 impl Snapshot {
@@ -87,6 +92,7 @@ impl Evaluator<'_> {
             received: Vec::new(),
             depth: 0,
             by_proxy: false,
+            tokens: tokens(request),
         };
         simulation.begins(pod);
         let to = match simulation.finds(pod, request) {
@@ -133,35 +139,17 @@ impl<'s> Simulation<'_, 's> {
         self.hops.extend(self.evaluator.hop(place, name, decided));
     }
 
-    /// Records what is not covered of an object.
-    fn notes(&mut self, object: &Object) {
-        if !self.evaluator.tells {
-            return;
-        }
-        let all = self.evaluator.snapshot.unknown().iter();
-        self.unknown
-            .extend(all.filter(|unknown| unknown.object == *object).cloned());
-    }
-
-    /// Records objects that may concern a pod and are not covered at all.
-    fn meets(&mut self, pod: &Pod) {
-        if !self.evaluator.tells {
-            return;
-        }
-        let snapshot = self.evaluator.snapshot;
-        let root = &snapshot.mesh.root_namespace;
-        let all = snapshot.uncovered.iter();
-        let concerned = all.filter(|each| each.concerns(pod, root));
-        self.unknown.extend(concerned.map(|each| each.unknown()));
-        self.unknown.extend(snapshot.ambient(pod));
-    }
-
     /// Records the pod that sends the request.
     fn begins(&mut self, pod: &Pod) {
+        self.meets_unread();
+        let snapshot = self.evaluator.snapshot;
+        if pod.pool.is_none() && !snapshot.pools.is_empty() && !snapshot.outside_vpc {
+            // Its node determines which firewall rules apply.
+            self.taints(pod.object.clone(), "spec.nodeName");
+        }
         if !self.evaluator.tells {
             return;
         }
-        let snapshot = self.evaluator.snapshot;
         let namespace = Object::new("Namespace", "", pod.namespace());
         let there = snapshot.namespaces.contains_key(pod.namespace());
         let because = match (pod.proxy, there) {
@@ -181,15 +169,6 @@ impl<'s> Simulation<'_, 's> {
             &pod.object,
             DecisionBuilder::passes(there.then_some(&namespace), because),
         );
-        self.meets(pod);
-        if pod.pool.is_none() && !snapshot.pools.is_empty() {
-            // Its node determines which firewall rules apply.
-            let field = "spec.nodeName".to_owned();
-            self.unknown.insert(Unknown {
-                object: pod.object.clone(),
-                field,
-            });
-        }
     }
 
     fn ends(
@@ -216,6 +195,20 @@ impl<'s> Simulation<'_, 's> {
         }
         account
     }
+}
+
+/// Whether a request may carry a token: RFC 6750 allows for a header and a parameter, and a policy may name others.
+fn tokens(request: &Request) -> bool {
+    let usual = [
+        "host",
+        "user-agent",
+        "accept",
+        "content-type",
+        "content-length",
+    ];
+    let own =
+        |(name, _): &(String, String)| !usual.iter().any(|usual| name.eq_ignore_ascii_case(usual));
+    request.path.contains('?') || request.headers.iter().any(own)
 }
 
 /// What the application sends.

@@ -11,7 +11,7 @@ use super::{DEEPEST, RESOLVER_PATIENCE, Simulation};
 use crate::dns::METADATA_SERVER;
 use crate::firewall::{self, Direction};
 use crate::network_policy::{OtherEnd, PodEnd};
-use crate::object::{Object, Unknown};
+use crate::object::Object;
 use crate::pod::{Pod, Proxy, Resolver};
 use crate::request::Request;
 use crate::service::{Endpoints, Service};
@@ -40,10 +40,7 @@ impl Simulation<'_, '_> {
             return Ok(UpstreamTarget { address, port });
         }
         if pod.resolver == Resolver::Own || pod.own_dns {
-            self.unknown.insert(Unknown {
-                object: pod.object.clone(),
-                field: "spec.dnsConfig".to_owned(),
-            });
+            self.taints(pod.object.clone(), "spec.dnsConfig");
         }
         let asked = self.evaluator.asks_dns(pod);
         if let Some((place, ruling)) = asked.iter().find(|(_, ruling)| !ruling.passes) {
@@ -51,6 +48,7 @@ impl Simulation<'_, '_> {
             return Err((Failure::NoDns, RESOLVER_PATIENCE));
         }
         let found = self.evaluator.resolve(pod, &request.host);
+        self.meets_name(pod, request);
         self.hop(trace::HopLocation::Dns, &request.host, &found.ruling);
         match found.addresses.first().copied() {
             Some(address) => Ok(UpstreamTarget { address, port }),
@@ -66,6 +64,9 @@ impl Simulation<'_, '_> {
         to: UpstreamTarget,
         carried: Connection,
     ) -> ConnectionReport {
+        if let Some(service) = self.evaluator.snapshot.service_at(to.address) {
+            self.meets_candidates(service);
+        }
         match self.behind(from, to) {
             Ok(to) => self.reaches(from, to, carried),
             Err((by, because, outcome)) => {
@@ -137,6 +138,10 @@ impl Simulation<'_, '_> {
         to: UpstreamTarget,
         carried: Connection,
     ) -> ConnectionReport {
+        self.meets_packets(from, Direction::Egress, Some(to.address), to.port);
+        if let Some(target) = self.evaluator.pod_at(to.address) {
+            self.meets_packets(target, Direction::Ingress, from.address, to.port);
+        }
         let between = self
             .evaluator
             .between(from, to, || self.comes_past(from, to));
@@ -150,11 +155,7 @@ impl Simulation<'_, '_> {
         }
         if self.depth == DEEPEST {
             // How long proxies continue in a loop depends on limits that are not read.
-            let object = from.object.clone();
-            self.unknown.insert(Unknown {
-                object,
-                field: String::new(),
-            });
+            self.taints(from.object.clone(), "");
             let because = "routing loop: the request reaches the same proxies again and again";
             self.hop(
                 trace::HopLocation::Gateway,
@@ -176,10 +177,7 @@ impl Simulation<'_, '_> {
             Some(pod) if pod.proxy == Proxy::Sidecar => {
                 self.enters_injected(from, pod, to, carried)
             }
-            Some(pod) => {
-                self.meets(pod);
-                self.enters_pod(pod, to, carried)
-            }
+            Some(pod) => self.enters_pod(pod, to, carried),
             None => self.enters_host(from, to, carried),
         }
     }
@@ -257,12 +255,7 @@ impl Simulation<'_, '_> {
             !pod.host_network
                 && policies.any(|each| each.isolates(direction, pod.namespace(), &pod.labels))
         };
-        let mut unknown = |pod: &Pod, field: &str| {
-            self.unknown.insert(Unknown {
-                object: pod.object.clone(),
-                field: field.to_owned(),
-            });
-        };
+        let mut unknown = |pod: &Pod, field: &str| self.taints(pod.object.clone(), field);
         // Kubernetes leaves open how policies see these pods.
         if target.host_network && isolated(Direction::Egress, from) {
             unknown(target, "spec.hostNetwork");
@@ -285,10 +278,7 @@ impl Simulation<'_, '_> {
         let pods = self.evaluator.snapshot.pods_of(&service.object.namespace);
         let mut pods = pods.filter(|pod| selector.matches(&pod.labels));
         if service.node_local && (from.node.is_none() || pods.any(|pod| pod.node.is_none())) {
-            self.unknown.insert(Unknown {
-                object: service.object.clone(),
-                field: "spec.internalTrafficPolicy".to_owned(),
-            });
+            self.taints(service.object.clone(), "spec.internalTrafficPolicy");
         }
     }
 }

@@ -10,7 +10,7 @@ use super::local_reply::{NOT_TLS, WRONG_NAME};
 use super::network::is_metadata_server;
 use super::upstream::{UpstreamTarget, target};
 use crate::internet::{self, InternetListener};
-use crate::object::{Object, Unknown};
+use crate::object::Object;
 use crate::pod::Pod;
 use crate::service::{Endpoints, Port, Protocol, Service};
 use crate::trace::{self, HttpAnswer};
@@ -33,12 +33,18 @@ impl Simulation<'_, '_> {
         carried: Connection,
     ) -> ConnectionReport {
         let services = &self.evaluator.snapshot.services;
-        let mut ports = services
+        let ports = services
             .iter()
             .filter(|service| service.selects(pod.namespace(), &pod.labels))
             .flat_map(|service| &service.ports);
-        let tls = ports
-            .any(|port| port.protocol == Protocol::Tls && target(port, Some(pod)) == Some(to.port));
+        let here: Vec<&Port> = ports
+            .filter(|port| target(port, Some(pod)) == Some(to.port))
+            .collect();
+        let tls = here.iter().any(|port| port.protocol == Protocol::Tls);
+        if here.is_empty() && !pod.declared.contains(&to.port) {
+            // Whether anything listens there is stated nowhere.
+            self.taints(pod.object.clone(), "spec.containers.ports");
+        }
         let listening = ServerListener {
             speaks: if tls {
                 InternetListener::Https
@@ -70,17 +76,15 @@ impl Simulation<'_, '_> {
             _ => self.served_outside(from, to),
         };
         if speaks == InternetListener::Nobody {
-            if !self.is_of_cluster(to) {
-                self.unknown.insert(Unknown {
-                    object: Object::new("server", "", &to.to_string()),
-                    field: String::new(),
-                });
-            }
             self.hop(
                 trace::HopLocation::Server,
                 to,
                 DecisionBuilder::stops(None, "no server is known to listen there"),
             );
+            if !self.is_of_cluster(to) {
+                // Whether packets are dropped, refused or answered is not known.
+                self.taints(Object::new("address", "", &to.to_string()), "");
+            }
             return ConnectionReport::at_once(ConnectionOutcome::Dropped);
         }
         let names = control_plane.then(|| {

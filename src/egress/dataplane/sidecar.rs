@@ -15,6 +15,7 @@ use crate::pod::Pod;
 use crate::service::{Port, Service};
 use crate::sidecar::OutboundPolicy;
 use crate::trace;
+use crate::unsupported::Role;
 use crate::virtual_service::HttpRequest;
 
 impl<'s> Simulation<'_, 's> {
@@ -40,6 +41,8 @@ impl<'s> Simulation<'_, 's> {
             version: "HTTP/1.1",
             tells: evaluator.tells,
         };
+        self.meets_proxy(pod, Role::Outbound);
+        self.meets_routes(&at, carried.host(), Role::Outbound);
         if let Some(sidecar) = proxy_state.scope.sidecar {
             self.notes(&sidecar.object);
         }

@@ -281,6 +281,7 @@ fn told(
             by: by.map(|zone| zone.object.clone()),
             because: path.join(", "),
             others,
+            together: None,
         },
         addresses,
     }

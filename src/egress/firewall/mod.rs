@@ -285,6 +285,28 @@ impl Firewall {
     }
 }
 
+/// What is not covered of the rules that may apply to a machine's connection: those for its direction, its protocol and port
+/// and the machine itself.
+pub fn doubtful<'r>(
+    rules: &'r [Firewall],
+    direction: Direction,
+    machine: &'r Machine,
+    protocol: &'r str,
+    port: u16,
+) -> impl Iterator<Item = &'r Unknown> {
+    let may_apply = move |rule: &&Firewall| {
+        let shares = |own: &[String], of: &[String]| own.iter().any(|one| of.contains(one));
+        let everybody = rule.target_accounts.is_empty() && rule.target_tags.is_empty();
+        let target = everybody
+            || shares(&rule.target_accounts, &machine.service_accounts)
+            || shares(&rule.target_tags, &machine.tags);
+        let mut traffic = rule.traffic.iter();
+        rule.direction == direction && target && traffic.any(|each| each.covers(protocol, port))
+    };
+    let doubtful = rules.iter().filter(|rule| !rule.unknown.is_empty());
+    doubtful.filter(may_apply).flat_map(|rule| &rule.unknown)
+}
+
 /// A connection that is checked against the rules.
 struct FirewallQuery<'a> {
     machine: &'a Machine,
@@ -311,6 +333,7 @@ pub fn beside(because: &str) -> Decision {
         by: None,
         because: because.to_owned(),
         others: Vec::new(),
+        together: None,
     }
 }
 
@@ -330,6 +353,7 @@ pub fn rule(
         by: None,
         because: because.to_owned(),
         others: Vec::new(),
+        together: None,
     };
     if other == METADATA_SERVER && direction == Direction::Egress {
         return passes("no firewall rule applies between a machine and its metadata server");
@@ -378,6 +402,7 @@ pub fn rule(
         because: by.map_or_else(|| default.to_owned(), Firewall::because),
         by: by.map(|by| by.object.clone()),
         others,
+        together: None,
     }
 }
 

@@ -16,7 +16,7 @@ use ipnet::IpNet;
 use json::{list, text};
 use serde_json::Value;
 
-use crate::field::port;
+use crate::field::{port, strange};
 use crate::firewall::Direction;
 use crate::object::{Labels, Object, Unknown, texts};
 use crate::selector::Selector;
@@ -108,6 +108,8 @@ pub struct NetworkPolicy {
     /// The fields that are not covered.
     pub unknown: Vec<Unknown>,
     selector: Selector,
+    /// Whether the selector is understood.
+    selects_surely: bool,
     /// The rules of each direction; `None` if the policy does not apply to it.
     ingress: Option<Vec<NetworkPolicyRule>>,
     egress: Option<Vec<NetworkPolicyRule>>,
@@ -125,10 +127,16 @@ impl NetworkPolicyReader<'_> {
         self.unknown.push(Unknown { object, field });
     }
 
+    fn strange(&mut self, value: &Value, path: &str, known: &[&str]) {
+        let strange = strange(self.object, value, path, known);
+        self.unknown.extend(strange);
+    }
+
     fn rules(&mut self, list: &Value, field: &str, ends: &str) -> Vec<NetworkPolicyRule> {
         let mut rules = Vec::new();
         for (index, rule) in list.as_array().into_iter().flatten().enumerate() {
             let place = format!("spec.{field}[{index}]");
+            self.strange(rule, &place, &[ends, "ports"]);
             let items = |name: &str| rule[name].as_array().into_iter().flatten().enumerate();
             rules.push(NetworkPolicyRule {
                 peers: items(ends)
@@ -143,7 +151,18 @@ impl NetworkPolicyReader<'_> {
     }
 
     fn peer(&mut self, peer: &Value, place: &str) -> NetworkPolicyPeer {
+        self.strange(
+            peer,
+            place,
+            &["ipBlock", "namespaceSelector", "podSelector"],
+        );
+        for field in ["namespaceSelector", "podSelector"] {
+            if !Selector::is_understood(&peer[field]) {
+                self.not_covered(format!("{place}.{field}"));
+            }
+        }
         let block = &peer["ipBlock"];
+        self.strange(block, &format!("{place}.ipBlock"), &["cidr", "except"]);
         if block.is_null() {
             let namespaces = &peer["namespaceSelector"];
             return NetworkPolicyPeer::Pods {
@@ -163,6 +182,7 @@ impl NetworkPolicyReader<'_> {
     }
 
     fn ports(&mut self, ports: &Value, place: &str) -> Ports {
+        self.strange(ports, place, &["protocol", "port", "endPort"]);
         let number = |name: &str| {
             ports[name]
                 .as_u64()
@@ -197,6 +217,12 @@ impl NetworkPolicy {
             object: &name,
             unknown: Vec::new(),
         };
+        let fields = ["podSelector", "ingress", "egress", "policyTypes"];
+        reader.strange(spec, "spec", &fields);
+        let selects_surely = Selector::is_understood(&spec["podSelector"]);
+        if !selects_surely {
+            reader.not_covered("spec.podSelector".to_owned());
+        }
         let ingress = reader.rules(&spec["ingress"], "ingress", "from");
         let egress = reader.rules(&spec["egress"], "egress", "to");
         let stated = texts(spec, "/policyTypes");
@@ -209,6 +235,7 @@ impl NetworkPolicy {
         let unknown = reader.unknown;
         Some(NetworkPolicy {
             selector: Selector::read(&spec["podSelector"]),
+            selects_surely,
             ingress: takes.then_some(ingress),
             egress: opens.then_some(egress),
             object: name,
@@ -281,6 +308,23 @@ impl NetworkPolicyRule {
     }
 }
 
+/// What is not covered of the policies that isolate a pod for a direction, or may isolate it.
+pub fn doubtful<'p>(
+    policies: &'p [NetworkPolicy],
+    direction: Direction,
+    namespace: &'p str,
+    labels: &'p Labels,
+) -> impl Iterator<Item = &'p Unknown> {
+    let may_isolate = move |policy: &&NetworkPolicy| {
+        let surely = policy.isolates(direction, namespace, labels);
+        surely || !policy.selects_surely && policy.rules(direction).is_some()
+    };
+    let doubtful = policies.iter().filter(|policy| !policy.unknown.is_empty());
+    doubtful
+        .filter(may_isolate)
+        .flat_map(|policy| &policy.unknown)
+}
+
 /// A connection that is checked against the policies.
 struct NetworkPolicyQuery<'a> {
     other: &'a OtherEnd,
@@ -317,14 +361,14 @@ pub fn rule(
         .collect();
     own.sort_by(|a, b| a.object.cmp(&b.object));
     let mut by: Option<&NetworkPolicy> = None;
-    let mut isolating = 0_usize;
+    let mut isolating = Vec::new();
     let mut others = Vec::new();
     for policy in own {
         let why_not = match policy.rules(direction) {
             None => "is about the other direction",
             Some(_) if !policy.selector.matches(&of.labels) => "selects other pods",
             Some(rules) => {
-                isolating += 1;
+                isolating.push(policy.object.clone());
                 let mut reasons = rules.iter().map(|rule| rule.refuses(&of.namespace, &asked));
                 match (reasons.clone().any(|reason| reason.is_none()), by) {
                     (true, None) => {
@@ -354,7 +398,7 @@ pub fn rule(
         OtherEnd::Pod(pod) => format!("pods of {}", pod.namespace),
         OtherEnd::Outside(address) => address.to_string(),
     };
-    let because = match (by, isolating) {
+    let because = match (by, isolating.len()) {
         (Some(_), _) => format!("allows {}:{port} {way} {whom}", asked.protocol),
         (None, 0) => {
             format!(
@@ -371,9 +415,10 @@ pub fn rule(
         ),
     };
     Decision {
-        passes: by.is_some() || isolating == 0,
+        passes: by.is_some() || isolating.is_empty(),
         by: by.map(|policy| policy.object.clone()),
         because,
         others,
+        together: (by.is_none() && !isolating.is_empty()).then(|| isolating.into()),
     }
 }

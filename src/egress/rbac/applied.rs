@@ -1,6 +1,7 @@
 //! The policies that apply to a workload, and their combined decision.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::policy::{AuthorizationAction, AuthorizationPolicy, AuthorizationRule};
 use super::{AuthorizationQuery, Peer};
@@ -24,8 +25,10 @@ pub struct Applied<'a> {
     held: Rc<[&'a AuthorizationPolicy]>,
     /// Their rules by name, in Envoy's order.
     rules: Vec<(&'a AuthorizationPolicy, &'a AuthorizationRule)>,
-    /// Whether there are ALLOW policies, with or without rules.
-    allows: bool,
+    /// The ALLOW policies, with or without rules; `None` if there are none.
+    allows: Option<Arc<[Object]>>,
+    /// Whether there are CUSTOM policies.
+    customs: bool,
     /// Other policies of the namespaces, and why they do not apply.
     others: Rc<[(Object, String)]>,
     unknown: Rc<[Unknown]>,
@@ -44,17 +47,25 @@ pub fn applying<'a>(
         .filter(|policy| [namespace, root_namespace].contains(&policy.object.namespace.as_str()))
         .collect();
     asked.sort_by(|a, b| a.object.cmp(&b.object));
-    let (mut held, mut rules, mut allows) = (Vec::new(), Vec::new(), false);
-    let (mut others, mut unknown) = (Vec::new(), Vec::new());
+    let (mut held, mut rules, mut allows) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut others, mut unknown, mut customs) = (Vec::new(), Vec::new(), false);
     for policy in asked {
         let why_not = match policy {
             policy if policy.targeted => "applies to its targetRefs",
             policy if !policy.selector.matches(labels) => "selects other workloads",
             policy if policy.dry_run => "is a dry run",
-            policy if policy.action == AuthorizationAction::Audit => "audits, and decides nothing",
+            policy if policy.action == AuthorizationAction::Audit => {
+                // An action that is not known counts as one.
+                let field = |each: &&Unknown| each.field == "spec.action";
+                unknown.extend(policy.unknown.iter().filter(field).cloned());
+                "audits, and decides nothing"
+            }
             policy => {
                 unknown.extend(policy.unknown.iter().cloned());
-                allows |= policy.action == AuthorizationAction::Allow;
+                customs |= policy.action == AuthorizationAction::Custom;
+                if policy.action == AuthorizationAction::Allow {
+                    allows.push(policy.object.clone());
+                }
                 rules.extend(policy.rules.iter().map(|rule| (policy, rule)));
                 held.push(policy);
                 continue;
@@ -68,7 +79,8 @@ pub fn applying<'a>(
     Applied {
         held: held.into(),
         rules,
-        allows,
+        allows: (!allows.is_empty()).then(|| allows.into()),
+        customs,
         others: others.into(),
         unknown: unknown.into(),
     }
@@ -107,22 +119,12 @@ impl<'a> Applied<'a> {
         }
         match self.matching(AuthorizationAction::Allow, asked).next() {
             Some(allowing) => (true, Some(allowing)),
-            None => (!self.allows, None),
+            None => (self.allows.is_none(), None),
         }
     }
 
     /// Decides, with the reason and why the other policies did not decide.
     pub fn rule(&self, asked: &AuthorizationQuery<'_>) -> AuthorizationVerdict {
-        // The external authorizer is not available here.
-        let authorizers = self
-            .matching(AuthorizationAction::Custom, asked)
-            .map(|(policy, _)| Unknown {
-                object: policy.object.clone(),
-                field: "spec.provider".to_owned(),
-            });
-        let mut unknown: Vec<Unknown> = authorizers.collect();
-        unknown.dedup();
-        unknown.extend(self.unknown.iter().cloned());
         let (passes, by) = self.decide(asked);
         let because = match (passes, by) {
             (false, Some((_, rule))) => format!("denies it: {}", rule.text()),
@@ -145,10 +147,34 @@ impl<'a> Applied<'a> {
                 by: by.cloned(),
                 because,
                 others,
+                together: self.allows().filter(|_| !passes && by.is_none()),
             },
             details,
-            unknown,
+            unknown: self.unknown(asked),
         }
+    }
+
+    /// What may have decided and is not covered: parts of the policies, and the authorizers that the request is sent to,
+    /// which are outside the objects. A CUSTOM policy without a provider is one of them: Istio then denies what its rules
+    /// match (`pilot/pkg/security/authz/builder`), which is not recorded here.
+    pub fn unknown(&self, asked: &AuthorizationQuery<'_>) -> Vec<Unknown> {
+        let mut unknown = self.unknown.to_vec();
+        if !self.customs {
+            return unknown;
+        }
+        let authorizers = self
+            .matching(AuthorizationAction::Custom, asked)
+            .map(|(policy, _)| Unknown {
+                object: policy.object.clone(),
+                field: "spec.provider".to_owned(),
+            });
+        unknown.extend(authorizers);
+        unknown
+    }
+
+    /// The ALLOW policies, which refuse together what none of them matches.
+    pub fn allows(&self) -> Option<Arc<[Object]>> {
+        self.allows.clone()
     }
 
     /// [`Applied::rule`] without texts: whether the request passes, and the deciding policy.
@@ -168,7 +194,8 @@ impl<'a> Applied<'a> {
         Applied {
             held: Rc::clone(&self.held),
             rules: possible.collect(),
-            allows: self.allows,
+            allows: self.allows.clone(),
+            customs: self.customs,
             others: Rc::clone(&self.others),
             unknown: Rc::clone(&self.unknown),
         }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::condition::{Attribute, Condition};
 use super::{AuthorizationQuery, Peer};
+use crate::field::strange;
 use crate::object::{Object, Unknown, texts};
 use crate::selector::Selector;
 
@@ -86,6 +87,11 @@ impl AuthorizationPolicyReader<'_> {
         self.unknown.push(Unknown { object, field });
     }
 
+    fn strange(&mut self, value: &Value, path: &str, known: &[&str]) {
+        let strange = strange(self.object, value, path, known);
+        self.unknown.extend(strange);
+    }
+
     /// The alternatives in a list of `from` or `to`.
     fn alternatives(
         &mut self,
@@ -95,6 +101,9 @@ impl AuthorizationPolicyReader<'_> {
         fields: &[(&str, &str, Attribute)],
     ) -> Vec<Vec<Condition>> {
         let items = list.as_array().into_iter().flatten().enumerate();
+        for (index, item) in items.clone() {
+            self.strange(item, &format!("{place}[{index}]"), &[within]);
+        }
         let read = items.map(|(index, item)| {
             self.conditions(&item[within], &format!("{place}[{index}].{within}"), fields)
         });
@@ -155,10 +164,12 @@ impl AuthorizationPolicyReader<'_> {
 
     fn rule(&mut self, index: usize, rule: &Value) -> AuthorizationRule {
         let place = format!("spec.rules[{index}]");
+        self.strange(rule, &place, &["from", "to", "when"]);
         let mut when = Vec::new();
         for (at, condition) in rule["when"].as_array().into_iter().flatten().enumerate() {
             let attribute = Attribute::of_key(condition["key"].as_str().unwrap_or_default());
             let place = format!("{place}.when[{at}]");
+            self.strange(condition, &place, &["key", "values", "notValues"]);
             if attribute == Attribute::NotCovered {
                 self.not_covered(format!("{place}.key"));
             }
@@ -189,6 +200,15 @@ impl AuthorizationPolicy {
             object: &name,
             unknown: Vec::new(),
         };
+        let known = [
+            "selector",
+            "action",
+            "rules",
+            "provider",
+            "targetRef",
+            "targetRefs",
+        ];
+        reader.strange(spec, "spec", &known);
         let action = match spec["action"].as_str() {
             None | Some("ALLOW") => AuthorizationAction::Allow,
             Some("DENY") => AuthorizationAction::Deny,

@@ -213,6 +213,11 @@ const KNOWN: &[&str] = &[
     "fault",
     "headers",
     "corsPolicy",
+    // Copies of a request change nothing for its caller.
+    "mirror",
+    "mirrors",
+    "mirrorPercent",
+    "mirrorPercentage",
 ];
 
 impl HttpRoute {

@@ -66,6 +66,9 @@ fn sources(world: &World, key: &str, cluster: &Cluster) -> SnapshotInput {
             trust_domain: members::pool_of(&cluster.site.project),
             ..MeshInstall::default()
         },
+        firewall_policies: Vec::new(),
+        way_out: None,
+        unread: Vec::new(),
     }
 }
 

@@ -138,6 +138,7 @@ mod tests {
                 by: by.cloned(),
                 because: because.to_owned(),
                 others: Vec::new(),
+                together: None,
             },
         };
         let answer = |status: u16| {

@@ -9,3 +9,4 @@ mod shapes;
 mod size;
 mod tables;
 mod tutorial;
+mod verdicts;

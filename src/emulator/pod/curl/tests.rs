@@ -142,6 +142,7 @@ fn an_answers_head_is_printed_as_envoys_was() {
             by: None,
             because: "no ALLOW policy matches".to_owned(),
             others: Vec::new(),
+            together: None,
         },
     };
     let mut passed = stopped.clone();
