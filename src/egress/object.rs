@@ -75,11 +75,26 @@ const CLUSTER_SCOPED: &[&str] = &[
     "APIService",
 ];
 
-/// An object with the namespace in which `kubectl apply` creates it: without one, `default`.
+/// The namespaced kinds of other API groups.
+const NAMESPACED: &[&str] = &["CiliumNetworkPolicy", "FQDNNetworkPolicy", "NetworkPolicy"];
+
+/// An object with the namespace in which `kubectl apply` creates it: without one, `default`. One of a kind whose scope is not
+/// known keeps none, so that it may apply everywhere.
 pub fn placed(object: &Value) -> std::borrow::Cow<'_, Value> {
     let identity = Object::of(object);
-    let scoped = CLUSTER_SCOPED.contains(&identity.kind.as_str());
-    if scoped || identity.name.is_empty() || !identity.namespace.is_empty() {
+    let kind = identity.kind.as_str();
+    let version = object.get("apiVersion").and_then(Value::as_str);
+    let group = version.and_then(|version| version.split_once('/'));
+    let group = group.map_or("", |(group, _)| group);
+    let is_known = !group.contains('.')
+        || [".k8s.io", ".istio.io"]
+            .iter()
+            .any(|end| group.ends_with(end));
+    let is_namespaced = match is_known {
+        true => !CLUSTER_SCOPED.contains(&kind),
+        false => NAMESPACED.contains(&kind),
+    };
+    if !is_namespaced || identity.name.is_empty() || !identity.namespace.is_empty() {
         return std::borrow::Cow::Borrowed(object);
     }
     let mut placed = object.clone();
