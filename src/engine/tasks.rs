@@ -163,6 +163,17 @@ fn parent<'a>(child: &Step, steps: &'a [Step], graph: &Graph) -> Option<&'a str>
     (!later).then_some(&parent.id)
 }
 
+/// How the objects in a cluster are deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectDeletion {
+    /// With the cluster.
+    WithCluster,
+    /// With the cluster, except for those that ask for backends outside it: what creates these must see them go.
+    BackendsFirst,
+    /// Each by itself: the cluster is the user's own, and is kept.
+    ByItself,
+}
+
 /// Tasks that delete every resource of ours, in reverse order: a resource is deleted after every resource of ours that needs it.
 ///
 /// A resource that no step declares any more (its name was changed since) is deleted before everything that was created earlier.
@@ -176,13 +187,35 @@ pub fn absent(
     state: &State,
     stays: bool,
 ) -> Result<Vec<Task>, Diagnostics> {
+    let objects = match stays {
+        true => ObjectDeletion::ByItself,
+        false => ObjectDeletion::WithCluster,
+    };
+    absent_with(steps, graph, state, objects)
+}
+
+/// The same, with the way in which objects are deleted.
+///
+/// # Errors
+/// A resource in the journal of a kind that this version does not know.
+pub fn absent_with(
+    steps: &[Step],
+    graph: &Graph,
+    state: &State,
+    objects: ObjectDeletion,
+) -> Result<Vec<Task>, Diagnostics> {
     let goes_with = |inner: &TrackedResource, outer: &TrackedResource| {
-        let alone = stays
+        let alone = objects == ObjectDeletion::ByItself
             && inner
                 .resource
                 .kind()
                 .is_some_and(|kind| kind.is_in_cluster());
         !alone && goes_with(inner, outer)
+    };
+    let is_early = |tracked: &TrackedResource| {
+        let kind = tracked.resource.kind();
+        objects == ObjectDeletion::BackendsFirst
+            && kind.is_some_and(|kind| kind.asks_for_backends(&tracked.resource.at))
     };
     // Whether the second is deleted only after the first, because the first needs it.
     let waits_for = |first: &Option<&Step>, second: Option<&Step>| match (first, second) {
@@ -201,7 +234,11 @@ pub fn absent(
                 (_, None) => other > index,
                 (None, Some(_)) => false,
             };
-            if !needs_me || goes_with(ours[other], tracked) {
+            if !needs_me || (goes_with(ours[other], tracked) && !is_early(ours[other])) {
+                continue;
+            }
+            if is_early(ours[other]) {
+                after.insert(other_id.clone());
                 continue;
             }
             // A resource that is deleted with its holder is gone when the holder is: unless the holder waits for this one itself,
@@ -219,7 +256,9 @@ pub fn absent(
                 Some(_) => false,
             };
         }
+        let early = is_early(tracked);
         let holder = ours.iter().position(|other| goes_with(tracked, other));
+        let holder = holder.filter(|_| !early);
         if let Some(holder) = holder {
             after.insert(ids[holder].0.clone());
         }
@@ -248,6 +287,7 @@ pub fn absent(
                 tracked: Box::new((*tracked).clone()),
                 inside,
                 with: holder.is_some(),
+                early,
                 replaced: false,
             },
         });

@@ -23,7 +23,8 @@ pub const UNSTATED: Permissions = Permissions {
     delete: &[],
 };
 
-/// What the deletion of a network or of a subnetwork needs, with GKE's leftovers in it: they are listed and deleted.
+/// What the deletion of a network or of a subnetwork needs, with the leftovers of GKE and Traffic Director in it: they are listed and
+/// deleted, unless a cluster lives there.
 macro_rules! with_leftovers {
     ($($own:literal),+ $(,)?) => {
         &[
@@ -33,6 +34,11 @@ macro_rules! with_leftovers {
             "compute.networks.updatePolicy",
             "compute.networkEndpointGroups.list",
             "compute.networkEndpointGroups.delete",
+            "compute.backendServices.list",
+            "compute.backendServices.delete",
+            "compute.healthChecks.list",
+            "compute.healthChecks.delete",
+            "container.clusters.list",
             "compute.globalOperations.get",
             "compute.globalOperations.list",
             "compute.zoneOperations.get",
@@ -126,6 +132,28 @@ pub const ENDPOINT_GROUP: Permissions = Permissions {
         "compute.networkEndpointGroups.delete",
         "compute.zoneOperations.get",
         "compute.zoneOperations.list",
+    ],
+};
+
+/// `compute.backendServices`, which are only deleted.
+pub const BACKEND_SERVICE: Permissions = Permissions {
+    read: &["compute.backendServices.get"],
+    change: &[],
+    delete: &[
+        "compute.backendServices.delete",
+        "compute.globalOperations.get",
+        "compute.globalOperations.list",
+    ],
+};
+
+/// `compute.healthChecks`, which are only deleted.
+pub const HEALTH_CHECK: Permissions = Permissions {
+    read: &["compute.healthChecks.get"],
+    change: &[],
+    delete: &[
+        "compute.healthChecks.delete",
+        "compute.globalOperations.get",
+        "compute.globalOperations.list",
     ],
 };
 
@@ -232,7 +260,8 @@ pub const MEMBERSHIP: Permissions = Permissions {
 };
 
 /// `gkehub.projects.locations.memberships.features`. The permissions are those of the predefined role of fleets; the reference
-/// does not name them.
+/// does not name them. After its deletion the withdrawal of Traffic Director is watched: for its membership's cluster, by the
+/// endpoint groups.
 pub const MEMBERSHIP_FEATURE: Permissions = Permissions {
     read: &["gkehub.membershipfeatures.get"],
     change: &[
@@ -243,6 +272,9 @@ pub const MEMBERSHIP_FEATURE: Permissions = Permissions {
     ],
     delete: &[
         "gkehub.membershipfeatures.delete",
+        "gkehub.memberships.get",
+        "container.clusters.list",
+        "compute.networkEndpointGroups.list",
         "gkehub.operations.get",
         "gkehub.operations.list",
     ],
@@ -403,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn who_deletes_a_network_or_subnetwork_deletes_what_gke_left_in_it() {
+    fn who_deletes_a_network_or_subnetwork_deletes_what_google_left_in_it() {
         for kind in ["compute.network", "compute.subnetwork"] {
             let found = of(kind, json!({}));
             for permission in [
@@ -411,6 +443,11 @@ mod tests {
                 "compute.firewalls.delete",
                 "compute.networkEndpointGroups.list",
                 "compute.networkEndpointGroups.delete",
+                "compute.backendServices.list",
+                "compute.backendServices.delete",
+                "compute.healthChecks.list",
+                "compute.healthChecks.delete",
+                "container.clusters.list",
                 "compute.zoneOperations.get",
             ] {
                 assert!(found.delete.contains(&permission), "{kind} {permission}");
