@@ -50,10 +50,11 @@ mod settings;
 mod state;
 mod storage;
 mod template;
+mod traffic_director;
 pub mod world;
 
 pub use exports::exports;
 pub use pace::{BadPace, Pace};
 pub use server::{RequestRecord, Running, StartError, look, start};
-pub use settings::Settings;
+pub use settings::{Leftovers, MeshCleanup, Settings, Withdrawal};
 pub use state::StateError;

@@ -109,6 +109,10 @@ const DURATIONS: &[(&str, Millis, Millis)] = &[
     ("kubernetes.namespace.delete", 6_000, 20),
     // A proxy gathers lines of its log and writes them all this while: Envoy under Istio's agent.
     ("proxy.log.flush", 1_000, 50),
+    // Traffic Director makes what a Service of a mesh needs, withdraws its backend service, then what that used. No record.
+    ("traffic_director.appear", 60_000, 20),
+    ("traffic_director.withdraw", 60_000, 150),
+    ("traffic_director.release", 30_000, 50),
     // A managed control plane is ACTIVE long after the operation that asked for it.
     ("mesh.control_plane", 420_000, 300),
 ];

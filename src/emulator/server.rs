@@ -23,7 +23,7 @@ use super::front::{self, Call, Reply};
 use super::kubernetes::dns_endpoint::{self, DnsEndpoint};
 use super::kubernetes::{self, Cluster, Hosting, Keeper, NotStored};
 use super::loopback;
-use super::settings::Settings;
+use super::settings::{MeshCleanup, Settings};
 use super::state::{StateError, StateFile};
 use super::world::World;
 
@@ -92,14 +92,22 @@ impl Running {
         lock(&self.shared.seen).iter().cloned().collect()
     }
 
-    /// Every object that exists now, by its full resource name, except for what Google makes in every new project: the default
-    /// network with its subnetworks and firewall rules.
+    /// Every object that exists now, by its full resource name, except for what Google makes in every new project (the default
+    /// network with its subnetworks and firewall rules) and what Traffic Director holds for a cluster that exists: this comes and goes
+    /// by itself. What it holds for one that is gone is among them.
     pub fn inventory(&self) -> Vec<(String, Value)> {
         let mut world = lock(&self.shared.world);
         world.tick();
         let mut all = world.inventory();
-        all.retain(|(_, value)| value.get(compute::GIVEN).is_none());
+        all.retain(|(_, value)| {
+            value.get(compute::GIVEN).is_none() && !compute::is_held(&world, value)
+        });
         all
+    }
+
+    /// What Traffic Director does with what no Service of a mesh asks for any more, from now on: for tests.
+    pub fn set_mesh_cleanup(&self, cleanup: MeshCleanup) {
+        lock(&self.shared.world).set_mesh_cleanup(cleanup);
     }
 
     /// Every object in every cluster that exists now, by cluster, kind, namespace and name.

@@ -14,6 +14,8 @@ use super::kubernetes::Cluster;
 use super::names;
 use super::operation::{Effect, Operation};
 use super::pace::Pace;
+use super::settings::MeshCleanup;
+use super::traffic_director;
 
 /// A project that a request has named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +59,8 @@ pub struct World {
     #[serde(skip)]
     pace: Pace,
     #[serde(skip)]
+    mesh_cleanup: MeshCleanup,
+    #[serde(skip)]
     changed: bool,
 }
 
@@ -75,6 +79,7 @@ impl World {
             clusters: BTreeMap::new(),
             clock,
             pace,
+            mesh_cleanup: MeshCleanup::default(),
             changed: false,
         }
     }
@@ -219,6 +224,24 @@ impl World {
         let result = work(cluster);
         self.changed |= before != cluster.progress();
         Some(result)
+    }
+
+    /// Sets how far Traffic Director is with a cluster.
+    pub fn set_traffic_director(&mut self, key: &str, state: traffic_director::State) {
+        if let Some(cluster) = self.clusters.get_mut(key) {
+            self.changed |= cluster.traffic_director.has_moved_to(&state);
+            cluster.traffic_director = state;
+        }
+    }
+
+    /// What Traffic Director does with what no Service asks for any more.
+    pub fn mesh_cleanup(&self) -> MeshCleanup {
+        self.mesh_cleanup
+    }
+
+    /// Sets what it does.
+    pub fn set_mesh_cleanup(&mut self, cleanup: MeshCleanup) {
+        self.mesh_cleanup = cleanup;
     }
 
     /// Every object in every cluster, by the cluster's key and its own.

@@ -69,6 +69,7 @@ mod state_folder;
 mod static_address;
 mod steps;
 mod terminal;
+mod traffic_director;
 mod up_down;
 mod verify;
 mod waits;

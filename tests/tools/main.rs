@@ -14,4 +14,5 @@ mod kubectl;
 mod kubectl_after_up;
 mod manifests;
 mod readme;
+mod traffic_director;
 mod trim;

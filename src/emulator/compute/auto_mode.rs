@@ -8,6 +8,7 @@
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
+use super::reserved::RESERVED;
 use super::scope;
 use crate::clock;
 use crate::etag;
@@ -239,6 +240,7 @@ pub fn is_own(subnetwork: &Value, network: &Value) -> bool {
 pub fn unmarked(mut value: Value) -> Value {
     if let Value::Object(fields) = &mut value {
         fields.remove(GIVEN);
+        fields.remove(RESERVED);
     }
     value
 }

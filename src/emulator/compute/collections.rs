@@ -70,10 +70,20 @@ pub const COLLECTIONS: &[Collection] = &[
         insert: addresses::draft,
         ..PLAIN
     },
-    // GKE makes them; a client may only find and delete them.
+    // GKE and Traffic Director make these three; a client may only find and delete them.
     Collection {
         name: "networkEndpointGroups",
         scopes: Scopes::GlobalAndZones,
+        ..PLAIN
+    },
+    Collection {
+        name: "backendServices",
+        scopes: Scopes::GlobalAndRegions,
+        ..PLAIN
+    },
+    Collection {
+        name: "healthChecks",
+        scopes: Scopes::GlobalAndRegions,
         ..PLAIN
     },
 ];

@@ -1,4 +1,5 @@
-//! Compute Engine: networks, subnetworks, routers, firewall rules, addresses, network endpoint groups and the catalogue around them.
+//! Compute Engine: networks, subnetworks, routers, firewall rules, addresses, network endpoint groups, backend services, health
+//! checks and the catalogue around them.
 //!
 //! No instance or disk: node machines belong to GKE and are not in this API. IPv6 is refused or left out. Of Shared VPC, that a project is attached to its host project is not modelled: every project may use every network for
 //! clusters, if GKE's agents have their roles there.
@@ -19,6 +20,7 @@ mod operations;
 mod pages;
 mod printed;
 mod ranges;
+mod reserved;
 mod resource;
 mod routers;
 mod routes;
@@ -28,6 +30,7 @@ mod subnetworks;
 pub use auto_mode::{GIVEN, default_network};
 pub use groups::group as network_endpoint_group;
 pub use machines::find as machine_type;
+pub use reserved::{RESERVED, is_held};
 pub use scope::link;
 pub use subnetworks::conflict as range_conflict;
 

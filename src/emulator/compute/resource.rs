@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::scope::{self, Scope};
-use super::{auto_mode, catalogue, operations, printed};
+use super::{auto_mode, catalogue, operations, printed, reserved};
 use crate::answer::{ErrorResponse, Response};
 use crate::clock;
 use crate::labels;
@@ -135,6 +135,9 @@ pub fn delete(
                 "Invalid resource usage: 'Cannot delete auto subnetwork from an auto subnet mode network.'.",
             )
         });
+    }
+    if let Some(refusal) = reserved::refusal(world, scope, &path, &old) {
+        return Err(refusal);
     }
     if let Some(user) = world.users(&key).first() {
         return Err(ErrorResponse::in_use(in_use(

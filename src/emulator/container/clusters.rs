@@ -15,6 +15,7 @@ use crate::names;
 use crate::operation::Effect;
 use crate::project_lookup;
 use crate::request::Request;
+use crate::traffic_director;
 use crate::world::World;
 
 /// POST: the cluster is there at once, PROVISIONING, and runs when the operation is over.
@@ -223,6 +224,7 @@ pub fn delete(
             stored["status"] = json!("STOPPING");
         }
     }
+    let left_by_mesh = traffic_director::collection(world, &key);
     let mut effects: Vec<Effect> = pools
         .into_iter()
         .chain([key])
@@ -230,6 +232,7 @@ pub fn delete(
         .collect();
     effects.extend(footprint.vanish(world, place));
     effects.extend(hub::unregistered_by_gke(world, &cluster));
+    effects.extend(left_by_mesh);
     Ok(operations::begin(
         world,
         request,

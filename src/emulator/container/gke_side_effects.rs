@@ -59,14 +59,16 @@ impl NetworkFootprint {
     pub fn endpoint_group(&self, world: &mut World, place: &Location) -> Effect {
         let zones = place.zones();
         let zone = zones.first().map_or("", String::as_str);
-        compute::network_endpoint_group(
-            world,
-            &place.project.id,
-            zone,
-            &self.group(),
-            &self.network,
-            &self.subnetwork,
-        )
+        let path = format!(
+            "projects/{}/zones/{zone}/networkEndpointGroups/{}",
+            place.project.id,
+            self.group()
+        );
+        let value = compute::network_endpoint_group(world, &path, &self.network, &self.subnetwork);
+        Effect::Put {
+            key: names::key("compute", &path),
+            value,
+        }
     }
 
     /// What is deleted with the cluster, and what GKE deletes later.

@@ -13,6 +13,7 @@ use crate::clock::{Clock, Millis};
 use crate::lro;
 use crate::names;
 use crate::pace::Pace;
+use crate::traffic_director;
 
 /// How many lines a container's log keeps at most; a kubelet turns logs over by size.
 const LOG_LIMIT: usize = 10_000;
@@ -83,6 +84,9 @@ pub struct Cluster {
     pub authority: Authority,
     /// The revision of the mesh that injects proxies, when there is one.
     pub mesh: Option<String>,
+    /// How far Traffic Director is with what it makes for it in Google's project.
+    #[serde(default)]
+    pub traffic_director: traffic_director::State,
     waits: BTreeMap<String, Millis>,
     counters: BTreeMap<String, u64>,
     logs: BTreeMap<String, Vec<String>>,

@@ -18,6 +18,7 @@ use super::server::{self, Serving};
 use super::tls::Authority;
 use crate::hub;
 use crate::names;
+use crate::traffic_director;
 use crate::world::World;
 
 /// The servers of the clusters that run, by the clusters' full resource names.
@@ -95,6 +96,8 @@ pub fn refresh(world: &mut World, key: &str) {
         }
         controllers::tick(cluster);
     });
+    let is_active = mesh.as_deref() == Some("TRAFFIC_DIRECTOR");
+    traffic_director::reconcile(world, key, is_active);
 }
 
 /// The mesh's revision that belongs to the cluster's release channel.
