@@ -24,7 +24,7 @@ const AT_ONCE: usize = 8;
 #[derive(Debug, Default)]
 pub struct Clearing {
     /// What refused its deletion in the last round, and why, by name.
-    left: BTreeMap<String, String>,
+    left: BTreeMap<String, Refusal>,
     said: BTreeSet<String>,
 }
 
@@ -44,15 +44,24 @@ impl Clearing {
         if let Some(kept) = &leftovers.kept {
             self.say(worker, format!("{} in {}", kept, resource.short()));
         }
-        self.left.clear();
+        let before = std::mem::take(&mut self.left);
         for stage in leftovers.found.chunk_by(|one, next| one.kind == next.kind) {
             self.announce(worker, stage);
-            for some in stage.chunks(AT_ONCE) {
+            let (held, free): (Vec<_>, Vec<_>) = stage.iter().partition(|leftover| {
+                let refusal = before.get(&leftover.key());
+                refusal.is_some_and(|refusal| is_held(refusal, self.left.keys()))
+            });
+            for some in free.chunks(AT_ONCE) {
                 let deleted = some.iter().map(|leftover| delete(worker, leftover));
                 for (leftover, deleted) in some.iter().zip(join_all(deleted).await) {
-                    if let Some(why) = deleted? {
-                        self.left.insert(leftover.key(), why);
+                    if let Some(refusal) = deleted? {
+                        self.left.insert(leftover.key(), refusal);
                     }
+                }
+            }
+            for key in held.iter().map(|leftover| leftover.key()) {
+                if let Some(refusal) = before.get(&key) {
+                    self.left.insert(key, refusal.clone());
                 }
             }
         }
@@ -67,7 +76,9 @@ impl Clearing {
     /// What is left and who holds it, in words; `None` if nothing is.
     pub fn words(&self) -> Option<String> {
         let each = self.left.iter();
-        let each: Vec<String> = each.map(|(name, why)| format!("{name} ({why})")).collect();
+        let each: Vec<String> = each
+            .map(|(name, refusal)| format!("{name} ({})", refusal.words()))
+            .collect();
         (!each.is_empty()).then(|| each.join("; "))
     }
 
@@ -102,8 +113,34 @@ impl Clearing {
     }
 }
 
+/// Why a leftover was not deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Refusal {
+    /// The resource with this path uses it.
+    UsedBy(String),
+    /// Google's words.
+    Other(String),
+}
+
+impl Refusal {
+    fn words(&self) -> String {
+        match self {
+            Refusal::UsedBy(path) => format!("used by {path}"),
+            Refusal::Other(message) => format!("its deletion is refused: {message}"),
+        }
+    }
+}
+
+/// Whether one of these, which have refused their deletion in this round, holds the leftover: then it need not be tried. Pure.
+fn is_held<'a>(refusal: &Refusal, mut left: impl Iterator<Item = &'a String>) -> bool {
+    match refusal {
+        Refusal::UsedBy(path) => left.any(|key| key.ends_with(path.as_str())),
+        Refusal::Other(_) => false,
+    }
+}
+
 /// Deletes one leftover. The result is why it is still there, if it is.
-async fn delete(worker: &Worker, leftover: &ResourceId) -> Result<Option<String>, Failure> {
+async fn delete(worker: &Worker, leftover: &ResourceId) -> Result<Option<Refusal>, Failure> {
     let Some(kind) = leftover.kind() else {
         return Ok(None);
     };
@@ -134,7 +171,7 @@ async fn delete(worker: &Worker, leftover: &ResourceId) -> Result<Option<String>
 }
 
 /// Why Google refused a deletion, if it did; nothing else is waited for here. Pure.
-fn refused(failure: &Failure) -> Option<String> {
+fn refused(failure: &Failure) -> Option<Refusal> {
     let Failure::Failed(told) = failure else {
         return None;
     };
@@ -146,8 +183,8 @@ fn refused(failure: &Failure) -> Option<String> {
         Class::Unauthenticated | Class::LostConnection | Class::ServerFault | Class::Deadline
     );
     is_refusal.then(|| match holder(&source.message) {
-        Some(path) => format!("used by {path}"),
-        None => format!("its deletion is refused: {}", source.message),
+        Some(path) => Refusal::UsedBy(path.to_owned()),
+        None => Refusal::Other(source.message.clone()),
     })
 }
 
@@ -184,7 +221,24 @@ mod tests {
             (Failure::Stopped, None),
             (Failure::new("a state".to_owned(), "wait"), None),
         ] {
-            assert_eq!(refused(&failure).as_deref(), expected, "{failure:?}");
+            let words = refused(&failure).map(|refusal| refusal.words());
+            assert_eq!(words.as_deref(), expected, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_held_by_something_that_is_left_is_not_tried_again() {
+        let service = "projects/p/global/backendServices/s";
+        let left = [format!("compute.backendService {service}")];
+        for (refusal, expected) in [
+            (Refusal::UsedBy(service.to_owned()), true),
+            (
+                Refusal::UsedBy("projects/p/global/backendServices/t".to_owned()),
+                false,
+            ),
+            (Refusal::Other("refused".to_owned()), false),
+        ] {
+            assert_eq!(is_held(&refusal, left.iter()), expected, "{refusal:?}");
         }
     }
 }

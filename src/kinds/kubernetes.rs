@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 use super::cluster_error::of_cluster;
 use super::clusters::{Clients, connect, object, steadily};
 use super::difference::FieldDiff;
-use super::permissions::{self, Permissions};
+use super::permissions::Permissions;
 use super::spec::{Effect, KindSpec, MutationResult, Observed};
-use super::{evidence, ownership, residents};
+use super::{evidence, object_permissions, ownership, residents};
 use crate::cluster::{ApplyOptions, Conflict};
 use crate::google::{Api, ApiError};
 
@@ -54,7 +54,7 @@ impl KindSpec for KubernetesObject {
     }
 
     fn permissions(&self, at: &Map<String, Value>) -> Permissions {
-        permissions::of_object(at)
+        object_permissions::of_object(at)
     }
 
     /// Cluster-scoped objects have no namespace.

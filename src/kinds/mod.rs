@@ -26,6 +26,7 @@ mod mesh_resources;
 pub mod nodes;
 mod nodes_ready;
 mod object;
+mod object_permissions;
 pub mod outputs;
 pub mod own;
 mod own_mesh;
