@@ -97,8 +97,6 @@ pub fn remaining(elapsed: Duration, limit: Duration) -> String {
 mod tests {
     use super::*;
 
-    const MINUTE: Duration = Duration::from_secs(60);
-
     /// Runs rounds until it gives up: how long that took, and the number of rounds. `seen` is what round `n` sees after `elapsed`.
     fn run(limit: Duration, seen: impl Fn(u32, Duration) -> Round) -> (Duration, u32) {
         let (mut progress, mut elapsed, mut rounds) = (Progress::default(), Duration::ZERO, 0);
@@ -143,12 +141,12 @@ mod tests {
                 720 + 75,
                 720 + 100,
             ),
-            // Another deletion of the run ends after eleven minutes.
+            // Another deletion of the run ends shortly before the patience does.
             (
                 600,
-                |_, elapsed| round("in use", 0, usize::from(elapsed > 11 * MINUTE)),
-                660 + 75,
-                660 + 105,
+                |_, elapsed| round("in use", 0, usize::from(elapsed.as_secs() > 570)),
+                570 + 75,
+                570 + 105,
             ),
             // Google names one of two holders at random: that is no change.
             (

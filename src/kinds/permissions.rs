@@ -36,7 +36,6 @@ macro_rules! with_leftovers {
             "compute.backendServices.delete",
             "compute.healthChecks.list",
             "compute.healthChecks.delete",
-            "container.clusters.list",
             "compute.globalOperations.get",
             "compute.globalOperations.list",
             "compute.zoneOperations.get",
@@ -54,10 +53,11 @@ pub const NETWORK: Permissions = Permissions {
         "compute.globalOperations.get",
         "compute.globalOperations.list",
     ],
-    delete: with_leftovers!["compute.networks.delete"],
+    delete: with_leftovers!["compute.networks.delete", "container.clusters.list"],
 };
 
-/// `compute.subnetworks`, with GKE's leftovers in the subnetwork.
+/// `compute.subnetworks`, with the leftovers in the subnetwork. Clusters are listed if endpoint groups are found, which are in the
+/// cluster's project: there the network or the mesh states that permission, and a host project has no groups.
 pub const SUBNETWORK: Permissions = Permissions {
     read: &["compute.subnetworks.get"],
     change: &[
@@ -376,7 +376,6 @@ mod tests {
                 "compute.backendServices.delete",
                 "compute.healthChecks.list",
                 "compute.healthChecks.delete",
-                "container.clusters.list",
                 "compute.zoneOperations.get",
             ] {
                 assert!(found.delete.contains(&permission), "{kind} {permission}");

@@ -31,11 +31,23 @@ fn meshed(cleanup: MeshCleanup) -> Cloud {
     cloud
 }
 
-/// How many reserved resources there are, whoever holds them: what Traffic Director holds is in no inventory.
-fn reserved(cloud: &Cloud) -> usize {
+/// The networks of the endpoint groups that Traffic Director reserves, whoever holds them: what it holds is in no inventory.
+fn networks(cloud: &Cloud) -> Vec<String> {
     let path = format!("projects/{PROJECT}/aggregated/networkEndpointGroups");
     let list = cloud.call(Call::get(Api::Compute, path));
-    list.to_string().matches("\"name\":\"gsmrsvd-").count()
+    let scopes = list["items"].as_object().into_iter().flatten();
+    let groups = scopes.filter_map(|(_, scope)| scope["networkEndpointGroups"].as_array());
+    let reserved = groups.flatten().filter(|group| {
+        let name = group["name"].as_str();
+        name.is_some_and(|name| name.starts_with("gsmrsvd-"))
+    });
+    let links = reserved.map(|group| group["network"].as_str().unwrap());
+    links.map(str::to_owned).collect()
+}
+
+/// How many of them there are.
+fn reserved(cloud: &Cloud) -> usize {
+    networks(cloud).len()
 }
 
 /// That nothing is left but what `down` keeps.
@@ -168,20 +180,19 @@ fn the_mesh_of_another_environment_is_not_touched() {
     });
     cloud.run(&["up", "--yes", "--env", "other"]).ends(0);
     let of_other = || {
-        let path = format!("projects/{PROJECT}/aggregated/networkEndpointGroups");
-        let list = cloud.call(Call::get(Api::Compute, path)).to_string();
-        list.matches("/networks/other-").count()
+        let networks = networks(&cloud);
+        let others = networks.iter().filter(|link| link.contains("/other-"));
+        (others.count(), networks.len())
     };
     let until = Instant::now() + Duration::from_secs(30);
-    let services = reserved(&cloud);
-    while reserved(&cloud) < services * 2 {
-        assert!(Instant::now() < until, "the other mesh has nothing");
+    // Both have the same Services.
+    while !matches!(of_other(), (others, all) if others > 0 && all == others * 2) {
+        assert!(Instant::now() < until, "{:?}", of_other());
         std::thread::yield_now();
     }
-    let before = of_other();
-    assert!(before > 0);
+    let (before, _) = of_other();
     cloud.run(&["down", "--yes", "--patience", "1"]).ends(0);
-    assert_eq!(of_other(), before);
+    assert_eq!(of_other(), (before, before));
     assert_eq!(cloud.there("compute", "/networks/").len(), 1);
     cloud
         .run(&["down", "--yes", "--patience", "1", "--env", "other"])
