@@ -1,5 +1,8 @@
 //! `down`: deletes what `up` created, and nothing else; on request the project with it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use clap::Args;
 use serde_json::json;
 
@@ -13,11 +16,13 @@ use super::session::{Prepared, Session};
 use crate::cli::Global;
 use crate::engine::entry::{ChangeVerb, Entry, now};
 use crate::engine::journal::Journal;
+use crate::engine::patience;
+use crate::engine::state::State;
 use crate::engine::task::{Task, TaskGoal};
-use crate::engine::tasks;
+use crate::engine::tasks::{self, ObjectDeletion};
 use crate::error::{CommandError, Exit};
 use crate::google::{Api, Call, NoWatch};
-use crate::kinds::ResourceId;
+use crate::kinds::{Clients, Clusters, ResourceId, mesh};
 use crate::ui::table::{columns, fitted};
 
 const DOWN: VerbSpec = VerbSpec {
@@ -29,11 +34,17 @@ const DOWN: VerbSpec = VerbSpec {
 ///
 /// A cluster of your own (--kubeconfig) is kept. `down` deletes from it the objects that `up` created, one by one, and nothing
 /// else.
+///
+/// What Google's Traffic Director holds for the mesh goes some time after the mesh. `down` waits for it, and deletes afterwards what
+/// Google has left in the network.
 #[derive(Debug, Args)]
 pub struct DownArgs {
     /// Do not ask for confirmation
     #[arg(long, short)]
     yes: bool,
+    /// How long to wait at least for what Google still holds; longer while anything changes
+    #[arg(long, value_name = "SECONDS", default_value_t = patience::DEFAULT.as_secs())]
+    patience: u64,
     /// Delete the whole project afterwards; asks for the project id, even with --yes
     #[arg(long)]
     delete_project: bool,
@@ -43,21 +54,23 @@ pub struct DownArgs {
 pub async fn down(global: &Global, args: DownArgs) -> Result<Exit, CommandError> {
     let DownArgs {
         yes,
+        patience,
         delete_project,
     } = args;
     let session = &mut Session::open(global)?;
+    session.deletion_patience = Duration::from_secs(patience);
     confirm::require_confirmation(DOWN.name, yes)?;
     session.steps(None)?;
     session.open_own_cluster().await?;
     let mut lock = RunLock::take(session, DOWN.name, Vec::new())?;
     let ready = session.ready(None, DOWN.looks_up, true).await?;
     lock.warn_of_another_machine();
-    let tasks = tasks::absent(
-        &ready.steps,
-        &ready.graph,
-        &lock.journal.state,
-        session.own.is_some(),
-    )?;
+    let objects = match session.own {
+        Some(_) => ObjectDeletion::ByItself,
+        None => objects_of_mesh(&ready, &lock.journal.state).await,
+    };
+    let state = &lock.journal.state;
+    let tasks = tasks::absent_with(&ready.steps, &ready.graph, state, objects)?;
     if tasks.is_empty() && !session.json() {
         say("no resources in this project are recorded as created by provision\n");
         note("note: if a journal was lost, `provision adopt` finds what an earlier run created");
@@ -90,6 +103,33 @@ pub async fn down(global: &Global, args: DownArgs) -> Result<Exit, CommandError>
         return delete(session, &ready, &mut lock.journal).await;
     }
     Ok(exit)
+}
+
+/// How the objects of our cluster are deleted: with it, unless Traffic Director runs its mesh and has to see first that what asks for
+/// backends is gone. Where that is unknown, they go first, too.
+async fn objects_of_mesh(ready: &Prepared, state: &State) -> ObjectDeletion {
+    let clients = Clients {
+        client: ready.client.clone(),
+        watch: Arc::new(NoWatch),
+        clusters: Clusters::default(),
+    };
+    let mut objects = ObjectDeletion::WithCluster;
+    for tracked in state.ours().filter(|one| mesh::is_of_mesh(&one.resource)) {
+        match mesh::implementation(&clients, &tracked.resource.at).await {
+            Ok(Some(word)) if word == mesh::TRAFFIC_DIRECTOR => {
+                objects = ObjectDeletion::BackendsFirst;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                note(&format!(
+                    "note: it is unknown who runs the control plane of {}, so that Services and routes are deleted before the mesh: {error}",
+                    tracked.resource.short()
+                ));
+                objects = ObjectDeletion::BackendsFirst;
+            }
+        }
+    }
+    objects
 }
 
 /// Deletes the project itself.

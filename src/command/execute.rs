@@ -80,7 +80,17 @@ async fn execute(
         also(event);
         presenter.show(event);
     };
-    let ended = run(&ready.client, clusters, tasks, access, tell, stop.clone()).await;
+    let patience = session.deletion_patience;
+    let ended = run(
+        &ready.client,
+        clusters,
+        tasks,
+        access,
+        tell,
+        patience,
+        stop.clone(),
+    )
+    .await;
     match *stop.borrow() {
         true => {
             // Before the closing lines. An error means that it was not said.

@@ -10,7 +10,7 @@ use crate::engine::state::{State, TrackedResource};
 use crate::engine::task::{Task, TaskGoal};
 use crate::engine::tasks;
 use crate::google::{Api, Endpoints, Environment, process_env};
-use crate::kinds::Step;
+use crate::kinds::{ResourceId, Step};
 use crate::ui::duration::Usual;
 use crate::ui::outline::{Outline, OutlineStep, deletion_of};
 use crate::ui::usual::{Goal, usual};
@@ -131,10 +131,21 @@ pub fn of_tasks(tasks: &[Task], state: &State, speed: Speed) -> Outline {
 /// What is deleted with each task's resource, in words: `2 pools and 48 objects`. Pure.
 pub fn inside(tasks: &[Task]) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
+    // What is deleted before its parent is not deleted with it.
+    let early = tasks.iter().filter_map(|task| match &task.goal {
+        TaskGoal::Absent {
+            tracked,
+            early: true,
+            ..
+        } => Some(&tracked.resource),
+        _ => None,
+    });
+    let early: Vec<&ResourceId> = early.collect();
     for task in tasks {
         let TaskGoal::Absent { inside, .. } = &task.goal else {
             continue;
         };
+        let inside = inside.iter().filter(|resource| !early.contains(resource));
         let mut counts: BTreeMap<(usize, &str), usize> = BTreeMap::new();
         for resource in inside {
             let noun = match resource.kind.as_str() {
@@ -291,6 +302,7 @@ mod tests {
                 tracked: Box::new(cluster.clone()),
                 inside: kinds.iter().map(|kind| resource(kind)).collect(),
                 with: false,
+                early: false,
                 replaced: false,
             };
             inside(std::slice::from_ref(&task)).remove("cluster")

@@ -61,6 +61,7 @@ pub async fn before(
         tasks,
         JournalAccess::Read(state),
         |event| found.record(event, &ready.steps, session.force),
+        session.deletion_patience,
         signals::listen(),
     )
     .await;

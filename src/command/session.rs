@@ -1,6 +1,7 @@
 //! What every verb needs: the tutorial with its parameters, the journal, and the client for Google or the emulator.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -15,6 +16,7 @@ use super::{identity, set_flags, steps_folder};
 use crate::cli::{ColorChoice, Global, Output};
 use crate::engine::entry::StepsFolders;
 use crate::engine::journal::{Journal, JournalError};
+use crate::engine::patience;
 use crate::engine::state::State;
 use crate::error::{CommandError, Exit};
 use crate::google::{
@@ -48,6 +50,8 @@ pub struct Session {
     pub state: State,
     /// Whether fields of Kubernetes objects are taken over from other field managers.
     pub force: bool,
+    /// How long a deletion is tried at least that something of Google's prevents.
+    pub deletion_patience: Duration,
     /// The colours for stdout and for stderr.
     pub paint: (Paint, Paint),
     /// The user's own cluster that replaces the emulated one, where one is requested.
@@ -219,6 +223,7 @@ impl Session {
             folder,
             state,
             force: false,
+            deletion_patience: patience::DEFAULT,
             paint,
             requested_cluster,
             own: None,

@@ -1,30 +1,26 @@
 //! One resource to delete: finish open work - read - announce - delete - wait - record. It deletes only what the journal records
 //! as ours.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
+use super::clear::Clearing;
 use super::desired::Converged;
 use super::entry::{ChangeVerb, Entry, now};
 use super::event::millis;
 use super::event::{Event, StepOutcome};
-use super::failure::Failure;
+use super::failure::{Failure, StepError, StepFailure};
 use super::finish::{Finished, finish};
 use super::intent::Intent;
 use super::ownership::still_ours;
+use super::patience::{self, Progress, Round};
 use super::send::{SendResult, carry_out};
 use super::state::TrackedResource;
 use super::wait::{agreed, gone};
+use super::withdrawal::withdrawn;
 use super::worker::Worker;
-use crate::google::{Class, retry};
+use crate::google::{Class, holder};
 use crate::kinds::{Kind, Observed, ResourceId};
-
-/// How often a delete is repeated while something uses the resource and nothing changes, and the first and longest pause before
-/// it: some 40 s in all. That outlasts what Google removes by itself after a cluster, and is short enough for the user to wait.
-const IN_USE: (usize, Duration, Duration) =
-    (9, Duration::from_millis(100), Duration::from_secs(15));
 
 /// Deletes the resource, or our parts of a set. `want` is the step's body with its references unfilled; `inside` are resources
 /// that are deleted with it.
@@ -61,6 +57,7 @@ pub async fn absent(
     }
     let outcome = match found? {
         Observed::Absent => {
+            withdrawn(worker, kind, resource).await?;
             forget(worker, kind, resource, (&parts, inside), cut_off).await?;
             StepOutcome::Gone
         }
@@ -97,10 +94,37 @@ pub async fn absent(
     })
 }
 
+/// Deletes an object before its cluster. If that fails, perhaps because the cluster does not answer, it goes with the cluster: that
+/// must not keep anything else.
+pub async fn absent_early(
+    worker: &Worker,
+    kind: Kind,
+    tracked: &TrackedResource,
+    want: &Value,
+) -> Result<Converged, Failure> {
+    let limited = worker.at_most(worker.deletion_patience);
+    let failed = match absent(&limited, kind, tracked, want, &[]).await {
+        Err(Failure::Failed(failed)) if !matches!(failed.error, StepError::Journal(_)) => failed,
+        ended => return ended,
+    };
+    let text = format!("it goes with the cluster instead: {}", failed.error);
+    let step = worker.step.clone();
+    worker.emit(Event::Warned { step, text });
+    Ok(Converged {
+        outcome: StepOutcome::WithParent,
+        differs: false,
+        outputs: Map::new(),
+    })
+}
+
+/// What to do about a resource in which something of Google's is left.
+const HELD: &str = "Google removes what is named above by itself, or an account with more permissions can delete it: run `provision down` again later, or with a longer --patience";
+
 /// What to do about a resource that something uses which `down` does not delete. After a journal was cut short, that may be ours.
 const USED: &str = "if provision created what uses it, named above, but the journal has lost the record, run `provision adopt` and then `provision down` again; otherwise delete what uses it first";
 
-/// Sends the delete, and repeats it while something that is being deleted still uses the resource.
+/// Sends the delete, and repeats it while something still uses the resource: as long as anything changes, and for as long as the
+/// holder deserves (`patience`).
 pub(super) async fn remove(
     worker: &Worker,
     kind: Kind,
@@ -109,9 +133,12 @@ pub(super) async fn remove(
     inside: &[ResourceId],
     mut again: Option<String>,
 ) -> Result<(), Failure> {
-    let mut pauses = retry::delays(IN_USE.1, IN_USE.2).take(IN_USE.0);
+    let began = Instant::now();
+    let mut progress = Progress::default();
+    let mut clearing = Clearing::default();
     loop {
-        let moved = clear(worker, kind, resource).await?;
+        clearing.round(worker, kind, resource).await?;
+        let ended = worker.ended();
         let intent = Intent {
             resource,
             kind,
@@ -132,6 +159,12 @@ pub(super) async fn remove(
                     .map_err(|failure| {
                         failure.after(format!("{} was deleted", resource.short()))
                     })?;
+                withdrawn(worker, kind, resource).await?;
+                if let Some(words) = clearing.words() {
+                    let text = format!("left in {}: {words}", resource.short());
+                    let step = worker.step.clone();
+                    worker.emit(Event::Warned { step, text });
+                }
                 let took = millis(since.elapsed());
                 return worker
                     .write(Entry::Done {
@@ -143,72 +176,44 @@ pub(super) async fn remove(
             }
             Err(failure) => failure,
         };
-        if failure.class() != Some(Class::InUse) {
+        let Some(refusal) = in_use(&failure) else {
             return Err(failure);
-        }
-        if moved {
-            pauses = retry::delays(IN_USE.1, IN_USE.2).take(IN_USE.0);
-        }
-        let Some(pause) = pauses.next() else {
-            return Err(failure.with_hint(USED));
         };
-        if let Failure::Failed(told) = &failure {
-            worker.clients.watch.retrying(
-                &format!("delete {}", resource.short()),
-                &told.error.to_string(),
-                1,
-                pause,
-            );
-        }
-        worker.pause(pause).await?;
+        let limit = patience::limit(&refusal, worker.deletion_patience);
+        let by = holder(&refusal).map_or_else(|| refusal.clone(), |by| format!("used by {by}"));
+        let round = Round {
+            refusal,
+            left: clearing.left(),
+            ended,
+        };
+        let elapsed = began.elapsed();
+        let Some(pause) = progress.next(round, elapsed, limit) else {
+            let short = resource.short();
+            return Err(match clearing.words() {
+                Some(words) => failure
+                    .with_hint(HELD)
+                    .leaving(format!("{short} still exists, and in it {words}")),
+                None => failure.with_hint(USED),
+            });
+        };
+        worker.waiting(format!(
+            "{}: {by}; its deletion is repeated {} (Ctrl-C stops it, and `provision down` continues)",
+            resource.short(),
+            patience::remaining(elapsed, limit)
+        ));
+        worker.pause_until_one_ends(pause).await?;
     }
 }
 
-/// Deletes what GKE left inside the resource, and reports each before its deletion. Returns whether there was anything.
-async fn clear(worker: &Worker, kind: Kind, resource: &ResourceId) -> Result<bool, Failure> {
-    let listed = worker
-        .unless_stopped(kind.leftovers(&worker.clients, &resource.at))
-        .await?;
-    let what = format!("list the leftovers in {}", resource.short());
-    let leftovers = listed.map_err(|error| Failure::of(&what, &error))?;
-    for leftover in &leftovers {
-        let text = format!(
-            "deleting {} {}, which GKE left",
-            leftover.kind,
-            leftover.short()
-        );
-        worker.emit(Event::Warned {
-            step: worker.step.clone(),
-            text,
-        });
+/// Google's words if the resource was not deleted because another one uses it. Pure.
+fn in_use(failure: &Failure) -> Option<String> {
+    match failure {
+        Failure::Failed(StepFailure {
+            error: StepError::Call { source, .. },
+            ..
+        }) if source.class == Class::InUse => Some(source.message.clone()),
+        Failure::Failed(_) | Failure::Stopped => None,
     }
-    for leftover in &leftovers {
-        let Some(kind) = leftover.kind() else {
-            continue;
-        };
-        let intent = Intent {
-            resource: leftover,
-            kind,
-            verb: ChangeVerb::Delete,
-            parts: Vec::new(),
-            inside: Vec::new(),
-            request: None,
-        };
-        carry_out(worker, intent, |request| async move {
-            kind.delete(&worker.clients, &leftover.at, &[], &request)
-                .await
-        })
-        .await?;
-        gone(worker, kind, leftover, &Value::Null, &[]).await?;
-        worker
-            .write(Entry::Done {
-                at: now(),
-                key: leftover.key(),
-                took: 0,
-            })
-            .await?;
-    }
-    Ok(!leftovers.is_empty())
 }
 
 /// Records that the resource, or these parts of a set, are not ours any more, since they are gone already: as a delete that had

@@ -18,7 +18,7 @@ use super::journal::JournalAccess;
 use super::journal::JournalError;
 use super::scheduler::{NotPrepared, Scheduler};
 use super::task::Task;
-use super::worker::{Locks, OwnerRequest, Worker};
+use super::worker::{Locks, OwnerRequest, RunState, Worker};
 use crate::google::Client;
 use crate::kinds::Clusters;
 
@@ -51,13 +51,15 @@ impl RunEnd {
     }
 }
 
-/// Runs the tasks. `tell` gets every event in order; `stop` becomes true when the run should end.
+/// Runs the tasks. `tell` gets every event in order; `patience` is how long a deletion is tried at least that something of Google's
+/// prevents; `stop` becomes true when the run should end.
 pub async fn run(
     client: &Client,
     clusters: Clusters,
     tasks: Vec<Task>,
     mut journal: JournalAccess<'_>,
     mut emit: impl FnMut(&Event),
+    patience: Duration,
     stop: watch::Receiver<bool>,
 ) -> RunEnd {
     let began = Instant::now();
@@ -73,6 +75,7 @@ pub async fn run(
     };
     let mut stopping = stop.clone();
     let locks = Locks::default();
+    let (tell_ended, steps_ended) = watch::channel(0);
     let last_words = tokio::time::sleep(Duration::MAX);
     tokio::pin!(last_words);
 
@@ -87,15 +90,19 @@ pub async fn run(
                 break;
             };
             let step_id = scheduler.task(&id).step.id.clone();
-            let worker = Worker::new(
+            let mut worker = Worker::new(
                 &scheduler.task(&id).step,
                 client,
                 clusters.clone(),
                 scheduler.learned(),
                 owner.clone(),
                 locks.clone(),
-                stop.clone(),
+                RunState {
+                    stop: stop.clone(),
+                    ended: steps_ended.clone(),
+                },
             );
+            worker.deletion_patience = patience;
             match scheduler.prepare(&id, &journal) {
                 Ok(job) => {
                     emit(&Event::StepStarted {
@@ -161,6 +168,7 @@ pub async fn run(
                     Err(error) => (error.id(), Err(Failure::Failed(panicked(error)))),
                 };
                 let Some(id) = steps.remove(&task) else { continue };
+                tell_ended.send_modify(|ended| *ended += 1);
                 match result {
                     Ok((since, converged)) => finish_task(&mut scheduler, &mut ended.tally, &mut emit, &id, since, converged),
                     Err(Failure::Failed(failure)) => fail(&mut scheduler, &mut ended.tally, &mut emit, &id, failure),
@@ -302,6 +310,7 @@ fn panicked(error: JoinError) -> StepFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::patience::DEFAULT;
     use crate::engine::state::State;
     use crate::engine::task::TaskGoal;
     use crate::engine::tasks::alone;
@@ -331,7 +340,7 @@ mod tests {
                 let (state, tasks) = (State::default(), alone(vec![nowhere()]));
                 let clusters = Clusters::default();
                 let journal = JournalAccess::Read(&state);
-                let ended = run(&client, clusters, tasks, journal, |_| {}, stop).await;
+                let ended = run(&client, clusters, tasks, journal, |_| {}, DEFAULT, stop).await;
                 assert_eq!(ended.stopped, asked);
             }
         }
@@ -366,7 +375,16 @@ mod tests {
             _ => {}
         };
         let journal = JournalAccess::Read(&state);
-        let ended = run(&client, Clusters::default(), tasks, journal, tell, stop).await;
+        let ended = run(
+            &client,
+            Clusters::default(),
+            tasks,
+            journal,
+            tell,
+            DEFAULT,
+            stop,
+        )
+        .await;
         let [(step, error)] = failed.as_slice() else {
             panic!("one step failed: {failed:?}");
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::absent::absent;
+use super::absent::{absent, absent_early};
 use super::adopt::find;
 use super::check::check;
 use super::desired::{Converged, DesiredResource};
@@ -61,6 +61,8 @@ pub enum Job {
     LookAbsent(Kind, Box<TrackedResource>),
     /// Delete the resource.
     Absent(Kind, Box<TrackedResource>, Value, Vec<ResourceId>),
+    /// Delete the resource before its parent, with which it goes otherwise.
+    AbsentEarly(Kind, Box<TrackedResource>, Value),
 }
 
 impl Scheduler {
@@ -173,11 +175,17 @@ impl Scheduler {
                 Err(NotPrepared::Settled(StepOutcome::Kept))
             }
             TaskGoal::Absent {
-                tracked, inside, ..
+                tracked,
+                inside,
+                early,
+                ..
             } => {
                 let kind = task.step.kind;
                 let want = task.step.want.clone();
                 Ok(match journal {
+                    JournalAccess::Write(_) if *early => {
+                        Job::AbsentEarly(kind, tracked.clone(), want)
+                    }
                     JournalAccess::Write(_) => {
                         Job::Absent(kind, tracked.clone(), want, inside.clone())
                     }
@@ -310,7 +318,9 @@ impl Job {
             | Job::Find(wanted, _)
             | Job::LookUp(wanted, _)
             | Job::Check(wanted, _) => wanted.resource.short(),
-            Job::LookAbsent(_, tracked) | Job::Absent(_, tracked, ..) => tracked.resource.short(),
+            Job::LookAbsent(_, tracked)
+            | Job::Absent(_, tracked, ..)
+            | Job::AbsentEarly(_, tracked, ..) => tracked.resource.short(),
         }
     }
 
@@ -320,7 +330,9 @@ impl Job {
             Job::Look(_, tracked) | Job::Present(_, tracked) | Job::Find(_, tracked) => {
                 tracked.as_ref()
             }
-            Job::LookAbsent(_, tracked) | Job::Absent(_, tracked, ..) => Some(tracked),
+            Job::LookAbsent(_, tracked)
+            | Job::Absent(_, tracked, ..)
+            | Job::AbsentEarly(_, tracked, ..) => Some(tracked),
             Job::LookUp(..) | Job::Check(..) => None,
         }
     }
@@ -336,6 +348,9 @@ impl Job {
             Job::LookAbsent(kind, tracked) => look_absent(worker, kind, &tracked).await,
             Job::Absent(kind, tracked, want, inside) => {
                 absent(worker, kind, &tracked, &want, &inside).await
+            }
+            Job::AbsentEarly(kind, tracked, want) => {
+                absent_early(worker, kind, &tracked, &want).await
             }
         }
     }

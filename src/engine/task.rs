@@ -46,6 +46,8 @@ pub enum TaskGoal {
         inside: Vec<ResourceId>,
         /// It is deleted with its parent: this task sends nothing.
         with: bool,
+        /// It is deleted before its parent, and with it if that fails.
+        early: bool,
         /// The same run creates it again.
         replaced: bool,
     },

@@ -163,6 +163,17 @@ fn parent<'a>(child: &Step, steps: &'a [Step], graph: &Graph) -> Option<&'a str>
     (!later).then_some(&parent.id)
 }
 
+/// How the objects in a cluster are deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectDeletion {
+    /// With the cluster.
+    WithCluster,
+    /// With the cluster, except for those that ask for backends outside it: what creates these must see them go.
+    BackendsFirst,
+    /// Each by itself: the cluster is the user's own, and is kept.
+    ByItself,
+}
+
 /// Tasks that delete every resource of ours, in reverse order: a resource is deleted after every resource of ours that needs it.
 ///
 /// A resource that no step declares any more (its name was changed since) is deleted before everything that was created earlier.
@@ -176,13 +187,35 @@ pub fn absent(
     state: &State,
     stays: bool,
 ) -> Result<Vec<Task>, Diagnostics> {
+    let objects = match stays {
+        true => ObjectDeletion::ByItself,
+        false => ObjectDeletion::WithCluster,
+    };
+    absent_with(steps, graph, state, objects)
+}
+
+/// The same, with the way in which objects are deleted.
+///
+/// # Errors
+/// A resource in the journal of a kind that this version does not know.
+pub fn absent_with(
+    steps: &[Step],
+    graph: &Graph,
+    state: &State,
+    objects: ObjectDeletion,
+) -> Result<Vec<Task>, Diagnostics> {
     let goes_with = |inner: &TrackedResource, outer: &TrackedResource| {
-        let alone = stays
+        let alone = objects == ObjectDeletion::ByItself
             && inner
                 .resource
                 .kind()
                 .is_some_and(|kind| kind.is_in_cluster());
         !alone && goes_with(inner, outer)
+    };
+    let is_early = |tracked: &TrackedResource| {
+        let kind = tracked.resource.kind();
+        objects == ObjectDeletion::BackendsFirst
+            && kind.is_some_and(|kind| kind.asks_for_backends(&tracked.resource.at))
     };
     // Whether the second is deleted only after the first, because the first needs it.
     let waits_for = |first: &Option<&Step>, second: Option<&Step>| match (first, second) {
@@ -201,7 +234,11 @@ pub fn absent(
                 (_, None) => other > index,
                 (None, Some(_)) => false,
             };
-            if !needs_me || goes_with(ours[other], tracked) {
+            if !needs_me || (goes_with(ours[other], tracked) && !is_early(ours[other])) {
+                continue;
+            }
+            if is_early(ours[other]) {
+                after.insert(other_id.clone());
                 continue;
             }
             // A resource that is deleted with its holder is gone when the holder is: unless the holder waits for this one itself,
@@ -219,7 +256,9 @@ pub fn absent(
                 Some(_) => false,
             };
         }
+        let early = is_early(tracked);
         let holder = ours.iter().position(|other| goes_with(tracked, other));
+        let holder = holder.filter(|_| !early);
         if let Some(holder) = holder {
             after.insert(ids[holder].0.clone());
         }
@@ -248,6 +287,7 @@ pub fn absent(
                 tracked: Box::new((*tracked).clone()),
                 inside,
                 with: holder.is_some(),
+                early,
                 replaced: false,
             },
         });
@@ -318,111 +358,5 @@ fn orphan(id: &str, tracked: &TrackedResource, state: &State) -> Result<Step, Di
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::entry::{ChangeVerb, Entry};
-    use crate::kinds::Kind;
-    use serde_json::json;
-
-    fn resource(kind: &str, at: Value) -> ResourceId {
-        ResourceId {
-            kind: kind.to_owned(),
-            at: at.as_object().unwrap().clone(),
-        }
-    }
-
-    #[test]
-    fn what_an_unfinished_creation_brings_along_goes_with_its_holder() {
-        let cluster = resource("container.cluster", json!({"project": "p", "cluster": "c"}));
-        let pool = resource(
-            "container.nodePool",
-            json!({"project": "p", "cluster": "c", "nodePool": "n"}),
-        );
-        let intent = |verb, inside: &[ResourceId]| Entry::Intent {
-            at: "2026-01-01T00:00:00Z".to_owned(),
-            step: "cluster".to_owned(),
-            resource: cluster.clone(),
-            verb,
-            request: format!("{verb:?}"),
-            parts: Vec::new(),
-            inside: inside.to_vec(),
-        };
-        let done = || Entry::Done {
-            at: "2026-01-01T00:00:00Z".to_owned(),
-            key: cluster.key(),
-            took: 0,
-        };
-        let mut state = State::default();
-        state
-            .take_alone(&intent(ChangeVerb::Create, std::slice::from_ref(&pool)))
-            .unwrap();
-
-        let tasks = absent(&[], &Graph::new::<Kind>(&[]).unwrap(), &state, false).unwrap();
-        let TaskGoal::Absent { inside, .. } = &tasks[0].goal else {
-            panic!("one task, which removes the cluster");
-        };
-        assert_eq!(inside, std::slice::from_ref(&pool));
-
-        // `down` sees the create's end, and deletes the cluster: nothing of it is ours any more.
-        for entry in [done(), intent(ChangeVerb::Delete, inside), done()] {
-            state.take_alone(&entry).unwrap();
-        }
-        let ours: Vec<&str> = state.ours().map(|tracked| tracked.key.as_str()).collect();
-        assert_eq!(ours, [""; 0]);
-    }
-
-    #[test]
-    fn a_kind_that_this_version_does_not_know_stops_down_before_it_begins() {
-        let unknown = resource("compute.teapot", json!({"project": "p", "teapot": "t"}));
-        let mut state = State::default();
-        let adopted = Entry::Adopted {
-            at: "2026-01-01T00:00:00Z".to_owned(),
-            step: "teapot".to_owned(),
-            resource: unknown,
-            parts: Vec::new(),
-            why: Default::default(),
-        };
-        state.take_alone(&adopted).unwrap();
-        let told = absent(&[], &Graph::new::<Kind>(&[]).unwrap(), &state, false)
-            .err()
-            .unwrap()
-            .to_string();
-        assert!(told.contains("`compute.teapot`"), "{told}");
-    }
-
-    #[test]
-    fn what_no_step_asks_for_goes_last_and_what_is_kept_stays() {
-        let network =
-            |name: &str| resource("compute.network", json!({"project": "p", "network": name}));
-        let mut state = State::default();
-        state.kept.insert(network("kept").key());
-        for name in ["wanted", "unwanted", "kept"] {
-            let resource = network(name);
-            let key = resource.key();
-            let intent = Entry::Intent {
-                at: "2026-01-01T00:00:00Z".to_owned(),
-                step: name.to_owned(),
-                resource,
-                verb: ChangeVerb::Create,
-                request: name.to_owned(),
-                parts: Vec::new(),
-                inside: Vec::new(),
-            };
-            let (at, took) = ("2026-01-01T00:00:01Z".to_owned(), 0);
-            for entry in [intent, Entry::Done { at, key, took }] {
-                state.take_alone(&entry).unwrap();
-            }
-        }
-        // A step of the same id about another resource: it was renamed.
-        let wanted = orphan("unwanted", &state.resources[0], &state).unwrap();
-        let tasks = pruning(alone(vec![wanted]), &state, false).unwrap();
-        let ids: Vec<&str> = tasks.iter().map(|task| task.step.id.as_str()).collect();
-        assert_eq!(ids, ["unwanted", "compute.network unwanted"]);
-        assert!(tasks[1].after.contains("unwanted"));
-        assert!(matches!(
-            tasks[0].goal,
-            TaskGoal::Present { prunes: true, .. }
-        ));
-        assert!(matches!(tasks[1].goal, TaskGoal::Absent { .. }));
-    }
-}
+#[path = "tasks_tests.rs"]
+mod tests;

@@ -12,7 +12,8 @@ use super::entry::Entry;
 use super::event::Event;
 use super::failure::Failure;
 use super::journal::JournalError;
-use super::retry_policy::patience;
+use super::patience;
+use super::retry_policy;
 use crate::google::{ApiError, Class, Client, Watch, missing_account};
 use crate::kinds::Step;
 use crate::kinds::{Clients, Clusters, Kind};
@@ -34,11 +35,22 @@ pub struct Worker {
     pub clients: Clients,
     /// The time limit for the step's resource.
     pub within: Duration,
+    /// How long a deletion is tried at least that something of Google's prevents.
+    pub deletion_patience: Duration,
     /// What the run has learned of the project so far.
     pub learned: Learned,
     owner: mpsc::UnboundedSender<OwnerRequest>,
     locks: Locks,
-    stop: watch::Receiver<bool>,
+    run: RunState,
+}
+
+/// The state of a run, which its workers watch while they work.
+#[derive(Clone)]
+pub struct RunState {
+    /// Whether the run is to stop.
+    pub stop: watch::Receiver<bool>,
+    /// How many steps have ended.
+    pub ended: watch::Receiver<usize>,
 }
 
 /// What a run has learned of the project before a step starts.
@@ -75,7 +87,7 @@ impl Worker {
         learned: Learned,
         owner: mpsc::UnboundedSender<OwnerRequest>,
         locks: Locks,
-        stop: watch::Receiver<bool>,
+        run: RunState,
     ) -> Worker {
         let watch = ProgressWatch {
             step: step.id.clone(),
@@ -90,10 +102,11 @@ impl Worker {
             step: step.id.clone(),
             clients,
             within: step.within,
+            deletion_patience: patience::DEFAULT,
             learned,
             owner,
             locks,
-            stop,
+            run,
         }
     }
 
@@ -101,14 +114,14 @@ impl Worker {
     pub fn patience(&self, class: Class, kind: Kind) -> Option<Duration> {
         let enabled = self.learned.has_enabled || self.learned.enabled.contains(kind.api().host());
         let young = matches!(class, Class::ApiDisabled | Class::NotJson);
-        patience(class, self.within).filter(|_| !young || enabled)
+        retry_policy::patience(class, self.within).filter(|_| !young || enabled)
     }
 
     /// How long to retry after a 404 of a request that changes something: only if what the resource belongs to was created or found by
     /// a step, so that it is there and some of Google's replicas do not know it yet.
     pub fn holder_patience(&self, kind: Kind, at: &Map<String, Value>) -> Option<Duration> {
         let known = self.learned.has_late_holder(kind, at);
-        patience(Class::MembershipNotVisible, self.within).filter(|_| known)
+        retry_policy::patience(Class::MembershipNotVisible, self.within).filter(|_| known)
     }
 
     /// The account that a refused policy names, if waiting does not make it visible: no step has created or found it, and it is
@@ -159,7 +172,39 @@ impl Worker {
 
     /// Whether the run was asked to stop: no new request may be sent.
     pub fn stopping(&self) -> bool {
-        *self.stop.borrow()
+        *self.run.stop.borrow()
+    }
+
+    /// The same worker with a shorter time limit for the step's resource.
+    pub fn at_most(&self, limit: Duration) -> Worker {
+        Worker {
+            within: self.within.min(limit),
+            ..self.clone()
+        }
+    }
+
+    /// How many steps of the run have ended.
+    pub fn ended(&self) -> usize {
+        *self.run.ended.borrow()
+    }
+
+    /// Pauses, unless the run is stopped meanwhile or another step ends: that may be what this one waits for.
+    pub async fn pause_until_one_ends(&self, time: Duration) -> Result<(), Failure> {
+        let mut ended = self.run.ended.clone();
+        ended.mark_unchanged();
+        let one_ends = async {
+            // Without a run nothing ends.
+            if ended.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let pause = async {
+            tokio::select! {
+                () = tokio::time::sleep(time) => {}
+                () = one_ends => {}
+            }
+        };
+        self.unless_stopped(pause).await
     }
 
     /// Pauses, unless the run is stopped meanwhile.
@@ -169,7 +214,7 @@ impl Worker {
 
     /// Awaits work that can be dropped at any moment because nothing depends on its result.
     pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
-        let mut stop = self.stop.clone();
+        let mut stop = self.run.stop.clone();
         tokio::select! {
             done = work => Ok(done),
             Ok(_) = stop.wait_for(|stop| *stop) => Err(Failure::Stopped),

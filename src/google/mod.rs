@@ -21,6 +21,7 @@ mod dialect;
 mod endpoints;
 mod envelope;
 mod error;
+mod holder;
 #[cfg(test)]
 mod hostile_tests;
 mod http;
@@ -54,6 +55,7 @@ pub use credentials::{AuthError, AuthFlags, Identity};
 pub use dialect::Dialect;
 pub use endpoints::{Endpoints, SetupError};
 pub use error::{ApiError, MayHaveApplied};
+pub use holder::holder;
 pub use operation::Operation;
 pub use token::Token;
 

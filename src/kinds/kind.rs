@@ -185,7 +185,13 @@ mod tests {
             // Of these kinds nothing is created here.
             let only_read = kind.is_wait()
                 || kind.is_check()
-                || ["resourcemanager.project", "compute.networkEndpointGroup"].contains(&name);
+                || [
+                    "resourcemanager.project",
+                    "compute.networkEndpointGroup",
+                    "compute.backendService",
+                    "compute.healthCheck",
+                ]
+                .contains(&name);
             assert_eq!(stated.change.is_empty(), only_read, "{name}");
             let stays = !kind.is_deletable() || name == "resourcemanager.project";
             assert_eq!(stated.delete.is_empty(), stays, "{name}");

@@ -9,14 +9,26 @@ use serde_json::{Map, Value, json};
 use super::cluster_error::of_cluster;
 use super::clusters::{Clients, connect, object, steadily};
 use super::difference::FieldDiff;
-use super::permissions::{self, Permissions};
+use super::permissions::Permissions;
 use super::spec::{Effect, KindSpec, MutationResult, Observed};
-use super::{evidence, ownership, residents};
+use super::{evidence, object_permissions, ownership, residents};
 use crate::cluster::{ApplyOptions, Conflict};
 use crate::google::{Api, ApiError};
 
 /// The name that steps use.
 const KIND: &str = "kubernetes.object";
+
+/// The objects for which backends are created outside the cluster: routes, gateways and Services, by API group. Whether Traffic
+/// Director holds anything for other objects of Istio's is not recorded.
+const ASK_FOR_BACKENDS: &[(&str, &[&str])] = &[
+    ("", &["Service"]),
+    ("networking.istio.io", &["Gateway", "VirtualService"]),
+    ("networking.k8s.io", &["Ingress"]),
+    (
+        "gateway.networking.k8s.io",
+        &["Gateway", "GRPCRoute", "HTTPRoute", "TCPRoute", "TLSRoute"],
+    ),
+];
 
 /// A Kubernetes object.
 #[derive(Debug)]
@@ -42,7 +54,7 @@ impl KindSpec for KubernetesObject {
     }
 
     fn permissions(&self, at: &Map<String, Value>) -> Permissions {
-        permissions::of_object(at)
+        object_permissions::of_object(at)
     }
 
     /// Cluster-scoped objects have no namespace.
@@ -52,6 +64,15 @@ impl KindSpec for KubernetesObject {
 
     fn is_in_cluster(&self) -> bool {
         true
+    }
+
+    fn asks_for_backends(&self, at: &Map<String, Value>) -> bool {
+        let text = |key: &str| at.get(key).and_then(Value::as_str).unwrap_or_default();
+        let group = text("apiVersion").split_once('/');
+        let group = group.map_or("", |(group, _)| group);
+        ASK_FOR_BACKENDS
+            .iter()
+            .any(|(of, kinds)| *of == group && kinds.contains(&text("kind")))
     }
 
     fn outputs(&self) -> &'static [&'static str] {

@@ -13,6 +13,8 @@ use serde_json::{Map, Value};
 use super::clusters::Clients;
 use super::path_template;
 use super::permissions;
+use super::resource_id::ResourceId;
+use super::resource_table;
 use super::spec::Observed;
 use super::wait::Wait;
 use crate::google::{Api, ApiError, Call, Class};
@@ -40,6 +42,19 @@ pub const TRAFFIC_DIRECTOR: &str = "TRAFFIC_DIRECTOR";
 const ISTIOD: &str = "ISTIOD";
 /// Where a membership's state has the implementation.
 const IMPLEMENTATION: &str = "/servicemesh/controlPlaneManagement/implementation";
+
+/// The feature whose settings make a membership's cluster a part of the mesh.
+const FEATURE: &str = "servicemesh";
+
+/// Whether a resource is the mesh's settings of a membership. Pure.
+pub fn is_of_mesh(resource: &ResourceId) -> bool {
+    resource.kind == resource_table::MEMBERSHIP_FEATURE.kind && is_mesh(&resource.at)
+}
+
+/// Whether the settings of `at` are those of the mesh. Pure.
+pub fn is_mesh(at: &Map<String, Value>) -> bool {
+    at.get("feature").and_then(Value::as_str) == Some(FEATURE)
+}
 
 /// The implementation of the control plane of a membership, in Google's words; `None` if the fleet reports none.
 ///

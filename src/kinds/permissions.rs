@@ -3,8 +3,6 @@
 //! Source: the permissions that Google's reference names for each method, as iann0036/iam-dataset (MIT) collects them. A permission
 //! that the reference does not name is not demanded here: a role of the user's own that lacks it must not be refused.
 
-use serde_json::{Map, Value};
-
 /// What the requests of a kind need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permissions {
@@ -23,7 +21,8 @@ pub const UNSTATED: Permissions = Permissions {
     delete: &[],
 };
 
-/// What the deletion of a network or of a subnetwork needs, with GKE's leftovers in it: they are listed and deleted.
+/// What the deletion of a network or of a subnetwork needs, with the leftovers of GKE and Traffic Director in it: they are listed and
+/// deleted, unless a cluster lives there.
 macro_rules! with_leftovers {
     ($($own:literal),+ $(,)?) => {
         &[
@@ -33,6 +32,10 @@ macro_rules! with_leftovers {
             "compute.networks.updatePolicy",
             "compute.networkEndpointGroups.list",
             "compute.networkEndpointGroups.delete",
+            "compute.backendServices.list",
+            "compute.backendServices.delete",
+            "compute.healthChecks.list",
+            "compute.healthChecks.delete",
             "compute.globalOperations.get",
             "compute.globalOperations.list",
             "compute.zoneOperations.get",
@@ -50,10 +53,11 @@ pub const NETWORK: Permissions = Permissions {
         "compute.globalOperations.get",
         "compute.globalOperations.list",
     ],
-    delete: with_leftovers!["compute.networks.delete"],
+    delete: with_leftovers!["compute.networks.delete", "container.clusters.list"],
 };
 
-/// `compute.subnetworks`, with GKE's leftovers in the subnetwork.
+/// `compute.subnetworks`, with the leftovers in the subnetwork. Clusters are listed if endpoint groups are found, which are in the
+/// cluster's project: there the network or the mesh states that permission, and a host project has no groups.
 pub const SUBNETWORK: Permissions = Permissions {
     read: &["compute.subnetworks.get"],
     change: &[
@@ -118,16 +122,29 @@ pub const ADDRESS: Permissions = Permissions {
     ],
 };
 
-/// `compute.networkEndpointGroups`, which are only deleted.
-pub const ENDPOINT_GROUP: Permissions = Permissions {
-    read: &["compute.networkEndpointGroups.get"],
-    change: &[],
-    delete: &[
-        "compute.networkEndpointGroups.delete",
-        "compute.zoneOperations.get",
-        "compute.zoneOperations.list",
-    ],
-};
+/// What others leave behind in compute, and what is only deleted here.
+macro_rules! left_behind {
+    ($plural:literal, $operations:literal) => {
+        Permissions {
+            read: &[concat!("compute.", $plural, ".get")],
+            change: &[],
+            delete: &[
+                concat!("compute.", $plural, ".delete"),
+                concat!("compute.", $operations, ".get"),
+                concat!("compute.", $operations, ".list"),
+            ],
+        }
+    };
+}
+
+/// `compute.networkEndpointGroups`.
+pub const ENDPOINT_GROUP: Permissions = left_behind!("networkEndpointGroups", "zoneOperations");
+
+/// `compute.backendServices`.
+pub const BACKEND_SERVICE: Permissions = left_behind!("backendServices", "globalOperations");
+
+/// `compute.healthChecks`.
+pub const HEALTH_CHECK: Permissions = left_behind!("healthChecks", "globalOperations");
 
 /// `iam.projects.serviceAccounts`.
 pub const SERVICE_ACCOUNT: Permissions = Permissions {
@@ -232,7 +249,8 @@ pub const MEMBERSHIP: Permissions = Permissions {
 };
 
 /// `gkehub.projects.locations.memberships.features`. The permissions are those of the predefined role of fleets; the reference
-/// does not name them.
+/// does not name them. After its deletion the withdrawal of Traffic Director is watched: for its membership's cluster, by the
+/// endpoint groups.
 pub const MEMBERSHIP_FEATURE: Permissions = Permissions {
     read: &["gkehub.membershipfeatures.get"],
     change: &[
@@ -243,6 +261,9 @@ pub const MEMBERSHIP_FEATURE: Permissions = Permissions {
     ],
     delete: &[
         "gkehub.membershipfeatures.delete",
+        "gkehub.memberships.get",
+        "container.clusters.list",
+        "compute.networkEndpointGroups.list",
         "gkehub.operations.get",
         "gkehub.operations.list",
     ],
@@ -330,69 +351,9 @@ pub const fn reads(read: &'static [&'static str]) -> Permissions {
     Permissions { read, ..UNSTATED }
 }
 
-/// The permissions of GKE for one sort of Kubernetes object.
-macro_rules! objects {
-    ($plural:literal) => {
-        Permissions {
-            read: &[
-                "container.clusters.get",
-                concat!("container.", $plural, ".get"),
-            ],
-            change: &[
-                concat!("container.", $plural, ".create"),
-                concat!("container.", $plural, ".update"),
-            ],
-            delete: &[concat!("container.", $plural, ".delete")],
-        }
-    };
-}
-
-/// Kubernetes' own kinds that a step may create. IAM knows all custom resources by one name.
-const OBJECTS: &[(&str, Permissions)] = &[
-    ("ClusterRole", objects!("clusterRoles")),
-    ("ClusterRoleBinding", objects!("clusterRoleBindings")),
-    ("ConfigMap", objects!("configMaps")),
-    ("CronJob", objects!("cronJobs")),
-    ("DaemonSet", objects!("daemonSets")),
-    ("Deployment", objects!("deployments")),
-    (
-        "HorizontalPodAutoscaler",
-        objects!("horizontalPodAutoscalers"),
-    ),
-    ("Ingress", objects!("ingresses")),
-    ("Job", objects!("jobs")),
-    ("Namespace", objects!("namespaces")),
-    ("NetworkPolicy", objects!("networkPolicies")),
-    ("PersistentVolumeClaim", objects!("persistentVolumeClaims")),
-    ("Pod", objects!("pods")),
-    ("PodDisruptionBudget", objects!("podDisruptionBudgets")),
-    ("Role", objects!("roles")),
-    ("RoleBinding", objects!("roleBindings")),
-    ("Secret", objects!("secrets")),
-    ("Service", objects!("services")),
-    ("ServiceAccount", objects!("serviceAccounts")),
-    ("StatefulSet", objects!("statefulSets")),
-];
-
-/// The permissions for the Kubernetes object of `at`. A custom resource may have the name of a kind of Kubernetes' own, so that
-/// the group decides.
-pub fn of_object(at: &Map<String, Value>) -> Permissions {
-    let text = |key: &str| at.get(key).and_then(Value::as_str).unwrap_or_default();
-    let group = text("apiVersion")
-        .split_once('/')
-        .map_or("", |(group, _)| group);
-    let is_own = !group.contains('.') || group.ends_with(".k8s.io");
-    let own = OBJECTS
-        .iter()
-        .find(|(kind, _)| is_own && *kind == text("kind"));
-    own.map_or(objects!("thirdPartyObjects"), |(_, permissions)| {
-        *permissions
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Map, Value, json};
 
     use super::*;
     use crate::kinds::Kind;
@@ -403,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn who_deletes_a_network_or_subnetwork_deletes_what_gke_left_in_it() {
+    fn who_deletes_a_network_or_subnetwork_deletes_what_google_left_in_it() {
         for kind in ["compute.network", "compute.subnetwork"] {
             let found = of(kind, json!({}));
             for permission in [
@@ -411,6 +372,10 @@ mod tests {
                 "compute.firewalls.delete",
                 "compute.networkEndpointGroups.list",
                 "compute.networkEndpointGroups.delete",
+                "compute.backendServices.list",
+                "compute.backendServices.delete",
+                "compute.healthChecks.list",
+                "compute.healthChecks.delete",
                 "compute.zoneOperations.get",
             ] {
                 assert!(found.delete.contains(&permission), "{kind} {permission}");
@@ -448,33 +413,5 @@ mod tests {
         );
         let pods = of("kubernetes.pods", json!({}));
         assert!(pods.read.contains(&"container.nodes.list"));
-    }
-
-    #[test]
-    fn an_objects_group_decides() {
-        for (api_version, kind, read) in [
-            ("v1", "Service", "container.services.get"),
-            ("apps/v1", "Deployment", "container.deployments.get"),
-            (
-                "rbac.authorization.k8s.io/v1",
-                "Role",
-                "container.roles.get",
-            ),
-            (
-                "networking.istio.io/v1beta1",
-                "Sidecar",
-                "container.thirdPartyObjects.get",
-            ),
-            // Knative has a kind of this name.
-            (
-                "serving.knative.dev/v1",
-                "Service",
-                "container.thirdPartyObjects.get",
-            ),
-        ] {
-            let at = json!({"apiVersion": api_version, "kind": kind});
-            let found = of_object(at.as_object().unwrap());
-            assert!(found.read.contains(&read), "{api_version} {kind}");
-        }
     }
 }

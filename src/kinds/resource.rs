@@ -7,12 +7,11 @@ use serde_json::{Map, Value, json};
 use super::clusters::Clients;
 use super::difference::{self, FieldDiff};
 use super::permissions::Permissions;
-use super::resource_id::ResourceId;
 use super::resource_spec::{
     CreateMethod, DesiredField, FieldUpdate, NameIn, ParentCreate, ResourceSpec, UpdateMethod,
 };
-use super::spec::{Effect, KindSpec, MutationResult, Observed};
-use super::{leftovers, path_template, readiness};
+use super::spec::{Effect, FoundLeftovers, HeldResources, KindSpec, MutationResult, Observed};
+use super::{leftovers, mesh_resources, path_template, readiness};
 use crate::google::{Api, ApiError, Call, Class, Operation};
 
 #[async_trait]
@@ -203,10 +202,21 @@ impl KindSpec for ResourceSpec {
         &self,
         clients: &Clients,
         at: &Map<String, Value>,
-    ) -> Result<Vec<ResourceId>, ApiError> {
+    ) -> Result<FoundLeftovers, ApiError> {
         match self.leftovers {
             true => leftovers::inside(clients, &path_template::path(self.path, at)?, at).await,
-            false => Ok(Vec::new()),
+            false => Ok(FoundLeftovers::default()),
+        }
+    }
+
+    async fn withdrawal(
+        &self,
+        clients: &Clients,
+        at: &Map<String, Value>,
+    ) -> Result<HeldResources, ApiError> {
+        match self.withdraws {
+            true => mesh_resources::held(clients, at).await,
+            false => Ok(HeldResources::default()),
         }
     }
 

@@ -70,6 +70,8 @@ pub struct ResourceSpec {
     pub allow_list: Option<&'static str>,
     /// Whether others leave resources inside it that this program must delete before it can be deleted.
     pub leftovers: bool,
+    /// Whether a system of Google's holds something because of it, and removes that some time after its deletion.
+    pub withdraws: bool,
 }
 
 /// How a resource is created.

@@ -16,6 +16,8 @@ pub static ROWS: &[&ResourceSpec] = &[
     &FIREWALL,
     &ADDRESS,
     &ENDPOINT_GROUP,
+    &BACKEND_SERVICE,
+    &HEALTH_CHECK,
     &SERVICE_ACCOUNT,
     &MANAGED_ZONE,
     &CLUSTER,
@@ -58,6 +60,7 @@ const PLAIN: ResourceSpec = ResourceSpec {
     inside: None,
     allow_list: None,
     leftovers: false,
+    withdraws: false,
 };
 
 const BY_NAME: CreateMethod = CreateMethod::Post {
@@ -168,13 +171,37 @@ static ADDRESS: ResourceSpec = ResourceSpec {
     ..COMPUTE
 };
 
-/// A network endpoint group: never created here, only deleted if GKE has left one behind.
+/// A network endpoint group: never created here, only deleted if GKE or Traffic Director has left one behind.
 static ENDPOINT_GROUP: ResourceSpec = ResourceSpec {
     kind: "compute.networkEndpointGroup",
-    says: "a network endpoint group that GKE left behind",
+    says: "a network endpoint group that GKE or Traffic Director left behind",
     collection: "networkEndpointGroups",
     path: "projects/{project}/zones/{zone}/networkEndpointGroups/{networkEndpointGroup}",
     permissions: permissions::ENDPOINT_GROUP,
+    create: CreateMethod::Never,
+    update: UpdateMethod::Never,
+    ..COMPUTE
+};
+
+/// A global backend service: never created here, only deleted if Traffic Director has left one behind.
+static BACKEND_SERVICE: ResourceSpec = ResourceSpec {
+    kind: "compute.backendService",
+    says: "a backend service that Traffic Director left behind",
+    collection: "backendServices",
+    path: "projects/{project}/global/backendServices/{backendService}",
+    permissions: permissions::BACKEND_SERVICE,
+    create: CreateMethod::Never,
+    update: UpdateMethod::Never,
+    ..COMPUTE
+};
+
+/// A global health check: never created here, only deleted if Traffic Director has left one behind.
+static HEALTH_CHECK: ResourceSpec = ResourceSpec {
+    kind: "compute.healthCheck",
+    says: "a health check that Traffic Director left behind",
+    collection: "healthChecks",
+    path: "projects/{project}/global/healthChecks/{healthCheck}",
+    permissions: permissions::HEALTH_CHECK,
     create: CreateMethod::Never,
     update: UpdateMethod::Never,
     ..COMPUTE
@@ -412,7 +439,7 @@ static MEMBERSHIP: ResourceSpec = ResourceSpec {
 };
 
 /// A feature's settings for one membership (gkehub v2, as in gcloud): no other membership is changed.
-static MEMBERSHIP_FEATURE: ResourceSpec = ResourceSpec {
+pub static MEMBERSHIP_FEATURE: ResourceSpec = ResourceSpec {
     kind: "gkehub.membershipFeature",
     says: "a fleet feature's settings for one membership",
     api: Api::GkeHub,
@@ -427,6 +454,7 @@ static MEMBERSHIP_FEATURE: ResourceSpec = ResourceSpec {
     late_holder: Some("membership"),
     outputs: &["name"],
     lock: Some("feature {project}/{feature}"),
+    withdraws: true,
     ..PLAIN
 };
 

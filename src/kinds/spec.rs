@@ -52,6 +52,26 @@ pub enum Effect {
     Check,
 }
 
+/// What others left inside a resource.
+#[derive(Debug, Clone, Default)]
+pub struct FoundLeftovers {
+    /// What can be deleted, in the order in which that is possible.
+    pub found: Vec<ResourceId>,
+    /// How many are not deleted, and why.
+    pub kept: Option<String>,
+}
+
+/// What a system of Google's still holds.
+#[derive(Debug, Clone, Default)]
+pub struct HeldResources {
+    /// The names of what it holds.
+    pub left: Vec<String>,
+    /// Why it is unknown whether these will go, if it is: then they are not awaited.
+    pub unknown: Option<String>,
+    /// What they are, in words.
+    pub what: &'static str,
+}
+
 /// What to do about a wait that ended without what it waited for.
 pub const AGAIN: &str = "run again to continue waiting";
 
@@ -97,6 +117,11 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
 
     /// Whether a cluster's Kubernetes API serves it.
     fn is_in_cluster(&self) -> bool {
+        false
+    }
+
+    /// Whether it is an object for which a mesh or a load balancer creates backends outside the cluster.
+    fn asks_for_backends(&self, _at: &Map<String, Value>) -> bool {
         false
     }
 
@@ -312,8 +337,17 @@ pub trait KindSpec: fmt::Debug + Send + Sync {
         &self,
         _clients: &Clients,
         _at: &Map<String, Value>,
-    ) -> Result<Vec<ResourceId>, ApiError> {
-        Ok(Vec::new())
+    ) -> Result<FoundLeftovers, ApiError> {
+        Ok(FoundLeftovers::default())
+    }
+
+    /// What a system of Google's holds because of it, and removes by itself some time after it is deleted.
+    async fn withdrawal(
+        &self,
+        _clients: &Clients,
+        _at: &Map<String, Value>,
+    ) -> Result<HeldResources, ApiError> {
+        Ok(HeldResources::default())
     }
 
     /// The live state of a plain resource, whether it is ready or not.

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use super::clusters::Clients;
+use super::object_permissions;
 use super::path_template;
 use super::permissions::{self, Permissions};
 use super::spec::{AGAIN, Effect, KindSpec, MutationResult, Observed};
@@ -86,7 +87,7 @@ impl KindSpec for Wait {
 
     fn permissions(&self, at: &Map<String, Value>) -> Permissions {
         match self.is_of_object {
-            true => permissions::reads(permissions::of_object(at).read),
+            true => permissions::reads(object_permissions::of_object(at).read),
             false => self.permissions,
         }
     }

@@ -23,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A cloud and its one user.
 pub struct Cloud {
-    // Dropped before the runtime that it runs on.
-    running: Running,
+    /// The emulator. It is dropped before the runtime that it runs on.
+    pub running: Running,
     client: Client,
     runtime: Runtime,
     /// The user.

@@ -68,6 +68,7 @@ mod signals;
 mod state_folder;
 mod static_address;
 mod steps;
+mod teardown;
 mod terminal;
 mod traffic_director;
 mod up_down;

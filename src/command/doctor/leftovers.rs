@@ -69,7 +69,7 @@ pub async fn check(inputs: &Inputs<'_>) -> Vec<Finding> {
         .find(|step| is_searched(step) && !has_cluster);
     if let Some(step) = network {
         match step.kind.leftovers(&inputs.clients, &step.at).await {
-            Ok(left) => found.of_gke = left.iter().map(ResourceId::short).collect(),
+            Ok(left) => found.of_gke = left.found.iter().map(ResourceId::short).collect(),
             Err(error) => found.note(error),
         }
     }

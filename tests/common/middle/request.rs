@@ -31,6 +31,8 @@ const COLLECTIONS: &[&str] = &[
     "routers",
     "firewalls",
     "networkEndpointGroups",
+    "backendServices",
+    "healthChecks",
     "b",
     "o",
 ];
