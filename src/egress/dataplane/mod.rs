@@ -40,6 +40,7 @@ use connection::{Connection, ConnectionEnd, ConnectionOutcome, Content};
 use decision::{Decides, DecisionBuilder};
 pub use evaluator::Evaluator;
 
+use super::firewall::Direction;
 use super::internet::vouches;
 use super::object::{Object, Unknown};
 use super::pod::{Pod, Proxy};
@@ -142,6 +143,8 @@ impl<'s> Simulation<'_, 's> {
     /// Records the pod that sends the request.
     fn begins(&mut self, pod: &Pod) {
         self.meets_unread();
+        // Also the packets that ask for a name.
+        self.meets_packets(pod, Direction::Egress, None, 53);
         let snapshot = self.evaluator.snapshot;
         if pod.pool.is_none() && !snapshot.pools.is_empty() && !snapshot.outside_vpc {
             // Its node determines which firewall rules apply.

@@ -155,11 +155,23 @@ impl<'s> Simulation<'_, 's> {
             .unsupported
             .of_service(from.namespace(), &service.object, &service.host);
         self.unknown.extend(met.map(|each| each.unknown()));
-        if let Endpoints::Pods(selector) = &service.endpoints {
-            let met = snapshot
-                .unsupported
-                .of_endpoints(&service.object.namespace, selector);
-            self.unknown.extend(met.map(|each| each.unknown()));
+        match &service.endpoints {
+            Endpoints::Pods(selector) => {
+                let namespace = &service.object.namespace;
+                let met = snapshot.unsupported.of_endpoints(namespace, selector);
+                self.unknown.extend(met.map(|each| each.unknown()));
+            }
+            Endpoints::Dns(listed) => {
+                let names = listed.iter().map(|each| each.address.as_str());
+                let own = listed.is_empty().then_some(service.host.as_str());
+                for name in names.chain(own) {
+                    let found = self.evaluator.resolve(from, name);
+                    if let Some(by) = &found.ruling.by {
+                        self.notes(by);
+                    }
+                }
+            }
+            Endpoints::Listed(_) | Endpoints::OriginalDestination => {}
         }
         for other in snapshot.services_of(&service.host) {
             if service.kubernetes {

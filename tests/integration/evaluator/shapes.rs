@@ -364,23 +364,23 @@ fn within_the_mesh() {
 #[test]
 fn what_is_not_covered_is_named() {
     let filter = json!({"apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter", "metadata": {"name": "f", "namespace": "istio-egress"}, "spec": {"configPatches": []}});
-    let mirrored = changed(
+    let delegated = changed(
         "VirtualService",
         "example-com-through-egress-gateway",
-        |route| route["spec"]["http"][0]["mirror"] = json!({"host": "x"}),
+        |route| route["spec"]["http"][0]["delegate"] = json!({"name": "x"}),
     );
     let mut filtered = tutorial(FINAL);
     filtered.kubernetes.push(filter);
     // (sources, request, what is named)
     let cases = [
         (
-            &mirrored,
+            &delegated,
             "http://example.com",
             vec![
-                "VirtualService istio-egress/example-com-through-egress-gateway spec.http[0].mirror",
+                "VirtualService istio-egress/example-com-through-egress-gateway spec.http[0].delegate",
             ],
         ),
-        (&mirrored, "http://httpbin.org", vec![]),
+        (&delegated, "http://httpbin.org", vec![]),
         (
             &filtered,
             "http://example.com",
