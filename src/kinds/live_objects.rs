@@ -153,38 +153,47 @@ mod tests {
     use axum::Router;
     use axum::extract::Request;
     use axum::http::StatusCode;
-    use axum::response::{IntoResponse, Json, Response};
+    use axum::http::header::CONTENT_TYPE;
+    use axum::response::{IntoResponse, Response};
     use serde_json::json;
 
     use super::*;
 
+    fn answered(status: StatusCode, body: &Value) -> Response {
+        let json = [(CONTENT_TYPE, "application/json")];
+        (status, json, body.to_string()).into_response()
+    }
+
     /// A cluster with a policy of Cilium in its second version, whose EnvoyFilters may not be listed.
     async fn answer(request: Request) -> Response {
-        let list = |items: Value| {
-            Json(json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items}))
-        };
+        let list = |items: Value| json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items});
         let version =
             |name: &str| json!({"groupVersion": format!("cilium.io/{name}"), "version": name});
-        match request.uri().path() {
-            "/apis" => Json(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": [
+        let found = match request.uri().path() {
+            "/apis" => json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": [
                 {"name": "cilium.io", "versions": [version("v3"), version("v2")], "preferredVersion": version("v3")},
-                {"name": "example.com", "versions": [{"groupVersion": "example.com/v1", "version": "v1"}]}]}))
-            .into_response(),
-            "/apis/cilium.io/v3" => Json(json!({"kind": "APIResourceList", "groupVersion": "cilium.io/v3", "resources": []})).into_response(),
+                {"name": "example.com", "versions": [{"groupVersion": "example.com/v1", "version": "v1"}]}]}),
+            "/apis/cilium.io/v3" => {
+                json!({"kind": "APIResourceList", "groupVersion": "cilium.io/v3", "resources": []})
+            }
             "/apis/cilium.io/v2" => {
                 let of = |name: &str| json!({"name": name, "singularName": "", "namespaced": true, "kind": "CiliumNetworkPolicy", "verbs": ["list"]});
-                let all = [of("ciliumnetworkpolicies"), of("ciliumnetworkpolicies/status")];
-                Json(json!({"kind": "APIResourceList", "groupVersion": "cilium.io/v2", "resources": all})).into_response()
+                let all = [
+                    of("ciliumnetworkpolicies"),
+                    of("ciliumnetworkpolicies/status"),
+                ];
+                json!({"kind": "APIResourceList", "groupVersion": "cilium.io/v2", "resources": all})
             }
             "/apis/cilium.io/v2/ciliumnetworkpolicies" => {
-                list(json!([{"metadata": {"name": "p", "namespace": "n"}}])).into_response()
+                list(json!([{"metadata": {"name": "p", "namespace": "n"}}]))
             }
             path if path.ends_with("/envoyfilters") => {
                 let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403, "message": "envoyfilters is forbidden: User \"u\" cannot list"});
-                (StatusCode::FORBIDDEN, Json(status)).into_response()
+                return answered(StatusCode::FORBIDDEN, &status);
             }
-            _ => list(json!([])).into_response(),
-        }
+            _ => list(json!([])),
+        };
+        answered(StatusCode::OK, &found)
     }
 
     #[tokio::test]
