@@ -1,8 +1,7 @@
 //! Which Services of a cluster Traffic Director makes something for: those with ports and a selector.
 //!
-//! A Service without a selector (`default/kubernetes`), a headless one and one that is only a name elsewhere (`ExternalName`)
-//! differ in a real mesh, too; that the first and the last get nothing, and that one with several ports gets one backend service:
-//! own knowledge, no record.
+//! A Service without a selector (`default/kubernetes`) and one that is only a name elsewhere (`ExternalName`) get nothing, a headless one
+//! gets what others get, and one with several ports gets one backend service: own knowledge, no record.
 
 use std::collections::BTreeSet;
 
