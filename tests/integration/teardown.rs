@@ -23,12 +23,19 @@ fn meshed(cleanup: MeshCleanup) -> Cloud {
     let cloud = Cloud::new();
     cloud.running.set_mesh_cleanup(cleanup);
     cloud.run(&["up", "--yes"]).ends(0);
-    let until = Instant::now() + Duration::from_secs(30);
-    while reserved(&cloud) == 0 {
-        assert!(Instant::now() < until, "Traffic Director made nothing");
-        std::thread::yield_now();
-    }
+    await_that("Traffic Director has made something", || {
+        reserved(&cloud) > 0
+    });
     cloud
+}
+
+/// Waits until something holds; the emulator has no event to wait for.
+fn await_that(what: &str, holds: impl Fn() -> bool) {
+    let until = Instant::now() + Duration::from_secs(300);
+    while !holds() {
+        assert!(Instant::now() < until, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// The networks of the endpoint groups that Traffic Director reserves, whoever holds them: what it holds is in no inventory.
@@ -184,12 +191,11 @@ fn the_mesh_of_another_environment_is_not_touched() {
         let others = networks.iter().filter(|link| link.contains("/other-"));
         (others.count(), networks.len())
     };
-    let until = Instant::now() + Duration::from_secs(30);
     // Both have the same Services.
-    while !matches!(of_other(), (others, all) if others > 0 && all == others * 2) {
-        assert!(Instant::now() < until, "{:?}", of_other());
-        std::thread::yield_now();
-    }
+    await_that(
+        "both meshes have their groups",
+        || matches!(of_other(), (others, all) if others > 0 && all == others * 2),
+    );
     let (before, _) = of_other();
     cloud.run(&["down", "--yes", "--patience", "1"]).ends(0);
     assert_eq!(of_other(), (before, before));
@@ -214,11 +220,7 @@ fn a_run_that_is_killed_in_the_wait_is_continued() {
         let looks = since.filter(|seen| seen.path.contains("/aggregated/networkEndpointGroups"));
         looks.count() > 2
     };
-    let until = Instant::now() + Duration::from_secs(60);
-    while !is_waiting(&cloud) {
-        assert!(Instant::now() < until, "it does not wait");
-        std::thread::yield_now();
-    }
+    await_that("it waits", || is_waiting(&cloud));
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(
