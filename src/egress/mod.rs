@@ -12,6 +12,7 @@
 //! `dataplane` traces a request through it.
 
 pub mod analyze;
+pub mod config_dump;
 mod dataplane;
 mod destination_rule;
 mod dns;

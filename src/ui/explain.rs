@@ -12,15 +12,7 @@ use egress::trace::{CallerOutcome, Hop, HopLocation, Trace};
 /// The trace, from the caller to the answer. The reasons why objects did not apply are shown at the hop where the request stops,
 /// and with `verbose` at every hop.
 pub fn text(request: &Request, account: &Trace, verbose: bool, paint: Paint) -> String {
-    let mut text = format!(
-        "{}\n",
-        paint.strong(&plain(&format!(
-            "{} {} {}",
-            request.from.namespace,
-            request.method,
-            request.url()
-        )))
-    );
+    let mut text = title(request, paint);
     for hop in &account.hops {
         text += &line(hop, verbose || !hop.ruling.passes, paint);
     }
@@ -35,6 +27,13 @@ pub fn text(request: &Request, account: &Trace, verbose: bool, paint: Paint) -> 
         );
     }
     text
+}
+
+/// The request, in a line.
+pub(super) fn title(request: &Request, paint: Paint) -> String {
+    let (from, method) = (&request.from.namespace, &request.method);
+    let title = format!("{from} {method} {}", request.url());
+    format!("{}\n", paint.strong(&plain(&title)))
 }
 
 /// Which namespace reaches what: one row for each destination, one column for each namespace; then the reasons of the stopped
@@ -81,7 +80,7 @@ fn word(place: HopLocation) -> &'static str {
 }
 
 /// One hop; with `whole`, every object that did not apply.
-fn line(hop: &Hop, whole: bool, paint: Paint) -> String {
+pub(super) fn line(hop: &Hop, whole: bool, paint: Paint) -> String {
     let ruling = &hop.ruling;
     let arrow = match ruling.passes {
         true => paint.good("->"),

@@ -7,7 +7,7 @@
 
 mod authorize;
 mod connection;
-mod decision;
+pub(crate) mod decision;
 mod endpoint;
 mod evaluator;
 mod filter_chains;
@@ -15,7 +15,7 @@ mod forward;
 mod gateway;
 mod inbound;
 mod listeners;
-mod local_reply;
+pub(crate) mod local_reply;
 mod log_line;
 mod network;
 mod proxy_state;
