@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::config_dumps::ConfigDumps;
 use super::trace::{ProxyPassage, ProxyTrace, Verdict};
-use super::walk::ConfigDumps;
 use crate::log::AccessLogLine;
 use crate::object::Object;
 use crate::trace::Trace;

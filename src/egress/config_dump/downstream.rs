@@ -57,6 +57,8 @@ pub struct Downstream {
     pub headers: RequestHeaders,
     /// The application protocol of the request in clear text: `http/1.1` or `h2c`.
     pub protocol: &'static str,
+    /// Whether the proxy has parsed the request, and can answer it.
+    pub is_parsed: bool,
 }
 
 impl Downstream {

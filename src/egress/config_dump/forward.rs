@@ -207,6 +207,7 @@ impl<'d> Walk<'d> {
             return End::Served;
         }
         connection.peer = None;
+        connection.is_parsed = false;
         if let Some(tls) = &upstream.tls {
             connection
                 .tls
@@ -293,13 +294,10 @@ impl<'d> Walk<'d> {
 
     /// A request or connection that the proxy cannot forward.
     fn fails(&mut self, connection: &Downstream, reply: &LocalReply) -> End {
-        // Within TLS that it does not terminate, a proxy can only end the connection.
-        match connection.tls.is_empty() {
-            true => {
-                self.answers(reply.status);
-                End::Answer(reply.answer(&connection.headers.method()))
-            }
-            false => End::Ended(Failure::Reset),
+        // What it does not parse it can only end.
+        match connection.is_parsed {
+            true => self.replies(connection, reply),
+            false => End::Ended(Failure::EmptyReply),
         }
     }
 

@@ -42,6 +42,7 @@ impl<'d> Walk<'d> {
             self.hop(at, false, &by, "expects HTTP, and gets TLS");
             return End::Ended(Failure::NotTls);
         }
+        connection.is_parsed = true;
         self.normalizes(at, manager, &mut connection);
         let named = json::text(manager, "/rds/route_config_name");
         let config = manager

@@ -197,6 +197,7 @@ mod tests {
             peer: None,
             headers: RequestHeaders::new("GET", "http", "a", "/"),
             protocol: "http/1.1",
+            is_parsed: false,
         }
     }
 

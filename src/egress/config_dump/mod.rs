@@ -10,10 +10,13 @@
 
 mod cluster;
 mod compare;
+mod config_dumps;
 mod downstream;
+mod downstream_tls;
 mod dump;
 mod filter_chain;
 mod filters;
+mod follow;
 mod forward;
 mod http;
 mod istio_metadata;
@@ -21,6 +24,8 @@ mod listener;
 mod matches;
 mod node;
 mod rbac;
+#[cfg(test)]
+mod recorded_tests;
 mod request_headers;
 mod route_action;
 mod string_matcher;
@@ -30,7 +35,7 @@ mod virtual_host;
 mod walk;
 
 pub use compare::{Difference, differences};
+pub use config_dumps::ConfigDumps;
 pub use dump::{ConfigDump, DumpError};
 pub use node::{Node, NodeType};
 pub use trace::{ProxyPassage, ProxyTrace, Verdict};
-pub use walk::ConfigDumps;

@@ -16,6 +16,7 @@ fn connection(principal: Option<&str>) -> Downstream {
         peer: session,
         headers: RequestHeaders::new("GET", "http", "httpbin.org", "/status/418?x=1"),
         protocol: "http/1.1",
+        is_parsed: false,
     }
 }
 

@@ -1,33 +1,26 @@
 //! Follows a connection from proxy to proxy: listener, filter chain, TLS, network filters. What is behind them is in `http` and
 //! `forward`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use serde_json::Value;
 
-use super::cluster;
-use super::downstream::{ClientCertificate, Downstream, TlsSession};
+use super::config_dumps::ConfigDumps;
+use super::downstream::Downstream;
 use super::dump::ConfigDump;
 use super::filter_chain::{self, NoChain};
 use super::filters::{self, FilterKind};
-use super::listener::{Direction, inspect, listener, named_addresses};
+use super::listener::{Direction, inspect, listener};
 use super::matches::Matches;
 use super::node::NodeType;
 use super::rbac::{self, AccessQuery};
-use super::request_headers::RequestHeaders;
-use super::string_matcher::string_matches;
-use super::trace::{ProxyPassage, ProxyTrace, Verdict};
+use super::trace::ProxyPassage;
 use crate::dataplane::decision::{Decides, DecisionBuilder, Others};
 use crate::object::{Object, Unknown};
-use crate::request::{Request, Scheme};
-use crate::trace::{CallerOutcome, Failure, Hop, HopLocation, HttpAnswer};
+use crate::trace::{Failure, Hop, HopLocation, HttpAnswer};
 
 /// How many proxies a request may pass before its routes are reported as a loop.
 const MOST: usize = 5;
-
-/// The dumps of the proxies of a mesh.
-#[derive(Debug, Clone, Default)]
-pub struct ConfigDumps(Vec<ConfigDump>);
 
 /// The end of a connection or request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,116 +61,12 @@ impl Place<'_> {
 pub(super) struct Walk<'d> {
     pub(super) dumps: &'d ConfigDumps,
     pub(super) hops: Vec<Hop>,
-    unknown: Vec<Unknown>,
+    pub(super) unknown: Vec<Unknown>,
     pub(super) proxies: Vec<ProxyPassage>,
     pub(super) leaves_to: Option<SocketAddr>,
 }
 
-impl ConfigDumps {
-    /// The dumps of these proxies.
-    pub fn new(dumps: Vec<ConfigDump>) -> ConfigDumps {
-        ConfigDumps(dumps)
-    }
-
-    /// The dumps.
-    pub fn all(&self) -> &[ConfigDump] {
-        &self.0
-    }
-
-    /// Adds one.
-    pub fn add(&mut self, dump: ConfigDump) {
-        self.0.push(dump);
-    }
-
-    /// The sidecar of a pod; without a name, of the first pod of the namespace by name.
-    pub fn sidecar(&self, namespace: &str, pod: Option<&str>) -> Option<&ConfigDump> {
-        let all = self.0.iter().filter(|dump| {
-            let node = &dump.node;
-            node.kind == NodeType::Sidecar
-                && node.namespace == namespace
-                && pod.is_none_or(|pod| pod == node.pod)
-        });
-        all.min_by(|one, other| one.node.pod.cmp(&other.node.pod))
-    }
-
-    /// The proxy at an address.
-    pub fn at(&self, address: IpAddr) -> Option<&ConfigDump> {
-        self.0.iter().find(|dump| dump.has(address))
-    }
-
-    /// Follows a request from the application beside a proxy. `address` is that of the request's host, where it is known.
-    pub fn follow(
-        &self,
-        from: &ConfigDump,
-        request: &Request,
-        address: Option<IpAddr>,
-    ) -> ProxyTrace {
-        let mut walk = Walk {
-            dumps: self,
-            hops: Vec::new(),
-            unknown: Vec::new(),
-            proxies: Vec::new(),
-            leaves_to: None,
-        };
-        let own = request.host.parse().ok().or(request.address).or(address);
-        let address = own.or_else(|| from.address_of(&request.host));
-        walk.resolves(from, request, address);
-        let mut headers = RequestHeaders::new(
-            &request.method,
-            request.scheme.word(),
-            &request.authority(),
-            &request.path,
-        );
-        let others = request
-            .headers
-            .iter()
-            .filter(|(name, _)| !name.eq_ignore_ascii_case("host"));
-        for (name, value) in others {
-            headers.add(name, value);
-        }
-        let tls = match (request.scheme, request.host.parse::<IpAddr>()) {
-            (Scheme::Http, _) => None,
-            (Scheme::Https, Ok(_)) => Some(TlsSession::of_application("")),
-            (Scheme::Https, Err(_)) => Some(TlsSession::of_application(&request.host)),
-        };
-        let connection = Downstream {
-            address,
-            port: request.port,
-            source: from.node.addresses.first().copied(),
-            tls: tls.into_iter().collect(),
-            peer: None,
-            headers,
-            protocol: "http/1.1",
-        };
-        let place = Place {
-            dump: from,
-            direction: Direction::Outbound,
-        };
-        let end = walk.enters(place, connection);
-        walk.ends(request, end)
-    }
-}
-
 impl<'d> Walk<'d> {
-    /// Records where the name of the host leads.
-    fn resolves(&mut self, from: &ConfigDump, request: &Request, address: Option<IpAddr>) {
-        let because = match (address, named_addresses(from, request.port)) {
-            (Some(address), _) => format!("its address is {address}"),
-            (None, 0) => "the dumps do not contain its address; no listener of this port names one"
-                .to_owned(),
-            (None, named) => {
-                format!(
-                    "the dumps do not contain its address, which is assumed to be none of the {named} that listeners of this port name"
-                )
-            }
-        };
-        self.hops.push(Hop {
-            place: HopLocation::Dns,
-            name: request.host.clone(),
-            ruling: DecisionBuilder::passes(None, because).told(),
-        });
-    }
-
     /// Records a decision.
     pub(super) fn hop(&mut self, at: Place, passes: bool, by: &Object, because: &str) {
         self.told(at, DecisionBuilder::decided(passes, Some(by), because));
@@ -289,68 +178,6 @@ impl<'d> Walk<'d> {
         self.filtered(at, chain, connection)
     }
 
-    /// The TLS of a filter chain; the end of a connection that it refuses.
-    fn terminates(
-        &mut self,
-        at: Place,
-        chain: &Value,
-        by: &Object,
-        connection: &mut Downstream,
-    ) -> Option<End> {
-        let config = &chain["transport_socket"]["typed_config"];
-        match filters::type_name(config).rsplit('.').next() {
-            Some("" | "RawBuffer") | None => {
-                self.hop(at, true, by, "takes the connection as it is");
-                return None;
-            }
-            Some("DownstreamTlsContext") => {}
-            Some(_) => {
-                let name = json::text(chain, "/transport_socket/name");
-                self.unknown(at, format!("transport socket {name}"));
-                return Some(End::NotKnown);
-            }
-        }
-        if connection.tls.is_empty() {
-            self.hop(at, false, by, "demands TLS, and the connection has none");
-            return Some(End::Ended(Failure::EmptyReply));
-        }
-        let session = connection.tls.remove(0);
-        let demands = config["require_client_certificate"] == true;
-        let (names, authorities) = cluster::validation(&config["common_tls_context"]);
-        let what = match (demands, authorities.as_str()) {
-            (true, name) => {
-                format!("terminates TLS, and demands a client certificate that {name} vouches for")
-            }
-            (false, _) => "terminates TLS".to_owned(),
-        };
-        let accepted = match (&session.certificate, names.as_slice()) {
-            (ClientCertificate::Absent, _) => Matches::of(!demands),
-            (_, []) => Matches::Yes,
-            (ClientCertificate::Uri(uri), names) => {
-                Matches::any(names.iter().map(|name| string_matches(name, uri)))
-            }
-            (ClientCertificate::Unnamed, _) => {
-                Matches::Unknown("the name in the caller's certificate".to_owned())
-            }
-        };
-        let shown = match &session.certificate {
-            ClientCertificate::Absent => "; the caller has none".to_owned(),
-            ClientCertificate::Uri(uri) => format!("; the caller is {uri}"),
-            ClientCertificate::Unnamed => "; the caller's name is not in the dumps".to_owned(),
-        };
-        let shown = if demands { shown } else { String::new() };
-        self.hop(at, accepted != Matches::No, by, &format!("{what}{shown}"));
-        connection.peer = Some(session);
-        match accepted {
-            Matches::Yes => None,
-            Matches::No => Some(End::Ended(Failure::CertificateRequired)),
-            Matches::Unknown(why) => {
-                self.unknown(at, why);
-                None
-            }
-        }
-    }
-
     /// The network filters of a chain.
     fn filtered(&mut self, at: Place<'d>, chain: &'d Value, connection: Downstream) -> End {
         for filter in json::list(chain, "/filters") {
@@ -415,43 +242,4 @@ impl<'d> Walk<'d> {
         );
         passes
     }
-
-    fn ends(self, request: &Request, end: End) -> ProxyTrace {
-        let stopped = self.hops.iter().any(|hop| !hop.ruling.passes);
-        let verdict = match (&end, self.unknown.is_empty()) {
-            (End::NotKnown, _) | (_, false) => Verdict::Unknown,
-            (End::Served, true) if !stopped => Verdict::Reaches,
-            (_, true) => Verdict::Refused,
-        };
-        let tls = request.scheme == Scheme::Https;
-        let got = match end {
-            End::Answer(_) if tls => Some(CallerOutcome::Failure(Failure::NotTls)),
-            End::Answer(answer) => Some(CallerOutcome::Answer(answer)),
-            End::Served | End::NotKnown => None,
-            End::Refused => Some(CallerOutcome::Failure(Failure::Refused)),
-            End::Ended(failure) => Some(CallerOutcome::Failure(of_scheme(failure, tls))),
-        };
-        ProxyTrace {
-            verdict,
-            hops: self.hops,
-            got,
-            proxies: self.proxies,
-            leaves_to: self.leaves_to,
-            unknown: self.unknown,
-        }
-    }
 }
-
-/// How an end reads to a caller that uses TLS, or does not.
-fn of_scheme(failure: Failure, tls: bool) -> Failure {
-    match (failure, tls) {
-        (Failure::Reset, true) => Failure::TlsReset,
-        (Failure::EmptyReply, true) => Failure::TlsClosed,
-        (Failure::TlsClosed, false) => Failure::EmptyReply,
-        (failure, _) => failure,
-    }
-}
-
-#[cfg(test)]
-#[path = "walk_tests.rs"]
-mod tests;

@@ -1,4 +1,4 @@
-//! Requests through small dumps made here: what each part of a configuration does. Real dumps are in `real_tests.rs`.
+//! Requests through small dumps made here: what each part of a configuration does. Real dumps are in `fixtures/proxy-config/`.
 
 use super::*;
 use serde_json::{Value, json};
