@@ -123,3 +123,157 @@ fn cause(passage: &ProxyPassage, dumps: &ConfigDumps) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::trace::{CallerOutcome, HttpAnswer};
+
+    fn pod(name: &str) -> Object {
+        Object::new("Pod", "team-x", name)
+    }
+
+    /// A line of a proxy's log: `POD CLUSTER STATUS FLAGS DETAILS`, `-` for none. Without a status it is one of a connection.
+    fn line(text: &'static str) -> AccessLogLine {
+        let or_empty = |word| if word == "-" { "" } else { word };
+        let words: Vec<&'static str> = text.split(' ').map(or_empty).collect();
+        let [name, cluster, status, flags, details] = words[..] else {
+            panic!("{text}")
+        };
+        let http = (!status.is_empty()).then(|| ("GET".to_owned(), "/".to_owned(), "HTTP/1.1"));
+        AccessLogLine {
+            pod: pod(name),
+            after: Duration::ZERO,
+            http,
+            status: status.parse().unwrap_or_default(),
+            flags,
+            details: details.to_owned(),
+            termination: String::new(),
+            transport_failure: String::new(),
+            received: 0,
+            sent: 0,
+            duration: Duration::ZERO,
+            service_time: None,
+            forwarded_for: None,
+            agent: String::new(),
+            authority: String::new(),
+            upstream: None,
+            cluster: cluster.to_owned(),
+            upstream_local: None,
+            local: "192.0.2.1:80".parse().unwrap(),
+            remote: "10.1.0.1".parse().unwrap(),
+            server_name: String::new(),
+            route: String::new(),
+        }
+    }
+
+    fn model(lines: &[&'static str]) -> Trace {
+        Trace {
+            hops: Vec::new(),
+            got: CallerOutcome::Answer(HttpAnswer::bare(200)),
+            waits: Duration::ZERO,
+            connected: None,
+            received: Vec::new(),
+            lines: lines.iter().map(|text| line(text)).collect(),
+            unknown: Vec::new(),
+        }
+    }
+
+    fn proxies(verdict: Verdict, all: &[(&str, &str, Option<u16>)]) -> ProxyTrace {
+        let passage = |(name, cluster, status): &(&str, &str, Option<u16>)| ProxyPassage {
+            pod: pod(name),
+            cluster: (*cluster).to_owned(),
+            status: *status,
+        };
+        ProxyTrace {
+            verdict,
+            hops: Vec::new(),
+            got: None,
+            proxies: all.iter().map(passage).collect(),
+            leaves_to: None,
+            unknown: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_first_proxy_that_differs_is_told() {
+        let sent = &["x gw 200 - via_upstream", "gw out 200 - via_upstream"];
+        let denied = &[
+            "x gw 403 - via_upstream",
+            "gw out 403 - rbac_access_denied_matched_policy[none]",
+        ];
+        // (the model's lines, what the proxies did, the proxy that differs)
+        let cases: &[(&[&'static str], &[(&str, &str, Option<u16>)], Option<&str>)] = &[
+            (sent, &[("x", "gw", None), ("gw", "out", None)], None),
+            (sent, &[("x", "other", None)], Some("x")),
+            (
+                sent,
+                &[("x", "gw", None), ("gw", "", Some(404))],
+                Some("gw"),
+            ),
+            (
+                &["x gw 200 - via_upstream"],
+                &[("x", "gw", None), ("gw", "out", None)],
+                Some("gw"),
+            ),
+            // The cluster is chosen before or after access is refused.
+            (denied, &[("x", "gw", None), ("gw", "", Some(403))], None),
+            (
+                denied,
+                &[("x", "gw", None), ("gw", "out", None)],
+                Some("gw"),
+            ),
+            (
+                &["x - 502 - direct_response"],
+                &[("x", "", Some(502))],
+                None,
+            ),
+            (
+                &["x BlackHoleCluster - UH -"],
+                &[("x", "BlackHoleCluster", None)],
+                None,
+            ),
+            // Behind what the network breaks there is nothing to compare.
+            (
+                &["x gw 503 UF,URX x"],
+                &[("x", "gw", None), ("gw", "out", None)],
+                None,
+            ),
+        ];
+        for (lines, all, expected) in cases {
+            let proxies = proxies(Verdict::Reaches, all);
+            let found = differences(&model(lines), &proxies, &ConfigDumps::default());
+            let found = found.first().map(|one| one.pod.name.as_str());
+            assert_eq!(found, *expected, "{lines:?} {all:?}");
+        }
+        let unknown = proxies(Verdict::Unknown, &[("x", "other", None)]);
+        assert_eq!(
+            differences(&model(sent), &unknown, &ConfigDumps::default()),
+            []
+        );
+    }
+
+    #[test]
+    fn the_likeliest_cause_is_what_the_proxy_refused() {
+        let dump = serde_json::json!({"configs": [
+            {"@type": "x/envoy.admin.v3.BootstrapConfigDump", "bootstrap": {"node": {"id": "sidecar~10.1.0.1~x.team-x~d"}}},
+            {"@type": "x/envoy.admin.v3.ListenersConfigDump", "dynamic_listeners": [
+                {"name": "0.0.0.0_80", "error_state": {"details": "no such filter"}},
+            ]},
+        ]});
+        let dump = super::super::ConfigDump::read(&dump, None).unwrap();
+        let dumps = ConfigDumps::new(vec![dump]);
+        let found = differences(
+            &model(&["x gw 200 - via_upstream"]),
+            &proxies(Verdict::Reaches, &[("x", "old", None)]),
+            &dumps,
+        );
+        assert_eq!(
+            found[0].to_string(),
+            "Pod team-x/x: the objects lead to cluster gw, and the proxy's configuration to cluster old; the proxy refused the newest \
+             listener 0.0.0.0_80: no such filter"
+        );
+    }
+}
