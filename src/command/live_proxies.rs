@@ -46,9 +46,7 @@ impl LiveProxies {
     pub fn text(&self, verbose: bool, paint: Paint) -> String {
         match self {
             LiveProxies::NotOnTheWay => String::new(),
-            LiveProxies::Unread(why) => {
-                format!("the proxies' own configuration was not read: {why}\n")
-            }
+            LiveProxies::Unread(why) => proxy_trace::unread(why),
             LiveProxies::Read(trace, differences) => {
                 let title = paint.strong("the proxies' own configuration");
                 let hops = proxy_trace::hops(trace, verbose, paint);

@@ -43,6 +43,14 @@ pub fn hops(trace: &ProxyTrace, verbose: bool, paint: Paint) -> String {
     text
 }
 
+/// Why the proxies were not read.
+pub fn unread(why: &str) -> String {
+    format!(
+        "the proxies' own configuration was not read: {}\n",
+        plain(why)
+    )
+}
+
 /// Where the model differs.
 pub fn differences(all: &[Difference], paint: Paint) -> String {
     let lines = all
