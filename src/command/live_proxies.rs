@@ -94,7 +94,7 @@ pub async fn follow(
     let unread =
         |pod: &Value, error: &UnreadDump| LiveProxies::Unread(format!("{}: {error}", name(pod)));
     let proxies = Proxies::open(&clients, &cluster.at).await;
-    let proxies = match proxies.map_err(UnreadDump::from) {
+    let proxies = match proxies.map_err(UnreadDump::Cluster) {
         Ok(Some(proxies)) => proxies,
         Ok(None) => return Ok(LiveProxies::NotOnTheWay),
         Err(error) => return Ok(unread(caller, &error)),

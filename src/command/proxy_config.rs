@@ -80,10 +80,10 @@ fn read(folder: &Path) -> Result<Vec<ConfigDump>, CommandError> {
         let beside = format!("{}{CLUSTERS}", name.strip_suffix(".json").unwrap_or(&name));
         let beside = Path::new(&beside);
         let clusters = match beside.exists() {
-            true => Some(value(beside).map_err(|error| bad(beside, &*error))?),
+            true => Some(value(beside).map_err(|error| bad(beside, &error))?),
             false => None,
         };
-        let dump = value(path).map_err(|error| bad(path, &*error))?;
+        let dump = value(path).map_err(|error| bad(path, &error))?;
         let dump = ConfigDump::read(&dump, clusters.as_ref());
         dumps.push(dump.map_err(|error| bad(path, &error))?);
     }

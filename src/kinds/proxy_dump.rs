@@ -20,7 +20,7 @@ const WITHIN: Duration = Duration::from_secs(60);
 pub enum UnreadDump {
     /// The cluster refused or did not answer.
     #[error("{0}")]
-    Cluster(#[from] ApiError),
+    Cluster(ApiError),
     /// The admin endpoint answered with an error.
     #[error("{0}")]
     Admin(String),
@@ -71,7 +71,7 @@ impl Proxies {
         };
         let command = ["pilot-agent", "request", "GET", page].map(str::to_owned);
         let ran = self.0.exec(&container, &command, WITHIN).await;
-        let ran = ran.map_err(of_cluster)?;
+        let ran = ran.map_err(|error| UnreadDump::Cluster(of_cluster(error)))?;
         match ran.code {
             0 => Ok(ran.stdout),
             _ => Err(UnreadDump::Admin(ran.stderr.trim().to_owned())),
