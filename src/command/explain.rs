@@ -1,11 +1,15 @@
 //! `explain`: what would happen to a request, hop by hop, and which object decides.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use serde_json::json;
 
 use super::expectation::{Expectation, observed};
 use super::http_method;
+use super::live_proxies::{self, LiveProxies};
 use super::output::{note, say, show};
+use super::proxy_config;
 use super::snapshot_input::{is_there, sources};
 use crate::cli::{Global, Subject};
 use crate::error::{CommandError, Exit};
@@ -16,7 +20,8 @@ use egress::snapshot::Snapshot;
 
 /// Trace a request from a pod: each hop, the object that decides there, and what the caller gets
 ///
-/// Without --live, no request is sent to Google or a cluster: the steps are evaluated as if everything existed.
+/// Without --live, no request is sent to Google or a cluster: the steps are evaluated as if everything existed. With --live, the
+/// configuration of the proxies on the way is read from them too, and shown beside the objects' result.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
     /// The namespace that the request comes from
@@ -37,6 +42,13 @@ pub struct ExplainArgs {
     /// Evaluate every namespace and every host that an object names
     #[arg(long, conflicts_with_all = ["namespace", "url", "method", "no_sidecar", "expect"])]
     matrix: bool,
+    /// With --live, do not read the configuration of the proxies: evaluate the objects alone
+    #[arg(long, requires = "live", conflicts_with = "matrix")]
+    model: bool,
+    /// Evaluate the dumps of the proxies in this folder instead of steps or a cluster: files with the output of Envoy's
+    /// config_dump?include_eds, and of clusters?format=json beside it in files that end in .clusters.json
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["matrix", "no_sidecar", "live", "through", "from", "expect"])]
+    proxy_config: Option<PathBuf>,
     /// What is evaluated.
     #[command(flatten)]
     subject: Subject,
@@ -45,7 +57,10 @@ pub struct ExplainArgs {
 /// Explains a request, or all of them.
 pub async fn explain(global: &Global, args: ExplainArgs) -> Result<Exit, CommandError> {
     let request = args.request()?;
-    let (session, _, sources) = sources(global, &args.subject).await?;
+    if let (Some(folder), Some(request)) = (&args.proxy_config, &request) {
+        return proxy_config::explain(global, folder, request);
+    }
+    let (session, ready, sources) = sources(global, &args.subject).await?;
     if let Some(request) = &request {
         is_there(&sources, &request.from.namespace)?;
     }
@@ -54,22 +69,39 @@ pub async fn explain(global: &Global, args: ExplainArgs) -> Result<Exit, Command
     let text = match request {
         Some(request) => {
             let account = snapshot.trace(&request);
-            if let Some(expected) = args.expect.filter(|expected| !expected.is_met(&account)) {
-                exit = Exit::Different;
-                note(&format!(
-                    "expected {expected}, and it is {}",
-                    observed(&account)
-                ));
+            let proxies = match &ready {
+                Some(ready) if !args.model => {
+                    live_proxies::follow(ready, &sources, &request, &account).await?
+                }
+                _ => LiveProxies::NotOnTheWay,
+            };
+            if let Some(expected) = args.expect {
+                let is_met = expected.is_met(&account);
+                if !is_met {
+                    let observed = observed(&account);
+                    note(&format!("expected {expected}, and it is {observed}"));
+                } else if proxies.differ() {
+                    note(&format!(
+                        "expected {expected}, and the proxies' own configuration differs from the model"
+                    ));
+                }
+                if !is_met || proxies.differ() {
+                    exit = Exit::Different;
+                }
             }
             match session.json() {
                 true => {
                     let from = &request.from.namespace;
                     let (verdict, deciding) = (account.verdict(), account.deciding());
-                    json_line(
-                        &json!({"namespace": from, "url": request.url(), "verdict": verdict, "deciding": deciding, "account": account}),
-                    )
+                    let mut line = json!({"namespace": from, "url": request.url(), "verdict": verdict, "deciding": deciding, "account": account});
+                    json::merge(&mut line, &proxies.json());
+                    json_line(&line)
                 }
-                false => explain::text(&request, &account, global.verbose, session.paint.0),
+                false => {
+                    let paint = session.paint.0;
+                    let text = explain::text(&request, &account, global.verbose, paint);
+                    text + &proxies.text(global.verbose, paint)
+                }
             }
         }
         None => {

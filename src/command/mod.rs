@@ -28,6 +28,7 @@ mod kubeconfig;
 mod kubefile;
 #[cfg(test)]
 mod kubefile_tests;
+mod live_proxies;
 mod man;
 mod obstacles;
 mod outline;
@@ -41,6 +42,7 @@ mod plan_file;
 mod planned_snapshot;
 mod preflight;
 mod presenter;
+mod proxy_config;
 mod ranges;
 mod rehearsal;
 mod replace;

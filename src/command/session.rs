@@ -463,7 +463,8 @@ fn plain_values(given: &Given) -> std::collections::BTreeMap<String, Value> {
         .collect()
 }
 
-fn paint(when: ColorChoice, stream: &impl std::io::IsTerminal) -> Paint {
+/// Whether a stream gets colours.
+pub fn paint(when: ColorChoice, stream: &impl std::io::IsTerminal) -> Paint {
     let plain = process_env("NO_COLOR").is_some_and(|value| !value.is_empty())
         || process_env("TERM").as_deref() == Some("dumb");
     Paint::new(match when {

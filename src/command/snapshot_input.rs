@@ -11,7 +11,7 @@ use crate::cli::{Global, Subject};
 use crate::engine::absence::proves_absence_of;
 use crate::error::{CommandError, Exit};
 use crate::google::NoWatch;
-use crate::kinds::{Clients, live_snapshot};
+use crate::kinds::{Clients, Step, live_snapshot};
 use crate::text::did_you_mean;
 use egress::snapshot_input::SnapshotInput;
 
@@ -83,6 +83,18 @@ fn session(global: &Global, through: Option<&str>) -> Result<Session, CommandErr
     })
 }
 
+/// The step of the cluster, and what reaches it; `None` without such a step.
+pub fn cluster(ready: &Prepared) -> Option<(Clients, &Step)> {
+    let mut steps = ready.steps.iter();
+    let cluster = steps.find(|step| step.kind.name() == "container.cluster")?;
+    let clients = Clients {
+        client: ready.client.clone(),
+        watch: Arc::new(NoWatch),
+        clusters: ready.clusters(false),
+    };
+    Some((clients, cluster))
+}
+
 /// The live resources.
 async fn live(session: &Session, ready: &Prepared) -> Result<SnapshotInput, CommandError> {
     let none = || {
@@ -91,16 +103,7 @@ async fn live(session: &Session, ready: &Prepared) -> Result<SnapshotInput, Comm
             "omit --live to explain the steps, or run `provision up` first",
         )
     };
-    let cluster = ready
-        .steps
-        .iter()
-        .find(|step| step.kind.name() == "container.cluster");
-    let cluster = cluster.ok_or_else(none)?;
-    let clients = Clients {
-        client: ready.client.clone(),
-        watch: Arc::new(NoWatch),
-        clusters: ready.clusters(false),
-    };
+    let (clients, cluster) = cluster(ready).ok_or_else(none)?;
     let has_zones = session
         .state
         .ours()

@@ -16,6 +16,7 @@ mod ambient;
 pub mod analyze;
 #[cfg(test)]
 mod cases_tests;
+pub mod config_dump;
 mod dataplane;
 mod destination_rule;
 mod dns;

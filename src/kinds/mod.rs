@@ -36,6 +36,7 @@ mod path_template;
 pub mod permissions;
 mod pod_events;
 mod pods;
+pub mod proxy_dump;
 mod readiness;
 mod ready;
 mod records;

@@ -13,15 +13,7 @@ use egress::verdict::Verdict;
 /// The trace, from the caller to the answer. The reasons why objects did not apply are shown at the hop where the request stops,
 /// and with `verbose` at every hop.
 pub fn text(request: &Request, account: &Trace, verbose: bool, paint: Paint) -> String {
-    let mut text = format!(
-        "{}\n",
-        paint.strong(&plain(&format!(
-            "{} {} {}",
-            request.from.namespace,
-            request.method,
-            request.url()
-        )))
-    );
+    let mut text = title(request, paint);
     text += &headline(account, paint);
     for hop in &account.hops {
         text += &line(hop, verbose || !hop.ruling.passes, paint);
@@ -61,6 +53,13 @@ fn headline(account: &Trace, paint: Paint) -> String {
 
 /// The number of objects that a headline names.
 const MOST: usize = 10;
+
+/// The request, in a line.
+pub(super) fn title(request: &Request, paint: Paint) -> String {
+    let (from, method) = (&request.from.namespace, &request.method);
+    let title = format!("{from} {method} {}", request.url());
+    format!("{}\n", paint.strong(&plain(&title)))
+}
 
 /// Which namespace reaches what: one row for each destination, one column for each namespace; then the reasons of the stopped
 /// requests, and what is not covered. The result of a cell whose verdict is unknown is not shown: it may be wrong.
@@ -119,7 +118,7 @@ fn word(place: HopLocation) -> &'static str {
 }
 
 /// One hop; with `whole`, every object that did not apply.
-fn line(hop: &Hop, whole: bool, paint: Paint) -> String {
+pub(super) fn line(hop: &Hop, whole: bool, paint: Paint) -> String {
     let ruling = &hop.ruling;
     let arrow = match ruling.passes {
         true => paint.good("->"),

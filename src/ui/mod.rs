@@ -18,6 +18,7 @@ pub mod paint;
 pub mod plan;
 pub mod prices;
 mod progress;
+pub mod proxy_trace;
 pub mod question;
 mod screen;
 pub mod slow;

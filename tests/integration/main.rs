@@ -53,6 +53,7 @@ mod own_steps;
 mod pager;
 mod pipe;
 mod plan_file;
+mod proxy_config;
 mod questions;
 mod reach;
 mod readme;

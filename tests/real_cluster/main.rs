@@ -16,6 +16,7 @@ mod inventory;
 mod kills;
 mod lab;
 mod laboratory;
+mod proxy_config;
 mod rehearsal;
 mod tutorial;
 mod under_way;

@@ -8,7 +8,7 @@
 mod authorize;
 mod capture;
 mod connection;
-mod decision;
+pub(crate) mod decision;
 mod endpoint;
 mod evaluator;
 mod filter_chains;
@@ -16,7 +16,7 @@ mod forward;
 mod gateway;
 mod inbound;
 mod listeners;
-mod local_reply;
+pub(crate) mod local_reply;
 mod log_line;
 mod network;
 mod proxy_state;
