@@ -28,6 +28,7 @@ mod kubefile;
 #[cfg(test)]
 mod kubefile_tests;
 mod man;
+mod manifests;
 mod obstacles;
 mod outline;
 mod output;
