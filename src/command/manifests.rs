@@ -197,11 +197,16 @@ pub fn check_steps<'s>(
     ended(errors)
 }
 
+/// The refusal of an object without its status, which is the cluster's own and may be of another version.
 fn refused(object: &Value) -> Option<Refusal> {
-    match object["kind"] == FIREWALL {
-        true => None,
-        false => refusal(object, "default"),
+    if object["kind"] == FIREWALL {
+        return None;
     }
+    let mut stated = object.clone();
+    if let Some(fields) = stated.as_object_mut() {
+        fields.shift_remove("status");
+    }
+    refusal(&stated, "default")
 }
 
 /// A line for each fault.

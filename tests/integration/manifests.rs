@@ -118,7 +118,7 @@ fn what_a_cluster_refuses_is_refused_with_line_and_field() {
 fn a_wrong_object_of_a_step_stops_plan_and_up() {
     let user = User::new();
     let steps = user.home().join("steps");
-    user.run(&["steps", "--write", &steps.display().to_string()])
+    user.run(&["steps", "--export", &steps.display().to_string()])
         .ends(0);
     let file = steps.join("manifests");
     let first = std::fs::read_dir(&file)

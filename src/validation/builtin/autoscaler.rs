@@ -99,9 +99,27 @@ fn source(metric: &At<'_>, faults: &mut Faults) {
             }
         }
     }
-    let share = target.get("averageUtilization");
+    let (share, average) = (target.get("averageUtilization"), target.get("averageValue"));
     if share.int().is_some_and(|share| share < 1) {
         faults.invalid(&share, "must be greater than 0");
+    }
+    match *own {
+        "resource" | "containerResource" if !share.is_set() && !average.is_set() => {
+            let why = "must set either a target raw value or a target utilization";
+            faults.required(&share, why);
+        }
+        "resource" | "containerResource" if share.is_set() && average.is_set() => {
+            let why = "may not set both a target raw value and a target utilization";
+            faults.forbidden(&average, why);
+        }
+        "pods" if !average.is_set() => {
+            faults.required(&average, "must specify a positive target averageValue");
+        }
+        _ => {}
+    }
+    if matches!(*own, "pods" | "object" | "external") && source.at("metric.name").text().is_empty()
+    {
+        faults.required(&source.at("metric.name"), "must specify a metric name");
     }
 }
 

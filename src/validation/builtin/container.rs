@@ -58,7 +58,7 @@ pub fn check(one: &At<'_>, volumes: &[&str], on_node: bool, faults: &mut Faults)
     }
     mounts(&one.get("volumeMounts"), volumes, faults);
     resources(&one.get("resources"), faults);
-    user(&one.get("securityContext"), faults);
+    privileges(&one.get("securityContext"), faults);
 }
 
 /// Judges what only a container that runs first has or lacks.
@@ -81,8 +81,24 @@ pub fn first(one: &At<'_>, faults: &mut Faults) {
     }
 }
 
+/// Judges what a container may do.
+fn privileges(context: &At<'_>, faults: &mut Faults) {
+    user(context, faults);
+    let escalation = context.get("allowPrivilegeEscalation");
+    if escalation.value == &json!(false) && context.get("privileged").is_true() {
+        let why = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true";
+        faults.invalid(&escalation, why);
+    }
+}
+
 /// Judges whom it runs as.
 pub fn user(context: &At<'_>, faults: &mut Faults) {
+    let profile = context.at("seccompProfile.type");
+    share::one_of(
+        &profile,
+        &["Localhost", "RuntimeDefault", "Unconfined"],
+        faults,
+    );
     for field in ["runAsUser", "runAsGroup", "fsGroup"] {
         let field = context.get(field);
         if field

@@ -58,7 +58,12 @@ fn handler(one: &At<'_>, kinds: &[&str], faults: &mut Faults) {
         let target = one.get(kind);
         if target.is_set() {
             let port = target.get("port");
-            share::port(&port, faults);
+            match port.is_set() {
+                true => share::port(&port, faults),
+                false => {
+                    faults.invalid_value(&port, &0.into(), "must be between 1 and 65535, inclusive")
+                }
+            }
         }
     }
     share::one_of(&one.at("httpGet.scheme"), &["HTTP", "HTTPS"], faults);

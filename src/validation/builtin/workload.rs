@@ -104,22 +104,22 @@ fn counted(spec: &At<'_>, faults: &mut Faults) {
 /// Judges the selector and the template of pods that always run.
 fn always(spec: &At<'_>, kind: &str, faults: &mut Faults) {
     let (select, template) = (spec.get("selector"), spec.get("template"));
-    let before = faults.0.len();
-    if !select.is_set() {
-        faults.required(&select, "");
-    } else {
+    let labels = template.at("metadata.labels");
+    let mismatch = "`selector` does not match template `labels`";
+    if select.is_set() {
+        let before = faults.0.len();
         selector::check(&select, faults);
         if selector::is_empty(&select) {
             faults.invalid(&select, &format!("empty selector is invalid for {kind}"));
+        } else if faults.0.len() > before {
+            faults.invalid(&select, "invalid label selector");
+        } else if selector::selects(&select, &labels) == Some(false) {
+            faults.invalid(&labels, mismatch);
         }
-    }
-    let labels = template.at("metadata.labels");
-    match selector::selects(&select, &labels) {
-        None => faults.invalid(&select, "invalid label selector"),
-        Some(false) if select.is_set() && faults.0.len() == before => {
-            faults.invalid(&labels, "`selector` does not match template `labels`");
-        }
-        _ => {}
+    } else {
+        // No selector selects nothing.
+        faults.required(&select, "");
+        faults.invalid(&labels, mismatch);
     }
     metadata::described(&template.get("metadata"), faults);
     let inner = template.get("spec");

@@ -11,6 +11,7 @@ mod envoy_filter;
 mod export;
 mod form;
 mod gateway;
+mod http_failure;
 mod http_match;
 mod http_route;
 mod load_balancer;
