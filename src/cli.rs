@@ -109,6 +109,9 @@ pub struct Subject {
     /// Add the objects in this manifest; each replaces the object with the same kind and name. Repeatable
     #[arg(long, value_name = "FILE")]
     pub from: Vec<PathBuf>,
+    /// Use the objects in this folder, in this file, or on standard input (-) instead of the steps. Repeatable
+    #[arg(long, value_name = "DIR|FILE|-", conflicts_with_all = ["live", "through", "from"])]
+    pub manifests: Vec<PathBuf>,
 }
 
 /// Output format.

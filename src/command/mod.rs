@@ -30,6 +30,7 @@ mod kubefile;
 mod kubefile_tests;
 mod live_proxies;
 mod man;
+mod manifests;
 mod obstacles;
 mod outline;
 mod output;

@@ -9,11 +9,13 @@ use super::allow_list;
 use super::asking::warn_of_choices;
 use super::ending::command;
 use super::execute::{VerbSpec, look};
+use super::manifests;
 use super::obstacles::obstacles;
 use super::output::{columns_of_stdout, note, say};
 use super::own_cluster::quoted;
 use super::pager::page;
 use super::plan_file::PlanFile;
+use super::planned_snapshot;
 use super::presenter::RunPresenter;
 use super::ranges;
 use super::replace;
@@ -58,6 +60,9 @@ pub async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, CommandError>
     let mut session = Session::open(global)?;
     session.force = args.force_conflicts;
     replace::check(&session, args.through.as_deref(), &args.replace)?;
+    // Bad input is refused before anything is sent.
+    let steps = session.steps(args.through.as_deref())?.steps;
+    manifests::check_steps(planned_snapshot::objects_of(&steps))?;
     let ready = session
         .ready(args.through.as_deref(), PLAN.looks_up, false)
         .await?;

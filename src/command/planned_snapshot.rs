@@ -12,7 +12,7 @@ use egress::object::Object;
 use egress::snapshot_input::{ClusterRanges, MeshInstall, SnapshotInput};
 
 /// Namespaces that no step creates: Kubernetes' own, and the one of the mesh.
-const NAMESPACES: [&str; 5] = [
+pub const NAMESPACES: [&str; 5] = [
     "default",
     "kube-node-lease",
     "kube-public",
@@ -81,6 +81,14 @@ pub fn of_steps(steps: &[Step]) -> SnapshotInput {
         way_out: None,
         unread: Vec::new(),
     }
+}
+
+/// What the steps want of Kubernetes objects, with references to future resources filled in.
+pub fn objects_of(steps: &[Step]) -> impl Iterator<Item = (&Step, Value)> {
+    let of_cluster = steps
+        .iter()
+        .filter(|step| step.kind.name() == "kubernetes.object");
+    of_cluster.map(|step| (step, fill(&step.want, steps)))
 }
 
 /// The value with references to future resources replaced by predicted values, where these can be predicted.
@@ -169,77 +177,11 @@ pub fn with(mut sources: SnapshotInput, objects: Vec<Value>) -> SnapshotInput {
     sources
 }
 
-/// Why a file's text contains no objects.
-#[derive(Debug, thiserror::Error)]
-pub enum ManifestError {
-    /// It is not YAML.
-    #[error(transparent)]
-    Yaml(#[from] serde_saphyr::Error),
-    /// It contains no object.
-    #[error("it contains no object")]
-    Empty,
-    /// One of its documents is not an object.
-    #[error(
-        "object {number} is neither a Kubernetes object nor a Compute Engine firewall rule: it has no `apiVersion` and `kind`"
-    )]
-    NoObject {
-        /// The document's number, from 1.
-        number: usize,
-    },
-}
-
-/// The objects in a file's text: YAML documents or JSON, with lists split into their items.
-///
-/// # Errors
-/// Text that is not YAML, without an object, or with a document that is not an object.
-pub fn objects(text: &str) -> Result<Vec<Value>, ManifestError> {
-    let documents: Vec<Value> = serde_saphyr::from_multiple(text)?;
-    let mut objects = Vec::new();
-    for document in documents.into_iter().filter(|document| !document.is_null()) {
-        let items = match document {
-            Value::Array(items) => items,
-            Value::Object(mut list) if list.get("items").is_some_and(Value::is_array) => {
-                match list.remove("items") {
-                    Some(Value::Array(items)) => items,
-                    _ => Vec::new(),
-                }
-            }
-            one => vec![one],
-        };
-        objects.extend(items);
-    }
-    let is_known = |object: &Value| {
-        let kubernetes = object.get("apiVersion").is_some() && object.get("kind").is_some();
-        kubernetes || object["kind"] == "compute#firewall" || object["kind"] == POLICY
-    };
-    if objects.is_empty() {
-        return Err(ManifestError::Empty);
-    }
-    match objects.iter().position(|object| !is_known(object)) {
-        None => Ok(objects),
-        Some(index) => Err(ManifestError::NoObject { number: index + 1 }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_file_has_objects_of_kubernetes_and_of_compute() {
-        let yaml = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\n---\n\
-            apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Pod, metadata: {name: p, namespace: a}}\n";
-        assert_eq!(objects(yaml).unwrap().len(), 2);
-        let rules = r#"[{"kind": "compute#firewall", "name": "deny"}]"#;
-        assert_eq!(objects(rules).unwrap().len(), 1);
-        assert!(objects("a: [").is_err());
-        let told = objects("---\n").unwrap_err().to_string();
-        assert_eq!(told, "it contains no object");
-        let told = objects("a: 1").unwrap_err().to_string();
-        assert!(told.starts_with("object 1 is neither"), "{told}");
-    }
 
     #[test]
     fn a_clusters_network_is_compared_by_its_name() {

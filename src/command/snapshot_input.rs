@@ -1,12 +1,11 @@
-//! The input of `explain` and `analyze`: the steps as if every resource existed, or the live resources; with the user's files
-//! added.
+//! The input of `explain` and `analyze`: the steps as if every resource existed, or the live resources, with the user's files
+//! added; or the user's files alone.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::planned_snapshot;
 use super::session::{Prepared, Session};
+use super::{manifests, planned_snapshot};
 use crate::cli::{Global, Subject};
 use crate::engine::absence::proves_absence_of;
 use crate::error::{CommandError, Exit};
@@ -21,21 +20,30 @@ pub async fn sources(
     looks: &Subject,
 ) -> Result<(Session, Option<Prepared>, SnapshotInput), CommandError> {
     // Errors in files are reported before any request is sent.
-    let mut objects = Vec::new();
-    for file in &looks.from {
-        objects.extend(read(file)?);
-    }
+    let given = match looks.manifests.is_empty() {
+        true => manifests::read(&looks.from)?,
+        false => manifests::read(&looks.manifests)?,
+    };
+    manifests::check(&given)?;
     let through = looks.through.as_deref();
-    let (session, ready, sources) = if looks.live {
+    let (session, ready, sources) = if !looks.manifests.is_empty() {
+        let session = offline(global, Session::open)?;
+        (session, None, manifests::alone(&given))
+    } else if looks.live {
         let mut session = Session::open(global)?;
         let ready = session.ready(through, false, false).await?;
         let live = live(&session, &ready).await?;
         (session, Some(ready), live)
     } else {
-        let session = session(global, through)?;
-        let sources = planned_snapshot::of_steps(&session.steps(through)?.steps);
-        (session, None, sources)
+        let session = offline(global, |global| {
+            let session = Session::open(global)?;
+            session.steps(through).map(|_| session)
+        })?;
+        let steps = session.steps(through)?.steps;
+        manifests::check_steps(planned_snapshot::objects_of(&steps))?;
+        (session, None, planned_snapshot::of_steps(&steps))
     };
+    let objects = given.into_iter().map(|manifest| manifest.object).collect();
     Ok((session, ready, planned_snapshot::with(sources, objects)))
 }
 
@@ -59,24 +67,13 @@ pub fn is_there(sources: &SnapshotInput, namespace: &str) -> Result<(), CommandE
     ))
 }
 
-/// The objects of a file.
-fn read(file: &PathBuf) -> Result<Vec<serde_json::Value>, CommandError> {
-    let bad = |error: &dyn std::error::Error| {
-        let error = format!("{}: {error}", file.display());
-        CommandError::usage(error, "name manifest files, as for `kubectl apply -f`")
-    };
-    let text = std::fs::read_to_string(file).map_err(|error| bad(&error))?;
-    planned_snapshot::objects(&text).map_err(|error| bad(&error))
-}
-
-/// A session for the steps alone, which sends no request: if no project is set, the example's is used.
-fn session(global: &Global, through: Option<&str>) -> Result<Session, CommandError> {
-    let laid = |global: &Global| {
-        let session = Session::open(global)?;
-        session.steps(through).map(|_| session)
-    };
-    laid(global).or_else(|_| {
-        laid(&Global {
+/// A session that sends no request: if no project is set, the example's is used.
+fn offline(
+    global: &Global,
+    open: impl Fn(&Global) -> Result<Session, CommandError>,
+) -> Result<Session, CommandError> {
+    open(global).or_else(|_| {
+        open(&Global {
             emulate: true,
             ..global.clone()
         })

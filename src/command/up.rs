@@ -13,9 +13,11 @@ use super::doctor;
 use super::ending::after_up;
 use super::execute::{VerbSpec, change, close};
 use super::follow::{self, FollowEnd};
+use super::manifests;
 use super::output::note;
 use super::plan::tasks_of;
 use super::plan_file::PlanFile;
+use super::planned_snapshot;
 use super::preflight::{Allowed, Preflight, preflight};
 use super::ranges;
 use super::rehearsal;
@@ -99,7 +101,7 @@ pub async fn up(global: &Global, mut args: UpArgs) -> Result<Exit, CommandError>
     let through = args.through.as_deref();
     confirm::require_confirmation(UP.name, args.yes)?;
     // Bad input is refused before anything is locked, written or sent.
-    session.steps(through)?;
+    manifests::check_steps(planned_snapshot::objects_of(&session.steps(through)?.steps))?;
     replace::check(&session, through, &args.replace)?;
     session.open_own_cluster().await?;
     // One run at a time, also for the emulator's state, before any request to the cloud.

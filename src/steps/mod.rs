@@ -44,6 +44,7 @@ pub use select::Selection;
 pub use source::{Source, embedded_files};
 pub use tutorial::{Chapter, Tutorial};
 pub use values::{ParamType, is_region, of_domain};
+pub(crate) use yaml::{Node, manifest as yaml_of_manifest};
 
 /// One resource that the tutorial declares.
 #[derive(Debug, Clone)]

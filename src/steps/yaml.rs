@@ -21,14 +21,14 @@ const MAX_DEPTH: usize = 32;
 
 /// A value and its first line, counted from 1.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
+pub(crate) struct Node {
     pub line: usize,
     pub tree: Tree,
 }
 
 /// A YAML value.
 #[derive(Debug, Clone)]
-pub(super) enum Tree {
+pub(crate) enum Tree {
     Scalar(Value),
     List(Vec<Node>),
     Map(Vec<(Key, Node)>),
@@ -36,7 +36,7 @@ pub(super) enum Tree {
 
 /// A key and its line.
 #[derive(Debug, Clone)]
-pub(super) struct Key {
+pub(crate) struct Key {
     pub line: usize,
     pub name: String,
 }
@@ -53,6 +53,27 @@ impl Node {
                     .map(|(k, v)| (k.name.clone(), v.value()))
                     .collect::<Map<_, _>>(),
             ),
+        }
+    }
+
+    /// The line of what a path of names and numbers leads to, or of the last that is there.
+    pub fn line_of(&self, path: &[String]) -> usize {
+        let Some((first, rest)) = path.split_first() else {
+            return self.line;
+        };
+        match &self.tree {
+            Tree::Map(fields) => fields.iter().find(|(key, _)| key.name == *first).map_or(
+                self.line,
+                |(key, value)| match rest {
+                    [] => key.line,
+                    rest => value.line_of(rest),
+                },
+            ),
+            Tree::List(items) => {
+                let item = first.parse::<usize>().ok().and_then(|at| items.get(at));
+                item.map_or(self.line, |item| item.line_of(rest))
+            }
+            Tree::Scalar(_) => self.line,
         }
     }
 
@@ -89,6 +110,14 @@ impl Node {
 pub(super) enum Where {
     Key,
     Value,
+}
+
+/// The documents of a Kubernetes manifest, which may be any YAML that kubectl reads.
+///
+/// # Errors
+/// It is not YAML, or it is too large or too deep for any manifest.
+pub(crate) fn manifest(text: &str) -> Result<Vec<Node>, serde_saphyr::Error> {
+    serde_saphyr::from_multiple(text)
 }
 
 /// The documents of one file; empty ones are omitted.

@@ -27,6 +27,7 @@ const SEES: &[(&str, &[&str])] = &[
             "egress",
             "emulator",
             "recording",
+            "validation",
         ],
     ),
     (
@@ -62,7 +63,7 @@ const SEES: &[(&str, &[&str])] = &[
 ];
 
 /// The workspace's other crates in `src/`. What they see stands in their manifests, and the compiler holds them to it.
-const CRATES: &[&str] = &["egress", "emulator", "json"];
+const CRATES: &[&str] = &["egress", "emulator", "json", "validation"];
 
 /// The room of a file: `src/engine/run.rs` is in `engine`, `src/cli.rs` is `cli`.
 fn room(path: &str) -> &str {

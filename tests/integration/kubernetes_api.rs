@@ -204,7 +204,7 @@ async fn refusals_are_worded_as_kubernetes_words_them() {
             service(json!([{"name": "x"}])),
             422,
             "Invalid",
-            "Service \"s\" is invalid: spec.ports[0].port: Required value",
+            "Service \"s\" is invalid: spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive",
         ),
         (
             "/apis/apps/v1/namespaces/default/deployments".to_owned(),

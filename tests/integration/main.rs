@@ -44,6 +44,7 @@ mod kubernetes_streams;
 mod kubernetes_webhooks;
 mod kubernetes_workloads;
 mod living;
+mod manifests;
 mod name_prefix;
 mod nat_addresses;
 mod node_pools;

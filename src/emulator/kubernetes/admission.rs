@@ -1,4 +1,4 @@
-//! What a kind adds to being written: names that can be, fields that the server sets, fields that cannot change.
+//! What a kind adds to being written: fields that the server sets, fields that cannot change.
 
 use serde_json::{Value, json};
 
@@ -6,50 +6,8 @@ use super::cluster::Cluster;
 use super::crd;
 use super::pods;
 use super::resource::Resource;
-use super::selectors;
 use super::status::{Cause, Status};
 use crate::kubernetes::addresses;
-
-/// Whether an object of this kind may have this name.
-///
-/// # Errors
-/// 422 in Kubernetes' words.
-pub fn name(resource: &Resource, name: &str) -> Result<(), Status> {
-    let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let ends = |text: &str| text.starts_with(lower) && text.ends_with(lower);
-    let label =
-        |text: &str| text.len() <= 63 && ends(text) && text.chars().all(|c| lower(c) || c == '-');
-    let (fine, why) = match resource.kind.as_str() {
-        // Roles are named like parts of a path.
-        "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => (
-            !matches!(name, "." | "..") && !name.contains(['/', '%']),
-            "may not contain '/'",
-        ),
-        "Namespace" => (
-            label(name),
-            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
-        ),
-        "Service" => (
-            label(name) && name.starts_with(|c: char| c.is_ascii_lowercase()),
-            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
-        ),
-        _ => (
-            name.len() <= 253
-                && name
-                    .split('.')
-                    .all(|part| ends(part) && part.chars().all(|c| lower(c) || c == '-')),
-            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
-        ),
-    };
-    if fine {
-        return Ok(());
-    }
-    Err(Status::invalid(
-        resource,
-        name,
-        &[Cause::invalid("metadata.name", &json!(name), why)],
-    ))
-}
 
 /// Whether something may be created in this namespace.
 ///
@@ -109,7 +67,6 @@ pub fn create(
         "Pod" => pods::admit(cluster, resource, object)?,
         "CustomResourceDefinition" => crd::admit(cluster, object),
         "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet" => {
-            template_fits(resource, object)?;
             object["status"] = json!({});
         }
         // What these say before their controllers have seen them.
@@ -166,7 +123,6 @@ pub fn update(
         "Secret" => encode(new),
         "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet" => {
             fixed(resource, &name, old, new, "/spec/selector", "spec.selector")?;
-            template_fits(resource, new)?;
         }
         "RoleBinding" | "ClusterRoleBinding" if old["roleRef"] != new["roleRef"] => {
             let cause = Cause::invalid("roleRef", &new["roleRef"], "cannot change roleRef");
@@ -214,22 +170,4 @@ fn encode(secret: &mut Value) {
         let text = value.as_str().unwrap_or_default();
         secret["data"][name] = json!(base64::engine::general_purpose::STANDARD.encode(text));
     }
-}
-
-/// A controller has to select the pods that it makes.
-fn template_fits(resource: &Resource, object: &Value) -> Result<(), Status> {
-    let name = object["metadata"]["name"].as_str().unwrap_or_default();
-    let (selector, labels) = (
-        &object["spec"]["selector"],
-        &object["spec"]["template"]["metadata"]["labels"],
-    );
-    if selectors::selects(selector, labels) {
-        return Ok(());
-    }
-    let cause = Cause::invalid(
-        "spec.template.metadata.labels",
-        labels,
-        "`selector` does not match template `labels`",
-    );
-    Err(Status::invalid(resource, name, &[cause]))
 }

@@ -75,7 +75,8 @@ pub fn object(
     } else {
         validate::pruned(resource, object)
     };
-    validate::check(resource, &target.version, &object)?;
+    let namespace = target.namespace.as_deref().unwrap_or_default();
+    validate::check(resource, &target.version, &object, namespace)?;
     Ok((object, warnings))
 }
 

@@ -46,7 +46,6 @@ mod requested;
 mod resource;
 mod reviews;
 mod scale;
-mod schema;
 mod selectors;
 mod served_kinds;
 mod server;
@@ -63,6 +62,8 @@ mod watch;
 mod webhook_service;
 mod webhooks;
 mod write;
+
+use validation::schema;
 
 pub use cluster::Cluster;
 pub use handle::{Keeper, NotStored};

@@ -89,7 +89,8 @@ fn patched(
     if !unknown.is_empty() {
         new = validate::pruned(resource, new);
     }
-    validate::check(resource, &target.version, &new)?;
+    let namespace = target.namespace.as_deref().unwrap_or_default();
+    validate::check(resource, &target.version, &new, namespace)?;
     Ok((new, warnings))
 }
 
@@ -123,16 +124,7 @@ fn apply(
         return Err(Status::bad_request("metadata.managedFields must be nil"));
     }
     let namespace = target.namespace.clone().unwrap_or_default();
-    if let Some(unknown) = validate::unknown(resource, &config).first() {
-        // The namespace of the request does not count here, only that of the object.
-        let own = config["metadata"]["namespace"].as_str().unwrap_or_default();
-        return Err(Status::untyped(format!(
-            "failed to create typed patch object ({own}/{name}; {}, Kind={}): .{unknown}: field not declared in schema",
-            grouped(&resource.api_version(&target.version)),
-            resource.kind
-        )));
-    }
-    validate::check(resource, &target.version, &config).or_else(only_missing)?;
+    validate::typed(resource, &target.version, &config)?;
     let options = options(cluster, call, target, true)?;
     let force = call.flag("force");
     match cluster.get(resource, &namespace, name).cloned() {
@@ -144,7 +136,7 @@ fn apply(
             if let Some(version) = config["metadata"].get("resourceVersion") {
                 merged["metadata"]["resourceVersion"] = version.clone();
             }
-            validate::check(resource, &target.version, &merged)?;
+            validate::admitted(resource, &target.version, &merged, &namespace)?;
             let written = write::update(cluster, resource, &live, merged, &options)?;
             Ok(ApiReply::ok(object::printed(
                 resource,
@@ -163,7 +155,7 @@ fn apply(
                     "uid mismatch: the provided object specified a uid or version, and no existing object has it",
                 ));
             }
-            validate::check(resource, &target.version, &config)?;
+            validate::admitted(resource, &target.version, &config, &namespace)?;
             let none = json!({"metadata": {"name": name}});
             let mut fresh = managed::applied(resource, &none, &config, &options.writer, force)?;
             let managed = fresh["metadata"]["managedFields"].clone();
@@ -191,17 +183,4 @@ fn apply(
 fn grouped(version: &str) -> String {
     let slash = if version.contains('/') { "" } else { "/" };
     format!("{slash}{version}")
-}
-
-/// What is applied may lack fields that the live object has.
-fn only_missing(status: Status) -> Result<(), Status> {
-    let causes = status.details["causes"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    let missing = !causes.is_empty()
-        && causes
-            .iter()
-            .all(|cause| cause["reason"] == "FieldValueRequired");
-    if missing { Ok(()) } else { Err(status) }
 }

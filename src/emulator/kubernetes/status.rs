@@ -201,9 +201,28 @@ impl Status {
         )
     }
 
-    /// 500: the real server's answer if an applied object does not fit the schema.
+    /// 500 without a reason, as the real server answers what it cannot go on with.
     pub fn untyped(message: impl Into<String>) -> Status {
         Status::new(500, "", message)
+    }
+
+    /// The validator's refusal of an object.
+    pub fn refused(resource: &Resource, object: &Value, refusal: validation::Refusal) -> Status {
+        let causes: Vec<Value> = refusal
+            .causes()
+            .iter()
+            .map(|fault| {
+                json!({"reason": fault.reason.word(), "message": fault.message, "field": fault.field})
+            })
+            .collect();
+        let mut status = Status::new(refusal.status, refusal.reason, refusal.message);
+        if !causes.is_empty() {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            status = status.about(resource, name);
+            status.details["kind"] = json!(resource.kind);
+            status.details["causes"] = json!(causes);
+        }
+        status
     }
 
     /// The object that is sent.
@@ -257,20 +276,6 @@ impl Cause {
         Cause {
             field: field.into(),
             reason: "FieldValueRequired",
-            message,
-        }
-    }
-
-    /// A value that is not among the allowed ones.
-    pub fn unsupported(field: impl Into<String>, value: &Value, supported: &[String]) -> Cause {
-        let supported: Vec<String> = supported.iter().map(|one| format!("{one:?}")).collect();
-        let message = format!(
-            "Unsupported value: {value}: supported values: {}",
-            supported.join(", ")
-        );
-        Cause {
-            field: field.into(),
-            reason: "FieldValueNotSupported",
             message,
         }
     }

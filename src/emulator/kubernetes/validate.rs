@@ -1,13 +1,12 @@
-//! An object against its schema: unknown fields, values of the wrong type, and the schema's requirements.
-//!
-//! Built-in kinds are refused where the real server's decoder stops; custom kinds with the texts of its schema validation.
-//! Rules in CEL are not evaluated.
+//! An object against its kind: unknown fields, what the real server's decoder of a POST does not read, and the validator's answer
+//! as the emulated server gives it.
 
 use serde_json::Value;
 
 use super::resource::Resource;
 use super::schema;
-use super::status::{Cause, Status};
+use super::status::Status;
+use validation::Kind;
 
 /// The fields of `object` that its kind does not have: `spec.replicaz`, `spec.ports[0].nam`.
 pub fn unknown(resource: &Resource, object: &Value) -> Vec<String> {
@@ -90,45 +89,74 @@ fn prune(schema: &Value, value: &mut Value) {
     }
 }
 
-/// Whether every value is of its kind and what is required is there; status is the server's own and not judged.
+/// The kind of a resource, as the validator knows it.
+fn kind<'k>(resource: &'k Resource, version: &'k str) -> Kind<'k> {
+    Kind {
+        group: &resource.group,
+        version,
+        name: &resource.kind,
+        custom: resource.custom,
+        schema: &resource.schema,
+    }
+}
+
+/// Whether an applied object has the form of its kind.
 ///
 /// # Errors
-/// 400 for a built-in kind that cannot be decoded, 422 otherwise.
-pub fn check(resource: &Resource, version: &str, object: &Value) -> Result<(), Status> {
-    let mut causes = Vec::new();
-    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+/// 500, as the real server answers.
+pub fn typed(resource: &Resource, version: &str, object: &Value) -> Result<(), Status> {
+    match validation::typed::refusal(&kind(resource, version), object) {
+        None => Ok(()),
+        Some(refusal) => Err(Status::refused(resource, object, refusal)),
+    }
+}
+
+/// Whether an object that was sent as a whole can be decoded, and is admitted.
+///
+/// # Errors
+/// 400 for a built-in kind that cannot be decoded; what [`admitted`] refuses.
+pub fn check(
+    resource: &Resource,
+    version: &str,
+    object: &Value,
+    namespace: &str,
+) -> Result<(), Status> {
+    let cannot = |what: &dyn std::fmt::Display| {
+        let kind = &resource.kind;
+        Status::bad_request(format!(
+            "{kind} in version {version:?} cannot be handled as a {kind}: {what}"
+        ))
+    };
     for (field, value) in object.as_object().into_iter().flatten() {
         if matches!(field.as_str(), "apiVersion" | "kind" | "status") {
             continue;
         }
-        let Some(below) = schema::top(&resource.schema, field) else {
-            continue;
-        };
-        if !resource.custom || field == "metadata" {
-            decoded(below, value, &resource.kind, field).map_err(|what| {
-                let kind = &resource.kind;
-                Status::bad_request(format!(
-                    "{kind} in version {version:?} cannot be handled as a {kind}: {what}"
-                ))
-            })?;
+        if let Some(below) = schema::top(&resource.schema, field)
+            && (!resource.custom || field == "metadata")
+        {
+            decoded(below, value, &resource.kind, field).map_err(|what| cannot(&what))?;
         }
-        judge(below, value, field, resource.custom, &mut causes);
     }
-    let whole = schema::resolved(&resource.schema);
-    let required = whole["required"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str);
-    for field in required
-        .filter(|field| *field != "metadata" && object.get(field).is_none_or(Value::is_null))
-    {
-        causes.push(Cause::required(field, ""));
-    }
-    if causes.is_empty() {
-        Ok(())
-    } else {
-        Err(Status::invalid(resource, name, &causes))
+    admitted(resource, version, object, namespace).map_err(|status| match status.code {
+        // The decoder's own refusal, of which only server-side apply makes an error of the server.
+        500 => cannot(&status.message),
+        _ => status,
+    })
+}
+
+/// Whether the object is one that the API server keeps: valid for its kind, and not denied by istiod.
+///
+/// # Errors
+/// 422 with its causes; 400 of the webhook; 500 for what the decoder does not read.
+pub fn admitted(
+    resource: &Resource,
+    version: &str,
+    object: &Value,
+    namespace: &str,
+) -> Result<(), Status> {
+    match validation::admission(&kind(resource, version), object, namespace) {
+        None => Ok(()),
+        Some(refusal) => Err(Status::refused(resource, object, refusal)),
     }
 }
 
@@ -211,171 +239,6 @@ fn go_type(schema: &Value) -> String {
     }
 }
 
-/// Collects what is wrong with the value; `strict` also judges types, lengths and alternatives, as for custom kinds.
-fn judge(schema: &Value, value: &Value, path: &str, strict: bool, causes: &mut Vec<Cause>) {
-    let schema = schema::resolved(schema);
-    if strict {
-        causes.extend(own_faults(schema, value, path));
-    }
-    match value {
-        Value::Object(fields) => {
-            let required = schema["required"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str);
-            for field in required.filter(|field| fields.get(*field).is_none_or(Value::is_null)) {
-                causes.push(Cause::required(format!("{path}.{field}"), ""));
-            }
-            for (field, value) in fields {
-                if let Some(below) = schema::field(schema, field) {
-                    judge(below, value, &format!("{path}.{field}"), strict, causes);
-                }
-            }
-        }
-        Value::Array(items) => {
-            for (at, item) in items.iter().enumerate() {
-                judge(
-                    &schema["items"],
-                    item,
-                    &format!("{path}[{at}]"),
-                    strict,
-                    causes,
-                );
-            }
-        }
-        _ => {}
-    }
-}
-
-/// What is wrong with the value itself, not with what is below it.
-fn own_faults(schema: &Value, value: &Value, path: &str) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    let found = type_of(value);
-    if let Some(wanted) = schema["type"].as_str()
-        && !(wanted == found
-            || (wanted == "number" && found == "integer")
-            || (value.is_null() && schema["nullable"] == true))
-    {
-        let message =
-            format!("Invalid value: {found:?}: {path} in body must be of type {wanted}: {found:?}");
-        return vec![Cause {
-            field: path.to_owned(),
-            reason: "FieldValueTypeInvalid",
-            message,
-        }];
-    }
-    if let Some(allowed) = schema["enum"].as_array()
-        && !allowed.contains(value)
-    {
-        let allowed: Vec<String> = allowed
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect();
-        causes.push(Cause::unsupported(path, value, &allowed));
-    }
-    let mut limit = |broken: bool, what: String| {
-        if broken {
-            causes.push(Cause::invalid(
-                path,
-                value,
-                &format!("{path} in body {what}"),
-            ));
-        }
-    };
-    let bound = |name: &str| schema[name].as_f64();
-    if let (Some(number), Some(low)) = (value.as_f64(), bound("minimum")) {
-        limit(
-            number < low,
-            format!("should be greater than or equal to {low}"),
-        );
-    }
-    if let (Some(number), Some(high)) = (value.as_f64(), bound("maximum")) {
-        limit(
-            number > high,
-            format!("should be less than or equal to {high}"),
-        );
-    }
-    let size = |name: &str| {
-        schema[name]
-            .as_u64()
-            .and_then(|size| usize::try_from(size).ok())
-    };
-    if let (Some(text), Some(most)) = (value.as_str(), size("maxLength")) {
-        limit(
-            text.chars().count() > most,
-            format!("should be at most {most} chars long"),
-        );
-    }
-    if let (Some(text), Some(least)) = (value.as_str(), size("minLength")) {
-        limit(
-            text.chars().count() < least,
-            format!("should be at least {least} chars long"),
-        );
-    }
-    if let (Some(text), Some(pattern)) = (value.as_str(), schema["pattern"].as_str()) {
-        let fits = regex_lite::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text));
-        limit(!fits, format!("should match '{pattern}'"));
-    }
-    if let (Some(items), Some(most)) = (value.as_array(), size("maxItems")) {
-        limit(
-            items.len() > most,
-            format!("should have at most {most} items"),
-        );
-    }
-    if let (Some(items), Some(least)) = (value.as_array(), size("minItems")) {
-        limit(
-            items.len() < least,
-            format!("should have at least {least} items"),
-        );
-    }
-    if let Some(ways) = schema["oneOf"].as_array() {
-        let fitting = ways.iter().filter(|way| fits(way, value)).count();
-        let count = if fitting == 0 {
-            "none".to_owned()
-        } else {
-            fitting.to_string()
-        };
-        limit(
-            fitting != 1,
-            format!("must validate one and only one schema (oneOf). Found {count} valid"),
-        );
-    }
-    if let Some(ways) = schema["anyOf"].as_array() {
-        limit(
-            !ways.iter().any(|way| fits(way, value)),
-            "must validate at least one schema (anyOf)".to_owned(),
-        );
-    }
-    if let Some(forbidden) = schema.get("not") {
-        limit(
-            fits(forbidden, value),
-            "must not validate the schema (not)".to_owned(),
-        );
-    }
-    causes
-}
-
-/// Whether the value satisfies the schema, all of it.
-fn fits(schema: &Value, value: &Value) -> bool {
-    let mut causes = Vec::new();
-    judge(schema, value, "", true, &mut causes);
-    causes.is_empty()
-}
-
-fn type_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(number) if number.is_f64() => "number",
-        Value::Number(_) => "integer",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -383,7 +246,7 @@ mod tests {
     use super::*;
     use crate::kubernetes::{kinds, mesh, served_kinds, store::Store};
 
-    fn kind(name: &str) -> Resource {
+    fn resource(name: &str) -> Resource {
         let mut store = Store::default();
         mesh::define(&mut store, 0);
         let known = served_kinds::all(&store)
@@ -396,15 +259,15 @@ mod tests {
     fn fields_nobody_knows_are_found_by_their_path() {
         let deployment = json!({"metadata": {"name": "a", "labels": {"any": "b"}}, "spec": {"replicaz": 1,
             "template": {"spec": {"containers": [{"name": "c", "imag": "d"}]}}}});
-        let found = unknown(&kind("Deployment"), &deployment);
+        let found = unknown(&resource("Deployment"), &deployment);
         assert_eq!(
             found,
             ["spec.replicaz", "spec.template.spec.containers[0].imag"]
         );
         let entry = json!({"metadata": {"name": "a"}, "spec": {"hosts": ["a"], "protz": []}});
-        assert_eq!(unknown(&kind("ServiceEntry"), &entry), ["spec.protz"]);
+        assert_eq!(unknown(&resource("ServiceEntry"), &entry), ["spec.protz"]);
         assert_eq!(
-            pruned(&kind("ServiceEntry"), entry)["spec"],
+            pruned(&resource("ServiceEntry"), entry)["spec"],
             json!({"hosts": ["a"]})
         );
     }
@@ -419,21 +282,34 @@ mod tests {
                 "Deployment in version \"v1\" cannot be handled as a Deployment: json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32",
             ),
             (
-                "ServiceEntry",
-                json!({"metadata": {"name": "x"}, "spec": {"hosts": "a"}}),
-                422,
-                "ServiceEntry.networking.istio.io \"x\" is invalid: spec.hosts: Invalid value: \"string\": spec.hosts in body must be of type array: \"string\"",
+                "ConfigMap",
+                json!({"metadata": {"name": "x"}, "binaryData": {"a": "no base64!"}}),
+                400,
+                "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: ",
             ),
             (
                 "ServiceEntry",
-                json!({"metadata": {"name": "x"}, "spec": {"hosts": ["a"], "location": "MESH_SOMEWHERE"}}),
+                json!({"metadata": {"name": "x"}, "spec": {"hosts": "a"}}),
                 422,
-                "ServiceEntry.networking.istio.io \"x\" is invalid: spec.location: Unsupported value: \"MESH_SOMEWHERE\": supported values: \"MESH_EXTERNAL\", \"MESH_INTERNAL\"",
+                "ServiceEntry.networking.istio.io \"x\" is invalid: [spec.hosts: Invalid value: \"string\": spec.hosts in body must be of type array: \"string\", <nil>: ",
+            ),
+            (
+                "ServiceEntry",
+                json!({"metadata": {"name": "x"}, "spec": {"hosts": ["*"]}}),
+                422,
+                "ServiceEntry.networking.istio.io \"x\" is invalid: spec.hosts[0]: Invalid value: \"string\": hostname cannot be wildcard",
+            ),
+            (
+                "Gateway",
+                json!({"metadata": {"name": "x"}, "spec": {}}),
+                400,
+                "admission webhook \"validation.istio.io\" denied the request: configuration is invalid: gateway must have at least one server",
             ),
         ];
         for (name, object, code, message) in cases {
-            let status = check(&kind(name), "v1", &object).unwrap_err();
-            assert_eq!((status.code, status.message.as_str()), (code, message));
+            let status = check(&resource(name), "v1", &object, "default").unwrap_err();
+            assert_eq!(status.code, code, "{}", status.message);
+            assert!(status.message.starts_with(message), "{}", status.message);
         }
     }
 }

@@ -53,7 +53,6 @@ pub fn create(
         let cause = Cause::required("metadata.name", "name or generateName is required");
         return Err(Status::invalid(resource, "", &[cause]));
     }
-    admission::name(resource, &name)?;
     if resource.namespaced {
         admission::namespace(cluster, resource, namespace, &name)?;
         object["metadata"]["namespace"] = json!(namespace);
