@@ -43,6 +43,7 @@ pub mod request;
 pub mod selector;
 mod service;
 mod service_entry;
+mod service_registry;
 pub mod sidecar;
 mod sidecar_scope;
 pub mod snapshot;

@@ -7,6 +7,8 @@
 //! evaluated.
 
 #[cfg(test)]
+mod named_port_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
