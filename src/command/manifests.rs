@@ -118,7 +118,7 @@ fn of_text(file: &str, text: &str) -> Result<Vec<Manifest>, CommandError> {
                 path.push(index.to_string());
             }
             let has = |field: &str| object.get(field).is_some_and(Value::is_string);
-            if !(has("apiVersion") && has("kind") || is_of_compute(object)) {
+            if !(has("apiVersion") && has("kind") || is_of_compute(&object)) {
                 let number = found.len() + 1;
                 let error = format!(
                     "object {number} is neither a Kubernetes object nor a Compute Engine firewall rule: it has no `apiVersion` and `kind`"

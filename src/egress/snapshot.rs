@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net};
 use json::text;
 use serde_json::{Value, json};
 

@@ -107,7 +107,7 @@ impl Node {
 
 /// The position of a text in a mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Where {
+pub(crate) enum Where {
     Key,
     Value,
 }

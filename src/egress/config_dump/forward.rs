@@ -32,7 +32,7 @@ impl<'d> Walk<'d> {
             self.unknown(at, "tcp_proxy tunneling_config");
             return End::NotKnown;
         }
-        let end = self.to_one_of(at, config, connection);
+        let end = self.forwards_to_one_of(at, config, connection);
         match end {
             // What ends behind it reaches the caller as an orderly close.
             End::Ended(Failure::Reset | Failure::EmptyReply | Failure::TlsReset) => {
@@ -44,7 +44,7 @@ impl<'d> Walk<'d> {
     }
 
     /// Forwards to the cluster of a route or a TCP proxy, or to one of its weighted clusters.
-    pub(super) fn to_one_of(
+    pub(super) fn forwards_to_one_of(
         &mut self,
         at: Place<'d>,
         action: &'d Value,

@@ -105,7 +105,7 @@ impl<'d> Walk<'d> {
                 self.unknown(at, format!("cluster_header {name}"));
                 End::NotKnown
             }
-            None => self.to_one_of(at, action, connection),
+            None => self.forwards_to_one_of(at, action, connection),
         };
         self.forwarded(&method, end)
     }

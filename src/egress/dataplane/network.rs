@@ -17,7 +17,7 @@ use crate::request::Request;
 use crate::service::{Endpoints, Service};
 use crate::trace::{self, Decision, Failure, Hop};
 
-impl Simulation<'_, '_> {
+impl<'s> Simulation<'_, 's> {
     /// The target of the application's connection: the address that its host resolves to.
     pub(super) fn finds(
         &mut self,
@@ -73,7 +73,7 @@ impl Simulation<'_, '_> {
                 self.hop(
                     trace::HopLocation::Server,
                     to,
-                    DecisionBuilder::stops(Some(&by), because),
+                    DecisionBuilder::stops(Some(by), because),
                 );
                 ConnectionReport::at_once(outcome)
             }
@@ -85,7 +85,7 @@ impl Simulation<'_, '_> {
         &mut self,
         from: &Pod,
         to: UpstreamTarget,
-    ) -> Result<UpstreamTarget, (Object, &'static str, ConnectionOutcome)> {
+    ) -> Result<UpstreamTarget, (&'s Object, &'static str, ConnectionOutcome)> {
         let snapshot = self.evaluator.snapshot;
         let Some(service) = snapshot.service_at(to.address) else {
             return Ok(to);
@@ -117,14 +117,14 @@ impl Simulation<'_, '_> {
             _ => None,
         };
         // kube-proxy rejects a connection that has no endpoint, and drops one that has none on its node.
-        found.ok_or_else(|| match service.node_local {
+        found.ok_or(match service.node_local {
             true => (
-                service.object.clone(),
+                &service.object,
                 "has no ready endpoint on the caller's node (internalTrafficPolicy)",
                 ConnectionOutcome::Dropped,
             ),
             false => (
-                service.object.clone(),
+                &service.object,
                 "has no endpoint that is ready for this port",
                 ConnectionOutcome::Refused,
             ),
