@@ -179,7 +179,7 @@ pub(super) async fn remove(
         let Some(refusal) = in_use(&failure) else {
             return Err(failure);
         };
-        let limit = patience::limit(&refusal, worker.deletion_patience);
+        let limit = patience::limit(&refusal, clearing.is_lived_in(), worker.deletion_patience);
         let by = holder(&refusal).map_or_else(|| refusal.clone(), |by| format!("used by {by}"));
         let round = Round {
             refusal,

@@ -26,6 +26,8 @@ pub struct Clearing {
     /// What refused its deletion in the last round, and why, by name.
     left: BTreeMap<String, Refusal>,
     said: BTreeSet<String>,
+    /// Whether a cluster that is not deleted lives in the resource, as the last round has seen.
+    lived_in: bool,
 }
 
 impl Clearing {
@@ -41,6 +43,7 @@ impl Clearing {
             .await?;
         let what = format!("list the leftovers in {}", resource.short());
         let leftovers = listed.map_err(|error| Failure::of(&what, &error))?;
+        self.lived_in = leftovers.lived_in;
         if let Some(kept) = &leftovers.kept {
             self.say(worker, format!("{} in {}", kept, resource.short()));
         }
@@ -66,6 +69,11 @@ impl Clearing {
             }
         }
         Ok(())
+    }
+
+    /// Whether a cluster that is not deleted lives in the resource.
+    pub fn is_lived_in(&self) -> bool {
+        self.lived_in
     }
 
     /// The names of what is left.

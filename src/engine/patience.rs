@@ -21,11 +21,13 @@ const ROUNDS: u32 = 5;
 /// For how long, unless the patience is shorter: as many rounds with the longest pause.
 const QUIET: Duration = Duration::from_secs(75);
 
-/// The patience with a refusal: short if it names a holder that is not Google's by its name.
-pub fn limit(message: &str, long: Duration) -> Duration {
-    match holder(message) {
-        Some(path) if !is_of_google(path) => SHORT.min(long),
-        _ => long,
+/// The patience with a refusal: short if it names a holder that is not Google's by its name, or if a cluster that is not deleted
+/// lives in the resource (`lived_in`).
+pub fn limit(message: &str, lived_in: bool, long: Duration) -> Duration {
+    let by_user = holder(message).is_some_and(|path| !is_of_google(path));
+    match by_user || lived_in {
+        true => SHORT.min(long),
+        false => long,
     }
 }
 
@@ -187,10 +189,12 @@ mod tests {
             ("it is in use".to_owned(), DEFAULT),
             (String::new(), DEFAULT),
         ] {
-            assert_eq!(limit(&message, DEFAULT), expected, "{message}");
+            assert_eq!(limit(&message, false, DEFAULT), expected, "{message}");
+            // What a living cluster holds does not go by itself.
+            assert_eq!(limit(&message, true, DEFAULT), SHORT, "{message}");
             // Who asks for less gets less.
             let second = Duration::from_secs(1);
-            assert_eq!(limit(&message, second), second, "{message}");
+            assert_eq!(limit(&message, false, second), second, "{message}");
         }
     }
 

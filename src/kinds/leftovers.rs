@@ -53,6 +53,10 @@ pub async fn inside(
             kept: Some(format!(
                 "{count} with names that Google gives are left: {why}"
             )),
+            lived_in: living
+                .clusters
+                .iter()
+                .any(|cluster| living_clusters::is_in(cluster, own)),
             ..FoundLeftovers::default()
         });
     }
@@ -81,7 +85,10 @@ pub async fn inside(
         let at = json!({"project": project, "firewall": rule["name"]});
         resource("compute.firewall", at)
     }));
-    Ok(FoundLeftovers { found, kept: None })
+    Ok(FoundLeftovers {
+        found,
+        ..FoundLeftovers::default()
+    })
 }
 
 async fn list(clients: &Clients, path: String) -> Result<Vec<Value>, ApiError> {

@@ -59,6 +59,8 @@ pub struct FoundLeftovers {
     pub found: Vec<ResourceId>,
     /// How many are not deleted, and why.
     pub kept: Option<String>,
+    /// Whether a cluster lives in the resource.
+    pub lived_in: bool,
 }
 
 /// What a system of Google's still holds.

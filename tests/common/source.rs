@@ -37,8 +37,8 @@ pub fn files(below: &str) -> Vec<File> {
     found
 }
 
-/// The files of `src/` that are compiled into the program: those that a `#[cfg(test)] mod x;` names are left out, and build
-/// scripts, which speak to cargo on their standard output.
+/// The files of `src/` that are compiled into the program: those that a `#[cfg(test)] mod x;` names, by itself or with a `path`, are
+/// left out, and build scripts, which speak to cargo on their standard output.
 pub fn program() -> Vec<File> {
     let all = files("src");
     let only_tests: Vec<PathBuf> = all
@@ -49,8 +49,11 @@ pub fn program() -> Vec<File> {
             let named = after
                 .filter_map(|rest| rest.split_once(';'))
                 .filter(|(name, _)| !name.contains(' '));
+            let by_path = file.text.split("#[cfg(test)]\n#[path = \"").skip(1);
+            let by_path = by_path.filter_map(|rest| rest.split_once('"'));
             named
                 .map(|(name, _)| folder.join(format!("{name}.rs")))
+                .chain(by_path.map(|(name, _)| folder.join(name)))
                 .collect::<Vec<_>>()
         })
         .collect();

@@ -28,6 +28,7 @@ const SEES: &[(&str, &[&str])] = &[
             "emulator",
             "recording",
             "validation",
+            "json",
         ],
     ),
     (

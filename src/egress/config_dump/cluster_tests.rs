@@ -1,3 +1,5 @@
+//! Clusters of a dump: their endpoints, and what their TLS demands.
+
 use super::*;
 use serde_json::json;
 

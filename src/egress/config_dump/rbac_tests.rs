@@ -1,3 +1,5 @@
+//! Network and HTTP RBAC of a dump.
+
 use super::*;
 use crate::config_dump::downstream::TlsSession;
 use serde_json::json;
