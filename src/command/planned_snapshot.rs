@@ -96,12 +96,13 @@ fn fill(value: &Value, steps: &[Step]) -> Value {
     let foreseen = |reference: &refs::Ref| {
         let step = steps.iter().find(|step| step.id == reference.step)?;
         let resource = ResourceId::new(step.kind, step.at.clone());
-        // A value that cannot be predicted decides nothing about a request.
-        Some(
-            resource
-                .predict(&reference.field)
-                .unwrap_or_else(|| reference.to_string().into()),
-        )
+        let link = || match reference.field.as_str() {
+            "selfLink" => step.kind.path(&step.at).ok().map(Value::from),
+            _ => None,
+        };
+        // Another value that cannot be predicted decides nothing about a request.
+        let value = resource.predict(&reference.field).or_else(link);
+        Some(value.unwrap_or_else(|| reference.to_string().into()))
     };
     refs::fill(value, &foreseen).unwrap_or_else(|_| value.clone())
 }

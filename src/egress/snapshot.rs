@@ -318,9 +318,14 @@ impl Snapshot {
     /// A pod that is not among the objects, as it would be created.
     fn imagined(&self, object: &Object, template: &Value) -> Pod {
         let mut pod = self.ground().made(object, template);
-        let taken = self.pod_addresses.keys().copied().collect();
-        pod.address = free(self.ranges.pods, taken).next();
+        pod.address = self.unused_address();
         pod
+    }
+
+    /// An address of the pods' range that no pod has.
+    fn unused_address(&self) -> Option<IpAddr> {
+        let taken = self.pod_addresses.keys().copied().collect();
+        free(self.ranges.pods, taken).next()
     }
 
     /// The DestinationRules of a namespace for a host among those that count: those of the most specific pattern, the oldest
@@ -368,17 +373,15 @@ impl Snapshot {
             let template = json!({"metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": name}]}});
             self.imagined(&Object::new("Pod", &source.namespace, name), &template)
         });
-        match (source.sidecar, pod.proxy) {
-            (Some(true), Proxy::Absent) => {
-                pod.proxy = Proxy::Sidecar;
-                pod.because = "asked for with a sidecar".to_owned();
-            }
-            (Some(false), Proxy::Sidecar) => {
-                pod.proxy = Proxy::Absent;
-                pod.because = "asked for without a sidecar".to_owned();
-            }
-            _ => {}
-        }
+        let (proxy, because) = match (source.sidecar, pod.proxy) {
+            (Some(true), Proxy::Absent) => (Proxy::Sidecar, "asked for with a sidecar"),
+            (Some(false), Proxy::Sidecar) => (Proxy::Absent, "asked for without a sidecar"),
+            _ => return pod,
+        };
+        // It is another pod, with the labels of this one.
+        pod.address = self.unused_address();
+        pod.proxy = proxy;
+        pod.because = because.to_owned();
         pod
     }
 

@@ -143,7 +143,7 @@ async fn list(
                 object
             })
             .collect()),
-        Err(error) if error.fault == ClusterErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) if error.is_absent() => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }

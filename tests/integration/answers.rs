@@ -306,6 +306,7 @@ fn a_cluster_that_google_is_changing_is_changed_afterwards() {
         "cluster",
         "--set",
         "endpoint=dns",
+        "--verbose",
     ];
     let said = user.run(&args).ends(0);
     assert_eq!(*upgrade.lock().unwrap(), (0, false), "{}", said.err);

@@ -392,7 +392,7 @@ fn analyze_knows_what_traffic_director_lacks() {
 
     let file = "apiVersion: networking.istio.io/v1beta1\nkind: ServiceEntry\nmetadata: {name: inside, namespace: team-x}\n\
         spec: {hosts: [inside.example], location: MESH_INTERNAL, resolution: NONE, ports: [{number: 80, name: http, protocol: HTTP}]}\n\
-        ---\napiVersion: networking.istio.io/v1beta1\nkind: EnvoyFilter\nmetadata: {name: own, namespace: team-y}\nspec: {}\n";
+        ---\napiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: own, namespace: team-y}\nspec: {}\n";
     std::fs::write(cloud.user.home().join("more.yaml"), file).unwrap();
     let more = ["--from", "more.yaml"];
     let said = cloud.run(&[&for_it[..], &more].concat()).ends(3);

@@ -54,7 +54,7 @@ impl<'s> Simulation<'_, 's> {
     ) -> ConnectionReport {
         self.notes_redirection(pod);
         // The application's connection to its own pod does not leave it.
-        let itself = from.object == pod.object && !self.by_proxy;
+        let itself = from.address.is_some() && from.address == pod.address && !self.by_proxy;
         let past = match itself {
             true => Some("the pod connects to itself"),
             false => pod.redirection.lets_past(to.port),

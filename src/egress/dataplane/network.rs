@@ -246,7 +246,7 @@ impl<'s> Simulation<'_, 's> {
         let Some(target) = evaluator.pod_at(to.address) else {
             return;
         };
-        if from.object == target.object {
+        if from.address == target.address {
             return;
         }
         let isolated = |direction, pod: &Pod| {

@@ -97,13 +97,13 @@ fn hosts_of_a_service_entry() {
             "http://example.com:8080",
             "exit 56",
         ),
-        // A port of bytes without an address takes all that goes to it, and nobody listens there.
+        // A port of bytes without an address takes all that goes to it; that it is named says that somebody listens there.
         (
             "example.com",
             tcp,
             json!({}),
             "http://example.org:9000",
-            "exit 56",
+            "200",
         ),
         (
             "example.com",
