@@ -159,7 +159,7 @@ fn what_surrounds_a_live_cluster_and_is_not_covered_or_not_read_makes_the_verdic
         (0, "reaches", ["Namespace", "team-x"]),
         (1, "unknown", ["firewallPolicy", "folder"]),
         (2, "unknown", ["route", "*"]),
-        (3, "unknown", ["subnetwork", "subnet1"]),
+        (3, "unknown", ["subnetwork", "subnet-gke"]),
     ] {
         change.store(number, Ordering::SeqCst);
         let args = [
