@@ -91,11 +91,19 @@ impl Scheduler {
         std::mem::take(&mut self.waiting)
     }
 
-    /// What the tasks so far have shown of the project.
+    /// What the tasks so far have shown of the project, and the accounts that its tasks delete.
     pub fn learned(&self) -> Learned {
         let accounts = self.outputs.values().filter_map(|outputs| {
             let address = outputs.get("email")?.as_str()?;
             Some(address.to_owned())
+        });
+        // An account that this run is to delete was created by us.
+        let ours = self.tasks.values().filter_map(|task| match &task.goal {
+            TaskGoal::Absent { tracked, .. } => {
+                let address = tracked.resource.predict("email")?;
+                address.as_str().map(str::to_owned)
+            }
+            _ => None,
         });
         let names = self.outputs.values().filter_map(|outputs| {
             let name = outputs.get("name")?.as_str()?;
@@ -105,7 +113,7 @@ impl Scheduler {
             names: names.collect(),
             enabled: self.enabled.clone(),
             has_enabled: self.has_enabled,
-            accounts: accounts.collect(),
+            accounts: accounts.chain(ours).collect(),
         }
     }
 

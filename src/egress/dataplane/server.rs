@@ -71,6 +71,8 @@ impl Simulation<'_, '_> {
         let control_plane = matches!(to.address, std::net::IpAddr::V4(address) if ranges.control_plane.contains(&address));
         let speaks = match to.port {
             80 if is_metadata_server(to.address) => InternetListener::Http,
+            // It drops connections to its other ports, whatever a ServiceEntry names.
+            _ if is_metadata_server(to.address) => InternetListener::Nobody,
             443 if control_plane => InternetListener::Https,
             80 | 443 if internet::public(to.address) => internet::serves(to.port),
             _ => self.served_outside(from, to),
@@ -81,7 +83,7 @@ impl Simulation<'_, '_> {
                 to,
                 DecisionBuilder::stops(None, "no server is known to listen there"),
             );
-            if !self.is_of_cluster(to) {
+            if !self.is_of_cluster(to) && !is_metadata_server(to.address) {
                 // Whether packets are dropped, refused or answered is not known.
                 self.taints(Object::new("address", "", &to.to_string()), "");
             }
