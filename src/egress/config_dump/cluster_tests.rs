@@ -54,14 +54,17 @@ fn only_healthy_endpoints_of_the_first_priority_are_chosen() {
         (
             json!([
                 locality(0, &[bad.clone(), good.clone()]),
-                locality(1, &[far.clone()])
+                locality(1, std::slice::from_ref(&far))
             ]),
             None,
             json!({}),
             "10.1.0.2:8080",
         ),
         (
-            json!([locality(1, &[far.clone()]), locality(0, &[bad.clone()])]),
+            json!([
+                locality(1, std::slice::from_ref(&far)),
+                locality(0, std::slice::from_ref(&bad))
+            ]),
             None,
             json!({}),
             "10.1.0.4:8080",
@@ -73,7 +76,7 @@ fn only_healthy_endpoints_of_the_first_priority_are_chosen() {
             "10.1.0.4:8080",
         ),
         (
-            json!([locality(0, &[bad.clone()])]),
+            json!([locality(0, std::slice::from_ref(&bad))]),
             None,
             json!({}),
             "NoHealthyUpstream(\"none of its 1 endpoints is healthy\")",

@@ -164,7 +164,7 @@ fn each_part_of_a_proxy_decides() {
         (rbac(json!({"rules": {}})), "refused 403"),
         (rbac(json!({"shadow_rules": {}})), "reaches"),
         (rbac(json!({"rules": {"action": "DENY"}})), "reaches"),
-        (http(&[lua.clone()], outside()), "unknown"),
+        (http(std::slice::from_ref(&lua), outside()), "unknown"),
         (http(&[lua], off), "reaches"),
         (json!({"filters": []}), "unknown"),
         (
