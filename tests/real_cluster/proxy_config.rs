@@ -59,7 +59,7 @@ fn agrees(proxies: &Value, answer: &Value) -> bool {
 
 #[test]
 fn the_proxies_own_configuration_says_what_curl_gets_and_what_the_model_says() {
-    let Some(lab) = Lab::up("proxy-config") else {
+    let Some(lab) = Lab::up("proxies") else {
         return;
     };
     lab.run(UP).ends(0);
