@@ -1,5 +1,4 @@
-//! What the proxies really have: `explain --live` reads it, finds what curl gets in the pods, and does not differ from the model;
-//! `explain --proxy-config` says the same of saved dumps, without the cluster.
+//! What the proxies really have: `explain --proxy-config` says of saved dumps of a whole mesh what curl gets in the pods.
 
 use std::fs;
 
@@ -58,7 +57,7 @@ fn agrees(proxies: &Value, answer: &Value) -> bool {
 }
 
 #[test]
-fn the_proxies_own_configuration_says_what_curl_gets_and_what_the_model_says() {
+fn dumps_of_the_proxies_say_what_curl_gets() {
     let Some(lab) = Lab::up("proxies") else {
         return;
     };
@@ -90,25 +89,14 @@ fn the_proxies_own_configuration_says_what_curl_gets_and_what_the_model_says() {
             let said = lab.run(&[&question[..], more].concat()).ends(0);
             serde_json::from_str(&said.out).unwrap()
         };
-        let live = explained(&["--live"]);
-        if !agrees(&live["proxies"], answer) {
-            wrong.push(format!(
-                "{namespace} {url}: curl got {answer}, the proxies have {live}"
-            ));
-        }
-        if live["differences"] != json!([]) {
-            wrong.push(format!("{namespace} {url}: {}", live["differences"]));
+        // A name that is not resolved reaches no proxy, and dumps know no resolver.
+        if answer["exit"] == 6 {
+            continue;
         }
         let saved = explained(&["--proxy-config", folder]);
-        let seen = |value: &Value| {
-            (
-                value["proxies"]["verdict"].clone(),
-                value["proxies"]["got"].clone(),
-            )
-        };
-        if seen(&saved) != seen(&live) {
+        if !agrees(&saved["proxies"], answer) {
             wrong.push(format!(
-                "{namespace} {url}: dumps say {saved}, and not {live}"
+                "{namespace} {url}: curl got {answer}, the dumps say {saved}"
             ));
         }
     }
