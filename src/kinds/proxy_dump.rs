@@ -56,9 +56,9 @@ impl Proxies {
             .admin(namespace, pod, "config_dump?include_eds")
             .await?;
         let clusters = self.admin(namespace, pod, "clusters?format=json").await?;
-        let dump = serde_json::from_str(&dump)?;
+        let dump = serde_json::from_str(page_in(&dump))?;
         // A proxy without this list is evaluated by its dump alone.
-        let clusters = serde_json::from_str(&clusters).ok();
+        let clusters = serde_json::from_str(page_in(&clusters)).ok();
         Ok(ConfigDump::read(&dump, clusters.as_ref())?)
     }
 
@@ -79,10 +79,42 @@ impl Proxies {
     }
 }
 
+/// The JSON page in what `pilot-agent request` wrote: the agent logs to the same stream, before the page (seen with the agent of
+/// Istio 1.31: `warn	OS CA Cert could not be found for agent`). Pure.
+fn page_in(stdout: &str) -> &str {
+    let mut lines = stdout.split_inclusive('\n');
+    let mut start = 0;
+    while let Some(line) = lines.next()
+        && !line.starts_with('{')
+    {
+        start += line.len();
+    }
+    &stdout[start..]
+}
+
 /// Whether a pod has a proxy of Istio.
 pub fn has_proxy(pod: &Value) -> bool {
     let lists = ["/spec/containers", "/spec/initContainers"];
     lists
         .iter()
         .any(|list| json::list(pod, list).any(|container| container["name"] == PROXY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_agent_logs_before_a_page_is_no_part_of_it() {
+        let log = "2026-11-30T23:39:45.460417Z\twarn\tOS CA Cert {could} not be found\n";
+        for (stdout, page) in [
+            ("{\n}\n".to_owned(), "{\n}\n"),
+            (format!("{log}{{\n {{}}\n}}\n"), "{\n {}\n}\n"),
+            (format!("{log}{log}{{}}"), "{}"),
+            (log.to_owned(), ""),
+            (String::new(), ""),
+        ] {
+            assert_eq!(page_in(&stdout), page, "{stdout:?}");
+        }
+    }
 }

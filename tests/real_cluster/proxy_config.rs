@@ -1,4 +1,5 @@
-//! What the proxies really have: `explain --proxy-config` says of saved dumps of a whole mesh what curl gets in the pods.
+//! What the proxies really have: `explain --live` reads it, finds what curl gets in the pods, and does not differ from the model;
+//! `explain --proxy-config` says the same of saved dumps, without the cluster.
 
 use std::fs;
 
@@ -57,7 +58,7 @@ fn agrees(proxies: &Value, answer: &Value) -> bool {
 }
 
 #[test]
-fn dumps_of_the_proxies_say_what_curl_gets() {
+fn the_proxies_own_configuration_says_what_curl_gets_and_what_the_model_says() {
     let Some(lab) = Lab::up("proxies") else {
         return;
     };
@@ -93,10 +94,25 @@ fn dumps_of_the_proxies_say_what_curl_gets() {
         if answer["exit"] == 6 {
             continue;
         }
-        let saved = explained(&["--proxy-config", folder]);
-        if !agrees(&saved["proxies"], answer) {
+        let live = explained(&["--live"]);
+        if !agrees(&live["proxies"], answer) {
             wrong.push(format!(
-                "{namespace} {url}: curl got {answer}, the dumps say {saved}"
+                "{namespace} {url}: curl got {answer}, the proxies have {live}"
+            ));
+        }
+        if live["differences"] != json!([]) {
+            wrong.push(format!("{namespace} {url}: {}", live["differences"]));
+        }
+        let saved = explained(&["--proxy-config", folder]);
+        let seen = |value: &Value| {
+            (
+                value["proxies"]["verdict"].clone(),
+                value["proxies"]["got"].clone(),
+            )
+        };
+        if seen(&saved) != seen(&live) {
+            wrong.push(format!(
+                "{namespace} {url}: dumps say {saved}, and not {live}"
             ));
         }
     }
