@@ -80,7 +80,7 @@ impl Proxies {
 }
 
 /// The JSON page in what `pilot-agent request` wrote: the agent logs to the same stream, before the page (seen with the agent of
-/// Istio 1.31: `warn	OS CA Cert could not be found for agent`). Pure.
+/// Istio 1.31: `warn OS CA Cert could not be found for agent`). Pure.
 fn page_in(stdout: &str) -> &str {
     let mut lines = stdout.split_inclusive('\n');
     let mut start = 0;
